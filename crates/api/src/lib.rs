@@ -1,0 +1,10 @@
+//! The contract: wire types, envelopes, filters, permissions, errors. No I/O, no database.
+//!
+//! Everything that two sides of a wire must agree on lives here, so that the cloud, the node and the
+//! clients cannot drift apart. Modules named after a resource hold the shapes of its endpoints; `node`
+//! holds the node-to-cloud protocol.
+
+pub mod attack_type;
+pub mod node;
+
+pub use attack_type::AttackType;

@@ -1,0 +1,362 @@
+//! The node-to-cloud protocol, `/node/v1` (`spec/node.md` section 1.5).
+//!
+//! JSON over HTTP. Registration carries a token in `X-WallarmAPI-Token`; every other call carries
+//! `Authorization: Node <uuid>:<secret>`. Both sides use these types, so the protocol has one definition.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::AttackType;
+
+/// The bundle format that this build reads and writes.
+pub const BUNDLE_FORMAT: u32 = 1;
+
+/// `POST /node/v1/register`: a new node instance introduces itself.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RegisterRequest {
+    /// Host name of the machine, for display.
+    pub hostname: String,
+    /// Free labels; `group` names the node group when the token is an API token.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Version of the node software.
+    pub version: String,
+    /// Operating role, `proxy` for now.
+    pub role: String,
+    /// Operating system, for display.
+    #[serde(default)]
+    pub os: String,
+    /// Processor architecture, for display.
+    #[serde(default)]
+    pub arch: String,
+    /// Public half of the node's Ed25519 key, hex.
+    #[serde(default)]
+    pub public_key: String,
+    /// UUID of the instance that this one replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_uuid: Option<String>,
+}
+
+/// Answer to a registration. The secret is shown here only.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct RegisterResponse {
+    /// Identity of the instance.
+    pub uuid: String,
+    /// Secret of the instance, 64 hex characters.
+    pub secret: String,
+    /// Tenant that owns the node.
+    pub clientid: i64,
+    /// Node group of the instance.
+    pub group_id: i64,
+    /// Whether the group serves several tenants.
+    pub partner_mode: bool,
+    /// Ed25519 public keys (hex) that sign bundles.
+    pub signing_keys: Vec<String>,
+    /// How often to call what.
+    pub intervals: Intervals,
+}
+
+/// Call intervals, seconds.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Intervals {
+    /// Seconds between heartbeats.
+    pub heartbeat_s: u64,
+    /// Seconds between full synchronisations; changes arrive earlier through the watch call.
+    pub sync_s: u64,
+}
+
+/// `POST /node/v1/heartbeat`: the node is alive, and this is what it runs.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HeartbeatRequest {
+    /// Random number made at each process start; counters restart with it. A string: it uses all 64 bits.
+    pub startid: String,
+    /// Counts up with every heartbeat of one start, so that deltas are applied once.
+    pub seq: u64,
+    /// Seconds since the process started.
+    pub uptime_s: u64,
+    /// Versions in force.
+    pub versions: BTreeMap<String, i64>,
+    /// Component name to version.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
+    /// Counter increments since the heartbeat before (names of `spec/node.md` section 8.1).
+    #[serde(default)]
+    pub stats: BTreeMap<String, u64>,
+    /// Average requests per second over the last minute.
+    #[serde(default)]
+    pub rps_m1: f64,
+    /// What went wrong since the heartbeat before, human-readable.
+    #[serde(default)]
+    pub errors: Vec<String>,
+}
+
+/// Answer to a heartbeat.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HeartbeatResponse {
+    /// Versions that the node should run.
+    pub desired: BTreeMap<String, i64>,
+}
+
+/// What kind of bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BundleKind {
+    /// The custom ruleset of one tenant.
+    Ruleset,
+}
+
+/// One downloadable bundle.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BundleEntry {
+    /// What it holds.
+    pub kind: BundleKind,
+    /// Version, ascending.
+    pub version: i64,
+    /// Format of the content, [`BUNDLE_FORMAT`].
+    pub format: u32,
+    /// Size, bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes, hex.
+    pub sha256: String,
+    /// Ed25519 signature, hex, over `bundle_signed_text`.
+    pub sig: String,
+    /// Path to fetch it from.
+    pub url: String,
+}
+
+impl BundleEntry {
+    /// The text that the bundle signature covers: kind, tenant, version, format and content hash, so that
+    /// neither content, version nor tenant can be exchanged.
+    #[must_use]
+    pub fn signed_text(kind: BundleKind, clientid: i64, version: i64, format: u32, sha256: &str) -> String {
+        format!("bartizan-bundle\n{kind:?}\n{clientid}\n{version}\n{format}\n{sha256}")
+    }
+}
+
+/// `GET /node/v1/manifest`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Manifest {
+    /// Configuration sequence number that this manifest reflects; pass it to the watch call.
+    pub seq: i64,
+    /// Current bundles.
+    pub bundles: Vec<BundleEntry>,
+}
+
+/// `GET /node/v1/watch?since=<seq>`: answered when something changed, or after 55 s with `changed: []`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WatchResponse {
+    /// Configuration sequence number now.
+    pub seq: i64,
+    /// Kinds that changed since: `ruleset`, `iplists`.
+    pub changed: Vec<String>,
+}
+
+/// Which list an entry is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ListName {
+    /// Passed without inspection.
+    Allow,
+    /// Refused.
+    Deny,
+    /// Suspect: attacks are blocked in safe blocking.
+    Gray,
+}
+
+/// One IP-list entry as a node sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListEntry {
+    /// Identity, for deletion.
+    pub id: i64,
+    /// List.
+    pub list: ListName,
+    /// `ip` (address or subnet), `country`, `datacenter` or `proxy`.
+    pub kind: String,
+    /// Address, subnet or code.
+    pub value: String,
+    /// Applications it holds for; null is all.
+    pub apps: Option<Vec<i64>>,
+    /// Attack type of events that the entry causes; null is `blocked_source`.
+    #[serde(default)]
+    pub attack_type: Option<AttackType>,
+    /// Unix seconds; null is never.
+    pub expires_at: Option<i64>,
+}
+
+/// `GET /node/v1/lists?since=<seq>`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ListsResponse {
+    /// List sequence number now.
+    pub seq: i64,
+    /// Whether `add` is the complete list and everything else must go.
+    pub full: bool,
+    /// New entries.
+    pub add: Vec<ListEntry>,
+    /// Ids of removed entries.
+    pub del: Vec<i64>,
+}
+
+/// `POST /node/v1/events`: a batch from the spool. Sending it again changes nothing.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventsRequest {
+    /// Identity of the batch.
+    pub batch_id: String,
+    /// Position of the last event of the batch in the node's spool.
+    pub seq: u64,
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// Answer to a batch: everything up to `acked_seq` is durable in the cloud.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventsResponse {
+    /// The `seq` of the batch.
+    pub acked_seq: u64,
+    /// Events that could not be taken (set aside and counted), by index.
+    #[serde(default)]
+    pub rejected: Vec<RejectedEvent>,
+}
+
+/// An event that the cloud set aside.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RejectedEvent {
+    /// Index in the batch.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// An event of a node.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A malicious request: one per attack type and point.
+    Hit(Box<HitEvent>),
+}
+
+/// Whether the node let the request through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BlockStatus {
+    /// Refused by the node.
+    Blocked,
+    /// Passed to the upstream.
+    Monitored,
+}
+
+/// One malicious request, one attack type, one point (`spec/events.md` sections 1 and 9).
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HitEvent {
+    /// Identity for idempotent insertion: 20 URL-safe characters, made by the node.
+    pub event_id: String,
+    /// 32 hex characters, shared by all hits of one request.
+    pub request_id: String,
+    /// Request time, Unix milliseconds.
+    pub ts_ms: i64,
+    /// UUID of the detecting node.
+    pub node_uuid: String,
+    /// Application; -1 is the default one.
+    pub application: i64,
+    /// Ruleset in force at the time.
+    pub ruleset_version: i64,
+    /// Attack type.
+    pub attack_type: AttackType,
+    /// Technique, for instance `sqli_union_based`.
+    #[serde(default)]
+    pub attack_subtype: Option<String>,
+    /// Flat point chain: strings, and numbers for indexes.
+    #[schema(value_type = Vec<Object>)]
+    pub point: Vec<serde_json::Value>,
+    /// Rendered point, `GET_q_value`.
+    pub parameter: String,
+    /// Payload: the sign and its surroundings, at most 4,096 characters; non-UTF-8 bytes as `\xNN`.
+    pub value: String,
+    /// Signature ids.
+    #[serde(default)]
+    pub stamps: Vec<u32>,
+    /// Ids of regexp rules that matched.
+    #[serde(default)]
+    pub regex: Vec<i64>,
+    /// Produced by an experimental rule.
+    #[serde(default)]
+    pub experimental: bool,
+    /// CVE ids and tags.
+    #[serde(default)]
+    pub known_attack: Vec<String>,
+    /// Client address after trusted-proxy evaluation.
+    pub ip: String,
+    /// Client port; 0 is unknown.
+    #[serde(default)]
+    pub remote_port: u16,
+    /// Host header, lower case, with port when not default.
+    pub domain: String,
+    /// Path without query.
+    pub path: String,
+    /// HTTP method.
+    pub method: String,
+    /// `HTTP/1.1` and so on.
+    pub proto: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// API protocol: `rest`, `graphql`, `web-form`, … or `none`.
+    #[serde(default)]
+    pub api_protocol: String,
+    /// Authentication schemes seen in the request.
+    #[serde(default)]
+    pub auth_protocol: Vec<String>,
+    /// Final status sent to the client; 0 is none.
+    pub statuscode: u16,
+    /// Response time, milliseconds.
+    pub response_time: u32,
+    /// Response size, bytes.
+    pub response_size: u64,
+    /// Request size, bytes.
+    #[serde(default)]
+    pub request_size: u64,
+    /// Decision.
+    pub block_status: BlockStatus,
+    /// Why blocked or not (`spec/node.md` section 8.3, `wallarm_block_reason`).
+    pub block_reason: String,
+    /// Whether the source was on the denylist.
+    #[serde(default)]
+    pub ip_blocked: bool,
+    /// Filtration mode in force.
+    pub mode: String,
+    /// How many identical hits this one stands for (sampling); at least 1.
+    #[serde(default = "one")]
+    pub aggregated_count: u32,
+    /// The request, after masking.
+    pub raw: RawRequest,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// The serialised request of a hit, after masking (`spec/events.md` section 1.4, RAW).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct RawRequest {
+    /// Peer address.
+    pub remote_addr: String,
+    /// Peer port.
+    pub remote_port: String,
+    /// Server address.
+    pub server_addr: String,
+    /// Server port.
+    pub server_port: String,
+    /// Method.
+    pub method: String,
+    /// `HTTP/1.1` and so on.
+    pub proto: String,
+    /// Path with query.
+    pub uri: String,
+    /// Upper-case header name to values.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// First 8 KiB of the body; non-UTF-8 bytes as `\xNN`.
+    pub body: String,
+    /// Size of the whole body, bytes, when `body` is cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_original_size: Option<u64>,
+}
