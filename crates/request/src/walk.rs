@@ -1,0 +1,184 @@
+//! The walk: from a request to visited values.
+//!
+//! `walk` visits the target, then headers and cookies, then the body. Each value goes through
+//! [`Walker::value`] (see `value.rs`), which finds out what else it can be read as and recurses. The
+//! [`Walker`] owns the budget: every visit and every decoded byte is charged here, so that a limit can
+//! not be forgotten in a parser. Recursion is bounded by the depth limits of JSON and XML and by
+//! `MAX_PATH`.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use crate::element::Element;
+use crate::limits::Limits;
+use crate::parser::Parser;
+use crate::path::{PointPath, StepRef};
+use crate::report::{Anomaly, AnomalyKind, Report};
+use crate::target::Target;
+
+mod fields;
+mod headers;
+mod value;
+
+/// A request as the walk needs it. Header names may have any case.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestParts<'a> {
+    /// The method, as sent.
+    pub method: &'a str,
+    /// The request target, as sent.
+    pub target: &'a [u8],
+    /// Header names and values, in order.
+    pub headers: &'a [(&'a [u8], &'a [u8])],
+    /// The body, or as much of it as is to be inspected.
+    pub body: &'a [u8],
+    /// The body goes on after `body`.
+    pub body_truncated: bool,
+}
+
+/// What a visited value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// No container parser took it whole: inspect it. Decoded forms may follow as points below.
+    Leaf,
+    /// A container parser took it and its parts follow.
+    Parsed,
+    /// A key name (under an `X_name` element) or a decoded form of one.
+    Name,
+}
+
+/// Receives the values of a request.
+pub trait Visitor {
+    /// One value and its address. A point of a repeated JSON member is visited once per value; points
+    /// that only group others, such as `json_doc`, have no value and are not visited.
+    ///
+    /// `Break` ends the walk.
+    fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()>;
+
+    /// Whether a parser may be tried on the value at `point`.
+    fn parser_allowed(&mut self, _point: &PointPath<'_>, _parser: Parser) -> bool {
+        true
+    }
+}
+
+impl<V: Visitor + ?Sized> Visitor for &mut V {
+    fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
+        (**self).visit(point, value, role)
+    }
+
+    fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
+        (**self).parser_allowed(point, parser)
+    }
+}
+
+/// Takes a request apart and shows every value to the visitor.
+pub fn walk<V: Visitor + ?Sized>(parts: &RequestParts<'_>, limits: &Limits, visitor: &mut V) -> Report {
+    let mut visitor = visitor;
+    let mut walker = Walker::new(limits, &mut visitor);
+    walker.report.stopped = walker.request(parts).is_break();
+    walker.report
+}
+
+/// Continue, or stop the whole walk.
+pub(crate) type Flow = ControlFlow<()>;
+
+/// Steps in a path beyond which no container is opened, so that recursion stays shallow.
+const MAX_PATH: usize = 320;
+/// Anomalies kept; more of the same say nothing new.
+const MAX_ANOMALIES: usize = 32;
+/// Visits between two looks at the clock.
+const VISITS_PER_CLOCK: usize = 16;
+
+pub(crate) struct Walker<'w> {
+    visitor: &'w mut dyn Visitor,
+    limits: &'w Limits,
+    report: Report,
+    /// Decode buffers for reuse; one is taken per decoder that is active.
+    buffers: Vec<Vec<u8>>,
+}
+
+impl<'w> Walker<'w> {
+    fn new(limits: &'w Limits, visitor: &'w mut dyn Visitor) -> Walker<'w> {
+        Walker { visitor, limits, report: Report::default(), buffers: Vec::new() }
+    }
+
+    fn request(&mut self, parts: &RequestParts<'_>) -> Flow {
+        self.target(&Target::parse(parts.target))?;
+        self.headers(parts.headers)?;
+        self.body(parts)
+    }
+
+    fn target(&mut self, target: &Target<'_>) -> Flow {
+        self.uri(target.raw())?;
+        for (index, segment) in (0u32..).zip(target.segments()) {
+            self.value(&PointPath::root(StepRef::Indexed(Element::Path, index)), segment, Role::Leaf)?;
+        }
+        let name = PointPath::root(StepRef::Simple(Element::ActionName));
+        self.value(&name, target.action_name(), Role::Leaf)?;
+        if let Some(ext) = target.action_ext() {
+            self.value(&PointPath::root(StepRef::Simple(Element::ActionExt)), ext, Role::Leaf)?;
+        }
+        self.query(target)
+    }
+
+    fn body(&mut self, parts: &RequestParts<'_>) -> Flow {
+        if parts.body.is_empty() {
+            return Flow::Continue(());
+        }
+        let path = PointPath::root(StepRef::Simple(Element::Post));
+        if parts.body_truncated {
+            self.anomaly(AnomalyKind::OverlimitSize, &path);
+        }
+        self.value(&path, parts.body, Role::Leaf)
+    }
+
+    /// Shows one value to the visitor, within the budget.
+    fn visit(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
+        self.report.leaves += 1;
+        if self.report.leaves > self.limits.max_leaves {
+            self.report.leaves = self.limits.max_leaves;
+            self.anomaly(AnomalyKind::OverlimitTime, path);
+            return Flow::Break(());
+        }
+        if self.report.leaves.is_multiple_of(VISITS_PER_CLOCK) {
+            self.check_clock(path)?;
+        }
+        self.visitor.visit(path, value, role)
+    }
+
+    /// Stops the walk once the deadline has passed.
+    fn check_clock(&mut self, path: &PointPath<'_>) -> Flow {
+        match self.limits.deadline {
+            Some(deadline) if Instant::now() >= deadline => {
+                self.anomaly(AnomalyKind::OverlimitTime, path);
+                Flow::Break(())
+            }
+            _ => Flow::Continue(()),
+        }
+    }
+
+    fn anomaly(&mut self, kind: AnomalyKind, path: &PointPath<'_>) {
+        if self.report.anomalies.len() >= MAX_ANOMALIES {
+            return;
+        }
+        let anomaly = Anomaly { kind, point: path.to_point() };
+        if !self.report.anomalies.contains(&anomaly) {
+            self.report.anomalies.push(anomaly);
+        }
+    }
+
+    /// Whether a parser may be tried here, by rule and by depth.
+    fn may_parse(&mut self, path: &PointPath<'_>, parser: Parser) -> bool {
+        self.visitor.parser_allowed(path, parser)
+    }
+}
+
+/// A root path or a child of `parent`.
+fn link<'p>(parent: Option<&'p PointPath<'p>>, step: StepRef<'p>) -> PointPath<'p> {
+    match parent {
+        Some(parent) => parent.child(step),
+        None => PointPath::root(step),
+    }
+}
+
+#[cfg(test)]
+mod tests;

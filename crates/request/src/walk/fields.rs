@@ -1,0 +1,148 @@
+//! Named values that may repeat or carry subscripts: query, forms, headers, cookies, multipart parts.
+//!
+//! `a=1&a=2` is `a` → array 0, array 1 and their join as `pollution`, since servers differ in which one
+//! they take. `a[x]=1` is `a` → hash `x`; `a[]=1` is `a` → array 0.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::{Flow, Role, Walker, link};
+use crate::element::Element;
+use crate::path::{PointPath, StepRef};
+use crate::target::Target;
+
+/// A name and its value, decoded as the container says.
+pub(super) struct Field<'f> {
+    pub(super) name: Cow<'f, [u8]>,
+    pub(super) value: Cow<'f, [u8]>,
+}
+
+/// Which element the fields become, and how their names are read.
+#[derive(Clone, Copy)]
+pub(super) struct FieldKind {
+    pub(super) element: Element,
+    pub(super) name_element: Element,
+    /// Names may end in `[x]` and `[]`.
+    pub(super) subscripts: bool,
+}
+
+impl FieldKind {
+    pub(super) const QUERY: FieldKind =
+        FieldKind { element: Element::Get, name_element: Element::GetName, subscripts: true };
+    pub(super) const HEADER: FieldKind =
+        FieldKind { element: Element::Header, name_element: Element::HeaderName, subscripts: false };
+    pub(super) const COOKIE: FieldKind =
+        FieldKind { element: Element::Cookie, name_element: Element::CookieName, subscripts: false };
+}
+
+/// Visits one field's value at its point; the index is that of the field.
+pub(super) type Each<'e> = &'e mut dyn FnMut(&mut Walker<'_>, &PointPath<'_>, usize) -> Flow;
+
+/// Subscripts in one name; a longer chain is taken as part of the name.
+const MAX_SUBSCRIPTS: usize = 16;
+
+impl Walker<'_> {
+    pub(super) fn query(&mut self, target: &Target<'_>) -> Flow {
+        let fields: SmallVec<[Field<'_>; 16]> =
+            target.query_pairs().map(|(name, value)| Field { name, value }).collect();
+        self.fields(None, FieldKind::QUERY, &fields, &mut |walker, path, index| {
+            let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
+            walker.value(path, value, Role::Leaf)
+        })
+    }
+
+    /// Visits fields grouped by name. Within a name the order is kept; the names come sorted.
+    pub(super) fn fields(
+        &mut self,
+        parent: Option<&PointPath<'_>>,
+        kind: FieldKind,
+        fields: &[Field<'_>],
+        each: Each<'_>,
+    ) -> Flow {
+        let name_of = |index: usize| fields.get(index).map(|field| &*field.name).unwrap_or_default();
+        let mut order: SmallVec<[usize; 32]> = (0..fields.len()).collect();
+        order.sort_by_key(|&index| name_of(index)); // stable: equal names keep their order
+        let mut rest = order.as_slice();
+        while let Some(&first) = rest.first() {
+            let name = name_of(first);
+            let count = rest.iter().take_while(|&&index| name_of(index) == name).count();
+            let (group, tail) = rest.split_at(count);
+            rest = tail;
+            self.group(parent, kind, name, &Group { indexes: group, fields }, each)?;
+        }
+        Flow::Continue(())
+    }
+
+    fn group(
+        &mut self,
+        parent: Option<&PointPath<'_>>,
+        kind: FieldKind,
+        name: &[u8],
+        group: &Group<'_>,
+        each: Each<'_>,
+    ) -> Flow {
+        let (base, subscripts) =
+            if kind.subscripts { split_subscripts(name) } else { (name, SmallVec::new()) };
+        // A name that is not a plain identifier is shown whole: an attack may straddle the brackets.
+        let plain = name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.$[]".contains(&b));
+        let name_path = link(parent, StepRef::Simple(kind.name_element));
+        self.value(&name_path, if plain { base } else { name }, Role::Name)?;
+        let key = String::from_utf8_lossy(base);
+        let path = link(parent, StepRef::Keyed(kind.element, &key));
+        self.subscripted(&path, &subscripts, group, each)
+    }
+
+    fn subscripted(
+        &mut self,
+        path: &PointPath<'_>,
+        subscripts: &[&[u8]],
+        group: &Group<'_>,
+        each: Each<'_>,
+    ) -> Flow {
+        match subscripts.split_first() {
+            None if group.indexes.len() == 1 => group.indexes.iter().try_for_each(|&i| each(self, path, i)),
+            None => self.items(path, &[], group, each),
+            Some((&b"", rest)) => self.items(path, rest, group, each),
+            Some((name, rest)) => {
+                self.value(&path.child(StepRef::Simple(Element::HashName)), name, Role::Name)?;
+                let key = String::from_utf8_lossy(name);
+                self.subscripted(&path.child(StepRef::Keyed(Element::Hash, &key)), rest, group, each)
+            }
+        }
+    }
+
+    /// Each value at its array index, and all of them joined.
+    fn items(&mut self, path: &PointPath<'_>, rest: &[&[u8]], group: &Group<'_>, each: Each<'_>) -> Flow {
+        for (number, index) in (0u32..).zip(group.indexes) {
+            let single = Group { indexes: std::slice::from_ref(index), fields: group.fields };
+            self.subscripted(&path.child(StepRef::Indexed(Element::Array, number)), rest, &single, each)?;
+        }
+        if group.indexes.len() < 2 {
+            return Flow::Continue(());
+        }
+        let values = group.indexes.iter().filter_map(|&i| group.fields.get(i)).map(|field| &*field.value);
+        let joined = values.collect::<SmallVec<[&[u8]; 8]>>().join(&b',');
+        self.value(&path.child(StepRef::Simple(Element::Pollution)), &joined, Role::Leaf)
+    }
+}
+
+/// The fields of one name.
+struct Group<'g> {
+    indexes: &'g [usize],
+    fields: &'g [Field<'g>],
+}
+
+/// Splits `a[x][]` into `a` and its subscripts, `x` and nothing. A name with odd brackets has no subscripts.
+fn split_subscripts(name: &[u8]) -> (&[u8], SmallVec<[&[u8]; 4]>) {
+    let mut subscripts = SmallVec::new();
+    let Some(open) = memchr::memchr(b'[', name).filter(|&at| at > 0) else { return (name, subscripts) };
+    let (base, mut rest) = name.split_at(open);
+    while let Some(inner) = rest.strip_prefix(b"[") {
+        let Some(close) = memchr::memchr(b']', inner) else { return (name, SmallVec::new()) };
+        subscripts.push(inner.get(..close).unwrap_or_default());
+        rest = inner.get(close + 1..).unwrap_or_default();
+    }
+    let regular = rest.is_empty() && subscripts.len() <= MAX_SUBSCRIPTS;
+    if regular { (base, subscripts) } else { (name, SmallVec::new()) }
+}
