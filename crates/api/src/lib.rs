@@ -5,6 +5,13 @@
 //! holds the node-to-cloud protocol.
 
 pub mod attack_type;
+pub mod envelope;
+pub mod error;
+pub mod filter;
 pub mod node;
+pub mod permission;
 
 pub use attack_type::AttackType;
+pub use envelope::{Empty, Envelope, json_response};
+pub use error::{ApiError, ErrorBody};
+pub use permission::{Grant, Permission, Role};

@@ -1,1 +1,19 @@
-//! Placeholder prologue.
+//! Persistence: entities, migrations, queries. Knows no HTTP.
+//!
+//! One set of entities, migrations and queries serves SQLite (the default: WAL, one writer) and
+//! PostgreSQL. Every query takes its tenant as a typed argument, [`TenantId`] or [`Tenants`], so one without
+//! a tenant does not compile. The exceptions are look-ups that *find out* the tenant (a credential, a
+//! session); they live in [`identity`] and say so.
+
+pub mod conditions;
+pub mod connection;
+pub mod entity;
+pub mod error;
+pub mod identity;
+pub mod migration;
+pub mod tenant;
+
+pub use connection::{Store, StoreOptions};
+pub use error::StoreError;
+pub use sea_orm;
+pub use tenant::{TenantId, Tenants};

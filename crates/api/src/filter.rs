@@ -1,0 +1,374 @@
+//! Filters of list endpoints: one parser, with the differences between endpoint families as options.
+//!
+//! A filter is an object, or an array of objects meaning OR. Keys of one object are ANDed, a value may be a
+//! scalar or an array (OR), a leading `!` negates. `spec/accounts.md` section 1.4 and `spec/events.md`
+//! section 0.2 differ in empty arrays, unknown keys, range ends and masks; a [`Family`] says which holds.
+//! The result is typed: the store sees fields it declared and values of the right kind, nothing else.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use crate::ApiError;
+
+mod query;
+pub use query::query_to_json;
+
+/// Most objects in an OR array.
+pub const MAX_CLAUSES: usize = 20;
+/// Most keys in one object.
+pub const MAX_KEYS: usize = 50;
+
+/// What kind of values a field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Whole numbers, with ranges.
+    Int,
+    /// Times: Unix seconds; a flat pair is one range.
+    Time,
+    /// Exact text.
+    Text,
+    /// Text with the masks `*` and `?`, then case-insensitive.
+    Mask,
+    /// True or false.
+    Bool,
+    /// Addresses: exact, subnet, `a-b`, or a prefix ending in a dot.
+    Ip,
+    /// Handed over as sent, for endpoints with a grammar of their own.
+    Raw,
+}
+
+/// A field that a filter may name.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Wire name, without `!`.
+    pub name: &'static str,
+    /// Kind of its values.
+    pub kind: Kind,
+    /// Whether `null` asks for IS NULL; otherwise `null` is no condition.
+    pub nullable: bool,
+}
+
+impl Field {
+    /// A field that is never null.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: Kind) -> Field {
+        Field { name, kind, nullable: false }
+    }
+
+    /// A field that may be null.
+    #[must_use]
+    pub const fn nullable(name: &'static str, kind: Kind) -> Field {
+        Field { name, kind, nullable: true }
+    }
+}
+
+/// Which dialect of the filter language an endpoint family speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `spec/accounts.md`: an empty array matches nothing, unknown keys are refused, ranges are half-open.
+    Accounts,
+    /// `spec/events.md`: an empty array is no condition, unknown keys are ignored and reported, ranges closed.
+    Events,
+    /// `spec/rules.md`: as accounts, but errors are keyed by field and unknown keys are ignored.
+    Rules,
+}
+
+/// A range with either end open; both ends belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// First value, or none.
+    pub from: Option<i64>,
+    /// Last value, or none.
+    pub to: Option<i64>,
+}
+
+/// An address test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IpTest {
+    /// This address, in canonical text.
+    Exact(String),
+    /// Addresses between two, both included.
+    Between(IpAddr, IpAddr),
+    /// Text prefix ending in a dot.
+    Prefix(String),
+}
+
+/// What a condition asks of its field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// No row passes (an empty array, in families where that means so).
+    Nothing,
+    /// IS NULL.
+    Null,
+    /// One of the values or within one of the ranges.
+    Ints(Vec<i64>, Vec<Range>),
+    /// One of the texts, exactly.
+    Texts(Vec<String>),
+    /// One of the masks: `%` and `_` patterns for LIKE, lower case, `\` escapes.
+    Masks(Vec<Mask>),
+    /// True or false, null counted as false.
+    Bool(bool),
+    /// One of the address tests.
+    Ips(Vec<IpTest>),
+    /// As sent.
+    Raw(Value),
+}
+
+/// A text to compare exactly, or a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Exact, case-sensitive.
+    Exact(String),
+    /// LIKE pattern in lower case, escaped with `\`.
+    Like(String),
+}
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// Wire name of the field.
+    pub field: &'static str,
+    /// Whether the row must not pass the test.
+    pub negated: bool,
+    /// The test.
+    pub test: Test,
+}
+
+/// A parsed filter: OR over clauses, AND within one. No clause at all means everything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// The alternatives.
+    pub clauses: Vec<Vec<Condition>>,
+    /// Keys that the endpoint does not know, in families that ignore them.
+    pub ignored: Vec<String>,
+}
+
+impl Filter {
+    /// Parses `value` (`null` and absent are empty) against the fields of an endpoint.
+    ///
+    /// # Errors
+    /// 400 naming the field, in the error form of the family.
+    pub fn parse(value: &Value, fields: &[Field], family: Family) -> Result<Filter, ApiError> {
+        let objects: Vec<&Value> = match value {
+            Value::Null => return Ok(Filter::default()),
+            Value::Array(items) => items.iter().collect(),
+            other => vec![other],
+        };
+        if objects.len() > MAX_CLAUSES {
+            return Err(refuse(family, "filter", "too many filter objects", Value::from(objects.len())));
+        }
+        let mut filter = Filter::default();
+        for object in objects {
+            let Value::Object(map) = object else {
+                return Err(refuse(family, "filter", "filter must be an object", object.clone()));
+            };
+            if map.len() > MAX_KEYS {
+                return Err(refuse(family, "filter", "too many filter fields", Value::from(map.len())));
+            }
+            let mut clause = Vec::new();
+            for (key, value) in map {
+                let (name, negated) = key.strip_prefix('!').map_or((key.as_str(), false), |name| (name, true));
+                match fields.iter().find(|field| field.name == name) {
+                    Some(field) => clause.extend(condition(field, negated, value, family)?),
+                    None if family == Family::Accounts => {
+                        return Err(ApiError::invalid("unknown filter field", key.as_str()));
+                    }
+                    None => filter.ignored.push(key.clone()),
+                }
+            }
+            filter.clauses.push(clause);
+        }
+        Ok(filter)
+    }
+
+    /// Whether no condition at all is left: a change must refuse such a filter.
+    #[must_use]
+    pub fn is_unconstrained(&self) -> bool {
+        self.clauses.iter().all(Vec::is_empty) || self.clauses.iter().any(Vec::is_empty)
+    }
+
+    /// The whole numbers that a non-negated condition on `field` names, over all clauses.
+    #[must_use]
+    pub fn ints(&self, field: &str) -> Vec<i64> {
+        self.conditions(field)
+            .filter_map(|condition| match &condition.test {
+                Test::Ints(values, _) => Some(values.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+
+    /// Non-negated conditions on a field, over all clauses.
+    pub fn conditions<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a Condition> {
+        self.clauses.iter().flatten().filter(move |condition| condition.field == field && !condition.negated)
+    }
+}
+
+fn refuse(family: Family, field: &str, error: &str, value: Value) -> ApiError {
+    match family {
+        Family::Accounts => ApiError::invalid(format!("{field}: {error}"), value),
+        Family::Events | Family::Rules => ApiError::field(field, error, value),
+    }
+}
+
+/// The condition that one key stands for; none when the family reads it as no condition.
+fn condition(field: &Field, negated: bool, value: &Value, family: Family) -> Result<Option<Condition>, ApiError> {
+    let of = |test| Ok(Some(Condition { field: field.name, negated, test }));
+    if field.kind == Kind::Raw {
+        return if value.is_null() { Ok(None) } else { of(Test::Raw(value.clone())) };
+    }
+    let items: Vec<&Value> = match value {
+        Value::Null => return if field.nullable { of(Test::Null) } else { Ok(None) },
+        Value::Array(items) => items.iter().collect(),
+        scalar => vec![scalar],
+    };
+    if items.is_empty() {
+        return if family == Family::Events { Ok(None) } else { of(Test::Nothing) };
+    }
+    if items.iter().all(|item| item.is_null()) {
+        return if field.nullable { of(Test::Null) } else { Ok(None) };
+    }
+    let bad = |item: &Value, expected: &str| refuse(family, field.name, expected, item.clone());
+    match field.kind {
+        Kind::Int | Kind::Time => ints(field, &items, family).and_then(of),
+        Kind::Text => {
+            let texts = items.iter().map(|item| text(item).ok_or_else(|| bad(item, "must be a string")));
+            of(Test::Texts(texts.collect::<Result<_, _>>()?))
+        }
+        Kind::Mask => masks(&items).map_err(|item| bad(&item, "must be a string")).and_then(|masks| match masks {
+            Some(masks) => of(Test::Masks(masks)),
+            None => Ok(None),
+        }),
+        Kind::Bool => match items.as_slice() {
+            [single] => {
+                let flag = boolean(single).ok_or_else(|| bad(single, "must be true or false"))?;
+                // Clients serialise zero values: `"!experimental": false` must not hide rows.
+                if negated && !flag { Ok(None) } else { of(Test::Bool(flag)) }
+            }
+            _ => Ok(None),
+        },
+        Kind::Ip => {
+            let tests = items
+                .iter()
+                .map(|item| item.as_str().and_then(ip_test).ok_or_else(|| bad(item, "must be an address or subnet")));
+            of(Test::Ips(tests.collect::<Result<_, _>>()?))
+        }
+        Kind::Raw => Ok(None),
+    }
+}
+
+fn ints(field: &Field, items: &[&Value], family: Family) -> Result<Test, ApiError> {
+    let bad = |item: &Value| refuse(family, field.name, "must be a number", item.clone());
+    let half_open = family == Family::Accounts;
+    if let (Kind::Time, [from, to]) = (field.kind, items)
+        && !from.is_array()
+        && !to.is_array()
+    {
+        return Ok(Test::Ints(vec![], vec![range(&[from, to], half_open).ok_or_else(|| bad(from))?]));
+    }
+    let (mut values, mut ranges) = (Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            Value::Array(ends) => {
+                let ends: Vec<&Value> = ends.iter().collect();
+                ranges.push(range(&ends, half_open).ok_or_else(|| bad(item))?);
+            }
+            scalar => values.push(int(scalar).ok_or_else(|| bad(scalar))?),
+        }
+    }
+    Ok(Test::Ints(values, ranges))
+}
+
+fn range(ends: &[&Value], half_open: bool) -> Option<Range> {
+    let end = |value: Option<&&Value>| match value {
+        None | Some(Value::Null) => Some(None),
+        Some(value) => int(value).map(Some),
+    };
+    if ends.is_empty() || ends.len() > 2 {
+        return None;
+    }
+    let to = end(ends.get(1))?;
+    let to = if half_open { to.map(|last| last.saturating_sub(1)) } else { to };
+    Some(Range { from: end(ends.first())?, to })
+}
+
+/// A whole number, given as one or as a string of digits.
+#[must_use]
+pub fn int(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => number.as_i64().map(|number| number != 0),
+        Value::String(text) => match text.as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The masks of a text field; `None` when one of them matches everything. Fails with the offending item.
+fn masks(items: &[&Value]) -> Result<Option<Vec<Mask>>, Value> {
+    let mut masks = Vec::new();
+    for item in items {
+        let text = text(item).ok_or_else(|| (*item).clone())?;
+        if !text.is_empty() && text.chars().all(|c| c == '*') {
+            return Ok(None);
+        }
+        masks.push(if text.contains(['*', '?']) { Mask::Like(like_pattern(&text)) } else { Mask::Exact(text) });
+    }
+    Ok(Some(masks))
+}
+
+/// A `*`/`?` mask as a lower-case LIKE pattern escaped with `\`.
+#[must_use]
+pub fn like_pattern(mask: &str) -> String {
+    let mut pattern = String::with_capacity(mask.len() + 4);
+    for c in mask.to_lowercase().chars() {
+        match c {
+            '*' => pattern.push('%'),
+            '?' => pattern.push('_'),
+            '%' | '_' | '\\' => pattern.extend(['\\', c]),
+            c => pattern.push(c),
+        }
+    }
+    pattern
+}
+
+fn ip_test(text: &str) -> Option<IpTest> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(IpTest::Exact(address.to_string()));
+    }
+    if let Ok(net) = text.parse::<ipnet::IpNet>() {
+        return Some(IpTest::Between(net.network(), net.broadcast()));
+    }
+    if let Some((from, to)) = text.split_once('-')
+        && let (Ok(from), Ok(to)) = (from.trim().parse::<IpAddr>(), to.trim().parse::<IpAddr>())
+    {
+        return Some(IpTest::Between(from, to));
+    }
+    (text.ends_with('.') && text.chars().all(|c| c.is_ascii_digit() || c == '.'))
+        .then(|| IpTest::Prefix(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Typed filters of the API as SQL conditions. Values are always bound, never spliced into text.
+
+use bartizan_api::filter::{Condition as Asked, Filter, IpTest, Mask, Range, Test};
+use sea_orm::{
+    Condition,
+    sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
+};
+
+/// Where a filter field lives.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A column, compared as such.
+    Column(&'static str),
+    /// A text column holding `,a,b,`: a value matches when it is among them.
+    CommaList(&'static str),
+    /// A pair of columns: address text, and its 32 hex digits for ranges.
+    Address(&'static str, &'static str),
+    /// Handled by the caller: left out here.
+    Elsewhere,
+}
+
+/// The condition that a filter stands for. `place` maps a wire field to its column.
+pub fn filter_condition(filter: &Filter, place: impl Fn(&str) -> Place) -> Condition {
+    if filter.clauses.is_empty() {
+        return Condition::all();
+    }
+    filter.clauses.iter().fold(Condition::any(), |any, clause| {
+        any.add(clause.iter().fold(always(), |all, asked| {
+            match test(&place(asked.field), asked) {
+                Some(condition) => all.add(condition),
+                None => all,
+            }
+        }))
+    })
+}
+
+/// A conjunction that is true while empty. (An empty `Condition::all()` inside `any()` would vanish.)
+fn always() -> Condition {
+    Condition::all().add(Expr::val(1).eq(1))
+}
+
+fn test(place: &Place, asked: &Asked) -> Option<Condition> {
+    let tests: Vec<SimpleExpr> = match place {
+        Place::Elsewhere => return None,
+        Place::Column(column) => column_tests(column, &asked.test),
+        Place::CommaList(column) => list_tests(column, &asked.test),
+        Place::Address(text, key) => address_tests(text, key, &asked.test),
+    };
+    let any = if tests.is_empty() {
+        Condition::any().add(Expr::val(1).eq(0))
+    } else {
+        tests.into_iter().fold(Condition::any(), Condition::add)
+    };
+    Some(if asked.negated { negate(place, &asked.test, any) } else { any })
+}
+
+/// NOT, with rows whose column is null on the passing side, unless null is what was asked about.
+fn negate(place: &Place, test: &Test, condition: Condition) -> Condition {
+    let negated = Condition::any().add(condition.not());
+    match place {
+        Place::Column(column) | Place::CommaList(column) | Place::Address(column, _) if *test != Test::Null => {
+            negated.add(Expr::col(*column).is_null())
+        }
+        _ => negated,
+    }
+}
+
+fn column_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
+    let col = || Expr::col(column);
+    match test {
+        Test::Nothing | Test::Raw(_) => vec![],
+        Test::Null => vec![col().is_null()],
+        Test::Ints(values, ranges) => {
+            let mut tests: Vec<SimpleExpr> = ranges.iter().map(|range| range_test(column, *range)).collect();
+            if !values.is_empty() {
+                tests.push(col().is_in(values.iter().copied()));
+            }
+            tests
+        }
+        Test::Texts(texts) => vec![col().is_in(texts.iter().cloned())],
+        Test::Masks(masks) => masks.iter().map(|mask| mask_test(column, mask)).collect(),
+        Test::Bool(true) => vec![col().eq(true)],
+        Test::Bool(false) => vec![col().eq(false), col().is_null()],
+        Test::Ips(tests) => tests.iter().map(|test| address_test(column, column, test)).collect(),
+    }
+}
+
+fn list_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
+    let holds = |text: &str| {
+        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        Expr::col(column).like(LikeExpr::new(format!("%,{escaped},%")).escape('\\'))
+    };
+    match test {
+        Test::Null => vec![Expr::col(column).eq("")],
+        Test::Ints(values, _) => values.iter().map(|value| holds(&value.to_string())).collect(),
+        Test::Texts(texts) => texts.iter().map(|text| holds(text)).collect(),
+        // "has any", as booleans ask it of lists.
+        Test::Bool(true) => vec![Expr::col(column).ne("")],
+        Test::Bool(false) => vec![Expr::col(column).eq("")],
+        Test::Nothing | Test::Masks(_) | Test::Ips(_) | Test::Raw(_) => vec![],
+    }
+}
+
+fn address_tests(text: &'static str, key: &'static str, test: &Test) -> Vec<SimpleExpr> {
+    match test {
+        Test::Ips(tests) => tests.iter().map(|test| address_test(text, key, test)).collect(),
+        other => column_tests(text, other),
+    }
+}
+
+fn address_test(text: &'static str, key: &'static str, test: &IpTest) -> SimpleExpr {
+    match test {
+        IpTest::Exact(address) => Expr::col(text).eq(address.clone()),
+        IpTest::Between(from, to) => Expr::col(key).between(address_key(*from), address_key(*to)),
+        IpTest::Prefix(prefix) => Expr::col(text).like(format!("{prefix}%")),
+    }
+}
+
+fn range_test(column: &'static str, range: Range) -> SimpleExpr {
+    let col = || Expr::col(column);
+    match (range.from, range.to) {
+        (Some(from), Some(to)) => col().between(from, to),
+        (Some(from), None) => col().gte(from),
+        (None, Some(to)) => col().lte(to),
+        (None, None) => col().is_not_null(),
+    }
+}
+
+fn mask_test(column: &'static str, mask: &Mask) -> SimpleExpr {
+    match mask {
+        Mask::Exact(text) => Expr::col(column).eq(text.clone()),
+        Mask::Like(pattern) => {
+            SimpleExpr::from(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern.clone()).escape('\\'))
+        }
+    }
+}
+
+/// An address as 32 hex digits in network order (IPv4 mapped into IPv6), so that text order is address order.
+#[must_use]
+pub fn address_key(address: std::net::IpAddr) -> String {
+    let v6 = match address {
+        std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        std::net::IpAddr::V6(v6) => v6,
+    };
+    format!("{:032x}", u128::from(v6))
+}

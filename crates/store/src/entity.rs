@@ -1,0 +1,23 @@
+//! One entity per table. Rows are plain data: no query lives here.
+//!
+//! The tables themselves are made by [`crate::migration`]; a test compares the two.
+
+pub mod action;
+pub mod activity;
+pub mod api_token;
+pub mod attack;
+pub mod client;
+pub mod config_version;
+pub mod event_batch;
+pub mod hint;
+pub mod hit;
+pub mod hit_raw;
+pub mod ip_group;
+pub mod node_group;
+pub mod node_instance;
+pub mod partner;
+pub mod pool;
+pub mod rejected_event;
+pub mod session;
+pub mod user;
+pub mod vuln;

@@ -1,0 +1,58 @@
+//! A person (`spec/accounts.md` section 3.1).
+
+use sea_orm::entity::prelude::*;
+
+/// A person (`spec/accounts.md` section 3.1).
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    /// Identity.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// Identifier of UUID and secret authentication.
+    pub uuid: String,
+    /// Owner tenant.
+    pub client_id: i64,
+    /// Lower-case address and sign-in name.
+    pub email: String,
+    /// Name.
+    pub realname: String,
+    /// Phone.
+    pub phone: Option<String>,
+    /// Title.
+    pub job_title: Option<String>,
+    /// Assigned grant: array of strings.
+    pub permissions: Json,
+    /// Whether the user may work.
+    pub enabled: bool,
+    /// Whether the address is confirmed or a password set.
+    pub validated: bool,
+    /// Argon2id PHC string.
+    pub password_hash: Option<String>,
+    /// Unix seconds, 0 is never.
+    pub password_changed: i64,
+    /// Creating user, 0 is the system.
+    pub create_by: i64,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Address of the creator.
+    pub create_from: String,
+    /// Preferences: timezone, formats, notifications, templates.
+    pub profile: Json,
+    /// Last ten sign-ins.
+    pub login_history: Json,
+    /// Unix seconds.
+    pub last_login_time: Option<i64>,
+    /// Keyed hash of the secret, hex.
+    pub secret_mac: Option<String>,
+    /// Unix seconds.
+    pub secret_created_at: Option<i64>,
+    /// Unix seconds.
+    pub secret_last_used_at: Option<i64>,
+}
+
+/// None: rows are joined by explicit queries.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

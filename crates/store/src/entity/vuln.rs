@@ -1,0 +1,60 @@
+//! A vulnerability (`spec/events.md` section 4.1).
+
+use sea_orm::entity::prelude::*;
+
+/// A vulnerability (`spec/events.md` section 4.1).
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "vulns")]
+pub struct Model {
+    /// Identity.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// Tenant.
+    pub client_id: i64,
+    /// Human id.
+    pub wid: String,
+    /// `open`, `closed` or `falsepositive`.
+    pub status: String,
+    /// Vulnerability type.
+    pub kind: String,
+    /// `server`, `client` or `database`.
+    pub target: String,
+    /// 0 to 100.
+    pub threat: i64,
+    /// Title.
+    pub title: String,
+    /// Text.
+    pub description: String,
+    /// Text.
+    pub additional: String,
+    /// Text.
+    pub exploit_example: String,
+    /// Method.
+    pub method: String,
+    /// Host.
+    pub domain: String,
+    /// Path.
+    pub path: String,
+    /// Parameter.
+    pub parameter: String,
+    /// Template.
+    pub template: String,
+    /// How found.
+    pub detection_method: String,
+    /// Unix seconds.
+    pub validate_time: i64,
+    /// Unix seconds.
+    pub invalidate_time: Option<i64>,
+    /// Unix seconds.
+    pub last_check: Option<i64>,
+    /// Confirmed.
+    pub validated: bool,
+    /// Not shown.
+    pub hidden: bool,
+}
+
+/// None: rows are joined by explicit queries.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

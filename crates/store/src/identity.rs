@@ -1,0 +1,86 @@
+//! Look-ups that find out who calls. They are the only queries without a tenant: the tenant is their answer.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::{Store, StoreError, entity};
+
+impl Store {
+    /// The user with this UUID.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_user_by_uuid(&self, uuid: &str) -> Result<Option<entity::user::Model>, StoreError> {
+        Ok(entity::user::Entity::find().filter(entity::user::Column::Uuid.eq(uuid)).one(self.reader()).await?)
+    }
+
+    /// The user with this e-mail address, lower case.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_user_by_email(&self, email: &str) -> Result<Option<entity::user::Model>, StoreError> {
+        Ok(entity::user::Entity::find().filter(entity::user::Column::Email.eq(email)).one(self.reader()).await?)
+    }
+
+    /// The user with this id, as named by a session or token.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_user(&self, id: i64) -> Result<Option<entity::user::Model>, StoreError> {
+        Ok(entity::user::Entity::find_by_id(id).one(self.reader()).await?)
+    }
+
+    /// The tenant with this id, as named by a credential.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_client(&self, id: i64) -> Result<Option<entity::client::Model>, StoreError> {
+        Ok(entity::client::Entity::find_by_id(id).one(self.reader()).await?)
+    }
+
+    /// The tenants of a global account, by ascending id.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_partner_clients(&self, partner_id: i64) -> Result<Vec<entity::client::Model>, StoreError> {
+        use sea_orm::QueryOrder;
+        Ok(entity::client::Entity::find()
+            .filter(entity::client::Column::PartnerId.eq(partner_id))
+            .order_by_asc(entity::client::Column::Id)
+            .all(self.reader())
+            .await?)
+    }
+
+    /// The API token with this lookup key.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_api_token(&self, uuid: &str) -> Result<Option<entity::api_token::Model>, StoreError> {
+        use entity::api_token::{Column, Entity};
+        Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
+    }
+
+    /// The session with this keyed hash.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_session(&self, id_mac: &str) -> Result<Option<entity::session::Model>, StoreError> {
+        Ok(entity::session::Entity::find_by_id(id_mac.to_owned()).one(self.reader()).await?)
+    }
+
+    /// The node group with this UUID (the lookup key inside its token).
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_node_group(&self, uuid: &str) -> Result<Option<entity::node_group::Model>, StoreError> {
+        use entity::node_group::{Column, Entity};
+        Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
+    }
+
+    /// The node instance with this UUID.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_node(&self, uuid: &str) -> Result<Option<entity::node_instance::Model>, StoreError> {
+        Ok(entity::node_instance::Entity::find_by_id(uuid.to_owned()).one(self.reader()).await?)
+    }
+}

@@ -1,0 +1,15 @@
+//! Schema versions, oldest first. Each is safe while the release before still runs.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_initial;
+
+/// Runs migrations.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_initial::Migration)]
+    }
+}
