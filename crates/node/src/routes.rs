@@ -1,0 +1,306 @@
+//! From host and path to the settings of a request (`spec/node.md` section 2.8).
+//!
+//! Compiled once from the configuration; looked up per request without allocation unless the path holds
+//! percent signs, dots or doubled slashes and has to be normalised first. The upstream always gets the original bytes.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode;
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::config::{Config, Fallback, Mode, ModeAllowOverride, PathRoute};
+
+/// Index of an upstream pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UpstreamId(pub(crate) usize);
+
+/// The settings of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) mode_allow_override: ModeAllowOverride,
+    pub(crate) application: i64,
+    pub(crate) upstream: Option<UpstreamId>,
+    pub(crate) on_inspection_error: Fallback,
+}
+
+/// The compiled routes.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    root: Settings,
+    hosts: Vec<Host>,
+}
+
+#[derive(Debug)]
+struct Host {
+    pattern: Regex,
+    settings: Settings,
+    exact: BTreeMap<Vec<u8>, Settings>,
+    /// Longest first.
+    strong_prefixes: Vec<(Vec<u8>, Settings)>,
+    regexes: Vec<(Regex, Settings)>,
+    /// Longest first.
+    prefixes: Vec<(Vec<u8>, Settings)>,
+}
+
+/// A pattern that does not compile.
+#[derive(Debug)]
+pub(crate) struct RouteError {
+    pub(crate) key: String,
+    pub(crate) message: String,
+}
+
+/// What a level of the file says; `None` inherits.
+struct Refinement<'a> {
+    mode: Option<Mode>,
+    mode_allow_override: Option<ModeAllowOverride>,
+    application: Option<i64>,
+    upstream: Option<&'a String>,
+    on_inspection_error: Option<Fallback>,
+}
+
+impl Settings {
+    fn refine(&self, by: &Refinement<'_>, upstreams: &[&String]) -> Settings {
+        let upstream = by.upstream.and_then(|name| upstreams.iter().position(|known| *known == name));
+        Settings {
+            mode: by.mode.unwrap_or(self.mode),
+            mode_allow_override: by.mode_allow_override.unwrap_or(self.mode_allow_override),
+            application: by.application.unwrap_or(self.application),
+            upstream: upstream.map(UpstreamId).or(self.upstream),
+            on_inspection_error: by.on_inspection_error.unwrap_or(self.on_inspection_error),
+        }
+    }
+}
+
+impl Routes {
+    pub(crate) fn compile(config: &Config) -> Result<Routes, RouteError> {
+        let upstreams: Vec<&String> = config.upstream.keys().collect();
+        let base = Settings {
+            mode: Mode::Monitoring,
+            mode_allow_override: ModeAllowOverride::On,
+            application: -1,
+            // One pool needs no name.
+            upstream: (upstreams.len() == 1).then_some(UpstreamId(0)),
+            on_inspection_error: Fallback::Pass,
+        };
+        let route = &config.route;
+        let root = base.refine(
+            &Refinement {
+                mode: route.mode,
+                mode_allow_override: route.mode_allow_override,
+                application: route.application,
+                upstream: route.upstream.as_ref(),
+                on_inspection_error: route.on_inspection_error,
+            },
+            &upstreams,
+        );
+        let mut hosts = Vec::with_capacity(route.hosts.len());
+        for (index, host) in route.hosts.iter().enumerate() {
+            let settings = root.refine(
+                &Refinement {
+                    mode: host.mode,
+                    mode_allow_override: host.mode_allow_override,
+                    application: host.application,
+                    upstream: host.upstream.as_ref(),
+                    on_inspection_error: host.on_inspection_error,
+                },
+                &upstreams,
+            );
+            let key = format!("route.hosts.{index}");
+            let pattern = regex(&glob_pattern(&host.host), true, &format!("{key}.host"))?;
+            hosts.push(Host::compile(pattern, settings, &host.paths, &upstreams, &key)?);
+        }
+        Ok(Routes { root, hosts })
+    }
+
+    /// Settings of a request; `host` without port, in any case.
+    pub(crate) fn find(&self, host: &[u8], path: &[u8]) -> &Settings {
+        match self.hosts.iter().find(|candidate| candidate.pattern.is_match(host)) {
+            Some(host) => host.find(&normalise_path(path)),
+            None => &self.root,
+        }
+    }
+}
+
+impl Host {
+    fn compile(
+        pattern: Regex,
+        settings: Settings,
+        paths: &[PathRoute],
+        upstreams: &[&String],
+        key: &str,
+    ) -> Result<Host, RouteError> {
+        let mut host = Host {
+            pattern,
+            settings,
+            exact: BTreeMap::new(),
+            strong_prefixes: Vec::new(),
+            regexes: Vec::new(),
+            prefixes: Vec::new(),
+        };
+        for (index, path) in paths.iter().enumerate() {
+            let settings = host.settings.refine(
+                &Refinement {
+                    mode: path.mode,
+                    mode_allow_override: path.mode_allow_override,
+                    application: path.application,
+                    upstream: path.upstream.as_ref(),
+                    on_inspection_error: path.on_inspection_error,
+                },
+                upstreams,
+            );
+            let key = format!("{key}.paths.{index}.path");
+            let text = path.path.as_str();
+            if let Some(exact) = text.strip_prefix('=') {
+                host.exact.insert(exact.trim_start().as_bytes().to_vec(), settings);
+            } else if let Some(prefix) = text.strip_prefix("^~") {
+                host.strong_prefixes.push((prefix.trim_start().as_bytes().to_vec(), settings));
+            } else if let Some(pattern) = text.strip_prefix("~*") {
+                host.regexes.push((regex(pattern.trim_start(), true, &key)?, settings));
+            } else if let Some(pattern) = text.strip_prefix('~') {
+                host.regexes.push((regex(pattern.trim_start(), false, &key)?, settings));
+            } else {
+                host.prefixes.push((text.as_bytes().to_vec(), settings));
+            }
+        }
+        let longest_first =
+            |list: &mut Vec<(Vec<u8>, Settings)>| list.sort_by_key(|(p, _)| std::cmp::Reverse(p.len()));
+        longest_first(&mut host.strong_prefixes);
+        longest_first(&mut host.prefixes);
+        Ok(host)
+    }
+
+    fn find(&self, path: &[u8]) -> &Settings {
+        let by_prefix =
+            |list: &'_ [(Vec<u8>, Settings)]| list.iter().position(|(prefix, _)| path.starts_with(prefix));
+        if let Some(settings) = self.exact.get(path) {
+            return settings;
+        }
+        if let Some((_, settings)) =
+            by_prefix(&self.strong_prefixes).and_then(|i| self.strong_prefixes.get(i))
+        {
+            return settings;
+        }
+        if let Some((_, settings)) = self.regexes.iter().find(|(regex, _)| regex.is_match(path)) {
+            return settings;
+        }
+        by_prefix(&self.prefixes)
+            .and_then(|i| self.prefixes.get(i))
+            .map_or(&self.settings, |(_, settings)| settings)
+    }
+}
+
+fn regex(pattern: &str, ignore_case: bool, key: &str) -> Result<Regex, RouteError> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(ignore_case)
+        .unicode(false)
+        .build()
+        .map_err(|error| RouteError { key: key.to_owned(), message: error.to_string().replace('\n', " ") })
+}
+
+/// `*.shop.example` as an anchored regular expression; character classes keep their meaning.
+fn glob_pattern(glob: &str) -> String {
+    let mut pattern = String::from("^");
+    let mut in_class = false;
+    for c in glob.chars() {
+        match c {
+            '[' => {
+                in_class = true;
+                pattern.push('[');
+            }
+            ']' if in_class => {
+                in_class = false;
+                pattern.push(']');
+            }
+            '*' if !in_class => pattern.push_str(".*"),
+            '?' if !in_class => pattern.push('.'),
+            c if in_class || c.is_ascii_alphanumeric() => pattern.push(c),
+            c => pattern.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    pattern.push('$');
+    pattern
+}
+
+/// Percent-decoding, `.` and `..` segments and doubled slashes, as a server would resolve them.
+fn normalise_path(path: &[u8]) -> Cow<'_, [u8]> {
+    let dirty = memchr::memchr(b'%', path).is_some()
+        || memchr::memmem::find(path, b"//").is_some()
+        || memchr::memmem::find(path, b"/.").is_some();
+    if !dirty {
+        return Cow::Borrowed(path);
+    }
+    let decoded: Cow<'_, [u8]> = percent_decode(path).into();
+    let mut segments: Vec<&[u8]> = Vec::new();
+    for segment in decoded.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => {
+                segments.pop();
+            }
+            segment => segments.push(segment),
+        }
+    }
+    let mut normal = Vec::with_capacity(decoded.len());
+    for segment in &segments {
+        normal.push(b'/');
+        normal.extend_from_slice(segment);
+    }
+    if normal.is_empty() || (decoded.ends_with(b"/") && !segments.is_empty()) {
+        normal.push(b'/');
+    }
+    Cow::Owned(normal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(text: &str) -> Routes {
+        Routes::compile(&toml::from_str(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn path_precedence_is_exact_strong_prefix_regex_prefix() {
+        let routes = routes(
+            r#"
+            [[route.hosts]]
+            host = "*.shop.example"
+            application = 1
+            paths = [
+                { path = "/api", application = 2 },
+                { path = "/api/v2", application = 3 },
+                { path = "~\\.json$", application = 4 },
+                { path = "^~/api/v2/raw", application = 5 },
+                { path = "=/api/v2/raw/login", application = 6 },
+            ]
+            "#,
+        );
+        let application = |host: &str, path: &str| routes.find(host.as_bytes(), path.as_bytes()).application;
+        assert_eq!(application("other.example", "/api"), -1);
+        assert_eq!(application("A.SHOP.example", "/"), 1);
+        assert_eq!(application("a.shop.example", "/api/x"), 2);
+        assert_eq!(application("a.shop.example", "/api/v2/x"), 3);
+        assert_eq!(application("a.shop.example", "/api/v2/x.json"), 4);
+        assert_eq!(application("a.shop.example", "/api/v2/raw/x.json"), 5);
+        assert_eq!(application("a.shop.example", "/api/v2/raw/login"), 6);
+        assert_eq!(application("a.shop.example", "/x/..//%61pi/v2/./x"), 3);
+    }
+
+    #[test]
+    fn host_glob_covers_the_whole_name() {
+        let routes = routes("[[route.hosts]]\nhost = \"shop-[a-c].example\"\nmode = \"block\"\n");
+        assert_eq!(routes.find(b"shop-b.example", b"/").mode, Mode::Block);
+        assert_eq!(routes.find(b"shop-d.example", b"/").mode, Mode::Monitoring);
+        assert_eq!(routes.find(b"xshop-a.example", b"/").mode, Mode::Monitoring);
+        assert_eq!(routes.find(b"shop-axexample", b"/").mode, Mode::Monitoring);
+    }
+
+    #[test]
+    fn normalisation_never_leaves_the_root() {
+        assert_eq!(&*normalise_path(b"/../../etc/"), b"/etc/");
+        assert_eq!(&*normalise_path(b"/%2e%2e/a"), b"/a");
+        assert_eq!(&*normalise_path(b"/a/.."), b"/");
+    }
+}
