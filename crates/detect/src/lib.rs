@@ -1,1 +1,64 @@
-//! Placeholder prologue.
+//! Attack detection over the points of a request.
+//!
+//! [`inspect`] walks a whole request and reports one [`Detection`] per attack type and point; [`Engine::scan`]
+//! looks at one value. Both are deterministic, do no I/O and take time linear in their input.
+//!
+//! A detector is one file with one table of signatures: what it looks for, where, and in how free a text a match
+//! is still believed. Stamps are stable ids in ranges per attack type (`type id × 1000`, see `docs/detection.md`).
+//!
+//! ```
+//! use bartizan_detect::{Engine, Place};
+//!
+//! let engine = Engine::new();
+//! let mut signs = Vec::new();
+//! engine.scan(b"1' union select password from users--", Place::QueryValue, &mut signs);
+//! assert_eq!(signs[0].attack_type.code(), "sqli");
+//! ```
+
+mod crlf;
+mod engine;
+mod inspect;
+mod ldapi;
+mod mail_injection;
+mod nosqli;
+mod place;
+mod ptrav;
+mod rce;
+mod redir;
+mod scanner;
+mod shape;
+mod signature;
+mod sqli;
+mod ssi;
+mod ssrf;
+mod ssti;
+mod view;
+mod xss;
+mod xxe;
+
+pub use engine::{Engine, Sign, StampInfo};
+pub use inspect::{Detection, Inspection, NoPolicy, Policy, inspect};
+pub use place::Place;
+
+/// Every detector, in the order in which signs are reported.
+static DETECTORS: &[&signature::Detector] = &[
+    &sqli::DETECTOR,
+    &xss::DETECTOR,
+    &rce::shell::DETECTOR,
+    &rce::windows::DETECTOR,
+    &rce::php::DETECTOR,
+    &rce::java::DETECTOR,
+    &rce::scripting::DETECTOR,
+    &rce::deserialization::DETECTOR,
+    &ptrav::DETECTOR,
+    &ssti::DETECTOR,
+    &nosqli::DETECTOR,
+    &ldapi::DETECTOR,
+    &crlf::DETECTOR,
+    &mail_injection::DETECTOR,
+    &ssi::DETECTOR,
+    &ssrf::DETECTOR,
+    &xxe::DETECTOR,
+    &redir::DETECTOR,
+    &scanner::DETECTOR,
+];

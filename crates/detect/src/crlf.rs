@@ -1,0 +1,41 @@
+//! CR/LF injection: a line break followed by something that a header block or a response understands.
+//!
+//! Benign look-alikes: text of several lines, pasted mail and HTTP examples (documents), a `Subject:` in prose.
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Crlf,
+    signatures: &[
+        Signature {
+            stamp: 6001,
+            subtype: "crlf_header",
+            gate: &["\r", "\n", "%0d", "%0a", "\\r\\n", "%e5%98", "\u{560d}", "\u{560a}", "%u000"],
+            test: Test::Pattern(
+                r"(?:[\r\n]|%0[da]|\\r\\n|%e5%98%8[ad]|\xe5\x98[\x8a\x8d]|%u000[ad])+[\s]*(?:set-cookie2?|location|content-(?:length|type|disposition|encoding|security-policy)|transfer-encoding|access-control-allow-\w+|x-(?:xss-protection|forwarded-\w+|frame-options|injected?|crlf|test)[\w-]*|refresh|last-modified|cache-control|host|www-authenticate|clear-site-data|link|user-agent|referer|cookie|authorization|connection)[\s]*(?::|%3a)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 6002,
+            subtype: "crlf_response",
+            gate: &["http/1.", "http/0.", "http/2", "<html", "<script", "%0d%0a"],
+            test: Test::Pattern(
+                r"(?:[\r\n]|%0[da])[\s]*(?:http/[0-3](?:\.\d)?[\s]+\d{3}|(?:get|post|put|delete|head|options|patch|connect|trace)[\s]+(?:/|https?:)\S*[\s]+http/\d)|(?:\r\n|%0d%0a){2}[\s]*<(?:html|script|svg|body)|%0d%0a%0d%0a",
+            ),
+            trust: Trust::Prose,
+            places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 6003,
+            subtype: "crlf_request_line",
+            gate: &["\r", "\n", "%0d%0a"],
+            test: Test::Pattern(r"(?:[^\r\n]|^)(?:\r\n|\n|\r|%0d%0a)[a-z][\w-]{1,30}(?::|%3a)[\s]*\S"),
+            trust: Trust::Tight,
+            places: Places::Target,
+        },
+    ],
+};

@@ -1,0 +1,411 @@
+//! Whole-request inspection: a walk over the points, the engine on each, the ruleset's say in between.
+//!
+//! Runs once per request in the node, and offline wherever a request is checked. Order of detections is the order
+//! of the walk, so the first one of a type is the first sign of it. Anomalies of the walk (an external entity, a
+//! bomb, exhausted limits) are detections without stamps.
+
+use std::ops::{ControlFlow, Range};
+
+use bartizan_api::attack_type::AttackType;
+use bartizan_request::{
+    AnomalyKind, Element, Limits, Parser, Point, PointPath, Report, RequestParts, Role, Step, StepRef,
+    Visitor, walk,
+};
+use serde::Serialize;
+
+use crate::engine::{Engine, Sign};
+use crate::place::Place;
+
+/// One attack at one point of a request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Detection {
+    /// The type of attack.
+    pub attack_type: AttackType,
+    /// The technique of the first sign.
+    pub subtype: &'static str,
+    /// Where it is.
+    pub point: Point,
+    /// The first sign with what surrounds it, at most 1024 bytes; bytes that are no UTF-8 as `\xNN`.
+    pub value: String,
+    /// Every stamp found at the point for this type, ascending.
+    pub stamps: Vec<u32>,
+    /// Public names of well-known attacks that the signs belong to.
+    pub known_attack: Vec<&'static str>,
+}
+
+/// What an inspection found.
+#[derive(Clone, Debug, Default)]
+pub struct Inspection {
+    /// At most one per attack type and point, in the order of the walk.
+    pub detections: Vec<Detection>,
+    /// What the walk itself reports.
+    pub report: Report,
+}
+
+/// The ruleset's say during an inspection. Every method has a default that changes nothing.
+pub trait Policy {
+    /// Whether a parser may be tried on the value at `point`.
+    fn parser_allowed(&mut self, _point: &PointPath<'_>, _parser: Parser) -> bool {
+        true
+    }
+
+    /// Whether findings of a type are dropped at `point`.
+    fn type_disabled(&self, _point: &PointPath<'_>, _attack_type: AttackType) -> bool {
+        false
+    }
+
+    /// Whether one signature is switched off at `point`.
+    fn stamp_disabled(&self, _point: &PointPath<'_>, _stamp: u32) -> bool {
+        false
+    }
+
+    /// Called for every point of the request, also those that are not scanned themselves.
+    fn value_seen(&mut self, _point: &PointPath<'_>, _value: &[u8], _role: Role) {}
+}
+
+/// The policy without any rule.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoPolicy;
+
+impl Policy for NoPolicy {}
+
+/// Inspects a whole request.
+pub fn inspect(
+    engine: &Engine,
+    parts: &RequestParts<'_>,
+    limits: &Limits,
+    policy: &mut dyn Policy,
+) -> Inspection {
+    let mut inspector =
+        Inspector { engine, policy, signs: Vec::new(), detections: Vec::new(), whole_path: Vec::new() };
+    let report = walk(parts, limits, &mut inspector);
+    let Inspector { policy, mut detections, whole_path, .. } = inspector;
+    // The path as a whole is scanned for what no segment shows alone; what a segment shows is reported there.
+    for found in whole_path {
+        if !detections.iter().any(|d| d.attack_type == found.attack_type && is_path(&d.point)) {
+            detections.insert(0, found);
+        }
+    }
+    for anomaly in &report.anomalies {
+        let (attack_type, subtype) = anomaly_type(anomaly.kind);
+        let known = detections.iter().any(|d| d.attack_type == attack_type && d.point == anomaly.point);
+        let disabled = || anomaly.point.with_path(|path| policy.type_disabled(path, attack_type));
+        if !known && !disabled() {
+            detections.push(Detection {
+                attack_type,
+                subtype,
+                point: anomaly.point.clone(),
+                value: String::new(),
+                stamps: Vec::new(),
+                known_attack: Vec::new(),
+            });
+        }
+    }
+    Inspection { detections, report }
+}
+
+struct Inspector<'a> {
+    engine: &'a Engine,
+    policy: &'a mut dyn Policy,
+    /// Signs of the current value; kept to reuse its memory.
+    signs: Vec<Sign>,
+    detections: Vec<Detection>,
+    whole_path: Vec<Detection>,
+}
+
+impl Visitor for Inspector<'_> {
+    fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
+        self.policy.value_seen(point, value, role);
+        if role != Role::Parsed {
+            match Place::of(point, role) {
+                Some(Place::Uri) => self.target(point, value),
+                Some(place) => self.scan(point, value, place),
+                None => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
+        self.policy.parser_allowed(point, parser)
+    }
+}
+
+impl Inspector<'_> {
+    fn scan(&mut self, point: &PointPath<'_>, value: &[u8], place: Place) {
+        self.engine.scan(value, place, &mut self.signs);
+        if !self.signs.is_empty() {
+            collect(self.policy, point, value, &mut self.signs, &mut self.detections);
+        }
+    }
+
+    /// The raw target and its decoded form: only the path, whose parts are not all visible in segments (the
+    /// climbs between them, a last segment that is split at its dot). The query has points of its own.
+    fn target(&mut self, point: &PointPath<'_>, value: &[u8]) {
+        let path = path_of(value);
+        self.engine.scan(path, Place::Uri, &mut self.signs);
+        if path
+            .iter()
+            .any(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~' | b'%')))
+        {
+            self.engine.scan(path, Place::Path, &mut self.signs);
+        }
+        if !self.signs.is_empty() {
+            collect(self.policy, point, path, &mut self.signs, &mut self.whole_path);
+        }
+    }
+}
+
+/// The path of a target: without the query, and without scheme and authority of the absolute form.
+fn path_of(target: &[u8]) -> &[u8] {
+    let path = match memchr::memchr(b'?', target) {
+        Some(at) => target.get(..at).unwrap_or(target),
+        None => target,
+    };
+    if path.starts_with(b"/") {
+        return path;
+    }
+    let Some(scheme) = memchr::memmem::find(path.get(..16).unwrap_or(path), b"://") else { return path };
+    let authority = path.get(scheme + 3..).unwrap_or_default();
+    match memchr::memchr(b'/', authority) {
+        Some(at) => authority.get(at..).unwrap_or_default(),
+        None => b"",
+    }
+}
+
+/// Turns the signs of one value into detections, leaving out what rules switch off.
+fn collect(
+    policy: &dyn Policy,
+    point: &PointPath<'_>,
+    value: &[u8],
+    signs: &mut Vec<Sign>,
+    detections: &mut Vec<Detection>,
+) {
+    let mut owned: Option<Point> = None;
+    for sign in signs.drain(..) {
+        if policy.stamp_disabled(point, sign.stamp) || policy.type_disabled(point, sign.attack_type) {
+            continue;
+        }
+        let at = owned.get_or_insert_with(|| point.to_point());
+        let known = detections.iter_mut().find(|d| d.attack_type == sign.attack_type && d.point == *at);
+        let detection = match known {
+            Some(detection) => detection,
+            None => {
+                detections.push(Detection {
+                    attack_type: sign.attack_type,
+                    subtype: sign.subtype,
+                    point: at.clone(),
+                    value: excerpt(value, &sign.span),
+                    stamps: Vec::new(),
+                    known_attack: Vec::new(),
+                });
+                let Some(last) = detections.last_mut() else { return };
+                last
+            }
+        };
+        note_stamp(detection, sign.stamp);
+    }
+}
+
+fn note_stamp(detection: &mut Detection, stamp: u32) {
+    // `xxe` carries no stamps on the wire: it can be switched off per type only.
+    if detection.attack_type != AttackType::Xxe
+        && let Err(at) = detection.stamps.binary_search(&stamp)
+    {
+        detection.stamps.insert(at, stamp);
+    }
+    if let Some(name) = known_attack(stamp)
+        && !detection.known_attack.contains(&name)
+    {
+        detection.known_attack.push(name);
+    }
+}
+
+/// The public name of the attack behind a stamp, where there is one.
+const fn known_attack(stamp: u32) -> Option<&'static str> {
+    match stamp {
+        3005 => Some("CVE-2014-6271"),
+        3301 | 3302 => Some("CVE-2021-44228"),
+        _ => None,
+    }
+}
+
+/// Longest payload with context, in bytes.
+const EXCERPT: usize = 1024;
+/// Bytes shown before the first sign of a longer value.
+const LEAD: usize = 128;
+
+/// The sign with what surrounds it, as text.
+fn excerpt(value: &[u8], span: &Range<usize>) -> String {
+    let start = if value.len() <= EXCERPT { 0 } else { span.start.saturating_sub(LEAD) };
+    let end = value.len().min(start + EXCERPT);
+    let mut text = String::with_capacity(end - start);
+    for chunk in value.get(start..end).unwrap_or_default().utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+const fn anomaly_type(kind: AnomalyKind) -> (AttackType, &'static str) {
+    match kind {
+        AnomalyKind::DataBomb => (AttackType::DataBomb, "data_bomb"),
+        AnomalyKind::InvalidXml => (AttackType::InvalidXml, "invalid_xml"),
+        AnomalyKind::OverlimitSize => (AttackType::OverlimitRes, "overlimit_res_size"),
+        AnomalyKind::OverlimitTime => (AttackType::OverlimitRes, "overlimit_res_time"),
+        AnomalyKind::Xxe => (AttackType::Xxe, "xxe_external"),
+    }
+}
+
+fn is_path(point: &Point) -> bool {
+    point.steps().first().is_some_and(|step| {
+        matches!(
+            step,
+            Step::Simple(Element::ActionName | Element::ActionExt) | Step::Indexed(Element::Path, _)
+        )
+    })
+}
+
+impl Place {
+    /// The place of a point of a walk; `None` where nothing that reaches an application's logic can be.
+    #[must_use]
+    pub fn of(point: &PointPath<'_>, role: Role) -> Option<Place> {
+        let name = role == Role::Name;
+        Some(match point.first() {
+            StepRef::Simple(Element::Uri) => Place::Uri,
+            StepRef::Simple(Element::ActionName | Element::ActionExt)
+            | StepRef::Indexed(Element::Path, _) => Place::Path,
+            StepRef::Simple(Element::HeaderName) => Place::HeaderName,
+            StepRef::Simple(Element::GetName) => Place::QueryName,
+            StepRef::Keyed(Element::Header, header) => return header_place(point, header, name),
+            step if step.element() == Element::Get => {
+                if name {
+                    Place::QueryName
+                } else {
+                    Place::QueryValue
+                }
+            }
+            _ => body_place(point, name),
+        })
+    }
+}
+
+fn header_place(point: &PointPath<'_>, header: &str, name: bool) -> Option<Place> {
+    /// Fields whose grammar is fixed and that the proxy itself interprets.
+    const STRUCTURAL: &[&str] = &[
+        "CONNECTION",
+        "CONTENT-LENGTH",
+        "DNT",
+        "HOST",
+        "IF-MODIFIED-SINCE",
+        "IF-UNMODIFIED-SINCE",
+        "KEEP-ALIVE",
+        "SEC-CH-UA",
+        "SEC-CH-UA-FULL-VERSION-LIST",
+        "SEC-CH-UA-MOBILE",
+        "SEC-CH-UA-PLATFORM",
+        "SEC-WEBSOCKET-KEY",
+        "TE",
+        "TRANSFER-ENCODING",
+        "UPGRADE-INSECURE-REQUESTS",
+    ];
+    Some(match header {
+        "COOKIE" if name || point.contains(Element::CookieName) => Place::CookieName,
+        "COOKIE" => Place::CookieValue,
+        "REFERER" => Place::Referer,
+        "USER-AGENT" => Place::UserAgent,
+        "X-FILENAME" | "X-FILE-NAME" | "X_FILENAME" | "X.FILENAME" => Place::FileName,
+        _ if STRUCTURAL.contains(&header) => return None,
+        _ if name => Place::HeaderName,
+        _ => Place::HeaderValue,
+    })
+}
+
+fn body_place(point: &PointPath<'_>, name: bool) -> Place {
+    let file_name = point.ancestors().any(|path| {
+        matches!(path.last(), StepRef::Keyed(Element::ContentDisp, key) if key.to_ascii_lowercase().starts_with("filename"))
+    });
+    if file_name {
+        Place::FileName
+    } else if name {
+        Place::BodyName
+    } else if point.contains(Element::File) {
+        Place::FileContent
+    } else {
+        Place::BodyValue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detections(target: &str, headers: &[(&str, &str)], body: &str) -> Vec<Detection> {
+        let headers: Vec<(&[u8], &[u8])> =
+            headers.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+        let parts = RequestParts {
+            method: "POST",
+            target: target.as_bytes(),
+            headers: &headers,
+            body: body.as_bytes(),
+            body_truncated: false,
+        };
+        inspect(&Engine::new(), &parts, &Limits::default(), &mut NoPolicy).detections
+    }
+
+    #[test]
+    fn a_query_parameter_is_named_with_its_payload() {
+        let found = detections("/search?q=1%27+union+select+password+from+users--&page=2", &[], "");
+        let first = &found[0];
+        assert_eq!(first.attack_type, AttackType::Sqli);
+        assert_eq!(serde_json::to_value(&first.point).unwrap(), serde_json::json!(["get", "q"]));
+        assert!(first.value.contains("union select password"));
+        assert!(first.stamps.windows(2).all(|pair| pair[0] < pair[1]) && !first.stamps.is_empty());
+    }
+
+    #[test]
+    fn an_encoded_climb_shows_in_the_target() {
+        let found = detections("/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd", &[], "");
+        assert!(found.iter().any(|d| d.attack_type == AttackType::Ptrav), "{found:?}");
+    }
+
+    #[test]
+    fn a_clean_request_has_no_detections() {
+        let body = r#"{"name":"Jane O'Reilly","note":"Rock and roll - 1 or 2 items","site":"https://example.com/a?b=c"}"#;
+        let found =
+            detections("/v1/orders?limit=10&sort=-created", &[("Content-Type", "application/json")], body);
+        assert_eq!(found, []);
+    }
+
+    struct NoSqli;
+    impl Policy for NoSqli {
+        fn type_disabled(&self, _: &PointPath<'_>, attack_type: AttackType) -> bool {
+            attack_type == AttackType::Sqli
+        }
+    }
+
+    #[test]
+    fn a_disabled_type_is_not_reported() {
+        let parts = RequestParts {
+            method: "GET",
+            target: b"/?q=1'+union+select+password+from+users--",
+            headers: &[],
+            body: b"",
+            body_truncated: false,
+        };
+        let engine = Engine::new();
+        let found = inspect(&engine, &parts, &Limits::default(), &mut NoSqli).detections;
+        assert!(found.iter().all(|d| d.attack_type != AttackType::Sqli));
+    }
+
+    #[test]
+    fn excerpts_keep_the_sign_and_escape_bytes() {
+        let mut value = vec![b'a'; 5000];
+        value.extend_from_slice(b"\xff' or 1=1--");
+        let text = excerpt(&value, &(5001..5010));
+        assert!(text.contains("\\xff' or 1=1--"));
+        assert!(text.len() <= 4096);
+    }
+}

@@ -1,0 +1,359 @@
+//! Path traversal: climbing out of a folder, files that only an attacker asks for, stream wrappers.
+//!
+//! Benign look-alikes: relative imports (`import x from '../foo'`), ellipses (`wait... /`), links in markdown,
+//! stack traces and logs that name system files, editors' tab stops written `..\`.
+
+use std::ops::Range;
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::shape::Context;
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+/// Files outside a web root that are asked for.
+macro_rules! system_file {
+    () => {
+        r"(?:etc/+(?:\./|x/\.\./)*(?:passwd|shadow|group|hosts|hostname|issue|motd|crontab|fstab|sudoers|resolv\.conf|environment|profile|subuid|subgid|gshadow|services|ssh/|ssl/|nginx/|apache2?/|httpd/|mysql/|my\.cnf|php|cron\.|init\.d/|security/|redis|samba/|vsftpd|proftpd|exports|inetd|mtab|os-release|lsb-release|debian_version|redhat-release|kubernetes/|docker/|rc\.)|proc/+(?:self|version|cpuinfo|meminfo|net/|mounts|cmdline|sched_debug|\d+/(?:environ|cmdline|fd|maps|status))|var/+log/+\w|var/+run/+secrets|var/+lib/+(?:mysql|php|docker)|var/+www/|var/+spool/cron|usr/+local/+(?:apache|etc|nginx|apps)|root/+\.|home/+[\w.-]+/+\.(?:ssh|bash|aws|config|kube|docker|gnupg|mysql_history|netrc|npmrc|profile|viminfo)|windows/+(?:win\.ini|system32|system\.ini|repair|php\.ini|debug|panther|explorer\.exe)|winnt/|boot\.ini|inetpub/|web-inf/|meta-inf/|system32/)"
+    };
+}
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Ptrav,
+    signatures: &[
+        Signature {
+            stamp: 5001,
+            subtype: "ptrav_dotdot",
+            gate: &["../", "..\\", "..;/", "..%", ".%2e", "%2e", "..//", ".././", "....//", "0x2e"],
+            test: Test::Pattern(concat!(
+                r"(?:(?:\.|%2e|%252e){2}[;\x00]?(?:/|\\|%2f|%5c|%252f|%255c)+(?:\.?(?:/|\\))*){1,}(?:(?:[\w.-]{1,40}(?:/|\\)){0,4})",
+                system_file!()
+            )),
+            trust: Trust::Any,
+            places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 5002,
+            subtype: "ptrav_dotdot",
+            gate: &["../", "..\\", "..;/", "..%2f", "..%5c", "%2e%2e", "....//"],
+            test: Test::Pattern(
+                r"(?:(?:\.{2,4}|%2e%2e|%2e\.|\.%2e)[;\x00]?(?:/|\\|%2f|%5c|%c0%af)+(?:\.(?:/|\\))*){3,}",
+            ),
+            trust: Trust::Prose,
+            places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 5003,
+            subtype: "ptrav_dotdot",
+            gate: &["../", "..\\", "..;", "..%", "/..", "\\..", "%2e%2e"],
+            test: Test::Checked(
+                r"(?:^|[/\\=:?&;%\x22'.\x00 (]|file:)(?:\.\.|%2e%2e)(?:[;\x00]|\.;)?(?:[/\\]|%2f|%5c|%c0%af|%252f)|[/\\](?:\.\.|%2e%2e)(?:$|[?#;&/\\])|\.\.;(?:/|\.|\\)|^\.\.[;\x00]",
+                climbs,
+            ),
+            trust: Trust::Tight,
+            places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 5004,
+            subtype: "ptrav_encoded",
+            gate: &[
+                "%c0",
+                "%e0%80",
+                "%uff",
+                "%u221",
+                "%u002",
+                "0x2e",
+                "0x2f",
+                "0x5c",
+                "%%32",
+                "%252e",
+                "%25c0",
+                "%c1",
+                "%f0%80",
+                "%bg%qf",
+                "\u{c0}",
+                "%32%65",
+                ".%00",
+                "%2e%2e%5c",
+                "%25%32",
+                "%2e.",
+                ".%2e",
+            ],
+            test: Test::Pattern(
+                r"(?:\.|%2e|%252e|%c0%(?:2e|ae|6e)|%e0%(?:40|80)%ae|%u002e|%uff0e|0x2e|%%32%65|%25%32%65|%32%65|%f0%80%80%ae){2}(?:/|\\|%2f|%5c|%252f|%255c|%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u221[56]|%u002f|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%32%66|%f0%80%80%af|%bg%qf)|(?:\.\.|%2e%2e)(?:%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u221[56]|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%f0%80%80%af)|0x5c0x2e|0x2f0x2e|%c0%ae%c0%ae|\xc0\xae|\xc0\xaf|\xe0\x80\xaf|(?:%2e\.|\.%2e|%2e%2e)(?:/|\\|%2f|%5c)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 5010,
+            subtype: "ptrav_absolute",
+            gate: &[
+                "etc/",
+                "etc\\",
+                "proc/",
+                "var/",
+                "root/.",
+                "home/",
+                "windows",
+                "winnt",
+                "boot.ini",
+                "inetpub",
+                "web-inf",
+                "meta-inf",
+                "system32",
+                "usr/local",
+                "etc%2f",
+            ],
+            test: Test::Checked(
+                concat!(
+                    r"(?:^|[/\\:=,\s'\x22(]|%2f|%5c)",
+                    system_file!(),
+                    r"|\\(?:windows|winnt)\\|/etc/(?:\w+/){0,3}\w+\.(?:conf|cfg|ini|cnf)\b"
+                ),
+                names_one_file,
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
+            stamp: 5011,
+            subtype: "ptrav_sensitive_file",
+            gate: &[
+                ".env",
+                ".git",
+                ".svn",
+                ".htaccess",
+                ".htpasswd",
+                ".ssh",
+                "id_rsa",
+                "id_dsa",
+                "id_ed25519",
+                ".aws",
+                "wp-config",
+                "web.config",
+                ".bash",
+                ".ds_store",
+                ".npmrc",
+                ".dockerenv",
+                "dockerfile",
+                ".kube",
+                "credentials",
+                ".sql",
+                ".hg/",
+                ".mysql_history",
+                ".pgpass",
+                ".netrc",
+                ".pypirc",
+                ".docker/",
+                "server-status",
+                "phpinfo.php",
+                "authorized_keys",
+                "known_hosts",
+                "composer.lock",
+                "package-lock",
+                ".bak",
+                ".zsh",
+                "error.log",
+                "access.log",
+                "debug.log",
+                ".vscode",
+                ".idea",
+                "appsettings.json",
+                ".claude",
+                ".cursor",
+                ".codeium",
+                ".windsurf",
+                ".roo",
+                ".aider",
+                ".copilot",
+                ".gemini",
+                ".codex",
+                ".continue",
+                ".a0proj",
+                "settings.local",
+                "@fs/",
+                ".env.",
+                "config.php",
+                "database.yml",
+                "secrets.yml",
+                "sftp-config",
+                "localsettings.php",
+                "settings.php",
+                "configuration.php",
+                ".terraform",
+                "tfstate",
+                ".gitlab-ci",
+                ".travis",
+                "parameters.yml",
+                "wallet.dat",
+                "shadow",
+                "passwd",
+                "web-inf",
+                "__cline",
+                ".cline",
+                "mcp.json",
+                "aider",
+                ".htdigest",
+                "node_modules",
+                "vite",
+                ".boto",
+                ".s3cfg",
+                ".rediscli",
+                ".psql_history",
+                ".sqlite",
+                ".well-known/../",
+            ],
+            test: Test::Pattern(
+                r"(?:^|[/\\=?%]|%2f)(?:\.env(?:\.[\w.-]{1,24})?|\.git(?:/|\\|ignore|attributes|modules|config|-credentials)?[^\s]{0,64}|\.svn(?:/[^\s]{0,40})?|\.hg(?:/[^\s]{0,40})?|\.ht(?:access|passwd|digest|group)|\.ssh(?:/[^\s]{0,40})?|id_(?:rsa|dsa|ecdsa|ed25519)|\.aws(?:/[^\s]{0,40})?|wp-config[\w.~-]{0,24}|web\.config|\.bash(?:rc|_history|_profile|_logout)|\.zsh(?:rc|_history)|\.ds_store|\.npmrc|\.dockerenv|\.kube/config|\.docker/[^\s]{1,40}|\.mysql_history|\.psql_history|\.rediscli_history|\.sqlite_history|\.pgpass|\.my\.cnf|\.netrc|\.pypirc|\.boto|\.s3cfg|\.vscode/[^\s]{0,40}|\.idea/[^\s]{0,40}|\.terraform(?:/[^\s]{0,40})?|[\w.-]*\.tfstate(?:\.backup)?|authorized_keys|known_hosts|server-status|server-info|phpinfo\.php|localsettings\.php|sftp-config\.json|wallet\.dat|web-inf(?:/[^\s]{0,64})?|\.travis\.yml|\.gitlab-ci\.yml|appsettings(?:\.\w+)?\.json|(?:database|secrets|parameters)\.ya?ml)(?:$|[?#&;\s/\x00~])",
+            ),
+            trust: Trust::Tight,
+            places: Places::Target,
+        },
+        Signature {
+            stamp: 5012,
+            subtype: "ptrav_sensitive_file",
+            gate: &[
+                ".claude",
+                ".cursor",
+                ".codeium",
+                ".windsurf",
+                ".roo",
+                ".aider",
+                ".gemini",
+                ".codex",
+                ".continue",
+                ".a0proj",
+                ".cline",
+                ".copilot",
+                "mcp.json",
+                "error.log",
+                "access.log",
+                "debug.log",
+                "install.log",
+                ".sql",
+                ".bak",
+                ".old",
+                "@fs/",
+                "composer.",
+                "dump.",
+                "backup",
+                "package-lock",
+                "package.json",
+                "yarn.lock",
+                "gemfile",
+                "pom.xml",
+                "node_modules",
+                "npm-debug",
+                "dockerfile",
+                "docker-compose",
+                ".env",
+                "config.",
+                "phpmyadmin",
+                "adminer",
+                "settings.local",
+                "credentials",
+            ],
+            test: Test::Pattern(
+                r"/\.(?:claude|cursor|codeium|windsurf|roo|aider[\w.]*|gemini|codex|continue|a0proj|cline|copilot|amazonq|kiro|junie|augment|trae|qwen|goose|opencode)(?:rules|ignore)?(?:/[\w./-]*)?(?:$|[?#])|/(?:error|access|debug|install|npm-debug|php_errors|laravel)[\w-]*\.log(?:\.\d)?(?:$|[?#])|/[\w.-]*(?:backup|dump|database|db|site|www|users?|mysql|prod|data)[\w.-]*\.(?:sql|bak|old|sqlite3?|mdb|tar|tgz|gz|zip|rar|7z)(?:\.(?:gz|zip|bz2|xz))?(?:$|[?#])|/@fs/|/(?:composer\.(?:json|lock)|package-lock\.json|yarn\.lock|gemfile(?:\.lock)?|pom\.xml|dockerfile|docker-compose\.ya?ml|npm-shrinkwrap\.json)(?:$|[?#])|/(?:config|configuration|settings|connect|conf|db)\.(?:php|inc|ini|bak|old)[\w.~]{1,8}(?:$|[?#])|/node_modules/[\w@./-]*(?:package\.json|\.env)(?:$|[?#])",
+            ),
+            trust: Trust::Tight,
+            places: Places::Target,
+        },
+        Signature {
+            stamp: 5013,
+            subtype: "ptrav_sensitive_file",
+            gate: &[
+                ".env",
+                ".git/",
+                ".htaccess",
+                ".htpasswd",
+                ".ssh",
+                "id_rsa",
+                "id_dsa",
+                "id_ed25519",
+                ".aws/",
+                "wp-config",
+                "web.config",
+                ".bash",
+                ".mysql_history",
+                ".pgpass",
+                ".netrc",
+                ".kube/",
+                ".sql",
+                ".bak",
+                "authorized_keys",
+                "boot.ini",
+                "win.ini",
+                ".docker/",
+                "localsettings.php",
+                "php.ini",
+                "httpd.conf",
+                "nginx.conf",
+                "sess_",
+                "secrets",
+                ".npmrc",
+                "passwd",
+                "shadow",
+                ".log",
+                "credentials",
+                "my.cnf",
+                "web.xml",
+                "desktop.ini",
+                "configuration.php",
+                "config.php",
+                "settings.php",
+                "composer.json",
+                "machine.config",
+            ],
+            test: Test::Pattern(
+                r"^[^\s<>{}]{0,120}(?:^|[/\\=]|\.\.)(?:\.env(?:\.\w+)?|\.git/[\w./-]+|\.ht(?:access|passwd)|\.ssh(?:/[\w.]*)?|id_(?:rsa|dsa|ecdsa|ed25519)|\.aws/[\w.]*|wp-config(?:\.php)?[\w.~]*|web\.config|\.bash(?:rc|_history|_profile)|\.mysql_history|\.pgpass|\.netrc|\.kube/config|authorized_keys|boot\.ini|win\.ini|\.docker/config\.json|localsettings\.php|php\.ini|httpd\.conf|nginx\.conf|my\.cnf|machine\.config|\.npmrc)(?:%00|\x00)?[\w.]{0,8}$|^[\w./-]{0,60}(?:backup|dump|database|db|users?)[\w-]*\.sql(?:\.\w{2,4})?$|(?:^|[/\\])sess_[\w,-]{8,}$",
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
+            stamp: 5020,
+            subtype: "ptrav_wrapper",
+            gate: &["://", ":/", "file:", "expect:", "phar:", "zip:"],
+            test: Test::Pattern(
+                r"(?:^|[\s=:'\x22(,;|])(?:php://(?:filter|input|stdin|stdout|output|memory|temp|fd)|phar://|zip://|zlib:/|compress\.(?:zlib|bzip2?)://|bzip2://|expect://|glob://|ogg://|rar://|ssh2(?:\.\w+)?://|data://text|jar:(?:file|https?):|netdoc:/|file:/{1,3}(?:etc|proc|var|root|home|usr|windows|[a-z]:|localhost|\w+/|\w+\.\w+))|php://[a-z]",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 5021,
+            subtype: "ptrav_wrapper",
+            gate: &["php://"],
+            test: Test::Pattern(r"php://filter[/|].{0,60}(?:resource=|convert\.)|php://input\b"),
+            trust: Trust::Any,
+            places: Places::Everywhere,
+        },
+    ],
+};
+
+/// A climb that starts a value or a path is an attack; the same as a module or a link inside text is not.
+fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let value = context.value;
+    let text = context.before(span.end);
+    let quoted = text.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'('));
+    let code = quoted
+        && [&b"import"[..], b"require", b"from ", b"src=", b"href=", b"include", b"]("]
+            .iter()
+            .any(|word| memchr::memmem::find(text, word).is_some());
+    if code {
+        return false;
+    }
+    // `../` once, followed by an ordinary relative name, is how editors, mail and command lines write paths in
+    // the middle of text; require it near the start there.
+    let blanks = memchr::memchr_iter(b' ', context.before(span.start)).count();
+    blanks < 4 || memchr::memmem::find_iter(value, b"../").count() >= 3
+}
+
+/// A system file named by a value is an attack when the value is about that file: nothing but the file, or a
+/// command or parameter before it. A log line or a sentence is longer.
+fn names_one_file(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let words_before = context.before(span.start).split(|b| *b == b' ').filter(|w| !w.is_empty()).count();
+    let words_after = context.after(span.end).split(|b| *b == b' ').filter(|w| w.len() > 1).count();
+    words_before <= 5 && words_after <= 4
+}

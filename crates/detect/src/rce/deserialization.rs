@@ -1,0 +1,96 @@
+//! Serialized objects of languages that run code while reading them.
+//!
+//! Benign look-alikes: base64 that happens to begin alike is compared with the header bytes of the format, not
+//! with a word; PHP arrays of scalars are data, only objects count.
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Rce,
+    signatures: &[
+        Signature {
+            stamp: 3501,
+            subtype: "rce_java_deser",
+            gate: &["\u{0}\u{5}", "ro0ab", "kztaau", "cs7qaf", "aced0005"],
+            test: Test::Pattern(r"\xac\xed\x00\x05|\brO0AB[QX]|\bKztAAU|\bCs7QAF|aced0005"),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3502,
+            subtype: "rce_php_deser",
+            gate: &["o:", "c:"],
+            test: Test::Pattern(
+                r#"(?:^|[;{}\s='"])[oc]:\+?\d{1,4}:\\?["'][\w\\]{1,80}\\?["']:\+?\d{1,4}:\{"#,
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3503,
+            subtype: "rce_python_deser",
+            gate: &[
+                "cos\n",
+                "cposix\n",
+                "csubprocess\n",
+                "c__builtin__\n",
+                "!!python",
+                "gasvg",
+                "y29zcnlzdgvt",
+                "cbuiltins\n",
+            ],
+            test: Test::Pattern(
+                r"\bc(?:os|posix|nt|subprocess|__builtin__|builtins|commands)\n(?:system|popen|exec|eval|Popen|call)|!!python/(?:object|name|module)",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3504,
+            subtype: "rce_dotnet_deser",
+            gate: &[
+                "aaeaaad/////",
+                "objectdataprovider",
+                "system.windows.data",
+                "$type",
+                "system.diagnostics",
+                "typeconfusedelegate",
+                "windowsidentity",
+            ],
+            test: Test::Pattern(
+                r"AAEAAAD/////|\bobjectdataprovider\b|system\.windows\.data\.|\$type[\x22']?[\s]*:[\s]*[\x22']system\.|system\.diagnostics\.process\b|typeconfusedelegate|system\.(?:management\.automation|configuration\.install|web\.ui\.objectstateformatter)",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3505,
+            subtype: "rce_java_deser",
+            gate: &[
+                "@type",
+                "rmi://",
+                "ldap://",
+                "!!javax",
+                "!!com.sun",
+                "<java ",
+                "java.beans.xmldecoder",
+                "dynamic-proxy",
+            ],
+            test: Test::Pattern(
+                r"@type[\x22']?[\s]*:[\s]*[\x22'](?:com\.sun|java\.|javax\.|org\.|\[)|!!(?:javax|com\.sun|java)\.[\w.]+|<java[^>]{0,60}class[\s]*=[\s]*[\x22']java\.beans|<dynamic-proxy>|<java\.lang\.processbuilder",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3506,
+            subtype: "rce_node_deser",
+            gate: &["_$$nd_func$$_"],
+            test: Test::Pattern(r"_\$\$nd_func\$\$_"),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+    ],
+};

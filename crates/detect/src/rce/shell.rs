@@ -1,0 +1,297 @@
+//! Unix shell: a command where an argument was expected.
+//!
+//! Evidence is a command word in command position (at the start, after a separator, inside a substitution) with
+//! something that makes it a command and no word of a sentence: an option, a path, another separator. Values are
+//! also scanned with shell quoting removed (`c'a't`, `w$@hoami`, `${IFS}`), see `view`.
+//!
+//! Benign look-alikes: `time warner`, `ping pong tables`, `find x for y`, `tar is a dark liquid`, shell scripts and
+//! README files (documents), `A & B; more`, user agents with semicolons, prices such as `$5`.
+
+use std::ops::Range;
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::shape::Context;
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+/// Programs whose name alone in command position means that a command is run.
+macro_rules! rare {
+    () => {
+        r"(?:whoami|ifconfig|netstat|nslookup|wget|curl|uname|lsb_release|ncat|netcat|socat|telnet|tcpdump|traceroute|bash|zsh|ksh|csh|tcsh|dash|busybox|chmod|chown|chroot|crontab|useradd|adduser|usermod|passwd|sudo|killall|pkill|pgrep|nohup|lsof|hexdump|xxd|base64|base32|openssl|ssh-keygen|sshpass|scp|rsync|tftp|lastlog|strace|gdb|python[\d.]*|perl[\d.]*|ruby|php[\d.]*|lua|nodejs|pip[\d.]*|apt-get|aptitude|dpkg|yum|systemctl|iptables|mkfifo|mknod|printenv|hostid|getent|dmesg|lsmod|lscpu|lspci|lsblk|ansible(?:-\w+)?|terraform|kubectl|docker|chef-\w+|cscli|cpulimit|ldconfig|zstdcat|zcat|bzcat|xzcat|nproc|uptime|sysctl|setarch|timedatectl|readlink|realpath|xargs|awk|gawk|mawk|sed|gcc[\d.]*|g\+\+|c89|c99|cobc|ghc|tclsh|wish|vim|vimdiff|rvim|gimp|emacs|ftp|sftp|finger|arp|ipconfig|tasklist|systeminfo|rmdir|mkdir|fdisk|mount|umount|debugfs|unshare|nsenter|rlwrap|byebug|irb|jjs|jrunscript|gtester|capsh|setfacl|getfacl|dash|ash|pdksh|fish|rbash|tmux|screen|ps2pdf|shutdown|poweroff|reboot)"
+    };
+}
+/// Programs that are also words; they need an argument of a command behind them.
+macro_rules! wordy {
+    () => {
+        r"(?:cat|ls|id|ps|sh|echo|ping|dig|host|find|grep|egrep|fgrep|tac|head|tail|less|more|nl|od|rev|cut|sort|uniq|tee|touch|cp|mv|rm|ln|kill|env|export|set|unset|exec|eval|source|time|timeout|nice|tar|zip|unzip|gzip|gunzip|nc|w|who|last|df|du|pwd|cd|su|at|ed|ex|vi|nano|pico|file|stat|date|test|printf|read|route|ip|dir|type|which|whereis|locate|man|make|git|node|java|go|split|paste|join|diff|strings|watch|wall|write|mail|sendmail|service|alias|bg|fg|jobs|history|hostname|groups|top|free|dd|cmp|expr|seq|sleep|yes|true|true|fold|expand|pr|rpm|apt|snap|gem|npm|yarn|pip|ss|ssh|sum|md5sum|sha1sum|cksum|basename|dirname|chsh|chfn|rmt|flock|fmt|look|bc|dc|arch|aria2c|ab|as|cc|nm|ld|ar)"
+    };
+}
+/// What makes the word before it a command: an option, a path, a variable, a redirection, a separator or the end.
+macro_rules! argument {
+    () => {
+        r"(?:[\s+]+(?:-{1,2}[a-z0-9]|[\w.~*?\[\]{}$-]*/[\w.*?~$-]|\$[\w{(]|[~.]{1,2}(?:$|/)|\*|\x22|'|[\w*-]{1,40}\.[a-z]{1,5}\b|\d{1,3}\.\d{1,3}\.|[<>|&;]|https?:|localhost|\\|\{|`|\d+(?:$|[\s;|&]))|[\s]*(?:$|[;|&<>`)\n]|\|\||&&)|\$\{?ifs|\{|%20|,)"
+    };
+}
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Rce,
+    signatures: &[
+        Signature {
+            stamp: 3001,
+            subtype: "rce_shell",
+            gate: &[";", "|", "&", "`", "$(", "\n", "\r", "<(", "%0a", ">("],
+            test: Test::Checked(
+                concat!(
+                    r"(?:;|\||&|`|\$\(|[\r\n]|<\(|>\(|%0[ad])[\s\x00+(){@!'\x22]*(?:(?:sudo|nohup|time|env|exec|busybox|command|eval|xargs|timeout[\s]+\d+)[\s+]+(?:-\S+[\s]+)?)?(?:/?(?:usr/|local/|s?bin/){1,4})?",
+                    r"(?:",
+                    rare!(),
+                    r"(?:[\s+]+[^\s=]|[\s]*(?:$|[;|&<>`)\x22'\n])|\$\{?ifs|\{|<)|",
+                    wordy!(),
+                    argument!(),
+                    r")"
+                ),
+                separated,
+            ),
+            trust: Trust::Prose,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 3002,
+            subtype: "rce_shell",
+            gate: &[
+                "wget", "curl", "bash", "sh", "cat", "ls", "id", "whoami", "uname", "ping", "nslookup", "nc",
+                "python", "perl", "echo", "sleep", "chmod", "rm", "ifconfig", "find", "tar", "ansible",
+                "chef", "dig", "php", "ruby", "zstdcat", "time", "nohup", "env", "sudo", "flock", "lastlog",
+                "tftp", "ssh", "telnet", "socat", "ncat", "netcat", "awk", "sed", "head", "tail", "cscli",
+                "cpulimit", "vim", "busybox", "gcc", "crontab", "openssl", "shutdown", "kubectl", "passwd",
+                "useradd", "adduser", "ps", "set", "printf", "base64", "tcsh", "ksh", "zsh", "dash", "csh",
+            ],
+            test: Test::Checked(
+                concat!(
+                    r"^[\s'\x22(={@!]*(?:(?:sudo|nohup|time|env|exec|busybox|command|eval|timeout[\s+]+\d+)[\s+]+(?:-\S+[\s+]+)?)?(?:/?(?:usr/|local/|s?bin/){1,4})?",
+                    r"(?:",
+                    rare!(),
+                    r"(?:[\s+]+(?:-{1,2}[a-z]|[\w.~*$-]*/|\$|\x22|'|https?:|[\w-]+\.[a-z]{2,6}\b|\d+\.\d|[<>|;&])|\$\{?ifs|[\s]*[|;<>&])|",
+                    wordy!(),
+                    r"(?:[\s+]+(?:-{1,2}[a-z]|(?:[\w.~*$-]*/)[\w.*?~$-]|\$[\w{(]|\x22?[^\s\x22]*[;|<>]|<)|\$\{?ifs|<<<|[\s]*(?:\|\||&&|[;|<>]))",
+                    r")"
+                ),
+                is_command_line,
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 3003,
+            subtype: "rce_shell",
+            gate: &[
+                "/bin/", "/dev/tcp", "/dev/udp", "bin/sh", "bin/bash", "/sbin/", "bin%2f", "bin\\", "/bi",
+                "/ca?", "/???",
+            ],
+            test: Test::Pattern(
+                r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])/?(?:usr/)?(?:local/)?s?bin/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[i?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n)/[a-z?*\[\]-]{2,16}",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 3004,
+            subtype: "rce_shell",
+            gate: &[
+                "/dev/tcp/",
+                "/bin/sh",
+                "/bin/bash",
+                "mkfifo",
+                "nc -e",
+                "ncat -e",
+                "|sh",
+                "| sh",
+                "|bash",
+                "| bash",
+                "-i >&",
+                "wget http",
+                "curl http",
+            ],
+            test: Test::Pattern(
+                r"(?:bash|sh)[\s]+-i[\s]*(?:>&|<&|[\d]?>)[\s]*/dev/(?:tcp|udp)/|mkfifo[\s]+/tmp/\w+[\s]*;|\bnc(?:at)?[\s]+(?:-\w+[\s]+)*-[a-z]*e[\s]+/bin/|(?:^|[;|&`])[\s]*(?:wget|curl)[\s]+[^;|&\n]{4,200}(?:\||;|&&)[\s]*(?:sudo[\s]+)?(?:ba|z|da|k)?sh\b",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3005,
+            subtype: "rce_shell",
+            gate: &["() {", "(){", "( ) {", "()\t{", "() \t{", "()+{", ":|:", ":(){"],
+            test: Test::Pattern(
+                r"^[\s'\x22]*\(\s*\)[\s+]*\{|\([\s]*\)[\s+]*\{[\s+]*(?::|_|[a-z]);[\s+]*\}[\s+]*;|:\(\)[\s]*\{[\s]*:[\s]*\||\w+\(\)[\s]*\{[\s]*[\w:]+[\s]*\|[\s]*[\w:]+[\s]*&",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3006,
+            subtype: "rce_shell",
+            gate: &["$(", "`", "<(", ">(", "${", "$((", "$'"],
+            test: Test::Checked(
+                r"\$\([\s]*[a-z/{$'\x22<][^)]{0,200}\)?|^[^`]{0,80}`[\s]*[\w./$-]+(?:[\s]+[^`]{1,120})?`|<\([\s]*\w+|>\([\s]*\w+|\$\(\(|\$\{(?:ifs|path|home|shell|pwd|lang|\w+:\d|\w+//|@|!|#|\w+[%#:])|\$'\\(?:x|\d)",
+                is_substitution,
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 3007,
+            subtype: "rce_shell",
+            gate: &[
+                "cat ",
+                "cat\t",
+                "cat+",
+                "less ",
+                "head ",
+                "tail ",
+                "more ",
+                "tac ",
+                "nl ",
+                "cat<",
+                "cat${ifs}",
+                "cat$ifs",
+                "type ",
+                "cp ",
+                "grep ",
+            ],
+            test: Test::Pattern(
+                r"\b(?:cat|less|head|tail|more|tac|nl|od|strings|base64|cp|grep|xxd|rev)(?:[\s+<]+|\$\{?ifs\}?(?:\$\d)?)(?:-\S+[\s]+){0,3}(?:\S{0,24}[\s])?(?:[./]*(?:\.\./)*)/?(?:etc/(?:passwd|shadow|hosts|issue|group|crontab)|proc/(?:self|version)|root/|home/\w+/\.|var/log/)",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3008,
+            subtype: "rce_shell",
+            gate: &[
+                "<<<", "alias", "${ifs}", "$ifs", "{", "\\", "$@", "$u", "~", "!-", "!!", "$*", "[", "?",
+                "*", "<()", "$shell", "$home",
+            ],
+            test: Test::Pattern(
+                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:-p[\s]+)?\w+=[^\s=]|^\{,?[\w$@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?*\[][a-z?*\]\[-]*|et\*|e\?c|\?tc)/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/\[?\w\]?a?ss?wd|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 3009,
+            subtype: "rce_shell",
+            gate: &[";", "|", "&", "\n", "`", "$("],
+            test: Test::Checked(
+                concat!(
+                    r"(?:^[\s]*;|;[\s]*`|[\w.)'\x22][\s]*(?:;|\|\|?|&&?|[\r\n])|^[\s]*(?:\|\|?|&&?|[\r\n]))[\s+]*(?:/\S*/)?(?:id|ls|ps|pwd|w|who|set|env|dir|whoami|uname|hostname|ver|lastlog|last|top|df|reboot|shutdown|ifconfig|ipconfig|netstat|uptime|history|users|groups|date|whoami|printenv|exit|halt|export|sh|bash|dmesg|jobs|cal|cat|sleep[\s+]+[\d.]+s?|ping[\s+]+.{1,60})[\s]*(?:$|[;|&#`\n])"
+                ),
+                separated,
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
+            stamp: 3010,
+            subtype: "rce_shell",
+            gate: &["$"],
+            test: Test::Pattern(
+                r"(?:^|[;|&\n])[\s]*\$\w{1,8}[\s]+(?:/|-\w|wget|curl|cat\b|ls\b|ping|nc\b|\w+\.\w{2,4}\b)|;[\s]*\$\w{1,8}[\s]+(?:cat|wget|curl|ls)|\b\w{1,12}=\w{1,24}(?:&&|;)[\s]*\$\w+[\s]|\w+\$[@*!-]\w*[\s]|\$\w+[\s]+(?:wget|curl|cat|ls|id)\b",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+    ],
+};
+
+/// A separator in command position: not an HTML entity (`&amp; cat`), not a user agent's comment, not a
+/// sentence that goes on after a semicolon.
+fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let Some(&separator) = context.value.get(span.start) else { return false };
+    let before = context.before(span.start);
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    if separator == b';' && ends_with_entity(before) {
+        return false;
+    }
+    if separator == b'&' && (before.contains(&b'?') || before.contains(&b'=')) && matched.contains(&b'=') {
+        return false;
+    }
+    if separator == b'&' && is_query(context, before) {
+        return false;
+    }
+    if separator == b'`' && is_markdown_code(context.value) {
+        return false;
+    }
+    // Prose after a line break or semicolon: require more than one word of text that looks like a command.
+    !(matches!(separator, b'\n' | b'\r') && before.contains(&b' ') && sentence_follows(context, span))
+}
+
+/// A link or a form body: `a=1&id=2` holds parameters, not background commands.
+fn is_query(context: &Context<'_>, before: &[u8]) -> bool {
+    let next_is_assignment =
+        context.after(before.len() + 1).iter().take(24).position(|b| *b == b'=').is_some();
+    (before.contains(&b'=') || before.contains(&b'?')) && next_is_assignment
+}
+
+fn ends_with_entity(before: &[u8]) -> bool {
+    let tail = before.get(before.len().saturating_sub(10)..).unwrap_or(before);
+    let Some(at) = memchr::memrchr(b'&', tail) else { return false };
+    let name = tail.get(at + 1..).unwrap_or_default();
+    name.len() >= 2 && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'#')
+}
+
+/// Backquotes in running text are code spans: several words around, or several spans.
+fn is_markdown_code(value: &[u8]) -> bool {
+    let outside: usize = value
+        .split(|b| *b == b'`')
+        .step_by(2)
+        .map(|part| part.split(|b| *b == b' ').filter(|w| w.len() > 1).count())
+        .sum();
+    outside >= 4
+}
+
+fn sentence_follows(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let tail = context.after(span.end);
+    let words = tail.iter().take(120).filter(|b| **b == b' ').count();
+    words >= 3 && !tail.iter().take(120).any(|b| matches!(b, b'/' | b'|' | b'>' | b'$'))
+}
+
+/// A value that begins with a command word is a command line unless it reads like a title or a sentence.
+fn is_command_line(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let value = context.value;
+    let first = value.get(span.start).copied().unwrap_or_default();
+    // `More/less`, `Time: …`: titles begin with a capital letter; commands do not.
+    if first.is_ascii_uppercase() && value.get(span.start + 1).is_some_and(u8::is_ascii_lowercase) {
+        return false;
+    }
+    !value.contains(&b'<') || memchr::memmem::find(value, b"<<").is_some() || !value.contains(&b'>')
+}
+
+/// Substitutions that are not templates of other languages: `$(document)`, `${name}` in text, markdown code.
+fn is_substitution(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    if memchr::memchr(b'`', matched).is_some() {
+        return !is_markdown_code(context.value) && backquoted_command(matched);
+    }
+    if matched.starts_with(b"$(") {
+        let inner = matched.get(2..).unwrap_or_default();
+        // jQuery: $(document), $('#id'), $(this); a shell runs none of these.
+        return !(inner.starts_with(b"document")
+            || inner.starts_with(b"this")
+            || inner.starts_with(b"window")
+            || inner.starts_with(b"'")
+            || inner.starts_with(b"\""));
+    }
+    true
+}
+
+fn backquoted_command(matched: &[u8]) -> bool {
+    let Some(open) = memchr::memchr(b'`', matched) else { return false };
+    let inner = matched.get(open + 1..).unwrap_or_default();
+    inner.contains(&b' ')
+        || inner.contains(&b'/')
+        || inner.len() < 16 && inner.starts_with(b"id")
+        || inner.starts_with(b"whoami")
+        || inner.starts_with(b"ls")
+        || inner.starts_with(b"uname")
+}

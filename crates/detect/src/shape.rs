@@ -1,0 +1,161 @@
+//! What kind of text a value is: a short argument, a sentence, or a document.
+//!
+//! Computed at most once per value, and only when some signature is a candidate. The thresholds err towards
+//! [`Shape::Tight`]: a value is a document only if a person or a program plainly wrote several lines.
+
+use std::cell::OnceCell;
+
+use crate::place::Place;
+
+/// The kind of text of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A short argument: an id, a name, a search text, an expression.
+    Tight,
+    /// A sentence or a few.
+    Prose,
+    /// Several lines, or one very long one: code, markdown, a log, a mail.
+    Document,
+}
+
+/// One value under inspection.
+pub(crate) struct Context<'a> {
+    /// The bytes.
+    pub(crate) value: &'a [u8],
+    /// Where they were found.
+    pub(crate) place: Place,
+    shape: OnceCell<Shape>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(value: &'a [u8], place: Place) -> Context<'a> {
+        Context { value, place, shape: OnceCell::new() }
+    }
+
+    /// The kind of text, computed on first use.
+    pub(crate) fn shape(&self) -> Shape {
+        *self.shape.get_or_init(|| Shape::of(self.value))
+    }
+
+    /// The bytes before `at`.
+    pub(crate) fn before(&self, at: usize) -> &'a [u8] {
+        self.value.get(..at).unwrap_or(self.value)
+    }
+
+    /// The bytes from `at` on.
+    pub(crate) fn after(&self, at: usize) -> &'a [u8] {
+        self.value.get(at..).unwrap_or_default()
+    }
+
+    /// Whether the quote at `at` closes a string that the value did not open: an even number of quotes of its
+    /// kind stand before it, apostrophes inside words not counted.
+    pub(crate) fn quote_breaks_out(&self, at: usize) -> bool {
+        let Some(&quote) = self.value.get(at) else { return false };
+        let before = self.before(at);
+        let opened = before
+            .iter()
+            .enumerate()
+            .filter(|&(i, &byte)| byte == quote && !(quote == b'\'' && is_apostrophe(before, i)))
+            .count();
+        opened % 2 == 0
+    }
+}
+
+/// Whether the quote at `at` stands between two letters, as in `don't`.
+fn is_apostrophe(text: &[u8], at: usize) -> bool {
+    let letter =
+        |i: Option<usize>| i.and_then(|i| text.get(i)).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
+    letter(at.checked_sub(1)) && letter(Some(at + 1))
+}
+
+/// How much of a value decides about its shape.
+const SAMPLE: usize = 4096;
+
+impl Shape {
+    /// Classifies a value by its first kilobytes.
+    pub(crate) fn of(value: &[u8]) -> Shape {
+        let sample = value.get(..SAMPLE).unwrap_or(value);
+        let mut count = Counts::default();
+        for &byte in sample {
+            count.add(byte);
+        }
+        count.finish_word();
+        if count.lines >= 4 && sample.len() >= 80
+            || count.lines >= 2 && count.words >= 12
+            || value.len() > 1500
+        {
+            return Shape::Document;
+        }
+        // Sentences: most of it letters and blanks, and a good number of words that contain letters only.
+        let text = count.letters + count.blanks;
+        if count.words >= 7 && text * 100 >= sample.len() * 78
+            || count.wide * 2 > sample.len() && sample.len() > 40
+        {
+            return Shape::Prose;
+        }
+        Shape::Tight
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    letters: usize,
+    blanks: usize,
+    wide: usize,
+    lines: usize,
+    words: usize,
+    run: usize,
+}
+
+impl Counts {
+    fn add(&mut self, byte: u8) {
+        if byte.is_ascii_alphabetic() || byte >= 0x80 {
+            self.letters += 1;
+            self.run += 1;
+            self.wide += usize::from(byte >= 0x80);
+            return;
+        }
+        self.finish_word();
+        match byte {
+            b'\n' => {
+                self.lines += 1;
+                self.blanks += 1;
+            }
+            b' ' => self.blanks += 1,
+            _ => {}
+        }
+    }
+
+    fn finish_word(&mut self) {
+        self.words += usize::from(self.run >= 2);
+        self.run = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_of_typical_values() {
+        assert_eq!(Shape::of(b"1' or '1'='1"), Shape::Tight);
+        assert_eq!(Shape::of(b"127.0.0.1; cat /etc/passwd"), Shape::Tight);
+        assert_eq!(
+            Shape::of(b"Please choose a plan from the list and tell us what you think."),
+            Shape::Prose
+        );
+        assert_eq!(
+            Shape::of("これは日本語の文章です。とても長いので散文と見なされます。".as_bytes()),
+            Shape::Prose
+        );
+        assert_eq!(Shape::of(b"fn main() {\n    let x = 1;\n    println!(\"{x}\");\n    drop(x);\n    std::process::exit(0);\n}\n"), Shape::Document);
+    }
+
+    #[test]
+    fn a_quote_breaks_out_when_nothing_was_opened() {
+        let context = |text: &'static str| Context::new(text.as_bytes(), Place::QueryValue);
+        assert!(context("admin' or 1").quote_breaks_out(5));
+        assert!(!context("a = 'b' and c").quote_breaks_out(6));
+        assert!(context("don't x' or").quote_breaks_out(7));
+    }
+}

@@ -1,0 +1,515 @@
+//! SQL injection: fragments that only make sense when they continue somebody else's statement.
+//!
+//! Three kinds of evidence. Structure that no search text has (a quote that closes nothing, followed by an
+//! operator and a comparison; `union select` with a select list; a second statement after a quote). Functions
+//! and objects that only an attacker or a database tool names. And the reference grammar (libinjection) for short
+//! values, as a second opinion. Whole statements, as code and migrations contain them, are documents and prove nothing.
+//!
+//! Benign look-alikes: `O'Reilly`, `rock and roll`, `1 or 2 items`, `select a plan from the list`,
+//! `project = "X" AND status = "Open"`, OData and search-engine filters, ORM code.
+
+use std::ops::Range;
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::shape::Context;
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+/// A comparison operator.
+macro_rules! cmp {
+    () => {
+        r"(?:[=<>]|!=|\bi?like\b|\bin\b|\bbetween\b|\bis\b|\br?like\b|\bregexp\b|\bglob\b|\bsounds\b|\bmatch\b)"
+    };
+}
+/// An operator that joins a condition.
+macro_rules! join {
+    () => {
+        r"(?:\bx?or\b|\band\b|\|\||&&|\bnot\b|\bhaving\b|\bwhere\b)"
+    };
+}
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Sqli,
+    signatures: &[
+        Signature {
+            stamp: 2001,
+            subtype: "sqli_union_based",
+            gate: &["union"],
+            test: Test::Checked(
+                r"\bunion[^\w]{0,3}{o}(?:(?:all|distinct|distinctrow){g}|\(){0,3}{o}\(*select\b[^\w]{0,3}{o}(?:[(*@$'`\x22\d\-~]|null\b|concat|char\(|group_concat|version|user|database|current|distinct|\w+{o}(?:,|\(|{g}from\b|--|#|/\*))",
+                continues_a_statement,
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2002,
+            subtype: "sqli_union_based",
+            gate: &["union"],
+            test: Test::Pattern(
+                r"(?:['\x22`)\d\x00]|^|=){o}(?:;|-)?{o}union{o}(?:all|distinct)?{o}\(*{o}select(?:\b|from)|/\*!\d{0,6}{o}(?:union|select)\b|union[^\w\s]{1,20}(?:all[^\w\s]{1,20})?select",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2003,
+            subtype: "sqli_union_based",
+            gate: &["union", "xunionselectfrom"],
+            test: Test::Pattern(
+                r"\bunion{g}(?:all{g})?select\b|unionselect|['\x22]{o}\)*{o}union\b{o}(?:all|select|\()?",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2010,
+            subtype: "sqli_boolean",
+            gate: &["or", "and", "||", "&&", "having", "where", "not"],
+            test: Test::Checked(
+                concat!(
+                    r"['\x22`]{o}\)*{o}",
+                    join!(),
+                    r"{o}(?:not\b{o}|!|~|-|\(){0,3}{o}(?:['\x22`]?[\w@$.%-]*['\x22`]?|\w+\([^()]{0,40}\)){o}\)*{o}",
+                    cmp!()
+                ),
+                |context, span| context.quote_breaks_out(span.start),
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2011,
+            subtype: "sqli_boolean",
+            gate: &["or", "and", "||", "&&", "xor", "having"],
+            test: Test::Pattern(
+                r"(?:\b(?:x?or|and|having)\b{o}|\|\||&&){o}(?:not\b{o}|!|\(){0,3}{o}(?:(?:\d{1,12}|'[^']{0,24}'|\x22[^\x22]{0,24}\x22)[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*(?:['\x22]?\w{0,24}['\x22]?)|(?:\d{1,12}){o}[<>]{o}\d{1,12}\b)",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2012,
+            subtype: "sqli_boolean",
+            gate: &["or", "and"],
+            test: Test::Pattern(
+                r"(?:\d|['\x22)]){o}\)*{g}(?:x?or|and){g}\(*(?:(?:\d{1,12}){o}=+{o}\(*\d{1,12}\b|'(\w{0,12})'{o}={o}'\w{0,12}|(?:true|1){o}(?:--|#|;|/\*|$))",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2013,
+            subtype: "sqli_boolean",
+            gate: &["'", "\"", "`"],
+            test: Test::Checked(
+                concat!(
+                    r"['\x22`]{o}\)*{o}(?:",
+                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~\d-]|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>)|[^\x00-\x7f])",
+                    r"|(?:\bdiv\b|\bmod\b|\blike\b|\bglob\b|\bcollate\b|\bis\b|\bin\b|\bregexp\b|\brlike\b|\bsounds\b|\bbetween\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\binto\b|\bwhere\b|\bcase\b|\bas\b){o}[\w'\x22(@-]",
+                    r"|(?:[=<>|&^+*/%-]|!=|\|\||<>){1,3}{o}[\w(@]{1,24}{o}(?:--|#|/\*|\(|;)",
+                    r"|(?:[=<>]|!=|<>|\^|\|){o}['\x22`]",
+                    r")"
+                ),
+                |context, span| context.quote_breaks_out(span.start) && !looks_quoted(context.value),
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2020,
+            subtype: "sqli_stacked",
+            gate: &[
+                "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec", "declare",
+                "select", "waitfor", "shutdown", "merge", "set", "call", "copy", "grant", "handler",
+            ],
+            test: Test::Pattern(
+                r"(?:^|['\x22)`\d\w]){o}\)*{o};{o}(?:drop{g}(?:table|database|schema|view|user|index|procedure|function|column)\b|delete{g}from\b|insert{g}into\b|update{g}\w+{g}set\b|alter{g}(?:table|database|user|login)\b|create{g}(?:table|user|login|function|or{g}replace|alias|extension)\b|truncate{g}table\b|exec(?:ute)?{g}(?:xp_|sp_|master|immediate|\(|@|')|exec(?:ute)?{o}[(@']|declare{g}@|select{g}(?:\*|pg_|sleep|@@|case|\(|count|if|load|dbms|utl|version|user|null|\d|\w+{g}from|[\w,.]{1,40}{g}from)|select{o}\(|waitfor{g}(?:delay|time)\b|shutdown\b|merge{g}into\b|set{g}@|call{g}\w+\(|copy{g}\w+{g}(?:from|to)\b|grant{g}\w+{g}(?:on|to)\b|handler{g}\w+{g}open|begin{g}(?:declare|dbms))",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2021,
+            subtype: "sqli_stacked",
+            gate: &[
+                "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec", "merge",
+                "replace", "load", "backup", "grant", "values", "desc", "optimize",
+            ],
+            test: Test::Pattern(
+                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index)\b|delete{g}from{g}\w+|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:table|function|procedure|database|trigger|view|user){g}[\w\`]+|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w+|sp_\w+|master\.)|exec(?:ute)?{o}\({o}[@']|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2030,
+            subtype: "sqli_time_based",
+            gate: &[
+                "sleep",
+                "benchmark",
+                "waitfor",
+                "dbms_",
+                "randomblob",
+                "generate_series",
+                "get_lock",
+                "receive_message",
+            ],
+            test: Test::Pattern(
+                r"pg_sleep(?:_for|_until)?{o}\(|benchmark{o}\({o}[\d.e]+{o},|waitfor{g}(?:delay|time){g}?{o}['\x22@\d]|dbms_(?:pipe\.receive_message|lock\.sleep|session\.sleep){o}\(|randomblob{o}\({o}\d{5,}|(?:['\x22)=,(+*|-]|\band\b|\bor\b|\bselect\b|\bthen\b|\bxor\b){o}\(*{o}sleep{o}\({o}[\d.('-]+[^)]{0,20}\)|get_lock{o}\([^)]{1,40},{o}\d",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2031,
+            subtype: "sqli_time_based",
+            gate: &["sleep", "benchmark", "waitfor"],
+            test: Test::Pattern(
+                r"(?:^|[^\w.:]){o}sleep{o}\({o}[\d'\x22@(]|^{o}sleep{o}\(|\bbenchmark{o}\(|sleep\(\d+(?:\.to_i)?\)",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2040,
+            subtype: "sqli_error_based",
+            gate: &[
+                "extractvalue",
+                "updatexml",
+                "xmltype",
+                "gtid_sub",
+                "floor",
+                "exp(",
+                "procedure",
+                "ctxsys",
+                "utl_inaddr",
+                "geometrycollection",
+                "polygon",
+                "multipoint",
+                "linestring",
+                "json_keys",
+                "ordsys",
+                "dbms_xmlgen",
+                "xmlagg",
+                "to_number",
+                "convert",
+            ],
+            test: Test::Pattern(
+                r"\b(?:extractvalue|updatexml|gtid_subset|gtid_subtract|xmltype){o}\({o}[^)]|floor{o}\({o}rand{o}\(|\bexp{o}\({o}~|procedure{g}analyse{o}\(|ctxsys\.|utl_inaddr\.|ordsys\.|dbms_xmlgen\.|\b(?:geometrycollection|multipoint|polygon|multipolygon|linestring){o}\({o}\({o}select|convert{o}\({o}int{o},{o}\(?{o}(?:select|@@|db_name|user)",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2050,
+            subtype: "sqli_schema",
+            gate: &[
+                "information_schema",
+                "pg_catalog",
+                "pg_shadow",
+                "pg_user",
+                "sysobjects",
+                "syscolumns",
+                "sqlite_master",
+                "sqlite_schema",
+                "sqlite_temp",
+                "sqlite_compileoption",
+                "all_tables",
+                "all_tab_columns",
+                "user_tables",
+                "mysql.user",
+                "mysql.innodb",
+                "sys.objects",
+                "sys.databases",
+                "master..",
+                "master.dbo",
+                "xp_",
+                "sp_",
+                "@@",
+                "schema_name",
+                "db_name",
+                "msdb",
+                "tempdb",
+                "northwind",
+                "msysaccess",
+                "msysobjects",
+                "v$version",
+                "sys.dual",
+                "user_tab_col",
+                "pg_stat_",
+                "pg_read_file",
+                "pg_ls_dir",
+                "openrowset",
+                "opendatasource",
+                "openquery",
+                "sysmaster",
+                "syscat.",
+                "rdb$",
+            ],
+            test: Test::Pattern(
+                r"\b(?:from|join|into|update|select|exists)\b[^;]{0,80}\b(?:information_schema|pg_catalog\.|pg_shadow|pg_user|sysobjects|syscolumns|sqlite_master|sqlite_schema|all_tables|all_tab_columns|user_tables|user_tab_columns|mysql\.(?:user|innodb)|sys\.(?:objects|databases|tables|user)|master\.\.|msysaccessobjects|msysobjects|v\$version|sysmaster|syscat\.|rdb\$)|\bxp_(?:cmdshell|dirtree|fileexist|regread|regwrite|availablemedia|enumdsn|servicecontrol|subdirs|loginconfig|makecab|ntsec\w*|terminate_process)\b|\bsp_(?:oacreate|oamethod|executesql|password|configure|makewebtask|addextendedproc|execute|sqlexec|prepare|addlogin)\b|@@(?:version|hostname|datadir|basedir|servername|global|session|language|spid|microsoftversion|tmpdir|secure_file_priv|version_compile_os)\b|\bpg_(?:read_file|ls_dir|read_binary_file|file_settings)\b|open(?:rowset|datasource|query){o}\(",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2051,
+            subtype: "sqli_schema",
+            gate: &[
+                "information_schema",
+                "pg_catalog",
+                "pg_shadow",
+                "sysobjects",
+                "syscolumns",
+                "sqlite_",
+                "all_tables",
+                "db_name",
+                "schema_name",
+                "msdb",
+                "tempdb",
+                "northwind",
+                "msys",
+                "mysql.",
+                "database_principal",
+                "is_srvrolemember",
+                "sql_longvarchar",
+                "current_user",
+                "user_tables",
+                "sysusers",
+                "openrowset",
+                "openquery",
+                "sqloledb",
+                "msdasql",
+                "varchar",
+                "nvarchar",
+                "sp_password",
+                "table_name",
+                "xp_enumdsn",
+            ],
+            test: Test::Pattern(
+                r"\b(?:information_schema|pg_(?:catalog|shadow|toast)|sys(?:objects|columns|users|databases)|sqlite_(?:master|temp_master|version|compileoption\w*|source_id)|all_(?:tables|tab_columns)|(?:db|database|schema)_name{o}\(|schema_name|msdb|tempdb|northwind|msys(?:accessobjects|accessxml|accessstorage|objects|queries|relationships|aces|columns)|mysql\.(?:db|user|host)|database_principals|is_srvrolemember|openrowset|openquery|openxml|sqloledb|user_(?:tables|tab_columns|objects|users|constraints|password|group))\b|'msdasql'|'sqloledb'|\b(?:db|database|schema)_name{o}\(",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2060,
+            subtype: "sqli_file",
+            gate: &[
+                "outfile",
+                "dumpfile",
+                "load_file",
+                "utl_http",
+                "utl_file",
+                "infile",
+                "lo_import",
+                "lo_export",
+                "copy",
+                "load_extension",
+                "writefile",
+                "readfile",
+                "fileio",
+            ],
+            test: Test::Pattern(
+                r"\binto{g}(?:outfile|dumpfile)\b|\bload_file{o}\({o}['\x22(0c]|\butl_(?:http|file|smtp|tcp)\.|\blo_(?:import|export){o}\(|\bcopy\b[^;]{1,60}\b(?:from|to){g}program\b|load_extension{o}\({o}['\x22]|load{g}data{g}(?:local{g})?infile",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2070,
+            subtype: "sqli_comment",
+            gate: &["--", "#", "/*", ";\u{0}", "%00"],
+            test: Test::Checked(
+                r"['\x22`][)]{0,3}{o}(?:;{o})?(?:--(?:[\s+-]|$|%)|--\w{0,12}$|#[^'\x22]{0,12}$|/\*|;\x00|;?%00)",
+                |context, span| {
+                    context.quote_breaks_out(span.start)
+                        && context.before(span.start).len() < 200
+                        && context.after(span.end).len() < 200
+                        && !context.before(span.start).contains(&b'<')
+                },
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2071,
+            subtype: "sqli_comment",
+            gate: &["/**/", "/*!", "/*+", "%23", "--", "#"],
+            test: Test::Pattern(
+                r"\w/\*\*+/\w+/\*\*+/|\w/\*[^*/]{0,24}\*+/(?:select|union|or|and|from|where|table|insert|update|delete|op|\(|\d)|(?:\bselect|\bunion|\bor|\band|\bfrom|\bwhere|\bin|\blike|\bnot){o}/\*[^*/]{0,24}\*+/|/\*!\d{5}|\d[)]{0,3}{o}(?:or|and){o}/\*|\b(?:drop|delete|truncate){g}[\w ]{1,32};?{o}--|\d{o};{o}--|\d[)]?{g}--{o}-?$",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2080,
+            subtype: "sqli_probe",
+            gate: &["order", "group", "having", "limit", "between", "case", "distinct"],
+            test: Test::Pattern(
+                r"['\x22)\d]{o}\)*{g}order{g}by{g}\d{1,3}\b|['\x22)\d]{o}\)*{o}(?:having|group{g}by){g}(?:\d{1,3}{o}=|\w+\.\w+{g}having)|\bhaving{g}\d{1,9}{o}[=<>]|['\x22)\d]{o}\)*{g}limit{g}\d+{o}(?:,|offset|--|#|into)|\bcase{g}when\b.{1,60}\bthen\b.{1,60}\b(?:else|end)\b|\)?{g}when{g}\d+{g}then\b|['\x22)\d]{g}between{g}\d+{g}and{g}\d+",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2081,
+            subtype: "sqli_select",
+            gate: &["select", "from"],
+            test: Test::Pattern(
+                r"\(+{o}select\b{o}[\w*('\x22@`-][^;]{0,120}\bfrom\b|\(+{o}select{g}(?:sleep|\*|case|count|concat|user|version|database|null|load_file|pg_|@@|\d|char|hex|group_concat|extractvalue|updatexml|if|substr|ascii|length|utl_|password|table_name|column_name)|(?:[=(,'\x22|+-]|\b(?:or|and|in|not|exists|except|minus|intersect|as)\b){o}\(*{o}select\b{o}[\w*('\x22@`.-]{1,40}.{0,40}\bfrom\b|^{o}select\b{o}.{0,8}\b(?:version|user|database|current_user|@@\w+|sleep|load_file|group_concat|concat|char|chr|count|extractvalue|benchmark|pg_sleep)\b|\bselect{g}(?:\*|[\w`.\x22]+(?:{o},{o}[\w`.\x22*]+)*){g}from{g}[\w`\x22.]+{o}(?:where\b|--|#|;|limit\b|order{g}by|group{g}by|union|$)|\bexcept{g}select\b|\bfrom{o}\({o}select\b",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2090,
+            subtype: "sqli_function",
+            gate: &[
+                "ascii",
+                "substr",
+                "substring",
+                "mid",
+                "char",
+                "chr",
+                "concat",
+                "hex",
+                "unhex",
+                "length",
+                "ord",
+                "bin",
+                "instr",
+                "cast",
+                "convert",
+                "if",
+                "ifnull",
+                "nullif",
+                "elt",
+                "version",
+                "user",
+                "database",
+                "md5",
+                "sha1",
+                "compress",
+                "load_file",
+                "make_set",
+                "strcmp",
+                "coalesce",
+                "current_user",
+                "group_concat",
+                "cos(",
+                "pow(",
+                "rtrim",
+                "ltrim",
+                "nvl",
+                "decode",
+                "to_char",
+                "rawtohex",
+                "sqlite_",
+                "now(",
+                "div(",
+                "json_",
+                "::",
+                "quote(",
+                "likely",
+                "unlikely",
+                "row_count",
+            ],
+            test: Test::Pattern(
+                r"\b(?:ascii|ord|hex|bin|length|char_length){o}\({o}(?:substr(?:ing)?|mid|left|right|lower|upper|\(select|select|cast|char|user|database|version|current_user|password){o}\(?|\b(?:substr(?:ing)?|mid|left|right){o}\({o}(?:\(?select|user|database|version|@@|current_user|password|(?:table|column|schema)_name)|\b(?:group_concat|make_set|elt|strcmp|load_file|unhex|row_count|found_rows|current_user|session_user|system_user|rawtohex|nvl2?|bit_count|ifnull|isnull|nullif|quote_literal|to_base64|from_base64){o}\(|\b(?:concat|concat_ws|char|chr){o}\({o}(?:0x[0-9a-f]{2,}|\d{2,3}(?:{o},{o}\d{2,3})+|\d{2,3}\){o}(?:\|\||\+|,)|char|\(?select|user|version|database|@@)|\b(?:user|version|database|schema|sysdate){o}\({o}\)|['\x22\d)]::(?:int|text|bigint|jsonb?|bool|varchar|numeric)|\)::(?:int|text|bigint|jsonb?|bool)|\b(?:if|iif){o}\({o}(?:\d+{o}[=<>]|now|user|substr|ascii|length|\(?select|ord|mid|1\b)|\bcast{o}\({o}[^)]{1,60}{g}as{g}(?:int|char|varchar|nvarchar|signed|unsigned|numeric|text)|\b(?:un)?likely{o}\(|\b\d\.e\({0,2}|\bnow{o}\({o}\){o}[=<>]",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2091,
+            subtype: "sqli_json",
+            gate: &[
+                "::json",
+                "?|",
+                "?&",
+                "@>",
+                "<@",
+                "#>",
+                "->>",
+                "->",
+                "json_extract",
+                "json_each",
+                "json_array",
+                "array[",
+            ],
+            test: Test::Pattern(
+                r"['\x22]{o}(?:::jsonb?)?{o}(?:@>|<@|\?\|?|\?&|#>>?|->>?|@@|@\?){o}(?:'|array\[|\x22)|::jsonb?{o}[<>=?@#-]|\b(?:or|and)\b{o}\(?{o}json_\w+{o}\(",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2099,
+            subtype: "sqli_grammar",
+            gate: &[
+                "'", "\"", "`", "(", "--", "/*", "#", ";", "=", "||", "&&", " or ", " and ", "union",
+                "select", "like", "<", ">", "@@", "0x",
+            ],
+            test: Test::Code(grammar),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+    ],
+};
+
+/// `union select` inside a statement that the value itself began is a query, as code and migrations hold; what
+/// follows anything else continues a statement of the application's.
+fn continues_a_statement(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let head = context.before(span.start);
+    let lower = head.get(head.len().saturating_sub(2000)..).unwrap_or(head).to_ascii_lowercase();
+    let Some(select) = memchr::memmem::rfind(&lower, b"select") else { return true };
+    let between = lower.get(select..).unwrap_or_default();
+    // A statement of one's own: select … from …, with no quote left open and no comment before the union.
+    let open_quote = memchr::memchr_iter(b'\'', between).count() % 2 == 1;
+    memchr::memmem::find(between, b"from").is_none()
+        || open_quote
+        || memchr::memmem::find(between, b"/*").is_some()
+}
+
+/// JSON, attribute lists and search expressions pair their quotes: a value that begins and ends with quotes of
+/// one kind, or that is one quoted list, breaks out of nothing.
+fn looks_quoted(value: &[u8]) -> bool {
+    let trimmed = value.trim_ascii();
+    matches!((trimmed.first(), trimmed.last()), (Some(b'{' | b'['), Some(b'}' | b']')))
+}
+
+/// Longest value given to the reference grammar; longer text holds its fragments near a quote, which the
+/// signatures above see.
+const GRAMMAR_MAX: usize = 512;
+
+/// The second opinion of the reference grammar, for short values that hold something beyond words.
+fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
+    let value = context.value;
+    if value.len() > GRAMMAR_MAX || !value.is_ascii() && !value.contains(&b'\'') {
+        return None;
+    }
+    if context.place.is_header() && !value.iter().any(|b| matches!(b, b'\'' | b'"')) {
+        return None;
+    }
+    let result = libinjectionrs::detect_sqli(value);
+    if !result.is_injection() {
+        return None;
+    }
+    let fingerprint = result.fingerprint?;
+    believable(fingerprint.as_str(), value).then_some(0..value.len())
+}
+
+/// Fingerprints that ordinary text produces are not believed without a sign of SQL in the value.
+fn believable(fingerprint: &str, value: &[u8]) -> bool {
+    let strong = |b: &u8| matches!(b, b'\'' | b'"' | b'`' | b'(' | b'=' | b'#' | b'@');
+    let has_strong = value.iter().any(strong) || memchr::memmem::find(value, b"--").is_some();
+    // Words and operators only: `s&s`, `n&1`, … come from prose with an ampersand or an apostrophe.
+    let has_core = fingerprint
+        .bytes()
+        .any(|b| matches!(b, b'U' | b'E' | b'c' | b'f' | b'B' | b'X' | b';' | b'k' | b'o'));
+    let mixed =
+        fingerprint.contains('&') && fingerprint.bytes().any(|b| matches!(b, b's' | b'1' | b'o' | b'('));
+    has_strong && (has_core || mixed)
+}

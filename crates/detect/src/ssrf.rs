@@ -1,0 +1,85 @@
+//! Server-side request forgery: URLs of the inside, of cloud metadata, in spellings that only evasion uses.
+//!
+//! A public URL in a parameter is normal API traffic and never counts. `localhost` counts as a URL of an argument,
+//! not in text, and with a port above 1023 not at all: developers send `http://localhost:3000` as redirect address.
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Ssrf,
+    signatures: &[
+        Signature {
+            stamp: 19001,
+            subtype: "ssrf_metadata",
+            gate: &[
+                "169.254",
+                "metadata",
+                "100.100.100.200",
+                "192.0.0.192",
+                "fd00:ec2",
+                "169%2e254",
+                "rancher-metadata",
+                "169\u{3002}254",
+                "instance-data",
+            ],
+            test: Test::Pattern(
+                r"169\.254\.(?:169\.25[34]|170\.2|170\.23)[:/]|//169\.254\.\d|//100\.100\.100\.200|//192\.0\.0\.192|metadata\.(?:google|goog|azure|packet|oraclecloud|tencentyun|platformequinix)(?:\.internal|\.net|\.com)?\b|rancher-metadata|\[fd00:ec2::254\]|instance-data/|computemetadata/v1|latest/(?:meta-data|user-data|dynamic/instance)|opc/v[12]/instance",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 19002,
+            subtype: "ssrf_internal",
+            gate: &["://", ":%2f", "http:", "https:", "ftp:", "url:", "//127", "//local", "//[", "//0"],
+            test: Test::Pattern(
+                r"(?:^|[\s=:'\x22(,@])(?:url:)?[a-z][a-z\d+.-]{1,12}:/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?|(?:\w+\.)?(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.0x[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0:0:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:|[0-9a-f:.]+\])|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|(?:https?|ftp)[^\s]{0,60}[@#][\s@]*(?:127\.|169\.254|localhost|10\.|192\.168)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
+        },
+        Signature {
+            stamp: 19003,
+            subtype: "ssrf_scheme",
+            gate: &[
+                "gopher:", "dict:", "ldap", "tftp:", "sftp:", "jar:", "netdoc:", "file:", "smb:", "unix:",
+                "rmi:", "\\\\",
+            ],
+            test: Test::Pattern(
+                r"(?:^|[\s=:'\x22(])(?:gopher|dict|tftp|netdoc|jar:https?|rmi|ldapi|ldaps?|smb)://[^\s/]{1,}|(?:^|[\s=:'\x22(])file:/{2,3}\S|unix:/[\w/.-]+\.sock",
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
+        },
+        Signature {
+            stamp: 19004,
+            subtype: "ssrf_internal",
+            gate: &[
+                "localhost",
+                "host.docker.internal",
+                "docker.internal",
+                "kubernetes.default",
+                ".cluster.local",
+                "ip6-localhost",
+                "localdomain",
+            ],
+            test: Test::Pattern(
+                r"^(?:\w{1,12}=)?(?:https?:)?/{0,2}(?:localhost\d?(?:\.localdomain\d?)?|ip6-localhost|(?:host|gateway|kubernetes)\.docker\.internal|kubernetes\.default(?:\.svc)?|[\w.-]+\.svc\.cluster\.local)(?::(?:\d{1,3}|3306|5432|6379|9200|2375|10250))?(?:/|$|\?)|(?:host|gateway)\.docker\.internal",
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
+        },
+        Signature {
+            stamp: 19005,
+            subtype: "ssrf_remote_file",
+            gate: &["http", "ftp"],
+            test: Test::Pattern(
+                r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\S+\?+$|^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+\S{0,8}$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
+        },
+    ],
+};

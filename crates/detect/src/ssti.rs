@@ -1,0 +1,67 @@
+//! Server-side template injection: expressions of template engines that compute or reach into objects.
+//!
+//! Templates with plain names are data in many APIs (`Hello {{name}}`, `${order.id}`, Liquid and Handlebars mail
+//! templates); only arithmetic probes and object internals are attacks.
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Ssti,
+    signatures: &[
+        Signature {
+            stamp: 27001,
+            subtype: "ssti_probe",
+            gate: &["{{", "${", "#{", "<%=", "@(", "*{", "{%", "#set", "[[${", "<%", "[=", "{@", "~{", "{="],
+            test: Test::Pattern(
+                r"(?:\{\{|\$\{\{?|#\{|\*\{|@\(|\[\[\$\{|\{@|\{=)[\s]*\(?[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*[*+/-]{1,2}[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*\)?[\s]*[})\]]|<%=?[\s]*\d{1,9}[\s]*[*+/-][\s]*\d{1,9}[\s]*%>|\[=[\s]*\d+[\s]*\*[\s]*\d+\]",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 27002,
+            subtype: "ssti_object",
+            gate: &["{{", "${", "#{", "{%", "<%", "[[", "{php", "{system", "{self"],
+            test: Test::Pattern(
+                r"(?:\{\{|\{%|\$\{|#\{|<%|\[\[)[^}%\]]{0,200}(?:__class__|__mro__|__subclasses__|__globals__|__builtins__|__init__|\bself\._|\bconfig\.(?:items|from_|__|secret)|\brequest\.(?:application|environ|__|args|cookies|values)|\b_self\.env|registerundefinedfiltercallback|getfilter|\bcycler\.|\bjoiner\.|\bnamespace\.|lipsum|url_for\.|get_flashed_messages|freemarker\.template|\?new\(|getruntime|forname|getclass|java\.lang|\bclass\.(?:forname|inspect)|\$class\.|system\(|\bexec\(|\bpopen\b|\|[\s]*(?:filter|map|reduce|sort)\([\s]*['\x22](?:system|exec|passthru)|constructor|\benv\.|\bapp\.request|\bdump\(app|settings\.secret|php\b|file_excerpt|\bfile\.(?:open|read)|\bdir\.|\bio\.|%x|\|[\s]*attr\(|phpinfo|\$smarty|\bglobal\.process|\brequire\(|#with|#ognl|@\w+(?:\.\w+)+@)",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 27003,
+            subtype: "ssti_statement",
+            gate: &[
+                "{%",
+                "#set(",
+                "#set (",
+                "<#assign",
+                "<%",
+                "{{config",
+                "{{self",
+                "{{request",
+                "{{'",
+                "{{\"",
+                "{{[",
+                "{{(",
+                "{php}",
+                "{{ config",
+                "{{ self",
+                "{{ '",
+                "{{ \"",
+                "{{=",
+                "${class",
+                "<#",
+                "{{ [",
+                "{{ (",
+            ],
+            test: Test::Pattern(
+                r"\{%-?[\s]*(?:if|for|set|include|import|extends|print|debug|exec|with|from|macro|raw|block|endif|endfor)\b.{0,200}(?:%\}|$)|#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import)",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+    ],
+};

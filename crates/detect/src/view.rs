@@ -1,0 +1,141 @@
+//! Normal forms of a value, made only when the value shows the trick that the form undoes.
+//!
+//! Decoding (percent, base64, HTML and script escapes, …) is the request crate's work and arrives as points of
+//! its own. What is left here is noise that the attacked interpreter itself ignores: quotes inside shell words,
+//! control characters and comments inside scripts.
+
+use std::borrow::Cow;
+
+use crate::place::Place;
+
+/// Longest value for which a normal form is built.
+const MAX_LEN: usize = 8192;
+
+/// The value as a shell or `cmd.exe` sees its words: no quotes inside words, no escapes, no empty expansions,
+/// `${IFS}` as a blank. `None` when that changes nothing of interest.
+pub(crate) fn without_shell_quoting(value: &[u8], place: Place) -> Option<Vec<u8>> {
+    if value.len() > MAX_LEN
+        || place == Place::UserAgent && value.starts_with(b"Mozilla/")
+        || !has_quoted_word(value)
+    {
+        return None;
+    }
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = match byte {
+            b'\'' | b'"' | b'\\' | b'^' | b'`' => tail,
+            b'$' => match expansion(tail) {
+                Some((text, after)) => {
+                    out.extend_from_slice(text);
+                    after
+                }
+                None => {
+                    out.push(byte);
+                    tail
+                }
+            },
+            _ => {
+                out.push(byte);
+                tail
+            }
+        };
+    }
+    (out.len() != value.len()).then_some(out)
+}
+
+/// Whether a quote, escape or expansion stands inside a word.
+fn has_quoted_word(value: &[u8]) -> bool {
+    value.windows(3).any(|w| {
+        let [a, b, c] = w else { return false };
+        let word = |x: u8| x.is_ascii_alphanumeric() || x == b'/' || x == b'-';
+        word(*a)
+            && matches!(b, b'\'' | b'"' | b'\\' | b'^' | b'$' | b'`')
+            && (word(*c) || matches!(c, b'\'' | b'"' | b'{' | b'@' | b'*' | b'$'))
+    })
+}
+
+/// What follows a `$` and expands to nothing or to a blank: `$@`, `$*`, `$u`, `${u}`, `${IFS}`, `$IFS$9`.
+fn expansion(tail: &[u8]) -> Option<(&'static [u8], &[u8])> {
+    if let Some(after) = tail.strip_prefix(b"{IFS}").or_else(|| tail.strip_prefix(b"IFS")) {
+        return Some((b" ", after));
+    }
+    match tail {
+        [b'@' | b'*' | b'$' | b'!' | b'0'..=b'9', after @ ..] => Some((b"", after)),
+        [b'{', inner @ ..] => {
+            let end = inner.iter().take(16).position(|&b| b == b'}')?;
+            let (name, after) = inner.split_at(end);
+            name.iter().all(u8::is_ascii_alphanumeric).then_some(())?;
+            Some((b"", after.get(1..)?))
+        }
+        [first, after @ ..] if first.is_ascii_lowercase() => {
+            // `$u` in `cat$u`: a short unset variable; longer names are left alone.
+            (!after.first().is_some_and(u8::is_ascii_alphanumeric)).then_some((b"".as_slice(), after))
+        }
+        _ => None,
+    }
+}
+
+/// The value as a browser or script engine sees it: control characters, soft hyphens and comments gone, full-width
+/// angle brackets narrowed. `None` when it has none of them.
+pub(crate) fn without_script_noise(value: &[u8]) -> Option<Vec<u8>> {
+    if value.len() > MAX_LEN {
+        return None;
+    }
+    let has_control = value.windows(3).any(|w| {
+        matches!(w, [a, b, c] if a.is_ascii_alphabetic() && (*b < 0x20 || *b == b'\\') && c.is_ascii_alphabetic())
+    });
+    let has_comment = memchr::memmem::find(value, b"/*").is_some();
+    let has_wide = memchr::memmem::find(value, "\u{ff1c}".as_bytes()).is_some();
+    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide) {
+        return None;
+    }
+    let text: Cow<'_, str> = String::from_utf8_lossy(value);
+    let mut out = String::with_capacity(text.len());
+    let mut rest: &str = &text;
+    while let Some(c) = rest.chars().next() {
+        if let Some(comment) = rest.strip_prefix("/*")
+            && let Some(end) = comment.find("*/")
+        {
+            rest = comment.get(end + 2..).unwrap_or_default();
+            continue;
+        }
+        match c {
+            '\u{ff01}'..='\u{ff5e}' => out.extend(char::from_u32(u32::from(c) - 0xfee0)),
+            '\\' | '\u{0}'..='\u{1f}' | '\u{ad}' => {}
+            _ => out.push(c),
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    Some(out.into_bytes())
+}
+
+/// Text of several lines is written that way; a single break inside a word is not.
+fn is_single_line(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', value).count() <= 3 && value.len() < 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(text: &str) -> Option<String> {
+        without_shell_quoting(text.as_bytes(), Place::QueryValue)
+            .map(|v| String::from_utf8_lossy(&v).into_owned())
+    }
+
+    #[test]
+    fn shell_words_lose_their_quotes() {
+        assert_eq!(shell("c'a't${IFS}/etc/pa\\sswd").as_deref(), Some("cat /etc/passwd"));
+        assert_eq!(shell("wh$@oami").as_deref(), Some("whoami"));
+        assert_eq!(shell("cat$u /etc$u/passwd$u").as_deref(), Some("cat /etc/passwd"));
+        assert_eq!(shell("a plain text"), None);
+    }
+
+    #[test]
+    fn scripts_lose_control_characters_and_comments() {
+        let form = without_script_noise(b"ja\tvascript:ale/**/rt(1)").unwrap();
+        assert_eq!(form, b"javascript:alert(1)");
+        assert_eq!(without_script_noise("\u{ff1c}script\u{ff1e}".as_bytes()).unwrap(), b"<script>");
+    }
+}

@@ -1,0 +1,507 @@
+//! Cross-site scripting: markup that executes, URLs that execute, and script that breaks out of its context.
+//!
+//! Formatting markup is not an attack: HTML mail, markdown and rich-text editors send it all day. Evidence is an
+//! element that runs something, an event handler, a script URL in an attribute or alone, or script expressions
+//! that only an exploit needs. The reference tokenizer (libinjection) gives a second opinion on short values.
+//!
+//! Benign look-alikes: `<b>`, `<a href="https://…">`, mail with `<style>` and `<meta charset>`, `x < y`, generics
+//! (`Vec<String>`), `onboarding = true`, JSX handlers (`onClick={save}`), prose about JavaScript.
+
+use std::ops::Range;
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::shape::Context;
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Xss,
+    signatures: &[
+        Signature {
+            stamp: 1001,
+            subtype: "xss_tag",
+            gate: &["<script", "< script", "<\u{0}script", "script>", ":script", "</script"],
+            test: Test::Pattern(
+                r"<[\s/\x00]*(?:\w{1,16}:)?script(?:[\s/>\x00+(&:;<=\x22'`]|$)|</script[^\w-]",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1002,
+            subtype: "xss_event",
+            gate: &["on"],
+            test: Test::Checked(
+                r"<[a-z!?/%][^<>]{0,400}?[\s\x22'/\x00`;+]on[a-z]{3,36}[\s\x00]*=[\s\x00]*[^\s{>]",
+                |context, span| is_handler(context, span),
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1003,
+            subtype: "xss_event",
+            gate: &["on"],
+            test: Test::Checked(
+                r"(?:[\x22'`>/;]|^|\s\s|[\s+]\S{0,2})[\s\x00/+]*\bon(?:[a-z]{4,36})[\s\x00+]*=[\s\x00+]*(?:[\x22'`]?[\s\x00]*(?:javascript:|\(?(?:alert|confirm|prompt|eval|print|fetch|import|setTimeout|set\w+|document|window|location|top|self|this|parent|atob|console|new|throw|location|\$|name|url|navigator|with|function|[a-z]+=)[^\w]|[\w$.]{1,30}[\(`]|\w+=))",
+                |context, span| breaks_attribute(context, span),
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1004,
+            subtype: "xss_attribute",
+            gate: &["on"],
+            test: Test::Checked(
+                r"(?:^|[\x22'`;/\s])[\s]*\bon[a-z]{5,50}[\s\x00+]{0,8}(?:=|%3d)",
+                |context, span| is_dom_event(context, span),
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1010,
+            subtype: "xss_js_uri",
+            gate: &["script:", "script&", "script\t", "script%3a"],
+            test: Test::Pattern(
+                r"(?:=|url\(|^|content=[^>]{0,40}url)[\s\x22'`\x00-\x20(;]*(?:java|vb|live|j\s?a\s?v\s?a\s?)script(?::|&colon;|&#0*58;?|%3a)[^\s].{2,}|(?:java|vb)script(?::|&colon;)[\s/*'\x22`;+-]*(?:alert|confirm|prompt|eval|document|window|location|top|void|msgbox|fetch|import|this|self|open|print|console|[\x22'`/*%<]|\w{1,24}\(|[^\x00-\x7f])",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1011,
+            subtype: "xss_js_uri",
+            gate: &[
+                "href",
+                "src",
+                "action",
+                "data",
+                "background",
+                "xlink",
+                "from=",
+                "to=",
+                "values=",
+                "content",
+            ],
+            test: Test::Pattern(
+                r"<[a-z][^<>]{0,300}?(?:href|src|action|formaction|data|background|poster|to|from|values|code|dynsrc|lowsrc|srcdoc)[\s]*=[\s\x22'`\x00-\x20]*(?:(?:java|vb|live)script[\s]*(?::|&)|data:(?:text/html|image/svg|text/xml|application/xhtml|,|[^,]{0,40}script))",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1012,
+            subtype: "xss_js_uri",
+            gate: &["script:", "script&", "jav", "vbs", "livescript"],
+            test: Test::Pattern(
+                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*:|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1013,
+            subtype: "xss_js_uri",
+            gate: &["data:"],
+            test: Test::Pattern(
+                r"(?:^|=|[\s\x22'(])data:[\s]*(?:text/(?:html|xml|javascript|vbscript)|application/(?:xhtml|xml|javascript|x-javascript)|image/svg\+xml|[^,;<>]{0,24};base64,PHNjcmlwd|,[\s]*(?:alert|<))|<[^<>]{0,60}data:,",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1020,
+            subtype: "xss_tag",
+            gate: &[
+                "<iframe",
+                "<object",
+                "<embed",
+                "<applet",
+                "<svg",
+                "<math",
+                "<base",
+                "<meta",
+                "<link",
+                "<isindex",
+                "<form",
+                "<frame",
+                "<bgsound",
+                "<layer",
+                "<ilayer",
+                "<import",
+                "<vmlframe",
+                ":vmlframe",
+                "<marquee",
+                "<xss",
+                "<animate",
+                "<set",
+                "<foreignobject",
+                "<portal",
+                "<template",
+                "<style",
+                "<table",
+                "<body",
+                "<img",
+                "<input",
+                "<details",
+                "<video",
+                "<audio",
+                "<textarea",
+                "<button",
+                "<body",
+                "<noscript",
+                "<title",
+                "<xml",
+                "<html",
+                "<plaintext",
+                "<listing",
+                "<keygen",
+                "<basefont",
+                "<blink",
+                "<dialog",
+            ],
+            test: Test::Pattern(
+                r"<(?:iframe|frame)\b[^>]{0,200}?(?:srcdoc|src)[\s]*=|<(?:object|embed)\b[^>]{0,200}?(?:data|src|code|type|allowscriptaccess)[\s]*=|<applet\b|<(?:svg|math)[\s/>][^>]{0,200}(?:href|on[a-z]+)[\s]*=|<base\b[^>]{0,60}href[\s]*=[\s\x22']*(?://|javascript|data|https?:)|<meta\b[^>]{0,80}http-equiv[\s]*=[\s\x22']*(?:refresh|set-cookie|link)\b|<meta\b[^>]{0,60}charset[\s]*=[\s\x22']*utf-7|<link\b[^>]{0,120}(?:javascript|\.js\b|import|@import)|<isindex\b|<(?:bgsound|ilayer|layer|importimplementation|portal|foreignobject|import)\b|<\w{0,10}:?vmlframe\b|<(?:animate|set|animatetransform|animatemotion)\b[^>]{0,200}(?:href|on[a-z]+|values|to)[\s]*=|<form\b[^>]{0,120}action[\s]*=[\s\x22']*(?:javascript|data)|\bformaction[\s]*=",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1021,
+            subtype: "xss_tag",
+            gate: &[
+                "<iframe",
+                "<object",
+                "<embed",
+                "<svg",
+                "<math",
+                "<base",
+                "<meta",
+                "<link",
+                "<form",
+                "<frame",
+                "<style",
+                "<body",
+                "<html",
+                "<input",
+                "<button",
+                "<textarea",
+                "<img",
+                "<video",
+                "<audio",
+                "<marquee",
+                "<isindex",
+                "<applet",
+                "<xss",
+                "<image",
+                "<template",
+                "<details",
+                "<select",
+                "<option",
+                "<dialog",
+                "</",
+                "<xml",
+                "<bgsound",
+                "<x:",
+                "<title",
+                "<f o r m",
+                "<noscript",
+                "<blink",
+                "<table",
+                "<td",
+                "<div",
+            ],
+            test: Test::Pattern(
+                r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|body|html|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00]|$)|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1022,
+            subtype: "xss_css",
+            gate: &[
+                "expression",
+                "@import",
+                "-moz-binding",
+                "behavior",
+                "behaviour",
+                "url(",
+                "url",
+                "style",
+                "@im",
+            ],
+            test: Test::Pattern(
+                r"style[\s]*=[^>]{0,120}(?:expression[\s]*\(|behaviou?r[\s]*:|-moz-binding|javascript)|(?::|=|\{|;)[^<>]{0,40}(?:expression[\s]*\([^)]{0,40}(?:alert|eval|document|window|cookie)|url[\s]*\([\s\x22'\\]*javascript)|<style[^>]{0,60}>.{0,200}(?:@im|javascript|expression[\s]*\(|\\\\|-moz-binding|behavior[\s]*:)|-moz-binding[\s]*:[\s]*url|^[^\s]{0,3}\x22?[\s]*style[\s]*=[\s]*[\x22']?[a-z-]+:.{0,60}(?:expression|javascript)",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1030,
+            subtype: "xss_script",
+            gate: &[
+                "document",
+                "window",
+                "alert",
+                "confirm",
+                "prompt",
+                "location",
+                "cookie",
+                "self[",
+                "top[",
+                "this[",
+                "frames",
+                "localstorage",
+                "parent[",
+                "globalthis",
+                "navigat",
+            ],
+            test: Test::Checked(
+                r"(?:document[\s]*(?:\.|\[|\)[\s]*\[)[\s\x22'`]*(?:cookie|write|writeln|domain|location|body|url|referrer|forms|queryselector|createelement|documentelement|getelement|defaultview|open|scripts)|window[\s]*(?:\.|\[)[\s\x22'`]*(?:location|open|name|alert|eval|document|onerror|\x22|'|navigate|atob)|\b(?:self|top|this|parent|frames|window|globalthis|document)[\s]*\[[^\]]{1,80}\][\s]*[(\[`=]|(?:^|[\s;=(,'\x22`+*/|&!~>:{}-])(?:alert|confirm|prompt)[\s]*(?:\(|`|\.(?:call|apply|bind))|\b(?:location|localstorage|sessionstorage)[\s]*(?:\.(?:href|hash|replace|assign|search)|=[\s]*[\x22'`]?(?:javascript|//|https?:|name))|\.innerhtml[\s]*=|navigation\.navigate)",
+                |context, span| !is_sentence(context, span),
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1031,
+            subtype: "xss_script",
+            gate: &[
+                "eval",
+                "settimeout",
+                "setinterval",
+                "function(",
+                "fromcharcode",
+                "atob",
+                "constructor",
+                "import(",
+                "execscript",
+                "reflect.",
+                "(1337)",
+                "globaleval",
+                "[]",
+                "![]",
+                "call`",
+                "call (",
+                "apply",
+                "valueof",
+                "tostring",
+                "getselection",
+                "fetch(",
+                "$.getscript",
+                "decodeuri",
+                "xmlhttprequest",
+                "new function",
+                "onerror",
+                "throw",
+                "infinity",
+                "sort.call",
+            ],
+            test: Test::Pattern(
+                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\]|\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1032,
+            subtype: "xss_script",
+            gate: &["alert", "confirm", "prompt", "eval", "print", "document", "fetch", "location"],
+            test: Test::Checked(
+                r"['\x22`}\])][\s]*\)*[\s]*(?:[-+*/%|&^;,<>]|\|\||&&|==)[\s]*\(?(?:alert|confirm|prompt|eval|print|fetch|import|document\.\w+|window\.\w+|top|self|location)[\s]*[\(`\[.=]",
+                |context, span| {
+                    context.quote_breaks_out(span.start) || context.value.get(span.start) == Some(&b'}')
+                },
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1040,
+            subtype: "xss_encoded",
+            gate: &["+adw-", "\u{bc}script", "\\xbc", "\u{0}<", "\u{2}", "%u003c", "\\u003c", "&#", "\u{bc}"],
+            test: Test::Pattern(
+                r"\+adw-[\s/]*(?:script|img|svg|iframe|body|/)|(?:\xbc|\\xbc|\xc2\xbc|\\xc2\\xbc)[\s/]*(?:script|[a-z]{2,10}[^<]{0,60}(?:\xbe|\\xbe|\xc2\xbe))|(?:\\u003c|%u003c|\\x3c)[\s/]*(?:script|img|svg|iframe|body|object)\b",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1041,
+            subtype: "xss_tag",
+            gate: &[
+                "<!entity",
+                "!entity",
+                "<!doctype",
+                "<!attlist",
+                "xlink:href",
+                "xmlns",
+                "<?xml",
+                "<xi:",
+                "xi:include",
+                "-->",
+                "<!--",
+                "@import",
+                "<![cdata",
+            ],
+            test: Test::Pattern(
+                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns(?::\w+)?[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<\w{0,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|<!--\[if|--!?>[\s]*<|^[^<]{0,24}-->|<!\[cdata\[[^\]]{0,60}(?:script|<)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 1050,
+            subtype: "xss_angular",
+            gate: &["{{", "ng-", "v-on", "@click", "x-data", "x-init", "srcdoc", "data-bind"],
+            test: Test::Pattern(
+                r"\{\{[^}]{0,120}(?:constructor|\$eval|\$on|__proto__|alert[\s]*\(|\$parent|toString\(\)|\$event)[^}]{0,120}|\bng-(?:app|csp|init|click|focus|mouse\w+|src|include|bind-html)[\s]*=?|\bx-(?:init|data)[\s]*=[\s\x22']*[^\s]{0,20}(?:alert|fetch|eval)|<[^>]{1,80}srcdoc[\s]*=",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1099,
+            subtype: "xss_grammar",
+            gate: &["<", "on", "javascript", "style"],
+            test: Test::Code(grammar),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+    ],
+};
+
+/// Whether the matched `on…=` is an event handler and not a JSX property or an attribute of another word.
+fn is_handler(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let tail = context.after(span.end.saturating_sub(1));
+    // JSX: `onClick={handler}`; markup that browsers run has no braces there.
+    !tail.starts_with(b"{")
+}
+
+/// An event handler outside a tag counts only when it breaks out of an attribute.
+fn breaks_attribute(context: &Context<'_>, span: &Range<usize>) -> bool {
+    match context.value.get(span.start) {
+        Some(b'"' | b'\'' | b'`') => context.quote_breaks_out(span.start),
+        _ => is_dom_event(context, span),
+    }
+}
+
+/// Whether the word before the `=` at the end of the match begins like an event of the DOM.
+fn is_dom_event(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const EVENTS: &[&[u8]] = &[
+        b"abort",
+        b"activate",
+        b"after",
+        b"anim",
+        b"append",
+        b"auxclick",
+        b"bef",
+        b"begin",
+        b"beforeinput",
+        b"blur",
+        b"bounce",
+        b"cached",
+        b"cancel",
+        b"canplay",
+        b"cell",
+        b"change",
+        b"click",
+        b"close",
+        b"context",
+        b"copy",
+        b"cuechange",
+        b"cut",
+        b"data",
+        b"dbl",
+        b"deactivate",
+        b"device",
+        b"drag",
+        b"drop",
+        b"durationchange",
+        b"emptied",
+        b"end",
+        b"error",
+        b"filter",
+        b"finish",
+        b"focus",
+        b"fullscreen",
+        b"gesture",
+        b"hash",
+        b"help",
+        b"input",
+        b"invalid",
+        b"key",
+        b"layout",
+        b"load",
+        b"lose",
+        b"message",
+        b"mouse",
+        b"move",
+        b"online",
+        b"offline",
+        b"orientation",
+        b"page",
+        b"paste",
+        b"pause",
+        b"play",
+        b"pointer",
+        b"popstate",
+        b"progress",
+        b"property",
+        b"ratechange",
+        b"ready",
+        b"repeat",
+        b"reset",
+        b"resize",
+        b"row",
+        b"scroll",
+        b"search",
+        b"seek",
+        b"select",
+        b"show",
+        b"start",
+        b"stalled",
+        b"storage",
+        b"submit",
+        b"suspend",
+        b"time",
+        b"toggle",
+        b"touch",
+        b"transition",
+        b"unload",
+        b"unhandled",
+        b"volume",
+        b"waiting",
+        b"webkit",
+        b"wheel",
+        b"zoom",
+    ];
+    let Some(matched) = context.value.get(span.clone()) else { return false };
+    let lower = matched.to_ascii_lowercase();
+    let Some(at) = memchr::memmem::find(&lower, b"on") else { return false };
+    let name = lower.get(at + 2..).unwrap_or_default();
+    EVENTS.iter().any(|event| name.starts_with(event))
+}
+
+/// `alert (` in running words is a word with a parenthesis.
+fn is_sentence(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let blanks = memchr::memchr_iter(b' ', context.before(span.start)).count();
+    let spaced = context.value.get(span.clone()).is_some_and(|m| m.ends_with(b" ("));
+    spaced && blanks >= 2
+}
+
+const GRAMMAR_MAX: usize = 1024;
+
+/// The second opinion of the reference tokenizer, for short values that hold a tag, a handler or a script URL.
+fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
+    let value = context.value;
+    let has_tag = value.contains(&b'<');
+    let has_break = value.iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
+    if value.len() > GRAMMAR_MAX || !(has_tag || has_break && value.contains(&b'=')) {
+        return None;
+    }
+    (libinjectionrs::detect_xss(value) == libinjectionrs::XssResult::Xss).then_some(0..value.len())
+}
