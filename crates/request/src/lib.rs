@@ -9,13 +9,18 @@
 
 mod decode;
 mod element;
+mod gql;
+mod json;
 mod limits;
+mod multipart;
 mod parser;
 mod path;
 mod point;
+mod protobuf;
 mod report;
 mod target;
 mod walk;
+mod xml;
 
 pub use element::{Arity, Element, Norm};
 pub use limits::Limits;

@@ -16,9 +16,16 @@ use crate::path::{PointPath, StepRef};
 use crate::report::{Anomaly, AnomalyKind, Report};
 use crate::target::Target;
 
+mod body;
 mod fields;
+mod gql;
 mod headers;
+mod json;
+mod jwt;
+mod multipart;
+mod protobuf;
 mod value;
+mod xml;
 
 /// A request as the walk needs it. Header names may have any case.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +92,8 @@ pub(crate) type Flow = ControlFlow<()>;
 const MAX_PATH: usize = 320;
 /// Anomalies kept; more of the same say nothing new.
 const MAX_ANOMALIES: usize = 32;
+/// Buffers larger than this are freed rather than kept for reuse.
+const MAX_KEPT_BUFFER: usize = 1 << 20;
 /// Visits between two looks at the clock.
 const VISITS_PER_CLOCK: usize = 16;
 
@@ -94,14 +103,52 @@ pub(crate) struct Walker<'w> {
     report: Report,
     /// Decode buffers for reuse; one is taken per decoder that is active.
     buffers: Vec<Vec<u8>>,
+    /// Size of the request as received.
+    request_bytes: usize,
+    /// What the decoders that do not decompress have produced.
+    expanded: usize,
+    /// Percent signs in the value that the current decoder was given.
+    percents_before: Option<usize>,
+}
+
+/// What became of a value that a container parser was tried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Not this container; the value has not been visited.
+    No,
+    /// Its parts were visited, but it could be something else as well: it was visited as a leaf, too.
+    Alongside,
+    /// Nothing is left to inspect in the raw value.
+    Whole,
+}
+
+impl Taken {
+    fn whole_if(unambiguous: bool) -> Taken {
+        if unambiguous { Taken::Whole } else { Taken::Alongside }
+    }
+
+    /// The role under which the raw value is visited.
+    fn role(self) -> Role {
+        if self == Taken::Whole { Role::Parsed } else { Role::Leaf }
+    }
 }
 
 impl<'w> Walker<'w> {
     fn new(limits: &'w Limits, visitor: &'w mut dyn Visitor) -> Walker<'w> {
-        Walker { visitor, limits, report: Report::default(), buffers: Vec::new() }
+        Walker {
+            visitor,
+            limits,
+            report: Report::default(),
+            buffers: Vec::new(),
+            request_bytes: 0,
+            expanded: 0,
+            percents_before: None,
+        }
     }
 
     fn request(&mut self, parts: &RequestParts<'_>) -> Flow {
+        let header_bytes = parts.headers.iter().map(|(name, value)| name.len() + value.len());
+        self.request_bytes = parts.target.len() + header_bytes.sum::<usize>() + parts.body.len();
         self.target(&Target::parse(parts.target))?;
         self.headers(parts.headers)?;
         self.body(parts)
@@ -118,17 +165,6 @@ impl<'w> Walker<'w> {
             self.value(&PointPath::root(StepRef::Simple(Element::ActionExt)), ext, Role::Leaf)?;
         }
         self.query(target)
-    }
-
-    fn body(&mut self, parts: &RequestParts<'_>) -> Flow {
-        if parts.body.is_empty() {
-            return Flow::Continue(());
-        }
-        let path = PointPath::root(StepRef::Simple(Element::Post));
-        if parts.body_truncated {
-            self.anomaly(AnomalyKind::OverlimitSize, &path);
-        }
-        self.value(&path, parts.body, Role::Leaf)
     }
 
     /// Shows one value to the visitor, within the budget.
@@ -166,9 +202,20 @@ impl<'w> Walker<'w> {
         }
     }
 
-    /// Whether a parser may be tried here, by rule and by depth.
+    /// Whether the rules let a parser be tried here.
     fn may_parse(&mut self, path: &PointPath<'_>, parser: Parser) -> bool {
         self.visitor.parser_allowed(path, parser)
+    }
+
+    fn take_buffer(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    fn give_buffer(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= MAX_KEPT_BUFFER {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
     }
 }
 

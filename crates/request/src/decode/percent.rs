@@ -28,6 +28,42 @@ pub(crate) fn decode_once(input: &[u8], plus: bool) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// Decodes `%hh` and IIS's `%uXXXX` once; `None` when there is nothing to decode.
+///
+/// `%uXXXX` of a full-width form gives the ASCII character, which is what IIS's best-fit mapping makes
+/// of it.
+pub(crate) fn decode_wide(input: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut changed = false;
+    let mut rest = input;
+    while let Some(at) = memchr(b'%', rest) {
+        let (clean, tail) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let tail = tail.get(1..).unwrap_or_default();
+        if let Some(decoded) = hex_pair(tail) {
+            out.push(decoded);
+            rest = tail.get(2..).unwrap_or_default();
+            changed = true;
+        } else if let Some(decoded) = wide_char(tail) {
+            out.extend_from_slice(decoded.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = tail.get(5..).unwrap_or_default();
+            changed = true;
+        } else {
+            out.push(b'%');
+            rest = tail;
+        }
+    }
+    out.extend_from_slice(rest);
+    changed
+}
+
+/// The character of `uXXXX`.
+fn wide_char(input: &[u8]) -> Option<char> {
+    let [b'u' | b'U', a, b, c, d, ..] = input else { return None };
+    let high = hex_pair(&[*a, *b])?;
+    let low = hex_pair(&[*c, *d])?;
+    char::from_u32(u32::from(high) << 8 | u32::from(low)).map(super::charset::narrow)
+}
+
 /// The byte spelled by the first two characters.
 pub(crate) fn hex_pair(input: &[u8]) -> Option<u8> {
     match input {
@@ -56,6 +92,16 @@ mod tests {
         assert_eq!(&*decode_once(b"%zz%41%", false), b"%zzA%");
         assert_eq!(&*decode_once(b"a+b%2Bc", true), b"a b+c");
         assert_eq!(&*decode_once(b"a+b", false), b"a+b");
+    }
+
+    #[test]
+    fn wide_form_knows_iis_characters() {
+        let mut out = Vec::new();
+        assert!(decode_wide(b"%u0027%uff07%41%u12", &mut out));
+        assert_eq!(out, b"''A%u12");
+        out.clear();
+        assert!(!decode_wide(b"100% sure", &mut out));
+        assert_eq!(out, b"100% sure");
     }
 
     #[test]

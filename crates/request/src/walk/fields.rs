@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::{Flow, Role, Walker, link};
 use crate::element::Element;
 use crate::path::{PointPath, StepRef};
-use crate::target::Target;
+use crate::target::{Target, pairs};
 
 /// A name and its value, decoded as the container says.
 pub(super) struct Field<'f> {
@@ -30,6 +30,18 @@ pub(super) struct FieldKind {
 impl FieldKind {
     pub(super) const QUERY: FieldKind =
         FieldKind { element: Element::Get, name_element: Element::GetName, subscripts: true };
+    pub(super) const FORM: FieldKind = FieldKind {
+        element: Element::FormUrlencoded,
+        name_element: Element::FormUrlencodedName,
+        subscripts: true,
+    };
+    pub(super) const MULTIPART: FieldKind =
+        FieldKind { element: Element::Multipart, name_element: Element::MultipartName, subscripts: true };
+    pub(super) const CONTENT_DISP: FieldKind = FieldKind {
+        element: Element::ContentDisp,
+        name_element: Element::ContentDispName,
+        subscripts: false,
+    };
     pub(super) const HEADER: FieldKind =
         FieldKind { element: Element::Header, name_element: Element::HeaderName, subscripts: false };
     pub(super) const COOKIE: FieldKind =
@@ -44,8 +56,7 @@ const MAX_SUBSCRIPTS: usize = 16;
 
 impl Walker<'_> {
     pub(super) fn query(&mut self, target: &Target<'_>) -> Flow {
-        let fields: SmallVec<[Field<'_>; 16]> =
-            target.query_pairs().map(|(name, value)| Field { name, value }).collect();
+        let fields = form_fields(target.query().unwrap_or_default());
         self.fields(None, FieldKind::QUERY, &fields, &mut |walker, path, index| {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
             walker.value(path, value, Role::Leaf)
@@ -125,6 +136,22 @@ impl Walker<'_> {
         let joined = values.collect::<SmallVec<[&[u8]; 8]>>().join(&b',');
         self.value(&path.child(StepRef::Simple(Element::Pollution)), &joined, Role::Leaf)
     }
+}
+
+/// The fields of a query or a form.
+///
+/// Some servers also split at `;`. The pieces after one are added as fields of their own; the value up to
+/// the `&` stays whole, so that both readings are seen.
+pub(super) fn form_fields(input: &[u8]) -> SmallVec<[Field<'_>; 16]> {
+    let mut fields: SmallVec<[Field<'_>; 16]> =
+        pairs(input).map(|(name, value)| Field { name, value }).collect();
+    if memchr::memchr(b';', input).is_some() {
+        for piece in input.split(|&b| b == b'&') {
+            let alternatives = piece.split(|&b| b == b';').skip(1).filter(|rest| rest.contains(&b'='));
+            fields.extend(alternatives.flat_map(pairs).map(|(name, value)| Field { name, value }));
+        }
+    }
+    fields
 }
 
 /// The fields of one name.

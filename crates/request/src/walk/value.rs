@@ -1,33 +1,232 @@
 //! One value, and everything else it can be read as.
+//!
+//! First the containers: a value that is a JSON document, XML, a JWT or a GraphQL document is taken
+//! apart. Then the decoders, each giving one more point below the value. A decoded form is again a value,
+//! so encodings nest; depth, volume and number of values bound that.
 
-use super::{Flow, Role, Walker};
-use crate::decode::percent::decode_once;
+use std::ops::ControlFlow;
+
+use super::{Flow, Role, Taken, Walker};
+use crate::decode::compress::{Bounds, Format, Outcome};
+use crate::decode::{Traits, base64, charset, hex, htmljs, percent};
 use crate::element::Element;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
+use crate::report::AnomalyKind;
+
+/// Values from this size on are worth a look at the clock of their own.
+const LARGE: usize = 64 * 1024;
+/// Decoders that do not grow their input may still multiply it by re-reading it in many ways; this is
+/// how many times the request's size they may produce.
+const MAX_EXPANSION: usize = 32;
+/// Expansion that is always free.
+const EXPANSION_GRACE: usize = 256 * 1024;
 
 impl Walker<'_> {
-    /// The raw request target; only percent-decoding makes sense for the whole of it.
+    /// The raw request target. Only percent-decoding makes sense for the whole of it: its parts are
+    /// visited on their own.
     pub(super) fn uri(&mut self, raw: &[u8]) -> Flow {
         let path = PointPath::root(StepRef::Simple(Element::Uri));
         self.visit(&path, raw, Role::Leaf)?;
-        self.percent(&path, raw, Role::Leaf)
+        if !Traits::of(raw).any(Traits::PERCENT) || !self.may_parse(&path, Parser::Percent) {
+            return Flow::Continue(());
+        }
+        let mut buffer = self.take_buffer();
+        let mut flow = Flow::Continue(());
+        if percent::decode_wide(raw, &mut buffer) {
+            self.report.decoded_bytes += buffer.len();
+            flow = self.visit(&path.child(StepRef::Simple(Element::Percent)), &buffer, Role::Leaf);
+        }
+        self.give_buffer(buffer);
+        flow
     }
 
-    /// Visits a value and its decoded forms.
+    /// Visits a value, its parts and its decoded forms.
     pub(super) fn value(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
-        self.visit(path, value, role)?;
-        self.percent(path, value, role)
+        if value.len() >= LARGE {
+            self.check_clock(path)?;
+        }
+        let taken = if role == Role::Name { Taken::No } else { self.containers(path, value)? };
+        match taken {
+            Taken::Whole => return Flow::Continue(()),
+            Taken::Alongside => {}
+            Taken::No => self.visit(path, value, role)?,
+        }
+        self.decoders(path, value, role)
     }
 
-    fn percent(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
-        if path.decoder_depth() >= self.limits.max_depth || !self.may_parse(path, Parser::Percent) {
-            return Flow::Continue(());
+    /// Tries the containers that the first bytes suggest.
+    pub(super) fn containers(&mut self, path: &PointPath<'_>, value: &[u8]) -> ControlFlow<(), Taken> {
+        let first = value.iter().find(|b| !b.is_ascii_whitespace()).copied();
+        let candidate = match first {
+            Some(b'{' | b'[' | b'<' | b'/' | 0xEF) => value.len() >= 2,
+            // A token needs three parts; a query, a keyword.
+            Some(b'a'..=b'z' | b'A'..=b'Z' | b'#') => value.len() >= 8,
+            _ => false,
+        };
+        if !candidate || !self.may_descend(path, value) {
+            return ControlFlow::Continue(Taken::No);
         }
-        let decoded = decode_once(value, false);
-        if *decoded == *value {
-            return Flow::Continue(());
+        let mut taken = Taken::No;
+        if matches!(first, Some(b'{' | b'[' | b'/' | 0xEF)) {
+            taken = self.json(path, value, false)?;
         }
-        self.value(&path.child(StepRef::Simple(Element::Percent)), &decoded, role)
+        if taken == Taken::No && first == Some(b'<') {
+            taken = self.xml(path, value, false)?;
+        }
+        if taken == Taken::No && first.is_some_and(|b| b.is_ascii_alphabetic()) {
+            taken = self.jwt(path, value)?;
+        }
+        if taken == Taken::No {
+            taken = self.gql(path, value)?;
+        }
+        ControlFlow::Continue(taken)
     }
+
+    /// Tries every decoder that the bytes suggest.
+    pub(super) fn decoders(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
+        let traits = Traits::of(value);
+        if traits.any(Traits::PERCENT) && !self.percent_was_tried(path, value) {
+            self.decoded(path, Element::Percent, value, role, Parser::Percent, percent::decode_wide)?;
+        }
+        if traits.any(Traits::ESCAPE) {
+            self.decoded(path, Element::HtmlJs, value, role, Parser::HtmlJs, htmljs::decode)?;
+        }
+        if !traits.any(Traits::NOT_BASE64) && value.len() >= 8 {
+            // Hexadecimal digits are base64 too, but mean themselves.
+            let is_hex = !traits.any(Traits::NOT_HEX);
+            if is_hex {
+                self.decoded(path, Element::Hex, value, role, Parser::Hex, hex::decode)?;
+            } else {
+                self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)?;
+            }
+        } else if let Some(digits) = value.strip_prefix(b"0x") {
+            self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)?;
+        } else if let Some(data) = embedded_base64(path, value) {
+            self.decoded(path, Element::Base64, data, role, Parser::Base64, base64::decode)?;
+        }
+        if traits.any(Traits::HIGH | Traits::NUL) {
+            self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode)?;
+            if let Some(format) = Format::of_magic(value) {
+                self.decompressed(path, value, &[format], |walker, path, value| {
+                    walker.value(path, value, role)
+                })?;
+            }
+        }
+        if traits.any(Traits::PLUS) {
+            self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode_utf7)?;
+        }
+        Flow::Continue(())
+    }
+
+    /// After `htmljs`, percent signs that were there before have been decoded in the sibling point, whose
+    /// own `htmljs` child sees the same text. Following both orders would double the work per layer.
+    fn percent_was_tried(&self, path: &PointPath<'_>, value: &[u8]) -> bool {
+        path.last().element() == Element::HtmlJs
+            && self.percents_before.is_some_and(|before| count_percents(value) <= before)
+    }
+
+    /// Runs a decoder and visits what it gives as a child.
+    fn decoded(
+        &mut self,
+        path: &PointPath<'_>,
+        element: Element,
+        value: &[u8],
+        role: Role,
+        parser: Parser,
+        decode: impl FnOnce(&[u8], &mut Vec<u8>) -> bool,
+    ) -> Flow {
+        if !self.may_descend(path, value) || !self.may_parse(path, parser) {
+            return Flow::Continue(());
+        }
+        let mut buffer = self.take_buffer();
+        let mut flow = Flow::Continue(());
+        if decode(value, &mut buffer) && buffer != value && !buffer.is_empty() {
+            self.report.decoded_bytes += buffer.len();
+            self.expanded += buffer.len();
+            let outer = self.percents_before.replace(count_percents(value));
+            flow = self.value(&path.child(StepRef::Simple(element)), &buffer, role);
+            self.percents_before = outer;
+        }
+        self.give_buffer(buffer);
+        flow
+    }
+
+    /// Decompresses with the first format that works and passes the result on as the `gzip` child.
+    /// All formats share that element; the type table has no other.
+    pub(super) fn decompressed(
+        &mut self,
+        path: &PointPath<'_>,
+        value: &[u8],
+        formats: &[Format],
+        then: impl FnOnce(&mut Self, &PointPath<'_>, &[u8]) -> Flow,
+    ) -> Flow {
+        if formats.is_empty() || !self.may_descend(path, value) || !self.may_parse(path, Parser::Gzip) {
+            return Flow::Continue(());
+        }
+        let inner = path.child(StepRef::Simple(Element::Gzip));
+        let level = inner.ancestors().filter(|path| path.last().element() == Element::Gzip).count();
+        if level > self.limits.max_archive_levels {
+            self.anomaly(AnomalyKind::DataBomb, path);
+            return Flow::Continue(());
+        }
+        let bounds = Bounds {
+            max_bytes: self.limits.max_decoded_bytes.saturating_sub(self.report.decoded_bytes),
+            max_ratio: self.limits.max_ratio.max(1),
+            ratio_grace_bytes: self.limits.ratio_grace_bytes,
+            deadline: self.limits.deadline,
+        };
+        let mut buffer = self.take_buffer();
+        let mut outcome = Outcome::Failed;
+        for format in formats {
+            buffer.clear();
+            outcome = format.decode(value, &mut buffer, bounds);
+            if outcome != Outcome::Failed {
+                break;
+            }
+        }
+        self.report.decoded_bytes += buffer.len();
+        let flow = match outcome {
+            Outcome::Done => self.check_clock(path).is_continue().then(|| then(self, &inner, &buffer)),
+            Outcome::Failed => {
+                self.report.note_failed(Parser::Gzip);
+                Some(Flow::Continue(()))
+            }
+            Outcome::Bomb => {
+                self.anomaly(AnomalyKind::DataBomb, &inner);
+                Some(Flow::Continue(()))
+            }
+        };
+        self.give_buffer(buffer);
+        flow.unwrap_or(Flow::Break(()))
+    }
+
+    /// Whether a container or decoder may add a level below `path`.
+    pub(super) fn may_descend(&mut self, path: &PointPath<'_>, value: &[u8]) -> bool {
+        let deep = path.decoder_depth() >= self.limits.max_depth || path.depth() >= super::MAX_PATH;
+        let expansion = self.expanded.saturating_add(value.len());
+        let wide = expansion > EXPANSION_GRACE && expansion / MAX_EXPANSION > self.request_bytes
+            || self.report.decoded_bytes.saturating_add(value.len()) > self.limits.max_decoded_bytes;
+        if deep || wide {
+            self.report.depth_limited += 1;
+        }
+        !deep && !wide
+    }
+}
+
+fn count_percents(value: &[u8]) -> usize {
+    memchr::memchr_iter(b'%', value).count()
+}
+
+/// The base64 part of `Basic dXNlcjpwYXNz` and of `data:text/html;base64,...`.
+fn embedded_base64<'v>(path: &PointPath<'_>, value: &'v [u8]) -> Option<&'v [u8]> {
+    if path.last().element() == Element::Header {
+        return value.get(..6).filter(|start| start.eq_ignore_ascii_case(b"basic ")).and(value.get(6..));
+    }
+    let head = value.get(..value.len().min(128))?;
+    if !head.get(..5)?.eq_ignore_ascii_case(b"data:") {
+        return None;
+    }
+    let comma = memchr::memchr(b',', head)?;
+    head.get(..comma)?.ends_with(b"base64").then(|| value.get(comma + 1..)).flatten()
 }

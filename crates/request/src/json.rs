@@ -1,0 +1,394 @@
+//! JSON, leniently, as a tape of spans over the input.
+//!
+//! `serde_json` is not enough here: it refuses what tolerant servers take (comments, trailing commas,
+//! single quotes, bare keys, `NaN`), keeps one of several equal keys, allocates per value, and can not
+//! say where in the input a value was. The scanner makes one pass with an explicit stack, so depth costs
+//! no recursion, and the walk then reads strings straight out of the body.
+//!
+//! A document is taken only when all of it parses. `strict` tells whether it was JSON by the standard;
+//! if not, the raw text might be read as something else, and the walk inspects it raw as well.
+
+use smallvec::SmallVec;
+
+use crate::decode::percent::hex_pair;
+
+/// A piece of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+    /// Contains backslashes.
+    escaped: bool,
+}
+
+/// One event of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    OpenArray,
+    OpenObject,
+    Close,
+    Key(Span),
+    Text(Span),
+    /// A number, a literal, or a bare word.
+    Atom(Span),
+}
+
+impl Span {
+    /// The raw bytes, without quotes.
+    pub(crate) fn raw<'i>(&self, input: &'i [u8]) -> &'i [u8] {
+        input.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// Whether the raw bytes are not yet the value.
+    pub(crate) fn is_escaped(&self) -> bool {
+        self.escaped
+    }
+}
+
+/// Scans one or more concatenated documents, each an object or an array.
+///
+/// `None` when the input is not JSON even leniently or is nested deeper than `max_depth`; otherwise
+/// whether it is strict. A `truncated` input may end anywhere.
+pub(crate) fn scan(input: &[u8], max_depth: usize, truncated: bool, tokens: &mut Vec<Token>) -> Option<bool> {
+    u32::try_from(input.len()).ok()?;
+    let mut scanner = Scanner { input, at: 0, tokens, strict: true, stack: SmallVec::new(), max_depth };
+    if input.starts_with(b"\xEF\xBB\xBF") {
+        scanner.at = 3;
+    }
+    match scanner.run() {
+        Ok(()) => Some(scanner.strict),
+        Err(Stop::End) if truncated => Some(scanner.strict),
+        Err(_) => None,
+    }
+}
+
+/// Undoes the escapes of a string.
+pub(crate) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (clean, tail) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let (used, c) = match tail {
+            [_, b'u', ..] => unicode(tail),
+            [_, b'x', after @ ..] => match hex_pair(after) {
+                Some(byte) => (4, char::from(byte)),
+                None => (2, 'x'),
+            },
+            [_, b'n', ..] => (2, '\n'),
+            [_, b't', ..] => (2, '\t'),
+            [_, b'r', ..] => (2, '\r'),
+            [_, b'b', ..] => (2, '\u{8}'),
+            [_, b'f', ..] => (2, '\u{c}'),
+            // `\"`, `\\`, `\/` and everything that is no escape at all: the character itself, which
+            // follows as it is.
+            [_, other, after @ ..] => {
+                out.push(*other);
+                rest = after;
+                continue;
+            }
+            _ => (1, '\\'),
+        };
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        rest = tail.get(used..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+/// `\uXXXX`, or two of them for one character; how many bytes and what character.
+fn unicode(input: &[u8]) -> (usize, char) {
+    let unit = |at: usize| -> Option<u16> {
+        match input.get(at..at + 6)? {
+            [b'\\', b'u', digits @ ..] => {
+                Some(u16::from(hex_pair(digits)?) << 8 | u16::from(hex_pair(digits.get(2..)?)?))
+            }
+            _ => None,
+        }
+    };
+    let Some(first) = unit(0) else { return (2, 'u') };
+    let pair = [first, unit(6).unwrap_or(0)];
+    match char::decode_utf16(pair).next() {
+        Some(Ok(c)) => (6 * c.len_utf16(), c),
+        _ => (6, char::REPLACEMENT_CHARACTER),
+    }
+}
+
+struct Scanner<'i, 't> {
+    input: &'i [u8],
+    at: usize,
+    tokens: &'t mut Vec<Token>,
+    strict: bool,
+    /// Open containers; true for an object.
+    stack: SmallVec<[bool; 32]>,
+    max_depth: usize,
+}
+
+/// Why scanning stopped early.
+enum Stop {
+    End,
+    Malformed,
+}
+
+type Scan = Result<(), Stop>;
+
+impl Scanner<'_, '_> {
+    fn run(&mut self) -> Scan {
+        self.space()?;
+        if self.peek().is_none() {
+            return Err(Stop::Malformed);
+        }
+        while self.peek().is_some() {
+            if !matches!(self.peek(), Some(b'{' | b'[')) {
+                return Err(Stop::Malformed);
+            }
+            self.value()?;
+            while let Some(&in_object) = self.stack.last() {
+                self.member(in_object)?;
+            }
+            self.space()?;
+        }
+        Ok(())
+    }
+
+    /// One member of the innermost container, or its end.
+    fn member(&mut self, in_object: bool) -> Scan {
+        let first = matches!(self.tokens.last(), Some(Token::OpenArray | Token::OpenObject));
+        self.space()?;
+        if !first && !self.is_closing() {
+            match self.peek().ok_or(Stop::End)? {
+                b',' => self.at += 1,
+                _ => return Err(Stop::Malformed),
+            }
+            self.space()?;
+            // A trailing comma, or several.
+            while self.peek() == Some(b',') {
+                self.strict = false;
+                self.at += 1;
+                self.space()?;
+            }
+            self.strict &= !self.is_closing();
+        }
+        if self.is_closing() {
+            let closes_object = self.peek() == Some(b'}');
+            if closes_object != in_object {
+                return Err(Stop::Malformed);
+            }
+            self.at += 1;
+            self.stack.pop();
+            self.tokens.push(Token::Close);
+            return Ok(());
+        }
+        if in_object {
+            self.key()?;
+            self.space()?;
+            match self.peek().ok_or(Stop::End)? {
+                b':' => self.at += 1,
+                _ => return Err(Stop::Malformed),
+            }
+            self.space()?;
+        }
+        self.value()
+    }
+
+    fn is_closing(&self) -> bool {
+        matches!(self.peek(), Some(b'}' | b']'))
+    }
+
+    fn key(&mut self) -> Scan {
+        let span = match self.peek().ok_or(Stop::End)? {
+            quote @ (b'"' | b'\'') => self.string(quote)?,
+            _ => {
+                self.strict = false;
+                self.word()?
+            }
+        };
+        self.tokens.push(Token::Key(span));
+        Ok(())
+    }
+
+    /// A scalar, or the start of a container.
+    fn value(&mut self) -> Scan {
+        match self.peek().ok_or(Stop::End)? {
+            open @ (b'{' | b'[') => {
+                if self.stack.len() >= self.max_depth {
+                    return Err(Stop::Malformed);
+                }
+                self.at += 1;
+                self.stack.push(open == b'{');
+                self.tokens.push(if open == b'{' { Token::OpenObject } else { Token::OpenArray });
+            }
+            quote @ (b'"' | b'\'') => {
+                let span = self.string(quote)?;
+                self.tokens.push(Token::Text(span));
+            }
+            _ => {
+                let span = self.word()?;
+                self.strict &= is_strict_atom(span.raw(self.input));
+                self.tokens.push(Token::Atom(span));
+            }
+        }
+        Ok(())
+    }
+
+    /// A string after its opening quote. Control characters are let pass, as many parsers do.
+    fn string(&mut self, quote: u8) -> Result<Span, Stop> {
+        self.strict &= quote == b'"';
+        self.at += 1;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            let rest = self.input.get(self.at..).unwrap_or_default();
+            match memchr::memchr2(quote, b'\\', rest) {
+                Some(found) if rest.get(found) == Some(&quote) => {
+                    let end = self.at + found;
+                    self.at = end + 1;
+                    return Ok(span(start, end, escaped));
+                }
+                Some(found) => {
+                    escaped = true;
+                    self.at += found + 2;
+                }
+                None => {
+                    // Cut off: what there is of the string is still a value.
+                    self.at = self.input.len();
+                    self.tokens.push(Token::Text(span(start, self.at, escaped)));
+                    return Err(Stop::End);
+                }
+            }
+        }
+    }
+
+    /// A run of characters that can not end a value.
+    fn word(&mut self) -> Result<Span, Stop> {
+        let start = self.at;
+        let rest = self.input.get(start..).unwrap_or_default();
+        let is_word =
+            |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'+' | b'-' | b'.' | 128..);
+        let length = rest.iter().position(|b| !is_word(b)).unwrap_or(rest.len());
+        if length == 0 {
+            return Err(Stop::Malformed);
+        }
+        self.at += length;
+        Ok(span(start, self.at, false))
+    }
+
+    /// Skips white space and comments.
+    fn space(&mut self) -> Scan {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\r' | b'\n') => self.at += 1,
+                Some(b'/') => {
+                    self.strict = false;
+                    let rest = self.input.get(self.at..).unwrap_or_default();
+                    self.at += match rest {
+                        [_, b'/', ..] => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+                        [_, b'*', body @ ..] => memchr::memmem::find(body, b"*/").ok_or(Stop::End)? + 4,
+                        _ => return Err(Stop::Malformed),
+                    };
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.input.get(self.at).copied()
+    }
+}
+
+/// The caller keeps within the input, whose length was checked to fit.
+fn span(start: usize, end: usize, escaped: bool) -> Span {
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Span { start: offset(start), end: offset(end), escaped }
+}
+
+fn is_strict_atom(word: &[u8]) -> bool {
+    matches!(word, b"true" | b"false" | b"null")
+        || word.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strict(input: &str) -> Option<bool> {
+        scan(input.as_bytes(), 256, false, &mut Vec::new())
+    }
+
+    fn texts(input: &str, truncated: bool) -> Vec<String> {
+        let mut tokens = Vec::new();
+        scan(input.as_bytes(), 256, truncated, &mut tokens).expect("is JSON");
+        tokens
+            .iter()
+            .filter_map(|token| match token {
+                Token::Key(span) | Token::Text(span) | Token::Atom(span) => {
+                    let mut out = Vec::new();
+                    unescape(span.raw(input.as_bytes()), &mut out);
+                    Some(String::from_utf8_lossy(&out).into_owned())
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn standard_documents_are_strict() {
+        for text in
+            [r#"{}"#, r#"[1,-2.5e3,true,null,"a"]"#, r#" {"a":{"b":[]},"a":1} "#, "{\"a\":1}\n{\"b\":2}"]
+        {
+            assert_eq!(strict(text), Some(true), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_tolerant_parsers_take_is_taken_but_not_strict() {
+        for text in [
+            "{a:1}",
+            "{'a':'b'}",
+            "[1,2,]",
+            "[1,,2]",
+            "{\"a\":NaN}",
+            "[/* x */1]",
+            "// x\n[1]",
+            "{\"a\":1,}",
+            "{\"a\":0x1F}",
+        ] {
+            assert_eq!(strict(text), Some(false), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "1",
+            "\"a\"",
+            "{",
+            "[1",
+            "{\"a\"}",
+            "{\"a\":}",
+            "[1}",
+            "{]",
+            "[1 2]",
+            "{} x",
+            "[\"a]",
+            "{\"a\" 1}",
+        ] {
+            assert_eq!(strict(text), None, "{text}");
+        }
+        let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        assert_eq!(strict(&deep(256)), Some(true));
+        assert_eq!(strict(&deep(257)), None);
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        let text = r#"{"a":"\u003cb\ud83d\ude00\/\"\\\n","c":"\ud800","d":"\x41\q"}"#;
+        assert_eq!(texts(text, false), ["a", "<b😀/\"\\\n", "c", "\u{FFFD}", "d", "Aq"]);
+    }
+
+    #[test]
+    fn a_truncated_document_gives_what_is_there() {
+        assert_eq!(texts(r#"{"a":"b","c":["de"#, true), ["a", "b", "c", "de"]);
+        assert_eq!(texts(r#"{"a":1,"#, true), ["a", "1"]);
+    }
+}

@@ -1,0 +1,208 @@
+//! The body: undo its content codings, then find out what it is.
+//!
+//! The declared type only orders the attempts. What starts like JSON or XML and parses as such is that,
+//! whatever was declared: applications sniff, and a wrong declaration is the oldest way around a filter.
+
+use std::ops::ControlFlow;
+
+use smallvec::SmallVec;
+
+use super::fields::{FieldKind, form_fields};
+use super::{Flow, RequestParts, Role, Taken, Walker};
+use crate::decode::charset;
+use crate::decode::compress::Format;
+use crate::element::Element;
+use crate::parser::Parser;
+use crate::path::{PointPath, StepRef};
+use crate::report::{AnomalyKind, ApiProtocol};
+
+/// What is known about a body before looking at it.
+pub(super) struct Declared<'h> {
+    /// Values of all `Content-Type` fields.
+    pub(super) types: SmallVec<[&'h [u8]; 2]>,
+    kind: Option<Kind>,
+    truncated: bool,
+}
+
+/// Formats of a whole body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Form,
+    Gql,
+    Grpc,
+    Json,
+    Multipart,
+    Xml,
+}
+
+impl Kind {
+    /// The format that a media type declares.
+    fn of(content_type: &[u8]) -> Option<Kind> {
+        let essence = content_type.split(|&b| b == b';').next().unwrap_or_default();
+        let essence = essence.trim_ascii().to_ascii_lowercase();
+        let subtype = essence.splitn(2, |&b| b == b'/').nth(1).unwrap_or_default();
+        if essence.starts_with(b"multipart/") {
+            Some(Kind::Multipart)
+        } else if subtype.starts_with(b"x-www-form-urlencoded") {
+            Some(Kind::Form)
+        } else if subtype.starts_with(b"grpc") {
+            Some(Kind::Grpc)
+        } else if subtype == b"graphql" {
+            Some(Kind::Gql)
+        } else if memchr::memmem::find(subtype, b"json").is_some() {
+            Some(Kind::Json)
+        } else if subtype == b"xml" || subtype.ends_with(b"+xml") {
+            Some(Kind::Xml)
+        } else {
+            None
+        }
+    }
+
+    const fn parser(self) -> Parser {
+        match self {
+            Kind::Form => Parser::FormUrlencoded,
+            Kind::Gql => Parser::Gql,
+            Kind::Grpc => Parser::Grpc,
+            Kind::Json => Parser::JsonDoc,
+            Kind::Multipart => Parser::Multipart,
+            Kind::Xml => Parser::Xml,
+        }
+    }
+}
+
+impl Walker<'_> {
+    pub(super) fn body(&mut self, parts: &RequestParts<'_>) -> Flow {
+        let path = PointPath::root(StepRef::Simple(Element::Post));
+        if parts.body_truncated {
+            self.anomaly(AnomalyKind::OverlimitSize, &path);
+        }
+        if parts.body.is_empty() {
+            return Flow::Continue(());
+        }
+        let named = |wanted: &'static [u8]| {
+            parts.headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted)).map(|&(_, v)| v)
+        };
+        let types: SmallVec<[&[u8]; 2]> = named(b"content-type").collect();
+        let kind = types.iter().find_map(|value| Kind::of(value));
+        let declared = Declared { types, kind, truncated: parts.body_truncated };
+        let codings: SmallVec<[&[Format]; 4]> = named(b"content-encoding")
+            .flat_map(|value| value.split(|&b| b == b','))
+            .map(|token| Format::of_coding(token.trim_ascii()))
+            .filter(|formats| !formats.is_empty())
+            .collect();
+        self.coded_body(&path, parts.body, &codings, &declared)
+    }
+
+    /// Undoes the codings, last one first, and those that are not declared but show.
+    fn coded_body(
+        &mut self,
+        path: &PointPath<'_>,
+        body: &[u8],
+        codings: &[&[Format]],
+        declared: &Declared<'_>,
+    ) -> Flow {
+        let magic = Format::of_magic(body);
+        let (formats, rest) = match (codings.split_last(), &magic) {
+            (Some((formats, rest)), _) => (*formats, rest),
+            (None, Some(format)) => (std::slice::from_ref(format), &[][..]),
+            (None, None) => return self.document(path, body, declared),
+        };
+        let mut was_coded = false;
+        self.decompressed(path, body, formats, |walker, inner, decoded| {
+            was_coded = true;
+            walker.visit(path, body, Role::Parsed)?;
+            walker.coded_body(inner, decoded, rest, declared)
+        })?;
+        if was_coded { Flow::Continue(()) } else { self.document(path, body, declared) }
+    }
+
+    /// Takes a body apart by content, the declared format first where content does not decide.
+    fn document(&mut self, path: &PointPath<'_>, body: &[u8], declared: &Declared<'_>) -> Flow {
+        let mut wide = self.take_buffer();
+        if charset::decode_wide(body, &mut wide) {
+            self.check_wide_xml(path, &wide);
+        }
+        self.give_buffer(wide);
+        let mut taken = Taken::No;
+        for kind in attempts(body, declared.kind) {
+            taken = self.document_as(kind, path, body, declared)?;
+            if taken != Taken::No {
+                break;
+            }
+            if declared.kind == Some(kind) && !matches!(kind, Kind::Json | Kind::Xml) {
+                self.report.note_failed(kind.parser());
+            }
+        }
+        match taken {
+            Taken::Whole => return Flow::Continue(()),
+            Taken::Alongside => {}
+            Taken::No => self.visit(path, body, Role::Leaf)?,
+        }
+        self.decoders(path, body, Role::Leaf)
+    }
+
+    fn document_as(
+        &mut self,
+        kind: Kind,
+        path: &PointPath<'_>,
+        body: &[u8],
+        declared: &Declared<'_>,
+    ) -> ControlFlow<(), Taken> {
+        match kind {
+            Kind::Form => self.form(path, body, declared.kind == Some(Kind::Form)),
+            Kind::Gql => self.gql(path, body),
+            Kind::Grpc => {
+                self.report.api_protocol = ApiProtocol::Grpc;
+                self.grpc(path, body)
+            }
+            Kind::Json => self.json(path, body, declared.truncated),
+            Kind::Multipart => self.multipart(path, body, declared),
+            Kind::Xml => self.xml(path, body, declared.kind == Some(Kind::Xml)),
+        }
+    }
+
+    fn form(&mut self, path: &PointPath<'_>, body: &[u8], is_declared: bool) -> ControlFlow<(), Taken> {
+        if !self.may_parse(path, Parser::FormUrlencoded) {
+            return ControlFlow::Continue(Taken::No);
+        }
+        let has_values = memchr::memchr(b'=', body).is_some();
+        let taken = Taken::whole_if(is_declared && has_values);
+        self.visit(path, body, taken.role())?;
+        let fields = form_fields(body);
+        self.fields(Some(path), FieldKind::FORM, &fields, &mut |walker, path, index| {
+            let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
+            walker.value(path, value, Role::Leaf)
+        })?;
+        ControlFlow::Continue(taken)
+    }
+}
+
+/// The formats to try, in order.
+fn attempts(body: &[u8], declared: Option<Kind>) -> SmallVec<[Kind; 4]> {
+    let by_content = match body.iter().find(|b| !b.is_ascii_whitespace()) {
+        Some(b'{' | b'[' | b'/' | 0xEF) => Some(Kind::Json),
+        Some(b'<') => Some(Kind::Xml),
+        Some(b'-') if body.starts_with(b"--") => Some(Kind::Multipart),
+        _ => None,
+    };
+    let mut attempts = SmallVec::new();
+    // Frames and boundaries are explicit; the rest is decided by how the body starts.
+    let explicit = declared.filter(|kind| matches!(kind, Kind::Grpc | Kind::Multipart | Kind::Gql));
+    let form = looks_like_form(body).then_some(Kind::Form);
+    for kind in [explicit, by_content, declared, form].into_iter().flatten() {
+        if !attempts.contains(&kind) {
+            attempts.push(kind);
+        }
+    }
+    attempts
+}
+
+/// A name without blanks, then `=`. Prose and code with an equals sign somewhere are not forms.
+fn looks_like_form(body: &[u8]) -> bool {
+    let Some(equals) = memchr::memchr(b'=', body) else { return false };
+    let name = body.get(..equals).unwrap_or_default();
+    !name.is_empty()
+        && name.len() <= 256
+        && name.iter().all(|&b| b > b' ' && b != 0x7F && !matches!(b, b'<' | b'>' | b'"' | b'{'))
+        && !body.iter().take(4096).any(|&b| b < b' ' && !matches!(b, b'\r' | b'\n' | b'\t'))
+}

@@ -1,0 +1,104 @@
+//! JSON values: from the tape to `json_doc`, `hash` and `array` points.
+//!
+//! A key that occurs twice gives the same point twice, once per value: servers differ in which one
+//! they take, and a rule at that point must see both.
+
+use std::ops::ControlFlow;
+use std::slice::Iter;
+
+use super::{Flow, Role, Taken, Walker};
+use crate::element::Element;
+use crate::json::{Span, Token, scan, unescape};
+use crate::parser::Parser;
+use crate::path::{PointPath, StepRef};
+
+/// Longer bare words may be encoded text and go through the decoders.
+const LONGEST_PLAIN_ATOM: usize = 24;
+
+impl Walker<'_> {
+    /// Takes the value as JSON, if it is.
+    pub(super) fn json(
+        &mut self,
+        path: &PointPath<'_>,
+        value: &[u8],
+        truncated: bool,
+    ) -> ControlFlow<(), Taken> {
+        if !self.may_parse(path, Parser::JsonDoc) {
+            return ControlFlow::Continue(Taken::No);
+        }
+        let mut tokens = Vec::new();
+        let Some(strict) = scan(value, self.limits.max_json_depth, truncated, &mut tokens) else {
+            self.report.note_failed(Parser::JsonDoc);
+            return ControlFlow::Continue(Taken::No);
+        };
+        let taken = Taken::whole_if(strict);
+        self.visit(path, value, taken.role())?;
+        let doc = path.child(StepRef::Simple(Element::JsonDoc));
+        let mut rest = tokens.iter();
+        while let Some(token) = rest.next() {
+            self.json_value(&doc, value, token, &mut rest)?;
+        }
+        ControlFlow::Continue(taken)
+    }
+
+    fn json_value(
+        &mut self,
+        path: &PointPath<'_>,
+        input: &[u8],
+        token: &Token,
+        rest: &mut Iter<'_, Token>,
+    ) -> Flow {
+        match token {
+            Token::OpenObject => self.json_object(path, input, rest),
+            Token::OpenArray => self.json_array(path, input, rest),
+            Token::Text(span) => {
+                self.json_text(span, input, |walker, text| walker.value(path, text, Role::Leaf))
+            }
+            Token::Atom(span) => {
+                let atom = span.raw(input);
+                if atom.len() <= LONGEST_PLAIN_ATOM {
+                    self.visit(path, atom, Role::Leaf)
+                } else {
+                    self.value(path, atom, Role::Leaf)
+                }
+            }
+            // A truncated document may end in a key.
+            Token::Close | Token::Key(_) => Flow::Continue(()),
+        }
+    }
+
+    fn json_object(&mut self, path: &PointPath<'_>, input: &[u8], rest: &mut Iter<'_, Token>) -> Flow {
+        let names = path.child(StepRef::Simple(Element::HashName));
+        while let Some(Token::Key(span)) = rest.next() {
+            self.json_text(span, input, |walker, key| {
+                walker.value(&names, key, Role::Name)?;
+                let Some(token) = rest.next() else { return Flow::Continue(()) };
+                let key = String::from_utf8_lossy(key);
+                walker.json_value(&path.child(StepRef::Keyed(Element::Hash, &key)), input, token, rest)
+            })?;
+        }
+        Flow::Continue(())
+    }
+
+    fn json_array(&mut self, path: &PointPath<'_>, input: &[u8], rest: &mut Iter<'_, Token>) -> Flow {
+        let mut index = 0u32;
+        while let Some(token) = rest.next().filter(|token| !matches!(token, Token::Close)) {
+            self.json_value(&path.child(StepRef::Indexed(Element::Array, index)), input, token, rest)?;
+            index = index.saturating_add(1);
+        }
+        Flow::Continue(())
+    }
+
+    /// Passes the text of a string on, straight from the input unless it has escapes.
+    fn json_text(&mut self, span: &Span, input: &[u8], then: impl FnOnce(&mut Self, &[u8]) -> Flow) -> Flow {
+        let raw = span.raw(input);
+        if !span.is_escaped() {
+            return then(self, raw);
+        }
+        let mut buffer = self.take_buffer();
+        unescape(raw, &mut buffer);
+        let flow = then(self, &buffer);
+        self.give_buffer(buffer);
+        flow
+    }
+}
