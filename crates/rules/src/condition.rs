@@ -162,6 +162,17 @@ impl Condition {
     /// # Errors
     /// A fault of the field `action` that carries the condition as sent.
     pub fn parse(wire: &Value) -> Result<Condition, FieldError> {
+        let condition = Condition::parse_stored(wire)?;
+        if condition.kind == ConditionKind::Regex {
+            Pattern::check(condition.value.as_deref().unwrap_or_default()).map_err(|fault| {
+                FieldError::new("action", fault.text(), wire.clone()).with_detail(fault.to_string())
+            })?;
+        }
+        Ok(condition)
+    }
+
+    /// Parses a condition whose pattern, if it is one, was checked before it was stored.
+    fn parse_stored(wire: &Value) -> Result<Condition, FieldError> {
         let refuse =
             |detail: &str| FieldError::new("action", text::INVALID, wire.clone()).with_detail(detail);
         let Some(object) = wire.as_object() else {
@@ -191,11 +202,6 @@ impl Condition {
         };
         if value.as_ref().is_some_and(|value| value.chars().count() > MAX_VALUE_CHARS) {
             return Err(refuse("value is longer than 4096 characters"));
-        }
-        if kind == ConditionKind::Regex {
-            Pattern::check(value.as_deref().unwrap_or_default()).map_err(|fault| {
-                FieldError::new("action", fault.text(), wire.clone()).with_detail(fault.to_string())
-            })?;
         }
         Ok(Condition::new(kind, point, value.as_deref()))
     }
@@ -250,7 +256,7 @@ impl Serialize for Condition {
 impl<'de> Deserialize<'de> for Condition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = Value::deserialize(deserializer)?;
-        Condition::parse(&wire).map_err(|fault| {
+        Condition::parse_stored(&wire).map_err(|fault| {
             serde::de::Error::custom(format!("condition {wire} {}", fault.detail.unwrap_or(fault.error)))
         })
     }

@@ -19,7 +19,6 @@ mod derivative;
 mod hir;
 mod parse;
 
-use ast::Ast;
 use derivative::Dfa;
 
 /// Most states of the automaton of one pattern.

@@ -1,0 +1,279 @@
+//! Which chains of elements exist: validation of the points of hints and answers for the suggester.
+//!
+//! `data/point_map.json` lists recorded chains (element names, space separated) with the set of elements
+//! that may follow. Deep chains are only sampled there, so a missing chain takes the set of a recorded one
+//! that ends alike (`spec/rules.md` section 3.5).
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use bartizan_request::{Element, Norm, Point, Step};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{FieldError, text};
+
+/// Most steps of a point.
+const MAX_STEPS: usize = 32;
+/// Longest key, bytes.
+const MAX_KEY_BYTES: usize = 1024;
+/// First elements that only some hints use and the map leaves out.
+const EXTRA_ROOTS: [Element; 4] =
+    [Element::RemoteAddr, Element::Route, Element::ResponseHeader, Element::ResponseBody];
+
+#[derive(Deserialize)]
+struct Recorded {
+    children: Vec<Vec<Box<str>>>,
+    chains: HashMap<Box<str>, usize>,
+}
+
+struct PointMap {
+    children: Vec<Vec<Element>>,
+    chains: HashMap<Vec<Element>, usize>,
+    /// By first element, last element and children of the parent.
+    alike: HashMap<(Element, Element, usize), usize>,
+    /// By first and last element: the shortest chain.
+    shortest: HashMap<(Element, Element), usize>,
+}
+
+static MAP: LazyLock<PointMap> = LazyLock::new(|| {
+    let recorded: Recorded = serde_json::from_slice(include_bytes!("../data/point_map.json"))
+        .unwrap_or(Recorded { children: Vec::new(), chains: HashMap::new() });
+    PointMap::new(&recorded)
+});
+
+impl PointMap {
+    fn new(recorded: &Recorded) -> PointMap {
+        let elements =
+            |names: &[Box<str>]| names.iter().filter_map(|name| Element::from_name(name)).collect();
+        let children = recorded.children.iter().map(|names| elements(names)).collect();
+        let mut chains: Vec<(Vec<Element>, usize)> = recorded
+            .chains
+            .iter()
+            .map(|(chain, &set)| (chain.split(' ').filter_map(Element::from_name).collect(), set))
+            .collect();
+        // Shortest first and in a fixed order, so that fallbacks do not depend on hashing.
+        chains.sort_unstable_by(|a, b| (a.0.len(), a).cmp(&(b.0.len(), b)));
+        let by_chain: HashMap<Vec<Element>, usize> = chains.iter().cloned().collect();
+        let mut map =
+            PointMap { children, chains: HashMap::new(), alike: HashMap::new(), shortest: HashMap::new() };
+        for (chain, set) in chains {
+            if let ([first, .., last], Some((_, parent))) = (chain.as_slice(), chain.split_last()) {
+                map.shortest.entry((*first, *last)).or_insert(set);
+                if let Some(&parent_set) = by_chain.get(parent) {
+                    map.alike.entry((*first, *last, parent_set)).or_insert(set);
+                }
+            }
+        }
+        map.chains = by_chain;
+        map
+    }
+
+    /// The set of children after `chain`, recorded or inferred.
+    fn set_after(&self, chain: &[Element]) -> Option<usize> {
+        if let Some(&set) = self.chains.get(chain) {
+            return Some(set);
+        }
+        let (first, (last, parent)) = (chain.first()?, chain.split_last()?);
+        let alike = self.set_after(parent).and_then(|set| self.alike.get(&(*first, *last, set)));
+        alike.or_else(|| self.shortest.get(&(*first, *last))).copied()
+    }
+
+    fn children(&self, chain: &[Element]) -> &[Element] {
+        self.set_after(chain).and_then(|set| self.children.get(set)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Elements that may follow a chain of elements, sorted by name; for an empty chain, the first elements.
+#[must_use]
+pub fn point_children(chain: &[Element]) -> Vec<Element> {
+    let mut found: Vec<Element> = match chain {
+        [] => MAP
+            .chains
+            .keys()
+            .filter_map(|chain| if let [root] = chain.as_slice() { Some(*root) } else { None })
+            .collect(),
+        _ => {
+            let canonical: Vec<Element> = chain.iter().map(|&element| recorded_form(element)).collect();
+            MAP.children(&canonical).to_vec()
+        }
+    };
+    found.sort_unstable_by_key(|element| element.name());
+    found
+}
+
+/// Parses a point, flat or two-dimensional, and checks that such a chain exists.
+///
+/// # Errors
+/// A fault of `field` that carries the value as sent.
+pub fn parse_point(field: &str, wire: &Value) -> Result<Point, FieldError> {
+    let refuse = |detail: String| FieldError::new(field, text::INVALID, wire.clone()).with_detail(detail);
+    let point = Point::from_json(wire).map_err(|fault| refuse(fault.to_string()))?;
+    let steps = point.steps();
+    if steps.len() > MAX_STEPS {
+        return Err(refuse(format!("more than {MAX_STEPS} elements")));
+    }
+    if steps.iter().any(|step| matches!(step, Step::Keyed(_, key) if key.len() > MAX_KEY_BYTES)) {
+        return Err(refuse(format!("a key is longer than {MAX_KEY_BYTES} bytes")));
+    }
+    let mut chain: Vec<Element> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let element = step.element();
+        if !may_follow(&chain, element) {
+            let after = chain.last().map_or("the request", |last| last.name());
+            return Err(refuse(format!("{} cannot follow {after}", element.name())));
+        }
+        chain.push(recorded_form(element));
+    }
+    Ok(point)
+}
+
+fn may_follow(chain: &[Element], next: Element) -> bool {
+    let Some(&last) = chain.last() else {
+        return EXTRA_ROOTS.contains(&next) || MAP.chains.contains_key([next].as_slice());
+    };
+    if next == Element::Pollution {
+        return has_pollution(last);
+    }
+    if !fits_context(chain, next) {
+        return false;
+    }
+    let allowed = match last {
+        Element::RemoteAddr => return false,
+        // Not in the map: their values are plain text, like a URI.
+        Element::Route | Element::ResponseHeader | Element::ResponseBody | Element::Pollution => {
+            MAP.children(&[Element::Uri])
+        }
+        _ => MAP.children(chain),
+    };
+    allowed.contains(&next) || allowed.contains(&recorded_form(next))
+}
+
+/// The spelling under which the map records an element: `json_obj` is `hash`; `hex` is one more decoder
+/// where `base64` is.
+fn recorded_form(element: Element) -> Element {
+    use Element::{Base64, Hex, JsonArray, JsonArrayAll, JsonObj, JsonObjAll, JsonObjName};
+    match element {
+        Hex => Base64,
+        JsonObj | JsonArray | JsonObjAll | JsonObjName | JsonArrayAll => element.canonical(),
+        other => other,
+    }
+}
+
+fn base_of(element: Element) -> Element {
+    match element.norm() {
+        Norm::Base(_) => element,
+        Norm::All(base) | Norm::Name(base) => base,
+    }
+}
+
+fn has_pollution(last: Element) -> bool {
+    use Element::{Cookie, FormUrlencoded, Get, Hash, Header, Multipart, ResponseHeader};
+    [Header, Get, Cookie, FormUrlencoded, Multipart, Hash, ResponseHeader].contains(&base_of(last))
+        && !matches!(last.norm(), Norm::Name(_))
+}
+
+/// Elements that exist only inside certain others, which inference by similarity must not widen.
+fn fits_context(chain: &[Element], next: Element) -> bool {
+    use Element::{ContentDisp, Cookie, FormUrlencoded, Grpc, Gzip, Header, Multipart, Post, Protobuf};
+    let under = |element: Element| chain.iter().any(|&above| base_of(above) == element);
+    match base_of(next) {
+        Cookie => under(Header),
+        FormUrlencoded | Multipart | Grpc => chain == [Post] || chain.starts_with(&[Post, Gzip]),
+        Protobuf => under(Grpc),
+        ContentDisp => under(Multipart) && under(Header),
+        Element::Viewstate => under(Element::Base64),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_forms_are_accepted_and_echoed_flat_and_verbatim() {
+        for (sent, echoed) in [
+            (json!([["post"], ["json_doc"], ["hash", "Id"]]), json!(["post", "json_doc", "hash", "Id"])),
+            (json!(["header", "headers"]), json!(["header", "headers"])),
+            (json!([["path", "3"]]), json!(["path", 3])),
+            (
+                json!([["post"], ["json_doc"], ["json_obj", "a"]]),
+                json!(["post", "json_doc", "json_obj", "a"]),
+            ),
+            (
+                json!([["post"], ["xml"], ["array_all"], ["xml_attr", "CDATA"]]),
+                json!(["post", "xml", "array_all", "xml_attr", "CDATA"]),
+            ),
+            (json!([["header_all"]]), json!(["header_all"])),
+            (json!([["get_all"]]), json!(["get_all"])),
+            (json!([["header", "X-AUTH"]]), json!(["header", "X-AUTH"])),
+            (json!([["header", "HOST"], ["pollution"]]), json!(["header", "HOST", "pollution"])),
+            (json!(["remote_addr"]), json!(["remote_addr"])),
+            (
+                json!(["post", "form_urlencoded", "q", "hex", "json_doc"]),
+                json!(["post", "form_urlencoded", "q", "hex", "json_doc"]),
+            ),
+        ] {
+            let point = parse_point("point", &sent).unwrap();
+            assert_eq!(serde_json::to_value(point).unwrap(), echoed);
+        }
+    }
+
+    #[test]
+    fn chains_that_do_not_exist_are_refused() {
+        for sent in [
+            json!(null),
+            json!([]),
+            json!("get"),
+            json!(["get"]),
+            json!(["nothing"]),
+            json!(["json_doc"]),
+            json!(["path", "x"]),
+            json!(["uri", "cookie", "a"]),
+            json!(["get", "a", "form_urlencoded", "b"]),
+            json!(["post", "json_doc", "form_urlencoded", "b"]),
+            json!(["post", "viewstate"]),
+            json!(["post", "form_urlencoded", "a", "multipart", "b"]),
+            json!(["post", "json_doc", "protobuf", "1"]),
+            json!(["remote_addr", "base64"]),
+            json!([["get", "a", "b"]]),
+            json!(["get", "k".repeat(1025)]),
+            Value::Array((0..17).flat_map(|_| [json!("get"), json!("a")]).collect()),
+            Value::Array(std::iter::once(json!("uri")).chain((0..32).map(|_| json!("base64"))).collect()),
+        ] {
+            let fault = parse_point("point", &sent).unwrap_err();
+            assert_eq!((fault.field.as_str(), fault.error.as_str()), ("point", "is invalid"), "{sent}");
+        }
+    }
+
+    #[test]
+    fn every_recorded_chain_and_child_is_valid() {
+        let mut count = 0;
+        for (chain, &set) in &MAP.chains {
+            for child in std::iter::once(None).chain(MAP.children[set].iter().copied().map(Some)) {
+                let full: Vec<Element> = chain.iter().copied().chain(child).collect();
+                for end in 0..full.len() {
+                    assert!(may_follow(&full[..end], full[end]), "{full:?} at {end}");
+                }
+                count += 1;
+            }
+        }
+        assert!(MAP.chains.len() == 2053 && count > 10_000);
+    }
+
+    #[test]
+    fn missing_chains_take_the_children_of_similar_ones() {
+        let deep: Vec<Value> = ["post", "json_doc", "hash", "a", "hash", "b", "hash", "c", "array", "base64"]
+            .iter()
+            .map(|name| json!(name))
+            .collect();
+        let mut deep = deep;
+        deep.insert(9, json!(0));
+        assert!(parse_point("point", &Value::Array(deep)).is_ok());
+        assert_eq!(point_children(&[]).len(), 12);
+        assert!(point_children(&[Element::Post, Element::JsonDoc]).contains(&Element::Gql));
+    }
+}
