@@ -168,7 +168,8 @@ impl Filter {
             }
             let mut clause = Vec::new();
             for (key, value) in map {
-                let (name, negated) = key.strip_prefix('!').map_or((key.as_str(), false), |name| (name, true));
+                let (name, negated) =
+                    key.strip_prefix('!').map_or((key.as_str(), false), |name| (name, true));
                 match fields.iter().find(|field| field.name == name) {
                     Some(field) => clause.extend(condition(field, negated, value, family)?),
                     None if family == Family::Accounts => {
@@ -214,7 +215,12 @@ fn refuse(family: Family, field: &str, error: &str, value: Value) -> ApiError {
 }
 
 /// The condition that one key stands for; none when the family reads it as no condition.
-fn condition(field: &Field, negated: bool, value: &Value, family: Family) -> Result<Option<Condition>, ApiError> {
+fn condition(
+    field: &Field,
+    negated: bool,
+    value: &Value,
+    family: Family,
+) -> Result<Option<Condition>, ApiError> {
     let of = |test| Ok(Some(Condition { field: field.name, negated, test }));
     if field.kind == Kind::Raw {
         return if value.is_null() { Ok(None) } else { of(Test::Raw(value.clone())) };
@@ -237,10 +243,12 @@ fn condition(field: &Field, negated: bool, value: &Value, family: Family) -> Res
             let texts = items.iter().map(|item| text(item).ok_or_else(|| bad(item, "must be a string")));
             of(Test::Texts(texts.collect::<Result<_, _>>()?))
         }
-        Kind::Mask => masks(&items).map_err(|item| bad(&item, "must be a string")).and_then(|masks| match masks {
-            Some(masks) => of(Test::Masks(masks)),
-            None => Ok(None),
-        }),
+        Kind::Mask => {
+            masks(&items).map_err(|item| bad(&item, "must be a string")).and_then(|masks| match masks {
+                Some(masks) => of(Test::Masks(masks)),
+                None => Ok(None),
+            })
+        }
         Kind::Bool => match items.as_slice() {
             [single] => {
                 let flag = boolean(single).ok_or_else(|| bad(single, "must be true or false"))?;
@@ -250,9 +258,9 @@ fn condition(field: &Field, negated: bool, value: &Value, family: Family) -> Res
             _ => Ok(None),
         },
         Kind::Ip => {
-            let tests = items
-                .iter()
-                .map(|item| item.as_str().and_then(ip_test).ok_or_else(|| bad(item, "must be an address or subnet")));
+            let tests = items.iter().map(|item| {
+                item.as_str().and_then(ip_test).ok_or_else(|| bad(item, "must be an address or subnet"))
+            });
             of(Test::Ips(tests.collect::<Result<_, _>>()?))
         }
         Kind::Raw => Ok(None),
@@ -334,7 +342,11 @@ fn masks(items: &[&Value]) -> Result<Option<Vec<Mask>>, Value> {
         if !text.is_empty() && text.chars().all(|c| c == '*') {
             return Ok(None);
         }
-        masks.push(if text.contains(['*', '?']) { Mask::Like(like_pattern(&text)) } else { Mask::Exact(text) });
+        masks.push(if text.contains(['*', '?']) {
+            Mask::Like(like_pattern(&text))
+        } else {
+            Mask::Exact(text)
+        });
     }
     Ok(Some(masks))
 }

@@ -10,6 +10,8 @@ pub mod error;
 pub mod filter;
 pub mod node;
 pub mod permission;
+pub mod session;
+pub mod user;
 
 pub use attack_type::AttackType;
 pub use envelope::{Empty, Envelope, json_response};

@@ -90,8 +90,11 @@ impl Role {
             Role::ApiDeveloper => Column::ApiDeveloper,
             Role::Deploy => Column::Deploy,
         };
-        let mut granted: BTreeSet<Permission> =
-            MATRIX.iter().filter(|(_, columns)| columns.contains(&column)).map(|(permission, _)| *permission).collect();
+        let mut granted: BTreeSet<Permission> = MATRIX
+            .iter()
+            .filter(|(_, columns)| columns.contains(&column))
+            .map(|(permission, _)| *permission)
+            .collect();
         if matches!(self, Role::AdminExt | Role::PartnerAdminExt) {
             granted.insert(Permission::UpdateDisableStamp);
         }
@@ -256,7 +259,8 @@ impl Grant {
         strings
             .iter()
             .map(|text| {
-                Permission::parse_code(text.as_ref()).ok_or_else(|| GrantError::Unknown(text.as_ref().to_owned()))
+                Permission::parse_code(text.as_ref())
+                    .ok_or_else(|| GrantError::Unknown(text.as_ref().to_owned()))
             })
             .collect::<Result<BTreeSet<_>, _>>()
             .map(Grant::Custom)
@@ -276,7 +280,9 @@ impl Grant {
     pub fn permissions(&self) -> BTreeSet<Permission> {
         match self {
             Grant::Role(role) => role.permissions(),
-            Grant::Custom(set) => set.iter().copied().filter(|permission| viewable(*permission, set)).collect(),
+            Grant::Custom(set) => {
+                set.iter().copied().filter(|permission| viewable(*permission, set)).collect()
+            }
         }
     }
 

@@ -25,11 +25,9 @@ pub fn filter_condition(filter: &Filter, place: impl Fn(&str) -> Place) -> Condi
         return Condition::all();
     }
     filter.clauses.iter().fold(Condition::any(), |any, clause| {
-        any.add(clause.iter().fold(always(), |all, asked| {
-            match test(&place(asked.field), asked) {
-                Some(condition) => all.add(condition),
-                None => all,
-            }
+        any.add(clause.iter().fold(always(), |all, asked| match test(&place(asked.field), asked) {
+            Some(condition) => all.add(condition),
+            None => all,
         }))
     })
 }
@@ -58,7 +56,9 @@ fn test(place: &Place, asked: &Asked) -> Option<Condition> {
 fn negate(place: &Place, test: &Test, condition: Condition) -> Condition {
     let negated = Condition::any().add(condition.not());
     match place {
-        Place::Column(column) | Place::CommaList(column) | Place::Address(column, _) if *test != Test::Null => {
+        Place::Column(column) | Place::CommaList(column) | Place::Address(column, _)
+            if *test != Test::Null =>
+        {
             negated.add(Expr::col(*column).is_null())
         }
         _ => negated,

@@ -10,15 +10,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn identify_user_by_uuid(&self, uuid: &str) -> Result<Option<entity::user::Model>, StoreError> {
-        Ok(entity::user::Entity::find().filter(entity::user::Column::Uuid.eq(uuid)).one(self.reader()).await?)
+        Ok(entity::user::Entity::find()
+            .filter(entity::user::Column::Uuid.eq(uuid))
+            .one(self.reader())
+            .await?)
     }
 
     /// The user with this e-mail address, lower case.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn identify_user_by_email(&self, email: &str) -> Result<Option<entity::user::Model>, StoreError> {
-        Ok(entity::user::Entity::find().filter(entity::user::Column::Email.eq(email)).one(self.reader()).await?)
+    pub async fn identify_user_by_email(
+        &self,
+        email: &str,
+    ) -> Result<Option<entity::user::Model>, StoreError> {
+        Ok(entity::user::Entity::find()
+            .filter(entity::user::Column::Email.eq(email))
+            .one(self.reader())
+            .await?)
     }
 
     /// The user with this id, as named by a session or token.
@@ -41,7 +50,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn identify_partner_clients(&self, partner_id: i64) -> Result<Vec<entity::client::Model>, StoreError> {
+    pub async fn identify_partner_clients(
+        &self,
+        partner_id: i64,
+    ) -> Result<Vec<entity::client::Model>, StoreError> {
         use sea_orm::QueryOrder;
         Ok(entity::client::Entity::find()
             .filter(entity::client::Column::PartnerId.eq(partner_id))
@@ -54,7 +66,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn identify_api_token(&self, uuid: &str) -> Result<Option<entity::api_token::Model>, StoreError> {
+    pub async fn identify_api_token(
+        &self,
+        uuid: &str,
+    ) -> Result<Option<entity::api_token::Model>, StoreError> {
         use entity::api_token::{Column, Entity};
         Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
     }
@@ -71,7 +86,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn identify_node_group(&self, uuid: &str) -> Result<Option<entity::node_group::Model>, StoreError> {
+    pub async fn identify_node_group(
+        &self,
+        uuid: &str,
+    ) -> Result<Option<entity::node_group::Model>, StoreError> {
         use entity::node_group::{Column, Entity};
         Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
     }
@@ -80,7 +98,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn identify_node(&self, uuid: &str) -> Result<Option<entity::node_instance::Model>, StoreError> {
+    pub async fn identify_node(
+        &self,
+        uuid: &str,
+    ) -> Result<Option<entity::node_instance::Model>, StoreError> {
         Ok(entity::node_instance::Entity::find_by_id(uuid.to_owned()).one(self.reader()).await?)
     }
 }

@@ -5,12 +5,14 @@
 //! a tenant does not compile. The exceptions are look-ups that *find out* the tenant (a credential, a
 //! session); they live in [`identity`] and say so.
 
+pub mod activity;
 pub mod conditions;
 pub mod connection;
 pub mod entity;
 pub mod error;
 pub mod identity;
 pub mod migration;
+pub mod sessions;
 pub mod tenant;
 
 pub use connection::{Store, StoreOptions};

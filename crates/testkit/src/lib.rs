@@ -1,1 +1,14 @@
-//! Placeholder prologue.
+//! What tests share: a cloud on a free port with a company in it, typed callers, a real PostgreSQL.
+//!
+//! Tests only: panics are assertions here.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot set up has failed"
+)]
+
+pub mod cloud;
+pub mod postgres;
+
+pub use cloud::{Credential, Reply, TestCloud};

@@ -83,7 +83,9 @@ fn masks_and_addresses() {
 #[test]
 fn rack_style_queries_become_json() {
     assert_eq!(
-        query_to_json("filter[id]=5&filter[clientid][]=5&filter%5Bclientid%5D%5B%5D=6&filter[!type]=x+y&limit=3"),
+        query_to_json(
+            "filter[id]=5&filter[clientid][]=5&filter%5Bclientid%5D%5B%5D=6&filter[!type]=x+y&limit=3"
+        ),
         json!({"filter": {"id": "5", "clientid": ["5", "6"], "!type": "x y"}, "limit": "3"})
     );
     assert_eq!(query_to_json("a=1&a=2&b[c][d]=%zz"), json!({"a": "2"}));

@@ -1,0 +1,108 @@
+//! Shapes of sign-in, sessions and credentials (`spec/accounts.md` sections 2.3 and 2.4).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `POST /v1/login`.
+#[derive(Deserialize, ToSchema)]
+pub struct LoginRequest {
+    /// E-mail address.
+    #[schema(example = "admin@demo.test")]
+    pub username: String,
+    /// Password.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+/// A successful sign-in; the session is in the cookie.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoginView {
+    /// User.
+    pub user_id: i64,
+    /// Tenant of the user.
+    pub client_id: i64,
+    /// Second factor that was asked: `none`.
+    #[schema(example = "none")]
+    pub mfa: String,
+}
+
+/// `POST /v1/logout`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct LogoutRequest {
+    /// End every session of the user, not only this one.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// `GET /v1/session`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionView {
+    /// User.
+    pub user_id: i64,
+    /// Tenant of the user.
+    pub client_id: i64,
+    /// Tenant that the Console shows.
+    pub acting_client_id: i64,
+    /// Sign-in, Unix seconds.
+    pub created_at: i64,
+    /// Last activity, Unix seconds.
+    pub last_seen_at: i64,
+    /// When idleness ends the session, Unix seconds.
+    pub idle_expires_at: i64,
+    /// When the session ends anyway, Unix seconds.
+    pub absolute_expires_at: i64,
+    /// Value for the `X-CSRF-Token` header of changing calls made with the cookie.
+    pub csrf: String,
+}
+
+/// `POST /v1/session/token`.
+#[derive(Serialize, ToSchema)]
+pub struct SessionTokenView {
+    /// Bearer token; dies with the session.
+    pub token: String,
+    /// Lifetime, seconds.
+    #[schema(example = 900)]
+    pub expires_in: i64,
+}
+
+/// `GET /v1/user/credentials`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CredentialsView {
+    /// For the `X-WallarmAPI-UUID` header.
+    pub uuid: String,
+    /// Always `****`: the secret cannot be shown again.
+    #[schema(example = "****")]
+    pub secret_masked: String,
+    /// Whether there is a secret.
+    pub secret_set: bool,
+    /// Unix seconds.
+    pub secret_created_at: Option<i64>,
+    /// Unix seconds, to the minute.
+    pub secret_last_used_at: Option<i64>,
+    /// Whether UUID and secret may be used.
+    pub available: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// `POST /v1/user/credentials/renew`.
+#[derive(Deserialize, ToSchema)]
+pub struct RenewRequest {
+    /// Password of the account.
+    #[schema(format = Password)]
+    pub password: String,
+    /// Second factor, when it is on.
+    #[serde(default)]
+    pub otp: Option<String>,
+}
+
+/// The new credentials, shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct RenewedView {
+    /// For the `X-WallarmAPI-UUID` header.
+    pub uuid: String,
+    /// For the `X-WallarmAPI-Secret` header: 64 hex characters.
+    pub secret: String,
+    /// The same secret as a token for the `X-WallarmApi-Token` header.
+    pub token: String,
+}

@@ -1,0 +1,346 @@
+//! Who calls: from headers and cookies to a [`Caller`] (`spec/accounts.md` section 2.1).
+//!
+//! Exactly one scheme is evaluated: API token, else UUID and secret, else session. If it fails the request
+//! fails. All failures of header credentials look alike.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Method, request::Parts},
+};
+use bartizan_api::{ApiError, Grant, Permission};
+use bartizan_store::{TenantId, Tenants, entity};
+use uuid::Uuid;
+
+use crate::{
+    failure::Failure,
+    secrets::{self, MAX_CREDENTIAL_LENGTH, Secret},
+    state::Cloud,
+};
+
+pub mod node;
+pub mod session;
+
+/// How the caller proved who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `X-WallarmApi-Token`.
+    Token {
+        /// Row of the token; none for the backward-compatible one.
+        id: Option<i64>,
+    },
+    /// `X-WallarmAPI-UUID` and `X-WallarmAPI-Secret`.
+    UuidSecret,
+    /// Cookie, or the bearer token derived from one.
+    Session {
+        /// Keyed hash of the session id.
+        id_mac: String,
+        /// Whether a cookie carried it.
+        cookie: bool,
+    },
+}
+
+/// An authenticated caller of the API: who, which tenants, which permissions.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Scheme.
+    pub scheme: Scheme,
+    /// The user behind the credential; none for shared tokens.
+    pub user: Option<entity::user::Model>,
+    /// Display name of the principal.
+    pub name: String,
+    /// Assigned grant.
+    pub grant: Grant,
+    /// Effective permissions.
+    pub permissions: BTreeSet<Permission>,
+    /// The caller's own tenant.
+    pub client: entity::client::Model,
+    /// Every tenant the caller may reach, its own first.
+    pub tenants: Tenants,
+    /// Where the request came from.
+    pub ip: IpAddr,
+    /// Request id, as answered in `X-Request-Id`.
+    pub request_id: String,
+    /// What a node token or a token for node deployment may do is only registration.
+    pub usage_node: bool,
+}
+
+impl Caller {
+    /// The caller's own tenant.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        TenantId(self.client.id)
+    }
+
+    /// The user id, 0 for principals without a user.
+    #[must_use]
+    pub fn user_id(&self) -> i64 {
+        self.user.as_ref().map_or(0, |user| user.id)
+    }
+
+    /// Whether the caller holds a permission.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
+
+    /// Refuses a caller without the permission.
+    ///
+    /// # Errors
+    /// 403 `Access denied`.
+    pub fn require(&self, permission: Permission) -> Result<(), ApiError> {
+        if self.may(permission) { Ok(()) } else { Err(ApiError::access_denied()) }
+    }
+
+    /// The tenants of a list request: those asked for that the caller can reach. A foreign id yields nothing,
+    /// so that existence does not leak; none asked for (or 0) means all reachable.
+    #[must_use]
+    pub fn tenants_of(&self, asked: &[i64]) -> Tenants {
+        let asked: Vec<i64> = asked.iter().copied().filter(|id| *id != 0).collect();
+        if asked.is_empty() {
+            return self.tenants.clone();
+        }
+        Tenants::new(self.tenants.ids().iter().copied().filter(|id| asked.contains(&id.0)).collect())
+    }
+
+    /// The tenants of a list request in families that refuse foreign ids. None asked for means the caller's own.
+    ///
+    /// # Errors
+    /// 403 `Access denied` for a tenant out of reach.
+    pub fn own_tenants_of(&self, asked: &[i64]) -> Result<Tenants, ApiError> {
+        let asked: Vec<TenantId> = asked.iter().filter(|id| **id != 0).map(|id| TenantId(*id)).collect();
+        if asked.is_empty() {
+            return Ok(Tenants::from(self.tenant()));
+        }
+        if asked.iter().all(|id| self.tenants.contains(*id)) {
+            Ok(Tenants::new(asked))
+        } else {
+            Err(ApiError::access_denied())
+        }
+    }
+
+    /// The tenant of a create request or path: the caller's own when absent or 0.
+    ///
+    /// # Errors
+    /// 403 `Access denied` for a tenant out of reach.
+    pub fn tenant_of(&self, asked: Option<i64>) -> Result<TenantId, ApiError> {
+        match asked.filter(|id| *id != 0).map(TenantId) {
+            None => Ok(self.tenant()),
+            Some(id) if self.tenants.contains(id) => Ok(id),
+            Some(_) => Err(ApiError::access_denied()),
+        }
+    }
+
+    /// The source that the activity log names.
+    #[must_use]
+    pub fn source(&self) -> &'static str {
+        match self.scheme {
+            Scheme::Session { .. } => "ui_page",
+            Scheme::Token { .. } | Scheme::UuidSecret => "api_token",
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    /// The edge put the caller there; a route whose access is not declared has none and is refused.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, ApiError> {
+        parts.extensions.get::<Caller>().cloned().ok_or_else(ApiError::not_authenticated)
+    }
+}
+
+/// What the edge knows of a request before authentication.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Client address after trusted proxies.
+    pub ip: IpAddr,
+    /// Whether the client speaks TLS.
+    pub tls: bool,
+    /// Request id.
+    pub request_id: String,
+}
+
+/// Authenticates a request by the first scheme that it carries.
+///
+/// # Errors
+/// 403 `User not authenticated` for header credentials, 401 `Session expired` for sessions, 429.
+pub async fn authenticate(
+    cloud: &Cloud,
+    method: &Method,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Result<Caller, Failure> {
+    let token = credential(headers, "x-wallarmapi-token")?;
+    let uuid = credential(headers, "x-wallarmapi-uuid")?;
+    let secret = credential(headers, "x-wallarmapi-secret")?;
+    let found = if let Some(token) = token {
+        by_token(cloud, &token, origin).await?
+    } else if uuid.is_some() || secret.is_some() {
+        by_uuid_and_secret(cloud, &uuid.unwrap_or_default(), &secret.unwrap_or_default(), origin).await?
+    } else if headers.contains_key("authorization") || session::cookie(headers).is_some() {
+        return session::authenticate(cloud, method, headers, origin).await;
+    } else {
+        return Err(ApiError::not_authenticated().into());
+    };
+    match found {
+        Some(caller) => Ok(caller),
+        None => {
+            cloud.limits.failed_authentication(origin.ip)?;
+            Err(ApiError::not_authenticated().into())
+        }
+    }
+}
+
+/// The trimmed value of a credential header; empty is absent.
+fn credential(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().map_err(|_| ApiError::not_authenticated())?.trim();
+    if values.next().is_some() || text.len() > MAX_CREDENTIAL_LENGTH {
+        return Err(ApiError::not_authenticated());
+    }
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+async fn by_uuid_and_secret(
+    cloud: &Cloud,
+    uuid: &str,
+    secret: &str,
+    origin: &Origin,
+) -> Result<Option<Caller>, Failure> {
+    let Some(secret) = Secret::parse_hex(secret) else { return Ok(None) };
+    let user = cloud.store.identify_user_by_uuid(uuid).await?;
+    let stored = user.as_ref().and_then(|user| user.secret_mac.as_deref());
+    // Compared also for an unknown UUID, so that both take the same time.
+    if !secret.matches(&cloud.keys, stored) {
+        return Ok(None);
+    }
+    let Some(user) = user else { return Ok(None) };
+    cloud.store.note_secret_use(&user, cloud.now()).await?;
+    caller_of_user(cloud, user, Scheme::UuidSecret, origin).await
+}
+
+async fn by_token(cloud: &Cloud, token: &str, origin: &Origin) -> Result<Option<Caller>, Failure> {
+    let Some((secret, uuid)) = Secret::parse_token(token) else { return Ok(None) };
+    let uuid = uuid.to_string();
+    if let Some(row) = cloud.store.identify_api_token(&uuid).await? {
+        return if secret.matches(&cloud.keys, Some(&row.secret_mac)) {
+            by_token_row(cloud, row, origin).await
+        } else {
+            Ok(None)
+        };
+    }
+    // The backward-compatible token: the user's own secret in token form.
+    let user = cloud.store.identify_user_by_uuid(&uuid).await?;
+    let stored = user.as_ref().and_then(|user| user.secret_mac.as_deref());
+    match user {
+        Some(ref known) if secret.matches(&cloud.keys, stored) => {
+            caller_of_user(cloud, known.clone(), Scheme::Token { id: None }, origin).await
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn by_token_row(
+    cloud: &Cloud,
+    row: entity::api_token::Model,
+    origin: &Origin,
+) -> Result<Option<Caller>, Failure> {
+    let now = cloud.now();
+    if !row.enabled || row.expires_at.is_some_and(|end| end <= now) {
+        return Ok(None);
+    }
+    let granted = strings(&row.permissions);
+    let Ok(grant) = Grant::parse(&granted) else { return Ok(None) };
+    cloud.store.note_token_use(&row, now, &origin.ip.to_string()).await?;
+    let scheme = Scheme::Token { id: Some(row.id) };
+    let usage_node = row.usage == "node";
+    let mut caller = match row.user_id {
+        Some(owner) => match cloud.store.identify_user(owner).await? {
+            Some(user) => caller_of_user(cloud, user, scheme, origin).await?,
+            None => None,
+        },
+        None => {
+            let parts = Principal {
+                scheme,
+                user: None,
+                name: format!("token:{}", row.name),
+                grant: grant.clone(),
+                client_id: row.client_id,
+            };
+            caller(cloud, parts, origin).await?
+        }
+    };
+    if let Some(caller) = &mut caller {
+        // Never above the owner's rights, also when those shrank after the token was made.
+        let own = caller.permissions.clone();
+        caller.permissions = grant.permissions().intersection(&own).copied().collect();
+        if !grant.is_global() {
+            caller.tenants = Tenants::from(caller.tenant());
+        }
+        caller.grant = grant;
+        caller.usage_node = usage_node;
+    }
+    Ok(caller)
+}
+
+/// The caller that a user is, if the user and its tenant may work.
+pub(crate) async fn caller_of_user(
+    cloud: &Cloud,
+    user: entity::user::Model,
+    scheme: Scheme,
+    origin: &Origin,
+) -> Result<Option<Caller>, Failure> {
+    let Ok(grant) = Grant::parse(&strings(&user.permissions)) else { return Ok(None) };
+    if !user.enabled || !user.validated {
+        return Ok(None);
+    }
+    let (name, client_id) = (user.realname.clone(), user.client_id);
+    caller(cloud, Principal { scheme, user: Some(user), name, grant, client_id }, origin).await
+}
+
+struct Principal {
+    scheme: Scheme,
+    user: Option<entity::user::Model>,
+    name: String,
+    grant: Grant,
+    client_id: i64,
+}
+
+async fn caller(cloud: &Cloud, principal: Principal, origin: &Origin) -> Result<Option<Caller>, Failure> {
+    let Some(client) = cloud.store.identify_client(principal.client_id).await? else { return Ok(None) };
+    if !client.enabled {
+        return Err(ApiError::access_denied().into());
+    }
+    let mut tenants = vec![TenantId(client.id)];
+    if principal.grant.is_global() && client.is_technical {
+        let linked = cloud.store.identify_partner_clients(client.partner_id).await?;
+        tenants.extend(linked.into_iter().map(|linked| TenantId(linked.id)).filter(|id| id.0 != client.id));
+    }
+    Ok(Some(Caller {
+        permissions: principal.grant.permissions(),
+        scheme: principal.scheme,
+        user: principal.user,
+        name: principal.name,
+        grant: principal.grant,
+        client,
+        tenants: Tenants::new(tenants),
+        ip: origin.ip,
+        request_id: origin.request_id.clone(),
+        usage_node: false,
+    }))
+}
+
+/// A JSON array of strings, as grants are stored.
+#[must_use]
+pub fn strings(value: &serde_json::Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+/// Whether the secret part of a token fits a stored hash, and the UUID it names.
+#[must_use]
+pub(crate) fn token_parts(token: &str) -> Option<(Secret, Uuid)> {
+    secrets::Secret::parse_token(token.trim())
+}

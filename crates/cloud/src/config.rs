@@ -1,0 +1,296 @@
+//! The cloud's configuration: `cloud.toml` and `BARTIZAN_CLOUD__SECTION__KEY` environment variables.
+//!
+//! Every key has a default, so an empty file is a working embedded cloud. Unknown keys are errors that name
+//! file, line and key.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CloudConfig {
+    /// Short name of the region, `us1` or `eu1`.
+    pub region: String,
+    /// Name of the region shown to people.
+    pub label: String,
+    /// Folder of keys and the embedded database.
+    pub data_dir: PathBuf,
+    /// Where the API listens.
+    pub listen: Listen,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// Addresses that other programs reach the cloud by.
+    pub public: Public,
+    /// Limits, all per process.
+    pub limits: Limits,
+}
+
+impl Default for CloudConfig {
+    fn default() -> CloudConfig {
+        CloudConfig {
+            region: "us1".into(),
+            label: "US".into(),
+            data_dir: "data".into(),
+            listen: Listen::default(),
+            database: DatabaseConfig::default(),
+            public: Public::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Where the API listens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Address and port. Anything but loopback needs `tls_cert` or a proxy that terminates TLS.
+    pub address: SocketAddr,
+    /// PEM certificate chain; with it the API speaks HTTPS only.
+    pub tls_cert: Option<PathBuf>,
+    /// PEM private key.
+    pub tls_key: Option<PathBuf>,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count, right to left. Empty: none.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        Listen {
+            address: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls_cert: None,
+            tls_key: None,
+            trusted_proxies: vec![],
+        }
+    }
+}
+
+/// The database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// `sqlite://…` or `postgres://…`; empty is `bartizan.db` in the data folder.
+    pub url: String,
+    /// Most connections, 1 to 1000.
+    pub max_connections: u32,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> DatabaseConfig {
+        DatabaseConfig { url: String::new(), max_connections: 8 }
+    }
+}
+
+/// Addresses that other programs reach the cloud by.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Public {
+    /// Origin of the Console; empty is the listening address.
+    pub console_url: String,
+    /// Further origins whose pages may call the API with cookies.
+    pub allowed_origins: Vec<String>,
+}
+
+/// Limits, all per process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// API requests per second and client.
+    pub requests_per_second: u32,
+    /// Requests that may come at once.
+    pub request_burst: u32,
+    /// Sign-ins, renewals and password checks per minute and account.
+    pub password_checks_per_minute: u32,
+    /// The same per minute and address.
+    pub password_checks_per_minute_address: u32,
+    /// Failed header authentications per minute and address.
+    pub failed_authentications_per_minute: u32,
+    /// Node calls per second and node.
+    pub node_requests_per_second: u32,
+    /// Largest API request body, bytes.
+    pub body_bytes: usize,
+    /// Largest event batch of a node, bytes.
+    pub event_batch_bytes: usize,
+    /// Idle seconds that end a session.
+    pub session_idle_s: i64,
+    /// Seconds after sign-in that end a session.
+    pub session_absolute_s: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            requests_per_second: 500,
+            request_burst: 1000,
+            password_checks_per_minute: 5,
+            password_checks_per_minute_address: 20,
+            failed_authentications_per_minute: 300,
+            node_requests_per_second: 200,
+            body_bytes: 1 << 20,
+            event_batch_bytes: 16 << 20,
+            session_idle_s: 86_400,
+            session_absolute_s: 86_400,
+        }
+    }
+}
+
+/// A configuration that cannot be used: one line that says where and what.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct ConfigError {
+    /// File, or the environment variable.
+    pub file: String,
+    /// Line, when known.
+    pub line: Option<usize>,
+    /// What is wrong and what is expected.
+    pub message: String,
+}
+
+impl CloudConfig {
+    /// Reads the file, then overrides from the environment, then checks ranges.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line and key.
+    pub fn load(path: &Path) -> Result<CloudConfig, ConfigError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            file: file.clone(),
+            line: None,
+            message: format!("cannot be read: {error}"),
+        })?;
+        // The typed parse first: it knows lines.
+        toml::from_str::<CloudConfig>(&text).map_err(|error| ConfigError {
+            file: file.clone(),
+            line: error.span().map(|span| line_of(&text, span.start)),
+            message: error.message().replace('\n', " "),
+        })?;
+        let mut table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError {
+            file: file.clone(),
+            line: None,
+            message: error.message().to_owned(),
+        })?;
+        for (name, value) in std::env::vars() {
+            if let Some(path) = name.strip_prefix("BARTIZAN_CLOUD__") {
+                let keys: Vec<String> = path.to_lowercase().split("__").map(str::to_owned).collect();
+                set(&mut table, &keys, &value);
+            }
+        }
+        let config: CloudConfig = table.try_into().map_err(|error: toml::de::Error| ConfigError {
+            file: "environment BARTIZAN_CLOUD__…".into(),
+            line: None,
+            message: error.message().to_owned(),
+        })?;
+        config.validate().map_err(|message| ConfigError { file, line: None, message })?;
+        Ok(config)
+    }
+
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// A sentence that names the key and what it may be.
+    pub fn validate(&self) -> Result<(), String> {
+        let limits = &self.limits;
+        if !(1..=1000).contains(&self.database.max_connections) {
+            return Err("database.max_connections must be 1 to 1000".into());
+        }
+        if !(self.database.url.is_empty()
+            || self.database.url.starts_with("sqlite:")
+            || self.database.url.starts_with("postgres"))
+        {
+            return Err("database.url must begin with sqlite: or postgres:".into());
+        }
+        if self.listen.tls_cert.is_some() != self.listen.tls_key.is_some() {
+            return Err("listen.tls_cert and listen.tls_key go together".into());
+        }
+        if limits.session_absolute_s < limits.session_idle_s {
+            return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());
+        }
+        let rates = [
+            ("limits.requests_per_second", limits.requests_per_second),
+            ("limits.request_burst", limits.request_burst),
+            ("limits.password_checks_per_minute", limits.password_checks_per_minute),
+            ("limits.password_checks_per_minute_address", limits.password_checks_per_minute_address),
+            ("limits.failed_authentications_per_minute", limits.failed_authentications_per_minute),
+            ("limits.node_requests_per_second", limits.node_requests_per_second),
+        ];
+        match rates.iter().find(|(_, rate)| *rate == 0) {
+            Some((key, _)) => Err(format!("{key} must be at least 1")),
+            None => Ok(()),
+        }
+    }
+
+    /// The database URL in force.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        if self.database.url.is_empty() {
+            format!("sqlite://{}", self.data_dir.join("bartizan.db").display())
+        } else {
+            self.database.url.clone()
+        }
+    }
+
+    /// Whether the API itself speaks TLS.
+    #[must_use]
+    pub fn tls(&self) -> bool {
+        self.listen.tls_cert.is_some()
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Sets a nested key; the text becomes a TOML value when it reads as one, a string otherwise.
+fn set(table: &mut toml::Table, keys: &[String], text: &str) {
+    match keys {
+        [] => {}
+        [key] => {
+            let value = toml::from_str::<toml::Table>(&format!("v = {text}"))
+                .ok()
+                .and_then(|mut parsed| parsed.remove("v"))
+                .unwrap_or_else(|| toml::Value::String(text.to_owned()));
+            table.insert(key.clone(), value);
+        }
+        [key, rest @ ..] => {
+            let inner = table.entry(key.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let toml::Value::Table(inner) = inner {
+                set(inner, rest, text);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<CloudConfig, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cloud.toml");
+        std::fs::write(&path, text).unwrap();
+        CloudConfig::load(&path)
+    }
+
+    #[test]
+    fn an_empty_file_is_a_working_configuration() {
+        assert_eq!(load("").unwrap().limits.requests_per_second, 500);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = load("region = \"us1\"\n[listen]\nadress = \"x\"\n").unwrap_err();
+        assert_eq!(error.line, Some(3));
+        assert!(error.message.contains("unknown field `adress`"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named() {
+        let error = load("[limits]\nrequest_burst = 0\n").unwrap_err();
+        assert!(error.to_string().contains("limits.request_burst must be at least 1"), "{error}");
+    }
+}

@@ -1,0 +1,122 @@
+//! The HTTP edge: what happens to every request before and after its handler.
+//!
+//! Order: request id and origin → access table → authentication → rate limit → handler → headers. A request
+//! is refused here or reaches its handler with a [`Caller`](crate::auth::Caller) in its extensions.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use bartizan_api::ApiError;
+use uuid::Uuid;
+
+use crate::{
+    access::{Access, access_of},
+    auth::{self, Caller, Origin, Scheme},
+    failure::Failure,
+    state::Cloud,
+};
+
+/// Name of the request-id header.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Authenticates, limits and passes on.
+pub async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
+    let origin = origin(&cloud, &request);
+    let request_id = origin.request_id.clone();
+    let outcome = admit(&cloud, &mut request, &origin).await;
+    request.extensions_mut().insert(origin);
+    let mut response = match outcome {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    };
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn admit(cloud: &Cloud, request: &mut Request, origin: &Origin) -> Result<(), Failure> {
+    if request.uri().query().is_some_and(carries_credentials) {
+        return Err(ApiError::invalid("credentials in the query string are refused", "query").into());
+    }
+    let path =
+        request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let access = access_of(request.method(), &path)
+        .ok_or_else(|| ApiError::text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"))?;
+    match access {
+        Access::Public | Access::NodeToken => Ok(()),
+        Access::Node => {
+            let node = auth::node::authenticate(cloud, request.headers(), origin).await?;
+            request.extensions_mut().insert(node);
+            Ok(())
+        }
+        Access::Session | Access::Authenticated | Access::Needs(_) | Access::NeedsAny(_) => {
+            let caller = auth::authenticate(cloud, request.method(), request.headers(), origin).await;
+            let caller =
+                if access == Access::Session { caller.map_err(as_session_failure)? } else { caller? };
+            cloud.limits.request(caller.client.id)?;
+            permit(&caller, access, &path)?;
+            request.extensions_mut().insert(caller);
+            Ok(())
+        }
+    }
+}
+
+fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {
+    let permitted = match access {
+        Access::Session => matches!(caller.scheme, Scheme::Session { .. }),
+        Access::Needs(permission) => caller.may(permission),
+        Access::NeedsAny(permissions) => permissions.iter().any(|permission| caller.may(*permission)),
+        _ => true,
+    };
+    // A token for node deployment registers nodes and asks who it is, nothing else.
+    if permitted && (!caller.usage_node || path == "/v1/user") {
+        Ok(())
+    } else {
+        Err(ApiError::access_denied())
+    }
+}
+
+/// Session-only routes answer 401 to a caller without any credential, so that pages know to sign in.
+fn as_session_failure(failure: Failure) -> Failure {
+    if failure.0 == ApiError::not_authenticated() { ApiError::session_expired().into() } else { failure }
+}
+
+fn carries_credentials(query: &str) -> bool {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split('=').next())
+        .any(|name| name.to_ascii_lowercase().starts_with("x-wallarmapi-"))
+}
+
+/// Where the request comes from. Forwarding headers count only from trusted proxies, right to left.
+fn origin(cloud: &Cloud, request: &Request) -> Origin {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
+    let trusted =
+        |address: IpAddr| cloud.config.listen.trusted_proxies.iter().any(|net| net.contains(&address));
+    let mut ip = peer;
+    let mut tls = cloud.config.tls();
+    if trusted(peer) {
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        tls = tls || header("x-forwarded-proto") == Some("https");
+        for hop in header("x-forwarded-for").into_iter().flat_map(|line| line.rsplit(',')) {
+            let Ok(address) = hop.trim().parse() else { break };
+            ip = address;
+            if !trusted(address) {
+                break;
+            }
+        }
+    }
+    Origin { ip, tls, request_id: Uuid::new_v4().to_string() }
+}

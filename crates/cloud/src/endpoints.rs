@@ -1,0 +1,20 @@
+//! One file per resource: handlers that parse, call one service method and shape the reply.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::Cloud;
+
+pub mod credentials;
+pub mod health;
+pub mod session;
+pub mod user;
+
+/// Every route of the API. The document is made of the same declarations.
+#[must_use]
+pub fn routes() -> OpenApiRouter<Cloud> {
+    OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(session::routes())
+        .merge(user::routes())
+        .merge(credentials::routes())
+}

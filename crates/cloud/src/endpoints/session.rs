@@ -1,0 +1,122 @@
+//! Sign-in, sign-out and the session itself (`spec/accounts.md` section 2.4).
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use bartizan_api::{
+    ApiError, Empty, Envelope,
+    session::{LoginRequest, LoginView, LogoutRequest, SessionTokenView, SessionView},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    auth::{self, Caller, Origin, Scheme},
+    extract::Body,
+    failure::Failure,
+    services::session,
+    state::Cloud,
+};
+
+pub(super) fn routes() -> OpenApiRouter<Cloud> {
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(session_view))
+        .routes(routes!(session_token))
+}
+
+fn user_agent(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn with_cookie(
+    cloud: &Cloud,
+    origin: &Origin,
+    id: &str,
+    body: impl IntoResponse,
+) -> Result<Response, Failure> {
+    let mut response = body.into_response();
+    let cookie = HeaderValue::from_str(&auth::session::set_cookie(cloud, origin.tls, id))
+        .map_err(|_| ApiError::internal())?;
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// Sign in
+///
+/// Starts a Console session, carried by an HttpOnly cookie. Unknown, disabled and unconfirmed users get the
+/// same answer as a wrong password.
+#[utoipa::path(post, path = "/v1/login", tag = "Sessions", security(()), request_body = LoginRequest,
+    responses((status = 200, description = "Signed in", body = Envelope<LoginView>)))]
+pub async fn login(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    Body(request): Body<LoginRequest>,
+) -> Result<Response, Failure> {
+    let started =
+        session::sign_in(&cloud, &request.username, &request.password, user_agent(&headers), &origin).await?;
+    let view =
+        LoginView { user_id: started.user.id, client_id: started.user.client_id, mfa: "none".to_owned() };
+    with_cookie(&cloud, &origin, &started.id, Envelope::new(view))
+}
+
+/// Sign out
+///
+/// Ends this session, or every session of the user. Answers 200 also when the session is already gone.
+#[utoipa::path(post, path = "/v1/logout", tag = "Sessions", security(("Session" = []), ()), request_body = LogoutRequest,
+    responses((status = 200, description = "Signed out", body = Envelope<Empty>)))]
+pub async fn logout(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    Body(request): Body<LogoutRequest>,
+) -> Result<Response, Failure> {
+    match auth::session::authenticate(&cloud, &axum::http::Method::POST, &headers, &origin).await {
+        Ok(caller) => session::sign_out(&cloud, &caller, request.all).await?,
+        Err(failure) if failure.0.status == axum::http::StatusCode::UNAUTHORIZED => {}
+        Err(failure) => return Err(failure),
+    }
+    with_cookie(&cloud, &origin, "", Envelope::new(Empty {}))
+}
+
+/// View the session
+///
+/// Who is signed in, until when, and the value for `X-CSRF-Token`.
+#[utoipa::path(get, path = "/v1/session", tag = "Sessions", security(("Session" = [])),
+    responses((status = 200, description = "The session", body = Envelope<SessionView>)))]
+pub async fn session_view(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+) -> Result<Envelope<SessionView>, Failure> {
+    let Scheme::Session { id_mac, .. } = &caller.scheme else { return Err(ApiError::access_denied().into()) };
+    let row = cloud.store.identify_session(id_mac).await?.ok_or_else(ApiError::session_expired)?;
+    Ok(Envelope::new(SessionView {
+        user_id: row.user_id,
+        client_id: row.client_id,
+        acting_client_id: row.client_id,
+        created_at: row.created_at,
+        last_seen_at: row.last_seen_at,
+        idle_expires_at: row.last_seen_at + cloud.config.limits.session_idle_s,
+        absolute_expires_at: row.expires_at,
+        csrf: row.csrf,
+    }))
+}
+
+/// Derive a bearer token
+///
+/// For the API Console: a token of 15 minutes that dies with the session. Only with the session cookie.
+#[utoipa::path(post, path = "/v1/session/token", tag = "Sessions", security(("Session" = [])),
+    responses((status = 200, description = "The token", body = Envelope<SessionTokenView>)))]
+pub async fn session_token(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Envelope<SessionTokenView>, Failure> {
+    let token = session::derive_token(&cloud, &caller, user_agent(&headers), &origin).await?;
+    Ok(Envelope::new(SessionTokenView { token, expires_in: session::TOKEN_LIFETIME_S }))
+}

@@ -1,0 +1,109 @@
+//! The OpenAPI document: generated from the routes, completed with what every operation shares.
+
+use bartizan_api::ErrorBody;
+use utoipa::{
+    Modify, OpenApi, ToSchema,
+    openapi::{
+        OpenApi as Document, RefOr, Response, ResponseBuilder,
+        content::ContentBuilder,
+        path::Operation,
+        schema::Ref,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::endpoints;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Bartizan API",
+        description = "Manage users, nodes, rules and IP lists, and read hits, attacks and vulnerabilities. Successful answers are wrapped as `{\"status\":200,\"body\":…}`. Authenticate with an API token, with UUID and secret, or with a Console session.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(ErrorBody)),
+    modifiers(&Shared)
+)]
+struct Base;
+
+struct Shared;
+
+impl Modify for Shared {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let header = |name: &str, text: &str| {
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, text)))
+        };
+        components.add_security_scheme(
+            "ApiToken",
+            header("X-WallarmApi-Token", "API token of Settings → API tokens."),
+        );
+        components.add_security_scheme(
+            "Uuid",
+            header("X-WallarmAPI-UUID", "UUID of Settings → API credentials; goes with the secret."),
+        );
+        components.add_security_scheme(
+            "Secret",
+            header("X-WallarmAPI-Secret", "Secret of Settings → API credentials; goes with the UUID."),
+        );
+        let session = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "Console session; the API Console fills it in after you sign in to the Console.",
+        ));
+        components.add_security_scheme("Session", SecurityScheme::Http(session.build()));
+    }
+}
+
+/// The whole document.
+#[must_use]
+pub fn document() -> Document {
+    let (_, mut document) = utoipa_axum::router::OpenApiRouter::with_openapi(Base::openapi())
+        .merge(endpoints::routes())
+        .split_for_parts();
+    let none: [&str; 0] = [];
+    document.security = Some(vec![
+        SecurityRequirement::new("ApiToken", none),
+        SecurityRequirement::new("Uuid", none).add("Secret", none),
+        SecurityRequirement::new("Session", none),
+    ]);
+    for item in document.paths.paths.values_mut() {
+        for operation in
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
+        {
+            add_errors(operation);
+        }
+    }
+    document
+}
+
+/// The errors that any operation may answer, declared once.
+fn add_errors(operation: &mut Operation) {
+    let shared = [
+        ("400", "The request is not valid; the body names the field"),
+        ("401", "The session expired"),
+        ("403", "Not authenticated, or the right is missing"),
+        ("429", "Too many requests; see `Retry-After`"),
+    ];
+    for (status, text) in shared {
+        operation
+            .responses
+            .responses
+            .entry(status.to_owned())
+            .or_insert_with(|| RefOr::T(error_response(text)));
+    }
+}
+
+fn error_response(text: &str) -> Response {
+    let schema = Ref::from_schema_name(ErrorBody::name());
+    ResponseBuilder::new()
+        .description(text)
+        .content("application/json", ContentBuilder::new().schema(Some(schema)).build())
+        .build()
+}
+
+/// The document as the checked-in file holds it.
+///
+/// # Errors
+/// When it does not serialise, which would be a bug in a declaration.
+pub fn document_json() -> Result<String, serde_json::Error> {
+    document().to_pretty_json().map(|text| text + "\n")
+}

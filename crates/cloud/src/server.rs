@@ -1,0 +1,200 @@
+//! Starting and stopping a cloud: database, router, listeners, background jobs.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router, ServiceExt,
+    extract::{DefaultBodyLimit, Request},
+    http::{StatusCode, Uri},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use bartizan_api::ApiError;
+use bartizan_store::{Store, StoreError, StoreOptions};
+use hyper::body::Incoming;
+use tokio::task::JoinHandle;
+use tower::{Layer, util::MapRequestLayer};
+use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
+
+use crate::{
+    config::CloudConfig,
+    console, edge, endpoints,
+    keys::{Keys, KeysError},
+    openapi,
+    state::Cloud,
+};
+
+/// Why a cloud does not start: one clear line.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The listening address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Address.
+        address: SocketAddr,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be made or written.
+    #[error("the data folder {path} cannot be used: {source}")]
+    DataDir {
+        /// Folder.
+        path: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// Certificate or key do not load.
+    #[error("the TLS certificate cannot be loaded: {0}")]
+    Tls(std::io::Error),
+    /// The server's own keys do not load.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The database does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A cloud that serves.
+pub struct RunningCloud {
+    /// Shared state, for provisioning in the same process.
+    pub cloud: Cloud,
+    /// Address in force, also when port 0 was asked for.
+    pub address: SocketAddr,
+    handle: Handle<SocketAddr>,
+    server: JoinHandle<std::io::Result<()>>,
+    jobs: JoinHandle<()>,
+}
+
+/// Opens database and keys without listening; for `admin` commands.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open(config: CloudConfig) -> Result<Cloud, StartError> {
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|source| StartError::DataDir { path: config.data_dir.display().to_string(), source })?;
+    let keys = Keys::load_or_create(&config.data_dir)?;
+    let mut options = StoreOptions::new(config.database_url());
+    options.max_connections = config.database.max_connections;
+    let store = Store::open(&options).await?;
+    Ok(Cloud::new(store, keys, config))
+}
+
+impl RunningCloud {
+    /// Starts serving; returns once the port is bound.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(mut config: CloudConfig) -> Result<RunningCloud, StartError> {
+        // First the port: a second cloud must not touch the first one's database.
+        let asked = config.listen.address;
+        let listener = std::net::TcpListener::bind(asked)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|source| StartError::Listen { address: asked, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: asked, source })?;
+        config.listen.address = address;
+        if config.public.console_url.is_empty() {
+            config.public.console_url =
+                format!("{}://{address}", if config.tls() { "https" } else { "http" });
+        }
+        let tls = match (&config.listen.tls_cert, &config.listen.tls_key) {
+            (Some(cert), Some(key)) => {
+                Some(RustlsConfig::from_pem_file(cert, key).await.map_err(StartError::Tls)?)
+            }
+            _ => None,
+        };
+        let cloud = open(config).await?;
+        let handle = Handle::new();
+        let service = service(cloud.clone());
+        let serving = handle.clone();
+        let server = tokio::spawn(async move {
+            match tls {
+                Some(tls) => {
+                    axum_server::from_tcp_rustls(listener, tls)?.handle(serving).serve(service).await
+                }
+                None => axum_server::from_tcp(listener)?.handle(serving).serve(service).await,
+            }
+        });
+        let jobs = tokio::spawn(housekeeping(cloud.clone()));
+        Ok(RunningCloud { cloud, address, handle, server, jobs })
+    }
+
+    /// Finishes open requests for at most five seconds and closes the database.
+    pub async fn shutdown(self) {
+        self.handle.graceful_shutdown(Some(Duration::from_secs(5)));
+        self.jobs.abort();
+        let _ = self.server.await;
+        self.cloud.store.clone().close().await;
+    }
+}
+
+type Squeeze = fn(axum::http::Request<Incoming>) -> axum::http::Request<Incoming>;
+
+/// The whole service, with the path normalised before routing.
+fn service(
+    cloud: Cloud,
+) -> axum::extract::connect_info::IntoMakeServiceWithConnectInfo<
+    tower::util::MapRequest<Router, Squeeze>,
+    SocketAddr,
+> {
+    let squeeze: Squeeze = squeeze_slashes;
+    let service = MapRequestLayer::new(squeeze).layer(router(cloud));
+    ServiceExt::<axum::http::Request<Incoming>>::into_make_service_with_connect_info::<SocketAddr>(service)
+}
+
+/// Routes, edge and static pages.
+pub fn router(cloud: Cloud) -> Router {
+    let (api, _) = endpoints::routes().split_for_parts();
+    let guarded = api
+        .route("/openapi.json", get(openapi_json))
+        .layer(middleware::from_fn_with_state(cloud.clone(), edge::guard))
+        .layer(DefaultBodyLimit::max(cloud.config.limits.body_bytes))
+        .layer(RequestDecompressionLayer::new())
+        .layer(CompressionLayer::new());
+    guarded.fallback(fallback).with_state(cloud)
+}
+
+async fn openapi_json() -> Response {
+    match openapi::document_json() {
+        Ok(text) => ([("content-type", "application/json")], text).into_response(),
+        Err(_) => ApiError::internal().into_response(),
+    }
+}
+
+/// API paths that do not exist answer as the API does; everything else is the Console.
+async fn fallback(request: Request) -> Response {
+    let path = request.uri().path();
+    let api = ["/v1/", "/v2/", "/v3/", "/v4/", "/node/"].iter().any(|prefix| path.starts_with(prefix));
+    if api { ApiError::text(StatusCode::NOT_FOUND, "Not found").into_response() } else { console::page(path) }
+}
+
+/// `//v1/user`, from a base URL ending in a slash, is `/v1/user`.
+fn squeeze_slashes<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
+    let path_and_query =
+        request.uri().path_and_query().map(|text| text.as_str().to_owned()).unwrap_or_default();
+    if path_and_query.starts_with("//") {
+        let squeezed = format!("/{}", path_and_query.trim_start_matches('/'));
+        let mut parts = request.uri().clone().into_parts();
+        if let Ok(text) = squeezed.parse() {
+            parts.path_and_query = Some(text);
+            if let Ok(uri) = Uri::from_parts(parts) {
+                *request.uri_mut() = uri;
+            }
+        }
+    }
+    request
+}
+
+/// Periodic cleaning.
+async fn housekeeping(cloud: Cloud) {
+    let mut tick = tokio::time::interval(Duration::from_secs(600));
+    loop {
+        tick.tick().await;
+        cloud.limits.shrink();
+        if let Err(error) = cloud.store.purge_sessions(cloud.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "ended sessions were not purged");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The rules of the product: what each operation checks, changes, logs and announces.
+
+pub mod activity;
+pub mod provision;
+pub mod session;
+pub mod user_view;

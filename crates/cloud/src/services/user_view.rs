@@ -1,0 +1,139 @@
+//! Rows of users as the API shows them.
+
+use bartizan_api::{
+    Grant,
+    user::{LoginRecord, PrincipalView, UserView},
+};
+use bartizan_store::entity;
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use crate::{
+    auth::{Caller, strings},
+    state::Cloud,
+};
+
+/// The preferences of a new user, as stored in `profile`.
+#[must_use]
+pub fn default_profile() -> Value {
+    let off = json!({"email": false, "sms": false});
+    let notifications: serde_json::Map<String, Value> =
+        ["report_daily", "report_weekly", "report_monthly", "vuln", "scope", "system", "billing"]
+            .into_iter()
+            .map(|name| (name.to_owned(), off.clone()))
+            .collect();
+    json!({
+        "timezone": "UTC", "date_format": "ddmmyy", "time_format": "24h", "language": "en", "results_per_page": 25,
+        "default_pool": "", "default_poolid": null, "last_read_news_id": 0, "search_templates": {},
+        "notifications": notifications, "components": ["waf"],
+    })
+}
+
+/// A user as lists return it.
+#[must_use]
+pub fn user_view(cloud: &Cloud, row: &entity::user::Model, client_name: &str) -> UserView {
+    let permissions = strings(&row.permissions);
+    let profile = |name: &str| row.profile.get(name).cloned().unwrap_or_default();
+    let text = |name: &str| profile(name).as_str().unwrap_or_default().to_owned();
+    UserView {
+        id: row.id,
+        uuid: row.uuid.clone(),
+        clientid: row.client_id,
+        username: row.email.clone(),
+        email: row.email.clone(),
+        realname: row.realname.clone(),
+        phone: row.phone.clone(),
+        actual_permissions: actual_permissions(&permissions),
+        permissions,
+        enabled: row.enabled,
+        validated: row.validated,
+        mfa_enabled: false,
+        create_by: row.create_by,
+        create_at: row.created_at,
+        create_from: row.create_from.clone(),
+        password_changed: row.password_changed,
+        login_history: serde_json::from_value::<Vec<LoginRecord>>(row.login_history.clone())
+            .unwrap_or_default(),
+        last_login_time: row.last_login_time,
+        timezone: text("timezone"),
+        date_format: text("date_format"),
+        time_format: text("time_format"),
+        language: text("language"),
+        results_per_page: profile("results_per_page").as_i64().unwrap_or(25),
+        default_pool: text("default_pool"),
+        default_poolid: profile("default_poolid").as_i64(),
+        last_read_news_id: profile("last_read_news_id").as_i64().unwrap_or(0),
+        search_templates: profile("search_templates"),
+        notifications: profile("notifications"),
+        components: strings(&profile("components")),
+        job_title: row.job_title.clone(),
+        available_authentications: vec!["default".to_owned()],
+        frontend_url: cloud.config.public.console_url.clone(),
+        invited: !row.validated,
+        sso_managed: false,
+        must_change_password: profile("must_change_password").as_bool().unwrap_or(false),
+        client_name: client_name.to_owned(),
+    }
+}
+
+/// The effective permissions of a grant, sorted by name.
+#[must_use]
+pub fn actual_permissions(granted: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Grant::parse(granted)
+        .map(|grant| grant.permissions().into_iter().map(|permission| permission.code().to_owned()).collect())
+        .unwrap_or_default();
+    names.sort();
+    names
+}
+
+/// The current principal, also when it is a shared token without a user.
+#[must_use]
+pub fn principal_view(cloud: &Cloud, caller: &Caller) -> PrincipalView {
+    let row = caller.user.clone().unwrap_or_else(|| token_as_user(caller));
+    let mut view = user_view(cloud, &row, &caller.client.name);
+    if caller.user.is_none() {
+        view.username.clone_from(&caller.name);
+        view.email = String::new();
+    }
+    view.permissions = caller.grant.strings();
+    view.actual_permissions =
+        caller.permissions.iter().map(|permission| permission.code().to_owned()).collect();
+    view.actual_permissions.sort();
+    let created = DateTime::from_timestamp(row.created_at, 0).unwrap_or_default();
+    let mut user = serde_json::to_value(&view).unwrap_or_default();
+    if let Some(map) = user.as_object_mut() {
+        map.shift_remove("create_at");
+    }
+    PrincipalView {
+        client_id: caller.client.id,
+        create_at: created.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        user,
+    }
+}
+
+/// A shared token in the shape of a user: id 0, named after the token.
+fn token_as_user(caller: &Caller) -> entity::user::Model {
+    entity::user::Model {
+        id: 0,
+        uuid: "00000000-0000-0000-0000-000000000000".to_owned(),
+        client_id: caller.client.id,
+        email: caller.name.clone(),
+        realname: caller.name.trim_start_matches("token:").to_owned(),
+        phone: None,
+        job_title: None,
+        permissions: json!(caller.grant.strings()),
+        enabled: true,
+        validated: true,
+        password_hash: None,
+        password_changed: 0,
+        create_by: 0,
+        created_at: caller.client.created_at,
+        create_from: String::new(),
+        profile: default_profile(),
+        login_history: json!([]),
+        last_login_time: None,
+        secret_mac: None,
+        secret_created_at: None,
+        secret_last_used_at: None,
+    }
+}

@@ -1,0 +1,83 @@
+//! What every handler shares: the store, the keys, the configuration, the clock, limits and notices.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bartizan_store::Store;
+
+use crate::{config::CloudConfig, keys::Keys, limits::RateLimits, notices::ConfigNotices};
+
+/// The shared state; cheap to clone.
+#[derive(Clone)]
+pub struct Cloud(Arc<Shared>);
+
+/// What is behind [`Cloud`].
+pub struct Shared {
+    /// The database.
+    pub store: Store,
+    /// The server's own keys.
+    pub keys: Keys,
+    /// The configuration in force.
+    pub config: CloudConfig,
+    /// Rate limits of this process.
+    pub limits: RateLimits,
+    /// Wakes nodes that wait for a change.
+    pub notices: ConfigNotices,
+    /// Where time comes from.
+    pub clock: Clock,
+}
+
+impl Cloud {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(store: Store, keys: Keys, config: CloudConfig) -> Cloud {
+        let limits = RateLimits::new(&config.limits);
+        Cloud(Arc::new(Shared {
+            store,
+            keys,
+            config,
+            limits,
+            notices: ConfigNotices::default(),
+            clock: Clock::default(),
+        }))
+    }
+
+    /// Unix seconds now.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.0.clock.now_ms() / 1000
+    }
+}
+
+impl std::ops::Deref for Cloud {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The wall clock, which tests may shift.
+#[derive(Debug, Default)]
+pub struct Clock {
+    offset_ms: AtomicI64,
+}
+
+impl Clock {
+    /// Unix milliseconds now.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        i64::try_from(elapsed).unwrap_or(i64::MAX).saturating_add(self.offset_ms.load(Ordering::Relaxed))
+    }
+
+    /// Shifts the clock, for tests of expiry.
+    pub fn shift_ms(&self, by: i64) {
+        self.offset_ms.fetch_add(by, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,115 @@
+use bartizan_testkit::{Credential, TestCloud};
+use serde_json::json;
+
+#[tokio::test]
+async fn sign_in_starts_a_session_and_sign_out_ends_it() {
+    let cloud = TestCloud::start().await;
+    let cookie = cloud.sign_in("admin@acme.test").await;
+    let user = cloud.post(&cookie, "/v1/user", json!({})).await.body();
+    assert_eq!(user["email"], "admin@acme.test");
+    assert_eq!(cloud.post(&cookie, "/v1/logout", json!({})).await.status, 200);
+    let after = cloud.get(&cookie, "/v1/session").await;
+    assert_eq!((after.status, after.text.as_str()), (401, r#"{"status":401,"body":"Session expired"}"#));
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_user_look_alike() {
+    let cloud = TestCloud::start().await;
+    for username in ["admin@acme.test", "nobody@acme.test"] {
+        let reply = cloud
+            .post(&Credential::Anonymous, "/v1/login", json!({"username": username, "password": "no"}))
+            .await;
+        assert_eq!(
+            (reply.status, reply.text.as_str()),
+            (401, r#"{"status":401,"body":"Invalid login or password"}"#)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_changing_call_by_cookie_needs_the_csrf_value() {
+    let cloud = TestCloud::start().await;
+    let Credential::Cookie(cookie, _) = cloud.sign_in("admin@acme.test").await else { unreachable!() };
+    let reply = cloud.post(&Credential::Cookie(cookie, "wrong".into()), "/v1/session/token", json!({})).await;
+    assert_eq!(reply.status, 403);
+}
+
+#[tokio::test]
+async fn a_derived_token_works_and_dies_with_the_session() {
+    let cloud = TestCloud::start().await;
+    let cookie = cloud.sign_in("admin@acme.test").await;
+    let token = cloud.post(&cookie, "/v1/session/token", json!({})).await.body()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let by_bearer = |token: String| {
+        reqwest::Client::new().get(format!("{}/v1/user", cloud.url)).bearer_auth(token).send()
+    };
+    assert_eq!(by_bearer(token.clone()).await.unwrap().status(), 200);
+    cloud.post(&cookie, "/v1/logout", json!({})).await;
+    assert_eq!(by_bearer(token).await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn renewing_the_secret_asks_the_password_and_ends_the_old_one() {
+    let cloud = TestCloud::start().await;
+    let old = cloud.admin_pair().await;
+    assert_eq!(cloud.post(&old, "/v1/user", json!({})).await.status, 200);
+    let cookie = cloud.sign_in("admin@acme.test").await;
+    let wrong = cloud.post(&cookie, "/v1/user/credentials/renew", json!({"password": "wrong"})).await;
+    assert_eq!((wrong.status, wrong.text.as_str()), (403, r#"{"status":403,"body":"Invalid password"}"#));
+    assert_eq!(cloud.post(&old, "/v1/user", json!({})).await.status, 200);
+    let new = cloud
+        .post(&cookie, "/v1/user/credentials/renew", json!({"password": bartizan_testkit::cloud::PASSWORD}))
+        .await
+        .body();
+    let refused = cloud.post(&old, "/v1/user", json!({})).await;
+    assert_eq!(
+        (refused.status, refused.text.as_str()),
+        (403, r#"{"status":403,"body":"User not authenticated"}"#)
+    );
+    let text = |name: &str| new[name].as_str().unwrap().to_owned();
+    for credential in [Credential::Pair(text("uuid"), text("secret")), Credential::Token(text("token"))] {
+        assert_eq!(cloud.post(&credential, "/v1/user", json!({})).await.status, 200);
+        // A key never mints its successor.
+        assert_eq!(
+            cloud
+                .post(
+                    &credential,
+                    "/v1/user/credentials/renew",
+                    json!({"password": bartizan_testkit::cloud::PASSWORD})
+                )
+                .await
+                .status,
+            403
+        );
+    }
+}
+
+#[tokio::test]
+async fn requests_beyond_the_limit_are_told_when_to_return() {
+    let cloud = TestCloud::start_with(|config| {
+        config.limits.requests_per_second = 1;
+        config.limits.request_burst = 2;
+    })
+    .await;
+    let admin = cloud.admin_pair().await;
+    let mut replies = Vec::new();
+    for _ in 0..5 {
+        replies.push(cloud.post(&admin, "/v1/user", json!({})).await);
+    }
+    let limited = replies.iter().find(|reply| reply.status == 429).unwrap();
+    assert_eq!(limited.text, r#"{"status":429,"body":"Rate limiting"}"#);
+    assert!(limited.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+}
+
+#[tokio::test]
+async fn the_principal_has_its_wire_form() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let body = cloud.call(&admin, reqwest::Method::POST, "//v1/user", None).await.json();
+    insta::assert_json_snapshot!(body, {
+        ".body.uuid" => "[uuid]", ".body.create_at" => "[rfc3339]", ".body.password_changed" => "[time]",
+        ".body.frontend_url" => "[url]",
+    });
+}

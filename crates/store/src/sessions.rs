@@ -1,0 +1,132 @@
+//! Sessions, and the traces that using a credential leaves.
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
+};
+
+use crate::{Store, StoreError, TenantId, entity};
+
+impl Store {
+    /// Saves a new session.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn insert_session(&self, session: entity::session::Model) -> Result<(), StoreError> {
+        entity::session::Entity::insert(session.into_active_model())
+            .exec_without_returning(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a session, named by its keyed hash, was used.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn touch_session(&self, id_mac: &str, now: i64) -> Result<(), StoreError> {
+        use entity::session::{Column, Entity};
+        Entity::update_many()
+            .col_expr(Column::LastSeenAt, Expr::val(now))
+            .filter(Column::IdMac.eq(id_mac))
+            .exec(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a session and the tokens derived from it.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn delete_session(&self, id_mac: &str) -> Result<(), StoreError> {
+        use entity::session::{Column, Entity};
+        Entity::delete_many()
+            .filter(Column::IdMac.eq(id_mac).or(Column::ParentMac.eq(id_mac)))
+            .exec(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Ends every session of a user, except the one named.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn delete_user_sessions(
+        &self,
+        tenant: TenantId,
+        user_id: i64,
+        except: Option<&str>,
+    ) -> Result<(), StoreError> {
+        use entity::session::{Column, Entity};
+        let mut delete =
+            Entity::delete_many().filter(Column::ClientId.eq(tenant.0)).filter(Column::UserId.eq(user_id));
+        if let Some(id_mac) = except {
+            delete = delete.filter(Column::IdMac.ne(id_mac));
+        }
+        delete.exec(self.writer()).await?;
+        Ok(())
+    }
+
+    /// Removes sessions that ended before `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn purge_sessions(&self, now: i64) -> Result<(), StoreError> {
+        use entity::session::{Column, Entity};
+        Entity::delete_many().filter(Column::ExpiresAt.lte(now)).exec(self.writer()).await?;
+        Ok(())
+    }
+
+    /// Notes the use of a user's secret, to the minute.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn note_secret_use(&self, user: &entity::user::Model, now: i64) -> Result<(), StoreError> {
+        if user.secret_last_used_at.is_some_and(|last| last / 60 == now / 60) {
+            return Ok(());
+        }
+        use entity::user::{Column, Entity};
+        Entity::update_many()
+            .col_expr(Column::SecretLastUsedAt, Expr::val(now))
+            .filter(Column::Id.eq(user.id))
+            .exec(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Notes the use of an API token, to the minute.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn note_token_use(
+        &self,
+        token: &entity::api_token::Model,
+        now: i64,
+        ip: &str,
+    ) -> Result<(), StoreError> {
+        let same_minute = token.last_used_at.is_some_and(|last| last / 60 == now / 60);
+        if same_minute && token.last_used_ip.as_deref() == Some(ip) {
+            return Ok(());
+        }
+        use entity::api_token::{Column, Entity};
+        Entity::update_many()
+            .col_expr(Column::LastUsedAt, Expr::val(now))
+            .col_expr(Column::LastUsedIp, Expr::val(ip))
+            .filter(Column::Id.eq(token.id))
+            .exec(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Writes a changed user row back.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn update_user_row(
+        &self,
+        tenant: TenantId,
+        change: entity::user::ActiveModel,
+    ) -> Result<entity::user::Model, StoreError> {
+        let updated = change.update(self.writer()).await?;
+        debug_assert_eq!(updated.client_id, tenant.0, "a user was changed outside its tenant");
+        Ok(updated)
+    }
+}

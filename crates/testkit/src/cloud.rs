@@ -1,0 +1,186 @@
+//! A cloud on a free port, with one company and its administrator.
+
+use bartizan_api::Role;
+use bartizan_cloud::{
+    CloudConfig, RunningCloud,
+    secrets::{Secret, hash_password},
+    services::provision::{NewUser, create_client, create_partner, create_user},
+};
+use bartizan_store::entity;
+use reqwest::Method;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Password of every user that the kit makes.
+pub const PASSWORD: &str = "Correct1horse";
+
+/// A running cloud. Its folder goes with it.
+pub struct TestCloud {
+    /// The server.
+    pub running: RunningCloud,
+    /// `http://127.0.0.1:port`.
+    pub url: String,
+    /// The company.
+    pub client: entity::client::Model,
+    /// Its administrator.
+    pub admin: entity::user::Model,
+    http: reqwest::Client,
+    _folder: TempDir,
+}
+
+/// What a test calls with.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// Nothing.
+    Anonymous,
+    /// UUID and secret.
+    Pair(String, String),
+    /// API token.
+    Token(String),
+    /// Cookie header and CSRF value.
+    Cookie(String, String),
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// Raw body.
+    pub text: String,
+}
+
+impl Reply {
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The `body` member of a success.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json()["body"].clone()
+    }
+}
+
+impl TestCloud {
+    /// Starts on SQLite, or on PostgreSQL when `BARTIZAN_TEST_DATABASE=postgres`.
+    pub async fn start() -> TestCloud {
+        TestCloud::start_with(|_| {}).await
+    }
+
+    /// Starts with a changed configuration.
+    pub async fn start_with(change: impl FnOnce(&mut CloudConfig)) -> TestCloud {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = CloudConfig { data_dir: folder.path().to_owned(), ..CloudConfig::default() };
+        config.listen.address = "127.0.0.1:0".parse().unwrap();
+        config.limits.password_checks_per_minute = 1000;
+        config.limits.password_checks_per_minute_address = 1000;
+        if std::env::var("BARTIZAN_TEST_DATABASE").is_ok_and(|kind| kind == "postgres") {
+            config.database.url = tokio::task::spawn_blocking(crate::postgres::fresh_database).await.unwrap();
+        }
+        change(&mut config);
+        let running = RunningCloud::start(config).await.unwrap();
+        let (cloud, now) = (running.cloud.clone(), running.cloud.now());
+        let transaction = cloud.store.begin().await.unwrap();
+        let partner = create_partner(&transaction).await.unwrap();
+        let client = create_client(&transaction, partner.id, "Acme", false, now).await.unwrap();
+        let hash = hash_password(PASSWORD.to_owned()).await.unwrap();
+        let admin = NewUser::by_system(client.id, "admin@acme.test", "Ada Admin", Role::Admin, hash);
+        let admin = create_user(&transaction, admin, now).await.unwrap();
+        transaction.commit().await.unwrap();
+        let url = format!("http://{}", running.address);
+        TestCloud { url, client, admin, http: reqwest::Client::new(), running, _folder: folder }
+    }
+
+    /// Adds a user of a role to the company (or another client) and returns it.
+    pub async fn add_user(&self, client_id: i64, email: &str, permissions: &[&str]) -> entity::user::Model {
+        let hash = hash_password(PASSWORD.to_owned()).await.unwrap();
+        let mut user = NewUser::by_system(client_id, email, "Test User", Role::Admin, hash);
+        user.permissions = permissions.iter().map(|text| (*text).to_owned()).collect();
+        let cloud = &self.running.cloud;
+        create_user(cloud.store.writer(), user, cloud.now()).await.unwrap()
+    }
+
+    /// Adds a second, unrelated company.
+    pub async fn add_company(&self, name: &str) -> entity::client::Model {
+        let cloud = &self.running.cloud;
+        let transaction = cloud.store.begin().await.unwrap();
+        let partner = create_partner(&transaction).await.unwrap();
+        let client = create_client(&transaction, partner.id, name, false, cloud.now()).await.unwrap();
+        transaction.commit().await.unwrap();
+        client
+    }
+
+    /// Gives a user a secret, as renewing it would, and returns the pair.
+    pub async fn pair_of(&self, user: &entity::user::Model) -> Credential {
+        use bartizan_store::sea_orm::{ActiveValue::Set, IntoActiveModel};
+        let cloud = &self.running.cloud;
+        let secret = Secret::random();
+        let mut change = user.clone().into_active_model();
+        change.secret_mac = Set(Some(secret.mac(&cloud.keys)));
+        let tenant = bartizan_store::TenantId(user.client_id);
+        cloud.store.update_user_row(tenant, change).await.unwrap();
+        Credential::Pair(user.uuid.clone(), secret.hex())
+    }
+
+    /// The administrator's UUID and secret.
+    pub async fn admin_pair(&self) -> Credential {
+        self.pair_of(&self.admin).await
+    }
+
+    /// Signs in and returns the cookie with its CSRF value.
+    pub async fn sign_in(&self, email: &str) -> Credential {
+        let body = serde_json::json!({"username": email, "password": PASSWORD});
+        let reply = self.call(&Credential::Anonymous, Method::POST, "/v1/login", Some(&body)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let set_cookie = reply.headers["set-cookie"].to_str().unwrap();
+        let cookie = set_cookie.split(';').next().unwrap().to_owned();
+        let session = self
+            .call(&Credential::Cookie(cookie.clone(), String::new()), Method::GET, "/v1/session", None)
+            .await;
+        Credential::Cookie(cookie, session.body()["csrf"].as_str().unwrap().to_owned())
+    }
+
+    /// Calls the API.
+    pub async fn call(
+        &self,
+        credential: &Credential,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Reply {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        request = match credential {
+            Credential::Anonymous => request,
+            Credential::Pair(uuid, secret) => {
+                request.header("X-WallarmAPI-UUID", uuid).header("X-WallarmAPI-Secret", secret)
+            }
+            Credential::Token(token) => request.header("X-WallarmApi-Token", token),
+            Credential::Cookie(cookie, csrf) => request.header("Cookie", cookie).header("X-CSRF-Token", csrf),
+        };
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        Reply {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    /// POSTs a JSON body.
+    pub async fn post(&self, credential: &Credential, path: &str, body: Value) -> Reply {
+        self.call(credential, Method::POST, path, Some(&body)).await
+    }
+
+    /// GETs a path.
+    pub async fn get(&self, credential: &Credential, path: &str) -> Reply {
+        self.call(credential, Method::GET, path, None).await
+    }
+}
