@@ -47,6 +47,7 @@ fn table_entry(byte: u8) -> u8 {
     TABLE[usize::from(byte)]
 }
 
+#[expect(clippy::indexing_slicing, reason = "a byte is always within 256 entries")]
 static TABLE: [u8; 256] = {
     let mut table = [0u8; 256];
     let mut byte = 0u8;

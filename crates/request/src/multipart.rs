@@ -22,7 +22,7 @@ pub(crate) struct Part<'b> {
 #[derive(Debug, Default)]
 pub(crate) struct Disposition<'h> {
     /// Parameters in order; values unquoted, RFC 2231 forms decoded under their plain name.
-    pub(crate) parameters: Vec<(Cow<'h, [u8]>, Cow<'h, [u8]>)>,
+    pub(crate) parameters: Parameters<'h>,
     /// A known disposition and well-formed parameters: nothing hides between them.
     pub(crate) is_regular: bool,
 }
@@ -148,6 +148,7 @@ impl<'h> Disposition<'h> {
     }
 }
 
+/// Names and values.
 type Parameters<'h> = Vec<(Cow<'h, [u8]>, Cow<'h, [u8]>)>;
 
 /// The parameters after the first `;`, names in lower case, and whether all were well formed.

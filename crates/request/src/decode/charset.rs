@@ -43,10 +43,10 @@ fn overlong(input: &[u8], out: &mut Vec<u8>) -> bool {
 /// UTF-32 and UTF-16 by byte order mark, or UTF-16 by its NULs.
 pub(crate) fn decode_wide(input: &[u8], out: &mut Vec<u8>) -> bool {
     if let Some(body) = input.strip_prefix(&[0xFF, 0xFE, 0, 0]) {
-        return utf32(body, out, |unit| u32::from_le_bytes(unit));
+        return utf32(body, out, u32::from_le_bytes);
     }
     if let Some(body) = input.strip_prefix(&[0, 0, 0xFE, 0xFF]) {
-        return utf32(body, out, |unit| u32::from_be_bytes(unit));
+        return utf32(body, out, u32::from_be_bytes);
     }
     if let Some(body) = input.strip_prefix(&[0xFF, 0xFE]) {
         return utf16(body, out, u16::from_le_bytes);

@@ -1,4 +1,4 @@
-//! Hexadecimal strings, with or without `0x`.
+//! Hexadecimal strings.
 
 use super::is_mostly_text;
 use super::percent::hex_pair;
@@ -8,11 +8,10 @@ const MIN_DIGITS: usize = 8;
 
 /// Decodes when the result is text.
 pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> bool {
-    let digits = input.strip_prefix(b"0x").or_else(|| input.strip_prefix(b"0X")).unwrap_or(input);
-    if digits.len() < MIN_DIGITS || !digits.len().is_multiple_of(2) {
+    if input.len() < MIN_DIGITS || !input.len().is_multiple_of(2) {
         return false;
     }
-    for pair in digits.as_chunks::<2>().0 {
+    for pair in input.as_chunks::<2>().0 {
         match hex_pair(pair) {
             Some(byte) => out.push(byte),
             None => return false,
@@ -28,7 +27,7 @@ mod tests {
     #[test]
     fn only_text_is_taken() {
         let mut out = Vec::new();
-        assert!(decode(b"0x3c7363726970743e", &mut out));
+        assert!(decode(b"3c7363726970743e", &mut out));
         assert_eq!(out, b"<script>");
         assert!(!decode(b"00010203", &mut Vec::new()));
         assert!(!decode(b"3c3c3c", &mut Vec::new()));

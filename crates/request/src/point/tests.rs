@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn point(value: serde_json::Value) -> Point {
-    Point::from_json(&value).unwrap()
+    serde_json::from_value(value).unwrap()
 }
 
 fn selects(pattern: serde_json::Value, path: serde_json::Value) -> bool {

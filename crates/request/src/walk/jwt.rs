@@ -47,7 +47,8 @@ impl Walker<'_> {
     /// Takes the value as a token, if it is one.
     pub(super) fn jwt(&mut self, path: &PointPath<'_>, value: &[u8]) -> ControlFlow<(), Taken> {
         let Some(token) = Token::split(value) else { return ControlFlow::Continue(Taken::No) };
-        if !self.may_parse(path, Parser::Jwt) {
+        // A part is two levels down: the token, and its base64.
+        if path.decoder_depth() + 2 > self.limits.max_depth || !self.may_parse(path, Parser::Jwt) {
             return ControlFlow::Continue(Taken::No);
         }
         let mut header = self.take_buffer();

@@ -14,6 +14,8 @@ use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
 use crate::report::AnomalyKind;
 
+/// Shortest value tried as base64 or hexadecimal.
+const MIN_ENCODED: usize = 8;
 /// Values from this size on are worth a look at the clock of their own.
 const LARGE: usize = 64 * 1024;
 /// Decoders that do not grow their input may still multiply it by re-reading it in many ways; this is
@@ -92,22 +94,11 @@ impl Walker<'_> {
         if traits.any(Traits::ESCAPE) {
             self.decoded(path, Element::HtmlJs, value, role, Parser::HtmlJs, htmljs::decode)?;
         }
-        if !traits.any(Traits::NOT_BASE64) && value.len() >= 8 {
-            // Hexadecimal digits are base64 too, but mean themselves.
-            let is_hex = !traits.any(Traits::NOT_HEX);
-            if is_hex {
-                self.decoded(path, Element::Hex, value, role, Parser::Hex, hex::decode)?;
-            } else {
-                self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)?;
-            }
-        } else if let Some(digits) = value.strip_prefix(b"0x") {
-            self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)?;
-        } else if let Some(data) = embedded_base64(path, value) {
-            self.decoded(path, Element::Base64, data, role, Parser::Base64, base64::decode)?;
-        }
+        self.text_decoders(path, value, role, traits)?;
         if traits.any(Traits::HIGH | Traits::NUL) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode)?;
-            if let Some(format) = Format::of_magic(value) {
+            // A body was already tried with every coding it shows.
+            if let Some(format) = Format::of_magic(value).filter(|_| !is_whole_body(path)) {
                 self.decompressed(path, value, &[format], |walker, path, value| {
                     walker.value(path, value, role)
                 })?;
@@ -117,6 +108,23 @@ impl Walker<'_> {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode_utf7)?;
         }
         Flow::Continue(())
+    }
+
+    /// Hexadecimal digits and base64, as the whole value or after a known prefix.
+    fn text_decoders(&mut self, path: &PointPath<'_>, value: &[u8], role: Role, traits: Traits) -> Flow {
+        if let Some(digits) = value.strip_prefix(b"0x") {
+            self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)
+        } else if traits.any(Traits::NOT_BASE64) {
+            let Some(data) = embedded_base64(path, value) else { return Flow::Continue(()) };
+            self.decoded(path, Element::Base64, data, role, Parser::Base64, base64::decode)
+        } else if value.len() < MIN_ENCODED {
+            Flow::Continue(())
+        } else if traits.any(Traits::NOT_HEX) {
+            self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)
+        } else {
+            // Hexadecimal digits are base64 too, but mean themselves.
+            self.decoded(path, Element::Hex, value, role, Parser::Hex, hex::decode)
+        }
     }
 
     /// After `htmljs`, percent signs that were there before have been decoded in the sibling point, whose
@@ -212,6 +220,11 @@ impl Walker<'_> {
         }
         !deep && !wide
     }
+}
+
+/// The body itself or what its content codings hide.
+fn is_whole_body(path: &PointPath<'_>) -> bool {
+    path.ancestors().all(|path| matches!(path.last().element(), Element::Post | Element::Gzip))
 }
 
 fn count_percents(value: &[u8]) -> usize {
