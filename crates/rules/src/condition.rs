@@ -316,7 +316,7 @@ mod tests {
             json!({"point": ["method"], "type": "regex", "value": "a**"}),
         ] {
             let fault = Condition::parse(&sent).unwrap_err();
-            assert_eq!((fault.field.as_str(), fault.error.as_str()), ("action", "is invalid"), "{sent}");
+            assert_eq!((&*fault.field, &*fault.error), ("action", "is invalid"), "{sent}");
             assert_eq!(fault.value, sent);
         }
     }

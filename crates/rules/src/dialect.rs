@@ -63,7 +63,7 @@ pub struct Pattern {
 
 enum Engine {
     Regular(meta::Regex),
-    Derived(Dfa),
+    Derived(Box<Dfa>),
 }
 
 impl Pattern {
@@ -88,7 +88,7 @@ impl Pattern {
         let ast = parse::parse(pattern)?;
         let engine = match hir::translate(&ast) {
             Some(hir) => Engine::Regular(hir::compile(&hir)?),
-            None => Engine::Derived(Dfa::build(&ast)?),
+            None => Engine::Derived(Box::new(Dfa::build(&ast)?)),
         };
         Ok(Pattern { source: pattern.into(), engine })
     }

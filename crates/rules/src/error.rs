@@ -24,24 +24,24 @@ pub mod text {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldError {
     /// Field, with a dot before an inner field: `enumerated_parameters.name_regexps`.
-    pub field: String,
+    pub field: Box<str>,
     /// Literal text for the client.
-    pub error: String,
+    pub error: Box<str>,
     /// What was sent, `null` when nothing was.
     pub value: Value,
     /// More for people than the literal text says, for instance where a pattern breaks.
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
 }
 
 impl FieldError {
     /// A fault of `field` with a literal text and the value that was sent.
-    pub fn new(field: impl Into<String>, error: impl Into<String>, value: Value) -> Self {
+    pub fn new(field: impl Into<Box<str>>, error: impl Into<Box<str>>, value: Value) -> Self {
         FieldError { field: field.into(), error: error.into(), value, detail: None }
     }
 
     /// The same fault with an explanation for people.
     #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());
         self
     }
@@ -64,7 +64,7 @@ impl FieldErrors {
             }
             match fault.field.split_once('.') {
                 None => {
-                    body.insert(fault.field.clone(), entry);
+                    body.insert(fault.field.to_string(), entry);
                 }
                 Some((outer, inner)) => {
                     if let Some(nested) = body.entry(outer).or_insert_with(|| json!({})).as_object_mut() {

@@ -127,7 +127,7 @@ impl HintSpec {
             let immutable = IMMUTABLE_KEYS.contains(&key.as_str())
                 || spec.kind.field(key).is_some_and(|rule| !rule.mutable);
             if immutable && !same_value(spec.kind, key, sent, echo.get(key)) {
-                faults.push(FieldError::new(key, text::IMMUTABLE, sent.clone()));
+                faults.push(FieldError::new(key.as_str(), text::IMMUTABLE, sent.clone()));
             } else if spec.kind.field(key).is_some_and(|rule| rule.mutable) && !sent.is_null() {
                 body.insert(key.clone(), sent.clone());
             }
@@ -270,7 +270,7 @@ fn refuse_unknown(body: &Map<String, Value>, known: impl Fn(&str) -> bool, fault
     for (key, sent) in body {
         let is_empty = sent.is_null() || sent.as_str() == Some("");
         if !is_empty && !known(key) {
-            faults.push(FieldError::new(key, text::INVALID, sent.clone()));
+            faults.push(FieldError::new(key.as_str(), text::INVALID, sent.clone()));
         }
     }
 }

@@ -245,7 +245,7 @@ mod tests {
             Value::Array(std::iter::once(json!("uri")).chain((0..32).map(|_| json!("base64"))).collect()),
         ] {
             let fault = parse_point("point", &sent).unwrap_err();
-            assert_eq!((fault.field.as_str(), fault.error.as_str()), ("point", "is invalid"), "{sent}");
+            assert_eq!((&*fault.field, &*fault.error), ("point", "is invalid"), "{sent}");
         }
     }
 

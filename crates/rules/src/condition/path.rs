@@ -147,7 +147,7 @@ pub fn uri_conditions(uri: &str) -> Result<Scope, FieldError> {
     let mut conditions = Vec::new();
     let (host, rest) = split_outside_braces(rest, '/');
     if !host.is_empty() {
-        conditions.push(component(ConditionPoint::Host, host)?);
+        conditions.push(component(&ConditionPoint::Host, host)?);
     }
     let (path, query) = split_outside_braces(rest.unwrap_or_default(), '?');
     if rest.is_some() {
@@ -156,7 +156,7 @@ pub fn uri_conditions(uri: &str) -> Result<Scope, FieldError> {
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         if value != "*" {
-            conditions.push(component(ConditionPoint::Get(key.into()), value)?);
+            conditions.push(component(&ConditionPoint::Get(key.into()), value)?);
         }
     }
     Ok(Scope::new(conditions))
@@ -171,16 +171,16 @@ fn path_pattern(path: &str, conditions: &mut Vec<Condition>) -> Result<(), Strin
         rest = after;
     }
     let last = segments.pop().unwrap_or_default();
-    let to_detail = |fault: FieldError| fault.detail.unwrap_or(fault.error);
+    let to_detail = |fault: FieldError| fault.detail.unwrap_or(fault.error).into_string();
     if last != "*.*" {
         let (name, ext) = split_outside_braces(last, '.');
         if name != "*" {
-            conditions.push(component(ConditionPoint::ActionName, name).map_err(to_detail)?);
+            conditions.push(component(&ConditionPoint::ActionName, name).map_err(to_detail)?);
         }
         match ext {
             None => conditions.push(equal_or_absent(ConditionPoint::ActionExt, None)),
             Some("*") => {}
-            Some(ext) => conditions.push(component(ConditionPoint::ActionExt, ext).map_err(to_detail)?),
+            Some(ext) => conditions.push(component(&ConditionPoint::ActionExt, ext).map_err(to_detail)?),
         }
     }
     let mut bounded = true;
@@ -191,7 +191,7 @@ fn path_pattern(path: &str, conditions: &mut Vec<Condition>) -> Result<(), Strin
             "*" => {}
             _ if !bounded => return Err("a named segment cannot follow **".into()),
             _ => {
-                conditions.push(component(ConditionPoint::Path(index), segment).map_err(to_detail)?);
+                conditions.push(component(&ConditionPoint::Path(index), segment).map_err(to_detail)?);
             }
         }
         index += 1;
@@ -203,7 +203,7 @@ fn path_pattern(path: &str, conditions: &mut Vec<Condition>) -> Result<(), Strin
 }
 
 /// `{{pattern}}` is a pattern, anything else is literal.
-fn component(point: ConditionPoint, part: &str) -> Result<Condition, FieldError> {
+fn component(point: &ConditionPoint, part: &str) -> Result<Condition, FieldError> {
     let inner = part.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     let (kind, value) = match inner {
         Some(pattern) => ("regex", pattern),

@@ -197,7 +197,7 @@ mod tests {
         assert!(Scope::parse(Some(&json!([uri]))).is_ok());
         for part in [json!(["path", 0]), json!(["action_name"]), json!(["action_ext"]), json!(["get", "a"])] {
             let mixed = json!([uri, {"point": part, "value": "a"}]);
-            assert_eq!(Scope::parse(Some(&mixed)).unwrap_err().error, "is invalid");
+            assert_eq!(Scope::parse(Some(&mixed)).unwrap_err().error.as_ref(), "is invalid");
         }
         let many: Vec<Value> = (0..61).map(|index| json!({"point": ["path", index], "value": "a"})).collect();
         assert!(Scope::parse(Some(&Value::Array(many.clone()))).is_err());

@@ -189,7 +189,11 @@ proptest! {
 
     #[test]
     fn any_text_is_compiled_or_refused(pattern in "[a-c.^$|&~()*+?{}0-9,\\[\\]\\\\-]{0,24}", value in "[a-c.]{0,12}") {
-        if let Ok(compiled) = Pattern::compile(&pattern) {
+        let checked = Pattern::check(&pattern);
+        let compiled = Pattern::compile(&pattern);
+        // What is stored must compile on every node.
+        prop_assert!(checked.is_err() || compiled.is_ok());
+        if let Ok(compiled) = compiled {
             prop_assert!(!value.is_empty() || !compiled.is_match(value.as_bytes()));
         }
     }

@@ -78,8 +78,7 @@ impl<'a, 't> Facts<'a, 't> {
             ConditionPoint::Host => self.any_header(b"HOST", each),
             ConditionPoint::Header(name) => self.any_header(name.as_bytes(), each),
             ConditionPoint::Get(key) => {
-                let pairs = self.query.get_or_init(|| request.target.query_pairs().collect());
-                pairs.iter().any(|(name, value)| **name == *key.as_bytes() && each(value))
+                self.query().iter().any(|(name, value)| **name == *key.as_bytes() && each(value))
             }
         }
     }
@@ -87,6 +86,24 @@ impl<'a, 't> Facts<'a, 't> {
     fn any_header(&self, wanted: &[u8], mut each: impl FnMut(&[u8]) -> bool) -> bool {
         let mut headers = self.request.headers.iter();
         headers.any(|(name, value)| name.eq_ignore_ascii_case(wanted) && each(value.trim_ascii()))
+    }
+
+    /// Calls `each` with every header (but the host) and query parameter that the request has.
+    pub(super) fn names(&self, each: &mut impl FnMut(&ConditionPoint)) {
+        for (name, _) in self.request.headers {
+            if let Ok(name) = std::str::from_utf8(name) {
+                each(&ConditionPoint::header(name));
+            }
+        }
+        for (name, _) in self.query() {
+            if let Ok(name) = std::str::from_utf8(name) {
+                each(&ConditionPoint::Get(name.into()));
+            }
+        }
+    }
+
+    fn query(&self) -> &Pairs<'t> {
+        self.query.get_or_init(|| self.request.target.query_pairs().collect())
     }
 
     pub(super) fn holds(&self, test: &Test) -> bool {

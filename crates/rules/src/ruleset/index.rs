@@ -5,6 +5,9 @@
 //! follows the subtree of its value and that of "does not say". Every branch sits in one leaf, so memory is
 //! linear in branches. The part asked first is the one that divides the branches best, usually the host,
 //! then path segments.
+//!
+//! Where no part divides well because branches look at many different headers or parameters, they are keyed
+//! by the header or parameter that they need, and a request looks up those that it has ([`Named`]).
 
 use std::collections::HashMap;
 
@@ -23,7 +26,15 @@ pub(super) struct Index(Tree);
 #[derive(Debug)]
 enum Tree {
     Leaf(Box<[u32]>),
+    Named(Box<Named>),
     Split(Box<Split>),
+}
+
+/// Branches that need a certain header or parameter to exist, and the others.
+#[derive(Debug)]
+struct Named {
+    needing: HashMap<ConditionPoint, Tree>,
+    others: Box<[u32]>,
 }
 
 #[derive(Debug)]
@@ -72,7 +83,7 @@ fn branch_at(branches: &[Branch], index: u32) -> Option<&Branch> {
 }
 
 fn build(branches: &[Branch], members: Vec<u32>) -> Tree {
-    let Some(point) = best_split(branches, &members) else { return Tree::Leaf(members.into()) };
+    let Some(point) = best_split(branches, &members) else { return build_named(branches, members) };
     let mut ways: HashMap<Way<'_>, Vec<u32>> = HashMap::new();
     for index in members {
         if let Some(branch) = branch_at(branches, index) {
@@ -96,6 +107,35 @@ fn build(branches: &[Branch], members: Vec<u32>) -> Tree {
         }
     }
     Tree::Split(Box::new(split))
+}
+
+/// Keys branches by a header or parameter that they need; a leaf when most need none or all the same one.
+fn build_named(branches: &[Branch], members: Vec<u32>) -> Tree {
+    if members.len() <= LEAF_SIZE {
+        return Tree::Leaf(members.into());
+    }
+    let mut needing: HashMap<&ConditionPoint, Vec<u32>> = HashMap::new();
+    let mut others = Vec::new();
+    for &index in &members {
+        match branch_at(branches, index).and_then(needed_name) {
+            Some(point) => needing.entry(point).or_default().push(index),
+            None => others.push(index),
+        }
+    }
+    let largest = needing.values().map(Vec::len).max().unwrap_or(0);
+    if others.len() + largest + members.len() / MIN_GAIN >= members.len() {
+        return Tree::Leaf(members.into());
+    }
+    let needing = needing.into_iter().map(|(point, members)| (point.clone(), build(branches, members)));
+    Tree::Named(Box::new(Named { needing: needing.collect(), others: others.into() }))
+}
+
+/// A header or parameter without which the branch cannot match.
+fn needed_name(branch: &Branch) -> Option<&ConditionPoint> {
+    let tests = branch.tests.iter().filter(|test| !matches!(test.check, Check::Absent));
+    tests
+        .map(|test| &test.point)
+        .find(|point| matches!(point, ConditionPoint::Header(_) | ConditionPoint::Get(_)))
 }
 
 /// The part that leaves the fewest branches on a request's worst way, if that is worth a split.
@@ -126,6 +166,15 @@ fn best_split<'b>(branches: &'b [Branch], members: &[u32]) -> Option<&'b Conditi
 fn visit(tree: &Tree, facts: &Facts<'_, '_>, each: &mut impl FnMut(u32)) {
     let split = match tree {
         Tree::Leaf(members) => return members.iter().copied().for_each(each),
+        Tree::Named(named) => {
+            named.others.iter().copied().for_each(&mut *each);
+            facts.names(&mut |point| {
+                if let Some(tree) = named.needing.get(point) {
+                    visit(tree, facts, each);
+                }
+            });
+            return;
+        }
         Tree::Split(split) => split,
     };
     let mut exists = false;

@@ -8,6 +8,7 @@ use crate::condition::{Condition, ConditionPoint};
 use crate::hint::HintSpec;
 use crate::mode::{FiltrationMode, ModeOverride, effective_mode};
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write literals")]
 /// A hint as the cloud would bundle it: through the validation of a create body.
 fn hint(id: i64, updated_at: i64, action: Value, fields: Value) -> HintSource {
     let mut body = fields.as_object().unwrap().clone();
@@ -371,6 +372,8 @@ fn conditions() -> impl Strategy<Value = Value> {
         1 => Just(json!(["instance"])),
         1 => Just(json!(["header", "X-A"])),
         2 => Just(json!(["get", "a"])),
+        2 => words().prop_map(|key| json!(["get", key])),
+        1 => words().prop_map(|key| json!(["header", format!("X-{key}")])),
     ];
     let kind = prop::sample::select(vec!["equal", "equal", "equal", "iequal", "regex", "absent"]);
     (point, kind, words()).prop_map(|(point, kind, value)| {
@@ -398,7 +401,7 @@ proptest! {
         let rules = Ruleset::compile(&source).unwrap();
         let scopes = scopes(&source);
         for (path, host, others, query, method) in &requests {
-            let query: Vec<String> = query.iter().map(|value| format!("a={value}")).collect();
+            let query: Vec<String> = query.iter().zip("ab".chars().cycle()).map(|(value, key)| format!("{key}={value}")).collect();
             let target = format!("/{}?{}", path.join("/"), query.join("&"));
             let mut headers: Vec<(&[u8], &[u8])> = vec![(b"Host", host.as_bytes())];
             headers.extend(others.iter().map(|value| (&b"x-a"[..], value.as_bytes())));
@@ -467,4 +470,23 @@ fn ten_thousand_rules_are_selected_as_one_by_one_and_few_are_looked_at() {
             assert!(looked_at <= 8, "{looked_at} candidates of 2000 for {host}{path}");
         });
     }
+}
+
+#[test]
+fn branches_on_many_different_names_are_not_looked_at_one_by_one() {
+    let at = |point: Value, kind: &str| json!([{"type": kind, "point": point, "value": "v"}]);
+    let hints = (0..1000).map(|id| match id % 3 {
+        0 => hint(id, 1, at(json!(["header", format!("x-{id}")]), "equal"), mode("block")),
+        1 => hint(id, 1, at(json!(["get", format!("k{id}")]), "iequal"), mode("block")),
+        _ => hint(id, 1, at(json!(["get", format!("k{id}")]), "regex"), mode("block")),
+    });
+    let rules = ruleset(hints.collect());
+    with_request("GET", "/?k1=V&k2=xv&k4=w", &[(b"X-3", b"v"), (b"X-6", b"w")], |facts| {
+        let mut found: Vec<i64> = rules.select(facts).hint_ids().collect();
+        found.sort_unstable();
+        assert_eq!(found, [1, 2, 3]);
+        let mut looked_at = 0;
+        rules.index.candidates(&Facts::new(*facts), &mut |_| looked_at += 1);
+        assert!(looked_at <= 5, "{looked_at} candidates of 1000");
+    });
 }
