@@ -1,0 +1,7 @@
+//! A body declared as `application/json`.
+#![no_main]
+
+use bartizan_request_fuzz::audit;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| audit(b"/", b"application/json", b"", data));
