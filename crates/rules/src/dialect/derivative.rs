@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use super::ast::{Ast, ByteSet};
 use super::{MAX_AUTOMATON_BYTES, MAX_STATES, PatternError};
 
-/// Most elementary steps of a construction; about a second of work.
-const MAX_WORK: usize = 4_000_000;
+/// Most elementary steps of a construction; a fraction of a second of work.
+const MAX_WORK: usize = 1_500_000;
 
 /// A search automaton over byte classes.
 pub(super) struct Dfa {

@@ -52,13 +52,15 @@ pub(super) fn check_size(hir: &Hir) -> Result<(), PatternError> {
         .configure(config)
         .build_from_hir(hir)
         .map_err(|_| PatternError::TooComplex)?;
+    // A few rows of the table are dead, quit and start states; a state has four bytes for each class.
+    let table_bytes = (MAX_STATES + 16) << (nfa.byte_classes().stride2() + 2);
     let config = dense::Config::new()
         .start_kind(StartKind::Unanchored)
-        .dfa_size_limit(Some(MAX_AUTOMATON_BYTES))
+        .dfa_size_limit(Some(table_bytes.min(MAX_AUTOMATON_BYTES)))
         .determinize_size_limit(Some(2 * MAX_AUTOMATON_BYTES));
-    let dfa =
-        dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::TooComplex)?;
-    let states = dfa.memory_usage() / (dfa.stride() * size_of::<u32>());
-    // A few rows of the table are dead, quit and start states.
-    if states > MAX_STATES + 16 { Err(PatternError::TooComplex) } else { Ok(()) }
+    dense::Builder::new()
+        .configure(config)
+        .build_from_nfa(&nfa)
+        .map(drop)
+        .map_err(|_| PatternError::TooComplex)
 }
