@@ -7,13 +7,14 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
+use crate::place::Place;
 use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 /// Files outside a web root that are asked for.
 macro_rules! system_file {
     () => {
-        r"(?:etc/+(?:\./|x/\.\./)*(?:passwd|shadow|group|hosts|hostname|issue|motd|crontab|fstab|sudoers|resolv\.conf|environment|profile|subuid|subgid|gshadow|services|ssh/|ssl/|nginx/|apache2?/|httpd/|mysql/|my\.cnf|php|cron\.|init\.d/|security/|redis|samba/|vsftpd|proftpd|exports|inetd|mtab|os-release|lsb-release|debian_version|redhat-release|kubernetes/|docker/|rc\.)|proc/+(?:self|version|cpuinfo|meminfo|net/|mounts|cmdline|sched_debug|\d+/(?:environ|cmdline|fd|maps|status))|var/+log/+\w|var/+run/+secrets|var/+lib/+(?:mysql|php|docker)|var/+www/|var/+spool/cron|usr/+local/+(?:apache|etc|nginx|apps)|root/+\.|home/+[\w.-]+/+\.(?:ssh|bash|aws|config|kube|docker|gnupg|mysql_history|netrc|npmrc|profile|viminfo)|windows/+(?:win\.ini|system32|system\.ini|repair|php\.ini|debug|panther|explorer\.exe)|winnt/|boot\.ini|inetpub/|web-inf/|meta-inf/|system32/)"
+        r"(?:etc/+(?:\./|x/\.\./)*(?:passwd|shadow|group|hosts|hostname|issue|motd|crontab|fstab|sudoers|resolv\.conf|environment|profile|subuid|subgid|gshadow|services|ssh/|ssl/|nginx/|apache2?/|httpd/|mysql/|my\.cnf|php|cron\.|init\.d/|security/|redis|samba/|vsftpd|proftpd|exports|inetd|mtab|os-release|lsb-release|debian_version|redhat-release|kubernetes/|docker/|rc\.)|proc/+(?:self|version|cpuinfo|meminfo|net/|mounts|cmdline|sched_debug|interrupts|partitions|modules|\d+/(?:environ|cmdline|fd|maps|status))|sys/+(?:class|kernel|devices|fs)|var/+log/+\w|var/+run/+secrets|var/+lib/+(?:mysql|php|docker)|var/+www/|var/+spool/cron|usr/+local/+(?:apache|etc|nginx|apps)|root/+\.|home/+[\w.-]+/+\.(?:ssh|bash|aws|config|kube|docker|gnupg|mysql_history|netrc|npmrc|profile|viminfo)|windows/+(?:win\.ini|system32|system\.ini|repair|php\.ini|debug|panther|explorer\.exe)|winnt/|boot\.ini|inetpub/|web-inf/|meta-inf/|system32/)"
     };
 }
 
@@ -87,7 +88,7 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5010,
             subtype: "ptrav_absolute",
-            gate: &[
+            gate: &["sys/", ">/tmp", ".docker/", 
                 "etc/",
                 "etc\\",
                 "proc/",
@@ -108,12 +109,12 @@ pub(crate) static DETECTOR: Detector = Detector {
                 concat!(
                     r"(?:^|[/\\:=,\s'\x22(]|%2f|%5c)",
                     system_file!(),
-                    r"|\\(?:windows|winnt)\\|/etc/(?:\w+/){0,3}\w+\.(?:conf|cfg|ini|cnf)\b"
+                    r"|\\(?:windows|winnt)\\|>[\s]*/tmp/|/\.docker/secrets|/etc/(?:\w+/){0,3}\w+\.(?:conf|cfg|ini|cnf)\b"
                 ),
                 names_one_file,
             ),
             trust: Trust::Tight,
-            places: Places::Values,
+            places: Places::Everywhere,
         },
         Signature {
             stamp: 5011,
@@ -212,7 +213,7 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5012,
             subtype: "ptrav_sensitive_file",
-            gate: &[
+            gate: &[".zed", ".kiro", ".rovodev", ".plandex", ".fabric", ".n8n", ".junie", ".ai", ".trae", ".augment", "errors.log", 
                 ".claude",
                 ".cursor",
                 ".codeium",
@@ -254,7 +255,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "credentials",
             ],
             test: Test::Pattern(
-                r"/\.(?:claude|cursor|codeium|windsurf|roo|aider[\w.]*|gemini|codex|continue|a0proj|cline|copilot|amazonq|kiro|junie|augment|trae|qwen|goose|opencode)(?:rules|ignore)?(?:/[\w./-]*)?(?:$|[?#])|/(?:error|access|debug|install|npm-debug|php_errors|laravel)[\w-]*\.log(?:\.\d)?(?:$|[?#])|/[\w.-]*(?:backup|dump|database|db|site|www|users?|mysql|prod|data)[\w.-]*\.(?:sql|bak|old|sqlite3?|mdb|tar|tgz|gz|zip|rar|7z)(?:\.(?:gz|zip|bz2|xz))?(?:$|[?#])|/@fs/|/(?:composer\.(?:json|lock)|package-lock\.json|yarn\.lock|gemfile(?:\.lock)?|pom\.xml|dockerfile|docker-compose\.ya?ml|npm-shrinkwrap\.json)(?:$|[?#])|/(?:config|configuration|settings|connect|conf|db)\.(?:php|inc|ini|bak|old)[\w.~]{1,8}(?:$|[?#])|/node_modules/[\w@./-]*(?:package\.json|\.env)(?:$|[?#])",
+                r"/\.(?:claude|cursor|codeium|windsurf|roo|aider[\w.]*|gemini|codex|continue|a0proj|cline|copilot|amazonq|kiro|junie|augment|trae|qwen|goose|opencode|zed|rovodev|plandex|fabric|n8n|ai)(?:rules|ignore)?(?:/[\w./-]*)?(?:$|[?#])|/(?:errors?|access|debug|install|npm-debug|php_errors|laravel)[\w-]*\.log(?:\.\d)?(?:$|[?#])|/[\w.-]*(?:backup|dump|database|db|site|www|users?|mysql|prod|data)[\w.-]*\.(?:sql|bak|old|sqlite3?|mdb|tar|tgz|gz|zip|rar|7z)(?:\.(?:gz|zip|bz2|xz))?(?:$|[?#])|/@fs/|/(?:composer\.(?:json|lock)|package-lock\.json|yarn\.lock|gemfile(?:\.lock)?|pom\.xml|dockerfile|docker-compose\.ya?ml|npm-shrinkwrap\.json)(?:$|[?#])|/(?:config|configuration|settings|connect|conf|db)\.(?:php|inc|ini|bak|old)[\w.~]{1,8}(?:$|[?#])|/node_modules/[\w@./-]*(?:package\.json|\.env)(?:$|[?#])",
             ),
             trust: Trust::Tight,
             places: Places::Target,
@@ -312,6 +313,16 @@ pub(crate) static DETECTOR: Detector = Detector {
             places: Places::Values,
         },
         Signature {
+            stamp: 5014,
+            subtype: "ptrav_sensitive_file",
+            gate: &[".boto", "wp-config", "config.yml", "settings.", "sess_", ".htaccess", "web.config", ".env", "authorized_keys", "id_rsa", ".npmrc", "database.yml", "secrets.yml"],
+            test: Test::Pattern(
+                r"(?:^|[/\\])(?:\.boto|\.env|\.npmrc|\.htaccess|web\.config|wp-config[\w. -]*|config\.ya?ml|(?:local)?settings\.[\s]*php|database\.yml|secrets\.yml|authorized_keys|id_rsa|sess_[\w,-]{20,})[\s.]*$",
+            ),
+            trust: Trust::Tight,
+            places: Places::FileNames,
+        },
+        Signature {
             stamp: 5020,
             subtype: "ptrav_wrapper",
             gate: &["://", ":/", "file:", "expect:", "phar:", "zip:"],
@@ -336,6 +347,9 @@ pub(crate) static DETECTOR: Detector = Detector {
 fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     let value = context.value;
     let text = context.before(span.end);
+    if context.place == Place::BodyValue && is_relative_link(value) {
+        return false;
+    }
     let quoted = text.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'('));
     let code = quoted
         && [&b"import"[..], b"require", b"from ", b"src=", b"href=", b"include", b"]("]
@@ -348,6 +362,19 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     // the middle of text; require it near the start there.
     let blanks = memchr::memchr_iter(b' ', context.before(span.start)).count();
     blanks < 4 || memchr::memmem::find_iter(value, b"../").count() >= 3
+}
+
+/// `../img/logo.png`: what documents and configurations in a body refer to, one or two levels up.
+fn is_relative_link(value: &[u8]) -> bool {
+    const KINDS: &[&[u8]] = &[
+        b".png", b".jpg", b".jpeg", b".gif", b".svg", b".webp", b".css", b".js", b".mjs", b".ts", b".tsx", b".jsx",
+        b".html", b".htm", b".md", b".rst", b".json", b".yaml", b".yml", b".vue", b".scss", b".less", b".pdf", b".proto",
+    ];
+    let path = value.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
+    let path = path.strip_prefix(b"./").unwrap_or(path);
+    let climbs = memchr::memmem::find_iter(path, b"..").count();
+    let plain = path.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'@'));
+    path.starts_with(b"../") && climbs <= 2 && plain && KINDS.iter().any(|kind| path.ends_with(kind))
 }
 
 /// A system file named by a value is an attack when the value is about that file: nothing but the file, or a

@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the quote at `at` closes a string that the value did not open: an even number of quotes of its
-    /// kind stand before it, apostrophes inside words not counted.
+    /// kind stand before it (apostrophes inside words not counted), and it opens no word or list item itself.
     pub(crate) fn quote_breaks_out(&self, at: usize) -> bool {
         let Some(&quote) = self.value.get(at) else { return false };
         let before = self.before(at);
@@ -57,7 +57,17 @@ impl<'a> Context<'a> {
             .enumerate()
             .filter(|&(i, &byte)| byte == quote && !(quote == b'\'' && is_apostrophe(before, i)))
             .count();
-        opened % 2 == 0
+        opened % 2 == 0 && !self.opens_string(at, quote)
+    }
+
+    /// Whether the quote at `at` plainly opens a string: after a delimiter of code or JSON, or around one word.
+    fn opens_string(&self, at: usize, quote: u8) -> bool {
+        let Some(&previous) = at.checked_sub(1).and_then(|i| self.value.get(i)) else { return false };
+        let tail = self.after(at + 1);
+        let word = tail.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let delimited = matches!(previous, b'{' | b'[' | b',' | b':' | b'(' | b'=') && word > 0;
+        let quoted_word = !previous.is_ascii_alphanumeric() && word > 0 && tail.get(word) == Some(&quote);
+        delimited || quoted_word
     }
 }
 
@@ -88,7 +98,7 @@ impl Shape {
         }
         // Sentences: most of it letters and blanks, and a good number of words that contain letters only.
         let text = count.letters + count.blanks;
-        if count.words >= 7 && text * 100 >= sample.len() * 78
+        if count.words >= 7 && count.blanks >= 6 && text * 100 >= sample.len() * 78
             || count.wide * 2 > sample.len() && sample.len() > 40
         {
             return Shape::Prose;

@@ -89,6 +89,16 @@ pub(crate) static DETECTOR: Detector = Detector {
             places: Places::All,
         },
         Signature {
+            stamp: 2014,
+            subtype: "sqli_boolean",
+            gate: &["or", "and", "||", "&&"],
+            test: Test::Pattern(
+                r"^(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(!]|\d)|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
             stamp: 2012,
             subtype: "sqli_boolean",
             gate: &["or", "and"],
@@ -114,6 +124,27 @@ pub(crate) static DETECTOR: Detector = Detector {
                 |context, span| context.quote_breaks_out(span.start) && !looks_quoted(context.value),
             ),
             trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2015,
+            subtype: "sqli_boolean",
+            gate: &["'", "\"", "`"],
+            test: Test::Checked(
+                r"['\x22`]{o}\)*{o}(?:\bx?or\b|\band\b|\|\||&&){o}(?:not{g})?\(*{o}(?:select|exists|ascii|substr|substring|length|ord|mid|if|sleep|char|sqlite_\w+|likely|unlikely|case|extractvalue|updatexml|pg_sleep|benchmark|\w+_\w+){o}\(",
+                |context, span| context.quote_breaks_out(span.start),
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2016,
+            subtype: "sqli_select",
+            gate: &["like", "case", "having", "::", "alter", "create", "select"],
+            test: Test::Pattern(
+                r"\){o}like{o}\(|(?:^|\(){o}case{g}when\b.{1,80}\bthen\b|\bgroup{g}by\b[^;]{1,80}\bhaving\b{g}\S|^\w{1,32}(?:\([^()]{0,40}\))?::(?:int|text|bigint|jsonb?|bool|varchar|numeric)\b|\b(?:alter|create|drop){g}table{g}[`\x22\[]|\bcreate{g}function{g}\w+{o}\(|\bselect{g}if{o}\(",
+            ),
+            trust: Trust::Prose,
             places: Places::Names,
         },
         Signature {
@@ -320,11 +351,11 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2070,
             subtype: "sqli_comment",
-            gate: &["--", "#", "/*", ";\u{0}", "%00"],
+            gate: &["';", "\";", "`;", "' ;", "--", "#", "/*", ";\u{0}", "%00"],
             test: Test::Checked(
-                r"['\x22`][)]{0,3}{o}(?:;{o})?(?:--(?:[\s+-]|$|%)|--\w{0,12}$|#[^'\x22]{0,12}$|/\*|;\x00|;?%00)",
+                r"['\x22`][)]{0,3}{o}(?:;{o})?(?:--(?:[\s+-]|$|%)|--\w{0,12}$|#[^'\x22]{0,12}$|/\*|;\x00|;?%00)|\w['\x22`];[\s]*$",
                 |context, span| {
-                    context.quote_breaks_out(span.start)
+                    quote_in(context, span).is_some_and(|at| context.quote_breaks_out(at))
                         && context.before(span.start).len() < 200
                         && context.after(span.end).len() < 200
                         && !context.before(span.start).contains(&b'<')
@@ -358,7 +389,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "sqli_select",
             gate: &["select", "from"],
             test: Test::Pattern(
-                r"\(+{o}select\b{o}[\w*('\x22@`-][^;]{0,120}\bfrom\b|\(+{o}select{g}(?:sleep|\*|case|count|concat|user|version|database|null|load_file|pg_|@@|\d|char|hex|group_concat|extractvalue|updatexml|if|substr|ascii|length|utl_|password|table_name|column_name)|(?:[=(,'\x22|+-]|\b(?:or|and|in|not|exists|except|minus|intersect|as)\b){o}\(*{o}select\b{o}[\w*('\x22@`.-]{1,40}.{0,40}\bfrom\b|^{o}select\b{o}.{0,8}\b(?:version|user|database|current_user|@@\w+|sleep|load_file|group_concat|concat|char|chr|count|extractvalue|benchmark|pg_sleep)\b|\bselect{g}(?:\*|[\w`.\x22]+(?:{o},{o}[\w`.\x22*]+)*){g}from{g}[\w`\x22.]+{o}(?:where\b|--|#|;|limit\b|order{g}by|group{g}by|union|$)|\bexcept{g}select\b|\bfrom{o}\({o}select\b",
+                r"\(+{o}select\b{o}[\w*('\x22@`-][^;]{0,120}\bfrom\b|\(+{o}select{g}(?:sleep|\*|case|count|concat|user|version|database|null|load_file|pg_|@@|\d|char|hex|group_concat|extractvalue|updatexml|if|substr|ascii|length|utl_|password|table_name|column_name)|(?:[=(,'\x22|+-]|\b(?:or|and|in|not|exists|except|minus|intersect|as)\b){o}\(*{o}select\b{o}[\w*('\x22@`.-]{1,40}.{0,40}\bfrom\b|^{o}select\b{o}.{0,8}\b(?:version|user|database|current_user|@@\w+|sleep|load_file|group_concat|concat|char|chr|count|extractvalue|benchmark|pg_sleep)\b|\bselect{g}(?:\*|[\w`.\x22]+(?:{o},{o}[\w`.\x22*]+)*){g}from{g}[\w`\x22.]+{o}(?:where\b|--|#|;|limit\b|order{g}by|group{g}by|union|$)|\bexcept{g}select\b|^['\x22`]{o};?{o}select\b|['\x22`)]{o}as{g}?['\x22`]?\w+['\x22`]?{g}from\b|\b\w+{g}as{o}['\x22`][\w ]*['\x22`]?{g}from\b|\bfrom{o}\({o}select\b",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -366,7 +397,7 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2090,
             subtype: "sqli_function",
-            gate: &[
+            gate: &[".e(", ".e.", 
                 "ascii",
                 "substr",
                 "substring",
@@ -417,15 +448,25 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "row_count",
             ],
             test: Test::Pattern(
-                r"\b(?:ascii|ord|hex|bin|length|char_length){o}\({o}(?:substr(?:ing)?|mid|left|right|lower|upper|\(select|select|cast|char|user|database|version|current_user|password){o}\(?|\b(?:substr(?:ing)?|mid|left|right){o}\({o}(?:\(?select|user|database|version|@@|current_user|password|(?:table|column|schema)_name)|\b(?:group_concat|make_set|elt|strcmp|load_file|unhex|row_count|found_rows|current_user|session_user|system_user|rawtohex|nvl2?|bit_count|ifnull|isnull|nullif|quote_literal|to_base64|from_base64){o}\(|\b(?:concat|concat_ws|char|chr){o}\({o}(?:0x[0-9a-f]{2,}|\d{2,3}(?:{o},{o}\d{2,3})+|\d{2,3}\){o}(?:\|\||\+|,)|char|\(?select|user|version|database|@@)|\b(?:user|version|database|schema|sysdate){o}\({o}\)|['\x22\d)]::(?:int|text|bigint|jsonb?|bool|varchar|numeric)|\)::(?:int|text|bigint|jsonb?|bool)|\b(?:if|iif){o}\({o}(?:\d+{o}[=<>]|now|user|substr|ascii|length|\(?select|ord|mid|1\b)|\bcast{o}\({o}[^)]{1,60}{g}as{g}(?:int|char|varchar|nvarchar|signed|unsigned|numeric|text)|\b(?:un)?likely{o}\(|\b\d\.e\({0,2}|\bnow{o}\({o}\){o}[=<>]",
+                r"\b(?:ascii|ord|hex|bin|length|char_length){o}\({o}(?:substr(?:ing)?|mid|left|right|lower|upper|\(select|select|cast|char|user|database|version|current_user|password){o}\(?|\b(?:substr(?:ing)?|mid|left|right){o}\({o}(?:\(?select|user|database|version|@@|current_user|password|(?:table|column|schema)_name)|\b(?:group_concat|make_set|elt|strcmp|load_file|unhex|row_count|found_rows|current_user|session_user|system_user|rawtohex|nvl2?|bit_count|ifnull|isnull|nullif|quote_literal|to_base64|from_base64){o}\(|\b(?:concat|concat_ws|char|chr){o}\({o}(?:0x[0-9a-f]{2,}|\d{2,3}(?:{o},{o}\d{2,3})+|\d{2,3}\){o}(?:\|\||\+|,)|char|\(?select|user|version|database|@@)|\b(?:user|version|database|schema|sysdate){o}\({o}\)|['\x22\d)]::(?:int|text|bigint|jsonb?|bool|varchar|numeric)|\)::(?:int|text|bigint|jsonb?|bool)|\b(?:if|iif){o}\({o}(?:\d+{o}[=<>]|now|user|substr|ascii|length|\(?select|ord|mid|1\b)|\bcast{o}\({o}[^)]{1,60}{g}as{g}(?:int|char|varchar|nvarchar|signed|unsigned|numeric|text)|\b(?:un)?likely{o}\(|\b\d\.e(?:\(|\.\w)|\bnow{o}\({o}\){o}[=<>]",
             ),
             trust: Trust::Tight,
             places: Places::Names,
         },
         Signature {
+            stamp: 2092,
+            subtype: "sqli_function",
+            gate: &["declare", "("],
+            test: Test::Pattern(
+                r"(?:^|[^\w.])(?:abs|acos|ascii|asin|atan|avg|benchmark|bin|cast|ceil|char|chr|coalesce|compress|concat|concat_ws|conv|convert|cos|cot|count|crc32|curdate|database|date|day|decode|default|degrees|div|elt|encode|encrypt|exp|extractvalue|field|find_in_set|floor|format|get_lock|greatest|group_concat|hex|hour|if|ifnull|in|insert|instr|last_insert_id|lcase|least|left|length|ln|load_file|locate|log|lower|lpad|ltrim|make_set|max|md5|mid|min|minute|mod|month|name_const|now|nullif|ord|password|pi|position|pow|power|quarter|quote|radians|rand|repeat|replace|reverse|right|round|row_count|rpad|rtrim|schema|sha1?|sign|sin|sleep|soundex|space|sqrt|strcmp|substr|substring|sum|sysdate|tan|time|trim|truncate|ucase|uncompress|unhex|updatexml|upper|user|uuid|values|version|week|xmltype|year)[^\w\s]{0,6}{o}\({o}$|\blo_(?:get|put|create|unlink){o}\(|\bfind_in_set{o}\(|\bdiv{o}\(|\bdeclare{g}@",
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
             stamp: 2091,
             subtype: "sqli_json",
-            gate: &[
+            gate: &["' ?", "}'", "]'", 
                 "::json",
                 "?|",
                 "?&",
@@ -440,7 +481,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "array[",
             ],
             test: Test::Pattern(
-                r"['\x22]{o}(?:::jsonb?)?{o}(?:@>|<@|\?\|?|\?&|#>>?|->>?|@@|@\?){o}(?:'|array\[|\x22)|::jsonb?{o}[<>=?@#-]|\b(?:or|and)\b{o}\(?{o}json_\w+{o}\(",
+                r"['\x22]{o}(?:::jsonb?)?{o}(?:@>|<@|\?\|?|\?&|#>>?|->>?|@@|@\?|[<>]){o}(?:'|array\[|\x22)|::jsonb?{o}[<>=?@#-]|\b(?:or|and)\b{o}\(?{o}json_\w+{o}\(",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -458,6 +499,12 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// Where the first quote of a match is.
+fn quote_in(context: &Context<'_>, span: &Range<usize>) -> Option<usize> {
+    let matched = context.value.get(span.clone())?;
+    Some(span.start + matched.iter().position(|b| matches!(b, b'\'' | b'"' | b'`'))?)
+}
 
 /// `union select` inside a statement that the value itself began is a query, as code and migrations hold; what
 /// follows anything else continues a statement of the application's.

@@ -56,7 +56,7 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 19004,
             subtype: "ssrf_internal",
-            gate: &[
+            gate: &["ip6-l", "ipv6-l", "localdomain", "containers.internal", "localtest.me", "lvh.me", "vcap.me", 
                 "localhost",
                 "host.docker.internal",
                 "docker.internal",
@@ -66,7 +66,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "localdomain",
             ],
             test: Test::Pattern(
-                r"^(?:\w{1,12}=)?(?:https?:)?/{0,2}(?:localhost\d?(?:\.localdomain\d?)?|ip6-localhost|(?:host|gateway|kubernetes)\.docker\.internal|kubernetes\.default(?:\.svc)?|[\w.-]+\.svc\.cluster\.local)(?::(?:\d{1,3}|3306|5432|6379|9200|2375|10250))?(?:/|$|\?)|(?:host|gateway)\.docker\.internal",
+                r"^(?:\w{1,12}=)?(?:https?:)?/{0,2}(?:localhost\d?(?:\.localdomain\d?)?|ip(?:v?6)-(?:localhost|loopback)|(?:host|gateway|kubernetes)\.(?:docker|containers)\.internal|localtest\.me|lvh\.me|vcap\.me|kubernetes\.default(?:\.svc)?|[\w.-]+\.svc\.cluster\.local)(?::(?:\d{1,3}|3306|5432|6379|9200|2375|10250))?(?:/|$|\?)|(?:host|gateway)\.docker\.internal",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,

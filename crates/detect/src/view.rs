@@ -86,8 +86,9 @@ pub(crate) fn without_script_noise(value: &[u8]) -> Option<Vec<u8>> {
         matches!(w, [a, b, c] if a.is_ascii_alphabetic() && (*b < 0x20 || *b == b'\\') && c.is_ascii_alphabetic())
     });
     let has_comment = memchr::memmem::find(value, b"/*").is_some();
+    let has_entity = memchr::memmem::find(value, b"&tab;").or_else(|| memchr::memmem::find(value, b"&newline;")).is_some();
     let has_wide = memchr::memmem::find(value, "\u{ff1c}".as_bytes()).is_some();
-    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide) {
+    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide || has_entity) {
         return None;
     }
     let text: Cow<'_, str> = String::from_utf8_lossy(value);
@@ -98,6 +99,10 @@ pub(crate) fn without_script_noise(value: &[u8]) -> Option<Vec<u8>> {
             && let Some(end) = comment.find("*/")
         {
             rest = comment.get(end + 2..).unwrap_or_default();
+            continue;
+        }
+        if let Some(after) = ["&tab;", "&newline;"].iter().find_map(|entity| rest.strip_prefix(entity)) {
+            rest = after;
             continue;
         }
         match c {

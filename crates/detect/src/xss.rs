@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
-use crate::shape::Context;
+use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -21,8 +21,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1001,
             subtype: "xss_tag",
             gate: &["<script", "< script", "<\u{0}script", "script>", ":script", "</script"],
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"<[\s/\x00]*(?:\w{1,16}:)?script(?:[\s/>\x00+(&:;<=\x22'`]|$)|</script[^\w-]",
+                runs_script,
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -32,7 +33,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "xss_event",
             gate: &["on"],
             test: Test::Checked(
-                r"<[a-z!?/%][^<>]{0,400}?[\s\x22'/\x00`;+]on[a-z]{3,36}[\s\x00]*=[\s\x00]*[^\s{>]",
+                r"<[a-z!?/%][^<>]{0,400}?[\s\x22'/\x00`;+]on[a-z]{3,36}[\s\x00]*=[\s\x00]*(?:[^\s{>]|$)",
                 |context, span| is_handler(context, span),
             ),
             trust: Trust::Any,
@@ -54,7 +55,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "xss_attribute",
             gate: &["on"],
             test: Test::Checked(
-                r"(?:^|[\x22'`;/\s])[\s]*\bon[a-z]{5,50}[\s\x00+]{0,8}(?:=|%3d)",
+                r"(?:^|[\x22'`;/\s])[\s]*\bon[a-z]{3,50}[\s\x00+]{0,8}(?:=|%3d)",
                 |context, span| is_dom_event(context, span),
             ),
             trust: Trust::Tight,
@@ -96,7 +97,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "xss_js_uri",
             gate: &["script:", "script&", "jav", "vbs", "livescript"],
             test: Test::Pattern(
-                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*:|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)",
+                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*(?::|&colon;)|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -374,6 +375,27 @@ pub(crate) static DETECTOR: Detector = Detector {
     ],
 };
 
+/// In a short value the tag is enough. Text about scripts names the tag, too (`the <script> tag`, `::<Script>`); there
+/// it must have a source or something to run.
+fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
+    if context.before(span.start).ends_with(b"::") {
+        return false;
+    }
+    if context.shape() == Shape::Tight {
+        return true;
+    }
+    let tail = context.after(span.end);
+    let tail = tail.get(..tail.len().min(300)).unwrap_or(tail);
+    let tag_end = memchr::memchr(b'>', tail).unwrap_or(0);
+    let (attributes, body) = match context.value.get(span.end.saturating_sub(1)) {
+        Some(b'>') => (&b""[..], tail),
+        _ => (tail.get(..tag_end).unwrap_or_default(), tail.get(tag_end..).unwrap_or_default()),
+    };
+    let content = body.split(|b| *b == b'<').next().unwrap_or_default();
+    let runs = content.iter().any(|b| matches!(b, b'(' | b'=' | b'`' | b'[')) && !content.starts_with(b"`");
+    runs || memchr::memmem::find(attributes, b"=").is_some()
+}
+
 /// Whether the matched `on…=` is an event handler and not a JSX property or an attribute of another word.
 fn is_handler(context: &Context<'_>, span: &Range<usize>) -> bool {
     let tail = context.after(span.end.saturating_sub(1));
@@ -500,7 +522,7 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     let value = context.value;
     let has_tag = value.contains(&b'<');
     let has_break = value.iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
-    if value.len() > GRAMMAR_MAX || !(has_tag || has_break && value.contains(&b'=')) {
+    if value.len() > GRAMMAR_MAX || value.trim_ascii_start().starts_with(b"<?x") || !(has_tag || has_break && value.contains(&b'=')) {
         return None;
     }
     (libinjectionrs::detect_xss(value) == libinjectionrs::XssResult::Xss).then_some(0..value.len())

@@ -30,7 +30,7 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3310,
             subtype: "rce_java",
-            gate: &[
+            gate: &["org.omg", 
                 "java.",
                 "javax.",
                 "runtime",
@@ -61,7 +61,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "scriptengine",
             ],
             test: Test::Pattern(
-                r"\bjava(?:x)?\.(?:lang|io|util|net|nio|rmi|beans|security|script|naming|el|management|sql|faces|servlet)\.\w+|\bjava\.(?:runtime|processbuilder|lang\b|io\b)|\b(?:com\.(?:opensymphony|sun\.(?:org|rowset|jndi|syndication)|alibaba\.fastjson|mchange|ibatis|atomikos)|org\.(?:apache\.(?:struts|commons\.(?:collections|beanutils|configuration|fileupload|jxpath|jelly)|xalan|xbean|velocity|tomcat\.(?:util|dbcp)|catalina|wicket|shiro|ibatis|el|myfaces|synapse)|omg\.corba|springframework|codehaus\.groovy|hibernate\.(?:engine|tuple)|jboss\.(?:interceptor|util|weld|resteasy)|python\.core|mozilla\.javascript|yaml\.snakeyaml|aspectj)|jdk\.(?:nashorn|internal)|sun\.(?:reflect|misc|rmi)|groovy\.(?:lang|util)|freemarker\.template|bsh\.interpreter|clojure\.(?:core|lang)|javassist\.)[\w.$]*|\bysoserial\b|[#@(]_?memberaccess|#context\b|xwork2?\.|@ognl|(?:^|[^\w])class(?:\.|\[['\x22])(?:module|classloader|protectiondomain)|\.getclass\(\)|\.forname[\s]*\(|getruntime[\s]*\(|\bruntime[\s]*\.[\s]*(?:getruntime|exec)|new[\s]+processbuilder",
+                r"\bjava(?:x)?\.(?:lang|io|util|net|nio|rmi|beans|security|script|naming|el|management|sql|faces|servlet)\.\w+|\bjava\.(?:runtime|processbuilder|lang\b|io\b)|\b(?:com\.(?:opensymphony|sun\.(?:org|rowset|jndi|syndication)|alibaba\.fastjson|mchange|ibatis|atomikos)|org\.(?:apache\.(?:struts|commons\b|xalan|xbean|velocity|tomcat\.(?:util|dbcp)|catalina|wicket|shiro|ibatis|el|myfaces|synapse)|omg\.corba|springframework|codehaus\.groovy|hibernate\.(?:engine|tuple)|jboss\.(?:interceptor|util|weld|resteasy)|python\.core|mozilla\.javascript|yaml\.snakeyaml|aspectj)|jdk\.(?:nashorn|internal)|sun\.(?:reflect|misc|rmi)|groovy\.(?:lang|util)|freemarker\.template|bsh\.interpreter|clojure\.(?:core|lang)|javassist\.)[\w.$]*|\bysoserial\b|[#@(]_?memberaccess|#context\b|xwork2?\.|@ognl|(?:^|[^\w])class(?:\.|\[['\x22])(?:module|classloader|protectiondomain)|\.getclass\(\)|\.forname[\s]*\(|getruntime[\s]*\(|\bruntime[\s]*\.[\s]*(?:getruntime|exec)|new[\s]+processbuilder",
             ),
             trust: Trust::Tight,
             places: Places::Names,

@@ -12,7 +12,7 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3401,
             subtype: "rce_node",
-            gate: &[
+            gate: &["__js_function", 
                 "require",
                 "child_process",
                 "process.",
@@ -33,7 +33,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "console[",
             ],
             test: Test::Pattern(
-                r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`])|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit|env\b|kill|argv|cwd|open|stdout|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
+                r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`])|\bprocess\[\w|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit|env\b|kill|argv|cwd|open|stdout|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|__js_function|^function[\s]*\([^()]*\)[\s]*\{|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -53,7 +53,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_node",
             gate: &["while", "for("],
             test: Test::Pattern(
-                r"\bwhile[\s]*\([\s\(!+]*(?:true|false|this|infinity|undefined|null|nan|\d+|\x22\x22|''|``|\[\]|\{\}|new[\s]+date|[\x22'`][^)]{0,12}[\x22'`])[\s\)]*\)?|for[\s]*\([\s]*;[\s]*;[\s]*\)",
+                r"\bwhile[\s]*\([\s\(!+-]*(?:true|false|this|infinity|string|object|undefined|null|nan|\d+|\x22\x22|''|``|\[\]|\{\}|new[\s]+date|[\x22'`][^)]{0,12}[\x22'`])[\s\)]*\)?|for[\s]*\([\s]*;[\s]*;[\s]*\)",
             ),
             trust: Trust::Tight,
             places: Places::Values,

@@ -33,6 +33,13 @@ macro_rules! argument {
     };
 }
 
+/// Programs whose names mean nothing else in any language, so that any argument, or none, will do.
+macro_rules! unmistakable {
+    () => {
+        r"(?:whoami|ifconfig|nslookup|lsb_release|zstdcat|bzcat|xzcat|gunzip|unxz|bsdtar|visudo|cscli|ansible(?:-\w+)|chef-(?:\w+)|mkfifo|aa-(?:disable|enforce|exec)|apt-get|ssh-(?:keygen|copy-id|keyscan)|pipx[\s]+install|printenv|lastlog(?:in)?|sysctl|ldconfig|setfacl|capsh|tcpdump|chgrp|rlwrap|uconv|htop|rmt-(?:tar|dump)|ps2pdf|nohup[\s]+\w+|strace[\s]+\w+|time[\s]+(?:sh|bash|ifconfig|bsdtar)|perf[\s]+--|env[\s]+--|ansible[\s]+all|python3?(?:\.\d+)?[\s]+\w+(?:\.py)?$)"
+    };
+}
+
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Rce,
     signatures: &[
@@ -82,9 +89,21 @@ pub(crate) static DETECTOR: Detector = Detector {
             places: Places::Names,
         },
         Signature {
+            stamp: 3011,
+            subtype: "rce_shell",
+            gate: &["whoami", "ifconfig", "nslookup", "lsb_release", "zstdcat", "bzcat", "xzcat", "gunzip", "unxz", "bsdtar", "visudo", "cscli", "ansible", "chef-", "mkfifo", "aa-", "apt-get", "ssh-", "pipx", "printenv", "lastlog", "sysctl", "ldconfig", "setfacl", "capsh", "tcpdump", "chgrp", "rlwrap", "uconv", "htop", "rmt-", "ps2pdf", "nohup", "strace", "time ", "perf --", "env --", "python", "trap ", "column ", "bridge ", "fold "],
+            test: Test::Pattern(concat!(
+                r"(?:^|[;|&`({=][\s]*)['\x22\\]{0,2}(?:/?(?:usr/|local/|s?bin/){1,4})?",
+                unmistakable!(),
+                r"(?:[\s'\x22;|&`)}]|$)|[;|&][\s]*(?:trap[\s]+['\x22]|(?:column|bridge|fold)[\s]+(?:-\w[\s]+)?\w+$)"
+            )),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
             stamp: 3003,
             subtype: "rce_shell",
-            gate: &[
+            gate: &["bin/", 
                 "/bin/", "/dev/tcp", "/dev/udp", "bin/sh", "bin/bash", "/sbin/", "bin%2f", "bin\\", "/bi",
                 "/ca?", "/???",
             ],
@@ -131,9 +150,9 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3006,
             subtype: "rce_shell",
-            gate: &["$(", "`", "<(", ">(", "${", "$((", "$'"],
+            gate: &["$[", "$(", "`", "<(", ">(", "${", "$((", "$'"],
             test: Test::Checked(
-                r"\$\([\s]*[a-z/{$'\x22<][^)]{0,200}\)?|^[^`]{0,80}`[\s]*[\w./$-]+(?:[\s]+[^`]{1,120})?`|<\([\s]*\w+|>\([\s]*\w+|\$\(\(|\$\{(?:ifs|path|home|shell|pwd|lang|\w+:\d|\w+//|@|!|#|\w+[%#:])|\$'\\(?:x|\d)",
+                r"\$\([\s]*[a-z/{$'\x22<][^)]{0,200}\)?|^[^`]{0,80}`[\s]*[\w./$-]+(?:[\s]+[^`]{1,120})?`|<\([\s]*\w+|>\([\s]*\w+|\$\(\(|\$\[|\$\{(?:ifs|path|home|shell|pwd|lang|\w+:\d|\w+//|@|!|#|\w+[%#:])|\$'\\(?:x|\d)",
                 is_substitution,
             ),
             trust: Trust::Tight,
@@ -173,7 +192,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "*", "<()", "$shell", "$home",
             ],
             test: Test::Pattern(
-                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:-p[\s]+)?\w+=[^\s=]|^\{,?[\w$@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?*\[][a-z?*\]\[-]*|et\*|e\?c|\?tc)/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/\[?\w\]?a?ss?wd|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
+                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[\w$\x22]+\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?*\[][a-z?*\]\[-]*|et\*|e\?c|\?tc)/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -181,10 +200,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3009,
             subtype: "rce_shell",
-            gate: &[";", "|", "&", "\n", "`", "$("],
+            gate: &["\\", ";", "|", "&", "\n", "`", "$("],
             test: Test::Checked(
                 concat!(
-                    r"(?:^[\s]*;|;[\s]*`|[\w.)'\x22][\s]*(?:;|\|\|?|&&?|[\r\n])|^[\s]*(?:\|\|?|&&?|[\r\n]))[\s+]*(?:/\S*/)?(?:id|ls|ps|pwd|w|who|set|env|dir|whoami|uname|hostname|ver|lastlog|last|top|df|reboot|shutdown|ifconfig|ipconfig|netstat|uptime|history|users|groups|date|whoami|printenv|exit|halt|export|sh|bash|dmesg|jobs|cal|cat|sleep[\s+]+[\d.]+s?|ping[\s+]+.{1,60})[\s]*(?:$|[;|&#`\n])"
+                    r"(?:^[\s]*;|^\\|;[\s]*`|[\w.)'\x22][\s]*(?:;|\|\|?|&&?|[\r\n])|^[\s]*(?:\|\|?|&&?|[\r\n]))[\s+]*(?:/\S*/)?(?:id|ls|ps|pwd|w|who|set|env|dir|whoami|uname|hostname|ver|lastlog|last|top|df|reboot|shutdown|ifconfig|ipconfig|netstat|uptime|history|users|groups|date|whoami|printenv|exit|halt|export|sh|bash|dmesg|jobs|cal|cat|sleep[\s+]+[\d.]+s?|ping[\s+]+.{1,60})[\s]*(?:$|[;|&#`\n])"
                 ),
                 separated,
             ),

@@ -1,0 +1,71 @@
+//! An owned request, and what the engine says about it.
+
+use bartizan_detect::{Detection, Engine, NoPolicy, inspect};
+use bartizan_request::{Limits, RequestParts};
+
+/// A request of a corpus.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    /// Where it comes from, for listings.
+    pub(crate) name: String,
+    pub(crate) method: String,
+    pub(crate) target: Vec<u8>,
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Request {
+        self.headers.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        self
+    }
+
+    /// Inspects it.
+    pub(crate) fn detections(&self, engine: &Engine) -> Vec<Detection> {
+        let headers: Vec<(&[u8], &[u8])> = self.headers.iter().map(|(n, v)| (n.as_slice(), v.as_slice())).collect();
+        let parts = RequestParts {
+            method: &self.method,
+            target: &self.target,
+            headers: &headers,
+            body: &self.body,
+            body_truncated: false,
+        };
+        inspect(engine, &parts, &Limits::default(), &mut NoPolicy).detections
+    }
+
+    /// Parses a request as it is on the wire.
+    pub(crate) fn from_wire(name: String, wire: &[u8]) -> Option<Request> {
+        let end = find(wire, b"\r\n\r\n").map(|at| (at, 4)).or_else(|| find(wire, b"\n\n").map(|at| (at, 2)));
+        let (head, body) = match end {
+            Some((at, gap)) => (wire.get(..at)?, wire.get(at + gap..)?),
+            None => (wire, &[][..]),
+        };
+        let mut lines = head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end);
+        let mut words = lines.next()?.splitn(2, |b| *b == b' ');
+        let method = String::from_utf8_lossy(words.next()?).into_owned();
+        let rest = words.next()?;
+        let target = match find(rest, b" HTTP/") {
+            Some(at) => rest.get(..at)?,
+            None => rest,
+        };
+        let headers = lines
+            .filter_map(|line| {
+                let at = line.iter().position(|b| *b == b':')?;
+                Some((line.get(..at)?.to_vec(), line.get(at + 1..)?.trim_ascii().to_vec()))
+            })
+            .collect();
+        Some(Request { name, method, target: target.to_vec(), headers, body: body.to_vec() })
+    }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+/// One line about a detection.
+pub(crate) fn describe(detection: &Detection) -> String {
+    let point = serde_json::to_string(&detection.point).unwrap_or_default();
+    let value: String = detection.value.chars().take(160).collect();
+    format!("{} {:?} {point} {value:?}", detection.attack_type, detection.stamps)
+}
