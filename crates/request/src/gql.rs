@@ -31,6 +31,8 @@ pub(crate) struct Document<'i> {
 }
 
 const MAX_DEPTH: usize = 64;
+/// No client writes documents of this size; 4 MiB of events.
+const MAX_EVENTS: usize = 1 << 17;
 
 /// Parses an executable document.
 pub(crate) fn parse(input: &[u8]) -> Option<Document<'_>> {
@@ -210,6 +212,9 @@ impl<'i> Parser<'i> {
                 self.deeper(|parser| {
                     let mut index = 0;
                     while !parser.accept(b"]") {
+                        if parser.events.len() >= MAX_EVENTS {
+                            return None;
+                        }
                         parser.events.push(Event::OpenItem(index));
                         parser.value()?;
                         parser.events.push(Event::Close);
@@ -264,7 +269,7 @@ impl<'i> Parser<'i> {
     }
 
     fn deeper(&mut self, inner: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_DEPTH || self.events.len() >= MAX_EVENTS {
             return None;
         }
         self.depth += 1;
@@ -274,6 +279,9 @@ impl<'i> Parser<'i> {
     }
 
     fn name(&mut self) -> Option<&'i [u8]> {
+        if self.events.len() >= MAX_EVENTS {
+            return None;
+        }
         Some(self.optional_name()).filter(|name| !name.is_empty())
     }
 

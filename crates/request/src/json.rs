@@ -48,7 +48,8 @@ impl Span {
 /// Scans one or more concatenated documents, each an object or an array.
 ///
 /// `None` when the input is not JSON even leniently or is nested deeper than `max_depth`; otherwise
-/// whether it is strict. A `truncated` input may end anywhere.
+/// whether it is strict. A `truncated` input may end anywhere; one with too many tokens is read as far as
+/// that goes and is not strict.
 pub(crate) fn scan(input: &[u8], max_depth: usize, truncated: bool, tokens: &mut Vec<Token>) -> Option<bool> {
     u32::try_from(input.len()).ok()?;
     let mut scanner = Scanner { input, at: 0, tokens, strict: true, stack: SmallVec::new(), max_depth };
@@ -58,6 +59,8 @@ pub(crate) fn scan(input: &[u8], max_depth: usize, truncated: bool, tokens: &mut
     match scanner.run() {
         Ok(()) => Some(scanner.strict),
         Err(Stop::End) if truncated => Some(scanner.strict),
+        // The rest was not looked at, so the raw text must be.
+        Err(Stop::Full) => Some(false),
         Err(_) => None,
     }
 }
@@ -125,8 +128,12 @@ struct Scanner<'i, 't> {
 /// Why scanning stopped early.
 enum Stop {
     End,
+    Full,
     Malformed,
 }
+
+/// Tokens kept: several times what may be visited, and 4 MiB.
+const MAX_TOKENS: usize = 1 << 18;
 
 type Scan = Result<(), Stop>;
 
@@ -142,6 +149,9 @@ impl Scanner<'_, '_> {
             }
             self.value()?;
             while let Some(&in_object) = self.stack.last() {
+                if self.tokens.len() >= MAX_TOKENS {
+                    return Err(Stop::Full);
+                }
                 self.member(in_object)?;
             }
             self.space()?;

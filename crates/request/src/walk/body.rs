@@ -168,7 +168,7 @@ impl Walker<'_> {
         let has_values = memchr::memchr(b'=', body).is_some();
         let taken = Taken::whole_if(is_declared && has_values);
         self.visit(path, body, taken.role())?;
-        let fields = form_fields(body);
+        let fields = form_fields(body, self.limits.max_leaves);
         self.fields(Some(path), FieldKind::FORM, &fields, &mut |walker, path, index| {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
             walker.value(path, value, Role::Leaf)

@@ -56,7 +56,7 @@ const MAX_SUBSCRIPTS: usize = 16;
 
 impl Walker<'_> {
     pub(super) fn query(&mut self, target: &Target<'_>) -> Flow {
-        let fields = form_fields(target.query().unwrap_or_default());
+        let fields = form_fields(target.query().unwrap_or_default(), self.limits.max_leaves);
         self.fields(None, FieldKind::QUERY, &fields, &mut |walker, path, index| {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
             walker.value(path, value, Role::Leaf)
@@ -142,14 +142,15 @@ impl Walker<'_> {
 ///
 /// Some servers also split at `;`. The pieces after one are added as fields of their own; the value up to
 /// the `&` stays whole, so that both readings are seen.
-pub(super) fn form_fields(input: &[u8]) -> SmallVec<[Field<'_>; 16]> {
+///
+/// One more than `max` is read at most: enough to run into the limit of visited values.
+pub(super) fn form_fields(input: &[u8], max: usize) -> SmallVec<[Field<'_>; 16]> {
     let mut fields: SmallVec<[Field<'_>; 16]> =
-        pairs(input).map(|(name, value)| Field { name, value }).collect();
-    if memchr::memchr(b';', input).is_some() {
-        for piece in input.split(|&b| b == b'&') {
-            let alternatives = piece.split(|&b| b == b';').skip(1).filter(|rest| rest.contains(&b'='));
-            fields.extend(alternatives.flat_map(pairs).map(|(name, value)| Field { name, value }));
-        }
+        pairs(input).take(max.saturating_add(1)).map(|(name, value)| Field { name, value }).collect();
+    if fields.len() <= max && memchr::memchr(b';', input).is_some() {
+        let pieces = input.split(|&b| b == b'&').flat_map(|piece| piece.split(|&b| b == b';').skip(1));
+        let alternatives = pieces.filter(|rest| rest.contains(&b'=')).flat_map(pairs);
+        fields.extend(alternatives.take(max).map(|(name, value)| Field { name, value }));
     }
     fields
 }

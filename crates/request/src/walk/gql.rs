@@ -54,7 +54,7 @@ impl Walker<'_> {
 }
 
 /// The body, or a value named like an operation, directly or through a decoder.
-fn may_hold_document(path: &PointPath<'_>) -> bool {
+pub(super) fn may_hold_document(path: &PointPath<'_>) -> bool {
     let is_decoder = |element| matches!(element, Element::Percent | Element::Base64 | Element::Gzip);
     let holder = path.ancestors().find(|path| !is_decoder(path.last().element()));
     match holder.map(PointPath::last) {

@@ -48,7 +48,7 @@ impl Walker<'_> {
         let mut fields: SmallVec<[Field<'_>; 16]> = SmallVec::new();
         for (_, value) in headers {
             self.visit(&path, value, Role::Parsed)?;
-            fields.extend(cookie_pairs(value));
+            fields.extend(cookie_pairs(value).take(self.limits.max_leaves));
         }
         self.fields(Some(&path), FieldKind::COOKIE, &fields, &mut |walker, path, index| {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();

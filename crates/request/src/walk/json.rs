@@ -26,7 +26,8 @@ impl Walker<'_> {
         if !self.may_parse(path, Parser::JsonDoc) {
             return ControlFlow::Continue(Taken::No);
         }
-        let mut tokens = Vec::new();
+        // A guess that saves most of the growing and wastes little.
+        let mut tokens = Vec::with_capacity((value.len() / 8).min(1 << 16));
         let Some(strict) = scan(value, self.limits.max_json_depth, truncated, &mut tokens) else {
             self.report.note_failed(Parser::JsonDoc);
             return ControlFlow::Continue(Taken::No);

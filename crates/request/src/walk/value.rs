@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 
+use super::gql::may_hold_document;
 use super::{Flow, Role, Taken, Walker};
 use crate::decode::compress::{Bounds, Format, Outcome};
 use crate::decode::{Traits, base64, charset, hex, htmljs, percent};
@@ -14,6 +15,8 @@ use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
 use crate::report::AnomalyKind;
 
+/// No signed token is shorter.
+const MIN_TOKEN: usize = 16;
 /// Shortest value tried as base64 or hexadecimal.
 const MIN_ENCODED: usize = 8;
 /// Values from this size on are worth a look at the clock of their own.
@@ -59,27 +62,35 @@ impl Walker<'_> {
 
     /// Tries the containers that the first bytes suggest.
     pub(super) fn containers(&mut self, path: &PointPath<'_>, value: &[u8]) -> ControlFlow<(), Taken> {
-        let first = value.iter().find(|b| !b.is_ascii_whitespace()).copied();
-        let candidate = match first {
-            Some(b'{' | b'[' | b'<' | b'/' | 0xEF) => value.len() >= 2,
-            // A token needs three parts; a query, a keyword.
-            Some(b'a'..=b'z' | b'A'..=b'Z' | b'#') => value.len() >= 8,
-            _ => false,
+        let Some(first) = value.iter().find(|b| !b.is_ascii_whitespace()) else {
+            return ControlFlow::Continue(Taken::No);
         };
+        // Most values end here, so this looks at one byte and the length only.
+        let (is_json, is_xml, is_token, is_gql) = match first {
+            b'{' => (true, false, false, true),
+            b'[' | b'/' | 0xEF => (true, false, false, false),
+            b'<' => (false, true, false, false),
+            b'e' | b'b' | b'B' | b'l' | b'L' => (false, false, value.len() >= MIN_TOKEN, false),
+            b'm' | b'M' => (false, false, value.len() >= MIN_TOKEN, true),
+            b'q' | b's' | b'f' | b'#' => (false, false, false, true),
+            _ => return ControlFlow::Continue(Taken::No),
+        };
+        let is_gql = is_gql && may_hold_document(path);
+        let candidate = value.len() >= 2 && (is_json || is_xml || is_token || is_gql);
         if !candidate || !self.may_descend(path, value) {
             return ControlFlow::Continue(Taken::No);
         }
         let mut taken = Taken::No;
-        if matches!(first, Some(b'{' | b'[' | b'/' | 0xEF)) {
+        if is_json {
             taken = self.json(path, value, false)?;
         }
-        if taken == Taken::No && first == Some(b'<') {
+        if is_xml {
             taken = self.xml(path, value, false)?;
         }
-        if taken == Taken::No && first.is_some_and(|b| b.is_ascii_alphabetic()) {
+        if is_token {
             taken = self.jwt(path, value)?;
         }
-        if taken == Taken::No {
+        if taken == Taken::No && is_gql {
             taken = self.gql(path, value)?;
         }
         ControlFlow::Continue(taken)

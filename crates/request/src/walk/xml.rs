@@ -110,22 +110,23 @@ impl Walker<'_> {
     }
 
     /// What is between a start tag and its end tag, or the whole document.
-    fn xml_content(
+    fn xml_content<'e>(
         &mut self,
         path: &PointPath<'_>,
-        events: &mut Iter<'_, Event<'_>>,
+        events: &mut Iter<'e, Event<'e>>,
         shared: &mut Shared<'_>,
     ) -> Flow {
-        let mut seen: HashMap<Vec<u8>, u32> = HashMap::new();
+        let mut seen: HashMap<&'e [u8], u32> = HashMap::new();
         let mut text = self.take_buffer();
         while let Some(event) = events.next() {
             match event {
                 Event::End(_) => break,
                 Event::Start(start) => {
                     let name = start.name().0;
-                    let count = seen.get(name).copied().unwrap_or(0);
-                    seen.insert(name.to_vec(), count.saturating_add(1));
-                    self.xml_element(path, start, count, events, shared)?;
+                    let count = seen.entry(name).or_default();
+                    let earlier = *count;
+                    *count = count.saturating_add(1);
+                    self.xml_element(path, start, earlier, events, shared)?;
                 }
                 Event::Text(raw) => text.extend_from_slice(raw),
                 Event::CData(raw) => text.extend_from_slice(raw),
@@ -159,12 +160,12 @@ impl Walker<'_> {
         flow
     }
 
-    fn xml_element(
+    fn xml_element<'e>(
         &mut self,
         path: &PointPath<'_>,
-        start: &BytesStart<'_>,
+        start: &'e BytesStart<'e>,
         earlier: u32,
-        events: &mut Iter<'_, Event<'_>>,
+        events: &mut Iter<'e, Event<'e>>,
         shared: &mut Shared<'_>,
     ) -> Flow {
         let outer_scope = shared.namespaces.len();

@@ -196,6 +196,8 @@ fn audit_body(content_type: &str, body: &[u8]) -> (Auditor, Report) {
 fn hostile_shapes_are_bounded() {
     let shapes: Vec<(&str, Vec<u8>)> = vec![
         ("application/json", "[".repeat(1 << 20).into_bytes()),
+        ("application/json", format!("[{}[]]", "[],".repeat(1 << 20)).into_bytes()),
+        ("application/graphql", "{a b c d }".repeat(1 << 17).into_bytes()),
         ("application/json", format!("{}{}", "{\"a\":".repeat(200_000), "}".repeat(200_000)).into_bytes()),
         ("text/xml", "<a>".repeat(300_000).into_bytes()),
         ("text/xml", (0..50_000).map(|n| format!("<a{n}/>")).collect::<String>().into_bytes()),
