@@ -15,6 +15,7 @@ mod limits;
 mod multipart;
 mod parser;
 mod path;
+mod php;
 mod point;
 mod protobuf;
 mod report;

@@ -23,6 +23,7 @@ mod headers;
 mod json;
 mod jwt;
 mod multipart;
+mod php;
 mod protobuf;
 mod value;
 mod xml;

@@ -313,6 +313,17 @@ fn graphql_is_read_where_it_may_stand() {
 }
 
 #[test]
+fn serialized_php_is_read_and_stays_a_leaf() {
+    let value = r#"O:4:"User":1:{s:2:"id";a:1:{i:0;s:8:"' or 1=1";}}"#;
+    let seen = see("/", &[("cookie", &format!("s={}", base64(value.as_bytes())))], b"");
+    seen.assert_has(&[
+        ("header COOKIE cookie s base64", value),
+        ("header COOKIE cookie s base64 hash id hash 0", "' or 1=1"),
+    ]);
+    assert_eq!(seen.role("header COOKIE cookie s base64"), Some(Role::Leaf));
+}
+
+#[test]
 fn grpc_strings_are_leaves() {
     let body = b"\0\0\0\0\x0B\x08\x05\x12\x07' or 1=";
     let seen = see("/", &[("content-type", "application/grpc+proto")], body);

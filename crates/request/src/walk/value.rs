@@ -13,6 +13,7 @@ use crate::decode::{Traits, base64, charset, hex, htmljs, percent};
 use crate::element::Element;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
+use crate::php::looks_like_php;
 use crate::report::AnomalyKind;
 
 /// No signed token is shorter.
@@ -65,6 +66,9 @@ impl Walker<'_> {
         let Some(first) = value.iter().find(|b| !b.is_ascii_whitespace()) else {
             return ControlFlow::Continue(Taken::No);
         };
+        if looks_like_php(value) && self.may_descend(path, value) {
+            return self.php(path, value);
+        }
         // Most values end here, so this looks at one byte and the length only.
         let (is_json, is_xml, is_token, is_gql) = match first {
             b'{' => (true, false, false, true),

@@ -65,6 +65,7 @@ const SEEDS: &[&[u8]] = &[
     b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.",
     b"%25252527%u0027%c0%a7&lt;&#x3c;\\x3c\\u003c\\74+ADw-",
     b"PHNjcmlwdD4=",
+    b"O:4:\"User\":1:{s:2:\"id\";a:1:{i:0;s:8:\"' or 1=1\";}}",
     b"3c7363726970743e",
     b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0",
     b"\x28\xb5\x2f\xfd\x24\x01\x09\0\0a",
