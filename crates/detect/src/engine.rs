@@ -142,23 +142,24 @@ impl Engine {
             return;
         }
         let start = out.len();
-        self.scan_form(&Context::new(value, place), out);
-        if let Some(form) = view::without_shell_quoting(value, place) {
-            self.scan_derived(&form, value.len(), place, start, out);
+        let context = Context::new(value, place);
+        self.scan_form(&context, out);
+        if let Some(form) = view::without_shell_quoting(&context) {
+            self.scan_derived(&form, &context, start, out);
         }
-        if let Some(form) = view::without_script_noise(value) {
-            self.scan_derived(&form, value.len(), place, start, out);
+        if let Some(form) = view::without_script_noise(&context) {
+            self.scan_derived(&form, &context, start, out);
         }
     }
 
     /// Scans a normalised form; its offsets mean nothing to the reader, so signs span the whole value.
-    fn scan_derived(&self, form: &[u8], len: usize, place: Place, start: usize, out: &mut Vec<Sign>) {
+    fn scan_derived(&self, form: &[u8], original: &Context<'_>, start: usize, out: &mut Vec<Sign>) {
         let mut found = Vec::new();
-        self.scan_form(&Context::new(form, place), &mut found);
+        self.scan_form(&Context::derived(form, original), &mut found);
         for mut sign in found {
             let known = out.get(start..).unwrap_or_default().iter().any(|have| have.stamp == sign.stamp);
             if !known {
-                sign.span = 0..len;
+                sign.span = 0..original.value.len();
                 out.push(sign);
             }
         }

@@ -347,7 +347,8 @@ pub(crate) static DETECTOR: Detector = Detector {
 fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     let value = context.value;
     let text = context.before(span.end);
-    if context.place == Place::BodyValue && is_relative_link(value) {
+    let climbs = memchr::memmem::find_iter(value, b"..").count();
+    if context.place == Place::BodyValue && is_relative_link(value) || value.starts_with(b"http") && climbs < 2 {
         return false;
     }
     let quoted = text.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'('));
@@ -371,10 +372,9 @@ fn is_relative_link(value: &[u8]) -> bool {
         b".html", b".htm", b".md", b".rst", b".json", b".yaml", b".yml", b".vue", b".scss", b".less", b".pdf", b".proto",
     ];
     let path = value.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
-    let path = path.strip_prefix(b"./").unwrap_or(path);
     let climbs = memchr::memmem::find_iter(path, b"..").count();
     let plain = path.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'@'));
-    path.starts_with(b"../") && climbs <= 2 && plain && KINDS.iter().any(|kind| path.ends_with(kind))
+    climbs <= 2 && plain && KINDS.iter().any(|kind| path.ends_with(kind))
 }
 
 /// A system file named by a value is an attack when the value is about that file: nothing but the file, or a

@@ -32,6 +32,11 @@ impl<'a> Context<'a> {
         Context { value, place, shape: OnceCell::new() }
     }
 
+    /// The same for a normalised form, which is judged as text of the shape of its original.
+    pub(crate) fn derived(value: &'a [u8], original: &Context<'_>) -> Context<'a> {
+        Context { value, place: original.place, shape: OnceCell::from(original.shape()) }
+    }
+
     /// The kind of text, computed on first use.
     pub(crate) fn shape(&self) -> Shape {
         *self.shape.get_or_init(|| Shape::of(self.value))
@@ -90,6 +95,9 @@ impl Shape {
             count.add(byte);
         }
         count.finish_word();
+        if memchr::memchr(0, sample).is_some_and(|_| count.control * 20 > sample.len()) {
+            return Shape::Document;
+        }
         if count.lines >= 4 && sample.len() >= 80
             || count.lines >= 2 && count.words >= 12
             || value.len() > 1500
@@ -98,9 +106,11 @@ impl Shape {
         }
         // Sentences: most of it letters and blanks, and a good number of words that contain letters only.
         let text = count.letters + count.blanks;
-        if count.words >= 7 && count.blanks >= 6 && text * 100 >= sample.len() * 78
-            || count.wide * 2 > sample.len() && sample.len() > 40
-        {
+        let sentence = count.words >= 7 && count.blanks >= 6 && text * 100 >= sample.len() * 78;
+        // Log lines and sentences full of numbers and names: more blanks, fewer letters.
+        let line = count.words >= 10 && count.blanks >= 10 && text * 100 >= sample.len() * 62;
+        let wide = count.wide * 2 > sample.len() && sample.len() > 40;
+        if sentence || line || wide {
             return Shape::Prose;
         }
         Shape::Tight
@@ -113,6 +123,7 @@ struct Counts {
     blanks: usize,
     wide: usize,
     lines: usize,
+    control: usize,
     words: usize,
     run: usize,
 }
@@ -132,6 +143,7 @@ impl Counts {
                 self.blanks += 1;
             }
             b' ' => self.blanks += 1,
+            0..0x20 => self.control += 1,
             _ => {}
         }
     }

@@ -97,7 +97,9 @@ impl Places {
         match self {
             Places::All => place != Place::Uri,
             Places::Everywhere => true,
-            Places::Values => !matches!(place, Place::Uri | Place::UserAgent),
+            Places::Values => {
+                !matches!(place, Place::Uri | Place::UserAgent | Place::BodyName | Place::HeaderName)
+            }
             Places::Target => matches!(place, Place::Uri | Place::Path),
             Places::UserAgent => place == Place::UserAgent,
             Places::Names => place != Place::Uri,

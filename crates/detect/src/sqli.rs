@@ -115,7 +115,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             test: Test::Checked(
                 concat!(
                     r"['\x22`]{o}\)*{o}(?:",
-                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~\d-]|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>)|[^\x00-\x7f])",
+                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~-]\S|\d|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>))",
                     r"|(?:\bdiv\b|\bmod\b|\blike\b|\bglob\b|\bcollate\b|\bis\b|\bin\b|\bregexp\b|\brlike\b|\bsounds\b|\bbetween\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\binto\b|\bwhere\b|\bcase\b|\bas\b){o}[\w'\x22(@-]",
                     r"|(?:[=<>|&^+*/%-]|!=|\|\||<>){1,3}{o}[\w(@]{1,24}{o}(?:--|#|/\*|\(|;)",
                     r"|(?:[=<>]|!=|<>|\^|\|){o}['\x22`]",
@@ -168,7 +168,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "replace", "load", "backup", "grant", "values", "desc", "optimize",
             ],
             test: Test::Pattern(
-                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index)\b|delete{g}from{g}\w+|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:table|function|procedure|database|trigger|view|user){g}[\w\`]+|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w+|sp_\w+|master\.)|exec(?:ute)?{o}\({o}[@']|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
+                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index){g}(?:if{g}exists|\w*[_.]\w+|[`\x22\[]\w+|\w+{o}(?:;|--|#|/\*|cascade))|delete{g}from{g}(?:\w*[_.`]\w+|\w+{o}(?:;|--|#|where))|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:table|function|procedure|database|trigger|view|user){g}[\w\`]+|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w+|sp_\w+|master\.)|exec(?:ute)?{o}\({o}[@']|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -550,8 +550,11 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
 
 /// Fingerprints that ordinary text produces are not believed without a sign of SQL in the value.
 fn believable(fingerprint: &str, value: &[u8]) -> bool {
-    let strong = |b: &u8| matches!(b, b'\'' | b'"' | b'`' | b'(' | b'=' | b'#' | b'@');
-    let has_strong = value.iter().any(strong) || memchr::memmem::find(value, b"--").is_some();
+    let strong = |b: &u8| matches!(b, b'\'' | b'"' | b'`' | b'#' | b';');
+    let marks: [&[u8]; 3] = [b"--", b"/*", b"@@"];
+    let has_strong = value.iter().any(strong)
+        || marks.iter().any(|mark| memchr::memmem::find(value, mark).is_some())
+        || value.first().is_some_and(|b| b.is_ascii_digit() || *b == b'-' || *b == b')');
     // Words and operators only: `s&s`, `n&1`, … come from prose with an ampersand or an apostrophe.
     let has_core = fingerprint
         .bytes()

@@ -76,7 +76,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "ssrf_remote_file",
             gate: &["http", "ftp"],
             test: Test::Pattern(
-                r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\S+\?+$|^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+\S{0,8}$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
+                r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\S+\?+$|^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,

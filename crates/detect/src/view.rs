@@ -7,17 +7,17 @@
 use std::borrow::Cow;
 
 use crate::place::Place;
+use crate::shape::{Context, Shape};
 
 /// Longest value for which a normal form is built.
 const MAX_LEN: usize = 8192;
 
 /// The value as a shell or `cmd.exe` sees its words: no quotes inside words, no escapes, no empty expansions,
 /// `${IFS}` as a blank. `None` when that changes nothing of interest.
-pub(crate) fn without_shell_quoting(value: &[u8], place: Place) -> Option<Vec<u8>> {
-    if value.len() > MAX_LEN
-        || place == Place::UserAgent && value.starts_with(b"Mozilla/")
-        || !has_quoted_word(value)
-    {
+pub(crate) fn without_shell_quoting(context: &Context<'_>) -> Option<Vec<u8>> {
+    let value = context.value;
+    let browser = context.place == Place::UserAgent && value.starts_with(b"Mozilla/");
+    if value.len() > MAX_LEN || browser || !has_quoted_word(value) || context.shape() == Shape::Document {
         return None;
     }
     let mut out = Vec::with_capacity(value.len());
@@ -78,7 +78,8 @@ fn expansion(tail: &[u8]) -> Option<(&'static [u8], &[u8])> {
 
 /// The value as a browser or script engine sees it: control characters, soft hyphens and comments gone, full-width
 /// angle brackets narrowed. `None` when it has none of them.
-pub(crate) fn without_script_noise(value: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
+    let value = context.value;
     if value.len() > MAX_LEN {
         return None;
     }
@@ -88,7 +89,7 @@ pub(crate) fn without_script_noise(value: &[u8]) -> Option<Vec<u8>> {
     let has_comment = memchr::memmem::find(value, b"/*").is_some();
     let has_entity = memchr::memmem::find(value, b"&tab;").or_else(|| memchr::memmem::find(value, b"&newline;")).is_some();
     let has_wide = memchr::memmem::find(value, "\u{ff1c}".as_bytes()).is_some();
-    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide || has_entity) {
+    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide || has_entity) || context.shape() == Shape::Document {
         return None;
     }
     let text: Cow<'_, str> = String::from_utf8_lossy(value);
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     fn shell(text: &str) -> Option<String> {
-        without_shell_quoting(text.as_bytes(), Place::QueryValue)
+        without_shell_quoting(&Context::new(text.as_bytes(), Place::QueryValue))
             .map(|v| String::from_utf8_lossy(&v).into_owned())
     }
 
@@ -137,10 +138,14 @@ mod tests {
         assert_eq!(shell("a plain text"), None);
     }
 
+    fn script(text: &str) -> Option<Vec<u8>> {
+        without_script_noise(&Context::new(text.as_bytes(), Place::QueryValue))
+    }
+
     #[test]
     fn scripts_lose_control_characters_and_comments() {
-        let form = without_script_noise(b"ja\tvascript:ale/**/rt(1)").unwrap();
+        let form = script("ja\tvascript:ale/**/rt(1)").unwrap();
         assert_eq!(form, b"javascript:alert(1)");
-        assert_eq!(without_script_noise("\u{ff1c}script\u{ff1e}".as_bytes()).unwrap(), b"<script>");
+        assert_eq!(script("\u{ff1c}script\u{ff1e}").unwrap(), b"<script>");
     }
 }

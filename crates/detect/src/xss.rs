@@ -349,7 +349,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<![cdata",
             ],
             test: Test::Pattern(
-                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns(?::\w+)?[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<\w{0,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|<!--\[if|--!?>[\s]*<|^[^<]{0,24}-->|<!\[cdata\[[^\]]{0,60}(?:script|<)",
+                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|<!--\[if|--!?>[\s]*<|^[^<]{0,24}-->|<!\[cdata\[[^\]]{0,60}(?:script|<)",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -522,7 +522,7 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     let value = context.value;
     let has_tag = value.contains(&b'<');
     let has_break = value.iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
-    if value.len() > GRAMMAR_MAX || value.trim_ascii_start().starts_with(b"<?x") || !(has_tag || has_break && value.contains(&b'=')) {
+    if value.len() > GRAMMAR_MAX || value.trim_ascii_start().starts_with(b"<?x") || value.starts_with(b"<div xmlns=") || !(has_tag || has_break && value.contains(&b'=')) {
         return None;
     }
     (libinjectionrs::detect_xss(value) == libinjectionrs::XssResult::Xss).then_some(0..value.len())

@@ -2,8 +2,11 @@
 //!
 //! Benign look-alikes: stack traces and source code (documents), package names in prose, `${name}` templates.
 
+use std::ops::Range;
+
 use bartizan_api::attack_type::AttackType;
 
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -60,8 +63,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "@java",
                 "scriptengine",
             ],
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"\bjava(?:x)?\.(?:lang|io|util|net|nio|rmi|beans|security|script|naming|el|management|sql|faces|servlet)\.\w+|\bjava\.(?:runtime|processbuilder|lang\b|io\b)|\b(?:com\.(?:opensymphony|sun\.(?:org|rowset|jndi|syndication)|alibaba\.fastjson|mchange|ibatis|atomikos)|org\.(?:apache\.(?:struts|commons\b|xalan|xbean|velocity|tomcat\.(?:util|dbcp)|catalina|wicket|shiro|ibatis|el|myfaces|synapse)|omg\.corba|springframework|codehaus\.groovy|hibernate\.(?:engine|tuple)|jboss\.(?:interceptor|util|weld|resteasy)|python\.core|mozilla\.javascript|yaml\.snakeyaml|aspectj)|jdk\.(?:nashorn|internal)|sun\.(?:reflect|misc|rmi)|groovy\.(?:lang|util)|freemarker\.template|bsh\.interpreter|clojure\.(?:core|lang)|javassist\.)[\w.$]*|\bysoserial\b|[#@(]_?memberaccess|#context\b|xwork2?\.|@ognl|(?:^|[^\w])class(?:\.|\[['\x22])(?:module|classloader|protectiondomain)|\.getclass\(\)|\.forname[\s]*\(|getruntime[\s]*\(|\bruntime[\s]*\.[\s]*(?:getruntime|exec)|new[\s]+processbuilder",
+                |context, span| !names_an_exception(context, span),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -131,3 +135,11 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// `java.lang.NullPointerException: …` is what logs and tickets say.
+fn names_an_exception(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let name = context.after(span.start);
+    let end = name.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'$' | b'_'))).unwrap_or(name.len());
+    let name = name.get(..end).unwrap_or(name);
+    name.ends_with(b"Exception") || name.ends_with(b"Error")
+}
