@@ -189,6 +189,29 @@ impl Filter {
         self.clauses.iter().all(Vec::is_empty) || self.clauses.iter().any(Vec::is_empty)
     }
 
+    /// Reads `field: 0` as no condition, as clients that send zero values mean it.
+    pub fn drop_zero(&mut self, field: &str) {
+        for clause in &mut self.clauses {
+            clause.retain(|condition| {
+                condition.field != field || condition.test != Test::Ints(vec![0], vec![])
+            });
+        }
+    }
+
+    /// Refuses a filter with an alternative that asks for nothing but the tenant: a change must name its rows.
+    ///
+    /// # Errors
+    /// 400 `Empty filter`.
+    pub fn require_selective(&self, tenant_field: &str) -> Result<(), ApiError> {
+        let selective =
+            |clause: &Vec<Condition>| clause.iter().any(|condition| condition.field != tenant_field);
+        if !self.clauses.is_empty() && self.clauses.iter().all(selective) {
+            Ok(())
+        } else {
+            Err(ApiError::empty_filter())
+        }
+    }
+
     /// The whole numbers that a non-negated condition on `field` names, over all clauses.
     #[must_use]
     pub fn ints(&self, field: &str) -> Vec<i64> {

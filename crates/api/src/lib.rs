@@ -8,6 +8,8 @@ pub mod attack_type;
 pub mod envelope;
 pub mod error;
 pub mod filter;
+pub mod lenient;
+pub mod list;
 pub mod node;
 pub mod permission;
 pub mod session;

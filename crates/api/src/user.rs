@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::lenient;
+
 /// A sign-in in the past.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LoginRecord {
@@ -104,4 +106,121 @@ pub struct PrincipalView {
     #[serde(flatten)]
     #[schema(value_type = UserView)]
     pub user: Value,
+}
+
+/// `POST /v1/objects/user/create`.
+#[derive(Default, Deserialize, ToSchema)]
+pub struct UserCreate {
+    /// E-mail address, at most 254 characters. It is unique in the whole cloud, whatever the case.
+    #[schema(example = "eve@acme.test", required = true)]
+    #[serde(default)]
+    pub email: String,
+    /// The e-mail address again, or nothing.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Password. Without one the user is invited and cannot sign in yet.
+    #[schema(format = Password)]
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Name, 1 to 255 characters.
+    #[schema(example = "Eve Low", required = true)]
+    #[serde(default)]
+    pub realname: String,
+    /// One role, or a set of permissions; never above those of the caller.
+    #[schema(example = json!(["analytic"]), required = true)]
+    #[serde(default)]
+    pub permissions: Vec<String>,
+    /// Tenant; the caller's own by default.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub clientid: Option<i64>,
+    /// The same, by another name.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub client_id: Option<i64>,
+    /// Whether the user may work, true by default.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub enabled: Option<bool>,
+    /// Everything optional.
+    #[serde(flatten)]
+    pub profile: UserProfile,
+}
+
+/// `POST /v1/objects/user/update`.
+#[derive(Default, Deserialize, ToSchema)]
+pub struct UserUpdate {
+    /// Which users; it must select by more than the tenant.
+    #[schema(value_type = Object, example = json!({"id": 5}))]
+    #[serde(default)]
+    pub filter: Value,
+    /// What to change; absent and empty values stay as they are.
+    #[serde(default)]
+    pub fields: Option<UserFields>,
+}
+
+/// Changes of a user.
+#[derive(Default, Deserialize, ToSchema)]
+pub struct UserFields {
+    /// New e-mail address.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// New password. The user must change it at the next sign-in, and his sessions end.
+    #[schema(format = Password)]
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Name, 1 to 255 characters.
+    #[serde(default)]
+    pub realname: Option<String>,
+    /// One role, or a set of permissions; never above those of the caller.
+    #[serde(default)]
+    pub permissions: Option<Vec<String>>,
+    /// Tenant to move the user to, for global administrators.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub clientid: Option<i64>,
+    /// Whether the user may work.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub enabled: Option<bool>,
+    /// Everything optional.
+    #[serde(flatten)]
+    pub profile: UserProfile,
+}
+
+/// Optional properties and preferences of a user. Absent and empty values stay as they are.
+#[derive(Default, Deserialize, ToSchema)]
+pub struct UserProfile {
+    /// Phone: at most 32 of digits, blanks and `+()-`. Null removes it.
+    #[serde(default, deserialize_with = "lenient::present")]
+    #[schema(value_type = Option<String>)]
+    pub phone: Option<Option<String>>,
+    /// Title, at most 128 characters. Null removes it.
+    #[serde(default, deserialize_with = "lenient::present")]
+    #[schema(value_type = Option<String>)]
+    pub job_title: Option<Option<String>>,
+    /// IANA name or abbreviation.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    /// `en` or `ru`.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// `ddmmyy`, `mmddyy` or `yymmdd`.
+    #[serde(default)]
+    pub date_format: Option<String>,
+    /// `24h` or `12h`.
+    #[serde(default)]
+    pub time_format: Option<String>,
+    /// Rows per page, 10 to 1000.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub results_per_page: Option<i64>,
+    /// Default application name.
+    #[serde(default)]
+    pub default_pool: Option<String>,
+    /// Some of `waf`, `fast`, `license`, `nodedata`, `closed`.
+    #[serde(default)]
+    pub components: Option<Vec<String>>,
+    /// Wanted notifications: kind to `{"email", "sms"}`. What is empty stays as it is.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    pub notifications: Option<Value>,
+    /// Saved searches, name to query: at most 100, 2 KiB each. An empty object leaves them, null removes them.
+    #[serde(default, deserialize_with = "lenient::present")]
+    #[schema(value_type = Option<Object>)]
+    pub search_templates: Option<Option<Value>>,
 }

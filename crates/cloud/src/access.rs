@@ -50,4 +50,11 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/user", Access::Authenticated),
     ("GET", "/v1/user/credentials", Access::Session),
     ("POST", "/v1/user/credentials/renew", Access::Session),
+    // Users
+    ("POST", "/v1/objects/user", Access::Authenticated),
+    ("POST", "/v1/objects/user/create", Access::Needs(Permission::CreateUser)),
+    ("POST", "/v1/objects/user/update", Access::Needs(Permission::UpdateUser)),
+    ("POST", "/v1/objects/user/delete", Access::Needs(Permission::DeleteUser)),
+    ("POST", "/v1/objects/user/enabling", Access::Needs(Permission::UpdateUser)),
+    ("POST", "/v1/objects/user/disabling", Access::Needs(Permission::UpdateUser)),
 ];

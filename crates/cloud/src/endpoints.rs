@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod health;
 pub mod session;
 pub mod user;
+pub mod users;
 
 /// Every route of the API. The document is made of the same declarations.
 #[must_use]
@@ -17,4 +18,5 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(session::routes())
         .merge(user::routes())
         .merge(credentials::routes())
+        .merge(users::routes())
 }

@@ -55,33 +55,3 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for RackQuery<T> {
             .map_err(|error| ApiError::invalid("invalid query", error.to_string()))
     }
 }
-
-/// Deserialises a whole number given as one, as a string of digits, or as null, for fields that clients
-/// send either way.
-///
-/// # Errors
-/// When the value is none of these.
-pub fn lenient_int<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let value = <Value as serde::Deserialize>::deserialize(deserializer)?;
-    if value.is_null() || value.as_str() == Some("") {
-        return Ok(None);
-    }
-    bartizan_api::filter::int(&value)
-        .map(Some)
-        .ok_or_else(|| serde::de::Error::custom("a whole number is expected"))
-}
-
-/// Deserialises a flag given as a boolean or as text, as query strings carry it.
-///
-/// # Errors
-/// When the value is none of these.
-pub fn lenient_bool<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    let value = <Value as serde::Deserialize>::deserialize(deserializer)?;
-    match value {
-        Value::Null => Ok(None),
-        Value::Bool(flag) => Ok(Some(flag)),
-        Value::String(text) if text == "true" || text == "1" => Ok(Some(true)),
-        Value::String(text) if text == "false" || text == "0" => Ok(Some(false)),
-        _ => Err(serde::de::Error::custom("true or false is expected")),
-    }
-}

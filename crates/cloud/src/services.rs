@@ -1,6 +1,9 @@
 //! The rules of the product: what each operation checks, changes, logs and announces.
 
 pub mod activity;
+pub mod grants;
 pub mod provision;
 pub mod session;
+pub mod user_profile;
 pub mod user_view;
+pub mod users;

@@ -15,6 +15,12 @@ pub enum Place {
     CommaList(&'static str),
     /// A pair of columns: address text, and its 32 hex digits for ranges.
     Address(&'static str, &'static str),
+    /// A text column that holds lower case; the value asked for is folded first.
+    Folded(&'static str),
+    /// A JSON column holding an array of strings: a value matches when it is among them.
+    JsonList(&'static str),
+    /// Text columns, any of which may contain the text asked for, whatever the case.
+    Search(&'static [&'static str]),
     /// Handled by the caller: left out here.
     Elsewhere,
 }
@@ -43,6 +49,9 @@ fn test(place: &Place, asked: &Asked) -> Option<Condition> {
         Place::Column(column) => column_tests(column, &asked.test),
         Place::CommaList(column) => list_tests(column, &asked.test),
         Place::Address(text, key) => address_tests(text, key, &asked.test),
+        Place::Folded(column) => column_tests(column, &folded(&asked.test)),
+        Place::JsonList(column) => json_list_tests(column, &asked.test),
+        Place::Search(columns) => search_tests(columns, &asked.test),
     };
     let any = if tests.is_empty() {
         Condition::any().add(Expr::val(1).eq(0))
@@ -99,6 +108,34 @@ fn list_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
         Test::Bool(false) => vec![Expr::col(column).eq("")],
         Test::Nothing | Test::Masks(_) | Test::Ips(_) | Test::Raw(_) => vec![],
     }
+}
+
+fn folded(test: &Test) -> Test {
+    match test {
+        Test::Texts(texts) => Test::Texts(texts.iter().map(|text| text.to_lowercase()).collect()),
+        other => other.clone(),
+    }
+}
+
+/// JSON is stored as text by both databases, compact and with plain ASCII names.
+fn json_list_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
+    let Test::Texts(texts) = test else { return vec![] };
+    let holds = |text: &String| contains(Expr::col(column).cast_as("text"), &format!("\"{text}\""));
+    texts.iter().map(holds).collect()
+}
+
+fn search_tests(columns: &'static [&'static str], test: &Test) -> Vec<SimpleExpr> {
+    let Test::Texts(texts) = test else { return vec![] };
+    let folded = |column: &&'static str| Func::lower(Expr::col(*column).cast_as("text"));
+    texts
+        .iter()
+        .flat_map(|text| columns.iter().map(|column| contains(folded(column).into(), &text.to_lowercase())))
+        .collect()
+}
+
+fn contains(expression: SimpleExpr, text: &str) -> SimpleExpr {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    expression.like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
 }
 
 fn address_tests(text: &'static str, key: &'static str, test: &Test) -> Vec<SimpleExpr> {

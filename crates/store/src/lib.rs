@@ -6,14 +6,18 @@
 //! session); they live in [`identity`] and say so.
 
 pub mod activity;
+pub mod api_tokens;
+pub mod clients;
 pub mod conditions;
 pub mod connection;
 pub mod entity;
 pub mod error;
 pub mod identity;
 pub mod migration;
+mod page;
 pub mod sessions;
 pub mod tenant;
+pub mod users;
 
 pub use connection::{Store, StoreOptions};
 pub use error::StoreError;

@@ -1,7 +1,8 @@
 //! Sessions, and the traces that using a credential leaves.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    sea_query::Expr,
 };
 
 use crate::{Store, StoreError, TenantId, entity};
@@ -55,14 +56,7 @@ impl Store {
         user_id: i64,
         except: Option<&str>,
     ) -> Result<(), StoreError> {
-        use entity::session::{Column, Entity};
-        let mut delete =
-            Entity::delete_many().filter(Column::ClientId.eq(tenant.0)).filter(Column::UserId.eq(user_id));
-        if let Some(id_mac) = except {
-            delete = delete.filter(Column::IdMac.ne(id_mac));
-        }
-        delete.exec(self.writer()).await?;
-        Ok(())
+        delete_of_user(self.writer(), tenant, user_id, except).await
     }
 
     /// Removes sessions that ended before `now`.
@@ -129,4 +123,24 @@ impl Store {
         debug_assert_eq!(updated.client_id, tenant.0, "a user was changed outside its tenant");
         Ok(updated)
     }
+}
+
+/// Ends every session of a user, except the one named, as part of a transaction.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn delete_of_user<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    user_id: i64,
+    except: Option<&str>,
+) -> Result<(), StoreError> {
+    use entity::session::{Column, Entity};
+    let mut delete =
+        Entity::delete_many().filter(Column::ClientId.eq(tenant.0)).filter(Column::UserId.eq(user_id));
+    if let Some(id_mac) = except {
+        delete = delete.filter(Column::IdMac.ne(id_mac));
+    }
+    delete.exec(connection).await?;
+    Ok(())
 }

@@ -90,3 +90,15 @@ fn rack_style_queries_become_json() {
     );
     assert_eq!(query_to_json("a=1&a=2&b[c][d]=%zz"), json!({"a": "2"}));
 }
+
+#[test]
+fn a_change_must_select_by_more_than_the_tenant() {
+    for empty in [json!({}), json!(null), json!({"id": 0}), json!({"vulnid": 5}), json!([{"time": 1}, {}])] {
+        let mut filter = events(empty);
+        filter.drop_zero("id");
+        assert_eq!(filter.require_selective("vulnid").unwrap_err(), ApiError::empty_filter());
+    }
+    let mut filter = events(json!({"id": [0, 5]}));
+    filter.drop_zero("id");
+    assert!(filter.require_selective("vulnid").is_ok());
+}

@@ -4,3 +4,4 @@
 mod access;
 mod openapi;
 mod session;
+mod users;

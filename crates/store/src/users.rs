@@ -1,0 +1,83 @@
+//! Users of tenants.
+
+use bartizan_api::{
+    filter::Filter,
+    list::{Order, Page},
+};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+
+use crate::{
+    StoreError, TenantId, Tenants,
+    conditions::{Place, filter_condition},
+    entity::user::{Column, Entity, Model},
+    page::paged,
+};
+
+/// The users that a filter selects among the tenants.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn list<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    filter: &Filter,
+    order: Order,
+    page: Page,
+) -> Result<Vec<Model>, StoreError> {
+    let query = Entity::find().filter(tenants.holds("client_id")).filter(filter_condition(filter, place));
+    let column = if order.field == "create_at" { "created_at" } else { order.field };
+    Ok(paged(query, column, "id", order, page).all(connection).await?)
+}
+
+/// Every user of a tenant, by id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn of_tenant<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find().filter(Column::ClientId.eq(tenant.0)).all(connection).await?)
+}
+
+/// Writes a changed row back.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the address is taken.
+pub async fn update<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    row: Model,
+) -> Result<Model, StoreError> {
+    let updated =
+        row.into_active_model().reset_all().update(connection).await.map_err(StoreError::of_insert)?;
+    debug_assert!(tenants.contains(TenantId(updated.client_id)), "a user left the tenants in reach");
+    Ok(updated)
+}
+
+/// Removes a user; its address is free at once.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn delete<C: ConnectionTrait>(connection: &C, tenant: TenantId, id: i64) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.eq(id))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+fn place(field: &str) -> Place {
+    match field {
+        "id" => Place::Column("id"),
+        "clientid" | "client_id" => Place::Column("client_id"),
+        "uuid" => Place::Folded("uuid"),
+        "email" | "username" => Place::Folded("email"),
+        "enabled" => Place::Column("enabled"),
+        "realname" => Place::Column("realname"),
+        "permissions" => Place::JsonList("permissions"),
+        "query" => Place::Search(&["realname", "email", "permissions"]),
+        _ => Place::Elsewhere,
+    }
+}
