@@ -1,6 +1,6 @@
 //! An HTTP request as points: parsers and decoders, no I/O.
 //!
-//! [`walk`] takes a request apart (target, headers, cookies, body, and encodings nested in any of them)
+//! [`walk()`] takes a request apart (target, headers, cookies, body, and encodings nested in any of them)
 //! and hands every value with its address, a [`PointPath`], to a [`Visitor`]. Detection and rules are
 //! visitors. A value that a container parser took is visited as [`Role::Parsed`] and its parts follow;
 //! a value that only decodes differently (percent, base64, HTML entities) stays a [`Role::Leaf`] and

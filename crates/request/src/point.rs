@@ -2,7 +2,7 @@
 //!
 //! A [`Point`] is an owned chain of [`Step`]s. On the wire it is a flat JSON array
 //! (`["post","json_doc","hash","id"]`); the two-dimensional form (`[["post"],["json_doc"],["hash","id"]]`)
-//! is accepted too. During a walk the current chain is a borrowed [`PointPath`](crate::PointPath);
+//! is accepted too. During a walk the current chain is a borrowed [`PointPath`];
 //! [`Point::selects`] and [`Point::covers`] compare the two without allocating.
 
 use serde::de::Error as _;

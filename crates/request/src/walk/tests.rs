@@ -451,6 +451,11 @@ fn a_truncated_body_is_not_an_invalid_one() {
     seen.assert_has(&[("post json_doc hash a", "b"), ("post json_doc hash c", "' or 1")]);
     assert_eq!(seen.kinds(), [AnomalyKind::OverlimitSize]);
     assert_eq!(seen.report.failed(Parser::JsonDoc), 0);
+
+    let parts = RequestParts { body: b"<?xml version='1.0'?><a><b>c", ..parts };
+    let mut recorder = Recorder::default();
+    let report = walk(&parts, &Limits::default(), &mut recorder);
+    assert_eq!(Seen { recorder, report }.kinds(), [AnomalyKind::OverlimitSize]);
 }
 
 #[test]

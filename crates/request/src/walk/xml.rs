@@ -48,7 +48,9 @@ impl Walker<'_> {
             if is_declared || has_prolog {
                 self.report.note_failed(Parser::Xml);
             }
-            if has_prolog && path.depth() == 1 {
+            // A body of which only the start is here breaks off by our own doing.
+            let is_cut_off = self.report.has(AnomalyKind::OverlimitSize);
+            if has_prolog && path.depth() == 1 && !is_cut_off {
                 self.anomaly(AnomalyKind::InvalidXml, &root);
             }
             // A parser resolves entities before it comes to the mistake.
