@@ -19,7 +19,8 @@ fn main() {
     let engine = Engine::new();
     println!("engine built in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
     let json = order();
-    let prose = "Please select a plan from the list, and let us know where you'd like to sit; it's 5 or 6 minutes. ";
+    let prose =
+        "Please select a plan from the list, and let us know where you'd like to sit; it's 5 or 6 minutes. ";
     measure(&engine, "2.3 KB JSON request, 80 values", "application/json", json.as_bytes());
     let form = (0..60).map(|i| format!("field_{i}=value+{i}+of+the+form")).collect::<Vec<_>>().join("&");
     measure(&engine, "form, 60 fields", "application/x-www-form-urlencoded", form.as_bytes());
@@ -55,8 +56,13 @@ fn measure(engine: &Engine, name: &str, content_type: &str, body: &[u8]) {
         (b"Cookie", b"session=9v4k2l8m1n0b3c5x7z; theme=dark"),
         (b"Content-Type", content_type.as_bytes()),
     ];
-    let parts =
-        RequestParts { method: "POST", target: b"/v1/orders?dry_run=false", headers: &headers, body, body_truncated: false };
+    let parts = RequestParts {
+        method: "POST",
+        target: b"/v1/orders?dry_run=false",
+        headers: &headers,
+        body,
+        body_truncated: false,
+    };
     let limits = Limits::default();
     let mut times = Vec::with_capacity(ROUNDS);
     let mut found = 0;

@@ -219,10 +219,23 @@ impl Compiled {
     }
 }
 
-/// Whether the value stays inside a byte class that no attack can be written in.
+/// Whether the value stays inside a byte class that no attack can be written in. Exempt are places where a bare
+/// word is an attack (file names, tools), names of object internals, and headers of serialized objects.
 fn is_plain(value: &[u8], place: Place) -> bool {
-    place != Place::UserAgent
-        && value.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    if matches!(place, Place::UserAgent | Place::FileName) {
+        return false;
+    }
+    if place.is_name() {
+        return !value.starts_with(b"__")
+            && !value.starts_with(b"rO0AB")
+            && value.iter().all(|b| word(b) || *b == b'_');
+    }
+    value.iter().all(word)
+        && !matches!(
+            value,
+            [b'r', b'O', b'0', b'A', b'B', ..] | [b'K', b'z', b't', b'A', ..] | [b'C', b's', b'7', b'Q', ..]
+        )
 }
 
 fn compile(pattern: &str) -> Regex {

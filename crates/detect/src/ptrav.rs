@@ -88,7 +88,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5010,
             subtype: "ptrav_absolute",
-            gate: &["sys/", ">/tmp", ".docker/", 
+            gate: &[
+                "sys/",
+                ">/tmp",
+                ".docker/",
                 "etc/",
                 "etc\\",
                 "proc/",
@@ -213,7 +216,18 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5012,
             subtype: "ptrav_sensitive_file",
-            gate: &[".zed", ".kiro", ".rovodev", ".plandex", ".fabric", ".n8n", ".junie", ".ai", ".trae", ".augment", "errors.log", 
+            gate: &[
+                ".zed",
+                ".kiro",
+                ".rovodev",
+                ".plandex",
+                ".fabric",
+                ".n8n",
+                ".junie",
+                ".ai",
+                ".trae",
+                ".augment",
+                "errors.log",
                 ".claude",
                 ".cursor",
                 ".codeium",
@@ -315,7 +329,21 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5014,
             subtype: "ptrav_sensitive_file",
-            gate: &[".boto", "wp-config", "config.yml", "settings.", "sess_", ".htaccess", "web.config", ".env", "authorized_keys", "id_rsa", ".npmrc", "database.yml", "secrets.yml"],
+            gate: &[
+                ".boto",
+                "wp-config",
+                "config.yml",
+                "settings.",
+                "sess_",
+                ".htaccess",
+                "web.config",
+                ".env",
+                "authorized_keys",
+                "id_rsa",
+                ".npmrc",
+                "database.yml",
+                "secrets.yml",
+            ],
             test: Test::Pattern(
                 r"(?:^|[/\\])(?:\.boto|\.env|\.npmrc|\.htaccess|web\.config|wp-config[\w. -]*|config\.ya?ml|(?:local)?settings\.[\s]*php|database\.yml|secrets\.yml|authorized_keys|id_rsa|sess_[\w,-]{20,})[\s.]*$",
             ),
@@ -348,7 +376,9 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     let value = context.value;
     let text = context.before(span.end);
     let climbs = memchr::memmem::find_iter(value, b"..").count();
-    if context.place == Place::BodyValue && is_relative_link(value) || value.starts_with(b"http") && climbs < 2 {
+    if context.place == Place::BodyValue && is_relative_link(value)
+        || value.starts_with(b"http") && climbs < 2
+    {
         return false;
     }
     let quoted = text.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'('));
@@ -368,12 +398,14 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
 /// `../img/logo.png`: what documents and configurations in a body refer to, one or two levels up.
 fn is_relative_link(value: &[u8]) -> bool {
     const KINDS: &[&[u8]] = &[
-        b".png", b".jpg", b".jpeg", b".gif", b".svg", b".webp", b".css", b".js", b".mjs", b".ts", b".tsx", b".jsx",
-        b".html", b".htm", b".md", b".rst", b".json", b".yaml", b".yml", b".vue", b".scss", b".less", b".pdf", b".proto",
+        b".png", b".jpg", b".jpeg", b".gif", b".svg", b".webp", b".css", b".js", b".mjs", b".ts", b".tsx",
+        b".jsx", b".html", b".htm", b".md", b".rst", b".json", b".yaml", b".yml", b".vue", b".scss",
+        b".less", b".pdf", b".proto",
     ];
     let path = value.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
     let climbs = memchr::memmem::find_iter(path, b"..").count();
-    let plain = path.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'@'));
+    let plain =
+        path.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'@'));
     climbs <= 2 && plain && KINDS.iter().any(|kind| path.ends_with(kind))
 }
 

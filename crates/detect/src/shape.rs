@@ -95,7 +95,8 @@ impl Shape {
             count.add(byte);
         }
         count.finish_word();
-        if memchr::memchr(0, sample).is_some_and(|_| count.control * 20 > sample.len()) {
+        if memchr::memchr(0, sample).is_some_and(|_| sample.len() > 200 && count.control * 20 > sample.len())
+        {
             return Shape::Document;
         }
         if count.lines >= 4 && sample.len() >= 80

@@ -83,7 +83,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "sqli_boolean",
             gate: &["or", "and", "||", "&&", "xor", "having"],
             test: Test::Pattern(
-                r"(?:\b(?:x?or|and|having)\b{o}|\|\||&&){o}(?:not\b{o}|!|\(){0,3}{o}(?:(?:\d{1,12}|'[^']{0,24}'|\x22[^\x22]{0,24}\x22)[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*(?:['\x22]?\w{0,24}['\x22]?)|(?:\d{1,12}){o}[<>]{o}\d{1,12}\b)",
+                r"(?:\b(?:x?or|and|having)\b{o}|\|\||&&){o}(?:not\b{o}|!|\(){0,3}{o}(?:\d{1,12}[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*(?:['\x22]?\w{0,24}['\x22]?)|(?:'[^']{0,24}'|\x22[^\x22]{0,24}\x22)[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*['\x22\d]|(?:\d{1,12}){o}[<>]{o}\d{1,12}\b)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -91,9 +91,9 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2014,
             subtype: "sqli_boolean",
-            gate: &["or", "and", "||", "&&"],
+            gate: &["=", "is not", "or", "and", "||", "&&"],
             test: Test::Pattern(
-                r"^(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(!]|\d)|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+                r"^(?:\w{1,12}=)?(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(!=]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -164,11 +164,11 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2021,
             subtype: "sqli_stacked",
             gate: &[
-                "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec", "merge",
-                "replace", "load", "backup", "grant", "values", "desc", "optimize",
+                "set @", "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec",
+                "merge", "replace", "load", "backup", "grant", "values", "desc", "optimize", "set ",
             ],
             test: Test::Pattern(
-                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index){g}(?:if{g}exists|\w*[_.]\w+|[`\x22\[]\w+|\w+{o}(?:;|--|#|/\*|cascade))|delete{g}from{g}(?:\w*[_.`]\w+|\w+{o}(?:;|--|#|where))|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:table|function|procedure|database|trigger|view|user){g}[\w\`]+|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w+|sp_\w+|master\.)|exec(?:ute)?{o}\({o}[@']|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
+                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index){g}(?:if{g}exists|\w*[_.]\w+|[`\x22\[]\w+|\w+{o}(?:;|--|#|/\*|cascade))|delete{g}from{g}(?:\w*[_.`]\w+|\w+{o}(?:;|--|#|where))|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:table|function|procedure|database|trigger|view|user){g}[\w\`]+|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w+|sp_\w+|master\.)|exec(?:ute)?{o}\({o}[@']|;{o}update{g}\w+$|;?{o}set{g}@\w+|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -288,6 +288,8 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2051,
             subtype: "sqli_schema",
             gate: &[
+                "xp_",
+                "sp_",
                 "information_schema",
                 "pg_catalog",
                 "pg_shadow",
@@ -319,7 +321,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "xp_enumdsn",
             ],
             test: Test::Pattern(
-                r"\b(?:information_schema|pg_(?:catalog|shadow|toast)|sys(?:objects|columns|users|databases)|sqlite_(?:master|temp_master|version|compileoption\w*|source_id)|all_(?:tables|tab_columns)|(?:db|database|schema)_name{o}\(|schema_name|msdb|tempdb|northwind|msys(?:accessobjects|accessxml|accessstorage|objects|queries|relationships|aces|columns)|mysql\.(?:db|user|host)|database_principals|is_srvrolemember|openrowset|openquery|openxml|sqloledb|user_(?:tables|tab_columns|objects|users|constraints|password|group))\b|'msdasql'|'sqloledb'|\b(?:db|database|schema)_name{o}\(",
+                r"\b(?:xp_(?:cmdshell|dirtree|regread|regwrite|fileexist|enumdsn|makecab|availablemedia|loginconfig|ntsec\w*|terminate_process\w*)|sp_(?:password|executesql|oacreate|oamethod|makewebtask|addlogin)|information_schema|pg_(?:catalog|shadow|toast)|sys(?:objects|columns|users|databases)|sqlite_(?:master|temp_master|version|compileoption\w*|source_id)|all_(?:tables|tab_columns)|(?:db|database|schema)_name{o}\(|msdb|tempdb|northwind|msys(?:accessobjects|accessxml|accessstorage|objects|queries|relationships|aces|columns)|mysql\.(?:db|user|host)|database_principals|is_srvrolemember|openrowset|openquery|openxml|sqloledb|user_(?:tables|tab_columns|objects|users|constraints|password|group))\b|'msdasql'|'sqloledb'|\b(?:db|database|schema)_name{o}\(",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -397,7 +399,9 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2090,
             subtype: "sqli_function",
-            gate: &[".e(", ".e.", 
+            gate: &[
+                ".e(",
+                ".e.",
                 "ascii",
                 "substr",
                 "substring",
@@ -466,7 +470,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2091,
             subtype: "sqli_json",
-            gate: &["' ?", "}'", "]'", 
+            gate: &[
+                "' ?",
+                "}'",
+                "]'",
                 "::json",
                 "?|",
                 "?&",

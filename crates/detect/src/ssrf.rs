@@ -35,7 +35,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "ssrf_internal",
             gate: &["://", ":%2f", "http:", "https:", "ftp:", "url:", "//127", "//local", "//[", "//0"],
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(,@])(?:url:)?[a-z][a-z\d+.-]{1,12}:/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?|(?:\w+\.)?(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.0x[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0:0:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:|[0-9a-f:.]+\])|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|(?:https?|ftp)[^\s]{0,60}[@#][\s@]*(?:127\.|169\.254|localhost|10\.|192\.168)",
+                r"(?:^|[\s=:'\x22(,@])(?:url:)?[a-z][a-z\d+.-]{1,12}:/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?|(?:\w+\.)?(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.0x[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0:0:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:|[0-9a-f:.]+\])|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:(?:0x[0-9a-f]{6,}|0\d{3,}\.)|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.|169\.254|localhost|10\.|192\.168)",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -56,7 +56,14 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 19004,
             subtype: "ssrf_internal",
-            gate: &["ip6-l", "ipv6-l", "localdomain", "containers.internal", "localtest.me", "lvh.me", "vcap.me", 
+            gate: &[
+                "ip6-l",
+                "ipv6-l",
+                "localdomain",
+                "containers.internal",
+                "localtest.me",
+                "lvh.me",
+                "vcap.me",
                 "localhost",
                 "host.docker.internal",
                 "docker.internal",

@@ -49,7 +49,7 @@ fn has_quoted_word(value: &[u8]) -> bool {
     value.windows(3).any(|w| {
         let [a, b, c] = w else { return false };
         let word = |x: u8| x.is_ascii_alphanumeric() || x == b'/' || x == b'-';
-        word(*a)
+        (word(*a) || matches!(a, b';' | b'|'))
             && matches!(b, b'\'' | b'"' | b'\\' | b'^' | b'$' | b'`')
             && (word(*c) || matches!(c, b'\'' | b'"' | b'{' | b'@' | b'*' | b'$'))
     })
@@ -62,6 +62,7 @@ fn expansion(tail: &[u8]) -> Option<(&'static [u8], &[u8])> {
     }
     match tail {
         [b'@' | b'*' | b'$' | b'!' | b'0'..=b'9', after @ ..] => Some((b"", after)),
+        [b'(', b')', after @ ..] => Some((b"", after)),
         [b'{', inner @ ..] => {
             let end = inner.iter().take(16).position(|&b| b == b'}')?;
             let (name, after) = inner.split_at(end);
@@ -87,9 +88,12 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
         matches!(w, [a, b, c] if a.is_ascii_alphabetic() && (*b < 0x20 || *b == b'\\') && c.is_ascii_alphabetic())
     });
     let has_comment = memchr::memmem::find(value, b"/*").is_some();
-    let has_entity = memchr::memmem::find(value, b"&tab;").or_else(|| memchr::memmem::find(value, b"&newline;")).is_some();
+    let has_entity =
+        memchr::memmem::find(value, b"&tab;").or_else(|| memchr::memmem::find(value, b"&newline;")).is_some();
     let has_wide = memchr::memmem::find(value, "\u{ff1c}".as_bytes()).is_some();
-    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide || has_entity) || context.shape() == Shape::Document {
+    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide || has_entity)
+        || context.shape() == Shape::Document
+    {
         return None;
     }
     let text: Cow<'_, str> = String::from_utf8_lossy(value);

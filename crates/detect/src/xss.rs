@@ -271,6 +271,8 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1031,
             subtype: "xss_script",
             gate: &[
+                "btoa",
+                "call",
                 "eval",
                 "settimeout",
                 "setinterval",
@@ -502,6 +504,10 @@ fn is_dom_event(context: &Context<'_>, span: &Range<usize>) -> bool {
         b"zoom",
     ];
     let Some(matched) = context.value.get(span.clone()) else { return false };
+    // JSX, as in `is_handler`.
+    if context.after(span.end).starts_with(b"{") {
+        return false;
+    }
     let lower = matched.to_ascii_lowercase();
     let Some(at) = memchr::memmem::find(&lower, b"on") else { return false };
     let name = lower.get(at + 2..).unwrap_or_default();
@@ -520,9 +526,17 @@ const GRAMMAR_MAX: usize = 1024;
 /// The second opinion of the reference tokenizer, for short values that hold a tag, a handler or a script URL.
 fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     let value = context.value;
+    let code = memchr::memmem::find(value, b"={").is_some() || memchr::memmem::find(value, b"::<").is_some();
+    if code {
+        return None;
+    }
     let has_tag = value.contains(&b'<');
     let has_break = value.iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
-    if value.len() > GRAMMAR_MAX || value.trim_ascii_start().starts_with(b"<?x") || value.starts_with(b"<div xmlns=") || !(has_tag || has_break && value.contains(&b'=')) {
+    if value.len() > GRAMMAR_MAX
+        || value.trim_ascii_start().starts_with(b"<?x")
+        || value.starts_with(b"<div xmlns=")
+        || !(has_tag || has_break && value.contains(&b'='))
+    {
         return None;
     }
     (libinjectionrs::detect_xss(value) == libinjectionrs::XssResult::Xss).then_some(0..value.len())

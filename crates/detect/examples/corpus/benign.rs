@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
+use bartizan_detect::Engine;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bartizan_detect::Engine;
 use serde_json::{Value, json};
 
 use crate::Listing;
@@ -28,7 +28,9 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
             let found = sample.request.detections(engine);
             all += 1;
             flagged += usize::from(!found.is_empty());
-            if listing.flagged && let Some(first) = found.first() {
+            if listing.flagged
+                && let Some(first) = found.first()
+            {
                 println!("flagged {} by {}", sample.request.name, describe(first));
             }
         }
@@ -63,13 +65,19 @@ impl Pool {
                 .header("Origin", "https://app.example.com")
                 .header("Referer", "https://app.example.com/search?q=rock+and+roll&sort=-price#top")
                 .header("Cookie", &pick(&self.cookies, n / 4)),
-            1 => request.header("Authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiIsImV4cCI6MTcxNDU1MDQwMH0.c2lnbmF0dXJl"),
+            1 => request.header(
+                "Authorization",
+                "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiIsImV4cCI6MTcxNDU1MDQwMH0.c2lnbmF0dXJl",
+            ),
             2 => request
                 .header("X-Request-Id", "5b8efff7-9803-8103-d269-b633813fc60c")
                 .header("Traceparent", "00-5b8efff798038103d269b633813fc60c-eee19b7ec3c1b174-01")
                 .header("If-None-Match", "W/\"686897696a7c876b7e\""),
             _ => request
-                .header("X-Signature", "t=1614308115,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd")
+                .header(
+                    "X-Signature",
+                    "t=1614308115,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd",
+                )
                 .header("Cookie", &pick(&self.cookies, n)),
         }
     }
@@ -92,27 +100,75 @@ impl Pool {
 
 /// Long text: a field of a body, in the ways that APIs carry it.
 const TEXT: &[Template] = &[
-    |pool, n, text| pool.json(n, "/repos/acme/widgets/issues", &json!({"title": "It doesn't work", "body": text, "labels": ["bug"]})),
-    |pool, n, text| pool.json(n, "/api/chat.postMessage", &json!({"channel": "C012", "text": text, "unfurl_links": false})),
-    |pool, n, text| pool.json(n, "/v3/mail/send", &json!({"from": {"email": "a@example.com"}, "content": [{"type": "text/plain", "value": text}]})),
-    |pool, n, text| pool.json(n, "/v1/chat/completions", &json!({"model": "m", "messages": [{"role": "user", "content": format!("Please explain:\n\n{text}")}]})),
-    |pool, n, text| pool.json(n, "/rest/api/2/issue/WEB-12/comment", &json!({"body": text, "visibility": null})),
+    |pool, n, text| {
+        pool.json(
+            n,
+            "/repos/acme/widgets/issues",
+            &json!({"title": "It doesn't work", "body": text, "labels": ["bug"]}),
+        )
+    },
+    |pool, n, text| {
+        pool.json(
+            n,
+            "/api/chat.postMessage",
+            &json!({"channel": "C012", "text": text, "unfurl_links": false}),
+        )
+    },
+    |pool, n, text| {
+        pool.json(
+            n,
+            "/v3/mail/send",
+            &json!({"from": {"email": "a@example.com"}, "content": [{"type": "text/plain", "value": text}]}),
+        )
+    },
+    |pool, n, text| {
+        pool.json(n, "/v1/chat/completions", &json!({"model": "m", "messages": [{"role": "user", "content": format!("Please explain:\n\n{text}")}]}))
+    },
+    |pool, n, text| {
+        pool.json(n, "/rest/api/2/issue/WEB-12/comment", &json!({"body": text, "visibility": null}))
+    },
     |pool, n, text| {
         let body = format!("comment={}&rating=5&submit=Send", form(text));
-        let request = Request { method: "POST".to_owned(), target: b"/reviews".to_vec(), body: body.into_bytes(), ..Request::default() };
+        let request = Request {
+            method: "POST".to_owned(),
+            target: b"/reviews".to_vec(),
+            body: body.into_bytes(),
+            ..Request::default()
+        };
         pool.client(n, request).header("Content-Type", "application/x-www-form-urlencoded")
     },
     |pool, n, text| {
-        let body = format!("--x7Yd\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n{text}\r\n--x7Yd\r\nContent-Disposition: form-data; name=\"file\"; filename=\"notes.txt\"\r\nContent-Type: text/plain\r\n\r\n{text}\r\n--x7Yd--\r\n");
-        let request = Request { method: "POST".to_owned(), target: b"/upload".to_vec(), body: body.into_bytes(), ..Request::default() };
+        let body = format!(
+            "--x7Yd\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n{text}\r\n--x7Yd\r\nContent-Disposition: form-data; name=\"file\"; filename=\"notes.txt\"\r\nContent-Type: text/plain\r\n\r\n{text}\r\n--x7Yd--\r\n"
+        );
+        let request = Request {
+            method: "POST".to_owned(),
+            target: b"/upload".to_vec(),
+            body: body.into_bytes(),
+            ..Request::default()
+        };
         pool.client(n, request).header("Content-Type", "multipart/form-data; boundary=x7Yd")
     },
-    |pool, n, text| pool.json(n, "/graphql", &json!({"query": "mutation($b: String!) { addComment(body: $b) { id } }", "variables": {"b": text}})),
-    |pool, n, text| pool.json(n, "/repos/acme/widgets/contents/notes.md", &json!({"message": "update notes", "content": STANDARD.encode(text), "encoding": "base64"})),
+    |pool, n, text| {
+        pool.json(n, "/graphql", &json!({"query": "mutation($b: String!) { addComment(body: $b) { id } }", "variables": {"b": text}}))
+    },
+    |pool, n, text| {
+        pool.json(
+            n,
+            "/repos/acme/widgets/contents/notes.md",
+            &json!({"message": "update notes", "content": STANDARD.encode(text), "encoding": "base64"}),
+        )
+    },
     |pool, n, text| {
         let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><note id=\"7\"><text>{escaped}</text></note>");
-        let request = Request { method: "POST".to_owned(), target: b"/xml/notes".to_vec(), body: body.into_bytes(), ..Request::default() };
+        let body =
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><note id=\"7\"><text>{escaped}</text></note>");
+        let request = Request {
+            method: "POST".to_owned(),
+            target: b"/xml/notes".to_vec(),
+            body: body.into_bytes(),
+            ..Request::default()
+        };
         pool.client(n, request).header("Content-Type", "application/xml")
     },
 ];
@@ -122,14 +178,29 @@ const LINE: &[Template] = &[
     |pool, n, text| pool.get(n, format!("/search?q={}&page=1", form(text))),
     |pool, n, text| pool.get(n, format!("/v1/items?filter={}&limit=20&sort=-created_at", percent(text))),
     |pool, n, text| pool.json(n, "/v1/query", &json!({"q": text, "size": 10, "from": 0})),
-    |pool, n, text| pool.json(n, "/v1/events", &json!({"events": [{"name": "search", "properties": {"term": text}}]})),
+    |pool, n, text| {
+        pool.json(n, "/v1/events", &json!({"events": [{"name": "search", "properties": {"term": text}}]}))
+    },
     |pool, n, text| {
         let body = format!("q={}&lang=en", form(text));
-        let request = Request { method: "POST".to_owned(), target: b"/search".to_vec(), body: body.into_bytes(), ..Request::default() };
+        let request = Request {
+            method: "POST".to_owned(),
+            target: b"/search".to_vec(),
+            body: body.into_bytes(),
+            ..Request::default()
+        };
         pool.client(n, request).header("Content-Type", "application/x-www-form-urlencoded")
     },
-    |pool, n, text| pool.json(n, "/v1/logs", &json!({"streams": [{"labels": {"app": "web"}, "lines": [text, "ok"]}]})),
-    |pool, n, text| pool.json(n, "/v1/users/42", &json!({"display_name": text, "locale": "en_GB", "address": {"street": text}})),
+    |pool, n, text| {
+        pool.json(n, "/v1/logs", &json!({"streams": [{"labels": {"app": "web"}, "lines": [text, "ok"]}]}))
+    },
+    |pool, n, text| {
+        pool.json(
+            n,
+            "/v1/users/42",
+            &json!({"display_name": text, "locale": "en_GB", "address": {"street": text}}),
+        )
+    },
     |pool, n, text| pool.get(n, format!("/search?q={}", form(text))).header("X-Search-Context", "web; v=2"),
 ];
 
@@ -139,10 +210,17 @@ const ADDRESS: &[Template] = &[
     |pool, n, text| pool.json(n, "/v1/links", &json!({"url": text, "tags": ["a"]})),
     |pool, n, text| pool.json(n, "/v1/webhooks", &json!({"endpoint": text, "events": ["order.*"]})),
     |pool, n, text| pool.get(n, "/home".to_owned()).header("Referer", text),
-    |pool, n, text| pool.json(n, "/v1/posts", &json!({"text": format!("see {text} and tell me"), "links": [text]})),
+    |pool, n, text| {
+        pool.json(n, "/v1/posts", &json!({"text": format!("see {text} and tell me"), "links": [text]}))
+    },
     |pool, n, text| {
         let body = format!("redirect_uri={}&client_id=abc", percent(text));
-        let request = Request { method: "POST".to_owned(), target: b"/oauth/token".to_vec(), body: body.into_bytes(), ..Request::default() };
+        let request = Request {
+            method: "POST".to_owned(),
+            target: b"/oauth/token".to_vec(),
+            body: body.into_bytes(),
+            ..Request::default()
+        };
         pool.client(n, request).header("Content-Type", "application/x-www-form-urlencoded")
     },
 ];
@@ -150,29 +228,52 @@ const ADDRESS: &[Template] = &[
 /// Whole documents.
 const DOCUMENT: &[Template] = &[
     |pool, n, text| raw(pool, n, "/v1/resource", text),
-    |pool, n, text| raw(pool, n + 1, "/v2/acme/objects/8f14e45f-ceea-467f-9d3a-6a3f1c2b9e10?expand=items,customer&dry_run=false", text),
+    |pool, n, text| {
+        raw(
+            pool,
+            n + 1,
+            "/v2/acme/objects/8f14e45f-ceea-467f-9d3a-6a3f1c2b9e10?expand=items,customer&dry_run=false",
+            text,
+        )
+    },
     |pool, n, text| raw(pool, n + 2, "/api/batch", &format!("[{text},{text}]")),
     |pool, n, text| raw(pool, n + 3, "/hooks/in", &json!({"payload": text}).to_string()),
     |pool, n, text| raw(pool, n + 5, "/hooks/in", &json!({"attachment": STANDARD.encode(text)}).to_string()),
     |pool, n, text| {
         let body = format!("payload={}", form(text));
-        let request = Request { method: "POST".to_owned(), target: b"/slack/actions".to_vec(), body: body.into_bytes(), ..Request::default() };
+        let request = Request {
+            method: "POST".to_owned(),
+            target: b"/slack/actions".to_vec(),
+            body: body.into_bytes(),
+            ..Request::default()
+        };
         pool.client(n, request).header("Content-Type", "application/x-www-form-urlencoded")
     },
 ];
 
 const GRAPHQL: &[Template] = &[
-    |pool, n, text| pool.json(n, "/graphql", &json!({"query": text, "variables": {"q": "rock and roll", "first": 10}})),
+    |pool, n, text| {
+        pool.json(n, "/graphql", &json!({"query": text, "variables": {"q": "rock and roll", "first": 10}}))
+    },
     |pool, n, text| pool.get(n, format!("/graphql?query={}", percent(text))),
     |pool, n, text| {
-        let request = Request { method: "POST".to_owned(), target: b"/graphql".to_vec(), body: text.as_bytes().to_vec(), ..Request::default() };
+        let request = Request {
+            method: "POST".to_owned(),
+            target: b"/graphql".to_vec(),
+            body: text.as_bytes().to_vec(),
+            ..Request::default()
+        };
         pool.client(n, request).header("Content-Type", "application/graphql")
     },
 ];
 
 fn raw(pool: &Pool, n: usize, target: &str, body: &str) -> Request {
-    let request =
-        Request { method: "PUT".to_owned(), target: target.as_bytes().to_vec(), body: body.as_bytes().to_vec(), ..Request::default() };
+    let request = Request {
+        method: "PUT".to_owned(),
+        target: target.as_bytes().to_vec(),
+        body: body.as_bytes().to_vec(),
+        ..Request::default()
+    };
     pool.client(n, request).header("Content-Type", "application/json; charset=utf-8")
 }
 
@@ -209,7 +310,10 @@ fn fragments(folder: &Path, name: &str, separator: &str) -> Vec<String> {
         eprintln!("{}: {error}", folder.join(name).display());
         String::new()
     });
-    text.split(separator).map(|part| part.trim_matches('\n').to_owned()).filter(|part| !part.is_empty()).collect()
+    text.split(separator)
+        .map(|part| part.trim_matches('\n').to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
 fn percent(text: &str) -> String {

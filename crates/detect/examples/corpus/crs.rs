@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use bartizan_detect::Engine;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bartizan_detect::Engine;
 use serde::Deserialize;
 
 use crate::Listing;
@@ -111,7 +111,9 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
                         }
                     } else if !log.no_expect_ids.is_empty() {
                         look_alikes.add(caught);
-                        if listing.flagged && let Some(first) = found.first() {
+                        if listing.flagged
+                            && let Some(first) = found.first()
+                        {
                             println!("flagged {} by {}", summary(&request), describe(first));
                         }
                     }
@@ -122,13 +124,23 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
     for paranoia in 1..=2 {
         let mut total = Tally::default();
         for ((_, group), tally) in attacks.iter().filter(|((level, _), _)| *level == paranoia) {
-            println!("crs PL{paranoia} {group}: {}/{} caught ({:.1} %)", tally.hit, tally.all, tally.percent());
+            println!(
+                "crs PL{paranoia} {group}: {}/{} caught ({:.1} %)",
+                tally.hit,
+                tally.all,
+                tally.percent()
+            );
             total.hit += tally.hit;
             total.all += tally.all;
         }
         println!("crs PL{paranoia} all: {}/{} caught ({:.2} %)", total.hit, total.all, total.percent());
     }
-    println!("crs look-alikes: {}/{} flagged ({:.1} %)", look_alikes.hit, look_alikes.all, look_alikes.percent());
+    println!(
+        "crs look-alikes: {}/{} flagged ({:.1} %)",
+        look_alikes.hit,
+        look_alikes.all,
+        look_alikes.percent()
+    );
 }
 
 fn files(folder: &Path, group: &str) -> Vec<File> {
@@ -187,7 +199,19 @@ fn build(file: &File, test: &Test, input: &Input) -> Option<Request> {
 
 fn summary(request: &Request) -> String {
     let own = |(name, value): &&(Vec<u8>, Vec<u8>)| {
-        let usual: &[&[u8]] = &[b"host", b"accept", b"content-type", b"content-length", b"connection", b"accept-encoding", b"accept-language", b"accept-charset", b"keep-alive", b"cache-control", b"proxy-connection"];
+        let usual: &[&[u8]] = &[
+            b"host",
+            b"accept",
+            b"content-type",
+            b"content-length",
+            b"connection",
+            b"accept-encoding",
+            b"accept-language",
+            b"accept-charset",
+            b"keep-alive",
+            b"cache-control",
+            b"proxy-connection",
+        ];
         !usual.contains(&name.to_ascii_lowercase().as_slice()) && !value.starts_with(b"OWASP")
     };
     let headers: Vec<String> = request
@@ -197,5 +221,10 @@ fn summary(request: &Request) -> String {
         .map(|(name, value)| format!("{}: {}", String::from_utf8_lossy(name), String::from_utf8_lossy(value)))
         .collect();
     let body: String = String::from_utf8_lossy(&request.body).chars().take(200).collect();
-    format!("{} {} {} {headers:?} {body:?}", request.name, request.method, String::from_utf8_lossy(&request.target))
+    format!(
+        "{} {} {} {headers:?} {body:?}",
+        request.name,
+        request.method,
+        String::from_utf8_lossy(&request.target)
+    )
 }

@@ -23,7 +23,8 @@ impl Request {
 
     /// Inspects it.
     pub(crate) fn detections(&self, engine: &Engine) -> Vec<Detection> {
-        let headers: Vec<(&[u8], &[u8])> = self.headers.iter().map(|(n, v)| (n.as_slice(), v.as_slice())).collect();
+        let headers: Vec<(&[u8], &[u8])> =
+            self.headers.iter().map(|(n, v)| (n.as_slice(), v.as_slice())).collect();
         let parts = RequestParts {
             method: &self.method,
             target: &self.target,

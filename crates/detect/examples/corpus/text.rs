@@ -20,7 +20,8 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
     for path in paths {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         for piece in pieces(&text).take(MAX_PIECES) {
-            let body = serde_json::json!({ "title": path.file_name().map(|n| n.to_string_lossy()), "body": piece });
+            let body =
+                serde_json::json!({ "title": path.file_name().map(|n| n.to_string_lossy()), "body": piece });
             let request = Request {
                 name: path.display().to_string(),
                 method: "POST".to_owned(),

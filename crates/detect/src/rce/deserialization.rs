@@ -14,7 +14,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3501,
             subtype: "rce_java_deser",
             gate: &["\u{0}\u{5}", "ro0ab", "kztaau", "cs7qaf", "aced0005"],
-            test: Test::Pattern(r"\xac\xed\x00\x05|\brO0AB[QX]|\bKztAAU|\bCs7QAF|aced0005"),
+            test: Test::Pattern(r"\xac\xed\x00\x05|\brO0AB|\bKztAAU|\bCs7QAF|aced0005"),
             trust: Trust::Any,
             places: Places::All,
         },

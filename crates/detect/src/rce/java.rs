@@ -33,7 +33,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3310,
             subtype: "rce_java",
-            gate: &["org.omg", 
+            gate: &[
+                "org.omg",
                 "java.",
                 "javax.",
                 "runtime",
@@ -139,7 +140,10 @@ pub(crate) static DETECTOR: Detector = Detector {
 /// `java.lang.NullPointerException: …` is what logs and tickets say.
 fn names_an_exception(context: &Context<'_>, span: &Range<usize>) -> bool {
     let name = context.after(span.start);
-    let end = name.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'$' | b'_'))).unwrap_or(name.len());
+    let end = name
+        .iter()
+        .position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'$' | b'_')))
+        .unwrap_or(name.len());
     let name = name.get(..end).unwrap_or(name);
     name.ends_with(b"Exception") || name.ends_with(b"Error")
 }

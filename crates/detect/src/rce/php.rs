@@ -41,7 +41,19 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3204,
             subtype: "rce_php",
-            gate: &["shell_exec", "intval(", "printf(", "is_array(", "file_exists", "filegroup", "curl_init", "array_", "gzdecode", "pg_", "sodium_", "zend_", 
+            gate: &[
+                "shell_exec",
+                "intval(",
+                "printf(",
+                "is_array(",
+                "file_exists",
+                "filegroup",
+                "curl_init",
+                "array_",
+                "gzdecode",
+                "pg_",
+                "sodium_",
+                "zend_",
                 "exec",
                 "system",
                 "passthru",
@@ -140,12 +152,12 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "setcookie(",
             ],
             test: Test::Checked(
-                r"(?:(?:^|[^a-z0-9_>.-]|@)(?:(?:curl_|pcntl_)?exec|system|passthru|popen|proc_open|assert|eval|phpinfo|call_user_(?:func|method)(?:_array)?|create_function|base64_(?:decode|encode)|gz(?:inflate|uncompress|decode|open|read|file)|str_rot13|file_(?:get|put)_contents|move_uploaded_file|preg_replace(?:_callback)?|unserialize|readfile|highlight_(?:file|string)|show_source|fopen|array_(?:map|filter|walk|reduce|diff_ukey|udiff\w*)|u[ak]?sort|ob_start|register_(?:shutdown|tick)_function|chr|posix_\w+|putenv|dl|ini_set|phpversion|php_uname|php_ini_loaded_file|getenv|symlink|simplexml_load_(?:file|string)|glob|scandir|opendir|parse_str|parse_ini_file|strrev|zlib_(?:decode|encode)|bzdecompress|error_log|gethostbyname|is_uploaded_file|get_defined_\w+|openssl_\w+|hex2bin|convert_uudecode|unpack|file|strip_tags|print_r|var_dump|unlink|fwrite|fsockopen|tempnam|readlink|sqlite_\w+|mysqli?_query|pg_query|odbc_\w+|ftp_\w+|getcwd|get_current_user|getmypid|escapeshell\w+|md5_file|sha1_file|hash_file|eio_\w+|expect_\w+|ssh2_\w+|socket_\w+|stream_\w+|setcookie|session_start|win_\w+|apache_\w+|substr|printf|intval|is_array|file\w{4,8}|assert_options|curl_\w+|array_\w+|mb_\w+|pg_\w+|sodium_\w+|zend_\w+|posix_\w+)|shell_exec|call_user_func(?:_array)?|gz(?:decode|inflate|uncompress|open)|base64_decode|str_rot13|file_(?:get|put)_contents|move_uploaded_file|create_function|proc_open|pfsockopen|phpinfo|passthru|zlib_(?:decode|encode))(?:[\s\x0b'\x22]|/\*.{0,40}?\*/|//[^\n]{0,40}\n|#[^\n]{0,40}\n|\)){0,8}\(.{0,200}?(?:\)|$)",
+                r"(?:(?:^|[^a-z0-9_>.-]|@)(?:(?:curl_|pcntl_)?exec|system|passthru|popen|proc_open|assert|eval|phpinfo|call_user_(?:func|method)(?:_array)?|create_function|base64_(?:decode|encode)|gz(?:inflate|uncompress|decode|open|read|file)|str_rot13|file_(?:get|put)_contents|move_uploaded_file|preg_replace(?:_callback)?|unserialize|readfile|highlight_(?:file|string)|show_source|fopen|array_(?:map|filter|walk|reduce|diff_ukey|udiff\w*)|u[ak]?sort|ob_start|register_(?:shutdown|tick)_function|chr|posix_\w+|putenv|dl|ini_set|phpversion|php_uname|php_ini_loaded_file|getenv|symlink|simplexml_load_(?:file|string)|glob|scandir|opendir|parse_str|parse_ini_file|strrev|zlib_(?:decode|encode)|bzdecompress|error_log|gethostbyname|is_uploaded_file|get_defined_\w+|openssl_\w+|hex2bin|convert_uudecode|unpack|file|strip_tags|print_r|var_dump|unlink|fwrite|fsockopen|tempnam|readlink|sqlite_\w+|mysqli?_query|pg_query|odbc_\w+|ftp_\w+|getcwd|get_current_user|getmypid|escapeshell\w+|md5_file|sha1_file|hash_file|eio_\w+|expect_\w+|ssh2_\w+|socket_\w+|stream_\w+|setcookie|session_start|win_\w+|apache_\w+|substr|printf|intval|is_array|file\w{4,8}|assert_options|curl_\w+|array_\w+|mb_\w+|pg_\w+|sodium_\w+|zend_\w+|posix_\w+)|shell_exec|fsockopen|call_user_func(?:_array)?|gz(?:decode|inflate|uncompress|open)|base64_decode|str_rot13|file_(?:get|put)_contents|move_uploaded_file|create_function|proc_open|pfsockopen|phpinfo|passthru|zlib_(?:decode|encode))(?:[\s\x0b'\x22]|/\*.{0,40}?\*/|//[^\n]{0,40}\n|#[^\n]{0,40}\n|\)){0,8}\(.{0,200}?(?:\)|$)",
                 |context, span| {
                     // A call in a short value: the name is followed by its parenthesis, and no sentence stands before.
                     let matched = context.value.get(span.clone()).unwrap_or_default();
                     let spaced = memchr::memmem::find(matched, b" (").is_some();
-                    let words = memchr::memchr_iter(b' ', context.before(span.start)).count();
+                    let words = memchr::memchr_iter(b' ', context.before(span.start + 1)).count();
                     !(spaced && words >= 1) && words <= 8
                 },
             ),
@@ -157,7 +169,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_php",
             gate: &["$", "(", "[", "."],
             test: Test::Pattern(
-                r"(?:->|::)\$\w+[\s]*\(|\$\w+\[[^()]{1,40}\]\([^()]{0,40}\)|(?:^|[\s;=(@!])@?\$+(?:\{[^}]{1,40}\}|\w+)(?:\[[^\]]{0,40}\]|\{[^}]{1,24}\}|/\*[^*]{0,24}\*/|[\s])*\([^()]{0,80}\)|\$[\s]*\{[\s]*['\x22\w@$!.]{1,24}[\s]*\}(?:\(|$)|\([\s\x22'.\[]*(?:sys|st|em|system|exec|string|passthru|assert|phpinfo)[\s\x22'.\]+]*\)[\s\x22'.\[\]\d+]*\(|\)[\s\[\]\d]*\([\s\x22']*(?:ls|id|uname|whoami|cat|dir)|\[[\s\x22']*(?:system|exec|passthru|phpinfo)[\s\x22']*\][\s\x22'\[\]\d]*\(|(?:\x22|')[\s]*\.[\s]*(?:\x22|')[^()]{0,24}\)?[\s]*\(|[\x22']\\+x[0-9a-f]{2}[^\x22']{0,40}[\x22'][\s]*\(",
+                r"(?:->|::)\$\w+[\s]*\(|\$\w+\[[^()]{1,40}\]\([^()]{0,40}\)|(?:^|[\s;=(@!])@?\$+(?:\{[^}]{1,40}\}|[a-z_]\w*)(?:\[[^\]]{0,40}\]|\{[^}]{1,24}\}|/\*[^*]{0,24}\*/|[\s])*\([^()]{0,80}\)|\$[\s]*\{[\s]*['\x22$@_][\w'\x22@$!.]{0,24}[\s]*\}(?:\(|$)|\$[\s]+\{[\s]*\w+[\s]*\}|\$\{[\w@$!.]{1,24}\}\(|\([\s\x22'.\[]*(?:sys|st|em|system|exec|string|passthru|assert|phpinfo)[\s\x22'.\]+]*\)[\s\x22'.\[\]\d+]*\(|\)[\s\[\]\d]*\([\s\x22']*(?:ls|id|uname|whoami|cat|dir)|\[[\s\x22']*(?:system|exec|passthru|phpinfo)[\s\x22']*\][\s\x22'\[\]\d]*\(|(?:\x22|')[\s]*\.[\s]*(?:\x22|')[^()]{0,24}\)?[\s]*\(|[\x22']\\+x[0-9a-f]{2}[^\x22']{0,40}[\x22'][\s]*\(",
             ),
             trust: Trust::Tight,
             places: Places::Values,
@@ -256,7 +268,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3207,
             subtype: "rce_php_upload",
-            gate: &[". ", 
+            gate: &[
+                ". ",
                 ".php",
                 ".phtml",
                 ".phar",

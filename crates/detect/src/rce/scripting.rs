@@ -12,7 +12,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3401,
             subtype: "rce_node",
-            gate: &["__js_function", 
+            gate: &[
+                "__js_function",
                 "require",
                 "child_process",
                 "process.",

@@ -36,7 +36,7 @@ macro_rules! argument {
 /// Programs whose names mean nothing else in any language, so that any argument, or none, will do.
 macro_rules! unmistakable {
     () => {
-        r"(?:whoami|ifconfig|nslookup|lsb_release|zstdcat|bzcat|xzcat|gunzip|unxz|bsdtar|visudo|cscli|ansible(?:-\w+)|chef-(?:\w+)|mkfifo|aa-(?:disable|enforce|exec)|apt-get|ssh-(?:keygen|copy-id|keyscan)|pipx[\s]+install|printenv|lastlog(?:in)?|sysctl|ldconfig|setfacl|capsh|tcpdump|chgrp|rlwrap|uconv|htop|rmt-(?:tar|dump)|ps2pdf|nohup[\s]+\w+|strace[\s]+\w+|time[\s]+(?:sh|bash|ifconfig|bsdtar)|perf[\s]+--|env[\s]+--|ansible[\s]+all|python3?(?:\.\d+)?[\s]+\w+(?:\.py)?$)"
+        r"(?:whoami|ifconfig|nslookup|lsb_release|zstdcat|bzcat|xzcat|gunzip|unxz|bsdtar|visudo|cscli|ansible(?:-\w+)|chef-(?:\w+)|mkfifo|aa-(?:disable|enforce|exec)|apt-get|ssh-(?:keygen|copy-id|keyscan)|pipx[\s]+install|printenv|lastlog(?:in)?|sysctl|ldconfig|setfacl|capsh|tcpdump|chgrp|rlwrap|uconv|htop|rmt-(?:tar|dump)|ps2pdf|nohup[\s]+\w+|strace[\s]+\w+|time[\s]+(?:sh|bash|ifconfig|bsdtar)|perf[\s]+--\w+|env[\s]+--\w+|chef[\s]+report|pip3?[\s]+install[\s]+\S+|ansible[\s]+all|python3?(?:\.\d+)?[\s]+\w+(?:\.py)?$)"
     };
 }
 
@@ -91,7 +91,52 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3011,
             subtype: "rce_shell",
-            gate: &["whoami", "ifconfig", "nslookup", "lsb_release", "zstdcat", "bzcat", "xzcat", "gunzip", "unxz", "bsdtar", "visudo", "cscli", "ansible", "chef-", "mkfifo", "aa-", "apt-get", "ssh-", "pipx", "printenv", "lastlog", "sysctl", "ldconfig", "setfacl", "capsh", "tcpdump", "chgrp", "rlwrap", "uconv", "htop", "rmt-", "ps2pdf", "nohup", "strace", "time ", "perf --", "env --", "python", "trap ", "column ", "bridge ", "fold "],
+            gate: &[
+                "chef ",
+                "pip",
+                "whoami",
+                "ifconfig",
+                "nslookup",
+                "lsb_release",
+                "zstdcat",
+                "bzcat",
+                "xzcat",
+                "gunzip",
+                "unxz",
+                "bsdtar",
+                "visudo",
+                "cscli",
+                "ansible",
+                "chef-",
+                "mkfifo",
+                "aa-",
+                "apt-get",
+                "ssh-",
+                "pipx",
+                "printenv",
+                "lastlog",
+                "sysctl",
+                "ldconfig",
+                "setfacl",
+                "capsh",
+                "tcpdump",
+                "chgrp",
+                "rlwrap",
+                "uconv",
+                "htop",
+                "rmt-",
+                "ps2pdf",
+                "nohup",
+                "strace",
+                "time ",
+                "perf --",
+                "env --",
+                "python",
+                "trap ",
+                "column ",
+                "bridge ",
+                "fold ",
+            ],
             test: Test::Pattern(concat!(
                 r"(?:^|[;|&`({=][\s]*)['\x22\\]{0,2}(?:/?(?:usr/|local/|s?bin/){1,4})?",
                 unmistakable!(),
@@ -103,9 +148,9 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3003,
             subtype: "rce_shell",
-            gate: &["bin/", 
-                "/bin/", "/dev/tcp", "/dev/udp", "bin/sh", "bin/bash", "/sbin/", "bin%2f", "bin\\", "/bi",
-                "/ca?", "/???",
+            gate: &[
+                "bin/", "/bin/", "/dev/tcp", "/dev/udp", "bin/sh", "bin/bash", "/sbin/", "bin%2f", "bin\\",
+                "/bi", "/ca?", "/???",
             ],
             test: Test::Pattern(
                 r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])/?(?:usr/)?(?:local/)?s?bin/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[i?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n)/[a-z?*\[\]-]{2,16}",

@@ -12,7 +12,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3101,
             subtype: "rce_powershell",
-            gate: &["iwr ", 
+            gate: &[
+                "iwr ",
                 "powershell",
                 "pwsh",
                 "invoke-",
@@ -62,7 +63,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_cmd",
             gate: &["cmd", "for ", "for+", "for\t", "if ", "if\t", "if+", "if/", "for/"],
             test: Test::Pattern(
-                r"\bcmd(?:\.exe)?[\s+]*/[ckr]\b|\bfor[\s+]*(?:/[dflr][^%]*[\s+\x22'])?[\s+]*%%?\S{0,3}[\s+]+in[\s+]*\(.*\)[\s+]*do\b|\bfor[\s+]*/[dflr][\s+][^%]*%[^%]*\bin\b|\bif[\s+]+(?:/i[\s+]+)?(?:not[\s+]+)?(?:(?:exist[\s+]+\S+|errorlevel[\s+]+\d|defined[\s+]+\w+|cmdextversion[\s+]+\d)[\s+]*[^.;,]{0,60}(?:\becho\b|\bset\b|\bgoto\b|\bcall\b|\bcmd\b|\bexit\b|\bdel\b|\bcd\b|\bmd\b|\bif\b|\bcopy\b|\bren\b|\btype\b|\bdir\b|\()|[\x22'(]?%~?\w+%?[\x22')]?[\s+]*(?:==|equ|neq|lss|leq|gtr|geq)[\s+]*\S+[\s+]+\S|\S+[\s+]+(?:equ|neq|lss|leq|gtr|geq)[\s+]+\S+[\s+]+\S)",
+                r"\bcmd(?:\.exe)?[\s+]*/[ckr]\b|\bfor[\s+]*(?:/[dflr][^%]*[\s+\x22'])?[\s+]*%%?[^\s(]{0,24}[\s+]+in[\s+]*\(.*\)[\s+]*do\b|\bfor[\s+]*/[dflr][\s+][^%]*%[^%]*\bin\b|\bif[\s+]+(?:/i[\s+]+)?(?:not[\s+]+)?(?:(?:exist[\s+]+\S+|errorlevel[\s+]+\d|defined[\s+]+\w+|cmdextversion[\s+]+\d)[\s+]*[^.;,]{0,60}(?:\becho\b|\bset\b|\bgoto\b|\bcall\b|\bcmd\b|\bexit\b|\bdel\b|\bcd\b|\bmd\b|\bif\b|\bcopy\b|\bren\b|\btype\b|\bdir\b|\()|[\x22'(]?%~?\w+%?[\x22')]?[\s+]*(?:==|equ|neq|lss|leq|gtr|geq)[\s+]*\S+[\s+]+\S|\S+[\s+]+(?:equ|neq|lss|leq|gtr|geq)[\s+]+\S+[\s+]+\S)",
             ),
             trust: Trust::Prose,
             places: Places::Values,

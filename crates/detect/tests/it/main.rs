@@ -1,0 +1,4 @@
+//! Vectors and properties of the public interface.
+
+mod properties;
+mod vectors;
