@@ -1,6 +1,6 @@
 //! NoSQL injection: query operators as names, script inside queries, cache protocols.
 //!
-//! Benign look-alikes: JSON Schema (`$ref`, `$schema`, `$id`), JSON-LD (`@type`), OData (`$filter`, `$select`,
+//! Benign look-alikes: JSON Schema (`$ref`, `$schema`, `$id`), JSON-LD (`@type`), `OData` (`$filter`, `$select`,
 //! `$top`), prices (`$in cash`), shell variables, GraphQL variables.
 
 use bartizan_api::attack_type::AttackType;

@@ -6,7 +6,7 @@
 //! values, as a second opinion. Whole statements, as code and migrations contain them, are documents and prove nothing.
 //!
 //! Benign look-alikes: `O'Reilly`, `rock and roll`, `1 or 2 items`, `select a plan from the list`,
-//! `project = "X" AND status = "Open"`, OData and search-engine filters, ORM code.
+//! `project = "X" AND status = "Open"`, `OData` and search-engine filters, ORM code.
 
 use std::ops::Range;
 

@@ -34,7 +34,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["on"],
             test: Test::Checked(
                 r"<[a-z!?/%][^<>]{0,400}?[\s\x22'/\x00`;+]on[a-z]{3,36}[\s\x00]*=[\s\x00]*(?:[^\s{>]|$)",
-                |context, span| is_handler(context, span),
+                is_handler,
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -45,7 +45,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["on"],
             test: Test::Checked(
                 r"(?:[\x22'`>/;]|^|\s\s|[\s+]\S{0,2})[\s\x00/+]*\bon(?:[a-z]{4,36})[\s\x00+]*=[\s\x00+]*(?:[\x22'`]?[\s\x00]*(?:javascript:|\(?(?:alert|confirm|prompt|eval|print|fetch|import|setTimeout|set\w+|document|window|location|top|self|this|parent|atob|console|new|throw|location|\$|name|url|navigator|with|function|[a-z]+=)[^\w]|[\w$.]{1,30}[\(`]|\w+=))",
-                |context, span| breaks_attribute(context, span),
+                breaks_attribute,
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -56,7 +56,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["on"],
             test: Test::Checked(
                 r"(?:^|[\x22'`;/\s])[\s]*\bon[a-z]{3,50}[\s\x00+]{0,8}(?:=|%3d)",
-                |context, span| is_dom_event(context, span),
+                is_dom_event,
             ),
             trust: Trust::Tight,
             places: Places::All,

@@ -247,9 +247,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_shell",
             gate: &["\\", ";", "|", "&", "\n", "`", "$("],
             test: Test::Checked(
-                concat!(
-                    r"(?:^[\s]*;|^\\|;[\s]*`|[\w.)'\x22][\s]*(?:;|\|\|?|&&?|[\r\n])|^[\s]*(?:\|\|?|&&?|[\r\n]))[\s+]*(?:/\S*/)?(?:id|ls|ps|pwd|w|who|set|env|dir|whoami|uname|hostname|ver|lastlog|last|top|df|reboot|shutdown|ifconfig|ipconfig|netstat|uptime|history|users|groups|date|whoami|printenv|exit|halt|export|sh|bash|dmesg|jobs|cal|cat|sleep[\s+]+[\d.]+s?|ping[\s+]+.{1,60})[\s]*(?:$|[;|&#`\n])"
-                ),
+                r"(?:^[\s]*;|^\\|;[\s]*`|[\w.)'\x22][\s]*(?:;|\|\|?|&&?|[\r\n])|^[\s]*(?:\|\|?|&&?|[\r\n]))[\s+]*(?:/\S*/)?(?:id|ls|ps|pwd|w|who|set|env|dir|whoami|uname|hostname|ver|lastlog|last|top|df|reboot|shutdown|ifconfig|ipconfig|netstat|uptime|history|users|groups|date|whoami|printenv|exit|halt|export|sh|bash|dmesg|jobs|cal|cat|sleep[\s+]+[\d.]+s?|ping[\s+]+.{1,60})[\s]*(?:$|[;|&#`\n])",
                 separated,
             ),
             trust: Trust::Tight,
