@@ -1,10 +1,31 @@
 //! The filter node: reverse proxy, decision pipeline, counters, spool, cloud link.
+//!
+//! ```text
+//! client → proxy::worker (accept, TLS, framing) → proxy (one request) → pipeline (decision) → upstream
+//!                                                      │                     │
+//!                                                      │                     └ snapshot ← cloud (rules, lists)
+//!                                                      └ hits → spool → cloud (events)
+//! ```
+//!
+//! Start with [`Node::start`]; `proxy.rs` shows what happens to a request.
 
 mod block;
 mod client_ip;
 mod clock;
+mod cloud;
 pub mod config;
+mod hits;
 mod lists;
+mod node;
+mod pipeline;
+mod proxy;
 mod request_id;
 mod routes;
+mod sampler;
 mod spool;
+mod state;
+mod stats;
+mod status;
+
+pub use config::{Config, ConfigError};
+pub use node::{Node, NodeError, RunningNode};

@@ -125,6 +125,13 @@ impl Lists {
         lists
     }
 
+    /// Whether there is nothing to look up.
+    pub(crate) fn is_empty(&self) -> bool {
+        [&self.allow, &self.deny, &self.gray]
+            .iter()
+            .all(|i| i.v4.lengths.is_empty() && i.v6.lengths.is_empty())
+    }
+
     /// The live entry of a list for an address; `now` is Unix seconds.
     pub(crate) fn find(&self, list: ListName, ip: IpAddr, application: i64, now: i64) -> Option<&Listing> {
         let index = match list {

@@ -29,6 +29,8 @@ pub(crate) struct ConnState {
     in_flight: AtomicU32,
     tunnel: AtomicBool,
     violated: AtomicBool,
+    /// The last read found nothing: it is the client that is waited for, not the upstream.
+    waiting: AtomicBool,
 }
 
 /// What a connection waits for.
@@ -52,7 +54,7 @@ impl ConnState {
         match self.phase.load(Ordering::Relaxed) {
             0 if self.in_flight.load(Ordering::Relaxed) == 0 => Phase::Idle,
             1 => Phase::Head,
-            2 => Phase::Body,
+            2 if self.waiting.load(Ordering::Relaxed) => Phase::Body,
             _ => Phase::Open,
         }
     }
@@ -95,21 +97,50 @@ pub(crate) struct Wire<T> {
     framing: Framing,
     /// Bytes read that did not fit, after a rewrite.
     pending: BytesMut,
+    closing: Closing,
 }
+
+/// How far the end of a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    Open,
+    /// Our side is shut; this many more bytes of the client are read and thrown away.
+    Lingering(usize),
+    Done,
+}
+
+/// Bytes that a refused client may still send before it is cut off. Closing with unread input makes the kernel
+/// reset the connection, and the client would never see why it was refused.
+const LINGER_BYTES: usize = 4 << 20;
+
+/// No method, target, header name or value may hold the first byte; the rest makes hyper look at once.
+const POISON: &[u8] = b"\0\r\n\r\n";
 
 impl<T> Wire<T> {
     pub(crate) fn new(inner: T, state: Arc<ConnState>, stats: Arc<WorkerStats>) -> Wire<T> {
-        Wire { inner, state, stats, framing: Framing::default(), pending: BytesMut::new() }
+        Wire {
+            inner,
+            state,
+            stats,
+            framing: Framing::default(),
+            pending: BytesMut::new(),
+            closing: Closing::Open,
+        }
     }
 
     /// Judges what was just put into `buf` after `before`.
     fn inspect(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
-        if self.state.tunnel.load(Ordering::Relaxed) {
+        if self.state.tunnel.load(Ordering::Relaxed) || self.state.violated.load(Ordering::Relaxed) {
             return;
         }
         let Some(new) = buf.filled().get(before..) else { return };
         let verdict = self.framing.feed(new);
-        self.state.phase.store(self.framing.phase(), Ordering::Relaxed);
+        // The time for a head counts from its first byte, everything else from the last one.
+        let phase = self.framing.phase();
+        if phase != 1 || self.state.phase.load(Ordering::Relaxed) != 1 {
+            self.state.touch(self.stats.tick.get_u32());
+        }
+        self.state.phase.store(phase, Ordering::Relaxed);
         match verdict {
             Verdict::Pass => {}
             Verdict::Rewrite(at) => {
@@ -125,10 +156,9 @@ impl<T> Wire<T> {
             }
             Verdict::Violation => {
                 self.state.violated.store(true, Ordering::Relaxed);
-                self.pending.clear();
+                self.pending = BytesMut::from(POISON);
                 buf.set_filled(before);
-                // No method, target, header name or value may hold it, wherever the parser stands.
-                buf.put_slice(b"\0");
+                self.deliver_pending(buf);
             }
         }
     }
@@ -148,27 +178,27 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.state.violated.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
         if !self.pending.is_empty() {
             self.deliver_pending(buf);
             return Poll::Ready(Ok(()));
         }
+        if self.state.violated.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.state.waiting.store(read.is_pending(), Ordering::Relaxed);
+        ready!(read)?;
         let count = buf.filled().len() - before;
         if count > 0 {
             self.stats.bytes_in.add(count as u64);
-            let tick = self.stats.tick.get_u32();
-            self.state.touch(tick);
             self.inspect(buf, before);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let count = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
         self.stats.bytes_out.add(count as u64);
@@ -194,6 +224,26 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        if self.closing == Closing::Open {
+            ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+            let mid_message = matches!(self.state.phase.load(Ordering::Relaxed), 1 | 2);
+            self.closing = if mid_message || self.state.violated() {
+                // The reaper bounds the wait like that for a head.
+                self.state.phase.store(1, Ordering::Relaxed);
+                self.state.touch(self.stats.tick.get_u32());
+                Closing::Lingering(LINGER_BYTES)
+            } else {
+                Closing::Done
+            };
+        }
+        while let Closing::Lingering(left) = self.closing {
+            let mut scrap = [0; 8192];
+            let mut buf = ReadBuf::new(&mut scrap);
+            let read = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buf));
+            let count = buf.filled().len();
+            let over = read.is_err() || count == 0 || count >= left;
+            self.closing = if over { Closing::Done } else { Closing::Lingering(left - count) };
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -1,0 +1,230 @@
+//! Rules and lists from the cloud, heartbeats to it.
+//!
+//! A full synchronisation at start and every few minutes; between them one long poll is always open, so that a
+//! change is in force well under a second after it was made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bartizan_api::node::{BundleKind, HeartbeatRequest};
+use tokio::sync::watch;
+
+use super::Backoff;
+use super::bundles::{self, Bundles, ListStore};
+use super::client::{Client, LinkError};
+use super::identity::Identity;
+use crate::lists::Lists;
+use crate::state::{Snapshot, State};
+
+struct Link<'a> {
+    state: &'a State,
+    client: &'a Client,
+    identity: &'a Identity,
+    bundles: Bundles,
+    lists: ListStore,
+    /// A version that was refused; fetching it again would not change it.
+    refused: Option<i64>,
+    seq: i64,
+}
+
+/// Synchronises until the node stops.
+pub(super) async fn keep_in_sync(
+    state: &State,
+    client: &Client,
+    identity: &Identity,
+    synced: &watch::Sender<bool>,
+) {
+    let bundles = Bundles::new(&state.config.state_dir);
+    let lists = bundles.load_lists().unwrap_or_default();
+    let mut link = Link { state, client, identity, bundles, lists, refused: None, seq: 0 };
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
+    loop {
+        match link.follow(synced).await {
+            Ok(()) => backoff.reset(),
+            Err(error) => {
+                if state.link.connected.swap(false, Ordering::Relaxed) {
+                    backoff.reset();
+                }
+                state.link.api_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cloud.sync failed, the rules in force stay"
+                );
+                backoff.wait().await;
+            }
+        }
+    }
+}
+
+impl Link<'_> {
+    /// One full synchronisation, then changes as they come, until the next full one is due.
+    async fn follow(&mut self, synced: &watch::Sender<bool>) -> Result<(), LinkError> {
+        let due = Instant::now() + Duration::from_secs(self.identity.sync_s);
+        self.rules().await?;
+        self.lists().await?;
+        self.note_success();
+        synced.send_replace(true);
+        while Instant::now() < due {
+            let answer = self.client.watch(self.seq).await?;
+            for kind in &answer.changed {
+                match kind.as_str() {
+                    "ruleset" => self.rules().await?,
+                    "iplists" => self.lists().await?,
+                    // A newer cloud may know more kinds.
+                    _ => {}
+                }
+            }
+            self.seq = self.seq.max(answer.seq);
+            self.note_success();
+        }
+        Ok(())
+    }
+
+    fn note_success(&self) {
+        self.state.link.connected.store(true, Ordering::Relaxed);
+        self.state.link.last_sync.store(crate::clock::unix_seconds(), Ordering::Relaxed);
+    }
+
+    async fn rules(&mut self) -> Result<(), LinkError> {
+        let manifest = self.client.manifest().await?;
+        let entry = manifest.bundles.iter().find(|entry| entry.kind == BundleKind::Ruleset);
+        if let Some(entry) = entry {
+            let current = self.state.snapshot.load().ruleset_version;
+            if entry.version != current && self.refused != Some(entry.version) {
+                let bytes = self.client.bundle(entry).await?;
+                match bundles::verify(entry, &bytes, self.identity) {
+                    Ok(verified) => {
+                        if let Err(error) = self.bundles.save(entry, &bytes) {
+                            tracing::warn!(%error, "bundle cannot be written to disk");
+                        }
+                        put_in_force(self.state, verified);
+                        self.state.link.from_disk.store(false, Ordering::Relaxed);
+                        self.refused = None;
+                    }
+                    Err(reason) => {
+                        self.state.link.rejected_bundles.fetch_add(1, Ordering::Relaxed);
+                        tracing::error!(
+                            version = entry.version,
+                            reason,
+                            "bundle is refused, the rules in force stay"
+                        );
+                        self.refused = Some(entry.version);
+                    }
+                }
+            }
+        }
+        self.seq = self.seq.max(manifest.seq);
+        Ok(())
+    }
+
+    async fn lists(&mut self) -> Result<(), LinkError> {
+        if !self.state.config.acl.enabled {
+            return Ok(());
+        }
+        let answer = self.client.lists(self.lists.seq).await?;
+        let unchanged = !answer.full && answer.add.is_empty() && answer.del.is_empty();
+        if answer.full {
+            self.lists.entries.clear();
+        }
+        for id in &answer.del {
+            self.lists.entries.remove(id);
+        }
+        self.lists.entries.extend(answer.add.into_iter().map(|entry| (entry.id, entry)));
+        self.lists.seq = answer.seq;
+        if unchanged && self.state.snapshot.load().lists_seq == answer.seq {
+            return Ok(());
+        }
+        put_lists_in_force(self.state, &self.lists);
+        // On disk after they are in force: a change must not wait for a slow disk.
+        if let Err(error) = self.bundles.save_lists(&self.lists) {
+            tracing::warn!(%error, "lists cannot be written to disk");
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn put_in_force(state: &State, verified: bundles::Verified) {
+    let ruleset = Arc::new(verified.ruleset);
+    tracing::info!(version = verified.version, rules = ruleset.hint_count(), "ruleset in force");
+    state.update(|current| Snapshot {
+        ruleset: Arc::clone(&ruleset),
+        ruleset_version: verified.version,
+        ruleset_applied_at: crate::clock::unix_seconds(),
+        ruleset_size: verified.size,
+        lists: Arc::clone(&current.lists),
+        lists_seq: current.lists_seq,
+    });
+}
+
+pub(crate) fn put_lists_in_force(state: &State, store: &ListStore) {
+    let lists = Arc::new(Lists::build(store.entries.values()));
+    if lists.ignored > 0 {
+        tracing::warn!(
+            entries = lists.ignored,
+            "list entries of kinds that need a source database are not evaluated"
+        );
+    }
+    state.update(|current| Snapshot {
+        ruleset: Arc::clone(&current.ruleset),
+        ruleset_version: current.ruleset_version,
+        ruleset_applied_at: current.ruleset_applied_at,
+        ruleset_size: current.ruleset_size,
+        lists: Arc::clone(&lists),
+        lists_seq: store.seq,
+    });
+}
+
+/// Sends heartbeats until the node stops. Increments are those since the last one that arrived.
+pub(super) async fn keep_alive(state: &State, client: &Client, identity: &Identity) {
+    let mut interval = tokio::time::interval(Duration::from_secs(identity.heartbeat_s));
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut sent: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut last = Instant::now();
+    let mut rejected = 0;
+    for seq in 1.. {
+        interval.tick().await;
+        let now: BTreeMap<&'static str, u64> =
+            state.totals().named().filter(|(name, _)| !matches!(*name, "tick" | "last_request_ms")).collect();
+        let delta = |name: &str, value: u64| value.saturating_sub(sent.get(name).copied().unwrap_or(0));
+        let stats: BTreeMap<String, u64> = now
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), delta(name, *value)))
+            .filter(|(_, d)| *d > 0)
+            .collect();
+        let elapsed = last.elapsed().as_secs_f64().max(0.001);
+        let requests = u32::try_from(stats.get("requests").copied().unwrap_or(0)).unwrap_or(u32::MAX);
+        let refused = state.link.rejected_bundles.load(Ordering::Relaxed);
+        let request = HeartbeatRequest {
+            startid: state.start_id.to_string(),
+            seq,
+            uptime_s: state.started.elapsed().as_secs(),
+            versions: versions(state),
+            packages: BTreeMap::from([("bartizan-node".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            rps_m1: f64::from(requests) / elapsed,
+            stats,
+            errors: (refused > rejected).then(|| "a bundle was refused".to_owned()).into_iter().collect(),
+        };
+        match client.heartbeat(&request).await {
+            Ok(_) => {
+                sent = now;
+                last = Instant::now();
+                rejected = refused;
+            }
+            Err(error) => {
+                state.link.api_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(error = &error as &dyn std::error::Error, "cloud.heartbeat failed");
+            }
+        }
+    }
+}
+
+fn versions(state: &State) -> BTreeMap<String, i64> {
+    let snapshot = state.snapshot.load();
+    BTreeMap::from([
+        ("ruleset".to_owned(), snapshot.ruleset_version),
+        ("iplists".to_owned(), snapshot.lists_seq),
+        ("detectdb".to_owned(), i64::from(bartizan_detect::Engine::version())),
+    ])
+}

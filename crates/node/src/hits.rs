@@ -1,0 +1,353 @@
+//! Events of one request: filled at the verdict, completed with the answer's status, on disk before it leaves.
+//!
+//! Masking happens here, on the copy that is reported, before anything is written: credentials always (unless
+//! configured otherwise), and every point that a masking rule names (`spec/node.md` section 7.6).
+
+mod traits;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bartizan_api::AttackType;
+use bartizan_api::node::{BlockStatus, Event, HitEvent, RawRequest};
+use bartizan_detect::Detection;
+use bartizan_request::{ApiProtocol, Element, Point, Step};
+use bartizan_rules::{FiltrationMode, Selection};
+use http::Version;
+
+use crate::pipeline::{Context, RegexMatch, Subject, printable, size_of_head};
+use crate::request_id::event_id;
+use crate::state::State;
+
+/// What stands in place of a masked value; it hides the length too.
+const MASK: &str = "********";
+const BODY_MAX: usize = 8 << 10;
+const VALUE_MAX: usize = 4096;
+
+/// Why a request was refused, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Acl,
+    Attack,
+    NotBlocked,
+    Overlimit,
+}
+
+/// The events of a request while they are collected.
+pub(crate) struct Report {
+    state: Arc<State>,
+    started: Instant,
+    outcome: Outcome,
+    template: HitEvent,
+    hits: Vec<(Point, HitEvent)>,
+    other: Vec<HitEvent>,
+}
+
+impl Report {
+    pub(crate) fn new(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) -> Report {
+        Report {
+            state: Arc::clone(context.state),
+            started: context.started,
+            outcome: Outcome::NotBlocked,
+            template: template(context, subject, mode),
+            hits: Vec::new(),
+            other: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hits.is_empty() && self.other.is_empty()
+    }
+
+    pub(crate) fn outcome(&mut self, outcome: Outcome, protocol: ApiProtocol, subject: &Subject<'_>) {
+        self.outcome = outcome;
+        self.template.api_protocol = traits::api_protocol(subject, protocol).to_owned();
+        if outcome != Outcome::NotBlocked {
+            self.template.block_status = BlockStatus::Blocked;
+        }
+    }
+
+    pub(crate) fn detection(&mut self, found: &Detection, patched: bool) {
+        let mut hit = self.hit(if patched { AttackType::Vpatch } else { found.attack_type }, &found.point);
+        hit.attack_subtype = (!found.subtype.is_empty()).then(|| found.subtype.to_owned());
+        hit.value = cut(&found.value);
+        hit.stamps.clone_from(&found.stamps);
+        hit.known_attack = found.known_attack.iter().map(|&name| name.to_owned()).collect();
+        self.hits.push((found.point.clone(), hit));
+    }
+
+    pub(crate) fn regex(&mut self, found: &RegexMatch) {
+        let mut hit = self.hit(found.attack_type, &found.point);
+        hit.value = cut(&found.value);
+        hit.regex = vec![found.rule_id];
+        hit.experimental = found.experimental;
+        self.hits.push((found.point.clone(), hit));
+    }
+
+    pub(crate) fn vpatch(&mut self, point: &Point, value: &str) {
+        let mut hit = self.hit(AttackType::Vpatch, point);
+        hit.value = cut(value);
+        self.hits.push((point.clone(), hit));
+    }
+
+    /// A request of a denylisted source.
+    pub(crate) fn denied(&mut self, attack_type: AttackType, count: u32, blocked: bool) {
+        let mut hit = self.template.clone();
+        hit.event_id = event_id();
+        hit.attack_type = attack_type;
+        hit.ip_blocked = true;
+        hit.aggregated_count = count;
+        hit.block_reason = format!("acl blacklist ip {}", attack_type.info().code);
+        if blocked {
+            hit.block_status = BlockStatus::Blocked;
+        }
+        self.other.push(hit);
+    }
+
+    fn hit(&self, attack_type: AttackType, point: &Point) -> HitEvent {
+        let mut hit = self.template.clone();
+        hit.event_id = event_id();
+        hit.attack_type = attack_type;
+        hit.point = match serde_json::to_value(point) {
+            Ok(serde_json::Value::Array(steps)) => steps,
+            _ => Vec::new(),
+        };
+        hit.parameter = point.parameter();
+        hit
+    }
+
+    /// Masks the points that rules name, in every event of the request.
+    pub(crate) fn mask(&mut self, selection: &Selection<'_>) {
+        let points: Vec<&Point> = selection.sensitive_points().collect();
+        if points.is_empty() {
+            return;
+        }
+        for (point, hit) in &mut self.hits {
+            if points.iter().any(|sensitive| point.with_path(|path| sensitive.covers(path))) {
+                hit.value.clear();
+            }
+            for sensitive in &points {
+                mask_raw(&mut hit.raw, sensitive);
+            }
+        }
+        for hit in &mut self.other {
+            for sensitive in &points {
+                mask_raw(&mut hit.raw, sensitive);
+            }
+        }
+    }
+
+    /// The events, to be completed when the answer is known.
+    pub(crate) fn pending(self) -> PendingHits {
+        let mut events: Vec<HitEvent> = self.hits.into_iter().map(|(_, hit)| hit).collect();
+        let mask = events
+            .iter()
+            .fold(0u64, |mask, hit| mask | 1u64.checked_shl(hit.attack_type.info().id.into()).unwrap_or(0));
+        let reason = match self.outcome {
+            Outcome::NotBlocked => "not blocked".to_owned(),
+            Outcome::Attack => format!("attack mask={mask:016x}"),
+            Outcome::Overlimit => "overlimit".to_owned(),
+            Outcome::Acl => "acl blacklist ip blocked_source".to_owned(),
+        };
+        for hit in &mut events {
+            hit.block_reason.clone_from(&reason);
+        }
+        events.extend(self.other);
+        PendingHits { state: self.state, started: self.started, events }
+    }
+}
+
+/// Events that wait for the status of the answer. Dropped without it (the client went away), they are written
+/// all the same.
+pub(crate) struct PendingHits {
+    state: Arc<State>,
+    started: Instant,
+    events: Vec<HitEvent>,
+}
+
+impl PendingHits {
+    /// Completes the events and waits until they are on disk.
+    pub(crate) async fn finish(mut self, status: u16, response_size: u64) {
+        if let Some(durable) = self.write(status, response_size) {
+            // An error is a spool that is gone, which is counted there.
+            let _ = durable.await;
+        }
+    }
+
+    fn write(&mut self, status: u16, response_size: u64) -> Option<tokio::sync::oneshot::Receiver<()>> {
+        let events = std::mem::take(&mut self.events);
+        if events.is_empty() {
+            return None;
+        }
+        let elapsed = u32::try_from(self.started.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let encoded = events.into_iter().filter_map(|mut hit| {
+            hit.statuscode = status;
+            hit.response_time = elapsed;
+            hit.response_size = response_size;
+            serde_json::to_vec(&Event::Hit(Box::new(hit))).ok()
+        });
+        Some(self.state.spool.append(encoded.collect()))
+    }
+}
+
+impl Drop for PendingHits {
+    fn drop(&mut self) {
+        self.write(0, 0);
+    }
+}
+
+fn cut(value: &str) -> String {
+    value.chars().take(VALUE_MAX).collect()
+}
+
+fn text(bytes: &[u8]) -> String {
+    printable(bytes, usize::MAX)
+}
+
+/// Everything that the hits of a request have in common.
+fn template(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) -> HitEvent {
+    let path = subject.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    HitEvent {
+        event_id: String::new(),
+        request_id: context.id.to_string(),
+        ts_ms: crate::clock::unix_millis(),
+        node_uuid: context.state.uuid.load().as_ref().clone(),
+        application: context.settings.application,
+        ruleset_version: context.snapshot.ruleset_version,
+        attack_type: AttackType::Warn,
+        attack_subtype: None,
+        point: Vec::new(),
+        parameter: String::new(),
+        value: String::new(),
+        stamps: Vec::new(),
+        regex: Vec::new(),
+        experimental: false,
+        known_attack: Vec::new(),
+        ip: context.client.ip.to_string(),
+        remote_port: context.connection.peer.port(),
+        domain: domain(subject),
+        path: text(path),
+        method: subject.method.to_owned(),
+        proto: proto(subject.version).to_owned(),
+        scheme: subject.scheme().to_owned(),
+        api_protocol: "none".to_owned(),
+        auth_protocol: traits::auth_protocols(subject),
+        statuscode: 0,
+        response_time: 0,
+        response_size: 0,
+        request_size: size_of_head(subject) + subject.body.len() as u64,
+        block_status: BlockStatus::Monitored,
+        block_reason: "not blocked".to_owned(),
+        ip_blocked: false,
+        mode: mode.name().to_owned(),
+        aggregated_count: 1,
+        raw: raw(context, subject),
+    }
+}
+
+fn domain(subject: &Subject<'_>) -> String {
+    let host = text(subject.header("host").unwrap_or_default()).to_lowercase();
+    let default_port = if subject.secure { ":443" } else { ":80" };
+    host.strip_suffix(default_port).map_or(host.clone(), str::to_owned)
+}
+
+fn proto(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+fn raw(context: &Context<'_>, subject: &Subject<'_>) -> RawRequest {
+    let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in &subject.headers {
+        let name = text(name).to_uppercase();
+        let secret = context.state.config.masking.defaults
+            && matches!(name.as_str(), "AUTHORIZATION" | "PROXY-AUTHORIZATION" | "COOKIE" | "SET-COOKIE");
+        let value = if secret { MASK.to_owned() } else { text(value) };
+        headers.entry(name).or_default().push(value);
+    }
+    let cut = subject.body.len() > BODY_MAX;
+    RawRequest {
+        remote_addr: context.client.ip.to_string(),
+        remote_port: context.connection.peer.port().to_string(),
+        server_addr: context.connection.local.ip().to_canonical().to_string(),
+        server_port: context.connection.local.port().to_string(),
+        method: subject.method.to_owned(),
+        proto: proto(subject.version).to_owned(),
+        uri: text(subject.target),
+        headers,
+        body: printable(subject.body, BODY_MAX),
+        body_original_size: (cut || subject.truncated).then_some(subject.body.len() as u64),
+    }
+}
+
+/// Masks what a point of the request shows in its serialised form. Where the place of the value in the text is not
+/// certain (a part of a body, a decoded part of the target), the whole is masked: too much rather than too little.
+fn mask_raw(raw: &mut RawRequest, point: &Point) {
+    match point.steps().first() {
+        Some(Step::Keyed(Element::Header, name)) => {
+            for (known, values) in &mut raw.headers {
+                if known.eq_ignore_ascii_case(name) {
+                    values.fill(MASK.to_owned());
+                }
+            }
+        }
+        Some(Step::Keyed(Element::Get, name)) => mask_query(&mut raw.uri, name),
+        Some(Step::Simple(Element::Post)) => MASK.clone_into(&mut raw.body),
+        Some(_) => {
+            let path = raw.uri.split('?').next().unwrap_or_default().len();
+            raw.uri.replace_range(..path, MASK);
+        }
+        None => {}
+    }
+}
+
+fn mask_query(uri: &mut String, name: &str) {
+    let Some((path, query)) = uri.split_once('?') else { return };
+    let mut masked = String::with_capacity(uri.len());
+    for (index, pair) in query.split('&').enumerate() {
+        masked.push(if index == 0 { '?' } else { '&' });
+        let key = pair.split_once('=').map_or(pair, |(key, _)| key);
+        let decoded = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+        // `name[x]` and `name[]` are values below the same parameter.
+        if decoded.split('[').next() == Some(name) {
+            masked.push_str(key);
+            masked.push('=');
+            masked.push_str(MASK);
+        } else {
+            masked.push_str(pair);
+        }
+    }
+    *uri = format!("{path}{masked}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(json: &str) -> Point {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn masked_points_are_gone_from_the_raw_request() {
+        let raw = RawRequest {
+            uri: "/a/b?card=4111&x[card]=1&card%5Bcvv%5D=999".into(),
+            headers: [("X-TOKEN".to_owned(), vec!["secret".to_owned()])].into(),
+            body: "{\"pin\":1234}".into(),
+            ..RawRequest::default()
+        };
+        let masked = |json| {
+            let mut copy = raw.clone();
+            mask_raw(&mut copy, &point(json));
+            copy
+        };
+        assert_eq!(masked(r#"["get","card"]"#).uri, "/a/b?card=********&x[card]=1&card%5Bcvv%5D=********");
+        assert_eq!(masked(r#"["header","X-TOKEN"]"#).headers["X-TOKEN"], ["********"]);
+        assert_eq!(masked(r#"["post","json_doc","hash","pin"]"#).body, "********");
+        assert_eq!(masked(r#"["path",1]"#).uri, "********?card=4111&x[card]=1&card%5Bcvv%5D=999");
+    }
+}

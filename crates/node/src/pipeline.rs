@@ -1,0 +1,376 @@
+//! The decision on a request (`spec/node.md` sections 2.1 to 2.6).
+//!
+//! [`admit`] decides what can be decided from the head: mode, allowlist, denylist. [`inspect`] runs detection and
+//! rules over the request and turns what was found into a verdict. Neither locks or writes to disk; small requests
+//! are inspected on the worker, large ones elsewhere so that they do not hold up others.
+
+mod policy;
+mod verdict;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bartizan_api::AttackType;
+use bartizan_api::node::ListName;
+use bartizan_request::{Limits, RequestParts, Target};
+use bartizan_rules::{
+    FiltrationMode, ModeOverride, OverlimitMode as RuleOverlimit, RequestFacts, Selection, effective_mode,
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri, Version, request};
+use smallvec::SmallVec;
+
+use crate::client_ip::Client;
+use crate::config::{BlockCause, Mode, ModeAllowOverride, OverlimitMode};
+use crate::hits::{PendingHits, Report};
+use crate::proxy::worker::{Connection, Worker};
+use crate::request_id::RequestId;
+use crate::routes::Settings;
+use crate::sampler::Identity;
+use crate::state::{Snapshot, State};
+use crate::stats::WorkerStats;
+use policy::RulesPolicy;
+pub(crate) use policy::{RegexMatch, printable};
+use verdict::Findings;
+
+/// What is known about a request from the start.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) state: &'a Arc<State>,
+    pub(crate) stats: &'a WorkerStats,
+    pub(crate) snapshot: &'a Rc<Arc<Snapshot>>,
+    pub(crate) settings: &'a Settings,
+    pub(crate) id: RequestId,
+    pub(crate) client: Client,
+    pub(crate) connection: &'a Connection,
+    pub(crate) started: Instant,
+}
+
+/// The decision before the body.
+pub(crate) enum Admission<'s> {
+    /// Inspect, then decide.
+    Inspect(Plan<'s>),
+    /// To the upstream, uninspected.
+    Proxy,
+    /// The source is denylisted.
+    Refuse {
+        /// Type of the event that the list entry causes.
+        attack_type: AttackType,
+        hits: Option<PendingHits>,
+    },
+}
+
+/// How to inspect a request.
+pub(crate) struct Plan<'s> {
+    mode: FiltrationMode,
+    selection: Option<Selection<'s>>,
+    graylisted: bool,
+    /// Denylisted, to be refused after inspection (`acl.early = false`).
+    denied: Option<AttackType>,
+}
+
+/// The decision after inspection.
+pub(crate) struct Verdict {
+    /// Why the request is refused, if it is.
+    pub(crate) block: Option<(BlockCause, Option<AttackType>)>,
+    /// Events to be written before the answer leaves.
+    pub(crate) hits: Option<PendingHits>,
+    pub(crate) mode: FiltrationMode,
+}
+
+/// A request as inspection sees it.
+pub(crate) struct Subject<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a [u8],
+    pub(crate) version: Version,
+    pub(crate) headers: SmallVec<[(&'a [u8], &'a [u8]); 32]>,
+    pub(crate) secure: bool,
+    pub(crate) body: &'a [u8],
+    pub(crate) truncated: bool,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(
+        method: &'a Method,
+        uri: &'a Uri,
+        version: Version,
+        headers: &'a HeaderMap,
+        secure: bool,
+    ) -> Subject<'a> {
+        let mut list: SmallVec<[(&[u8], &[u8]); 32]> = SmallVec::new();
+        if let Some(authority) = uri.authority() {
+            list.push((b"host", authority.as_str().as_bytes()));
+        }
+        list.extend(headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())));
+        let target = uri.path_and_query().map_or(&b"/"[..], |target| target.as_str().as_bytes());
+        Subject {
+            method: method.as_str(),
+            target,
+            version,
+            headers: list,
+            secure,
+            body: b"",
+            truncated: false,
+        }
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
+    pub(crate) fn proto(&self) -> &'static str {
+        match self.version {
+            Version::HTTP_10 => "1.0",
+            Version::HTTP_2 => "2.0",
+            _ => "1.1",
+        }
+    }
+
+    /// What of the ruleset applies; the common case of no rules at all costs nothing.
+    fn select<'s>(&self, snapshot: &'s Snapshot, application: i64) -> Option<Selection<'s>> {
+        if snapshot.ruleset.hint_count() == 0 {
+            return None;
+        }
+        let target = Target::parse(self.target);
+        let selection = snapshot.ruleset.select(&RequestFacts {
+            instance: application,
+            scheme: self.scheme(),
+            method: self.method,
+            proto: self.proto(),
+            target: &target,
+            headers: &self.headers,
+        });
+        (!selection.is_empty()).then_some(selection)
+    }
+
+    pub(crate) fn header(&self, wanted: &str) -> Option<&'a [u8]> {
+        let mut headers = self.headers.iter();
+        headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes())).map(|(_, value)| *value)
+    }
+}
+
+fn local_mode(mode: Mode) -> FiltrationMode {
+    match mode {
+        Mode::Off => FiltrationMode::Off,
+        Mode::Monitoring => FiltrationMode::Monitoring,
+        Mode::SafeBlocking => FiltrationMode::SafeBlocking,
+        Mode::Block => FiltrationMode::Block,
+    }
+}
+
+fn mode_override(setting: ModeAllowOverride) -> ModeOverride {
+    match setting {
+        ModeAllowOverride::Off => ModeOverride::Off,
+        ModeAllowOverride::On => ModeOverride::On,
+        ModeAllowOverride::Strict => ModeOverride::Strict,
+    }
+}
+
+/// Whether anything may be refused in a mode.
+pub(crate) fn enforces(context: &Context<'_>, mode: FiltrationMode) -> bool {
+    context.state.config.enforces() && mode == FiltrationMode::Block
+}
+
+/// Decides what the head alone decides.
+pub(crate) fn admit<'s>(
+    context: &Context<'s>,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    version: Version,
+) -> Admission<'s> {
+    let snapshot: &'s Snapshot = context.snapshot;
+    let application = context.settings.application;
+    let subject = Subject::new(method, uri, version, headers, context.connection.secure);
+    let selection = subject.select(snapshot, application);
+    let cloud = selection.as_ref().and_then(Selection::mode);
+    let mode = effective_mode(
+        local_mode(context.settings.mode),
+        mode_override(context.settings.mode_allow_override),
+        cloud,
+    );
+    if mode == FiltrationMode::Off {
+        return Admission::Proxy;
+    }
+    context.stats.requests.add(1);
+    let mut plan = Plan { mode, selection, graylisted: false, denied: None };
+    if !context.state.config.acl.enabled || snapshot.lists.is_empty() {
+        return Admission::Inspect(plan);
+    }
+    let now = crate::clock::unix_seconds();
+    let find = |list| snapshot.lists.find(list, context.client.ip, application, now);
+    if find(ListName::Allow).is_some() {
+        context.stats.acl_allow_list.add(1);
+        return Admission::Proxy;
+    }
+    if let Some(listing) = find(ListName::Deny) {
+        let attack_type = listing.attack_type.unwrap_or(AttackType::BlockedSource);
+        if context.state.config.acl.early && context.state.config.enforces() {
+            return deny(context, &subject, mode, attack_type, now);
+        }
+        plan.denied = Some(attack_type);
+    }
+    plan.graylisted = mode == FiltrationMode::SafeBlocking && find(ListName::Gray).is_some();
+    Admission::Inspect(plan)
+}
+
+fn deny<'s>(
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    mode: FiltrationMode,
+    attack_type: AttackType,
+    now: i64,
+) -> Admission<'s> {
+    context.stats.blocked.add(1);
+    context.stats.blocked_by_acl.add(1);
+    context.stats.bytes_blocked_by_acl_in.add(size_of_head(subject));
+    let hits = sample(context, subject, now).map(|count| {
+        let mut report = Report::new(context, subject, mode);
+        report.denied(attack_type, count, true);
+        report.pending()
+    });
+    Admission::Refuse { attack_type, hits }
+}
+
+/// How many refusals an event stands for, if there is to be one.
+fn sample(context: &Context<'_>, subject: &Subject<'_>, now: i64) -> Option<u32> {
+    if !context.state.config.acl.export {
+        return None;
+    }
+    let path = subject.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let identity = Identity {
+        ip: context.client.ip,
+        host: std::str::from_utf8(subject.header("host").unwrap_or_default()).unwrap_or_default(),
+        path: std::str::from_utf8(path).unwrap_or_default(),
+        method: subject.method,
+    };
+    let mut sampler = context.state.sampler.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    sampler.note(identity, now)
+}
+
+pub(crate) fn size_of_head(subject: &Subject<'_>) -> u64 {
+    let headers: usize = subject.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    (subject.method.len() + subject.target.len() + 12 + headers) as u64
+}
+
+/// Inspects a request and decides. Gives the head back, because a large request is inspected elsewhere.
+pub(crate) async fn inspect(
+    worker: &Worker,
+    context: &Context<'_>,
+    plan: Plan<'_>,
+    parts: request::Parts,
+    body: Bytes,
+    truncated: bool,
+) -> (request::Parts, Verdict) {
+    let secure = context.connection.secure;
+    let (parts, outcome) = if body.len() <= worker.state.config.inspect.offload_bytes {
+        let outcome = {
+            let subject = subject(&parts, secure, &body, truncated);
+            examine_caught(context.state, plan.selection.as_ref(), &subject)
+        };
+        (parts, outcome)
+    } else {
+        examine_elsewhere(context, parts, body.clone(), truncated).await
+    };
+    let verdict = verdict::decide(context, &plan, &subject(&parts, secure, &body, truncated), outcome);
+    (parts, verdict)
+}
+
+fn subject<'a>(parts: &'a request::Parts, secure: bool, body: &'a [u8], truncated: bool) -> Subject<'a> {
+    let mut subject = Subject::new(&parts.method, &parts.uri, parts.version, &parts.headers, secure);
+    subject.body = body;
+    subject.truncated = truncated;
+    subject
+}
+
+/// The inspection itself failed; whose fault it is does not matter to the request.
+#[derive(Debug)]
+pub(crate) struct InspectionFailed;
+
+/// On a thread for long work, so that the worker goes on with other requests.
+async fn examine_elsewhere(
+    context: &Context<'_>,
+    parts: request::Parts,
+    body: Bytes,
+    truncated: bool,
+) -> (request::Parts, Result<Findings, InspectionFailed>) {
+    let (state, snapshot) = (Arc::clone(context.state), Arc::clone(context.snapshot));
+    let (application, secure) = (context.settings.application, context.connection.secure);
+    let spare = spare_parts(&parts);
+    let work = tokio::task::spawn_blocking(move || {
+        let outcome = {
+            let subject = subject(&parts, secure, &body, truncated);
+            let selection = subject.select(&snapshot, application);
+            examine_caught(&state, selection.as_ref(), &subject)
+        };
+        (parts, outcome)
+    });
+    // The closure catches panics, so the only way to lose it is a runtime that is shutting down.
+    work.await.unwrap_or((spare, Err(InspectionFailed)))
+}
+
+fn spare_parts(parts: &request::Parts) -> request::Parts {
+    let mut spare = http::Request::new(()).into_parts().0;
+    spare.method = parts.method.clone();
+    spare.uri = parts.uri.clone();
+    spare.version = parts.version;
+    spare.headers = parts.headers.clone();
+    spare
+}
+
+fn examine_caught(
+    state: &State,
+    selection: Option<&Selection<'_>>,
+    subject: &Subject<'_>,
+) -> Result<Findings, InspectionFailed> {
+    let examine = std::panic::AssertUnwindSafe(|| examine(state, selection, subject));
+    std::panic::catch_unwind(examine).map_err(|_| InspectionFailed)
+}
+
+fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'_>) -> Findings {
+    let begin = Instant::now();
+    let inspect = &state.config.inspect;
+    let (time_ms, overlimit) = match selection.and_then(Selection::overlimit) {
+        Some(settings) => (settings.time_ms, rule_overlimit(settings.mode)),
+        None => (inspect.process_time_limit_ms, inspect.overlimit_mode),
+    };
+    let limits = Limits { deadline: Some(begin + Duration::from_millis(time_ms)), ..Limits::default() };
+    let parts = RequestParts {
+        method: subject.method,
+        target: subject.target,
+        headers: &subject.headers,
+        body: subject.body,
+        body_truncated: subject.truncated,
+    };
+    let (inspection, matches) = match selection {
+        None => {
+            let mut policy = bartizan_detect::NoPolicy;
+            (
+                bartizan_detect::inspect(&state.engine, &parts, &limits, &mut policy),
+                policy::Matches::default(),
+            )
+        }
+        Some(selection) => {
+            let mut policy = RulesPolicy::new(selection);
+            let inspection = bartizan_detect::inspect(&state.engine, &parts, &limits, &mut policy);
+            (inspection, policy.into_matches())
+        }
+    };
+    Findings {
+        vpatched: selection.map(|s| verdict::patched_types(s, &inspection.detections)).unwrap_or_default(),
+        detections: inspection.detections,
+        matches,
+        overlimit,
+        api_protocol: inspection.report.api_protocol,
+        elapsed: begin.elapsed(),
+    }
+}
+
+fn rule_overlimit(mode: RuleOverlimit) -> OverlimitMode {
+    match mode {
+        RuleOverlimit::Off => OverlimitMode::Off,
+        RuleOverlimit::Monitoring => OverlimitMode::Monitoring,
+        RuleOverlimit::Blocking => OverlimitMode::Blocking,
+    }
+}

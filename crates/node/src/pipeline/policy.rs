@@ -1,0 +1,108 @@
+//! The ruleset's say while a request is walked: what is switched off, what custom rules look for.
+
+use bartizan_api::AttackType;
+use bartizan_detect::Policy;
+use bartizan_request::{Parser, Point, PointPath, Role};
+use bartizan_rules::{RegexRule, Selection, Vpatch};
+use smallvec::SmallVec;
+
+/// Payloads of rule matches are cut to this many bytes.
+const PAYLOAD: usize = 1024;
+
+/// A match of a custom regular expression.
+#[derive(Debug)]
+pub(crate) struct RegexMatch {
+    pub(crate) rule_id: i64,
+    pub(crate) attack_type: AttackType,
+    pub(crate) experimental: bool,
+    pub(crate) point: Point,
+    pub(crate) value: String,
+}
+
+/// What rules found by themselves, at most one entry per rule.
+#[derive(Debug, Default)]
+pub(crate) struct Matches {
+    pub(crate) regexes: Vec<RegexMatch>,
+    /// Virtual patches for anything at a point, and the first value that they met.
+    pub(crate) vpatches: Vec<(Point, String)>,
+}
+
+pub(crate) struct RulesPolicy<'p, 's> {
+    selection: &'p Selection<'s>,
+    regexes: SmallVec<[&'s RegexRule; 4]>,
+    /// Virtual patches that hold for every value of their point.
+    vpatches: SmallVec<[&'s Vpatch; 4]>,
+    matches: Matches,
+}
+
+impl<'p, 's> RulesPolicy<'p, 's> {
+    pub(crate) fn new(selection: &'p Selection<'s>) -> RulesPolicy<'p, 's> {
+        RulesPolicy {
+            selection,
+            regexes: selection.regexes().collect(),
+            vpatches: selection.vpatches().filter(|vpatch| vpatch.attack_type.is_none()).collect(),
+            matches: Matches::default(),
+        }
+    }
+
+    pub(crate) fn into_matches(self) -> Matches {
+        self.matches
+    }
+}
+
+impl Policy for RulesPolicy<'_, '_> {
+    fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
+        self.selection.parser_enabled(point, parser.name()).unwrap_or(true)
+    }
+
+    fn type_disabled(&self, point: &PointPath<'_>, attack_type: AttackType) -> bool {
+        self.selection.type_disabled(point, attack_type)
+    }
+
+    fn stamp_disabled(&self, point: &PointPath<'_>, stamp: u32) -> bool {
+        self.selection.stamp_disabled(point, stamp)
+    }
+
+    fn value_seen(&mut self, point: &PointPath<'_>, value: &[u8], _role: Role) {
+        let (selection, matches) = (self.selection, &mut self.matches);
+        self.regexes.retain(|rule| {
+            let hit = rule.point.selects(point)
+                && !selection.regex_disabled(point, rule.id)
+                && !selection.type_disabled(point, rule.attack_type)
+                && rule.pattern.is_match(value);
+            if hit {
+                matches.regexes.push(RegexMatch {
+                    rule_id: rule.id,
+                    attack_type: rule.attack_type,
+                    experimental: rule.experimental,
+                    point: point.to_point(),
+                    value: printable(value, PAYLOAD),
+                });
+            }
+            !hit
+        });
+        self.vpatches.retain(|vpatch| {
+            let hit = vpatch.point.covers(point);
+            if hit {
+                matches.vpatches.push((point.to_point(), printable(value, PAYLOAD)));
+            }
+            !hit
+        });
+    }
+}
+
+/// Bytes as text: what is no UTF-8 as `\xNN`, at most `max` bytes of input.
+pub(crate) fn printable(value: &[u8], max: usize) -> String {
+    use std::fmt::Write as _;
+
+    let value = value.get(..max).unwrap_or(value);
+    let mut text = String::with_capacity(value.len());
+    for chunk in value.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}

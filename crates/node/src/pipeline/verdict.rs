@@ -1,0 +1,177 @@
+//! From findings to a decision and its events.
+
+use std::time::Duration;
+
+use bartizan_api::AttackType;
+use bartizan_detect::Detection;
+use bartizan_request::ApiProtocol;
+use bartizan_rules::{FiltrationMode, Selection};
+
+use super::policy::Matches;
+use super::{Context, InspectionFailed, Plan, Subject, Verdict, sample, size_of_head};
+use crate::config::{BlockCause, Fallback, OverlimitMode};
+use crate::hits::{Outcome, Report};
+
+/// Hits that one request can cause; what is beyond them is the same attack again.
+const HITS_MAX: usize = 64;
+
+/// What an inspection brought to light.
+pub(crate) struct Findings {
+    pub(crate) detections: Vec<Detection>,
+    pub(crate) matches: Matches,
+    /// Indexes of detections that a virtual patch for their type covers.
+    pub(crate) vpatched: Vec<usize>,
+    pub(crate) overlimit: OverlimitMode,
+    pub(crate) api_protocol: ApiProtocol,
+    pub(crate) elapsed: Duration,
+}
+
+impl Findings {
+    fn is_empty(&self) -> bool {
+        self.detections.is_empty() && self.matches.regexes.is_empty() && self.matches.vpatches.is_empty()
+    }
+}
+
+/// Detections that a virtual patch names by type.
+pub(super) fn patched_types(selection: &Selection<'_>, detections: &[Detection]) -> Vec<usize> {
+    let patched = |detection: &Detection| {
+        selection.vpatches().any(|vpatch| {
+            vpatch.attack_type == Some(detection.attack_type)
+                && detection.point.with_path(|path| vpatch.point.covers(path))
+        })
+    };
+    detections
+        .iter()
+        .enumerate()
+        .filter(|(_, detection)| patched(detection))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+pub(super) fn decide(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    subject: &Subject<'_>,
+    outcome: Result<Findings, InspectionFailed>,
+) -> Verdict {
+    let findings = match outcome {
+        Ok(findings) => findings,
+        Err(InspectionFailed) => return failed(context, plan),
+    };
+    context.stats.time_detect_ns.add(u64::try_from(findings.elapsed.as_nanos()).unwrap_or(u64::MAX));
+    if findings.is_empty() && plan.denied.is_none() {
+        return Verdict { block: None, hits: None, mode: plan.mode };
+    }
+    let blocked = block_outcome(context, plan, &findings);
+    let mut report = Report::new(context, subject, plan.mode);
+    let outcome = blocked.map_or(Outcome::NotBlocked, |(outcome, _)| outcome);
+    record(context, plan, subject, &findings, &mut report, outcome);
+    if let Some((outcome, _)) = blocked {
+        context.stats.blocked.add(1);
+        let size = size_of_head(subject) + subject.body.len() as u64;
+        if outcome == Outcome::Acl {
+            context.stats.blocked_by_acl.add(1);
+            context.stats.bytes_blocked_by_acl_in.add(size);
+        } else {
+            context.stats.bytes_blocked_in.add(size);
+        }
+    }
+    let block = blocked.map(|(outcome, attack_type)| match outcome {
+        Outcome::Acl => (BlockCause::AclIp, attack_type),
+        _ => (BlockCause::Attack, attack_type),
+    });
+    Verdict { block, hits: (!report.is_empty()).then(|| report.pending()), mode: plan.mode }
+}
+
+/// Why the request is to be refused, if it is.
+fn block_outcome(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    findings: &Findings,
+) -> Option<(Outcome, Option<AttackType>)> {
+    if !context.state.config.enforces() {
+        return None;
+    }
+    let regex_patch = findings
+        .matches
+        .regexes
+        .iter()
+        .any(|found| found.attack_type == AttackType::Vpatch && !found.experimental);
+    if !findings.matches.vpatches.is_empty() || !findings.vpatched.is_empty() || regex_patch {
+        return Some((Outcome::Attack, Some(AttackType::Vpatch)));
+    }
+    if plan.mode >= FiltrationMode::SafeBlocking
+        && let Some(attack_type) = plan.denied
+    {
+        return Some((Outcome::Acl, Some(attack_type)));
+    }
+    let by_mode = match plan.mode {
+        FiltrationMode::Block => true,
+        FiltrationMode::SafeBlocking => plan.graylisted,
+        FiltrationMode::Monitoring | FiltrationMode::Off => false,
+    };
+    if !by_mode {
+        return None;
+    }
+    let signs = findings.detections.iter().map(|detection| detection.attack_type);
+    let regexes =
+        findings.matches.regexes.iter().filter(|found| !found.experimental).map(|found| found.attack_type);
+    if let Some(attack_type) = signs.chain(regexes).find(|found| *found != AttackType::OverlimitRes) {
+        return Some((Outcome::Attack, Some(attack_type)));
+    }
+    let over = findings.detections.iter().any(|detection| detection.attack_type == AttackType::OverlimitRes);
+    (over && findings.overlimit == OverlimitMode::Blocking)
+        .then_some((Outcome::Overlimit, Some(AttackType::OverlimitRes)))
+}
+
+fn record(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    subject: &Subject<'_>,
+    findings: &Findings,
+    report: &mut Report,
+    outcome: Outcome,
+) {
+    report.outcome(outcome, findings.api_protocol, subject);
+    for (index, detection) in findings.detections.iter().enumerate().take(HITS_MAX) {
+        if detection.attack_type == AttackType::OverlimitRes {
+            context.stats.overlimits_time.add(1);
+            if findings.overlimit == OverlimitMode::Off {
+                continue;
+            }
+        }
+        context.stats.note_found(detection.attack_type);
+        report.detection(detection, findings.vpatched.contains(&index));
+    }
+    for found in findings.matches.regexes.iter().take(HITS_MAX) {
+        context.stats.note_found(found.attack_type);
+        report.regex(found);
+    }
+    for (point, value) in findings.matches.vpatches.iter().take(1) {
+        context.stats.note_found(AttackType::Vpatch);
+        report.vpatch(point, value);
+    }
+    if !report.is_empty() {
+        context.stats.attacks.add(1);
+    }
+    if let Some(attack_type) = plan.denied
+        && let Some(count) = sample(context, subject, crate::clock::unix_seconds())
+    {
+        report.denied(attack_type, count, outcome == Outcome::Acl);
+    }
+    if let Some(selection) = &plan.selection {
+        report.mask(selection);
+    }
+}
+
+/// The engine panicked: the route says whether the request passes.
+fn failed(context: &Context<'_>, plan: &Plan<'_>) -> Verdict {
+    context.stats.segfaults.add(1);
+    context.stats.abnormal.add(1);
+    tracing::error!(request.id = %context.id, "inspection failed");
+    let refuse = context.settings.on_inspection_error == Fallback::Block && context.state.config.enforces();
+    if refuse {
+        context.stats.blocked.add(1);
+    }
+    Verdict { block: refuse.then_some((BlockCause::Attack, None)), hits: None, mode: plan.mode }
+}

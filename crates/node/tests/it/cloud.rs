@@ -1,0 +1,434 @@
+//! The cloud's side of `/node/v1`, spoken by the real types, and what the node makes of it.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bartizan_api::node::{
+    BUNDLE_FORMAT, BundleEntry, BundleKind, Event, EventsRequest, EventsResponse, HeartbeatRequest,
+    HeartbeatResponse, Intervals, ListEntry, ListName, ListsResponse, Manifest, RegisterResponse,
+    WatchResponse,
+};
+use bartizan_rules::{HintSource, RulesetSource};
+use bytes::Bytes;
+use ed25519_dalek::{Signer as _, SigningKey};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::harness::{Options, Setup, eventually};
+
+const SQLI: &str = "/search?q=1%27%20union%20select%20password%20from%20users--";
+
+#[derive(Default)]
+struct Content {
+    seq: i64,
+    hints: Vec<HintSource>,
+    version: i64,
+    /// Damage done to the next bundles.
+    forged: bool,
+    lists: Vec<ListEntry>,
+    lists_seq: i64,
+    events: BTreeMap<String, Value>,
+    deliveries: usize,
+    refuse_events: Option<StatusCode>,
+    max_events: usize,
+    heartbeats: Vec<HeartbeatRequest>,
+    registrations: usize,
+}
+
+struct Shared {
+    content: Mutex<Content>,
+    changed: Notify,
+    key: SigningKey,
+}
+
+pub(crate) struct Cloud {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Cloud {
+    async fn start() -> Cloud {
+        let content = Content { version: 1, max_events: usize::MAX, ..Content::default() };
+        let shared = Shared {
+            content: Mutex::new(content),
+            changed: Notify::new(),
+            key: SigningKey::from_bytes(&[7; 32]),
+        };
+        Cloud::serve(Arc::new(shared), "127.0.0.1:0".parse().unwrap()).await
+    }
+
+    async fn serve(shared: Arc<Shared>, address: SocketAddr) -> Cloud {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            // Connections end with the server, as they would with its process.
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let shared = Arc::clone(&served);
+                connections.spawn(async move {
+                    let service = service_fn(move |request| {
+                        let shared = Arc::clone(&shared);
+                        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+                    });
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Cloud { address, shared, task }
+    }
+
+    /// Stops answering; what it holds stays.
+    async fn go_away(self) -> (Arc<Shared>, SocketAddr) {
+        let kept = (Arc::clone(&self.shared), self.address);
+        self.task.abort();
+        while !self.task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        kept
+    }
+
+    fn content<T>(&self, read: impl FnOnce(&mut Content) -> T) -> T {
+        read(&mut self.shared.content.lock().unwrap())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Content)) {
+        self.content(|content| {
+            change(content);
+            content.seq += 1;
+        });
+        self.shared.changed.notify_waiters();
+    }
+
+    fn set_hints(&self, hints: Vec<HintSource>) {
+        self.change(|content| {
+            content.hints = hints;
+            content.version += 1;
+        });
+    }
+
+    fn set_list(&self, list: ListName, value: &str) {
+        self.change(|content| {
+            content.lists_seq += 1;
+            content.lists = vec![ListEntry {
+                id: content.lists_seq,
+                list,
+                kind: "ip".into(),
+                value: value.into(),
+                apps: None,
+                attack_type: None,
+                expires_at: None,
+            }];
+        });
+    }
+}
+
+fn ok(value: impl Serialize) -> Response<Full<Bytes>> {
+    Response::new(Full::new(Bytes::from(serde_json::to_vec(&value).unwrap())))
+}
+
+fn status(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
+fn bundle(shared: &Shared) -> (BundleEntry, Vec<u8>) {
+    let content = shared.content.lock().unwrap();
+    let source = RulesetSource { version: content.version, clientid: 8, hints: content.hints.clone() };
+    let bytes = serde_json::to_vec(&source).unwrap();
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let text = BundleEntry::signed_text(BundleKind::Ruleset, 8, content.version, BUNDLE_FORMAT, &sha256);
+    let key = if content.forged { SigningKey::from_bytes(&[9; 32]) } else { shared.key.clone() };
+    let entry = BundleEntry {
+        kind: BundleKind::Ruleset,
+        version: content.version,
+        format: BUNDLE_FORMAT,
+        size: bytes.len() as u64,
+        sha256,
+        sig: hex::encode(key.sign(text.as_bytes()).to_bytes()),
+        url: format!("/node/v1/bundle/ruleset/{}", content.version),
+    };
+    (entry, bytes)
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    let since = request.uri().query().and_then(|query| query.strip_prefix("since=")?.parse::<i64>().ok());
+    let authorized = match path.as_str() {
+        "/node/v1/register" => {
+            request.headers().get("x-wallarmapi-token").is_some_and(|token| token == "t0ken")
+        }
+        _ => request.headers().get("authorization").is_some_and(|value| value == "Node node-uuid:s3cret"),
+    };
+    if !authorized {
+        return status(StatusCode::UNAUTHORIZED);
+    }
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    match path.as_str() {
+        "/node/v1/register" => {
+            shared.content.lock().unwrap().registrations += 1;
+            ok(RegisterResponse {
+                uuid: "node-uuid".into(),
+                secret: "s3cret".into(),
+                clientid: 8,
+                group_id: 1,
+                partner_mode: false,
+                signing_keys: vec![hex::encode(shared.key.verifying_key().as_bytes())],
+                intervals: Intervals { heartbeat_s: 1, sync_s: 3600 },
+            })
+        }
+        "/node/v1/heartbeat" => {
+            shared.content.lock().unwrap().heartbeats.push(serde_json::from_slice(&body).unwrap());
+            ok(HeartbeatResponse { desired: BTreeMap::new() })
+        }
+        "/node/v1/manifest" => {
+            let entry = bundle(shared).0;
+            ok(Manifest { seq: shared.content.lock().unwrap().seq, bundles: vec![entry] })
+        }
+        "/node/v1/lists" => {
+            let content = shared.content.lock().unwrap();
+            let full = since == Some(0);
+            let del = if full { vec![] } else { (1..content.lists_seq).collect() };
+            ok(ListsResponse { seq: content.lists_seq, full, add: content.lists.clone(), del })
+        }
+        "/node/v1/watch" => watch(shared, since.unwrap_or(0)).await,
+        "/node/v1/events" => events(shared, &body),
+        path if path.starts_with("/node/v1/bundle/ruleset/") => {
+            Response::new(Full::new(Bytes::from(bundle(shared).1)))
+        }
+        _ => status(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn watch(shared: &Shared, since: i64) -> Response<Full<Bytes>> {
+    let deadline = Instant::now() + Duration::from_secs(55);
+    loop {
+        let changed = shared.changed.notified();
+        let seq = shared.content.lock().unwrap().seq;
+        if seq > since {
+            return ok(WatchResponse { seq, changed: vec!["ruleset".into(), "iplists".into()] });
+        }
+        if tokio::time::timeout_at(deadline.into(), changed).await.is_err() {
+            return ok(WatchResponse { seq, changed: vec![] });
+        }
+    }
+}
+
+fn events(shared: &Shared, body: &[u8]) -> Response<Full<Bytes>> {
+    let batch: EventsRequest = serde_json::from_slice(body).unwrap();
+    let mut content = shared.content.lock().unwrap();
+    content.deliveries += 1;
+    if let Some(refusal) = content.refuse_events {
+        return status(refusal);
+    }
+    if batch.events.len() > content.max_events {
+        return status(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    for event in batch.events {
+        let Event::Hit(hit) = event;
+        assert_eq!(hit.node_uuid, "node-uuid");
+        content.events.insert(hit.event_id.clone(), serde_json::to_value(&*hit).unwrap());
+    }
+    ok(EventsResponse { acked_seq: batch.seq, rejected: vec![] })
+}
+
+fn hint(id: i64, kind: &str, action: Value, fields: Value) -> HintSource {
+    HintSource {
+        id,
+        kind: kind.into(),
+        action,
+        updated_at: 1,
+        fields: match fields {
+            Value::Object(fields) => fields,
+            _ => serde_json::Map::new(),
+        },
+    }
+}
+
+async fn with_cloud(cloud: &Cloud, mode: &str) -> Setup {
+    let setup = Setup::new(Options { mode, cloud: Some(cloud), ..Options::default() }).await;
+    assert!(setup.node.wait_synced(Duration::from_secs(20)).await);
+    setup
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hits_reach_the_cloud_once_and_leave_the_spool() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    for _ in 0..5 {
+        assert_eq!(setup.status(SQLI).await, 403);
+    }
+    eventually("five hits in the cloud", || async {
+        cloud.content(|c| c.events.values().filter(|hit| hit["attack_type"] == "sqli").count()) == 5
+    })
+    .await;
+    eventually("the spool is drained", || async { setup.stats().await["spool"]["pending"] == 0 }).await;
+    eventually("a heartbeat counts them", || async {
+        cloud.content(|c| c.heartbeats.iter().filter_map(|beat| beat.stats.get("blocked")).sum::<u64>()) == 5
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_change_is_enforced_within_a_second() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    assert_eq!(setup.status("/?card=1").await, 200);
+    let begin = Instant::now();
+    cloud.set_hints(vec![hint(
+        1,
+        "vpatch",
+        json!([]),
+        json!({ "attack_type": "any", "point": [["get", "card"]] }),
+    )]);
+    eventually("the virtual patch blocks in monitoring", || async { setup.status("/?card=1").await == 403 })
+        .await;
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert_eq!(setup.status("/?other=1").await, 200);
+    cloud.set_hints(vec![hint(2, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
+    eventually("the mode of the cloud holds", || async { setup.status(SQLI).await == 403 }).await;
+    assert_eq!(setup.status("/?card=1").await, 200);
+    eventually("the hits are marked", || async {
+        cloud.content(|c| {
+            c.events
+                .values()
+                .any(|hit| hit["attack_type"] == "vpatch" && hit["parameter"] == "GET_card_value")
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_refuse_and_pass_sources() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    cloud.set_list(ListName::Deny, "127.0.0.0/8");
+    eventually("the denylist is enforced", || async { setup.status("/").await == 403 }).await;
+    eventually("it is reported", || async {
+        cloud.content(|c| {
+            c.events.values().any(|hit| hit["attack_type"] == "blocked_source" && hit["ip_blocked"] == true)
+        })
+    })
+    .await;
+    cloud.set_list(ListName::Allow, "127.0.0.1");
+    eventually("the allowlist is in force", || async { setup.status("/").await == 200 }).await;
+    cloud.set_hints(vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    assert_eq!(setup.status(SQLI).await, 200);
+    cloud.set_hints(vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "safe_blocking" }))]);
+    cloud.set_list(ListName::Gray, "127.0.0.1");
+    eventually("graylisted sources are blocked in safe blocking", || async {
+        setup.status(SQLI).await == 403
+    })
+    .await;
+    assert_eq!(setup.status("/").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_bundle_is_refused_and_the_old_rules_stay() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    cloud.set_hints(vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    cloud.change(|content| {
+        content.forged = true;
+        content.version += 1;
+        content.hints = vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "off" }))];
+    });
+    let metrics = format!("http://{}/metrics", setup.node.status_address());
+    eventually("the refusal is counted", || async {
+        let text = setup.http.get(&metrics).send().await.unwrap().text().await.unwrap();
+        text.contains("bartizan_node_bundle_apply_errors_total 1")
+    })
+    .await;
+    assert_eq!(setup.node.ruleset_version(), 2);
+    assert_eq!(setup.status(SQLI).await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_works_and_starts_while_the_cloud_is_away() {
+    let cloud = Cloud::start().await;
+    cloud.set_hints(vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
+    let setup = with_cloud(&cloud, "monitoring").await;
+    let (shared, address) = cloud.go_away().await;
+    assert_eq!(setup.status(SQLI).await, 403);
+    let (state, upstream) = setup.stop().await;
+    // A dead port stands in for the cloud that is away: the address is the same, nobody listens.
+    let away = Cloud { address, shared: Arc::clone(&shared), task: tokio::spawn(async {}) };
+    let options = Options {
+        mode: "monitoring",
+        cloud: Some(&away),
+        state: Some(state),
+        upstream: Some(upstream),
+        ..Options::default()
+    };
+    let setup = Setup::new(options).await;
+    assert_eq!(setup.node.ruleset_version(), 2);
+    assert_eq!(setup.status(SQLI).await, 403);
+    let back = Cloud::serve(shared, address).await;
+    eventually("both hits arrive once the cloud is back", || async {
+        back.content(|c| c.events.values().filter(|hit| hit["attack_type"] == "sqli").count()) == 2
+    })
+    .await;
+    assert_eq!(back.content(|c| c.registrations), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_ruleset_on_disk_is_set_aside() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    cloud.set_hints(vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    let (state, upstream) = setup.stop().await;
+    let (shared, address) = cloud.go_away().await;
+    let path = state.path().join("state/bundles/ruleset/2.json");
+    std::fs::write(&path, b"{}").unwrap();
+    let away = Cloud { address, shared, task: tokio::spawn(async {}) };
+    let options =
+        Options { cloud: Some(&away), state: Some(state), upstream: Some(upstream), ..Options::default() };
+    let setup = Setup::new(options).await;
+    assert_eq!(setup.node.ruleset_version(), 1);
+    assert!(path.with_extension("corrupt").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_batches_are_kept_split_and_sent_again() {
+    let cloud = Cloud::start().await;
+    cloud.change(|content| content.refuse_events = Some(StatusCode::SERVICE_UNAVAILABLE));
+    let setup = with_cloud(&cloud, "block").await;
+    for _ in 0..8 {
+        assert_eq!(setup.status(SQLI).await, 403);
+    }
+    eventually("the cloud was asked", || async { cloud.content(|c| c.deliveries) > 0 }).await;
+    cloud.change(|content| {
+        content.refuse_events = None;
+        content.max_events = 2;
+    });
+    eventually("all hits arrive in small batches", || async {
+        cloud.content(|c| c.events.values().filter(|hit| hit["attack_type"] == "sqli").count()) == 8
+    })
+    .await;
+}

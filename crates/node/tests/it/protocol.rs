@@ -1,0 +1,203 @@
+//! HTTP as a proxy must speak it, and what it must refuse.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{Options, Setup, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn request_reaches_the_upstream_with_forwarding_headers() {
+    let setup = Setup::in_mode("block").await;
+    let request =
+        setup.http.post(setup.url("/a/b?c=%20d")).header("x-forwarded-for", "6.6.6.6").body("hello");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("x-hop"));
+    let seen: Value = response.json().await.unwrap();
+    assert_eq!((&seen["method"], &seen["uri"]), (&"POST".into(), &"/a/b?c=%20d".into()));
+    assert_eq!(seen["body_size"], 5);
+    assert_eq!(seen["headers"]["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(seen["headers"]["x-forwarded-proto"], "http");
+    assert_eq!(seen["headers"]["host"], setup.address().to_string());
+    assert_eq!(seen["headers"]["x-request-id"].as_str().unwrap().len(), 32);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ambiguous_framing_is_refused_and_counted() {
+    let setup = Setup::in_mode("block").await;
+    let heads = [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "Content-Length : 4\r\n",
+        "A: b\r\n c\r\n",
+        "A: b\nC: d\r\n",
+        "Host: other\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+    ];
+    for head in heads {
+        let answer = setup.raw(format!("POST / HTTP/1.1\r\nHost: a\r\n{head}\r\n0\r\n\r\n").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{head:?}: {answer:?}");
+    }
+    assert_eq!(setup.upstream.requests(), 0);
+    eventually("counted as abnormal", || async { setup.stats().await["abnormal"] == heads.len() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelined_smuggling_attempt_is_refused_after_the_good_request() {
+    let setup = Setup::in_mode("block").await;
+    let answer = setup
+        .raw(
+            b"POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\
+              POST /second HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        )
+        .await;
+    assert!(!answer.contains("/second"), "{answer}");
+    assert!(setup.upstream.requests() <= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oversized_heads_are_refused() {
+    let setup = Setup::in_mode("block").await;
+    let many: String = (0..10_000).fold(String::new(), |mut text, i| {
+        write!(text, "x-{i}: 1\r\n").unwrap();
+        text
+    });
+    let answer = setup.raw(format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer:?}");
+    let long = "y".repeat(17 << 10);
+    let answer = setup.raw(format!("GET / HTTP/1.1\r\nHost: a\r\nx: {long}\r\n\r\n").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer:?}");
+    let answer = setup.raw(b"GET / HTTP/1.1\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer:?}");
+    assert_eq!(setup.upstream.requests(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_angle_brackets_in_the_target_are_inspected() {
+    let setup = Setup::in_mode("block").await;
+    let answer = setup
+        .raw(b"GET /?q=<script>alert(1)</script> HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer:?}");
+    let answer = setup.raw(b"GET /?q=a<b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("/?q=a%3Cb"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundred_megabytes_stream_through_in_bounded_memory() {
+    let setup = Setup::in_mode("block").await;
+    let chunk = Bytes::from(vec![b'a'; 1 << 20]);
+    let chunks = (0..100).map(move |_| Ok::<_, std::io::Error>(Frame::data(chunk.clone())));
+    let body = reqwest::Body::wrap(StreamBody::new(futures_util::stream::iter(chunks)));
+    let before = peak_memory();
+    let response = setup.http.post(setup.url("/upload")).body(body).send().await.unwrap();
+    let seen: Value = response.json().await.unwrap();
+    assert_eq!(seen["body_size"], 100 << 20);
+    let grown = peak_memory() - before;
+    assert!(grown < 64 << 20, "grew by {grown} bytes");
+}
+
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn body_over_the_limit_is_blocked_on_demand() {
+    let extra = "inspect = { body_max = 1000, on_body_over_limit = \"block\" }";
+    let setup = Setup::new(Options { extra, ..Options::default() }).await;
+    let send = |size: usize| setup.http.post(setup.url("/")).body("a".repeat(size)).send();
+    assert_eq!(send(900).await.unwrap().status(), 200);
+    assert_eq!(send(2000).await.unwrap().status(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn body_above_what_is_accepted_is_413() {
+    let setup = Setup::new(Options { extra: "limits = { body_max = 1000 }", ..Options::default() }).await;
+    let response = setup.http.post(setup.url("/")).body("a".repeat(5000)).send().await.unwrap();
+    assert_eq!(response.status(), 413);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn websocket_is_tunnelled() {
+    let setup = Setup::in_mode("block").await;
+    let mut stream = TcpStream::connect(setup.address()).await.unwrap();
+    let head = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+    // Bytes that would be a framing violation if they were still taken for HTTP.
+    let message = b"\n\x81\x05hello\nContent-Length: x\n\n";
+    stream.write_all(message).await.unwrap();
+    let mut echo = vec![0; message.len()];
+    stream.read_exact(&mut echo).await.unwrap();
+    assert_eq!(echo, message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_passes_over_http2_with_trailers() {
+    let setup = Setup::in_mode("block").await;
+    let stream = TcpStream::connect(setup.address()).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let message = Bytes::from_static(b"\0\0\0\0\x05hello");
+    let request = http::Request::post(format!("http://{}/grpc", setup.address()))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Full::new(message.clone()))
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.headers()["x-version"], "HTTP/2.0");
+    let body = response.into_body().collect().await.unwrap();
+    assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
+    assert_eq!(body.to_bytes(), message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_that_is_down_is_502_and_comes_back() {
+    let setup = Setup::in_mode("block").await;
+    assert_eq!(setup.status("/").await, 200);
+    let address = setup.upstream.address;
+    let Setup { node, upstream, http, .. } = setup;
+    drop(upstream);
+    let url = format!("http://{}/", node.addresses()[0]);
+    let status = || async { http.get(&url).send().await.unwrap().status().as_u16() };
+    eventually("the node sees that the upstream is gone", || async { status().await == 502 }).await;
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+        }
+    });
+    eventually("the node uses the upstream again", || async { status().await == 204 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_finishes_requests_in_flight() {
+    let setup = Setup::in_mode("monitoring").await;
+    let mut stream = TcpStream::connect(setup.address()).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab").await.unwrap();
+    eventually("the request is in flight", || async { setup.stats().await["requests"] == 1 }).await;
+    let stopping = tokio::spawn(setup.stop());
+    stream.write_all(b"cde").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+    stopping.await.unwrap();
+}

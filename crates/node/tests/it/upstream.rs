@@ -1,0 +1,120 @@
+//! An upstream that tells what it received.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Upstream {
+    pub(crate) async fn start() -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&requests);
+        let task = tokio::spawn(async move {
+            // Connections end with the server, as they would with its process.
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let count = Arc::clone(&count);
+                connections.spawn(async move {
+                    let service = service_fn(move |request| {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        async move { Ok::<_, Infallible>(answer(request).await) }
+                    });
+                    let io = TokioIo::new(stream);
+                    let _ =
+                        Builder::new(TokioExecutor::new()).serve_connection_with_upgrades(io, service).await;
+                });
+            }
+        });
+        Upstream { address, requests, task }
+    }
+
+    /// Requests that arrived here.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(mut request: Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>> {
+    if request.headers().contains_key("upgrade") {
+        return upgrade(&mut request);
+    }
+    let head = json!({
+        "method": request.method().as_str(),
+        "uri": request.uri().path_and_query().map(|target| target.as_str()),
+        "version": format!("{:?}", request.version()),
+        "headers": request.headers().iter().map(|(name, value)| {
+            (name.as_str().to_owned(), json!(value.to_str().unwrap_or_default()))
+        }).collect::<serde_json::Map<_, _>>(),
+    });
+    if request.uri().path() == "/grpc" {
+        return grpc(request).await;
+    }
+    let mut size = 0;
+    while let Some(frame) = request.body_mut().frame().await {
+        match frame {
+            Ok(frame) => size += frame.data_ref().map_or(0, Bytes::len),
+            Err(_) => break,
+        }
+    }
+    let mut answer = head;
+    answer["body_size"] = json!(size);
+    let mut response = Response::new(Full::new(Bytes::from(answer.to_string())).boxed());
+    response.headers_mut().insert("connection", HeaderValue::from_static("x-hop"));
+    response.headers_mut().insert("x-hop", HeaderValue::from_static("1"));
+    response
+}
+
+/// Echoes whatever the upgraded connection brings.
+fn upgrade(request: &mut Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>> {
+    let upgraded = hyper::upgrade::on(&mut *request);
+    tokio::spawn(async move {
+        let mut stream = TokioIo::new(upgraded.await.unwrap());
+        let (mut reader, mut writer) = tokio::io::split(&mut stream);
+        let _ = tokio::io::copy(&mut reader, &mut writer).await;
+    });
+    let mut response = Response::new(Full::new(Bytes::new()).boxed());
+    *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert("connection", HeaderValue::from_static("upgrade"));
+    response.headers_mut().insert("upgrade", HeaderValue::from_static("websocket"));
+    response
+}
+
+/// Echoes messages and ends with trailers, as gRPC does.
+async fn grpc(request: Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>> {
+    let version = format!("{:?}", request.version());
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let frames = [Ok(Frame::data(body)), Ok(Frame::trailers(trailers))];
+    let mut response = Response::new(StreamBody::new(futures_util::stream::iter(frames)).boxed());
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response.headers_mut().insert("x-version", HeaderValue::from_str(&version).unwrap());
+    response
+}
