@@ -1,6 +1,6 @@
 //! Filters of list endpoints: one parser, with the differences between endpoint families as options.
 //!
-//! A filter is an object, or an array of objects meaning OR. Keys of one object are ANDed, a value may be a
+//! A filter is an object, or an array of objects meaning OR. All keys of one object must hold, a value may be a
 //! scalar or an array (OR), a leading `!` negates. `spec/accounts.md` section 1.4 and `spec/events.md`
 //! section 0.2 differ in empty arrays, unknown keys, range ends and masks; a [`Family`] says which holds.
 //! The result is typed: the store sees fields it declared and values of the right kind, nothing else.

@@ -4,7 +4,9 @@
 //! clients cannot drift apart. Modules named after a resource hold the shapes of its endpoints; `node`
 //! holds the node-to-cloud protocol.
 
+pub mod api_token;
 pub mod attack_type;
+pub mod client;
 pub mod envelope;
 pub mod error;
 pub mod filter;
@@ -12,6 +14,7 @@ pub mod lenient;
 pub mod list;
 pub mod node;
 pub mod permission;
+pub mod pool;
 pub mod session;
 pub mod user;
 

@@ -14,6 +14,8 @@ pub enum Access {
     Public,
     /// A Console session; other credentials are refused.
     Session,
+    /// A Console session of a user with this permission: what shows or sets a secret.
+    SessionNeeds(Permission),
     /// Any authenticated caller.
     Authenticated,
     /// A caller with this permission.
@@ -48,8 +50,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     // Current principal
     ("POST", "/v1/user", Access::Authenticated),
     ("GET", "/v1/user", Access::Authenticated),
-    ("GET", "/v1/user/credentials", Access::Session),
-    ("POST", "/v1/user/credentials/renew", Access::Session),
+    ("GET", "/v1/user/credentials", Access::SessionNeeds(Permission::ViewCredentials)),
+    ("POST", "/v1/user/credentials/renew", Access::SessionNeeds(Permission::UpdateCredentials)),
     // Users
     ("POST", "/v1/objects/user", Access::Authenticated),
     ("POST", "/v1/objects/user/create", Access::Needs(Permission::CreateUser)),
@@ -57,4 +59,26 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/objects/user/delete", Access::Needs(Permission::DeleteUser)),
     ("POST", "/v1/objects/user/enabling", Access::Needs(Permission::UpdateUser)),
     ("POST", "/v1/objects/user/disabling", Access::Needs(Permission::UpdateUser)),
+    // Clients
+    ("GET", "/v1/objects/client", Access::Authenticated),
+    ("POST", "/v1/objects/client", Access::Authenticated),
+    ("POST", "/v1/objects/client/create", Access::Needs(Permission::CreateTenant)),
+    (
+        "POST",
+        "/v1/objects/client/update",
+        Access::NeedsAny(&[Permission::UpdateClient, Permission::UpdateTenant]),
+    ),
+    ("POST", "/v1/objects/client/delete", Access::Needs(Permission::DeleteTenant)),
+    // API tokens
+    ("GET", "/v1/api_tokens", Access::Needs(Permission::ViewApiToken)),
+    ("POST", "/v1/api_tokens", Access::SessionNeeds(Permission::CreateApiToken)),
+    ("GET", "/v1/api_tokens/{id}", Access::Needs(Permission::ViewApiToken)),
+    ("PUT", "/v1/api_tokens/{id}", Access::Needs(Permission::UpdateApiToken)),
+    ("DELETE", "/v1/api_tokens/{id}", Access::Needs(Permission::DeleteApiToken)),
+    ("POST", "/v1/api_tokens/{id}/renew", Access::SessionNeeds(Permission::UpdateApiToken)),
+    // Applications
+    ("POST", "/v1/objects/pool", Access::Needs(Permission::ViewApplication)),
+    ("POST", "/v1/objects/pool/create", Access::Needs(Permission::CreateApplication)),
+    ("POST", "/v1/objects/pool/update", Access::Needs(Permission::UpdateApplication)),
+    ("POST", "/v1/objects/pool/delete", Access::Needs(Permission::DeleteApplication)),
 ];

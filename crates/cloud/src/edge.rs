@@ -22,10 +22,10 @@ use crate::{
 };
 
 /// Name of the request-id header.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Authenticates, limits and passes on.
-pub async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
     let origin = origin(&cloud, &request);
     let request_id = origin.request_id.clone();
     let outcome = admit(&cloud, &mut request, &origin).await;
@@ -58,10 +58,14 @@ async fn admit(cloud: &Cloud, request: &mut Request, origin: &Origin) -> Result<
             request.extensions_mut().insert(node);
             Ok(())
         }
-        Access::Session | Access::Authenticated | Access::Needs(_) | Access::NeedsAny(_) => {
+        Access::Session
+        | Access::SessionNeeds(_)
+        | Access::Authenticated
+        | Access::Needs(_)
+        | Access::NeedsAny(_) => {
             let caller = auth::authenticate(cloud, request.method(), request.headers(), origin).await;
-            let caller =
-                if access == Access::Session { caller.map_err(as_session_failure)? } else { caller? };
+            let by_session = matches!(access, Access::Session | Access::SessionNeeds(_));
+            let caller = if by_session { caller.map_err(as_session_failure)? } else { caller? };
             cloud.limits.request(caller.client.id)?;
             permit(&caller, access, &path)?;
             request.extensions_mut().insert(caller);
@@ -71,8 +75,10 @@ async fn admit(cloud: &Cloud, request: &mut Request, origin: &Origin) -> Result<
 }
 
 fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {
+    let by_session = matches!(caller.scheme, Scheme::Session { .. });
     let permitted = match access {
-        Access::Session => matches!(caller.scheme, Scheme::Session { .. }),
+        Access::Session => by_session,
+        Access::SessionNeeds(permission) => by_session && caller.may(permission),
         Access::Needs(permission) => caller.may(permission),
         Access::NeedsAny(permissions) => permissions.iter().any(|permission| caller.may(*permission)),
         _ => true,

@@ -4,8 +4,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::Cloud;
 
+pub mod api_tokens;
+pub mod clients;
 pub mod credentials;
 pub mod health;
+pub mod pools;
 pub mod session;
 pub mod user;
 pub mod users;
@@ -19,4 +22,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(user::routes())
         .merge(credentials::routes())
         .merge(users::routes())
+        .merge(clients::routes())
+        .merge(api_tokens::routes())
+        .merge(pools::routes())
 }

@@ -30,7 +30,7 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for Body<T> {
 ///
 /// # Errors
 /// 400 `{"error":"invalid json: …"}` with line and column, or the offending field.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
     // To a value first: duplicate keys and depth are judged the same for every type.
     let value: Value = serde_json::from_slice(bytes)
@@ -40,6 +40,20 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 fn too_large() -> ApiError {
     ApiError::text(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "Payload too large")
+}
+
+/// The `{id}` of a path, or another parameter that parses.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Path<T>, ApiError> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Path(value))
+            .map_err(|_| ApiError::invalid("invalid path", parts.uri.path()))
+    }
 }
 
 /// A Rack-style query string as JSON, deserialised like a body.

@@ -23,6 +23,7 @@ use crate::{
     console, edge, endpoints,
     keys::{Keys, KeysError},
     openapi,
+    services::api_tokens::KEPT_DISABLED_S,
     state::Cloud,
 };
 
@@ -195,6 +196,10 @@ async fn housekeeping(cloud: Cloud) {
         cloud.limits.shrink();
         if let Err(error) = cloud.store.purge_sessions(cloud.now()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "ended sessions were not purged");
+        }
+        let now = cloud.now();
+        if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The rules of the product: what each operation checks, changes, logs and announces.
 
 pub mod activity;
+pub mod api_tokens;
+pub mod clients;
 pub mod grants;
+pub mod pools;
 pub mod provision;
 pub mod session;
 pub mod user_profile;

@@ -1,11 +1,44 @@
 //! Tenants themselves.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use std::collections::HashMap;
+
+use bartizan_api::{filter::Filter, list::Page};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
+};
 
 use crate::{
     StoreError, TenantId, Tenants,
-    entity::client::{Column, Entity, Model},
+    conditions::{Place, filter_condition},
+    entity::{
+        self,
+        client::{Column, Entity, Model},
+    },
 };
+
+/// The tenants that a filter selects: `first`, then by id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn list<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    filter: &Filter,
+    first: TenantId,
+    page: Page,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(tenants.holds("id"))
+        .filter(Column::DeletedAt.is_null())
+        .filter(filter_condition(filter, place))
+        .order_by_asc(Expr::col("id").ne(first.0))
+        .order_by_asc(Column::Id)
+        .limit(page.limit)
+        .offset(page.offset)
+        .all(connection)
+        .await?)
+}
 
 /// The rows of tenants, in no order.
 ///
@@ -15,6 +48,46 @@ pub async fn of_ids<C: ConnectionTrait>(connection: &C, tenants: &Tenants) -> Re
     Ok(Entity::find().filter(tenants.holds("id")).all(connection).await?)
 }
 
+/// UUIDs of global accounts, by id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn partner_uuids<C: ConnectionTrait>(
+    connection: &C,
+    rows: &[Model],
+) -> Result<HashMap<i64, String>, StoreError> {
+    use entity::partner;
+    let ids = rows.iter().map(|row| row.partner_id);
+    let partners = partner::Entity::find().filter(partner::Column::Id.is_in(ids)).all(connection).await?;
+    Ok(partners.into_iter().map(|partner| (partner.id, partner.uuid)).collect())
+}
+
+/// The filtration mode of each tenant as a whole: the mode rule of its default branch, which `branch` names by
+/// the hash of its conditions.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn modes<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    branch: &str,
+) -> Result<HashMap<i64, String>, StoreError> {
+    use entity::{action, hint};
+    let branches = action::Entity::find()
+        .filter(tenants.holds("client_id"))
+        .filter(action::Column::ConditionsHash.eq(branch))
+        .all(connection)
+        .await?;
+    let hints = hint::Entity::find()
+        .filter(tenants.holds("client_id"))
+        .filter(hint::Column::ActionId.is_in(branches.into_iter().map(|branch| branch.id)))
+        .filter(hint::Column::Kind.eq("wallarm_mode"))
+        .all(connection)
+        .await?;
+    let mode = |hint: &hint::Model| hint.fields.get("mode")?.as_str().map(str::to_owned);
+    Ok(hints.into_iter().filter_map(|hint| Some((hint.client_id, mode(&hint)?))).collect())
+}
+
 /// Reads a tenant and lets other changes of it wait until the transaction ends, so that a rule over several
 /// rows ("one administrator stays") holds. SQLite has one writer and needs no lock.
 ///
@@ -22,4 +95,28 @@ pub async fn of_ids<C: ConnectionTrait>(connection: &C, tenants: &Tenants) -> Re
 /// [`StoreError::Query`].
 pub async fn lock<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<Option<Model>, StoreError> {
     Ok(Entity::find().filter(Column::Id.eq(tenant.0)).lock_exclusive().one(connection).await?)
+}
+
+/// Writes a changed row back.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the global account has a tenant of this name.
+pub async fn update<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    row: Model,
+) -> Result<Model, StoreError> {
+    debug_assert!(tenants.contains(TenantId(row.id)), "a tenant out of reach was changed");
+    row.into_active_model().reset_all().update(connection).await.map_err(StoreError::of_insert)
+}
+
+fn place(field: &str) -> Place {
+    match field {
+        "id" | "clientid" => Place::Column("id"),
+        "enabled" => Place::Column("enabled"),
+        "name" => Place::Column("name"),
+        "uuid" => Place::Folded("uuid"),
+        "partnerid" => Place::Column("partner_id"),
+        _ => Place::Elsewhere,
+    }
 }

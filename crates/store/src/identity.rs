@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use crate::{Store, StoreError, entity};
+use crate::{Store, StoreError, TenantId, entity};
 
 impl Store {
     /// The user with this UUID.
@@ -38,12 +38,15 @@ impl Store {
         Ok(entity::user::Entity::find_by_id(id).one(self.reader()).await?)
     }
 
-    /// The tenant with this id, as named by a credential.
+    /// The tenant with this id, as named by a credential, unless it was deleted.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn identify_client(&self, id: i64) -> Result<Option<entity::client::Model>, StoreError> {
-        Ok(entity::client::Entity::find_by_id(id).one(self.reader()).await?)
+        Ok(entity::client::Entity::find_by_id(id)
+            .filter(entity::client::Column::DeletedAt.is_null())
+            .one(self.reader())
+            .await?)
     }
 
     /// The tenants of a global account, by ascending id.
@@ -57,6 +60,7 @@ impl Store {
         use sea_orm::QueryOrder;
         Ok(entity::client::Entity::find()
             .filter(entity::client::Column::PartnerId.eq(partner_id))
+            .filter(entity::client::Column::DeletedAt.is_null())
             .order_by_asc(entity::client::Column::Id)
             .all(self.reader())
             .await?)
@@ -71,6 +75,24 @@ impl Store {
         uuid: &str,
     ) -> Result<Option<entity::api_token::Model>, StoreError> {
         use entity::api_token::{Column, Entity};
+        Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
+    }
+
+    /// The tenant of an API token, to tell a foreign one from one that does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_api_token_tenant(&self, id: i64) -> Result<Option<TenantId>, StoreError> {
+        let token = entity::api_token::Entity::find_by_id(id).one(self.reader()).await?;
+        Ok(token.map(|token| TenantId(token.client_id)))
+    }
+
+    /// The global account with this UUID.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_partner(&self, uuid: &str) -> Result<Option<entity::partner::Model>, StoreError> {
+        use entity::partner::{Column, Entity};
         Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
     }
 

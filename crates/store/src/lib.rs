@@ -15,6 +15,7 @@ pub mod error;
 pub mod identity;
 pub mod migration;
 mod page;
+pub mod pools;
 pub mod sessions;
 pub mod tenant;
 pub mod users;

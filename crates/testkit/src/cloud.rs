@@ -116,6 +116,18 @@ impl TestCloud {
         client
     }
 
+    /// Adds a global account: its technical tenant and one linked tenant.
+    pub async fn add_global_account(&self) -> (entity::client::Model, entity::client::Model) {
+        let cloud = &self.running.cloud;
+        let transaction = cloud.store.begin().await.unwrap();
+        let partner = create_partner(&transaction).await.unwrap();
+        let now = cloud.now();
+        let linked = create_client(&transaction, partner.id, "Linked", false, now).await.unwrap();
+        let home = create_client(&transaction, partner.id, "Home", true, now).await.unwrap();
+        transaction.commit().await.unwrap();
+        (home, linked)
+    }
+
     /// Gives a user a secret, as renewing it would, and returns the pair.
     pub async fn pair_of(&self, user: &entity::user::Model) -> Credential {
         use bartizan_store::sea_orm::{ActiveValue::Set, IntoActiveModel};

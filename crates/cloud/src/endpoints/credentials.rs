@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use bartizan_api::{
-    ApiError, Envelope, Permission,
+    ApiError, Envelope,
     session::{CredentialsView, RenewRequest, RenewedView},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -19,7 +19,6 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 #[utoipa::path(get, path = "/v1/user/credentials", tag = "API credentials", security(("Session" = [])),
     responses((status = 200, description = "The credentials", body = Envelope<CredentialsView>)))]
 pub async fn credentials_view(caller: Caller) -> Result<Envelope<CredentialsView>, Failure> {
-    caller.require(Permission::ViewCredentials)?;
     let user = caller.user.ok_or_else(ApiError::access_denied)?;
     Ok(Envelope::new(CredentialsView {
         uuid: user.uuid,
@@ -43,6 +42,5 @@ pub async fn credentials_renew(
     caller: Caller,
     Body(request): Body<RenewRequest>,
 ) -> Result<Envelope<RenewedView>, Failure> {
-    caller.require(Permission::UpdateCredentials)?;
     Ok(Envelope::new(session::renew_secret(&cloud, &caller, &request.password).await?))
 }

@@ -119,6 +119,7 @@ async fn insert_client<C: ConnectionTrait>(
         attack_rechecker_mode: "off".to_owned(),
         notifications: notifications.into(),
         created_at: now,
+        deleted_at: None,
     }
     .into_active_model();
     row.id = NotSet;

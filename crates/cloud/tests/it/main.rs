@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 mod access;
+mod api_tokens;
+mod clients;
 mod openapi;
+mod pools;
 mod session;
 mod users;

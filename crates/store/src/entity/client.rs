@@ -31,6 +31,8 @@ pub struct Model {
     pub notifications: Json,
     /// Unix seconds.
     pub created_at: i64,
+    /// Unix seconds; from then on the tenant is invisible, and purged a month later.
+    pub deleted_at: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

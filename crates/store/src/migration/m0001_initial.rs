@@ -44,6 +44,7 @@ fn account_tables() -> Vec<TableCreateStatement> {
             .col(text("attack_rechecker_mode"))
             .col(json("notifications"))
             .col(big_integer("created_at"))
+            .col(big_integer_null("deleted_at"))
             .to_owned(),
         Table::create()
             .table("users")

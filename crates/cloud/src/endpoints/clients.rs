@@ -1,0 +1,99 @@
+//! Clients, that is tenants (`spec/accounts.md` section 4.3).
+
+use axum::extract::State;
+use bartizan_api::{
+    Envelope,
+    client::{ClientCreate, ClientUpdate, ClientView},
+    list::{ListRequest, SelectRequest},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    auth::Caller,
+    extract::{Body, RackQuery},
+    failure::Failure,
+    services::clients,
+    state::Cloud,
+};
+
+pub(super) fn routes() -> OpenApiRouter<Cloud> {
+    OpenApiRouter::new()
+        .routes(routes!(client_list))
+        .routes(routes!(client_list_read))
+        .routes(routes!(client_create))
+        .routes(routes!(client_update))
+        .routes(routes!(client_delete))
+}
+
+/// List clients
+///
+/// Filters by `id`, `enabled`, `name`, `uuid` and `partnerid`. The caller's own client comes first; global
+/// users also see every client of their global account, disabled ones included.
+#[utoipa::path(post, path = "/v1/objects/client", tag = "Clients", request_body = ListRequest,
+    responses((status = 200, description = "The clients", body = Envelope<Vec<ClientView>>)))]
+pub async fn client_list(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<ListRequest>,
+) -> Result<Envelope<Vec<ClientView>>, Failure> {
+    Ok(Envelope::new(clients::list(&cloud, &caller, &request).await?))
+}
+
+/// List clients by GET
+///
+/// As the POST form, with the filter in the query string.
+#[utoipa::path(get, path = "/v1/objects/client", tag = "Clients",
+    params(("filter[id]" = Option<i64>, Query, description = "Identity"),
+        ("filter[name]" = Option<String>, Query, description = "Name"),
+        ("filter[uuid]" = Option<String>, Query, description = "Public UUID"),
+        ("filter[enabled]" = Option<bool>, Query, description = "Whether users and nodes may work"),
+        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000; 0 is the default"),
+        ("offset" = Option<i64>, Query, description = "Rows to skip")),
+    responses((status = 200, description = "The clients", body = Envelope<Vec<ClientView>>)))]
+pub async fn client_list_read(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    RackQuery(request): RackQuery<ListRequest>,
+) -> Result<Envelope<Vec<ClientView>>, Failure> {
+    Ok(Envelope::new(clients::list(&cloud, &caller, &request).await?))
+}
+
+/// Create a client
+///
+/// For global administrators. A name that the global account has already is refused with `Already exists`.
+#[utoipa::path(post, path = "/v1/objects/client/create", tag = "Clients", request_body = ClientCreate,
+    responses((status = 200, description = "The client", body = Envelope<ClientView>)))]
+pub async fn client_create(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<ClientCreate>,
+) -> Result<Envelope<ClientView>, Failure> {
+    Ok(Envelope::new(clients::create(&cloud, &caller, &request).await?))
+}
+
+/// Change clients
+///
+/// Administrators change their own client; global administrators change others, and activate or deactivate
+/// them. Absent and empty values stay as they are.
+#[utoipa::path(post, path = "/v1/objects/client/update", tag = "Clients", request_body = ClientUpdate,
+    responses((status = 200, description = "The changed clients", body = Envelope<Vec<ClientView>>)))]
+pub async fn client_update(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<ClientUpdate>,
+) -> Result<Envelope<Vec<ClientView>>, Failure> {
+    Ok(Envelope::new(clients::update(&cloud, &caller, &request).await?))
+}
+
+/// Delete clients
+///
+/// Only disabled ones; they disappear at once.
+#[utoipa::path(post, path = "/v1/objects/client/delete", tag = "Clients", request_body = SelectRequest,
+    responses((status = 200, description = "Ids of the deleted clients", body = Envelope<Vec<i64>>)))]
+pub async fn client_delete(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<SelectRequest>,
+) -> Result<Envelope<Vec<i64>>, Failure> {
+    Ok(Envelope::new(clients::delete(&cloud, &caller, &request).await?))
+}

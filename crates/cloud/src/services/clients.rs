@@ -1,0 +1,291 @@
+//! Tenants: listing, creating, changing, deleting (`spec/accounts.md` section 4).
+
+use bartizan_api::{
+    ApiError, Permission,
+    client::{ClientCreate, ClientFields, ClientUpdate, ClientView, ScannerState},
+    filter::{Family, Field, Filter, Kind},
+    list::{ListRequest, Page, SelectRequest},
+};
+use bartizan_store::{StoreError, TenantId, Tenants, clients, entity, sea_orm::ConnectionTrait};
+use serde_json::{Value, json};
+
+use super::{
+    activity::{self, Change},
+    provision::{DEFAULT_BRANCH_HASH, create_client},
+};
+use crate::{auth::Caller, failure::Failure, state::Cloud};
+
+const FIELDS: &[Field] = &[
+    Field::new("id", Kind::Int),
+    Field::new("clientid", Kind::Int),
+    Field::new("enabled", Kind::Bool),
+    Field::new("name", Kind::Text),
+    Field::new("uuid", Kind::Text),
+    Field::new("partnerid", Kind::Int),
+];
+const CHANGE_PAGE: Page = Page { limit: 1000, offset: 0 };
+
+/// Tenants in reach: the caller's own first, then by id. Disabled ones are among them.
+///
+/// # Errors
+/// 400 for a filter or limit that is not one.
+pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<ClientView>, Failure> {
+    let filter = parse_filter(&request.filter)?;
+    let reader = cloud.store.reader();
+    let rows = clients::list(reader, &caller.tenants, &filter, caller.tenant(), request.page(1000)?).await?;
+    views(reader, &rows).await
+}
+
+fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
+    let mut filter = Filter::parse(value, FIELDS, Family::Accounts)?;
+    filter.drop_zero("id");
+    filter.drop_zero("clientid");
+    Ok(filter)
+}
+
+fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
+    let filter = parse_filter(value)?;
+    filter.require_selective("partnerid")?;
+    Ok(filter)
+}
+
+async fn views<C: ConnectionTrait>(
+    connection: &C,
+    rows: &[entity::client::Model],
+) -> Result<Vec<ClientView>, Failure> {
+    let tenants = Tenants::new(rows.iter().map(|row| TenantId(row.id)).collect());
+    let partners = clients::partner_uuids(connection, rows).await?;
+    let modes = clients::modes(connection, &tenants, DEFAULT_BRANCH_HASH).await?;
+    let view = |row: &entity::client::Model| {
+        let partner = partners.get(&row.partner_id).map_or("", String::as_str);
+        view(row, partner, modes.get(&row.id).map_or("default", String::as_str))
+    };
+    Ok(rows.iter().map(view).collect())
+}
+
+fn view(row: &entity::client::Model, partner_uuid: &str, mode: &str) -> ClientView {
+    ClientView {
+        id: row.id,
+        uuid: row.uuid.clone(),
+        name: row.name.clone(),
+        enabled: row.enabled,
+        validated: true,
+        create_at: row.created_at,
+        partnerid: row.partner_id,
+        partner_uuid: partner_uuid.to_owned(),
+        vuln_prefix: row.vuln_prefix.clone(),
+        components: vec!["waf".to_owned()],
+        support_plan: "standard".to_owned(),
+        date_format: row.date_format.clone(),
+        language: row.language.clone(),
+        attack_rechecker_mode: row.attack_rechecker_mode.clone(),
+        vuln_rechecker_mode: "off".to_owned(),
+        notifications: row.notifications.clone(),
+        mode: mode.to_owned(),
+        blocking_type: "incidents".to_owned(),
+        hidden_vulns: false,
+        qrator_blacklists: false,
+        can_enable_blacklist: true,
+        blacklist_disabled_at: None,
+        last_scan: None,
+        scanner_mode: "off".to_owned(),
+        scanner_cluster: String::new(),
+        scanner_scope_cluster: String::new(),
+        scanner_priority: "normal".to_owned(),
+        scanner_state: ScannerState::default(),
+        qrator_mode: None,
+        ngenixids: vec![],
+        qratorids: vec![],
+        is_technical: row.is_technical,
+    }
+}
+
+/// Creates a tenant of the caller's global account.
+///
+/// # Errors
+/// 400 `Already exists`, 400 for invalid fields, 403 for another global account.
+pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> Result<ClientView, Failure> {
+    if let Some(uuid) = request.partner_uuid.as_deref().filter(|uuid| !uuid.is_empty()) {
+        let partner = cloud.store.identify_partner(&uuid.to_lowercase()).await?;
+        if partner.is_none_or(|partner| partner.id != caller.client.partner_id) {
+            return Err(ApiError::access_denied().into());
+        }
+    }
+    let name = valid_name(&request.name)?;
+    let transaction = cloud.store.begin().await?;
+    let created = create_client(&transaction, caller.client.partner_id, &name, false, cloud.now()).await;
+    let mut row = created.map_err(duplicate)?;
+    if let Some(prefix) = request.vuln_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
+        row.vuln_prefix = valid_prefix(prefix)?;
+    }
+    row.enabled = request.enabled.unwrap_or(true);
+    let language = ClientFields { language: request.language.clone(), ..ClientFields::default() };
+    apply(&mut row, &language)?;
+    let tenant = TenantId(row.id);
+    let row = clients::update(&transaction, &Tenants::from(tenant), row).await.map_err(duplicate)?;
+    activity::log(&transaction, caller, tenant, cloud.now(), change(&row, "create", None, true)).await?;
+    let view = views(&transaction, std::slice::from_ref(&row)).await?.pop();
+    transaction.commit().await?;
+    Ok(view.ok_or_else(ApiError::internal)?)
+}
+
+/// Changes the tenants that the filter selects: the own one with the right to change it, others and their
+/// activation as a global administrator.
+///
+/// # Errors
+/// 400 for an empty filter or invalid fields, 403 for rights.
+pub async fn update(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &ClientUpdate,
+) -> Result<Vec<ClientView>, Failure> {
+    let filter = parse_selection(&request.filter)?;
+    let fields = request.fields.as_ref();
+    let transaction = cloud.store.begin().await?;
+    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
+    let mut changed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut after = row.clone();
+        if let Some(fields) = fields {
+            after.enabled = fields.enabled.unwrap_or(row.enabled);
+            apply(&mut after, fields)?;
+        }
+        let own = row.id == caller.client.id;
+        let needed = if own && after.enabled == row.enabled {
+            Permission::UpdateClient
+        } else {
+            Permission::UpdateTenant
+        };
+        caller.require(needed)?;
+        if own && !after.enabled {
+            return Err(refused("cannot change own access").into());
+        }
+        let after = clients::update(&transaction, &caller.tenants, after).await.map_err(duplicate)?;
+        let entry = change(&after, "update", Some(&row), true);
+        activity::log(&transaction, caller, TenantId(after.id), cloud.now(), entry).await?;
+        changed.push(after);
+    }
+    let views = views(&transaction, &changed).await?;
+    transaction.commit().await?;
+    for row in &changed {
+        // Nodes of a disabled tenant learn it now.
+        cloud.notices.changed(TenantId(row.id));
+    }
+    Ok(views)
+}
+
+/// Deletes disabled tenants. They disappear at once; their data is kept for a month.
+///
+/// # Errors
+/// 400 `tenant is enabled`, 400 for an empty filter, 403 for the own and the technical tenant.
+pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
+    let filter = parse_selection(&request.filter)?;
+    let transaction = cloud.store.begin().await?;
+    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
+    for row in &rows {
+        if row.is_technical || row.id == caller.client.id {
+            return Err(ApiError::access_denied().into());
+        }
+        if row.enabled {
+            return Err(refused("tenant is enabled").into());
+        }
+        let mut gone = row.clone();
+        gone.deleted_at = Some(cloud.now());
+        // The name is free for a new tenant.
+        gone.name = format!("{} (deleted {})", row.name, row.id);
+        clients::update(&transaction, &caller.tenants, gone).await?;
+        let entry = change(row, "delete", Some(row), false);
+        activity::log(&transaction, caller, TenantId(row.id), cloud.now(), entry).await?;
+    }
+    transaction.commit().await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+fn duplicate(error: StoreError) -> Failure {
+    match error {
+        StoreError::Duplicate => ApiError::already_exists().into(),
+        other => other.into(),
+    }
+}
+
+fn refused(text: &str) -> ApiError {
+    ApiError::text(axum::http::StatusCode::BAD_REQUEST, text)
+}
+
+/// Writes the fields into the row; empty ones leave it alone.
+fn apply(row: &mut entity::client::Model, fields: &ClientFields) -> Result<(), ApiError> {
+    let choose =
+        |place: &mut String, given: &Option<String>, name: &str, allowed: &[&str]| match given.as_deref() {
+            None | Some("") => Ok(()),
+            Some(text) if allowed.contains(&text) => {
+                text.clone_into(place);
+                Ok(())
+            }
+            Some(text) => Err(ApiError::invalid(format!("invalid {name}"), text)),
+        };
+    if let Some(name) = fields.name.as_deref().filter(|name| !name.is_empty()) {
+        row.name = valid_name(name)?;
+    }
+    choose(&mut row.language, &fields.language, "language", &["en", "ru"])?;
+    choose(&mut row.date_format, &fields.date_format, "date_format", &["ddmmyy", "mmddyy", "yymmdd"])?;
+    let mode = &fields.attack_rechecker_mode;
+    choose(&mut row.attack_rechecker_mode, mode, "attack_rechecker_mode", &["on", "off"])?;
+    match &fields.notifications {
+        Some(Value::Object(kinds)) => merge_notifications(&mut row.notifications, kinds)?,
+        None => {}
+        Some(other) => return Err(ApiError::invalid("invalid notifications", other.clone())),
+    }
+    Ok(())
+}
+
+/// Takes over the receivers that are given, for the kinds and channels there are.
+fn merge_notifications(stored: &mut Value, kinds: &serde_json::Map<String, Value>) -> Result<(), ApiError> {
+    for (kind, channels) in kinds {
+        let Some(known) = stored.get_mut(kind).and_then(Value::as_object_mut) else { continue };
+        for (channel, receivers) in channels.as_object().into_iter().flatten() {
+            let Some(place) = known.get_mut(channel) else { continue };
+            if !receivers.is_array() {
+                return Err(ApiError::invalid("invalid notifications", receivers.clone()));
+            }
+            *place = receivers.clone();
+        }
+    }
+    Ok(())
+}
+
+fn valid_name(text: &str) -> Result<String, ApiError> {
+    if (1..=128).contains(&text.trim().chars().count()) {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(ApiError::invalid("name must have 1 to 128 characters", text))
+    }
+}
+
+fn valid_prefix(text: &str) -> Result<String, ApiError> {
+    let fits =
+        (4..=8).contains(&text.len()) && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    if fits { Ok(text.to_owned()) } else { Err(ApiError::invalid("invalid vuln_prefix", text)) }
+}
+
+fn change(
+    row: &entity::client::Model,
+    action: &'static str,
+    before: Option<&entity::client::Model>,
+    remains: bool,
+) -> Change<'static> {
+    Change {
+        object_type: "client",
+        action,
+        object_id: row.id.to_string(),
+        object_name: row.name.clone(),
+        before: before.map(state),
+        after: remains.then(|| state(row)),
+    }
+}
+
+fn state(row: &entity::client::Model) -> Value {
+    json!({
+        "name": row.name, "enabled": row.enabled, "language": row.language, "date_format": row.date_format,
+        "attack_rechecker_mode": row.attack_rechecker_mode, "notifications": row.notifications,
+    })
+}

@@ -1,0 +1,169 @@
+//! Applications, called pools on the wire (`spec/accounts.md` section 5).
+
+use bartizan_api::{
+    ApiError,
+    filter::{Family, Field, Filter, Kind},
+    list::{ListRequest, Order, Page, SelectRequest},
+    pool::{PoolCreate, PoolUpdate, PoolView},
+};
+use bartizan_store::{StoreError, TenantId, clients, entity, pools};
+use serde_json::{Value, json};
+
+use super::activity::{self, Change};
+use crate::{auth::Caller, failure::Failure, state::Cloud};
+
+/// Id of the default application, which every tenant has.
+pub const DEFAULT_ID: i64 = -1;
+/// Largest id that a node can carry.
+const MAX_ID: i64 = 2_147_483_647;
+/// Most applications of a tenant.
+const MAX_POOLS: u64 = 10_000;
+
+const FIELDS: &[Field] = &[
+    Field::new("id", Kind::Int),
+    Field::new("clientid", Kind::Int),
+    Field::new("client_id", Kind::Int),
+    Field::new("name", Kind::Text),
+    Field::new("deleted", Kind::Bool),
+];
+const BY_ID: Order = Order { field: "id", descending: false };
+const CHANGE_PAGE: Page = Page { limit: 1000, offset: 0 };
+
+/// Applications of the tenants in reach, by id.
+///
+/// # Errors
+/// 400 for a filter, limit or order that is not one.
+pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<PoolView>, Failure> {
+    let filter = parse_filter(&request.filter)?;
+    let (order, page) = (request.order(&["id", "name"])?, request.page(1000)?);
+    let rows = pools::list(cloud.store.reader(), &caller.tenants, &filter, order, page).await?;
+    Ok(rows.into_iter().map(view).collect())
+}
+
+fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
+    let mut filter = Filter::parse(value, FIELDS, Family::Accounts)?;
+    for field in ["id", "clientid", "client_id"] {
+        filter.drop_zero(field);
+    }
+    Ok(filter)
+}
+
+fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
+    let filter = parse_filter(value)?;
+    filter.require_selective("clientid")?;
+    filter.require_selective("client_id")?;
+    Ok(filter)
+}
+
+/// Creates an application, or revives a deleted one of the same id under the new name.
+///
+/// # Errors
+/// 400 `Already exists`, 400 for an id or name out of range, 403 for a foreign tenant.
+pub async fn create(cloud: &Cloud, caller: &Caller, request: &PoolCreate) -> Result<PoolView, Failure> {
+    let tenant = caller.tenant_of(request.clientid)?;
+    if let Some(id) = request.id.filter(|id| *id != DEFAULT_ID && !(1..=MAX_ID).contains(id)) {
+        return Err(ApiError::invalid("id must be 1 to 2147483647", id).into());
+    }
+    let name = valid_name(&request.name)?;
+    let transaction = cloud.store.begin().await?;
+    clients::lock(&transaction, tenant).await?;
+    let known = match request.id {
+        Some(id) => pools::find(&transaction, tenant, id).await?,
+        None => None,
+    };
+    let row = match known {
+        Some(row) if !row.deleted => return Err(ApiError::already_exists().into()),
+        Some(row) => pools::update(&transaction, entity::pool::Model { name, deleted: false, ..row }).await?,
+        None => {
+            if pools::count(&transaction, tenant).await? >= MAX_POOLS {
+                return Err(ApiError::invalid("too many applications", MAX_POOLS).into());
+            }
+            let next = pools::largest_id(&transaction, tenant).await?.unwrap_or(0).max(0) + 1;
+            let id = request.id.unwrap_or(next);
+            if id > MAX_ID {
+                return Err(ApiError::invalid("no id is left above the largest one", MAX_ID).into());
+            }
+            let row = entity::pool::Model { client_id: tenant.0, id, name, deleted: false };
+            pools::insert(&transaction, row).await.map_err(duplicate)?
+        }
+    };
+    let entry = change(&row, "create", None, Some(json!({"name": row.name})));
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    transaction.commit().await?;
+    Ok(view(row))
+}
+
+/// Renames the applications that the filter selects.
+///
+/// # Errors
+/// 400 for an empty filter or a name out of range.
+pub async fn update(cloud: &Cloud, caller: &Caller, request: &PoolUpdate) -> Result<Vec<PoolView>, Failure> {
+    let filter = parse_selection(&request.filter)?;
+    let name = request.fields.name.as_deref().map(valid_name).transpose()?;
+    let transaction = cloud.store.begin().await?;
+    let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
+    if let Some(name) = name {
+        for row in &mut rows {
+            let before = json!({"name": row.name});
+            let renamed = entity::pool::Model { name: name.clone(), ..row.clone() };
+            *row = pools::update(&transaction, renamed).await?;
+            let entry = change(row, "update", Some(before), Some(json!({ "name": name })));
+            activity::log(&transaction, caller, TenantId(row.client_id), cloud.now(), entry).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// Deletes the applications that the filter selects; their events and rules stay. The default one is left.
+///
+/// # Errors
+/// 400 for an empty filter.
+pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
+    let filter = parse_selection(&request.filter)?;
+    let transaction = cloud.store.begin().await?;
+    let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
+    rows.retain(|row| row.id != DEFAULT_ID && !row.deleted);
+    for row in &rows {
+        pools::update(&transaction, entity::pool::Model { deleted: true, ..row.clone() }).await?;
+        let entry = change(row, "delete", Some(json!({"name": row.name})), None);
+        activity::log(&transaction, caller, TenantId(row.client_id), cloud.now(), entry).await?;
+    }
+    transaction.commit().await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+fn duplicate(error: StoreError) -> Failure {
+    match error {
+        StoreError::Duplicate => ApiError::already_exists().into(),
+        other => other.into(),
+    }
+}
+
+fn valid_name(text: &str) -> Result<String, ApiError> {
+    if (1..=255).contains(&text.trim().chars().count()) {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(ApiError::invalid("name must have 1 to 255 characters", text))
+    }
+}
+
+fn view(row: entity::pool::Model) -> PoolView {
+    PoolView { id: row.id, clientid: row.client_id, name: row.name, deleted: row.deleted }
+}
+
+fn change(
+    row: &entity::pool::Model,
+    action: &'static str,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Change<'static> {
+    Change {
+        object_type: "application",
+        action,
+        object_id: row.id.to_string(),
+        object_name: row.name.clone(),
+        before,
+        after,
+    }
+}

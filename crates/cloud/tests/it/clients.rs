@@ -1,0 +1,153 @@
+use bartizan_testkit::{Credential, TestCloud};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+macro_rules! snapshot {
+    ($body:expr) => {
+        insta::assert_json_snapshot!($body, {
+            ".**.uuid" => "[uuid]", ".**.partner_uuid" => "[uuid]", ".**.create_at" => "[time]",
+        })
+    };
+}
+
+const DENIED: (u16, &str) = (403, r#"{"status":403,"body":"Access denied"}"#);
+
+/// The global administrator of a technical tenant with one linked tenant; returns their ids too.
+async fn global(cloud: &TestCloud) -> (Credential, i64, i64) {
+    let (home, linked) = cloud.add_global_account().await;
+    let user = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    (cloud.pair_of(&user).await, home.id, linked.id)
+}
+
+async fn ids(cloud: &TestCloud, by: &Credential, filter: Value) -> Vec<i64> {
+    let rows = cloud.post(by, "/v1/objects/client", json!({ "filter": filter })).await.body();
+    rows.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_client_has_every_key_by_post_and_get() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let posted = cloud.post(&admin, "/v1/objects/client", json!({"filter": {"id": [1]}})).await.json();
+    snapshot!(posted);
+    for query in
+        ["", "?filter[id]=1&filter[enabled]=true&limit=1&offset=0", "?filter%5Bname%5D=Acme", "?filter[id]=0"]
+    {
+        let read = cloud.get(&admin, &format!("/v1/objects/client{query}")).await.json();
+        assert_eq!(read, posted, "{query}");
+    }
+    assert_eq!(cloud.get(&admin, "/v1/objects/client?filter[id]=99").await.body(), json!([]));
+}
+
+#[tokio::test]
+async fn the_own_client_comes_first_and_foreign_ones_not_at_all() {
+    let cloud = TestCloud::start().await;
+    let (global, home, linked) = global(&cloud).await;
+    assert!(linked < home);
+    assert_eq!(ids(&cloud, &global, json!({})).await, [home, linked]);
+    assert_eq!(ids(&cloud, &global, json!({"id": [linked, cloud.client.id]})).await, [linked]);
+    let admin = cloud.admin_pair().await;
+    assert_eq!(ids(&cloud, &admin, json!({"id": linked})).await, Vec::<i64>::new());
+    assert_eq!(ids(&cloud, &admin, json!({})).await, [cloud.client.id]);
+}
+
+#[tokio::test]
+async fn a_tenant_lives_from_creation_to_deletion() {
+    let cloud = TestCloud::start().await;
+    let (global, home, _) = global(&cloud).await;
+    let create = |name: &str, partner: &str| {
+        cloud_post(
+            &cloud,
+            &global,
+            "create",
+            json!({"name": name, "partner_uuid": partner, "vuln_prefix": "SHPE"}),
+        )
+    };
+    let created = create("Shop EU", "").await.json();
+    snapshot!(created);
+    let id = created["body"]["id"].as_i64().unwrap();
+    let twice = create("Shop EU", "").await;
+    assert_eq!((twice.status, twice.text.as_str()), (400, r#"{"status":400,"body":"Already exists"}"#));
+    let foreign = create("Shop US", &cloud.client.uuid).await;
+    assert_eq!((foreign.status, foreign.text.as_str()), DENIED);
+    let early = cloud_post(&cloud, &global, "delete", json!({"filter": {"id": id}})).await;
+    assert_eq!((early.status, early.text.as_str()), (400, r#"{"status":400,"body":"tenant is enabled"}"#));
+    let own = cloud_post(&cloud, &global, "delete", json!({"filter": {"id": home}})).await;
+    assert_eq!((own.status, own.text.as_str()), DENIED);
+    let disable = json!({"filter": {"id": id}, "fields": {"enabled": false}});
+    assert_eq!(cloud_post(&cloud, &global, "update", disable).await.body()[0]["enabled"], false);
+    assert_eq!(ids(&cloud, &global, json!({"id": id})).await, [id]);
+    assert_eq!(
+        cloud_post(&cloud, &global, "delete", json!({"filter": {"id": id}})).await.body(),
+        json!([id])
+    );
+    assert_eq!(ids(&cloud, &global, json!({"id": id})).await, Vec::<i64>::new());
+    assert_eq!(create("Shop EU", "").await.status, 200);
+}
+
+async fn cloud_post(cloud: &TestCloud, by: &Credential, verb: &str, body: Value) -> bartizan_testkit::Reply {
+    cloud.post(by, &format!("/v1/objects/client/{verb}"), body).await
+}
+
+#[tokio::test]
+async fn an_administrator_changes_the_own_client_but_not_its_activation() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let update =
+        |fields: Value| cloud_post(&cloud, &admin, "update", json!({"filter": {"id": 1}, "fields": fields}));
+    let changed = update(json!({
+        "attack_rechecker_mode": "on", "language": "", "notifications": {"vuln": {}, "system": {"email": ["a@b.c"]}},
+    }))
+    .await
+    .body();
+    assert_eq!(changed[0]["attack_rechecker_mode"], "on");
+    assert_eq!(changed[0]["notifications"]["system"]["email"], json!(["a@b.c"]));
+    assert_eq!(changed[0]["notifications"]["vuln"]["email"], json!([]));
+    assert_eq!(update(json!({"attack_rechecker_mode": "maybe"})).await.status, 400);
+    let disabled = update(json!({"enabled": false})).await;
+    assert_eq!((disabled.status, disabled.text.as_str()), DENIED);
+    let create = cloud_post(&cloud, &admin, "create", json!({"name": "Mine"})).await;
+    assert_eq!((create.status, create.text.as_str()), DENIED);
+    let empty = cloud_post(&cloud, &admin, "update", json!({"filter": {"id": 0}, "fields": {}})).await;
+    assert_eq!((empty.status, empty.text.as_str()), (400, r#"{"status":400,"body":"Empty filter"}"#));
+}
+
+#[tokio::test]
+async fn users_of_a_disabled_tenant_are_denied_until_it_is_enabled() {
+    let cloud = TestCloud::start().await;
+    let (global, _, linked) = global(&cloud).await;
+    let user = cloud.add_user(linked, "root@linked.test", &["admin"]).await;
+    let user = cloud.pair_of(&user).await;
+    for (enabled, status) in [(false, 403), (true, 200)] {
+        let body = json!({"filter": {"id": linked}, "fields": {"enabled": enabled}});
+        cloud_post(&cloud, &global, "update", body).await.body();
+        assert_eq!(cloud.call(&user, Method::POST, "/v1/user", None).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn the_last_administrator_of_a_linked_tenant_stays() {
+    let cloud = TestCloud::start().await;
+    let (global, home, linked) = global(&cloud).await;
+    let user = cloud.add_user(linked, "root@linked.test", &["admin"]).await;
+    let last = (400, r#"{"status":400,"body":"last administrator"}"#);
+    for fields in [json!({"enabled": false}), json!({"permissions": ["auditor"]}), json!({"clientid": home})]
+    {
+        let body = json!({"filter": {"id": user.id}, "fields": fields});
+        let reply = cloud.post(&global, "/v1/objects/user/update", body).await;
+        assert_eq!((reply.status, reply.text.as_str()), last);
+    }
+    let reply = cloud.post(&global, "/v1/objects/user/delete", json!({"filter": {"id": user.id}})).await;
+    assert_eq!((reply.status, reply.text.as_str()), last);
+    let second = cloud.add_user(linked, "second@linked.test", &["admin"]).await;
+    let move_home = json!({"filter": {"id": second.id}, "fields": {"clientid": home}});
+    assert_eq!(cloud.post(&global, "/v1/objects/user/update", move_home).await.body()[0]["clientid"], home);
+    // Rights over several tenants exist only in the technical tenant.
+    let body = json!({
+        "email": "g@linked.test", "realname": "G L", "permissions": ["partner_analytic"], "clientid": linked
+    });
+    assert_eq!(cloud.post(&global, "/v1/objects/user/create", body.clone()).await.status, 403);
+    let mut there = body;
+    there["clientid"] = json!(home);
+    assert_eq!(cloud.post(&global, "/v1/objects/user/create", there).await.status, 200);
+}

@@ -1,0 +1,86 @@
+use bartizan_testkit::{Credential, Reply, TestCloud};
+use serde_json::{Value, json};
+
+async fn call(cloud: &TestCloud, by: &Credential, verb: &str, body: Value) -> Reply {
+    cloud.post(by, &format!("/v1/objects/pool{verb}"), body).await
+}
+
+#[tokio::test]
+async fn applications_have_their_wire_forms() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let created = call(&cloud, &admin, "/create", json!({"id": 42, "clientid": 1, "name": "Shop"})).await;
+    assert_eq!(created.text, r#"{"status":200,"body":{"id":42,"clientid":1,"name":"Shop","deleted":false}}"#);
+    let renamed = json!({"filter": {"id": 42, "clientid": [1]}, "fields": {"name": "Store"}});
+    let renamed = call(&cloud, &admin, "/update", renamed).await;
+    assert_eq!(
+        renamed.text,
+        r#"{"status":200,"body":[{"id":42,"clientid":1,"name":"Store","deleted":false}]}"#
+    );
+    let listed =
+        call(&cloud, &admin, "", json!({"limit": 500, "offset": 0, "filter": {"clientid": [1]}})).await;
+    assert_eq!(
+        listed.body(),
+        json!([
+            {"id": -1, "clientid": 1, "name": "default", "deleted": false},
+            {"id": 42, "clientid": 1, "name": "Store", "deleted": false},
+        ])
+    );
+    let deleted = call(&cloud, &admin, "/delete", json!({"filter": {"id": 42, "clientid": 1}})).await;
+    assert_eq!(deleted.text, r#"{"status":200,"body":[42]}"#);
+    let again = call(&cloud, &admin, "/delete", json!({"filter": {"id": 42}})).await;
+    assert_eq!(again.text, r#"{"status":200,"body":[]}"#);
+}
+
+#[tokio::test]
+async fn a_live_id_is_refused_byte_for_byte_and_a_deleted_one_comes_back() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    call(&cloud, &admin, "/create", json!({"id": 42, "name": "Shop"})).await.body();
+    for id in [42, -1] {
+        let twice = call(&cloud, &admin, "/create", json!({"id": id, "name": "Other"})).await;
+        assert_eq!((twice.status, twice.text.as_str()), (400, r#"{"status":400,"body":"Already exists"}"#));
+    }
+    call(&cloud, &admin, "/delete", json!({"filter": {"id": 42}})).await.body();
+    assert_eq!(call(&cloud, &admin, "", json!({"filter": {"deleted": true}})).await.body()[0]["id"], 42);
+    let revived = call(&cloud, &admin, "/create", json!({"id": 42, "name": "Again"})).await.body();
+    assert_eq!(revived, json!({"id": 42, "clientid": 1, "name": "Again", "deleted": false}));
+    let next = call(&cloud, &admin, "/create", json!({"name": "Next"})).await.body();
+    assert_eq!(next["id"], 43);
+}
+
+#[tokio::test]
+async fn ids_and_names_out_of_range_are_refused_and_the_default_stays() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    for body in [
+        json!({"id": 0, "name": "x"}),
+        json!({"id": -2, "name": "x"}),
+        json!({"id": 2_147_483_648_i64, "name": "x"}),
+        json!({"id": 5, "name": ""}),
+        json!({"id": 5, "name": "x".repeat(256)}),
+    ] {
+        assert_eq!(call(&cloud, &admin, "/create", body.clone()).await.status, 400, "{body}");
+    }
+    assert_eq!(call(&cloud, &admin, "/delete", json!({"filter": {"id": -1}})).await.body(), json!([]));
+    let unnamed = json!({"filter": {"id": -1}, "fields": {"name": ""}});
+    assert_eq!(call(&cloud, &admin, "/update", unnamed).await.status, 400);
+    for verb in ["/delete", "/update"] {
+        for filter in [json!({}), json!({"id": 0}), json!({"clientid": 1})] {
+            let reply = call(&cloud, &admin, verb, json!({ "filter": filter })).await;
+            assert_eq!((reply.status, reply.text.as_str()), (400, r#"{"status":400,"body":"Empty filter"}"#));
+        }
+    }
+}
+
+#[tokio::test]
+async fn applications_of_another_tenant_are_out_of_reach() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let other = cloud.add_company("Other").await;
+    assert_eq!(call(&cloud, &admin, "", json!({"filter": {"clientid": other.id}})).await.body(), json!([]));
+    let create = call(&cloud, &admin, "/create", json!({"clientid": other.id, "name": "x"})).await;
+    assert_eq!((create.status, create.text.as_str()), (403, r#"{"status":403,"body":"Access denied"}"#));
+    let filter = json!({"filter": {"id": -1, "clientid": other.id}, "fields": {"name": "mine"}});
+    assert_eq!(call(&cloud, &admin, "/update", filter).await.body(), json!([]));
+}

@@ -1,0 +1,98 @@
+//! Applications of tenants.
+
+use bartizan_api::{
+    filter::Filter,
+    list::{Order, Page},
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder,
+};
+
+use crate::{
+    StoreError, TenantId, Tenants,
+    conditions::{Place, filter_condition},
+    entity::pool::{Column, Entity, Model},
+    page::paged,
+};
+
+/// The applications that a filter selects. Deleted ones only where the filter speaks of them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn list<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    filter: &Filter,
+    order: Order,
+    page: Page,
+) -> Result<Vec<Model>, StoreError> {
+    let mut query = Entity::find().filter(tenants.holds("client_id")).filter(filter_condition(filter, place));
+    if filter.clauses.iter().flatten().all(|condition| condition.field != "deleted") {
+        query = query.filter(Column::Deleted.eq(false));
+    }
+    Ok(paged(query, order.field, "client_id", order, page).all(connection).await?)
+}
+
+/// One application, deleted or not.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn find<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id((tenant.0, id)).one(connection).await?)
+}
+
+/// The largest id in use, deleted ones included.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn largest_id<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Option<i64>, StoreError> {
+    let largest = Entity::find().filter(Column::ClientId.eq(tenant.0)).order_by_desc(Column::Id);
+    Ok(largest.one(connection).await?.map(|row| row.id))
+}
+
+/// How many applications the tenant has, deleted ones included.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn count<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<u64, StoreError> {
+    Ok(Entity::find().filter(Column::ClientId.eq(tenant.0)).count(connection).await?)
+}
+
+/// Inserts an application.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the id is taken.
+pub async fn insert<C: ConnectionTrait>(connection: &C, pool: Model) -> Result<Model, StoreError> {
+    pool.into_active_model().insert(connection).await.map_err(StoreError::of_insert)
+}
+
+/// Writes a changed row back.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn update<C: ConnectionTrait>(connection: &C, pool: Model) -> Result<Model, StoreError> {
+    use sea_orm::ActiveValue::Set;
+    let (name, deleted) = (pool.name.clone(), pool.deleted);
+    let mut change = pool.into_active_model();
+    change.name = Set(name);
+    change.deleted = Set(deleted);
+    Ok(change.update(connection).await?)
+}
+
+fn place(field: &str) -> Place {
+    match field {
+        "id" => Place::Column("id"),
+        "clientid" | "client_id" => Place::Column("client_id"),
+        "name" => Place::Column("name"),
+        "deleted" => Place::Column("deleted"),
+        _ => Place::Elsewhere,
+    }
+}
