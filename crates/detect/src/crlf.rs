@@ -13,6 +13,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 6001,
             subtype: "crlf_header",
             gate: &["\r", "\n", "%0d", "%0a", "\\r\\n", "%e5%98", "\u{560d}", "\u{560a}", "%u000"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:[\r\n]|%0[da]|\\r\\n|%e5%98%8[ad]|\xe5\x98[\x8a\x8d]|%u000[ad])+[\s]*(?:set-cookie2?|location|content-(?:length|type|disposition|encoding|security-policy)|transfer-encoding|access-control-allow-\w+|x-(?:xss-protection|forwarded-\w+|frame-options|injected?|crlf|test)[\w-]*|refresh|last-modified|cache-control|host|www-authenticate|clear-site-data|link|user-agent|referer|cookie|authorization|connection)[\s]*(?::|%3a)",
             ),
@@ -23,6 +24,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 6002,
             subtype: "crlf_response",
             gate: &["http/1.", "http/0.", "http/2", "<html", "<script", "%0d%0a"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:[\r\n]|%0[da])[\s]*(?:http/[0-3](?:\.\d)?[\s]+\d{3}|(?:get|post|put|delete|head|options|patch|connect|trace)[\s]+(?:/|https?:)\S*[\s]+http/\d)|(?:\r\n|%0d%0a){2}[\s]*<(?:html|script|svg|body)|%0d%0a%0d%0a",
             ),
@@ -33,6 +35,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 6003,
             subtype: "crlf_request_line",
             gate: &["\r", "\n", "%0d%0a"],
+            needs: "",
             test: Test::Pattern(r"(?:[^\r\n]|^)(?:\r\n|\n|\r|%0d%0a)[a-z][\w-]{1,30}(?::|%3a)[\s]*\S"),
             trust: Trust::Tight,
             places: Places::Target,

@@ -5,6 +5,7 @@
 //! linear in the value. Signs are deterministic: they depend on the value and its place only.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use bartizan_api::attack_type::AttackType;
@@ -13,7 +14,7 @@ use regex_automata::{Input, util::syntax};
 
 use crate::place::Place;
 use crate::shape::Context;
-use crate::signature::{Detector, Signature, Test, expand};
+use crate::signature::{Detector, Signature, Test, Trust, expand};
 use crate::view;
 
 /// One finding in a value.
@@ -43,7 +44,8 @@ pub struct StampInfo {
 struct Compiled {
     attack_type: AttackType,
     signature: &'static Signature,
-    pattern: Option<Regex>,
+    /// Compiled on first use, so that an engine is ready at once.
+    pattern: OnceLock<Regex>,
 }
 
 /// All detectors, compiled.
@@ -66,10 +68,10 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// Compiles all signatures.
+    /// Builds the gate; patterns are compiled when they are first needed.
     ///
     /// # Panics
-    /// If a signature of this crate does not compile, which its tests rule out.
+    /// If the literals of this crate do not compile, which its tests rule out.
     #[must_use]
     pub fn new() -> Engine {
         Engine::with(crate::DETECTORS)
@@ -95,10 +97,7 @@ impl Engine {
                 signatures.push(Compiled {
                     attack_type: detector.attack_type,
                     signature,
-                    pattern: match signature.test {
-                        Test::Pattern(text) | Test::Checked(text, _) => Some(compile(text)),
-                        Test::Code(_) => None,
-                    },
+                    pattern: OnceLock::new(),
                 });
             }
         }
@@ -201,21 +200,30 @@ impl Engine {
 impl Compiled {
     fn judge(&self, context: &Context<'_>) -> Option<Range<usize>> {
         let signature = self.signature;
-        if !signature.places.contain(context.place) || !signature.trust.covers(context.shape()) {
+        if !signature.places.contain(context.place)
+            || signature.trust != Trust::Any && !signature.trust.covers(context.shape())
+        {
             return None;
         }
-        match (&signature.test, &self.pattern) {
-            (Test::Code(judge), _) => judge(context),
-            (Test::Pattern(_), Some(pattern)) => {
-                pattern.find(Input::new(context.value)).map(|found| found.range())
+        if !context.holds_any(signature.needs) {
+            return None;
+        }
+        match &signature.test {
+            Test::Code(judge) => judge(context),
+            Test::Pattern(text) => {
+                self.compiled(text).find(Input::new(context.value)).map(|found| found.range())
             }
-            (Test::Checked(_, accept), Some(pattern)) => pattern
+            Test::Checked(text, accept) => self
+                .compiled(text)
                 .find_iter(context.value)
                 .take(MATCHES_CHECKED)
                 .map(|found| found.range())
                 .find(|span| accept(context, span)),
-            (Test::Pattern(_) | Test::Checked(..), None) => None,
         }
+    }
+
+    fn compiled(&self, text: &str) -> &Regex {
+        self.pattern.get_or_init(|| compile(text))
     }
 }
 
@@ -256,4 +264,19 @@ fn compile(pattern: &str) -> Regex {
         )
         .build(&expand(pattern))
         .expect("patterns compile")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for compiled in Engine::new().signatures {
+            if let Test::Pattern(text) | Test::Checked(text, _) = compiled.signature.test {
+                compile(text);
+            }
+            assert!(!compiled.signature.gate.is_empty(), "{} has no gate", compiled.signature.stamp);
+        }
+    }
 }

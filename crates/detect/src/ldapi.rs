@@ -14,6 +14,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 13001,
             subtype: "ldapi_filter",
             gate: &[")(", ")|(", "(|", "(&", "(!", "*)", "*("],
+            needs: "",
             test: Test::Pattern(
                 r"\)[\s]*\(?[\s]*[&|!][\s]*\([\s]*[\w.;-]{1,40}[\s]*[~<>]?=|^[^()]{0,80}\*?\)[\s]*\([\s]*[\w-]{1,40}[\s]*[~<>]?=|^[^()]{0,80}\)\)?[\s]*\([&|!]|\*\)[\s]*\([\w-]{1,40}=|^\*\)\)?(?:%00|\x00|\(|$)|^\*(?:\(|\)+)[&|]",
             ),
@@ -24,6 +25,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 13002,
             subtype: "ldapi_filter",
             gate: &["objectclass", "uid=", "userpassword", "cn=", "mail=", "samaccountname", "homedirectory"],
+            needs: "",
             test: Test::Pattern(
                 r"\)[\s]*\([\s]*(?:\w+)[\s]*=[\s]*\*?|[&|(][\s]*(?:objectclass|objectcategory|userpassword|uid|cn|sn|mail|samaccountname|homedirectory|memberof)[\s]*[~<>]?=[^()]{0,60}\*[^()]{0,60}\)?[\s]*\)[\s]*(?:\(|$|%00)|\([\s]*[|&!][\s]*\([\s]*(?:objectclass|uid|cn|userpassword|mail|samaccountname)[\s]*=",
             ),

@@ -13,6 +13,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 26001,
             subtype: "mail_injection_header",
             gate: &["\r", "\n", "%0a", "%0d", "\\n"],
+            needs: "\r\n%\\",
             test: Test::Pattern(
                 r"\S*@?\S*(?:[\r\n]|%0[ad]|\\r?\\n)+[\s]*(?:b?cc|to|reply-to|subject|from|mime-version|content-type|x-mailer|return-path)[\s]*:[\s]*\S",
             ),
@@ -35,6 +36,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "starttls",
                 "\nauth ",
             ],
+            needs: "\r\n",
             test: Test::Pattern(
                 r"[\r\n][\s]*(?:mail[\s]+from[\s]*:[\s]*<?|rcpt[\s]+to[\s]*:[\s]*<?|(?:ehlo|helo)[\s]+[\w.-]+|vrfy[\s]+\S+|expn[\s]+\S+|data[\s]*[\r\n]|rset[\s]*$|quit[\s]*$|starttls\b|noop\b|auth[\s]+(?:login|plain|cram|digest))",
             ),
@@ -81,6 +83,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "stls",
                 "quit",
             ],
+            needs: "\r\n",
             test: Test::Pattern(
                 r"[\r\n][\s]*(?:[a-z]\d{1,4}|\w{1,5}\d{2,4}|\*|\+)[\s]+(?:login|logout|fetch|select|examine|capability|authenticate|subscribe|unsubscribe|search|append|status|list|lsub|rename|delete|create|store|copy|uid|noop|expunge|check|close|starttls)\b|[\r\n][\s]*(?:retr[\s]+\d+|dele[\s]+\d+|top[\s]+\d+[\s]+\d+|uidl\b|apop[\s]+\w+[\s]+\w|capa[\s]*$|stls[\s]*$|user[\s]+\w+[\s]*[\r\n]|pass[\s]+\w+[\s]*[\r\n]|stat[\s]*$|list(?:[\s]+\d+)?[\s]*$|quit[\s]*$|rset[\s]*$)",
             ),

@@ -15,6 +15,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 8001,
             subtype: "nosqli_operator",
             gate: &["$"],
+            needs: "",
             test: Test::Checked(
                 r"(?:^|[\[.{,\s\x22'])\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|type|elemmatch|func(?:tion)?|expr|jsonschema|text|accumulator|comment|options|slice|near(?:sphere)?|geo\w+|max|min|inc|push|pull|set|unset|rename|bits\w+|lookup|project|group|unwind|match|sort|rand|natural)(?:$|[\]\x22'\s:)])",
                 |context, span| {
@@ -34,6 +35,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 8002,
             subtype: "nosqli_operator",
             gate: &["[$"],
+            needs: "",
             test: Test::Pattern(
                 r"\[\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|type|elemmatch|expr|options|func)\]",
             ),
@@ -44,6 +46,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 8003,
             subtype: "nosqli_script",
             gate: &["this.", "$where", "db.", "mapreduce", "tojson", "sleep(", "return", "function", "emit("],
+            needs: "'\"(=:",
             test: Test::Pattern(
                 r"['\x22][\s]*(?:\|\||&&|;|\}|,)[\s]*(?:\(?this\.\w+|return\b|sleep\(|db\.\w+|1[\s]*={2,3}[\s]*1|true\b|'\w*'[\s]*={2,3}[\s]*'\w*|\$where)|\bthis\.\w{1,32}[\s]*(?:={2,3}|!=|\.match\()|\$where[\x22']?[\s]*:[\s]*[\x22']|\bdb\.(?:\w{1,32}\.)?(?:find|insert|remove|drop|update|getcollectionnames|dropdatabase|injection)\w*\(|\btojson(?:onelongline)?\(|;[\s]*return[\s]+(?:true|\d|this|'')",
             ),
@@ -54,6 +57,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 8004,
             subtype: "nosqli_operator",
             gate: &["$ne", "$gt", "$regex", "$where", "$nin", "$exists", "$lt", "$or", "$in", "$eq"],
+            needs: "",
             test: Test::Checked(
                 r"\{[\s]*[\x22']?\$(?:ne|gte?|lte?|nin|regex|where|exists|or|in|eq)[\x22']?[\s]*:",
                 |context, _| !starts_like_code(context),
@@ -75,6 +79,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "\r\nquit",
                 "gopher://",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\r\n(?:set[\s]+\S+[\s]+\d+[\s]+\d+[\s]+\d+|flushall|config[\s]+set|slaveof[\s]|\*\d+\r\n\$\d+|stats[\s]+\w+|eval[\s]+[\x22'])",
             ),
@@ -96,6 +101,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "__istartswith",
                 "__lt",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"^\w+(?:__\w+){1,6}__(?:i?startswith|i?endswith|i?regex|i?contains)$|^(?:\w+__)?(?:password|passwd|token|secret|pwd)\w*__\w+$|^(?:\w+__){2,}(?:i?startswith|i?endswith|i?regex|i?contains|gte?|lte?|in)$|\{[\s]*\x22(?:\w+__){2,}(?:i?startswith|i?endswith|i?regex|i?contains)\x22[\s]*:",
             ),

@@ -25,6 +25,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 5001,
             subtype: "ptrav_dotdot",
             gate: &["../", "..\\", "..;/", "..%", ".%2e", "%2e", "..//", ".././", "....//", "0x2e"],
+            needs: "",
             test: Test::Pattern(concat!(
                 r"(?:(?:\.|%2e|%252e){2}[;\x00]?(?:/|\\|%2f|%5c|%252f|%255c)+(?:\.?(?:/|\\))*){1,}(?:(?:[\w.-]{1,40}(?:/|\\)){0,4})",
                 system_file!()
@@ -36,6 +37,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 5002,
             subtype: "ptrav_dotdot",
             gate: &["../", "..\\", "..;/", "..%2f", "..%5c", "%2e%2e", "....//"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:(?:\.{2,4}|%2e%2e|%2e\.|\.%2e)[;\x00]?(?:/|\\|%2f|%5c|%c0%af)+(?:\.(?:/|\\))*){3,}",
             ),
@@ -46,6 +48,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 5003,
             subtype: "ptrav_dotdot",
             gate: &["../", "..\\", "..;", "..%", "/..", "\\..", "%2e%2e"],
+            needs: "",
             test: Test::Checked(
                 r"(?:^|[/\\=:?&;%\x22'.\x00 (]|file:)(?:\.\.|%2e%2e)(?:[;\x00]|\.;)?(?:[/\\]|%2f|%5c|%c0%af|%252f)|[/\\](?:\.\.|%2e%2e)(?:$|[?#;&/\\])|\.\.;(?:/|\.|\\)|^\.\.[;\x00]",
                 climbs,
@@ -79,6 +82,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "%2e.",
                 ".%2e",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"(?:\.|%2e|%252e|%c0%(?:2e|ae|6e)|%e0%(?:40|80)%ae|%u002e|%uff0e|0x2e|%%32%65|%25%32%65|%32%65|%f0%80%80%ae){2}(?:/|\\|%2f|%5c|%252f|%255c|%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u221[56]|%u002f|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%32%66|%f0%80%80%af|%bg%qf)|(?:\.\.|%2e%2e)(?:%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u221[56]|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%f0%80%80%af)|0x5c0x2e|0x2f0x2e|%c0%ae%c0%ae|\xc0\xae|\xc0\xaf|\xe0\x80\xaf|(?:%2e\.|\.%2e|%2e%2e)(?:/|\\|%2f|%5c)",
             ),
@@ -108,6 +112,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "usr/local",
                 "etc%2f",
             ],
+            needs: "",
             test: Test::Checked(
                 concat!(
                     r"(?:^|[/\\:=,\s'\x22(]|%2f|%5c)",
@@ -207,6 +212,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 ".sqlite",
                 ".well-known/../",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|[/\\=?%]|%2f)(?:\.env(?:\.[\w.-]{1,24})?|\.git(?:/|\\|ignore|attributes|modules|config|-credentials)?[^\s]{0,64}|\.svn(?:/[^\s]{0,40})?|\.hg(?:/[^\s]{0,40})?|\.ht(?:access|passwd|digest|group)|\.ssh(?:/[^\s]{0,40})?|id_(?:rsa|dsa|ecdsa|ed25519)|\.aws(?:/[^\s]{0,40})?|wp-config[\w.~-]{0,24}|web\.config|\.bash(?:rc|_history|_profile|_logout)|\.zsh(?:rc|_history)|\.ds_store|\.npmrc|\.dockerenv|\.kube/config|\.docker/[^\s]{1,40}|\.mysql_history|\.psql_history|\.rediscli_history|\.sqlite_history|\.pgpass|\.my\.cnf|\.netrc|\.pypirc|\.boto|\.s3cfg|\.vscode/[^\s]{0,40}|\.idea/[^\s]{0,40}|\.terraform(?:/[^\s]{0,40})?|[\w.-]*\.tfstate(?:\.backup)?|authorized_keys|known_hosts|server-status|server-info|phpinfo\.php|localsettings\.php|sftp-config\.json|wallet\.dat|web-inf(?:/[^\s]{0,64})?|\.travis\.yml|\.gitlab-ci\.yml|appsettings(?:\.\w+)?\.json|(?:database|secrets|parameters)\.ya?ml)(?:$|[?#&;\s/\x00~])",
             ),
@@ -268,6 +274,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "settings.local",
                 "credentials",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"/\.(?:claude|cursor|codeium|windsurf|roo|aider[\w.]*|gemini|codex|continue|a0proj|cline|copilot|amazonq|kiro|junie|augment|trae|qwen|goose|opencode|zed|rovodev|plandex|fabric|n8n|ai)(?:rules|ignore)?(?:/[\w./-]*)?(?:$|[?#])|/(?:errors?|access|debug|install|npm-debug|php_errors|laravel)[\w-]*\.log(?:\.\d)?(?:$|[?#])|/[\w.-]*(?:backup|dump|database|db|site|www|users?|mysql|prod|data)[\w.-]*\.(?:sql|bak|old|sqlite3?|mdb|tar|tgz|gz|zip|rar|7z)(?:\.(?:gz|zip|bz2|xz))?(?:$|[?#])|/@fs/|/(?:composer\.(?:json|lock)|package-lock\.json|yarn\.lock|gemfile(?:\.lock)?|pom\.xml|dockerfile|docker-compose\.ya?ml|npm-shrinkwrap\.json)(?:$|[?#])|/(?:config|configuration|settings|connect|conf|db)\.(?:php|inc|ini|bak|old)[\w.~]{1,8}(?:$|[?#])|/node_modules/[\w@./-]*(?:package\.json|\.env)(?:$|[?#])",
             ),
@@ -320,6 +327,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "composer.json",
                 "machine.config",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"^[^\s<>{}]{0,120}(?:^|[/\\=]|\.\.)(?:\.env(?:\.\w+)?|\.git/[\w./-]+|\.ht(?:access|passwd)|\.ssh(?:/[\w.]*)?|id_(?:rsa|dsa|ecdsa|ed25519)|\.aws/[\w.]*|wp-config(?:\.php)?[\w.~]*|web\.config|\.bash(?:rc|_history|_profile)|\.mysql_history|\.pgpass|\.netrc|\.kube/config|authorized_keys|boot\.ini|win\.ini|\.docker/config\.json|localsettings\.php|php\.ini|httpd\.conf|nginx\.conf|my\.cnf|machine\.config|\.npmrc)(?:%00|\x00)?[\w.]{0,8}$|^[\w./-]{0,60}(?:backup|dump|database|db|users?)[\w-]*\.sql(?:\.\w{2,4})?$|(?:^|[/\\])sess_[\w,-]{8,}$",
             ),
@@ -344,6 +352,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "database.yml",
                 "secrets.yml",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|[/\\])(?:\.boto|\.env|\.npmrc|\.htaccess|web\.config|wp-config[\w. -]*|config\.ya?ml|(?:local)?settings\.[\s]*php|database\.yml|secrets\.yml|authorized_keys|id_rsa|sess_[\w,-]{20,})[\s.]*$",
             ),
@@ -354,6 +363,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 5020,
             subtype: "ptrav_wrapper",
             gate: &["://", ":/", "file:", "expect:", "phar:", "zip:"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|[\s=:'\x22(,;|])(?:php://(?:filter|input|stdin|stdout|output|memory|temp|fd)|phar://|zip://|zlib:/|compress\.(?:zlib|bzip2?)://|bzip2://|expect://|glob://|ogg://|rar://|ssh2(?:\.\w+)?://|data://text|jar:(?:file|https?):|netdoc:/|file:/{1,3}(?:etc|proc|var|root|home|usr|windows|[a-z]:|localhost|\w+/|\w+\.\w+))|php://[a-z]",
             ),
@@ -364,6 +374,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 5021,
             subtype: "ptrav_wrapper",
             gate: &["php://"],
+            needs: "",
             test: Test::Pattern(r"php://filter[/|].{0,60}(?:resource=|convert\.)|php://input\b"),
             trust: Trust::Any,
             places: Places::Everywhere,

@@ -115,6 +115,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "tplmap",
                 "vulners",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\b(?:sqlmap|nikto|nessus|nmap|masscan|acunetix|netsparker|w3af|havij|dirbuster|gobuster|wpscan|nuclei|zgrab|arachni|openvas|burp(?:suite|collaborator| suite)?|appscan|webinspect|qualys|jaeles|ffuf|fuzz faster|feroxbuster|wfuzz|commix|skipfish|whatweb|joomscan|xsser|dotdotpwn|fimap|vega/|zmeu|morfeus|paros|websecurify|thc-hydra|hydra|metasploit|sqlninja|bsqlbf|absinthe|pangolin|jorgee|cgichk|whisker|n-stealth|detectify|invicti|interactsh|projectdiscovery|l9explore|l9tcpid|leakix|dirsearch|arjun|dalfox|katana|awvs|zaproxy|owasp[ _]zap|brutus/|dav\.pm|core-project|datacha0s|springenwerk|cmsmap|mysqloit|toata dragostea|struts-pwn|w00tw00t|slowhttptest|nosqlmap|tplmap|censysinspect)",
             ),
@@ -146,6 +147,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "wvs-rand",
                 "acunetix-aspect",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\bburpcollaborator\.net|\boastify\.com|\binteract\.sh|\boast\.(?:pro|live|site|online|fun|me)\b|\bbxss\.me|\br87\.me|\bdnslog\.cn|\bceye\.io|\bxss\.ht\b|^acunetix[\w-]*$|acunetix[-_](?:wvs|test|product|user|scanning|aspect)|^x-(?:scanner|wipp|ratproxy-loop)$|/(?:nessustest|appscan_fingerprint|acunetix-wvs-test|netsparker-)|^nessus$",
             ),
@@ -196,6 +198,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "/_cat/",
                 "/containers/json",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"/w00tw00t|/eval-stdin\.php|/_ignition/execute-solution|/hnap1\b|/boaform/|/cgi-bin/(?:luci/;|\.|[\w.-]*\?|php|test-cgi|printenv|jarrewrite|authlogin|nas_sharing|web_shell)|/goform/(?:set|form)|/remote/fgt_lang|/dana-na/|/vpns/|/invoker/(?:jmx|ejb|readonly)|/jmx-console|/wls-wsat/|/_profiler/|/phpinfo\.php|/adminer[\w.-]*\.php|/shell\?cd|/manager/html|/actuator/(?:heapdump|env|gateway/routes|jolokia|threaddump)|/web-console/|/vendor/phpunit",
             ),

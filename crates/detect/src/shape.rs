@@ -25,21 +25,44 @@ pub(crate) struct Context<'a> {
     /// Where they were found.
     pub(crate) place: Place,
     shape: OnceCell<Shape>,
+    bytes: OnceCell<[bool; 256]>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(value: &'a [u8], place: Place) -> Context<'a> {
-        Context { value, place, shape: OnceCell::new() }
+        Context { value, place, shape: OnceCell::new(), bytes: OnceCell::new() }
     }
 
     /// The same for a normalised form, which is judged as text of the shape of its original.
     pub(crate) fn derived(value: &'a [u8], original: &Context<'_>) -> Context<'a> {
-        Context { value, place: original.place, shape: OnceCell::from(original.shape()) }
+        Context {
+            value,
+            place: original.place,
+            shape: OnceCell::from(original.shape()),
+            bytes: OnceCell::new(),
+        }
     }
 
     /// The kind of text, computed on first use.
     pub(crate) fn shape(&self) -> Shape {
         *self.shape.get_or_init(|| Shape::of(self.value))
+    }
+
+    /// Whether any of `needs` occurs in the value; true for an empty list.
+    pub(crate) fn holds_any(&self, needs: &str) -> bool {
+        if needs.is_empty() {
+            return true;
+        }
+        let present = self.bytes.get_or_init(|| {
+            let mut present = [false; 256];
+            for &byte in self.value {
+                if let Some(slot) = present.get_mut(usize::from(byte)) {
+                    *slot = true;
+                }
+            }
+            present
+        });
+        needs.bytes().any(|byte| present.get(usize::from(byte)).copied().unwrap_or(false))
     }
 
     /// The bytes before `at`.

@@ -27,6 +27,8 @@ pub(crate) struct Signature {
     pub(crate) subtype: &'static str,
     /// Lower-case literals: a value without any of them cannot match.
     pub(crate) gate: &'static [&'static str],
+    /// Bytes of which the value must hold at least one as well; empty when the literals say enough.
+    pub(crate) needs: &'static str,
     /// How the value is judged once a literal was seen.
     pub(crate) test: Test,
     /// The freest text in which a match still is evidence.

@@ -35,6 +35,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2001,
             subtype: "sqli_union_based",
             gate: &["union"],
+            needs: "",
             test: Test::Checked(
                 r"\bunion[^\w]{0,3}{o}(?:(?:all|distinct|distinctrow){g}|\(){0,3}{o}\(*select\b[^\w]{0,3}{o}(?:[(*@$'`\x22\d\-~]|null\b|concat|char\(|group_concat|version|user|database|current|distinct|\w+{o}(?:,|\(|{g}from\b|--|#|/\*))",
                 continues_a_statement,
@@ -46,6 +47,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2002,
             subtype: "sqli_union_based",
             gate: &["union"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:['\x22`)\d\x00]|^|=){o}(?:;|-)?{o}union{o}(?:all|distinct)?{o}\(*{o}select(?:\b|from)|/\*!\d{0,6}{o}(?:union|select)\b|union[^\w\s]{1,20}(?:all[^\w\s]{1,20})?select",
             ),
@@ -56,6 +58,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2003,
             subtype: "sqli_union_based",
             gate: &["union", "xunionselectfrom"],
+            needs: "",
             test: Test::Pattern(
                 r"\bunion{g}(?:all{g})?select\b|unionselect|['\x22]{o}\)*{o}union\b{o}(?:all|select|\()?",
             ),
@@ -65,7 +68,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2010,
             subtype: "sqli_boolean",
-            gate: &["or", "and", "||", "&&", "having", "where", "not"],
+            gate: &["'", "\"", "`"],
+            needs: "",
             test: Test::Checked(
                 concat!(
                     r"['\x22`]{o}\)*{o}",
@@ -81,7 +85,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2011,
             subtype: "sqli_boolean",
-            gate: &["or", "and", "||", "&&", "xor", "having"],
+            gate: &["=", "<", ">", " like", "/like", " rlike", "+like"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:\b(?:x?or|and|having)\b{o}|\|\||&&){o}(?:not\b{o}|!|\(){0,3}{o}(?:\d{1,12}[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*(?:['\x22]?\w{0,24}['\x22]?)|(?:'[^']{0,24}'|\x22[^\x22]{0,24}\x22)[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*['\x22\d]|(?:\d{1,12}){o}[<>]{o}\d{1,12}\b)",
             ),
@@ -91,7 +96,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2014,
             subtype: "sqli_boolean",
-            gate: &["=", "is not", "or", "and", "||", "&&"],
+            gate: &["=", "<", ">", "!", "||(", "&&(", " is not"],
+            needs: "",
             test: Test::Pattern(
                 r"^(?:\w{1,12}=)?(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(!=]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
             ),
@@ -101,7 +107,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2012,
             subtype: "sqli_boolean",
-            gate: &["or", "and"],
+            gate: &["=", "true", "1--", "1#", "1 --", "1;", "1/*", "or 1", "and 1"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:\d|['\x22)]){o}\)*{g}(?:x?or|and){g}\(*(?:(?:\d{1,12}){o}=+{o}\(*\d{1,12}\b|'(\w{0,12})'{o}={o}'\w{0,12}|(?:true|1){o}(?:--|#|;|/\*|$))",
             ),
@@ -112,6 +119,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2013,
             subtype: "sqli_boolean",
             gate: &["'", "\"", "`"],
+            needs: "",
             test: Test::Checked(
                 concat!(
                     r"['\x22`]{o}\)*{o}(?:",
@@ -130,6 +138,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2015,
             subtype: "sqli_boolean",
             gate: &["'", "\"", "`"],
+            needs: "",
             test: Test::Checked(
                 r"['\x22`]{o}\)*{o}(?:\bx?or\b|\band\b|\|\||&&){o}(?:not{g})?\(*{o}(?:select|exists|ascii|substr|substring|length|ord|mid|if|sleep|char|sqlite_\w+|likely|unlikely|case|extractvalue|updatexml|pg_sleep|benchmark|\w+_\w+){o}\(",
                 |context, span| context.quote_breaks_out(span.start),
@@ -141,6 +150,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2016,
             subtype: "sqli_select",
             gate: &["like", "case", "having", "::", "alter", "create", "select"],
+            needs: "",
             test: Test::Pattern(
                 r"\){o}like{o}\(|(?:^|\(){o}case{g}when\b.{1,80}\bthen\b|\bgroup{g}by\b[^;]{1,80}\bhaving\b{g}\S|^\w{1,32}(?:\([^()]{0,40}\))?::(?:int|text|bigint|jsonb?|bool|varchar|numeric)\b|\b(?:alter|create|drop){g}table{g}[`\x22\[]|\bcreate{g}function{g}\w+{o}\(|\bselect{g}if{o}\(",
             ),
@@ -154,6 +164,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec", "declare",
                 "select", "waitfor", "shutdown", "merge", "set", "call", "copy", "grant", "handler",
             ],
+            needs: ";",
             test: Test::Pattern(
                 r"(?:^|['\x22)`\d\w]){o}\)*{o};{o}(?:drop{g}(?:table|database|schema|view|user|index|procedure|function|column)\b|delete{g}from\b|insert{g}into\b|update{g}\w+{g}set\b|alter{g}(?:table|database|user|login)\b|create{g}(?:table|user|login|function|or{g}replace|alias|extension)\b|truncate{g}table\b|exec(?:ute)?{g}(?:xp_|sp_|master|immediate|\(|@|')|exec(?:ute)?{o}[(@']|declare{g}@|select{g}(?:\*|pg_|sleep|@@|case|\(|count|if|load|dbms|utl|version|user|null|\d|\w+{g}from|[\w,.]{1,40}{g}from)|select{o}\(|waitfor{g}(?:delay|time)\b|shutdown\b|merge{g}into\b|set{g}@|call{g}\w+\(|copy{g}\w+{g}(?:from|to)\b|grant{g}\w+{g}(?:on|to)\b|handler{g}\w+{g}open|begin{g}(?:declare|dbms))",
             ),
@@ -167,6 +178,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "set @", "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec",
                 "merge", "replace", "load", "backup", "grant", "values", "desc", "optimize", "set ",
             ],
+            needs: " +/",
             test: Test::Pattern(
                 r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index){g}(?:if{g}exists|\w*[_.]\w+|[`\x22\[]\w+|\w+{o}(?:;|--|#|/\*|cascade))|delete{g}from{g}(?:\w*[_.`]\w+|\w+{o}(?:;|--|#|where))|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:table|function|procedure|database|trigger|view|user){g}[\w\`]+|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w+|sp_\w+|master\.)|exec(?:ute)?{o}\({o}[@']|;{o}update{g}\w+$|;?{o}set{g}@\w+|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
             ),
@@ -186,6 +198,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "get_lock",
                 "receive_message",
             ],
+            needs: "('",
             test: Test::Pattern(
                 r"pg_sleep(?:_for|_until)?{o}\(|benchmark{o}\({o}[\d.e]+{o},|waitfor{g}(?:delay|time){g}?{o}['\x22@\d]|dbms_(?:pipe\.receive_message|lock\.sleep|session\.sleep){o}\(|randomblob{o}\({o}\d{5,}|(?:['\x22)=,(+*|-]|\band\b|\bor\b|\bselect\b|\bthen\b|\bxor\b){o}\(*{o}sleep{o}\({o}[\d.('-]+[^)]{0,20}\)|get_lock{o}\([^)]{1,40},{o}\d",
             ),
@@ -196,6 +209,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2031,
             subtype: "sqli_time_based",
             gate: &["sleep", "benchmark", "waitfor"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|[^\w.:]){o}sleep{o}\({o}[\d'\x22@(]|^{o}sleep{o}\(|\bbenchmark{o}\(|sleep\(\d+(?:\.to_i)?\)",
             ),
@@ -226,6 +240,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "to_number",
                 "convert",
             ],
+            needs: "(.",
             test: Test::Pattern(
                 r"\b(?:extractvalue|updatexml|gtid_subset|gtid_subtract|xmltype){o}\({o}[^)]|floor{o}\({o}rand{o}\(|\bexp{o}\({o}~|procedure{g}analyse{o}\(|ctxsys\.|utl_inaddr\.|ordsys\.|dbms_xmlgen\.|\b(?:geometrycollection|multipoint|polygon|multipolygon|linestring){o}\({o}\({o}select|convert{o}\({o}int{o},{o}\(?{o}(?:select|@@|db_name|user)",
             ),
@@ -278,6 +293,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "syscat.",
                 "rdb$",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\b(?:from|join|into|update|select|exists)\b[^;]{0,80}\b(?:information_schema|pg_catalog\.|pg_shadow|pg_user|sysobjects|syscolumns|sqlite_master|sqlite_schema|all_tables|all_tab_columns|user_tables|user_tab_columns|mysql\.(?:user|innodb)|sys\.(?:objects|databases|tables|user)|master\.\.|msysaccessobjects|msysobjects|v\$version|sysmaster|syscat\.|rdb\$)|\bxp_(?:cmdshell|dirtree|fileexist|regread|regwrite|availablemedia|enumdsn|servicecontrol|subdirs|loginconfig|makecab|ntsec\w*|terminate_process)\b|\bsp_(?:oacreate|oamethod|executesql|password|configure|makewebtask|addextendedproc|execute|sqlexec|prepare|addlogin)\b|@@(?:version|hostname|datadir|basedir|servername|global|session|language|spid|microsoftversion|tmpdir|secure_file_priv|version_compile_os)\b|\bpg_(?:read_file|ls_dir|read_binary_file|file_settings)\b|open(?:rowset|datasource|query){o}\(",
             ),
@@ -320,6 +336,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "table_name",
                 "xp_enumdsn",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\b(?:xp_(?:cmdshell|dirtree|regread|regwrite|fileexist|enumdsn|makecab|availablemedia|loginconfig|ntsec\w*|terminate_process\w*)|sp_(?:password|executesql|oacreate|oamethod|makewebtask|addlogin)|information_schema|pg_(?:catalog|shadow|toast)|sys(?:objects|columns|users|databases)|sqlite_(?:master|temp_master|version|compileoption\w*|source_id)|all_(?:tables|tab_columns)|(?:db|database|schema)_name{o}\(|msdb|tempdb|northwind|msys(?:accessobjects|accessxml|accessstorage|objects|queries|relationships|aces|columns)|mysql\.(?:db|user|host)|database_principals|is_srvrolemember|openrowset|openquery|openxml|sqloledb|user_(?:tables|tab_columns|objects|users|constraints|password|group))\b|'msdasql'|'sqloledb'|\b(?:db|database|schema)_name{o}\(",
             ),
@@ -344,6 +361,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "readfile",
                 "fileio",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\binto{g}(?:outfile|dumpfile)\b|\bload_file{o}\({o}['\x22(0c]|\butl_(?:http|file|smtp|tcp)\.|\blo_(?:import|export){o}\(|\bcopy\b[^;]{1,60}\b(?:from|to){g}program\b|load_extension{o}\({o}['\x22]|load{g}data{g}(?:local{g})?infile",
             ),
@@ -354,6 +372,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2070,
             subtype: "sqli_comment",
             gate: &["';", "\";", "`;", "' ;", "--", "#", "/*", ";\u{0}", "%00"],
+            needs: "",
             test: Test::Checked(
                 r"['\x22`][)]{0,3}{o}(?:;{o})?(?:--(?:[\s+-]|$|%)|--\w{0,12}$|#[^'\x22]{0,12}$|/\*|;\x00|;?%00)|\w['\x22`];[\s]*$",
                 |context, span| {
@@ -370,6 +389,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2071,
             subtype: "sqli_comment",
             gate: &["/**/", "/*!", "/*+", "%23", "--", "#"],
+            needs: "",
             test: Test::Pattern(
                 r"\w/\*\*+/\w+/\*\*+/|\w/\*[^*/]{0,24}\*+/(?:select|union|or|and|from|where|table|insert|update|delete|op|\(|\d)|(?:\bselect|\bunion|\bor|\band|\bfrom|\bwhere|\bin|\blike|\bnot){o}/\*[^*/]{0,24}\*+/|/\*!\d{5}|\d[)]{0,3}{o}(?:or|and){o}/\*|\b(?:drop|delete|truncate){g}[\w ]{1,32};?{o}--|\d{o};{o}--|\d[)]?{g}--{o}-?$",
             ),
@@ -380,6 +400,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2080,
             subtype: "sqli_probe",
             gate: &["order", "group", "having", "limit", "between", "case", "distinct"],
+            needs: " +/",
             test: Test::Pattern(
                 r"['\x22)\d]{o}\)*{g}order{g}by{g}\d{1,3}\b|['\x22)\d]{o}\)*{o}(?:having|group{g}by){g}(?:\d{1,3}{o}=|\w+\.\w+{g}having)|\bhaving{g}\d{1,9}{o}[=<>]|['\x22)\d]{o}\)*{g}limit{g}\d+{o}(?:,|offset|--|#|into)|\bcase{g}when\b.{1,60}\bthen\b.{1,60}\b(?:else|end)\b|\)?{g}when{g}\d+{g}then\b|['\x22)\d]{g}between{g}\d+{g}and{g}\d+",
             ),
@@ -390,6 +411,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 2081,
             subtype: "sqli_select",
             gate: &["select", "from"],
+            needs: " +/",
             test: Test::Pattern(
                 r"\(+{o}select\b{o}[\w*('\x22@`-][^;]{0,120}\bfrom\b|\(+{o}select{g}(?:sleep|\*|case|count|concat|user|version|database|null|load_file|pg_|@@|\d|char|hex|group_concat|extractvalue|updatexml|if|substr|ascii|length|utl_|password|table_name|column_name)|(?:[=(,'\x22|+-]|\b(?:or|and|in|not|exists|except|minus|intersect|as)\b){o}\(*{o}select\b{o}[\w*('\x22@`.-]{1,40}.{0,40}\bfrom\b|^{o}select\b{o}.{0,8}\b(?:version|user|database|current_user|@@\w+|sleep|load_file|group_concat|concat|char|chr|count|extractvalue|benchmark|pg_sleep)\b|\bselect{g}(?:\*|[\w`.\x22]+(?:{o},{o}[\w`.\x22*]+)*){g}from{g}[\w`\x22.]+{o}(?:where\b|--|#|;|limit\b|order{g}by|group{g}by|union|$)|\bexcept{g}select\b|^['\x22`]{o};?{o}select\b|['\x22`)]{o}as{g}?['\x22`]?\w+['\x22`]?{g}from\b|\b\w+{g}as{o}['\x22`][\w ]*['\x22`]?{g}from\b|\bfrom{o}\({o}select\b",
             ),
@@ -451,6 +473,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "unlikely",
                 "row_count",
             ],
+            needs: "(:",
             test: Test::Pattern(
                 r"\b(?:ascii|ord|hex|bin|length|char_length){o}\({o}(?:substr(?:ing)?|mid|left|right|lower|upper|\(select|select|cast|char|user|database|version|current_user|password){o}\(?|\b(?:substr(?:ing)?|mid|left|right){o}\({o}(?:\(?select|user|database|version|@@|current_user|password|(?:table|column|schema)_name)|\b(?:group_concat|make_set|elt|strcmp|load_file|unhex|row_count|found_rows|current_user|session_user|system_user|rawtohex|nvl2?|bit_count|ifnull|isnull|nullif|quote_literal|to_base64|from_base64){o}\(|\b(?:concat|concat_ws|char|chr){o}\({o}(?:0x[0-9a-f]{2,}|\d{2,3}(?:{o},{o}\d{2,3})+|\d{2,3}\){o}(?:\|\||\+|,)|char|\(?select|user|version|database|@@)|\b(?:user|version|database|schema|sysdate){o}\({o}\)|['\x22\d)]::(?:int|text|bigint|jsonb?|bool|varchar|numeric)|\)::(?:int|text|bigint|jsonb?|bool)|\b(?:if|iif){o}\({o}(?:\d+{o}[=<>]|now|user|substr|ascii|length|\(?select|ord|mid|1\b)|\bcast{o}\({o}[^)]{1,60}{g}as{g}(?:int|char|varchar|nvarchar|signed|unsigned|numeric|text)|\b(?:un)?likely{o}\(|\b\d\.e(?:\(|\.\w)|\bnow{o}\({o}\){o}[=<>]",
             ),
@@ -460,9 +483,30 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2092,
             subtype: "sqli_function",
-            gate: &["declare", "("],
+            gate: &["("],
+            needs: "",
+            test: Test::Code(ends_in_a_call),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
+            stamp: 2093,
+            subtype: "sqli_function",
+            gate: &[
+                "lo_get",
+                "lo_put",
+                "lo_create",
+                "lo_unlink",
+                "find_in_set",
+                "div(",
+                "div ",
+                "declare",
+                ".e.",
+                ".e(",
+            ],
+            needs: "(@.",
             test: Test::Pattern(
-                r"(?:^|[^\w.])(?:abs|acos|ascii|asin|atan|avg|benchmark|bin|cast|ceil|char|chr|coalesce|compress|concat|concat_ws|conv|convert|cos|cot|count|crc32|curdate|database|date|day|decode|default|degrees|div|elt|encode|encrypt|exp|extractvalue|field|find_in_set|floor|format|get_lock|greatest|group_concat|hex|hour|if|ifnull|in|insert|instr|last_insert_id|lcase|least|left|length|ln|load_file|locate|log|lower|lpad|ltrim|make_set|max|md5|mid|min|minute|mod|month|name_const|now|nullif|ord|password|pi|position|pow|power|quarter|quote|radians|rand|repeat|replace|reverse|right|round|row_count|rpad|rtrim|schema|sha1?|sign|sin|sleep|soundex|space|sqrt|strcmp|substr|substring|sum|sysdate|tan|time|trim|truncate|ucase|uncompress|unhex|updatexml|upper|user|uuid|values|version|week|xmltype|year)[^\w\s]{0,6}{o}\({o}$|\blo_(?:get|put|create|unlink){o}\(|\bfind_in_set{o}\(|\bdiv{o}\(|\bdeclare{g}@",
+                r"\blo_(?:get|put|create|unlink){o}\(|\bfind_in_set{o}\(|\bdiv{o}\(|\bdeclare{g}@|\b\d\.e(?:\(|\.\w)",
             ),
             trust: Trust::Tight,
             places: Places::Values,
@@ -487,6 +531,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "json_array",
                 "array[",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"['\x22]{o}(?:::jsonb?)?{o}(?:@>|<@|\?\|?|\?&|#>>?|->>?|@@|@\?|[<>]){o}(?:'|array\[|\x22)|::jsonb?{o}[<>=?@#-]|\b(?:or|and)\b{o}\(?{o}json_\w+{o}\(",
             ),
@@ -496,10 +541,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2099,
             subtype: "sqli_grammar",
-            gate: &[
-                "'", "\"", "`", "(", "--", "/*", "#", ";", "=", "||", "&&", " or ", " and ", "union",
-                "select", "like", "<", ">", "@@", "0x",
-            ],
+            gate: &["'", "\"", "`", "--", "/*", "#", "@@", "||", " or ", " and "],
+            needs: "",
             test: Test::Code(grammar),
             trust: Trust::Tight,
             places: Places::All,
@@ -534,6 +577,143 @@ fn looks_quoted(value: &[u8]) -> bool {
     matches!((trimmed.first(), trimmed.last()), (Some(b'{' | b'['), Some(b'}' | b']')))
 }
 
+/// Functions of SQL dialects, sorted; a value that breaks off right after the parenthesis of one is a fragment.
+const FUNCTIONS: &[&str] = &[
+    "abs",
+    "acos",
+    "ascii",
+    "asin",
+    "atan",
+    "avg",
+    "benchmark",
+    "bin",
+    "cast",
+    "ceil",
+    "char",
+    "chr",
+    "coalesce",
+    "compress",
+    "concat",
+    "concat_ws",
+    "conv",
+    "convert",
+    "cos",
+    "cot",
+    "count",
+    "crc32",
+    "curdate",
+    "database",
+    "date",
+    "day",
+    "decode",
+    "default",
+    "degrees",
+    "div",
+    "elt",
+    "encode",
+    "encrypt",
+    "exp",
+    "extractvalue",
+    "field",
+    "find_in_set",
+    "floor",
+    "format",
+    "get_lock",
+    "greatest",
+    "group_concat",
+    "hex",
+    "hour",
+    "if",
+    "ifnull",
+    "in",
+    "insert",
+    "instr",
+    "last_insert_id",
+    "lcase",
+    "least",
+    "left",
+    "length",
+    "ln",
+    "load_file",
+    "locate",
+    "log",
+    "lower",
+    "lpad",
+    "ltrim",
+    "make_set",
+    "max",
+    "md5",
+    "mid",
+    "min",
+    "minute",
+    "mod",
+    "month",
+    "name_const",
+    "now",
+    "nullif",
+    "ord",
+    "password",
+    "pi",
+    "position",
+    "pow",
+    "power",
+    "quarter",
+    "quote",
+    "radians",
+    "rand",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "row_count",
+    "rpad",
+    "rtrim",
+    "schema",
+    "sha",
+    "sha1",
+    "sign",
+    "sin",
+    "sleep",
+    "soundex",
+    "space",
+    "sqrt",
+    "strcmp",
+    "substr",
+    "substring",
+    "sum",
+    "sysdate",
+    "tan",
+    "time",
+    "trim",
+    "truncate",
+    "ucase",
+    "uncompress",
+    "unhex",
+    "updatexml",
+    "upper",
+    "user",
+    "uuid",
+    "values",
+    "version",
+    "week",
+    "xmltype",
+    "year",
+];
+
+/// The value ends in the open parenthesis of a function, perhaps with operators between name and parenthesis.
+fn ends_in_a_call(context: &Context<'_>) -> Option<Range<usize>> {
+    let head = context.value.trim_ascii_end().strip_suffix(b"(")?;
+    let operators = head.iter().rev().take(8).take_while(|b| !b.is_ascii_alphanumeric()).count();
+    let head = head.get(..head.len() - operators)?;
+    let name = head.iter().rev().take(20).take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let start = head.len() - name;
+    let name = head.get(start..)?.to_ascii_lowercase();
+    let method = start.checked_sub(1).and_then(|at| head.get(at)) == Some(&b'.');
+    let known = FUNCTIONS.binary_search_by(|known| known.as_bytes().cmp(&name)).is_ok();
+    (known && !method).then(|| start..context.value.len())
+}
+
 /// Longest value given to the reference grammar; longer text holds its fragments near a quote, which the
 /// signatures above see.
 const GRAMMAR_MAX: usize = 512;
@@ -547,12 +727,29 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     if context.place.is_header() && !value.iter().any(|b| matches!(b, b'\'' | b'"')) {
         return None;
     }
+    if !holds_sql_marks(value) {
+        return None;
+    }
     let result = libinjectionrs::detect_sqli(value);
     if !result.is_injection() {
         return None;
     }
     let fingerprint = result.fingerprint?;
     believable(fingerprint.as_str(), value).then_some(0..value.len())
+}
+
+/// Quotes inside words are apostrophes; a value without any other mark has nothing for the grammar to continue.
+fn holds_sql_marks(value: &[u8]) -> bool {
+    let marks = value
+        .iter()
+        .any(|b| matches!(b, b'"' | b'`' | b'#' | b'=' | b'(' | b'|' | b'&' | b'@' | b'<' | b'>'));
+    marks
+        || memchr::memmem::find(value, b"--").is_some()
+        || memchr::memmem::find(value, b"/*").is_some()
+        || value.first().is_some_and(u8::is_ascii_digit)
+        || value.windows(2).any(|w| matches!(w, [a, b'\''] if !a.is_ascii_alphabetic()))
+        || value.windows(2).any(|w| matches!(w, [b'\'', b] if !b.is_ascii_alphabetic()))
+        || value.first() == Some(&b'\'')
 }
 
 /// Fingerprints that ordinary text produces are not believed without a sign of SQL in the value.

@@ -13,6 +13,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 25001,
             subtype: "ssi_directive",
             gate: &["<!--#", "<!-- #", "<!--\t#", "<!--+#", "<!--  #", "!--#", "&lt;!--#"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:<|&lt;|%3c)!--[\s+]*#[\s+]*(?:exec|include|echo|config|printenv|fsize|flastmod|set|if|elif|else|endif|odbc|email)\b",
             ),
@@ -23,6 +24,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 25002,
             subtype: "ssi_edge",
             gate: &["<esi:", "<!--esi"],
+            needs: "",
             test: Test::Pattern(
                 r"<esi:(?:include|inline|remove|vars|debug|assign|eval|try|choose|comment)\b|<!--esi\b",
             ),

@@ -24,6 +24,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "169\u{3002}254",
                 "instance-data",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"169\.254\.(?:169\.25[34]|170\.2|170\.23)[:/]|//169\.254\.\d|//100\.100\.100\.200|//192\.0\.0\.192|metadata\.(?:google|goog|azure|packet|oraclecloud|tencentyun|platformequinix)(?:\.internal|\.net|\.com)?\b|rancher-metadata|\[fd00:ec2::254\]|instance-data/|computemetadata/v1|latest/(?:meta-data|user-data|dynamic/instance)|opc/v[12]/instance",
             ),
@@ -34,6 +35,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 19002,
             subtype: "ssrf_internal",
             gate: &["://", ":%2f", "http:", "https:", "ftp:", "url:", "//127", "//local", "//[", "//0"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|[\s=:'\x22(,@])(?:url:)?[a-z][a-z\d+.-]{1,12}:/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?|(?:\w+\.)?(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.0x[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0:0:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:|[0-9a-f:.]+\])|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:(?:0x[0-9a-f]{6,}|0\d{3,}\.)|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.|169\.254|localhost|10\.|192\.168)",
             ),
@@ -47,6 +49,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "gopher:", "dict:", "ldap", "tftp:", "sftp:", "jar:", "netdoc:", "file:", "smb:", "unix:",
                 "rmi:", "\\\\",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|[\s=:'\x22(])(?:gopher|dict|tftp|netdoc|jar:https?|rmi|ldapi|ldaps?|smb)://[^\s/]{1,}|(?:^|[\s=:'\x22(])file:/{2,3}\S|unix:/[\w/.-]+\.sock",
             ),
@@ -72,6 +75,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "ip6-localhost",
                 "localdomain",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"^(?:\w{1,12}=)?(?:https?:)?/{0,2}(?:localhost\d?(?:\.localdomain\d?)?|ip(?:v?6)-(?:localhost|loopback)|(?:host|gateway|kubernetes)\.(?:docker|containers)\.internal|localtest\.me|lvh\.me|vcap\.me|kubernetes\.default(?:\.svc)?|[\w.-]+\.svc\.cluster\.local)(?::(?:\d{1,3}|3306|5432|6379|9200|2375|10250))?(?:/|$|\?)|(?:host|gateway)\.docker\.internal",
             ),
@@ -82,6 +86,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 19005,
             subtype: "ssrf_remote_file",
             gate: &["http", "ftp"],
+            needs: "",
             test: Test::Pattern(
                 r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\S+\?+$|^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
             ),

@@ -21,6 +21,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1001,
             subtype: "xss_tag",
             gate: &["<script", "< script", "<\u{0}script", "script>", ":script", "</script"],
+            needs: "",
             test: Test::Checked(
                 r"<[\s/\x00]*(?:\w{1,16}:)?script(?:[\s/>\x00+(&:;<=\x22'`]|$)|</script[^\w-]",
                 runs_script,
@@ -32,6 +33,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1002,
             subtype: "xss_event",
             gate: &["on"],
+            needs: "=",
             test: Test::Checked(
                 r"<[a-z!?/%][^<>]{0,400}?[\s\x22'/\x00`;+]on[a-z]{3,36}[\s\x00]*=[\s\x00]*(?:[^\s{>]|$)",
                 is_handler,
@@ -43,6 +45,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1003,
             subtype: "xss_event",
             gate: &["on"],
+            needs: "=",
             test: Test::Checked(
                 r"(?:[\x22'`>/;]|^|\s\s|[\s+]\S{0,2})[\s\x00/+]*\bon(?:[a-z]{4,36})[\s\x00+]*=[\s\x00+]*(?:[\x22'`]?[\s\x00]*(?:javascript:|\(?(?:alert|confirm|prompt|eval|print|fetch|import|setTimeout|set\w+|document|window|location|top|self|this|parent|atob|console|new|throw|location|\$|name|url|navigator|with|function|[a-z]+=)[^\w]|[\w$.]{1,30}[\(`]|\w+=))",
                 breaks_attribute,
@@ -54,6 +57,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1004,
             subtype: "xss_attribute",
             gate: &["on"],
+            needs: "=",
             test: Test::Checked(
                 r"(?:^|[\x22'`;/\s])[\s]*\bon[a-z]{3,50}[\s\x00+]{0,8}(?:=|%3d)",
                 is_dom_event,
@@ -65,6 +69,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1010,
             subtype: "xss_js_uri",
             gate: &["script:", "script&", "script\t", "script%3a"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:=|url\(|^|content=[^>]{0,40}url)[\s\x22'`\x00-\x20(;]*(?:java|vb|live|j\s?a\s?v\s?a\s?)script(?::|&colon;|&#0*58;?|%3a)[^\s].{2,}|(?:java|vb)script(?::|&colon;)[\s/*'\x22`;+-]*(?:alert|confirm|prompt|eval|document|window|location|top|void|msgbox|fetch|import|this|self|open|print|console|[\x22'`/*%<]|\w{1,24}\(|[^\x00-\x7f])",
             ),
@@ -86,6 +91,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "values=",
                 "content",
             ],
+            needs: "<",
             test: Test::Pattern(
                 r"<[a-z][^<>]{0,300}?(?:href|src|action|formaction|data|background|poster|to|from|values|code|dynsrc|lowsrc|srcdoc)[\s]*=[\s\x22'`\x00-\x20]*(?:(?:java|vb|live)script[\s]*(?::|&)|data:(?:text/html|image/svg|text/xml|application/xhtml|,|[^,]{0,40}script))",
             ),
@@ -96,6 +102,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1012,
             subtype: "xss_js_uri",
             gate: &["script:", "script&", "jav", "vbs", "livescript"],
+            needs: "",
             test: Test::Pattern(
                 r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*(?::|&colon;)|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)",
             ),
@@ -106,6 +113,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1013,
             subtype: "xss_js_uri",
             gate: &["data:"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|=|[\s\x22'(])data:[\s]*(?:text/(?:html|xml|javascript|vbscript)|application/(?:xhtml|xml|javascript|x-javascript)|image/svg\+xml|[^,;<>]{0,24};base64,PHNjcmlwd|,[\s]*(?:alert|<))|<[^<>]{0,60}data:,",
             ),
@@ -163,6 +171,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<blink",
                 "<dialog",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"<(?:iframe|frame)\b[^>]{0,200}?(?:srcdoc|src)[\s]*=|<(?:object|embed)\b[^>]{0,200}?(?:data|src|code|type|allowscriptaccess)[\s]*=|<applet\b|<(?:svg|math)[\s/>][^>]{0,200}(?:href|on[a-z]+)[\s]*=|<base\b[^>]{0,60}href[\s]*=[\s\x22']*(?://|javascript|data|https?:)|<meta\b[^>]{0,80}http-equiv[\s]*=[\s\x22']*(?:refresh|set-cookie|link)\b|<meta\b[^>]{0,60}charset[\s]*=[\s\x22']*utf-7|<link\b[^>]{0,120}(?:javascript|\.js\b|import|@import)|<isindex\b|<(?:bgsound|ilayer|layer|importimplementation|portal|foreignobject|import)\b|<\w{0,10}:?vmlframe\b|<(?:animate|set|animatetransform|animatemotion)\b[^>]{0,200}(?:href|on[a-z]+|values|to)[\s]*=|<form\b[^>]{0,120}action[\s]*=[\s\x22']*(?:javascript|data)|\bformaction[\s]*=",
             ),
@@ -214,6 +223,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<td",
                 "<div",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|body|html|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00]|$)|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
             ),
@@ -234,6 +244,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "style",
                 "@im",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"style[\s]*=[^>]{0,120}(?:expression[\s]*\(|behaviou?r[\s]*:|-moz-binding|javascript)|(?::|=|\{|;)[^<>]{0,40}(?:expression[\s]*\([^)]{0,40}(?:alert|eval|document|window|cookie)|url[\s]*\([\s\x22'\\]*javascript)|<style[^>]{0,60}>.{0,200}(?:@im|javascript|expression[\s]*\(|\\\\|-moz-binding|behavior[\s]*:)|-moz-binding[\s]*:[\s]*url|^[^\s]{0,3}\x22?[\s]*style[\s]*=[\s]*[\x22']?[a-z-]+:.{0,60}(?:expression|javascript)",
             ),
@@ -260,6 +271,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "globalthis",
                 "navigat",
             ],
+            needs: "([.=`",
             test: Test::Checked(
                 r"(?:document[\s]*(?:\.|\[|\)[\s]*\[)[\s\x22'`]*(?:cookie|write|writeln|domain|location|body|url|referrer|forms|queryselector|createelement|documentelement|getelement|defaultview|open|scripts)|window[\s]*(?:\.|\[)[\s\x22'`]*(?:location|open|name|alert|eval|document|onerror|\x22|'|navigate|atob)|\b(?:self|top|this|parent|frames|window|globalthis|document)[\s]*\[[^\]]{1,80}\][\s]*[(\[`=]|(?:^|[\s;=(,'\x22`+*/|&!~>:{}-])(?:alert|confirm|prompt)[\s]*(?:\(|`|\.(?:call|apply|bind))|\b(?:location|localstorage|sessionstorage)[\s]*(?:\.(?:href|hash|replace|assign|search)|=[\s]*[\x22'`]?(?:javascript|//|https?:|name))|\.innerhtml[\s]*=|navigation\.navigate)",
                 |context, span| !is_sentence(context, span),
@@ -303,6 +315,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "infinity",
                 "sort.call",
             ],
+            needs: "(`[=",
             test: Test::Pattern(
                 r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\]|\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=",
             ),
@@ -313,6 +326,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1032,
             subtype: "xss_script",
             gate: &["alert", "confirm", "prompt", "eval", "print", "document", "fetch", "location"],
+            needs: "([`.=",
             test: Test::Checked(
                 r"['\x22`}\])][\s]*\)*[\s]*(?:[-+*/%|&^;,<>]|\|\||&&|==)[\s]*\(?(?:alert|confirm|prompt|eval|print|fetch|import|document\.\w+|window\.\w+|top|self|location)[\s]*[\(`\[.=]",
                 |context, span| {
@@ -326,6 +340,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1040,
             subtype: "xss_encoded",
             gate: &["+adw-", "\u{bc}script", "\\xbc", "\u{0}<", "\u{2}", "%u003c", "\\u003c", "&#", "\u{bc}"],
+            needs: "",
             test: Test::Pattern(
                 r"\+adw-[\s/]*(?:script|img|svg|iframe|body|/)|(?:\xbc|\\xbc|\xc2\xbc|\\xc2\\xbc)[\s/]*(?:script|[a-z]{2,10}[^<]{0,60}(?:\xbe|\\xbe|\xc2\xbe))|(?:\\u003c|%u003c|\\x3c)[\s/]*(?:script|img|svg|iframe|body|object)\b",
             ),
@@ -350,6 +365,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "@import",
                 "<![cdata",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|<!--\[if|--!?>[\s]*<|^[^<]{0,24}-->|<!\[cdata\[[^\]]{0,60}(?:script|<)",
             ),
@@ -360,6 +376,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1050,
             subtype: "xss_angular",
             gate: &["{{", "ng-", "v-on", "@click", "x-data", "x-init", "srcdoc", "data-bind"],
+            needs: "{=",
             test: Test::Pattern(
                 r"\{\{[^}]{0,120}(?:constructor|\$eval|\$on|__proto__|alert[\s]*\(|\$parent|toString\(\)|\$event)[^}]{0,120}|\bng-(?:app|csp|init|click|focus|mouse\w+|src|include|bind-html)[\s]*=?|\bx-(?:init|data)[\s]*=[\s\x22']*[^\s]{0,20}(?:alert|fetch|eval)|<[^>]{1,80}srcdoc[\s]*=",
             ),
@@ -370,6 +387,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1099,
             subtype: "xss_grammar",
             gate: &["<", "on", "javascript", "style"],
+            needs: "<='\"`",
             test: Test::Code(grammar),
             trust: Trust::Tight,
             places: Places::All,

@@ -14,6 +14,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 4001,
             subtype: "xxe_external",
             gate: &["<!entity"],
+            needs: "",
             test: Test::Pattern(r"<!entity[\s]+[\w.:-]+[\s]+(?:system|public)[\s]+[\x22']"),
             trust: Trust::Any,
             places: Places::All,
@@ -22,6 +23,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 4002,
             subtype: "xxe_parameter",
             gate: &["<!entity"],
+            needs: "",
             test: Test::Pattern(r"<!entity[\s]+%[\s]+[\w.:-]+[\s]+"),
             trust: Trust::Any,
             places: Places::All,
@@ -30,6 +32,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 4003,
             subtype: "xxe_external",
             gate: &["<!doctype"],
+            needs: "",
             test: Test::Pattern(
                 r"<!doctype[\s]+[\w.:-]+[\s]+(?:system[\s]+[\x22']|public[\s]+[\x22'][^\x22']{0,120}[\x22'][\s]+[\x22'])(?:file|php|expect|gopher|https?://(?:\d|localhost|[^\x22'/]*(?:burp|oast|interact|attacker|evil))|ftp|\.\.|/)",
             ),

@@ -14,6 +14,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3501,
             subtype: "rce_java_deser",
             gate: &["\u{0}\u{5}", "ro0ab", "kztaau", "cs7qaf", "aced0005"],
+            needs: "",
             test: Test::Pattern(r"\xac\xed\x00\x05|\brO0AB|\bKztAAU|\bCs7QAF|aced0005"),
             trust: Trust::Any,
             places: Places::All,
@@ -22,6 +23,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3502,
             subtype: "rce_php_deser",
             gate: &["o:", "c:"],
+            needs: "",
             test: Test::Pattern(
                 r#"(?:^|[;{}\s='"])[oc]:\+?\d{1,4}:\\?["'][\w\\]{1,80}\\?["']:\+?\d{1,4}:\{"#,
             ),
@@ -41,6 +43,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "y29zcnlzdgvt",
                 "cbuiltins\n",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\bc(?:os|posix|nt|subprocess|__builtin__|builtins|commands)\n(?:system|popen|exec|eval|Popen|call)|!!python/(?:object|name|module)",
             ),
@@ -59,6 +62,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "typeconfusedelegate",
                 "windowsidentity",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"AAEAAAD/////|\bobjectdataprovider\b|system\.windows\.data\.|\$type[\x22']?[\s]*:[\s]*[\x22']system\.|system\.diagnostics\.process\b|typeconfusedelegate|system\.(?:management\.automation|configuration\.install|web\.ui\.objectstateformatter)",
             ),
@@ -78,6 +82,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "java.beans.xmldecoder",
                 "dynamic-proxy",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"@type[\x22']?[\s]*:[\s]*[\x22'](?:com\.sun|java\.|javax\.|org\.|\[)|!!(?:javax|com\.sun|java)\.[\w.]+|<java[^>]{0,60}class[\s]*=[\s]*[\x22']java\.beans|<dynamic-proxy>|<java\.lang\.processbuilder",
             ),
@@ -88,6 +93,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3506,
             subtype: "rce_node_deser",
             gate: &["_$$nd_func$$_"],
+            needs: "",
             test: Test::Pattern(r"_\$\$nd_func\$\$_"),
             trust: Trust::Any,
             places: Places::All,

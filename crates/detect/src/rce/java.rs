@@ -16,6 +16,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3301,
             subtype: "rce_log4shell",
             gate: &["${", "$%7b", "jndi", "&dollar;", "&lcub;", "\\u0024", "%24{"],
+            needs: "",
             test: Test::Pattern(
                 r"\$(?:\{|&lcub;|&#0*123;|%7b|\\u007b)[^}]{0,40}\bj(?:\$?\{[^}]*\}|[^\w]?)*n(?:\$?\{[^}]*\}|[^\w]?)*d(?:\$?\{[^}]*\}|[^\w]?)*i|jndi[\s]*:[\s]*(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$)|\$\{(?:(?:lower|upper|env|sys|date|main|ctx|bundle|java|marker|base64|docker|k8s|kubernetes|log4j|spring|sd|event|web):[^}]{0,60}|:{1,2}-?[^}]{0,10})\}?[^{]{0,20}\$?\{?|(?:\$|&dollar;|&#36;|\\u0024|\\x24|\\44)(?:\{|&lcub;|&lbrace;|&#123;|\\u007b|\\x7b|\\173)[^}]{0,80}(?:jndi|ctx:|\$)|(?:\$\{[^}]{0,24}){2,}:-?[a-z]",
             ),
@@ -26,6 +27,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3302,
             subtype: "rce_log4shell",
             gate: &["jndi"],
+            needs: "",
             test: Test::Pattern(r"\$\{[^}]{0,24}jndi[\s]*:"),
             trust: Trust::Any,
             places: Places::All,
@@ -64,6 +66,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "@java",
                 "scriptengine",
             ],
+            needs: ".(@#['",
             test: Test::Checked(
                 r"\bjava(?:x)?\.(?:lang|io|util|net|nio|rmi|beans|security|script|naming|el|management|sql|faces|servlet)\.\w+|\bjava\.(?:runtime|processbuilder|lang\b|io\b)|\b(?:com\.(?:opensymphony|sun\.(?:org|rowset|jndi|syndication)|alibaba\.fastjson|mchange|ibatis|atomikos)|org\.(?:apache\.(?:struts|commons\b|xalan|xbean|velocity|tomcat\.(?:util|dbcp)|catalina|wicket|shiro|ibatis|el|myfaces|synapse)|omg\.corba|springframework|codehaus\.groovy|hibernate\.(?:engine|tuple)|jboss\.(?:interceptor|util|weld|resteasy)|python\.core|mozilla\.javascript|yaml\.snakeyaml|aspectj)|jdk\.(?:nashorn|internal)|sun\.(?:reflect|misc|rmi)|groovy\.(?:lang|util)|freemarker\.template|bsh\.interpreter|clojure\.(?:core|lang)|javassist\.)[\w.$]*|\bysoserial\b|[#@(]_?memberaccess|#context\b|xwork2?\.|@ognl|(?:^|[^\w])class(?:\.|\[['\x22])(?:module|classloader|protectiondomain)|\.getclass\(\)|\.forname[\s]*\(|getruntime[\s]*\(|\bruntime[\s]*\.[\s]*(?:getruntime|exec)|new[\s]+processbuilder",
                 |context, span| !names_an_exception(context, span),
@@ -82,6 +85,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "xmldecoder",
                 "objectinputstream",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\b(?:runtime|processbuilder)\b.{0,80}?(?:clonetransformer|forclosure|instantiatefactory|instantiatetransformer|invokertransformer|prototypeclonefactory|prototypeserializationfactory|whileclosure|getproperty|filewriter|xmldecoder|evil|\.exec\b|\.start\(|getruntime)|\b(?:unmarshaller|base64data|xmldecoder)\b.{0,40}?(?:java|\b)(?:clonetransformer|\.|$)|(?:java\.)?(?:runtime|processbuilder)[\s]*(?:$|=|\()",
             ),
@@ -108,6 +112,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "badattributevalue",
                 "annotationinvocationhandler",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"(?:clonetransformer|forclosure|instantiatefactory|instantiatetransformer|invokertransformer|prototypeclonefactory|prototypeserializationfactory|whileclosure|chainedtransformer|constanttransformer|templatesimpl|jdbcrowsetimpl|badattributevalueexp|annotationinvocationhandler)",
             ),
@@ -118,6 +123,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3313,
             subtype: "rce_java",
             gate: &["runtime", "processbuilder", "#_memberaccess", "@java.lang", "t(java"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:\$|%|#|\*)\{[^}]{0,400}(?:getruntime|processbuilder|@java\.lang|forname|#_memberaccess|#context|new[\s]+java|t\(java|t[\s]*\([\s]*['\x22]?[\s]*java)|\bt\([\s]*java\.lang\.\w+\)\.|#_memberaccess[\s]*(?:=|\[)|@java\.lang\.runtime@",
             ),
@@ -128,6 +134,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3314,
             subtype: "rce_expression_language",
             gate: &["${", "%{", "#{", "*{", "@{"],
+            needs: "",
             test: Test::Pattern(
                 r"[%$#*]\{[\s]*\(?[\s]*(?:#|new[\s]|t[\s]*\(|'|\x22|\d+[\s]*[*+/-][\s]*\d+[\s]*\}|class\b|request\b|session\b|applicationscope|pagecontext|facescontext|param\b|header\b|cookie\b|system\b|runtime\b|this\.|@|\(|script:|dns:|url:|env:|sys:|java:|main:|file:)",
             ),

@@ -14,6 +14,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3201,
             subtype: "rce_php",
             gate: &["<?", "[php]", "[/php]", "{php}", "{/php}", "[\\php]"],
+            needs: "",
             test: Test::Pattern(r"<\?(?:php\b|=|[\s]|$|xml[\s]*:|\(|@|\$)|\[[/\\]?php\]|\{/?php\}"),
             trust: Trust::Tight,
             places: Places::All,
@@ -22,6 +23,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3202,
             subtype: "rce_php",
             gate: &["<?"],
+            needs: "",
             test: Test::Pattern(
                 r"<\?(?:php|=)?[^?]{0,200}(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|phpinfo|base64_decode|file_put_contents|move_uploaded_file|include|require|preg_replace)[\s]*\(?[^?]{0,80}(?:\$_(?:get|post|request|cookie|server|files)|\(\)|['\x22][\w\s/-]{1,40}['\x22]\))|<\?=?[\s]*`",
             ),
@@ -32,6 +34,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3203,
             subtype: "rce_php",
             gate: &["$_", "$globals", "$http_", "$argv", "$argc", "$php_self", "_server[", "$_%"],
+            needs: "",
             test: Test::Pattern(
                 r"\$_?(?:_(?:get|post|request|cookie|server|files|session|env)\b|globals\b|http_(?:raw_post|(?:get|post|cookie|server|env|session)_(?:vars|files))|http_response_header\b|php_errormsg\b|php_self\b)|\$_(?:get|post|request|cookie|server|files|env)\[|\$arg[cv]\b|\$_%\w\w",
             ),
@@ -151,6 +154,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "session_start",
                 "setcookie(",
             ],
+            needs: "(",
             test: Test::Checked(
                 r"(?:(?:^|[^a-z0-9_>.-]|@)(?:(?:curl_|pcntl_)?exec|system|passthru|popen|proc_open|assert|eval|phpinfo|call_user_(?:func|method)(?:_array)?|create_function|base64_(?:decode|encode)|gz(?:inflate|uncompress|decode|open|read|file)|str_rot13|file_(?:get|put)_contents|move_uploaded_file|preg_replace(?:_callback)?|unserialize|readfile|highlight_(?:file|string)|show_source|fopen|array_(?:map|filter|walk|reduce|diff_ukey|udiff\w*)|u[ak]?sort|ob_start|register_(?:shutdown|tick)_function|chr|posix_\w+|putenv|dl|ini_set|phpversion|php_uname|php_ini_loaded_file|getenv|symlink|simplexml_load_(?:file|string)|glob|scandir|opendir|parse_str|parse_ini_file|strrev|zlib_(?:decode|encode)|bzdecompress|error_log|gethostbyname|is_uploaded_file|get_defined_\w+|openssl_\w+|hex2bin|convert_uudecode|unpack|file|strip_tags|print_r|var_dump|unlink|fwrite|fsockopen|tempnam|readlink|sqlite_\w+|mysqli?_query|pg_query|odbc_\w+|ftp_\w+|getcwd|get_current_user|getmypid|escapeshell\w+|md5_file|sha1_file|hash_file|eio_\w+|expect_\w+|ssh2_\w+|socket_\w+|stream_\w+|setcookie|session_start|win_\w+|apache_\w+|substr|printf|intval|is_array|file\w{4,8}|assert_options|curl_\w+|array_\w+|mb_\w+|pg_\w+|sodium_\w+|zend_\w+|posix_\w+)|shell_exec|fsockopen|call_user_func(?:_array)?|gz(?:decode|inflate|uncompress|open)|base64_decode|str_rot13|file_(?:get|put)_contents|move_uploaded_file|create_function|proc_open|pfsockopen|phpinfo|passthru|zlib_(?:decode|encode))(?:[\s\x0b'\x22]|/\*.{0,40}?\*/|//[^\n]{0,40}\n|#[^\n]{0,40}\n|\)){0,8}\(.{0,200}?(?:\)|$)",
                 |context, span| {
@@ -167,7 +171,11 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3205,
             subtype: "rce_php",
-            gate: &["$", "(", "[", "."],
+            gate: &[
+                "$", ")(", ") (", "](", "] (", "\".", "'.", "\" .", "' .", "\"(", "'(", "\" (", "\\x", ")[",
+                "}(", "} (",
+            ],
+            needs: "",
             test: Test::Pattern(
                 r"(?:->|::)\$\w+[\s]*\(|\$\w+\[[^()]{1,40}\]\([^()]{0,40}\)|(?:^|[\s;=(@!])@?\$+(?:\{[^}]{1,40}\}|[a-z_]\w*)(?:\[[^\]]{0,40}\]|\{[^}]{1,24}\}|/\*[^*]{0,24}\*/|[\s])*\([^()]{0,80}\)|\$[\s]*\{[\s]*['\x22$@_][\w'\x22@$!.]{0,24}[\s]*\}(?:\(|$)|\$[\s]+\{[\s]*\w+[\s]*\}|\$\{[\w@$!.]{1,24}\}\(|\([\s\x22'.\[]*(?:sys|st|em|system|exec|string|passthru|assert|phpinfo)[\s\x22'.\]+]*\)[\s\x22'.\[\]\d+]*\(|\)[\s\[\]\d]*\([\s\x22']*(?:ls|id|uname|whoami|cat|dir)|\[[\s\x22']*(?:system|exec|passthru|phpinfo)[\s\x22']*\][\s\x22'\[\]\d]*\(|(?:\x22|')[\s]*\.[\s]*(?:\x22|')[^()]{0,24}\)?[\s]*\(|[\x22']\\+x[0-9a-f]{2}[^\x22']{0,40}[\x22'][\s]*\(",
             ),
@@ -259,6 +267,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "openssl.ca",
                 "yaml.",
             ],
+            needs: "=",
             test: Test::Pattern(
                 r"(?:^|[\s;&?-])(?:auto_(?:ap|pre)pend_file|allow_url_(?:fopen|include)|disable_(?:functions|classes)|open_basedir|(?:opcache|mbstring|session|assert|zend|suhosin|xdebug|pcre|phar|soap|cgi|mysqli|pgsql|zlib|intl|odbc|ibase|exif|iconv|tidy|highlight|yaml|sqlite3|date|mail)\.[a-z][\w.]{2,40}|memory_limit|safe_mode|display_(?:startup_)?errors|extension_dir|upload_(?:tmp_dir|max_filesize)|variables_order|max_execution_time|register_(?:globals|argc_argv)|include_path|sendmail_(?:path|from)|short_open_tag|output_buffering|enable_dl|magic_quotes_\w+|max_input_(?:time|vars)|post_max_size|unserialize_(?:callback_func|max_depth)|sys_temp_dir|user_ini\.\w+|url_rewriter\.tags|expose_php|file_uploads|html_errors|doc_root|ignore_user_abort|implicit_flush|last_modified|log_errors\w*|report_memleaks|request_order|xmlrpc_error\w*)[\s]*(?:=|%3d)[\s]*\S",
             ),
@@ -286,6 +295,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "wp-config",
                 ".env",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\.[\s]*(?:php\d*|phps|phtml|phar|pht|phpt|pgif|inc\.php|jspx?|aspx?|ashx|asmx|cer|cgi|shtml|cfm)(?:[.\s/:;%\x00]+|\.[a-z]{2,4})?$|\.htaccess$|\.user\.ini$",
             ),

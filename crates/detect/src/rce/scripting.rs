@@ -33,6 +33,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "process[",
                 "console[",
             ],
+            needs: "([.=_",
             test: Test::Pattern(
                 r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`])|\bprocess\[\w|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit|env\b|kill|argv|cwd|open|stdout|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|__js_function|^function[\s]*\([^()]*\)[\s]*\{|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
             ),
@@ -43,6 +44,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3402,
             subtype: "rce_node",
             gate: &["__proto__", "constructor", "prototype"],
+            needs: "",
             test: Test::Pattern(
                 r"__proto__|\bconstructor[\s]*(?:\.|\]?\[)[\s\x22'`]*prototype|\bprototype[\s]*(?:\.|\[)[\s\x22'`]*(?:__defin|constructor|polluted|isadmin)|^constructor$|object\.(?:prototype|assign|defineproperty)[\s]*[.(]",
             ),
@@ -53,6 +55,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3403,
             subtype: "rce_node",
             gate: &["while", "for("],
+            needs: "(",
             test: Test::Pattern(
                 r"\bwhile[\s]*\([\s\(!+-]*(?:true|false|this|infinity|string|object|undefined|null|nan|\d+|\x22\x22|''|``|\[\]|\{\}|new[\s]+date|[\x22'`][^)]{0,12}[\x22'`])[\s\)]*\)?|for[\s]*\([\s]*;[\s]*;[\s]*\)",
             ),
@@ -80,6 +83,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "importlib",
                 "open(",
             ],
+            needs: "(._ ",
             test: Test::Pattern(
                 r"__import__[\s]*\(|\bos[\s]*\.[\s]*(?:system|popen|exec[lv]?p?e?|spawn\w*|remove|environ)\b|\bsubprocess[\s]*\.[\s]*(?:popen|call|run|check_\w+|getoutput)|__(?:class|globals|builtins|subclasses|mro|base|bases|init|dict)__|\bimport[\s]+(?:os|subprocess|socket|pty|sys)\b|\bpty\.spawn|commands\.getoutput|importlib\.import_module|\b(?:exec|eval|compile)[\s]*\([\s]*[\x22'(\w]|\bopen[\s]*\([\s]*[\x22']/?(?:etc|proc|flag|\.\.)",
             ),
@@ -90,6 +94,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3411,
             subtype: "rce_python",
             gate: &["__subclasses__", "__globals__", "__import__", "__builtins__"],
+            needs: "",
             test: Test::Pattern(
                 r"__class__.{0,80}__(?:mro|base|bases|subclasses)__|__globals__.{0,60}(?:os|popen|builtins)|__import__[\s]*\([\s]*['\x22]os['\x22][\s]*\)[\s]*\.[\s]*(?:system|popen)",
             ),
@@ -118,6 +123,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "dir.",
                 "system(",
             ],
+            needs: "(._%:`",
             test: Test::Pattern(
                 r"\bkernel[\s]*\.[\s]*(?:system|exec|open|eval|spawn|fork|send|\x60)|\bprocess[\s]*\.[\s]*(?:spawn|exec|daemon|fork|kill|clock_gettime|getpgid)\b|\bio[\s]*\.[\s]*(?:popen|sysopen|read|binread)\b|%x[\[({<|/'][^\])}>]{1,60}[\])}>|/']|open3\.|\.(?:instance|class|module)_eval\b|\.constantize\b|\.safe_constantize|erb\.new[\s]*\(|\.send[\s]*\([\s]*:?[\x22']?(?:system|eval|exec)|object\.const_get|marshal\.load|\bfile[\s]*\.[\s]*(?:read|open|write|readlines|delete|chmod)[\s]*\(|\bdir[\s]*\.[\s]*(?:glob|entries|children|pwd|foreach)\b",
             ),
@@ -128,6 +134,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3430,
             subtype: "rce_perl",
             gate: &["@{", "@ {", "@{["],
+            needs: "",
             test: Test::Pattern(r"@\{[\s]*\[[^\]]{1,120}\]?[^}]{0,60}\}|@\{[\s]*\[[\s]*\w+"),
             trust: Trust::Tight,
             places: Places::Values,

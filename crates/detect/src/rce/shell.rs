@@ -47,6 +47,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3001,
             subtype: "rce_shell",
             gate: &[";", "|", "&", "`", "$(", "\n", "\r", "<(", "%0a", ">("],
+            needs: "",
             test: Test::Checked(
                 concat!(
                     r"(?:;|\||&|`|\$\(|[\r\n]|<\(|>\(|%0[ad])[\s\x00+(){@!'\x22]*(?:(?:sudo|nohup|time|env|exec|busybox|command|eval|xargs|timeout[\s]+\d+)[\s+]+(?:-\S+[\s]+)?)?(?:/?(?:usr/|local/|s?bin/){1,4})?",
@@ -73,6 +74,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "cpulimit", "vim", "busybox", "gcc", "crontab", "openssl", "shutdown", "kubectl", "passwd",
                 "useradd", "adduser", "ps", "set", "printf", "base64", "tcsh", "ksh", "zsh", "dash", "csh",
             ],
+            needs: " +$<|;&{\t",
             test: Test::Checked(
                 concat!(
                     r"^[\s'\x22(={@!]*(?:(?:sudo|nohup|time|env|exec|busybox|command|eval|timeout[\s+]+\d+)[\s+]+(?:-\S+[\s+]+)?)?(?:/?(?:usr/|local/|s?bin/){1,4})?",
@@ -137,6 +139,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "bridge ",
                 "fold ",
             ],
+            needs: "",
             test: Test::Pattern(concat!(
                 r"(?:^|[;|&`({=][\s]*)['\x22\\]{0,2}(?:/?(?:usr/|local/|s?bin/){1,4})?",
                 unmistakable!(),
@@ -152,6 +155,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "bin/", "/bin/", "/dev/tcp", "/dev/udp", "bin/sh", "bin/bash", "/sbin/", "bin%2f", "bin\\",
                 "/bi", "/ca?", "/???",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])/?(?:usr/)?(?:local/)?s?bin/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[i?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n)/[a-z?*\[\]-]{2,16}",
             ),
@@ -176,6 +180,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "wget http",
                 "curl http",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"(?:bash|sh)[\s]+-i[\s]*(?:>&|<&|[\d]?>)[\s]*/dev/(?:tcp|udp)/|mkfifo[\s]+/tmp/\w+[\s]*;|\bnc(?:at)?[\s]+(?:-\w+[\s]+)*-[a-z]*e[\s]+/bin/|(?:^|[;|&`])[\s]*(?:wget|curl)[\s]+[^;|&\n]{4,200}(?:\||;|&&)[\s]*(?:sudo[\s]+)?(?:ba|z|da|k)?sh\b",
             ),
@@ -186,6 +191,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3005,
             subtype: "rce_shell",
             gate: &["() {", "(){", "( ) {", "()\t{", "() \t{", "()+{", ":|:", ":(){"],
+            needs: "",
             test: Test::Pattern(
                 r"^[\s'\x22]*\(\s*\)[\s+]*\{|\([\s]*\)[\s+]*\{[\s+]*(?::|_|[a-z]);[\s+]*\}[\s+]*;|:\(\)[\s]*\{[\s]*:[\s]*\||\w+\(\)[\s]*\{[\s]*[\w:]+[\s]*\|[\s]*[\w:]+[\s]*&",
             ),
@@ -196,6 +202,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3006,
             subtype: "rce_shell",
             gate: &["$[", "$(", "`", "<(", ">(", "${", "$((", "$'"],
+            needs: "",
             test: Test::Checked(
                 r"\$\([\s]*[a-z/{$'\x22<][^)]{0,200}\)?|^[^`]{0,80}`[\s]*[\w./$-]+(?:[\s]+[^`]{1,120})?`|<\([\s]*\w+|>\([\s]*\w+|\$\(\(|\$\[|\$\{(?:ifs|path|home|shell|pwd|lang|\w+:\d|\w+//|@|!|#|\w+[%#:])|\$'\\(?:x|\d)",
                 is_substitution,
@@ -223,6 +230,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "cp ",
                 "grep ",
             ],
+            needs: "",
             test: Test::Pattern(
                 r"\b(?:cat|less|head|tail|more|tac|nl|od|strings|base64|cp|grep|xxd|rev)(?:[\s+<]+|\$\{?ifs\}?(?:\$\d)?)(?:-\S+[\s]+){0,3}(?:\S{0,24}[\s])?(?:[./]*(?:\.\./)*)/?(?:etc/(?:passwd|shadow|hosts|issue|group|crontab)|proc/(?:self|version)|root/|home/\w+/\.|var/log/)",
             ),
@@ -236,6 +244,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<<<", "alias", "${ifs}", "$ifs", "{", "\\", "$@", "$u", "~", "!-", "!!", "$*", "[", "?",
                 "*", "<()", "$shell", "$home",
             ],
+            needs: "/{$~!<=\\",
             test: Test::Pattern(
                 r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[\w$\x22]+\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?*\[][a-z?*\]\[-]*|et\*|e\?c|\?tc)/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
             ),
@@ -246,6 +255,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3009,
             subtype: "rce_shell",
             gate: &["\\", ";", "|", "&", "\n", "`", "$("],
+            needs: "",
             test: Test::Checked(
                 r"(?:^[\s]*;|^\\|;[\s]*`|[\w.)'\x22][\s]*(?:;|\|\|?|&&?|[\r\n])|^[\s]*(?:\|\|?|&&?|[\r\n]))[\s+]*(?:/\S*/)?(?:id|ls|ps|pwd|w|who|set|env|dir|whoami|uname|hostname|ver|lastlog|last|top|df|reboot|shutdown|ifconfig|ipconfig|netstat|uptime|history|users|groups|date|whoami|printenv|exit|halt|export|sh|bash|dmesg|jobs|cal|cat|sleep[\s+]+[\d.]+s?|ping[\s+]+.{1,60})[\s]*(?:$|[;|&#`\n])",
                 separated,
@@ -257,6 +267,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3010,
             subtype: "rce_shell",
             gate: &["$"],
+            needs: "",
             test: Test::Pattern(
                 r"(?:^|[;|&\n])[\s]*\$\w{1,8}[\s]+(?:/|-\w|wget|curl|cat\b|ls\b|ping|nc\b|\w+\.\w{2,4}\b)|;[\s]*\$\w{1,8}[\s]+(?:cat|wget|curl|ls)|\b\w{1,12}=\w{1,24}(?:&&|;)[\s]*\$\w+[\s]|\w+\$[@*!-]\w*[\s]|\$\w+[\s]+(?:wget|curl|cat|ls|id)\b",
             ),

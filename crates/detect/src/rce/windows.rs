@@ -42,6 +42,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "select-object",
                 "unblock-file",
             ],
+            needs: " +-([",
             test: Test::Pattern(
                 r"\b(?:powershell|pwsh)(?:\.exe)?[\s+]+(?:[-/\x22'$&(]|\w+-\w+|iex|invoke)|\binvoke-(?:expression|webrequest|restmethod|command|item|wmimethod|mimikatz|shellcode|history|cimmethod|asworkflow|sqlcmd)\b|\biex[\s+]*[($&\x22']|new-object[\s+]+(?:system\.)?(?:net\.|io\.|-com)|\bdownload(?:string|file|data)\(|\[(?:system\.)?convert\]::frombase64string|\b(?:get-(?:content|process|childitem|wmiobject|cimclass|ciminstance|command|credential|localuser|service|eventlog|acl|clipboard|netadapter|host|help|module|item|location|winevent|psdrive|history)|set-(?:executionpolicy|content|item|acl|mppreference|location|variable)|start-(?:process|service|job|bitstransfer|transcript)|stop-(?:process|service|computer)|add-(?:type|content|computer|localgroupmember)|import-(?:module|csv|clixml)|out-(?:file|host|string)|remove-item|copy-item|new-(?:item|service|localuser|psdrive|pssession|scheduledtask)|enter-pssession|restart-computer|rename-computer|test-connection|write-(?:output|host)|register-\w+|unblock-file|update-help|convertto-securestring)\b|\biwmi[\s]+-|\biwr[\s]+(?:-|https?:|\x22|\$)|-(?:enc|encodedcommand|executionpolicy|noprofile|noninteractive)[\s+]+\S",
             ),
@@ -52,6 +53,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3102,
             subtype: "rce_powershell",
             gate: &["powershell", "iex"],
+            needs: "",
             test: Test::Pattern(
                 r"powershell(?:\.exe)?[\s]+(?:-\w+[\s]+(?:\w+[\s]+)?){0,6}-(?:e|en|enc|encodedcommand)[\s]+[A-Za-z0-9+/=]{16,}|\biex[\s]*\([\s]*\(?new-object[\s]+net\.webclient",
             ),
@@ -61,7 +63,22 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3110,
             subtype: "rce_cmd",
-            gate: &["cmd", "for ", "for+", "for\t", "if ", "if\t", "if+", "if/", "for/"],
+            gate: &[
+                "cmd",
+                " exist",
+                " errorlevel",
+                " defined",
+                " cmdextversion",
+                "==",
+                "equ",
+                "neq",
+                "lss",
+                "leq",
+                "gtr",
+                "geq",
+                "%",
+            ],
+            needs: "",
             test: Test::Pattern(
                 r"\bcmd(?:\.exe)?[\s+]*/[ckr]\b|\bfor[\s+]*(?:/[dflr][^%]*[\s+\x22'])?[\s+]*%%?[^\s(]{0,24}[\s+]+in[\s+]*\(.*\)[\s+]*do\b|\bfor[\s+]*/[dflr][\s+][^%]*%[^%]*\bin\b|\bif[\s+]+(?:/i[\s+]+)?(?:not[\s+]+)?(?:(?:exist[\s+]+\S+|errorlevel[\s+]+\d|defined[\s+]+\w+|cmdextversion[\s+]+\d)[\s+]*[^.;,]{0,60}(?:\becho\b|\bset\b|\bgoto\b|\bcall\b|\bcmd\b|\bexit\b|\bdel\b|\bcd\b|\bmd\b|\bif\b|\bcopy\b|\bren\b|\btype\b|\bdir\b|\()|[\x22'(]?%~?\w+%?[\x22')]?[\s+]*(?:==|equ|neq|lss|leq|gtr|geq)[\s+]*\S+[\s+]+\S|\S+[\s+]+(?:equ|neq|lss|leq|gtr|geq)[\s+]+\S+[\s+]+\S)",
             ),
@@ -71,7 +88,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3112,
             subtype: "rce_cmd",
-            gate: &["if ", "if\t", "if+", "if/"],
+            gate: &["=="],
+            needs: "=",
             test: Test::Pattern(
                 r"(?:^|[;&|\n])[\s]*if[\s+]*(?:/i[\s+]+)?(?:not[\s+]+)?(?:/i[\s+]+)?(?:[\x22'(%\[{][^=]{0,40}[\s+]*==[\s+]*[\x22\[({%'][^;=]{0,40}|[\w%]{1,24}[\s+]*==[\s+]*=?[^\s;{}()=]{1,40}[\s+]+[\w@(%.])",
             ),
@@ -151,6 +169,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "date /t",
                 "tftp",
             ],
+            needs: " /%",
             test: Test::Pattern(
                 r"\b(?:certutil(?:\.exe)?[\s]+-|bitsadmin[\s]+/|wmic[\s]+(?:process|os|useraccount|/|service|qfe|nic)|regsvr32[\s]+/|rundll32[\s]+\S|mshta[\s]+(?:https?|javascript|vbscript)|(?:c|w)script[\s]+(?://|\S+\.(?:vbs|js))|schtasks[\s]+/|net[\s]+(?:user|localgroup|group|view|share|use|start|stop|accounts|session)\b|reg(?:\.exe)?[\s]+(?:add|query|delete|save|export)\b|netsh[\s]+\w|taskkill[\s]+/|icacls[\s]+\S|takeown[\s]+/|vssadmin[\s]+\w|wevtutil[\s]+\w+|msiexec[\s]+/|forfiles[\s]+/|nltest[\s]+/|regedit[\s]+/|bcd(?:edit|boot)[\s]*/|ipconfig[\s]*/|tasklist[\s]*/|robocopy[\s]+\S+[\s]+\S|xcopy[\s]+\S+[\s]+\S|runas[\s]+/|attrib[\s]+[+-]|sc[\s]+(?:query|create|config|start|stop|qc)[\s]|shutdown[\s]+[/-][a-z]|diskshadow[\s]+/|makecab[\s]+\S|pnputil[\s]+[/-]|findstr[\s]+/|msbuild[\s]+\S|esentutl[\s]+/)|(?:[;&|\n]|^)[\s]*(?:dir|type|del|copy|move|ren|rd|md|ver|vol|set|start|path|cls|assoc|ftype|tree)[\s]+(?:/[a-z]|[a-z]:[\\/]|%\w+%)|%comspec%|[;&|][\s]*(?:ver|systeminfo|tasklist|ipconfig|whoami|netstat|hostname|dir|vol|bcdboot|type[\s]+\S+|arp[\s]+-|route[\s]+print|tracert[\s]+\S|nbtstat[\s]+-|certutil|bitsadmin|bcdedit|regedit|quser|qwinsta|driverquery|gpresult)\b",
             ),
