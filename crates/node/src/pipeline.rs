@@ -7,7 +7,6 @@
 mod policy;
 mod verdict;
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ use smallvec::SmallVec;
 use crate::client_ip::Client;
 use crate::config::{BlockCause, Mode, ModeAllowOverride, OverlimitMode};
 use crate::hits::{PendingHits, Report};
-use crate::proxy::worker::{Connection, Worker};
+use crate::proxy::worker::{Connection, LocalSnapshot, Worker};
 use crate::request_id::RequestId;
 use crate::routes::Settings;
 use crate::sampler::Identity;
@@ -39,7 +38,7 @@ use verdict::Findings;
 pub(crate) struct Context<'a> {
     pub(crate) state: &'a Arc<State>,
     pub(crate) stats: &'a WorkerStats,
-    pub(crate) snapshot: &'a Rc<Arc<Snapshot>>,
+    pub(crate) snapshot: &'a LocalSnapshot,
     pub(crate) settings: &'a Settings,
     pub(crate) id: RequestId,
     pub(crate) client: Client,

@@ -18,7 +18,6 @@ mod wire;
 pub(crate) mod worker;
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -193,7 +192,7 @@ async fn forward(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(client_side) = client_side {
             let upstream_side = hyper::upgrade::on(&mut response);
-            tunnel::start(Arc::clone(&context.connection.state), client_side, upstream_side);
+            tunnel::start(&context.connection.state, client_side, upstream_side);
         }
         return response.map(|_| ResponseBody::own(Bytes::new(), in_flight));
     }

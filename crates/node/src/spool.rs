@@ -131,6 +131,7 @@ impl Spool {
     }
 
     /// Whether everything committed was acknowledged.
+    #[cfg(test)]
     pub(crate) fn is_drained(&self) -> bool {
         self.shared.acked.load(Ordering::Acquire) >= self.shared.committed.load(Ordering::Acquire)
     }

@@ -1,14 +1,12 @@
 //! After `101 Switching Protocols`: bytes both ways until one side ends.
 
-use std::sync::Arc;
-
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use super::wire::ConnState;
 
 /// Connects both sides once the response head is out.
-pub(super) fn start(state: Arc<ConnState>, client: OnUpgrade, upstream: OnUpgrade) {
+pub(super) fn start(state: &ConnState, client: OnUpgrade, upstream: OnUpgrade) {
     // The bytes after the head belong to another protocol; nobody may look for HTTP in them.
     state.become_tunnel();
     tokio::task::spawn_local(async move {

@@ -278,8 +278,7 @@ impl Server {
 
     /// A connection, and whether it was idle for so long that it may be stale.
     async fn http1(&self, timeouts: &Timeouts, reuse: bool) -> io::Result<(Http1, bool)> {
-        while reuse {
-            let Some(Idle { mut sender, since }) = self.idle.borrow_mut().pop() else { break };
+        while let Some(Idle { mut sender, since }) = self.take_idle(reuse) {
             // The connection task may still be finishing the exchange before; it is ready or closed at once.
             if sender.is_ready() || (!sender.is_closed() && sender.ready().await.is_ok()) {
                 return Ok((sender, since.elapsed() > STALE_AFTER));
@@ -294,6 +293,10 @@ impl Server {
         });
         self.resting_until.set(None);
         Ok((sender, false))
+    }
+
+    fn take_idle(&self, reuse: bool) -> Option<Idle> {
+        if reuse { self.idle.borrow_mut().pop() } else { None }
     }
 
     async fn http2(&self, timeouts: &Timeouts) -> io::Result<Http2> {

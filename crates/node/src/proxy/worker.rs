@@ -41,13 +41,16 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for LocalExecutor {
     }
 }
 
+/// A snapshot as the requests of one worker share it: they clone the `Rc`, which no other core ever touches.
+pub(crate) type LocalSnapshot = Rc<Arc<Snapshot>>;
+
 /// What requests on one worker share.
 pub(crate) struct Worker {
     pub(crate) state: Arc<State>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) upstreams: Upstreams,
     server: Builder<LocalExecutor>,
-    snapshot: RefCell<Rc<Arc<Snapshot>>>,
+    snapshot: RefCell<LocalSnapshot>,
     connections: RefCell<HashMap<u64, (Arc<ConnState>, AbortHandle)>>,
     next_connection: Cell<u64>,
 }
@@ -116,7 +119,7 @@ impl Worker {
     }
 
     /// The rules and lists in force; a request keeps the ones that it began with.
-    pub(crate) fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> LocalSnapshot {
         let current = self.state.snapshot.load();
         let mut known = self.snapshot.borrow_mut();
         if !Arc::ptr_eq(&current, &known) {

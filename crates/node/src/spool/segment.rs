@@ -15,9 +15,12 @@ pub(super) const RECORD_HEADER: usize = 16;
 /// Larger than any event: raw requests are cut to 64 KiB and payloads to 4 KiB.
 pub(super) const MAX_PAYLOAD: usize = 4 << 20;
 
+/// How bytes get into a file.
+pub(super) type WriteAll = dyn Fn(&mut File, &[u8]) -> io::Result<()> + Send;
+
 /// Opens files; the writer goes through this so that a test can stand in for a full disk.
 pub(super) struct SegmentFiles {
-    pub(super) write: Box<dyn Fn(&mut File, &[u8]) -> io::Result<()> + Send>,
+    pub(super) write: Box<WriteAll>,
 }
 
 impl Default for SegmentFiles {

@@ -184,7 +184,7 @@ proptest! {
             if let Some(newest) = segments(copy.path(), "seg").pop() {
                 // The crash hits in the middle of an append that nobody was told about.
                 let mut record = Vec::new();
-                segment::encode(999_999, &vec![b'x'; 40], &mut record);
+                segment::encode(999_999, &[b'x'; 40], &mut record);
                 record.truncate(usize::from(noise) % record.len());
                 OpenOptions::new().append(true).open(newest).unwrap().write_all(&record).unwrap();
             }

@@ -66,7 +66,7 @@ impl Drop for Cloud {
 }
 
 impl Cloud {
-    async fn start() -> Cloud {
+    pub(crate) async fn start() -> Cloud {
         let content = Content { version: 1, max_events: usize::MAX, ..Content::default() };
         let shared = Shared {
             content: Mutex::new(content),
@@ -108,6 +108,19 @@ impl Cloud {
             tokio::task::yield_now().await;
         }
         kept
+    }
+
+    /// Hits of the attack that the tests send.
+    pub(crate) fn hits(&self) -> usize {
+        self.request_ids().len()
+    }
+
+    /// Their requests, one entry per hit.
+    pub(crate) fn request_ids(&self) -> Vec<String> {
+        self.content(|content| {
+            let hits = content.events.values().filter(|hit| hit["attack_type"] == "sqli");
+            hits.map(|hit| hit["request_id"].as_str().unwrap_or_default().to_owned()).collect()
+        })
     }
 
     fn content<T>(&self, read: impl FnOnce(&mut Content) -> T) -> T {

@@ -1,7 +1,14 @@
 //! The node as its neighbours see it: clients in front, an upstream behind, a cloud beside.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is what is wanted; clippy exempts only the test functions"
+)]
+
 mod cloud;
 mod enforcement;
+mod faults;
 mod harness;
 mod protocol;
 mod upstream;
