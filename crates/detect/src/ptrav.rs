@@ -388,7 +388,7 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     let text = context.before(span.end);
     let climbs = memchr::memmem::find_iter(value, b"..").count();
     if context.place == Place::BodyValue && is_relative_link(value)
-        || value.starts_with(b"http") && climbs < 2
+        || memchr::memmem::find(value, b"://").is_some() && climbs < 2 && value.is_ascii()
     {
         return false;
     }

@@ -122,6 +122,9 @@ impl Shape {
         {
             return Shape::Document;
         }
+        if value.starts_with(b"#!/") && count.lines > 0 {
+            return Shape::Document;
+        }
         if count.lines >= 4 && sample.len() >= 80
             || count.lines >= 2 && count.words >= 12
             || value.len() > 1500

@@ -89,6 +89,8 @@ pub(crate) enum Places {
     Names,
     /// Names of uploaded files.
     FileNames,
+    /// Query values and cookies: arguments that a person can put into a link.
+    Query,
     /// Query, form and body values, not headers: where a free URL or host is somebody's argument.
     Arguments,
 }
@@ -106,6 +108,7 @@ impl Places {
             Places::UserAgent => place == Place::UserAgent,
             Places::Names => place != Place::Uri,
             Places::FileNames => place == Place::FileName,
+            Places::Query => matches!(place, Place::QueryValue | Place::QueryName | Place::CookieValue),
             Places::Arguments => {
                 matches!(place, Place::QueryValue | Place::QueryName | Place::BodyValue | Place::CookieValue)
             }

@@ -37,7 +37,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["://", ":%2f", "http:", "https:", "ftp:", "url:", "//127", "//local", "//[", "//0"],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(,@])(?:url:)?[a-z][a-z\d+.-]{1,12}:/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?|(?:\w+\.)?(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.0x[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0:0:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:|[0-9a-f:.]+\])|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:(?:0x[0-9a-f]{6,}|0\d{3,}\.)|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.|169\.254|localhost|10\.|192\.168)",
+                r"(?:^|[\s=:'\x22(,@])(?:url:)?(?:https?|ftps?|sftp|wss?|imaps?|pop3s?|smtps?|ldaps?|rtm?s?p|tftp|telnet|ssh2?|smb|gopher|dict|file|irc):/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?|(?:\w+\.)?(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.0x[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0:0:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:|[0-9a-f:.]+\])|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:(?:0x[0-9a-f]{6,}|0\d{3,}\.)|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.|169\.254|localhost|10\.|192\.168)",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -88,10 +88,19 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["http", "ftp"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\S+\?+$|^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
+                r"^(?:https?|ftps?)://\S+\?+$|^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
+        },
+        Signature {
+            stamp: 19006,
+            subtype: "ssrf_remote_file",
+            gate: &["http:", "https:", "ftp:", "ftps:"],
+            needs: "",
+            test: Test::Pattern(r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$"),
+            trust: Trust::Tight,
+            places: Places::Query,
         },
     ],
 };

@@ -27,7 +27,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["{{", "${", "#{", "{%", "<%", "[[", "{php", "{system", "{self"],
             needs: "",
             test: Test::Pattern(
-                r"(?:\{\{|\{%|\$\{|#\{|<%|\[\[)[^}%\]]{0,200}(?:__class__|__mro__|__subclasses__|__globals__|__builtins__|__init__|\bself\._|\bconfig\.(?:items|from_|__|secret)|\brequest\.(?:application|environ|__|args|cookies|values)|\b_self\.env|registerundefinedfiltercallback|getfilter|\bcycler\.|\bjoiner\.|\bnamespace\.|lipsum|url_for\.|get_flashed_messages|freemarker\.template|\?new\(|getruntime|forname|getclass|java\.lang|\bclass\.(?:forname|inspect)|\$class\.|system\(|\bexec\(|\bpopen\b|\|[\s]*(?:filter|map|reduce|sort)\([\s]*['\x22](?:system|exec|passthru)|constructor|\benv\.|\bapp\.request|\bdump\(app|settings\.secret|php\b|file_excerpt|\bfile\.(?:open|read)|\bdir\.|\bio\.|%x|\|[\s]*attr\(|phpinfo|\$smarty|\bglobal\.process|\brequire\(|#with|#ognl|@\w+(?:\.\w+)+@)",
+                r"(?:\{\{|\{%|\$\{|#\{|<%|\[\[)[^}%\]]{0,200}(?:__class__|__mro__|__subclasses__|__globals__|__builtins__|__init__|\bself\._|\bconfig\.(?:items|from_|__|secret)|\brequest\.(?:application|environ|__|args|cookies|values)|\b_self\.env|registerundefinedfiltercallback|getfilter|\bcycler\.|\bjoiner\.|\bnamespace\.|lipsum|url_for\.|get_flashed_messages|freemarker\.template|\?new\(|getruntime|forname|getclass|java\.lang|\bclass\.(?:forname|inspect)|\$class\.|system\(|\bexec\(|\bpopen\b|\|[\s]*(?:filter|map|reduce|sort)\([\s]*['\x22](?:system|exec|passthru)|constructor|\bapp\.request|\bdump\(app|settings\.secret|php\b|file_excerpt|\bfile\.(?:open|read)|\bdir\.|\bio\.|%x|\|[\s]*attr\(|phpinfo|\$smarty|\bglobal\.process|\brequire\(|#with|#ognl|@\w+(?:\.\w+)+@)",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -61,10 +61,21 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"\{%-?[\s]*(?:if|for|set|include|import|extends|print|debug|exec|with|from|macro|raw|block|endif|endfor)\b.{0,200}(?:%\}|$)|#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import)",
+                r"#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import)",
             ),
             trust: Trust::Tight,
             places: Places::All,
+        },
+        Signature {
+            stamp: 27004,
+            subtype: "ssti_statement",
+            gate: &["{%"],
+            needs: "",
+            test: Test::Pattern(
+                r"\{%-?[\s]*(?:if|for|set|include|import|extends|print|debug|exec|with|from|macro|raw|block|endif|endfor)\b.{0,200}(?:%\}|$)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Query,
         },
     ],
 };

@@ -557,5 +557,22 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     {
         return None;
     }
-    (libinjectionrs::detect_xss(value) == libinjectionrs::XssResult::Xss).then_some(0..value.len())
+    // The reference counts every `style`; formatting is harmless unless it computes or fetches.
+    let lower = value.to_ascii_lowercase();
+    let active: [&[u8]; 5] = [b"expression", b"url", b"script", b"behavi", b"import"];
+    let harmless = !active.iter().any(|word| memchr::memmem::find(&lower, word).is_some());
+    let verdict = match memchr::memmem::find(&lower, b"style") {
+        Some(_) if harmless => {
+            let mut form = lower.clone();
+            let places: Vec<usize> = memchr::memmem::find_iter(&lower, b" style").collect();
+            for at in places {
+                if let Some(byte) = form.get_mut(at + 1) {
+                    *byte = b'_';
+                }
+            }
+            libinjectionrs::detect_xss(&form)
+        }
+        _ => libinjectionrs::detect_xss(value),
+    };
+    (verdict == libinjectionrs::XssResult::Xss).then_some(0..value.len())
 }

@@ -23,7 +23,7 @@ macro_rules! rare {
 /// Programs that are also words; they need an argument of a command behind them.
 macro_rules! wordy {
     () => {
-        r"(?:cat|ls|id|ps|sh|echo|ping|dig|host|find|grep|egrep|fgrep|tac|head|tail|less|more|nl|od|rev|cut|sort|uniq|tee|touch|cp|mv|rm|ln|kill|env|export|set|unset|exec|eval|source|time|timeout|nice|tar|zip|unzip|gzip|gunzip|nc|w|who|last|df|du|pwd|cd|su|at|ed|ex|vi|nano|pico|file|stat|date|test|printf|read|route|ip|dir|type|which|whereis|locate|man|make|git|node|java|go|split|paste|join|diff|strings|watch|wall|write|mail|sendmail|service|alias|bg|fg|jobs|history|hostname|groups|top|free|dd|cmp|expr|seq|sleep|yes|true|true|fold|expand|pr|rpm|apt|snap|gem|npm|yarn|pip|ss|ssh|sum|md5sum|sha1sum|cksum|basename|dirname|chsh|chfn|rmt|flock|fmt|look|bc|dc|arch|aria2c|ab|as|cc|nm|ld|ar)"
+        r"(?:cat|ls|id|ps|sh|echo|ping|dig|host|find|grep|egrep|fgrep|tac|head|tail|less|more|nl|od|rev|cut|sort|uniq|tee|touch|cp|mv|rm|ln|kill|env|export|set|unset|exec|eval|source|time|timeout|nice|tar|zip|unzip|gzip|gunzip|nc|w|who|last|df|du|pwd|cd|su|at|ed|ex|vi|nano|pico|file|stat|date|test|printf|read|route|ip|dir|type|which|whereis|locate|man|make|git|node|java|go|split|paste|join|diff|strings|watch|wall|write|mail|sendmail|service|alias|bg|fg|jobs|history|hostname|groups|top|free|dd|cmp|expr|seq|sleep|fold|expand|pr|rpm|apt|snap|gem|npm|yarn|pip|ss|ssh|sum|md5sum|sha1sum|cksum|basename|dirname|chsh|chfn|rmt|flock|fmt|look|bc|dc|arch|aria2c|ab|as|cc|nm|ld|ar)"
     };
 }
 /// What makes the word before it a command: an option, a path, a variable, a redirection, a separator or the end.
