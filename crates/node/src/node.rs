@@ -66,7 +66,7 @@ pub enum NodeError {
 /// A filter node.
 pub struct Node;
 
-/// A node that is running. Dropping it stops it at once, without draining.
+/// A node that is running. Dropping it begins to stop it without waiting for requests in flight.
 pub struct RunningNode {
     state: Arc<State>,
     addresses: Vec<SocketAddr>,

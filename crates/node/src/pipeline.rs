@@ -126,11 +126,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What of the ruleset applies; the common case of no rules at all costs nothing.
+    /// What of the ruleset applies.
     fn select<'s>(&self, snapshot: &'s Snapshot, application: i64) -> Option<Selection<'s>> {
-        if snapshot.ruleset.hint_count() == 0 {
-            return None;
-        }
         let target = Target::parse(self.target);
         let selection = snapshot.ruleset.select(&RequestFacts {
             instance: application,
@@ -181,8 +178,10 @@ pub(crate) fn admit<'s>(
 ) -> Admission<'s> {
     let snapshot: &'s Snapshot = context.snapshot;
     let application = context.settings.application;
-    let subject = Subject::new(method, uri, version, headers, context.connection.secure);
-    let selection = subject.select(snapshot, application);
+    // The list of headers is made only for those who ask; without rules and lists nobody does.
+    let subject = || Subject::new(method, uri, version, headers, context.connection.secure);
+    let selection =
+        if snapshot.ruleset.hint_count() == 0 { None } else { subject().select(snapshot, application) };
     let cloud = selection.as_ref().and_then(Selection::mode);
     let mode = effective_mode(
         local_mode(context.settings.mode),
@@ -206,7 +205,7 @@ pub(crate) fn admit<'s>(
     if let Some(listing) = find(ListName::Deny) {
         let attack_type = listing.attack_type.unwrap_or(AttackType::BlockedSource);
         if context.state.config.acl.early && context.state.config.enforces() {
-            return deny(context, &subject, mode, attack_type, now);
+            return deny(context, &subject(), mode, attack_type, now);
         }
         plan.denied = Some(attack_type);
     }
@@ -272,7 +271,13 @@ pub(crate) async fn inspect(
     } else {
         examine_elsewhere(context, parts, body.clone(), truncated).await
     };
-    let verdict = verdict::decide(context, &plan, &subject(&parts, secure, &body, truncated), outcome);
+    let verdict = match outcome {
+        Ok(findings) if findings.is_empty() && plan.denied.is_none() => {
+            verdict::note_time(context, &findings);
+            Verdict { block: None, hits: None, mode: plan.mode }
+        }
+        outcome => verdict::decide(context, &plan, &subject(&parts, secure, &body, truncated), outcome),
+    };
     (parts, verdict)
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.detections.is_empty() && self.matches.regexes.is_empty() && self.matches.vpatches.is_empty()
     }
 }
@@ -48,6 +48,11 @@ pub(super) fn patched_types(selection: &Selection<'_>, detections: &[Detection])
         .collect()
 }
 
+pub(super) fn note_time(context: &Context<'_>, findings: &Findings) {
+    context.stats.time_detect_ns.add(u64::try_from(findings.elapsed.as_nanos()).unwrap_or(u64::MAX));
+}
+
+/// The verdict on a request that something was found in, or whose inspection failed.
 pub(super) fn decide(
     context: &Context<'_>,
     plan: &Plan<'_>,
@@ -58,10 +63,7 @@ pub(super) fn decide(
         Ok(findings) => findings,
         Err(InspectionFailed) => return failed(context, plan),
     };
-    context.stats.time_detect_ns.add(u64::try_from(findings.elapsed.as_nanos()).unwrap_or(u64::MAX));
-    if findings.is_empty() && plan.denied.is_none() {
-        return Verdict { block: None, hits: None, mode: plan.mode };
-    }
+    note_time(context, &findings);
     let blocked = block_outcome(context, plan, &findings);
     let mut report = Report::new(context, subject, plan.mode);
     let outcome = blocked.map_or(Outcome::NotBlocked, |(outcome, _)| outcome);

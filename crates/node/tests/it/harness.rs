@@ -44,8 +44,10 @@ pub(crate) fn config_text(state_dir: &Path, upstream: SocketAddr, options: &Opti
         ),
         None => "enabled = false\n".to_owned(),
     };
+    let listen =
+        if options.extra.contains("listen =") { "" } else { "[[listen]]\naddress = \"127.0.0.1:0\"\n" };
     format!(
-        "workers = 1\nstate_dir = {state_dir:?}\n{}\n[cloud]\n{cloud}\n[[listen]]\naddress = \"127.0.0.1:0\"\n\
+        "workers = 1\nstate_dir = {state_dir:?}\n{}\n[cloud]\n{cloud}\n{listen}\
          [upstream.app]\nservers = [\"http://{upstream}\"]\n[status]\naddress = \"127.0.0.1:0\"\n\
          [route]\nmode = \"{}\"\n",
         options.extra, options.mode,

@@ -201,3 +201,24 @@ async fn shutdown_finishes_requests_in_flight() {
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
     stopping.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_listener_speaks_http2_and_tells_the_upstream() {
+    let dir = tempfile::tempdir().unwrap();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+    let extra = format!(
+        "listen = [{{ address = \"127.0.0.1:0\", tls = {{ cert = {cert:?}, key = {key:?} }} }}, {{ address = \"127.0.0.1:0\" }}]"
+    );
+    let setup = Setup::new(Options { extra: &extra, ..Options::default() }).await;
+    let client = reqwest::Client::builder().danger_accept_invalid_certs(true).build().unwrap();
+    let response = client.get(format!("https://{}/x", setup.address())).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.version()), (200, http::Version::HTTP_2));
+    let seen: Value = response.json().await.unwrap();
+    assert_eq!(seen["headers"]["x-forwarded-proto"], "https");
+    assert_eq!(seen["headers"]["host"], setup.address().to_string());
+    let attack = format!("https://{}/?q=1%27%20union%20select%20password%20from%20users--", setup.address());
+    assert_eq!(client.get(attack).send().await.unwrap().status(), 403);
+}
