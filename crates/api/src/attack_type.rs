@@ -135,6 +135,34 @@ impl AttackType {
         self.info().code
     }
 
+    /// The types that a word of a filter or search names: a code, an alias or a group, in any case.
+    #[must_use]
+    pub fn named(word: &str) -> Vec<AttackType> {
+        use AttackType::{
+            AccountTakeover, AiAttack, ApiAbuse, Apileak, Bola, Infoleak, QueryAnomaly, Redir,
+            ResourceConsumption, Scraping, SecurityCrawlers, SessionAnomaly,
+        };
+        let word = word.to_lowercase();
+        let between = |first: u8, last: u8| {
+            AttackType::ALL.iter().copied().filter(|kind| (first..=last).contains(&kind.info().id)).collect()
+        };
+        match word.as_str() {
+            "redirect" => vec![Redir],
+            "idor" => vec![Bola],
+            "info" => vec![Infoleak],
+            "api_leak" => vec![Apileak],
+            "ai_prompt_injection" | "ai_prompt_retrieval" => vec![AiAttack],
+            "api_specification" => between(32, 37),
+            "graphql_attacks" => between(39, 45),
+            "mcp_attacks" => between(56, 58),
+            "api_abuse_group" => {
+                vec![ApiAbuse, AccountTakeover, SecurityCrawlers, Scraping, ResourceConsumption]
+            }
+            "ai_attacks" => vec![SessionAnomaly, QueryAnomaly, AiAttack],
+            code => AttackType::parse_code(code).into_iter().collect(),
+        }
+    }
+
     /// The bit of this type in an attack mask.
     #[must_use]
     pub const fn mask(self) -> u64 {

@@ -5,16 +5,20 @@
 //! holds the node-to-cloud protocol.
 
 pub mod api_token;
+pub mod attack;
 pub mod attack_type;
 pub mod client;
 pub mod envelope;
 pub mod error;
 pub mod filter;
+pub mod hit;
 pub mod lenient;
 pub mod list;
+pub mod listing;
 pub mod node;
 pub mod permission;
 pub mod pool;
+pub mod public_id;
 pub mod session;
 pub mod user;
 

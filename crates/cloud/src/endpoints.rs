@@ -5,9 +5,12 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::state::Cloud;
 
 pub mod api_tokens;
+pub mod attacks;
 pub mod clients;
 pub mod credentials;
+pub mod events;
 pub mod health;
+pub mod hits;
 pub mod pools;
 pub mod session;
 pub mod user;
@@ -25,4 +28,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(clients::routes())
         .merge(api_tokens::routes())
         .merge(pools::routes())
+        .merge(events::routes())
+        .merge(hits::routes())
+        .merge(attacks::routes())
 }

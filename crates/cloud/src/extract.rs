@@ -69,3 +69,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for RackQuery<T> {
             .map_err(|error| ApiError::invalid("invalid query", error.to_string()))
     }
 }
+
+/// A JSON body of the events family: as [`Body`], with errors keyed by field.
+pub struct EventsBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Cloud> for EventsBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, cloud: &Cloud) -> Result<EventsBody<T>, ApiError> {
+        let bytes = Bytes::from_request(request, cloud).await.map_err(|_| too_large())?;
+        let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
+        serde_json::from_slice(&bytes)
+            .map(EventsBody)
+            .map_err(|error| ApiError::field("body", format!("invalid json: {error}"), Value::Null))
+    }
+}

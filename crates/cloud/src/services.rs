@@ -2,8 +2,14 @@
 
 pub mod activity;
 pub mod api_tokens;
+pub mod attacks;
 pub mod clients;
+pub mod cursor;
+pub mod event_view;
 pub mod grants;
+pub mod hits;
+pub mod ingest;
+pub mod listing;
 pub mod pools;
 pub mod provision;
 pub mod session;

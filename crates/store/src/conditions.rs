@@ -21,6 +21,8 @@ pub enum Place {
     JsonList(&'static str),
     /// Text columns, any of which may contain the text asked for, whatever the case.
     Search(&'static [&'static str]),
+    /// The same value in every row, because nothing sets another yet; none is null.
+    Constant(Option<&'static str>),
     /// Handled by the caller: left out here.
     Elsewhere,
 }
@@ -43,7 +45,9 @@ fn always() -> Condition {
     Condition::all().add(Expr::val(1).eq(1))
 }
 
-fn test(place: &Place, asked: &Asked) -> Option<Condition> {
+/// What one condition of a filter stands for; none for [`Place::Elsewhere`].
+#[must_use]
+pub fn test(place: &Place, asked: &Asked) -> Option<Condition> {
     let tests: Vec<SimpleExpr> = match place {
         Place::Elsewhere => return None,
         Place::Column(column) => column_tests(column, &asked.test),
@@ -52,6 +56,7 @@ fn test(place: &Place, asked: &Asked) -> Option<Condition> {
         Place::Folded(column) => column_tests(column, &folded(&asked.test)),
         Place::JsonList(column) => json_list_tests(column, &asked.test),
         Place::Search(columns) => search_tests(columns, &asked.test),
+        Place::Constant(value) => vec![Expr::val(i32::from(constant_passes(*value, &asked.test))).eq(1)],
     };
     let any = if tests.is_empty() {
         Condition::any().add(Expr::val(1).eq(0))
@@ -71,6 +76,14 @@ fn negate(place: &Place, test: &Test, condition: Condition) -> Condition {
             negated.add(Expr::col(*column).is_null())
         }
         _ => negated,
+    }
+}
+
+fn constant_passes(value: Option<&str>, test: &Test) -> bool {
+    match test {
+        Test::Null | Test::Bool(false) => value.is_none(),
+        Test::Texts(texts) => value.is_some_and(|value| texts.iter().any(|text| text == value)),
+        _ => false,
     }
 }
 

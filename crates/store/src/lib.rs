@@ -7,12 +7,15 @@
 
 pub mod activity;
 pub mod api_tokens;
+pub mod attacks;
 pub mod clients;
 pub mod conditions;
 pub mod connection;
 pub mod entity;
 pub mod error;
+pub mod hits;
 pub mod identity;
+pub mod ingest;
 pub mod migration;
 mod page;
 pub mod pools;

@@ -1,9 +1,11 @@
 //! Black-box tests over HTTP: one module per resource, each test with its own database.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
+#![recursion_limit = "256"]
 
 mod access;
 mod api_tokens;
 mod clients;
+mod events;
 mod openapi;
 mod pools;
 mod session;

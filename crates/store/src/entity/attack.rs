@@ -11,6 +11,8 @@ pub struct Model {
     pub id: i64,
     /// Public id.
     pub public_id: String,
+    /// Month of the index that the public id names, `YYYYMM`. Fixed: a late hit must not change an id.
+    pub month: i64,
     /// Tenant.
     pub client_id: i64,
     /// Hash of type, point, address and application.

@@ -6,11 +6,14 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "event_batches")]
 pub struct Model {
-    /// Identity.
+    /// Node: batch ids of different nodes are unrelated.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub node_uuid: String,
+    /// Identity, made by the node.
     #[sea_orm(primary_key, auto_increment = false)]
     pub batch_id: String,
-    /// Node.
-    pub node_uuid: String,
+    /// SHA-256 of the content, hex: only the very same batch counts as repeated.
+    pub digest: String,
     /// Unix seconds.
     pub received_at: i64,
 }

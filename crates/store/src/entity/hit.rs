@@ -91,6 +91,8 @@ pub struct Model {
     pub vuln_id: Option<i64>,
     /// Unix seconds.
     pub received_at: i64,
+    /// The time that the node gave, Unix milliseconds, when it could not be right and receipt time stands instead.
+    pub reported_ts_ms: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

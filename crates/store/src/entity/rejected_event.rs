@@ -21,6 +21,8 @@ pub struct Model {
     pub reason: String,
     /// As sent.
     pub payload: Json,
+    /// SHA-256 of the event as sent, hex: a repeated one is kept once.
+    pub digest: String,
     /// Unix seconds.
     pub received_at: i64,
 }

@@ -51,6 +51,14 @@ pub struct Model {
     pub validated: bool,
     /// Not shown.
     pub hidden: bool,
+    /// A virtual patch answers it.
+    pub vpatched: bool,
+    /// `auto`, `manual` or none.
+    pub vuln_recheck_type: Option<String>,
+    /// List of method, domain, path and parameter that it covers.
+    pub scope: Json,
+    /// Values for the template, as last written.
+    pub template_params: Json,
 }
 
 /// None: rows are joined by explicit queries.

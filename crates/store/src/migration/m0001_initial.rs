@@ -284,6 +284,7 @@ fn event_tables() -> Vec<TableCreateStatement> {
             .col(text_null("state"))
             .col(big_integer_null("vuln_id"))
             .col(big_integer("received_at"))
+            .col(big_integer_null("reported_ts_ms"))
             .to_owned(),
         Table::create()
             .table("hit_raws")
@@ -296,6 +297,7 @@ fn event_tables() -> Vec<TableCreateStatement> {
             .table("attacks")
             .col(big_integer("id").primary_key().auto_increment())
             .col(text("public_id"))
+            .col(big_integer("month"))
             .col(big_integer("client_id"))
             .col(text("group_key"))
             .col(text("kind"))
@@ -341,13 +343,18 @@ fn event_tables() -> Vec<TableCreateStatement> {
             .col(big_integer_null("last_check"))
             .col(boolean("validated"))
             .col(boolean("hidden"))
+            .col(boolean("vpatched"))
+            .col(text_null("vuln_recheck_type"))
+            .col(json("scope"))
+            .col(json("template_params"))
             .to_owned(),
         Table::create()
             .table("event_batches")
-            .col(text("batch_id"))
             .col(text("node_uuid"))
+            .col(text("batch_id"))
+            .col(text("digest"))
             .col(big_integer("received_at"))
-            .primary_key(Index::create().col("batch_id"))
+            .primary_key(Index::create().col("node_uuid").col("batch_id"))
             .to_owned(),
         Table::create()
             .table("rejected_events")
@@ -358,6 +365,7 @@ fn event_tables() -> Vec<TableCreateStatement> {
             .col(big_integer("position"))
             .col(text("reason"))
             .col(json("payload"))
+            .col(text("digest"))
             .col(big_integer("received_at"))
             .to_owned(),
     ]
@@ -396,5 +404,6 @@ fn indexes() -> Vec<IndexCreateStatement> {
         index("attacks", &["client_id", "last_time"], false),
         index("vulns", &["client_id", "status"], false),
         index("event_batches", &["received_at"], false),
+        index("rejected_events", &["client_id", "node_uuid", "digest"], true),
     ]
 }

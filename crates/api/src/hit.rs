@@ -1,0 +1,130 @@
+//! Shapes of hits (`spec/events.md` section 1).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A malicious request: one attack type, one point. Every key is always there.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HitView {
+    /// Index and id.
+    pub id: [String; 2],
+    /// Attack type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Source address.
+    pub ip: String,
+    /// Response size, bytes.
+    pub size: i64,
+    /// Status sent to the client; 0 is no response.
+    pub statuscode: i64,
+    /// Request time, Unix seconds.
+    pub time: i64,
+    /// Payload: the sign with its surroundings, at most 4096 characters.
+    pub value: String,
+    /// Always null.
+    pub impression: Option<i64>,
+    /// Signature ids.
+    pub stamps: Vec<i64>,
+    /// Signed 32-bit hash of the stamps; 0 when none.
+    pub stamps_hash: i64,
+    /// Ids of regexp rules that matched.
+    pub regex: Vec<i64>,
+    /// Response time, milliseconds.
+    pub response_time: i64,
+    /// Country, ISO 3166-1 alpha-2.
+    pub remote_country: Option<String>,
+    /// Flat point: names, and numbers for indexes.
+    #[schema(value_type = Vec<Object>)]
+    pub point: Value,
+    /// Source port; 0 is unknown.
+    pub remote_port: i64,
+    /// Application; -1 is the default one.
+    pub poolid: i64,
+    /// Whether the source was on the denylist.
+    pub ip_blocked: bool,
+    /// Found by an experimental rule.
+    pub experimental: Option<bool>,
+    /// Traffic of our own checker.
+    pub wallarm_scanner: Option<bool>,
+    /// Index and id of the attack.
+    pub attackid: Vec<String>,
+    /// `blocked`, `monitored` or `unknown`.
+    pub block_status: String,
+    /// Request, shared by all its hits.
+    pub request_id: String,
+    /// Data centre of the source.
+    pub datacenter: String,
+    /// Proxy kind of the source.
+    pub proxy_type: Option<String>,
+    /// `tor` or `none`.
+    pub tor: String,
+    /// `falsepositive`, `truepositive` or null.
+    pub state: Option<String>,
+    /// CVE ids and tags.
+    pub known_attack: Option<Vec<String>>,
+    /// Why it was judged false automatically.
+    pub known_false: Option<String>,
+    /// API protocol.
+    pub protocol: String,
+    /// Authentication schemes.
+    pub auth_protocol: Vec<String>,
+    /// API Discovery id.
+    pub endpoint_id: Option<String>,
+    /// Path without query.
+    pub path: String,
+    /// Host.
+    pub domain: String,
+    /// Detecting nodes.
+    pub node_uuid: Vec<String>,
+    /// Compromised logins, for credential stuffing.
+    pub compromised_logins: Vec<String>,
+    /// From the eBPF source.
+    pub ebpf: Option<bool>,
+    /// Caused by the attack-surface scanner.
+    pub aasm_event: bool,
+    /// How a specification was violated.
+    pub api_spec_violation: Option<String>,
+    /// Which specification.
+    pub api_spec_id: Option<String>,
+    /// Security issue that the hit exploited.
+    pub security_issue_id: Option<i64>,
+    /// The same as a vulnerability.
+    pub vulnid: Option<i64>,
+    /// HTTP method.
+    pub method: String,
+    /// Rendered point.
+    pub parameter: String,
+    /// Source address when it is IPv4, else empty.
+    pub remote_addr4: String,
+    /// Source address when it is IPv6, else empty.
+    pub remote_addr6: String,
+    /// The payload in a list, or nothing.
+    pub payloads: Vec<String>,
+    /// API session.
+    pub session_id: Option<String>,
+    /// API session as the application names it.
+    pub orig_session_id: Option<String>,
+    /// Rule or control that reacted.
+    pub mitigation_control_id: Option<i64>,
+    /// Technique.
+    pub attack_subtype: Option<String>,
+}
+
+/// The serialised request of a hit.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HitRawView {
+    /// Index and id.
+    pub id: [String; 2],
+    /// The request: peer, method, uri, headers, body.
+    #[schema(value_type = crate::node::RawRequest)]
+    pub raw: Value,
+}
+
+/// `GET /v2/hit/details`.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+pub struct HitDetailsQuery {
+    /// `<index>:<id>`.
+    #[serde(default)]
+    pub id: String,
+}

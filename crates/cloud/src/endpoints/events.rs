@@ -1,0 +1,39 @@
+//! Upload of security events by nodes (`spec/node.md` section 1.5).
+
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    response::Response,
+};
+use bartizan_api::{
+    ApiError, json_response,
+    node::{EventsRequest, EventsResponse},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{auth::node::NodeCaller, failure::Failure, services::ingest, state::Cloud};
+
+pub(super) fn routes() -> OpenApiRouter<Cloud> {
+    OpenApiRouter::new().routes(routes!(events_upload))
+}
+
+/// Upload a batch of events
+///
+/// For filter nodes. When the answer arrives, every event of the batch is durable and visible. Sending events
+/// again, in the same or another batch, changes nothing. Events that cannot be taken are set aside and listed;
+/// they must not be sent again.
+#[utoipa::path(post, path = "/node/v1/events", tag = "Node protocol", security(()), request_body = EventsRequest,
+    responses(
+        (status = 200, description = "Durable", body = EventsResponse),
+        (status = 413, description = "The batch is too large, split it", body = bartizan_api::ErrorBody)))]
+pub async fn events_upload(
+    State(cloud): State<Cloud>,
+    node: NodeCaller,
+    request: Request,
+) -> Result<Response, Failure> {
+    // Larger than other bodies may be, so it is read here.
+    let bytes = axum::body::to_bytes(request.into_body(), cloud.config.limits.event_batch_bytes)
+        .await
+        .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
+    Ok(json_response(&ingest::take(&cloud, &node, &bytes).await?))
+}

@@ -1,0 +1,146 @@
+//! Hits (`spec/events.md` section 1).
+
+use axum::{
+    extract::{Query, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use bartizan_api::{
+    Envelope,
+    hit::{HitDetailsQuery, HitRawView, HitView},
+    listing::{Count, FilterRequest, Filtered, ListRequest, MarkRequest, Marked, TermsRequest},
+    node::RawRequest,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{auth::Caller, extract::EventsBody, failure::Failure, services::hits, state::Cloud};
+
+pub(super) fn routes() -> OpenApiRouter<Cloud> {
+    OpenApiRouter::new()
+        .routes(routes!(hit_list))
+        .routes(routes!(hit_count))
+        .routes(routes!(hit_details))
+        .routes(routes!(hit_details_view))
+        .routes(routes!(hit_raw))
+        .routes(routes!(hit_mark_false))
+        .routes(routes!(hit_terms))
+        .routes(routes!(hit_term_counts))
+}
+
+/// The reply in its envelope, the header of ignored keys kept.
+pub(super) fn enveloped<T: Serialize>(filtered: Filtered<T>) -> Response {
+    Filtered { reply: Envelope::new(filtered.reply), ignored: filtered.ignored }.into_response()
+}
+
+/// List hits
+///
+/// Sorted by `id` unless `order_by` names `clientid`, `time`, `attackid`, `remote_country`, `vector`,
+/// `statuscode`, `size` or `ip`. Without a time the last six months are searched. Hits marked false are included;
+/// ask `"!state":"falsepositive"` to leave them out.
+#[utoipa::path(post, path = "/v1/objects/hit", tag = "Hits", request_body = ListRequest,
+    responses((status = 200, description = "The hits", body = Envelope<Vec<HitView>>)))]
+pub async fn hit_list(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<ListRequest>,
+) -> Result<Response, Failure> {
+    Ok(enveloped(hits::list(&cloud, &caller, &request).await?))
+}
+
+/// Count hits
+///
+/// Takes the filter of the list.
+#[utoipa::path(post, path = "/v1/objects/hit/count", tag = "Hits", request_body = FilterRequest,
+    responses((status = 200, description = "How many", body = Envelope<Count>)))]
+pub async fn hit_count(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<FilterRequest>,
+) -> Result<Response, Failure> {
+    Ok(enveloped(hits::count(&cloud, &caller, &request).await?))
+}
+
+/// View the requests of hits
+///
+/// `filter.id` names one hit or a list; every other key is ignored. Unknown ids are left out. Sensitive data was
+/// masked by the node.
+#[utoipa::path(post, path = "/v1/objects/hit/details", tag = "Hits", request_body = FilterRequest,
+    responses((status = 200, description = "The requests", body = Envelope<Vec<HitRawView>>)))]
+pub async fn hit_details(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<FilterRequest>,
+) -> Result<Envelope<Vec<HitRawView>>, Failure> {
+    Ok(Envelope::new(hits::details(&cloud, &caller, &request).await?))
+}
+
+/// View the request of a hit
+///
+/// `id` is `<index>:<id>`. The reply holds an `ebpf` object in addition.
+#[utoipa::path(get, path = "/v2/hit/details", tag = "Hits", params(HitDetailsQuery),
+    responses(
+        (status = 200, description = "The request", body = Envelope<RawRequest>),
+        (status = 404, description = "No such hit", body = bartizan_api::ErrorBody)))]
+pub async fn hit_details_view(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Query(query): Query<HitDetailsQuery>,
+) -> Result<Envelope<Value>, Failure> {
+    Ok(Envelope::new(hits::detail(&cloud, &caller, &query.id).await?))
+}
+
+/// Download the requests of hits
+///
+/// The serialised HTTP requests of `filter.id`, not JSON; several are separated by a line `--bartizan--`.
+#[utoipa::path(post, path = "/v1/objects/hit/raw", tag = "Hits", request_body = FilterRequest,
+    responses((status = 200, description = "The requests", content_type = "application/octet-stream", body = Vec<u8>)))]
+pub async fn hit_raw(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<FilterRequest>,
+) -> Result<Response, Failure> {
+    let bytes = hits::raw(&cloud, &caller, &request).await?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+/// Mark hits as false positives
+///
+/// The filter names hits by `id` or all hits of attacks by `attackid`. Marked hits leave the counters of their
+/// attack; detection does not change. `mode` `"false"` takes the mark away.
+#[utoipa::path(post, path = "/v1/objects/hit/mark_false", tag = "Hits", request_body = MarkRequest,
+    responses((status = 200, description = "How many hits changed", body = Envelope<Marked>)))]
+pub async fn hit_mark_false(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<MarkRequest>,
+) -> Result<Envelope<Marked>, Failure> {
+    Ok(Envelope::new(hits::mark_false(&cloud, &caller, &request).await?))
+}
+
+/// List the values of hit fields
+///
+/// The unique values of each field in `terms`, at most 1000 each.
+#[utoipa::path(post, path = "/v1/objects/hit/aggs_terms", tag = "Hits", request_body = TermsRequest,
+    responses((status = 200, description = "Values by field", body = Envelope<Object>)))]
+pub async fn hit_terms(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<TermsRequest>,
+) -> Result<Response, Failure> {
+    Ok(enveloped::<Map<String, Value>>(hits::terms(&cloud, &caller, &request).await?))
+}
+
+/// Count hits by field values
+///
+/// The `top` most frequent values of each field in `terms`.
+#[utoipa::path(post, path = "/v1/objects/hit/aggs_term_counts", tag = "Hits", request_body = TermsRequest,
+    responses((status = 200, description = "Values with counts by field", body = Envelope<Object>)))]
+pub async fn hit_term_counts(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<TermsRequest>,
+) -> Result<Response, Failure> {
+    Ok(enveloped::<Map<String, Value>>(hits::term_counts(&cloud, &caller, &request).await?))
+}

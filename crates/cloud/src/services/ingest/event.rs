@@ -1,0 +1,187 @@
+//! One event of a node: is it acceptable, and what rows does it make.
+
+use std::net::IpAddr;
+
+use bartizan_api::node::{BlockStatus, HitEvent, RawRequest};
+use bartizan_store::{conditions::address_key, entity};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::auth::node::NodeCaller;
+
+/// Oldest request time that is believed, relative to receipt.
+const MAX_AGE_MS: i64 = 86_400_000;
+/// Furthest request time in the future that is believed.
+const MAX_AHEAD_MS: i64 = 300_000;
+/// Longest payload, characters.
+const MAX_VALUE: usize = 4096;
+
+/// Whether an event can be stored.
+pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
+    let id = hit.event_id.as_bytes();
+    let url_safe = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !(1..=64).contains(&id.len()) || !id.iter().all(url_safe) {
+        return Err("event_id must be 1 to 64 URL-safe characters");
+    }
+    if hit.request_id.is_empty() || hit.request_id.len() > 64 {
+        return Err("request_id must be 1 to 64 characters");
+    }
+    if hit.ip.parse::<IpAddr>().is_err() {
+        return Err("ip is not an address");
+    }
+    if hit.point.len() > 256 || !hit.point.iter().all(|step| step.is_string() || step.as_u64().is_some()) {
+        return Err("point must be at most 256 strings and numbers");
+    }
+    let texts = [
+        (hit.domain.len(), 2048),
+        (hit.path.len(), 65_536),
+        (hit.method.len(), 256),
+        (hit.parameter.len(), 65_536),
+        (hit.value.len(), 1 << 20),
+        (hit.raw.body.len(), 1 << 20),
+        (hit.stamps.len().max(hit.regex.len()).max(hit.known_attack.len()), 1024),
+    ];
+    if texts.iter().any(|(length, limit)| length > limit) {
+        return Err("a field is too long");
+    }
+    Ok(())
+}
+
+/// The rows of an event: the hit, not yet in an attack, and its serialised request.
+pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hit::Model, Value) {
+    let believed = (now_ms - MAX_AGE_MS..=now_ms + MAX_AHEAD_MS).contains(&hit.ts_ms);
+    let ts_ms = if believed { hit.ts_ms } else { now_ms };
+    // Checked before; the unspecified address would be visible as such.
+    let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let raw = raw_value(hit.raw);
+    let row = entity::hit::Model {
+        id: 0,
+        event_id: hit.event_id,
+        client_id: node.tenant().0,
+        attack_id: 0,
+        time: ts_ms.div_euclid(1000),
+        ts_ms,
+        kind: hit.attack_type.code().to_owned(),
+        subtype: hit.attack_subtype.map(without_nul),
+        ip: ip.to_string(),
+        ip_key: address_key(ip),
+        remote_port: i64::from(hit.remote_port),
+        remote_country: None,
+        request_id: without_nul(hit.request_id),
+        domain: without_nul(hit.domain),
+        path: without_nul(hit.path),
+        method: without_nul(hit.method),
+        proto: without_nul(hit.proto),
+        scheme: without_nul(hit.scheme),
+        api_protocol: if hit.api_protocol.is_empty() {
+            "none".to_owned()
+        } else {
+            without_nul(hit.api_protocol)
+        },
+        auth_protocol: comma_list(hit.auth_protocol.iter()),
+        point: value_without_nul(Value::Array(hit.point)),
+        parameter: without_nul(hit.parameter),
+        value: without_nul(hit.value).chars().take(MAX_VALUE).collect(),
+        stamps_hash: stamps_hash(&hit.stamps),
+        stamps: comma_list(hit.stamps.iter()),
+        regex: comma_list(hit.regex.iter()),
+        known_attack: comma_list(hit.known_attack.iter()),
+        experimental: hit.experimental.then_some(true),
+        statuscode: i64::from(hit.statuscode),
+        response_time: i64::from(hit.response_time),
+        response_size: i64::try_from(hit.response_size).unwrap_or(i64::MAX),
+        request_size: i64::try_from(hit.request_size).unwrap_or(i64::MAX),
+        block_status: match hit.block_status {
+            BlockStatus::Blocked => "blocked",
+            BlockStatus::Monitored => "monitored",
+        }
+        .to_owned(),
+        block_reason: without_nul(hit.block_reason),
+        ip_blocked: hit.ip_blocked,
+        mode: without_nul(hit.mode),
+        aggregated_count: i64::from(hit.aggregated_count.max(1)),
+        pool: hit.application,
+        // From the credentials: a node cannot speak for another.
+        node_uuid: node.node.uuid.clone(),
+        state: None,
+        vuln_id: None,
+        received_at: now_ms / 1000,
+        reported_ts_ms: (!believed).then_some(hit.ts_ms),
+    };
+    (row, raw)
+}
+
+fn raw_value(raw: RawRequest) -> Value {
+    serde_json::to_value(raw).map(value_without_nul).unwrap_or_default()
+}
+
+/// `,a,b,`, or empty. Commas inside an item would split it and become spaces.
+fn comma_list<T: ToString>(items: impl Iterator<Item = T>) -> String {
+    let mut list = String::new();
+    for item in items {
+        if list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(&without_nul(item.to_string()).replace(',', " "));
+        list.push(',');
+    }
+    list
+}
+
+/// Signed 32-bit hash of the sorted stamps; 0 when there are none.
+fn stamps_hash(stamps: &[u32]) -> i64 {
+    if stamps.is_empty() {
+        return 0;
+    }
+    let mut sorted = stamps.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut hash = Sha256::new();
+    for stamp in sorted {
+        hash.update(stamp.to_be_bytes());
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let [a, b, c, d, ..] = digest;
+    i64::from(i32::from_be_bytes([a, b, c, d]))
+}
+
+/// PostgreSQL stores no NUL in text: it is written as escapes write other bytes.
+pub(super) fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\\x00") } else { text }
+}
+
+pub(super) fn value_without_nul(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_nul(text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(value_without_nul).collect()),
+        Value::Object(map) => Value::Object(
+            map.into_iter().map(|(key, value)| (without_nul(key), value_without_nul(value))).collect(),
+        ),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stamps_hash_ignores_order_and_repeats() {
+        assert_eq!(stamps_hash(&[3, 1, 2]), stamps_hash(&[1, 2, 3, 3]));
+        assert_eq!(stamps_hash(&[]), 0);
+        assert!(i32::try_from(stamps_hash(&[7])).is_ok());
+    }
+
+    #[test]
+    fn lists_have_outer_commas_and_nothing_else_does() {
+        assert_eq!(comma_list([1, 22].iter()), ",1,22,");
+        assert_eq!(comma_list(["a,b"].iter()), ",a b,");
+        assert_eq!(comma_list(Vec::<u32>::new().iter()), "");
+    }
+
+    #[test]
+    fn nul_never_reaches_the_database() {
+        let value = value_without_nul(serde_json::json!({"a\0": ["x\0y", 1]}));
+        assert_eq!(value, serde_json::json!({"a\\x00": ["x\\x00y", 1]}));
+    }
+}

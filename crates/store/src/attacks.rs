@@ -1,0 +1,445 @@
+//! Queries of attacks: filters that look at the attack or at its hits, pages, counters.
+
+use std::collections::HashMap;
+
+use bartizan_api::{
+    filter::{Condition as Asked, Field, Filter, Kind, Range, Test},
+    public_id::{self, Indexed},
+};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryResult,
+    sea_query::{Alias, Expr, Func, IntoColumnRef, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    Store, StoreError, TenantId, Tenants,
+    conditions::{self, Place},
+    entity::{
+        attack::{self, Column},
+        hit,
+    },
+    hits, ingest,
+};
+
+mod aggregate;
+pub use aggregate::{Aggregate, Source};
+
+/// What is asked of the attack itself. Every other field of hits asks for a hit of the attack.
+const OWN: &[(Field, Place)] = &[
+    (Field::new("clientid", Kind::Int), Place::Column("client_id")),
+    (Field::new("id", Kind::Raw), Place::Elsewhere),
+    (Field::new("attackid", Kind::Raw), Place::Elsewhere),
+    (Field::new("time", Kind::Time), Place::Elsewhere),
+    (Field::new("type", Kind::Text), Place::Column("kind")),
+    (Field::new("domain", Kind::Mask), Place::Column("domain")),
+    (Field::new("path", Kind::Mask), Place::Column("path")),
+    (Field::new("parameter", Kind::Mask), Place::Column("parameter")),
+    (Field::new("poolid", Kind::Int), Place::Column("pool")),
+    (Field::nullable("vulnid", Kind::Int), Place::Column("vuln_id")),
+    (Field::nullable("security_issue_id", Kind::Int), Place::Column("vuln_id")),
+    (Field::new("threat", Kind::Int), Place::Column("threat")),
+    (Field::new("target", Kind::Text), Place::Column("target")),
+    (Field::nullable("state", Kind::Text), Place::Column("state")),
+    (Field::nullable("experimental", Kind::Bool), Place::Column("experimental")),
+    (Field::new("hits", Kind::Int), Place::Column("hits")),
+    (Field::new("ips", Kind::Int), Place::Elsewhere),
+    (Field::new("block_status", Kind::Text), Place::Elsewhere),
+    (Field::new("sampled", Kind::Bool), Place::Elsewhere),
+    (Field::nullable("recheck_status", Kind::Text), Place::Constant(None)),
+];
+
+/// Everything that a filter of attacks may name.
+#[must_use]
+pub fn fields() -> Vec<Field> {
+    let own = OWN.iter().map(|(field, _)| *field);
+    let of_hits =
+        hits::FIELDS.iter().map(|(field, _)| *field).filter(|field| own_place(field.name).is_none());
+    own.chain(of_hits).collect()
+}
+
+fn own_place(name: &str) -> Option<&'static Place> {
+    OWN.iter().find(|(field, _)| field.name == name).map(|(_, place)| place)
+}
+
+/// Which attacks: of these tenants, with a hit not older than `since`, passing the filter.
+#[derive(Clone, Copy, Debug)]
+pub struct AttackQuery<'a> {
+    /// Tenants.
+    pub tenants: &'a Tenants,
+    /// Oldest time that still exists, Unix seconds.
+    pub since: i64,
+    /// Filter over [`fields`].
+    pub filter: &'a Filter,
+}
+
+impl AttackQuery<'_> {
+    fn condition(&self) -> Condition {
+        let all =
+            Condition::all().add(self.tenants.holds("client_id")).add(Expr::col("last_time").gte(self.since));
+        if self.filter.clauses.is_empty() {
+            return all;
+        }
+        all.add(
+            self.filter
+                .clauses
+                .iter()
+                .fold(Condition::any(), |any, clause| any.add(clause_condition(clause))),
+        )
+    }
+
+    /// The condition on hits that counts "by filter", when the filter looks at hits or times at all.
+    fn hit_condition(&self) -> Option<Condition> {
+        let of_hit = |asked: &&Asked| asked.field == "time" || own_place(asked.field).is_none();
+        if !self.filter.clauses.iter().flatten().any(|asked| of_hit(&asked)) {
+            return None;
+        }
+        let any =
+            self.filter.clauses.iter().fold(Condition::any(), |any, clause| {
+                any.add(hits::conjunction(clause.iter().filter(of_hit)))
+            });
+        Some(any)
+    }
+}
+
+/// All conditions of a clause. Those on hits must hold for one and the same hit.
+fn clause_condition(clause: &[Asked]) -> Condition {
+    let (own, of_hits): (Vec<&Asked>, Vec<&Asked>) =
+        clause.iter().partition(|asked| own_place(asked.field).is_some());
+    let mut all =
+        own.into_iter().filter_map(own_test).fold(Condition::all().add(Expr::val(1).eq(1)), Condition::add);
+    if !of_hits.is_empty() {
+        let hit = of_attack().cond_where(hits::conjunction(of_hits)).to_owned();
+        all = all.add(Expr::exists(hit));
+    }
+    all
+}
+
+/// `SELECT 1 FROM hits WHERE hits.attack_id = attacks.id`.
+fn of_attack() -> SelectStatement {
+    Query::select()
+        .expr(Expr::val(1))
+        .from(hit::Entity)
+        .and_where(Expr::col((hit::Entity, hit::Column::AttackId)).equals((attack::Entity, Column::Id)))
+        .to_owned()
+}
+
+fn distinct_of_attack(column: hit::Column) -> SimpleExpr {
+    let mut select = of_attack();
+    select.clear_selects().expr(Func::count_distinct(Expr::col((hit::Entity, column))));
+    SimpleExpr::from(select)
+}
+
+fn own_test(asked: &Asked) -> Option<Condition> {
+    let positive = match (asked.field, &asked.test) {
+        ("clientid", _) if !asked.negated => return None,
+        ("id" | "attackid", Test::Raw(value)) => {
+            hits::keys_condition("public_id", &public_id::parse(Indexed::Attacks, value).unwrap_or_default())
+        }
+        ("time", Test::Ints(values, ranges)) => {
+            let moments = values.iter().map(|&time| Range { from: Some(time), to: Some(time) });
+            moments.chain(ranges.iter().copied()).fold(Condition::any(), |any, range| any.add(overlap(range)))
+        }
+        ("ips", Test::Ints(values, ranges)) => {
+            let count = || distinct_of_attack(hit::Column::Ip);
+            let mut any = Condition::any();
+            if !values.is_empty() {
+                any = any.add(count().is_in(values.iter().copied()));
+            }
+            ranges.iter().fold(any, |any, range| {
+                let mut all = Condition::all().add(Expr::val(1).eq(1));
+                if let Some(from) = range.from {
+                    all = all.add(count().gte(from));
+                }
+                if let Some(to) = range.to {
+                    all = all.add(count().lte(to));
+                }
+                any.add(all)
+            })
+        }
+        ("block_status", Test::Texts(texts)) => {
+            texts.iter().fold(Condition::any().add(Expr::val(1).eq(0)), |any, text| any.add(block_test(text)))
+        }
+        ("sampled", Test::Bool(flag)) => {
+            let stored = Expr::col("stored_hits").sub(Expr::col("false_hits"));
+            let sampled = Expr::col("hits").gt(stored);
+            Condition::all().add(if *flag { sampled } else { sampled.not() })
+        }
+        (field, _) => return conditions::test(own_place(field)?, asked),
+    };
+    Some(if asked.negated { positive.not() } else { positive })
+}
+
+fn overlap(range: Range) -> Condition {
+    let mut all = Condition::all().add(Expr::val(1).eq(1));
+    if let Some(from) = range.from {
+        all = all.add(Expr::col("last_time").gte(from));
+    }
+    if let Some(to) = range.to {
+        all = all.add(Expr::col("first_time").lte(to));
+    }
+    all
+}
+
+fn block_test(status: &str) -> SimpleExpr {
+    let blocked = || Expr::col("blocked_hits");
+    match status {
+        "blocked" => blocked().gt(0).and(blocked().gte(Expr::col("hits"))),
+        "monitored" => blocked().eq(0),
+        "partially_blocked" => blocked().gt(0).and(blocked().lt(Expr::col("hits"))),
+        _ => Expr::val(1).eq(0),
+    }
+}
+
+/// What attacks are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttackOrder {
+    /// Number of hits.
+    Hits,
+    /// Last hit.
+    LastTime,
+    /// First hit.
+    FirstTime,
+    /// Distinct addresses.
+    IpCount,
+    /// Host.
+    Domain,
+    /// Path.
+    Path,
+    /// Lowest status code.
+    ResponseStatus,
+    /// Rendered point.
+    Parameter,
+    /// Distinct payloads.
+    VectorsCount,
+}
+
+impl AttackOrder {
+    fn is_text(self) -> bool {
+        matches!(self, AttackOrder::Domain | AttackOrder::Path | AttackOrder::Parameter)
+    }
+
+    fn expression(self) -> SimpleExpr {
+        let column = |column: Column| Expr::col((attack::Entity, column));
+        match self {
+            AttackOrder::Hits => column(Column::Hits),
+            AttackOrder::LastTime => column(Column::LastTime),
+            AttackOrder::FirstTime => column(Column::FirstTime),
+            AttackOrder::Domain => column(Column::Domain),
+            AttackOrder::Path => column(Column::Path),
+            AttackOrder::Parameter => column(Column::Parameter),
+            AttackOrder::IpCount => distinct_of_attack(hit::Column::Ip),
+            AttackOrder::VectorsCount => distinct_of_attack(hit::Column::Value),
+            AttackOrder::ResponseStatus => {
+                let mut select = of_attack();
+                select.clear_selects().expr(Func::min(Expr::col((hit::Entity, hit::Column::Statuscode))));
+                SimpleExpr::from(select)
+            }
+        }
+    }
+}
+
+/// Where a page ended: the sort value and row of its last attack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Position {
+    /// Sort value: a number or a text.
+    pub value: serde_json::Value,
+    /// Row number.
+    pub id: i64,
+}
+
+/// Where a page starts.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// After this many rows.
+    Offset(u64),
+    /// After this row.
+    After(Position),
+}
+
+impl Store {
+    /// A page of attacks with the position of each; equal ones are sorted by row.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn attack_page(
+        &self,
+        query: AttackQuery<'_>,
+        order: AttackOrder,
+        desc: bool,
+        start: Start,
+        limit: u64,
+    ) -> Result<Vec<(attack::Model, Position)>, StoreError> {
+        let direction = if desc { Order::Desc } else { Order::Asc };
+        let mut select = Query::select();
+        select
+            .column((attack::Entity, Column::Id))
+            .expr(order.expression())
+            .from(attack::Entity)
+            .cond_where(query.condition())
+            .order_by_expr(order.expression(), direction.clone())
+            .order_by((attack::Entity, Column::Id), direction)
+            .limit(limit);
+        match start {
+            Start::Offset(rows) => {
+                select.offset(rows);
+            }
+            Start::After(position) => {
+                select.cond_where(after(order, desc, position));
+            }
+        }
+        let mut positions = Vec::new();
+        for row in self.reader().query_all(&select).await? {
+            positions.push(position(&row, order)?);
+        }
+        let mut rows: HashMap<i64, attack::Model> =
+            self.attack_rows(query.tenants, positions.iter().map(|position| position.id)).await?;
+        Ok(positions
+            .into_iter()
+            .filter_map(|position| rows.remove(&position.id).map(|row| (row, position)))
+            .collect())
+    }
+
+    /// Attacks by row number.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn attack_rows(
+        &self,
+        tenants: &Tenants,
+        ids: impl IntoIterator<Item = i64>,
+    ) -> Result<HashMap<i64, attack::Model>, StoreError> {
+        Ok(attack::Entity::find()
+            .filter(Column::Id.is_in(ids))
+            .filter(tenants.holds("client_id"))
+            .all(self.reader())
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row))
+            .collect())
+    }
+
+    /// Attacks, their hits and their distinct addresses.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn attack_count(&self, query: AttackQuery<'_>) -> Result<(i64, i64, i64), StoreError> {
+        let counts = Query::select()
+            .expr(Func::count(Expr::col("id")))
+            .expr(Func::coalesce([total("hits"), Expr::val(0i64)]))
+            .from(attack::Entity)
+            .cond_where(query.condition())
+            .to_owned();
+        let (attacks, hits) = match self.reader().query_one(&counts).await? {
+            Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+            None => (0, 0),
+        };
+        let mut addresses = self.hits_of(query);
+        addresses.expr(Func::count_distinct(Expr::col("ip")));
+        let ips = match self.reader().query_one(&addresses).await? {
+            Some(row) => row.try_get_by_index(0)?,
+            None => 0,
+        };
+        Ok((attacks, hits, ips))
+    }
+
+    /// Addresses of the attacks' hits, most hits first.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn attack_ips(&self, query: AttackQuery<'_>, limit: u64) -> Result<Vec<String>, StoreError> {
+        let mut select = self.hits_of(query);
+        select
+            .column("ip")
+            .group_by_col("ip")
+            .order_by_expr(total("aggregated_count"), Order::Desc)
+            .order_by("ip", Order::Asc)
+            .limit(limit);
+        let rows = self.reader().query_all(&select).await?;
+        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// The unmarked hits of the attacks, as far as the filter means them; nothing selected yet.
+    fn hits_of(&self, query: AttackQuery<'_>) -> SelectStatement {
+        let attacks =
+            Query::select().column("id").from(attack::Entity).cond_where(query.condition()).to_owned();
+        Query::select()
+            .from(hit::Entity)
+            .and_where(Expr::col("attack_id").in_subquery(attacks))
+            .and_where(aggregate::counted())
+            .cond_where(query.hit_condition().unwrap_or_else(Condition::all))
+            .to_owned()
+    }
+}
+
+/// The sum of a column as a 64-bit number; PostgreSQL would make it a decimal.
+fn total<T: IntoColumnRef>(column: T) -> SimpleExpr {
+    SimpleExpr::from(Func::sum(Expr::col(column))).cast_as(Alias::new("bigint"))
+}
+
+fn after(order: AttackOrder, desc: bool, position: Position) -> Condition {
+    let value = match position.value {
+        serde_json::Value::String(text) => Expr::val(text),
+        number => Expr::val(number.as_i64().unwrap_or_default()),
+    };
+    let id = Expr::col((attack::Entity, Column::Id));
+    let (beyond, next) = if desc {
+        (order.expression().lt(value.clone()), id.lt(position.id))
+    } else {
+        (order.expression().gt(value.clone()), id.gt(position.id))
+    };
+    Condition::any().add(beyond).add(order.expression().eq(value).and(next))
+}
+
+fn position(row: &QueryResult, order: AttackOrder) -> Result<Position, StoreError> {
+    let value = if order.is_text() {
+        serde_json::Value::from(row.try_get_by_index::<String>(1)?)
+    } else {
+        serde_json::Value::from(row.try_get_by_index::<i64>(1)?)
+    };
+    Ok(Position { value, id: row.try_get_by_index(0)? })
+}
+
+/// Counts the hits of attacks anew, after their marks changed.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn recount<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    ids: &[i64],
+) -> Result<(), StoreError> {
+    for mut row in attack::Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::ClientId.eq(tenant.0))
+        .all(connection)
+        .await?
+    {
+        let select = Query::select()
+            .column("state")
+            .column("block_status")
+            .expr(total("aggregated_count"))
+            .expr(Func::count(Expr::col("id")))
+            .from(hit::Entity)
+            .and_where(Expr::col("attack_id").eq(row.id))
+            .group_by_col("state")
+            .group_by_col("block_status")
+            .to_owned();
+        (row.hits, row.blocked_hits, row.stored_hits, row.false_hits) = (0, 0, 0, 0);
+        for group in connection.query_all(&select).await? {
+            let state: Option<String> = group.try_get_by_index(0)?;
+            let blocked = group.try_get_by_index::<String>(1)? == "blocked";
+            let (sum, rows): (i64, i64) = (group.try_get_by_index(2)?, group.try_get_by_index(3)?);
+            row.stored_hits += rows;
+            if state.as_deref() == Some("falsepositive") {
+                row.false_hits += rows;
+            } else {
+                row.hits += sum;
+                row.blocked_hits += if blocked { sum } else { 0 };
+            }
+        }
+        let all_false = row.stored_hits > 0 && row.false_hits == row.stored_hits;
+        row.state = all_false.then(|| "falsepositive".to_owned());
+        ingest::update_attack(connection, &row).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! Queries of hits: what a filter may name, lists, raw requests, marking.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bartizan_api::{
+    AttackType,
+    filter::{Condition as Asked, Field, Filter, Kind, Test},
+    public_id::{self, Indexed, Key},
+};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
+
+use crate::{
+    Store, StoreError, TenantId, Tenants,
+    conditions::{self, Place},
+    entity::{self, hit::Column},
+};
+
+/// What hits can be filtered by, and where it lives. Values that nothing collects yet are constants; those that
+/// this product never collects are accepted without effect.
+pub const FIELDS: &[(Field, Place)] = &[
+    (Field::new("clientid", Kind::Int), Place::Column("client_id")),
+    (Field::new("time", Kind::Time), Place::Column("time")),
+    (Field::new("id", Kind::Raw), Place::Elsewhere),
+    (Field::new("attackid", Kind::Raw), Place::Elsewhere),
+    (Field::new("request_id", Kind::Text), Place::Column("request_id")),
+    (Field::new("type", Kind::Text), Place::Column("kind")),
+    (Field::new("attack_subtype", Kind::Text), Place::Column("subtype")),
+    (Field::new("domain", Kind::Mask), Place::Column("domain")),
+    (Field::new("path", Kind::Mask), Place::Column("path")),
+    (Field::new("parameter", Kind::Mask), Place::Column("parameter")),
+    (Field::new("method", Kind::Text), Place::Column("method")),
+    (Field::new("value", Kind::Mask), Place::Column("value")),
+    (Field::new("vector", Kind::Mask), Place::Column("value")),
+    (Field::new("stamps", Kind::Int), Place::CommaList("stamps")),
+    (Field::new("stamps_hash", Kind::Int), Place::Column("stamps_hash")),
+    (Field::nullable("regex", Kind::Int), Place::CommaList("regex")),
+    (Field::new("statuscode", Kind::Int), Place::Column("statuscode")),
+    (Field::new("size", Kind::Int), Place::Column("response_size")),
+    (Field::new("response_time", Kind::Int), Place::Column("response_time")),
+    (Field::new("ip", Kind::Ip), Place::Address("ip", "ip_key")),
+    (Field::nullable("remote_country", Kind::Text), Place::Column("remote_country")),
+    (Field::new("poolid", Kind::Int), Place::Column("pool")),
+    (Field::new("block_status", Kind::Text), Place::Column("block_status")),
+    (Field::nullable("state", Kind::Text), Place::Column("state")),
+    (Field::nullable("experimental", Kind::Bool), Place::Column("experimental")),
+    (Field::nullable("known_attack", Kind::Text), Place::CommaList("known_attack")),
+    (Field::new("protocol", Kind::Text), Place::Column("api_protocol")),
+    (Field::new("auth_protocol", Kind::Text), Place::CommaList("auth_protocol")),
+    (Field::new("node_uuid", Kind::Text), Place::Column("node_uuid")),
+    (Field::nullable("vulnid", Kind::Int), Place::Column("vuln_id")),
+    (Field::nullable("security_issue_id", Kind::Int), Place::Column("vuln_id")),
+    (Field::new("wallarm_mode", Kind::Text), Place::Column("mode")),
+    (Field::new("final_wallarm_mode", Kind::Text), Place::Column("mode")),
+    (Field::new("target", Kind::Text), Place::Elsewhere),
+    (Field::new("threat", Kind::Int), Place::Elsewhere),
+    (Field::new("datacenter", Kind::Text), Place::Constant(Some("unknown"))),
+    (Field::new("tor", Kind::Text), Place::Constant(Some("none"))),
+    (Field::nullable("proxy_type", Kind::Text), Place::Constant(None)),
+    (Field::nullable("known_false", Kind::Text), Place::Constant(None)),
+    (Field::nullable("endpoint_id", Kind::Text), Place::Constant(None)),
+    (Field::nullable("api_spec_id", Kind::Text), Place::Constant(None)),
+    (Field::nullable("session_id", Kind::Text), Place::Constant(None)),
+    (Field::nullable("mitigation_control_id", Kind::Int), Place::Constant(None)),
+    (Field::new("anomality", Kind::Text), Place::Constant(None)),
+    (Field::nullable("wallarm_scanner", Kind::Bool), Place::Constant(None)),
+    (Field::nullable("ebpf", Kind::Bool), Place::Constant(None)),
+    (Field::new("aasm_event", Kind::Bool), Place::Constant(None)),
+    (Field::new("probability", Kind::Raw), Place::Elsewhere),
+    (Field::new("impression", Kind::Raw), Place::Elsewhere),
+    (Field::new("rawid", Kind::Raw), Place::Elsewhere),
+    (Field::new("lom_id", Kind::Raw), Place::Elsewhere),
+    (Field::new("libproton_version", Kind::Raw), Place::Elsewhere),
+];
+
+/// Which hits: of these tenants, not older than `since`, passing the filter.
+#[derive(Clone, Copy, Debug)]
+pub struct HitQuery<'a> {
+    /// Tenants.
+    pub tenants: &'a Tenants,
+    /// Oldest time that still exists, Unix seconds.
+    pub since: i64,
+    /// Filter over [`FIELDS`].
+    pub filter: &'a Filter,
+}
+
+impl HitQuery<'_> {
+    /// The whole condition.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        let all =
+            Condition::all().add(self.tenants.holds("client_id")).add(Expr::col("time").gte(self.since));
+        if self.filter.clauses.is_empty() {
+            return all;
+        }
+        all.add(self.filter.clauses.iter().fold(Condition::any(), |any, clause| any.add(conjunction(clause))))
+    }
+}
+
+/// All conditions of a clause, true while there are none.
+pub(crate) fn conjunction<'a>(clause: impl IntoIterator<Item = &'a Asked>) -> Condition {
+    clause.into_iter().filter_map(test).fold(Condition::all().add(Expr::val(1).eq(1)), Condition::add)
+}
+
+/// One condition on the hits table.
+pub(crate) fn test(asked: &Asked) -> Option<Condition> {
+    let positive = match (asked.field, &asked.test) {
+        // The tenants of the query say it already; 0 is the caller's own.
+        ("clientid", _) if !asked.negated => return None,
+        ("id", Test::Raw(value)) => {
+            let keys = public_id::parse(Indexed::Hits, value).unwrap_or_default();
+            keys_condition("event_id", &keys)
+        }
+        ("attackid", Test::Raw(value)) => {
+            let keys = public_id::parse(Indexed::Attacks, value).unwrap_or_default();
+            Condition::all().add(Expr::col("attack_id").in_subquery(attack_rows(&keys)))
+        }
+        ("target" | "threat", tested) => {
+            let kinds = AttackType::ALL.iter().filter(|kind| kind_passes(**kind, tested));
+            Condition::all().add(Expr::col("kind").is_in(kinds.map(|kind| kind.code())))
+        }
+        (field, _) => {
+            let place = FIELDS.iter().find(|(known, _)| known.name == field).map(|(_, place)| place)?;
+            return conditions::test(place, asked);
+        }
+    };
+    Some(if asked.negated { positive.not() } else { positive })
+}
+
+/// Rows that one of the keys names, `column` holding the id within the tenant.
+pub(crate) fn keys_condition(column: &'static str, keys: &[Key]) -> Condition {
+    let mut by_tenant: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for key in keys {
+        by_tenant.entry(key.clientid).or_default().push(&key.id);
+    }
+    // Nothing named, nothing found.
+    by_tenant.into_iter().fold(Condition::any().add(Expr::val(1).eq(0)), |any, (client, ids)| {
+        any.add(Expr::col("client_id").eq(client).and(Expr::col(column).is_in(ids)))
+    })
+}
+
+fn attack_rows(keys: &[Key]) -> SelectStatement {
+    Query::select()
+        .column("id")
+        .from(entity::attack::Entity)
+        .cond_where(keys_condition("public_id", keys))
+        .to_owned()
+}
+
+fn kind_passes(kind: AttackType, test: &Test) -> bool {
+    let info = kind.info();
+    match test {
+        Test::Texts(texts) => serde_json::to_value(info.target)
+            .is_ok_and(|target| texts.iter().any(|text| target.as_str() == Some(text))),
+        Test::Ints(values, ranges) => {
+            let threat = i64::from(info.threat);
+            values.contains(&threat)
+                || ranges.iter().any(|range| {
+                    range.from.is_none_or(|from| from <= threat) && range.to.is_none_or(|to| threat <= to)
+                })
+        }
+        _ => false,
+    }
+}
+
+/// How hits are sorted.
+#[derive(Clone, Copy, Debug)]
+pub struct HitOrder {
+    /// Column.
+    pub column: Column,
+    /// Greatest first.
+    pub desc: bool,
+}
+
+impl Store {
+    /// Hits, sorted; equal ones by row.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_list(
+        &self,
+        query: HitQuery<'_>,
+        order: HitOrder,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<entity::hit::Model>, StoreError> {
+        let direction = if order.desc { Order::Desc } else { Order::Asc };
+        Ok(entity::hit::Entity::find()
+            .filter(query.condition())
+            .order_by(order.column, direction.clone())
+            .order_by(Column::Id, direction)
+            .offset(offset)
+            .limit(limit)
+            .all(self.reader())
+            .await?)
+    }
+
+    /// Number of hits.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_count(&self, query: HitQuery<'_>) -> Result<u64, StoreError> {
+        Ok(entity::hit::Entity::find().filter(query.condition()).count(self.reader()).await?)
+    }
+
+    /// The hits that keys name, with their serialised requests, as far as the tenants hold them.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_raws(
+        &self,
+        tenants: &Tenants,
+        since: i64,
+        keys: &[Key],
+    ) -> Result<Vec<(entity::hit::Model, serde_json::Value)>, StoreError> {
+        let hits = entity::hit::Entity::find()
+            .filter(tenants.holds("client_id"))
+            .filter(Column::Time.gte(since))
+            .filter(keys_condition("event_id", keys))
+            .order_by_asc(Column::Id)
+            .all(self.reader())
+            .await?;
+        let mut raws: HashMap<i64, serde_json::Value> = entity::hit_raw::Entity::find()
+            .filter(entity::hit_raw::Column::HitId.is_in(hits.iter().map(|hit| hit.id)))
+            .filter(tenants.holds("client_id"))
+            .all(self.reader())
+            .await?
+            .into_iter()
+            .map(|raw| (raw.hit_id, raw.raw))
+            .collect();
+        Ok(hits.into_iter().filter_map(|hit| raws.remove(&hit.id).map(|raw| (hit, raw))).collect())
+    }
+
+    /// Values of a column with their number of hits, most first.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_terms(
+        &self,
+        query: HitQuery<'_>,
+        column: Column,
+        limit: u64,
+    ) -> Result<Vec<(serde_json::Value, i64)>, StoreError> {
+        let count = || SimpleExpr::from(Column::Id.count());
+        let select = entity::hit::Entity::find()
+            .select_only()
+            .column(column)
+            .expr(count())
+            .filter(query.condition())
+            .group_by(column)
+            .order_by(count(), Order::Desc)
+            .order_by(column, Order::Asc)
+            .limit(limit)
+            .into_query();
+        let mut terms = Vec::new();
+        for row in self.reader().query_all(&select).await? {
+            let number = matches!(column, Column::Statuscode | Column::Pool);
+            let value = if number {
+                serde_json::Value::from(row.try_get_by_index::<i64>(0)?)
+            } else {
+                serde_json::Value::from(row.try_get_by_index::<Option<String>>(0)?)
+            };
+            terms.push((value, row.try_get_by_index(1)?));
+        }
+        Ok(terms)
+    }
+}
+
+/// Marks hits within a transaction and returns how many changed and the attacks they belong to.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn mark<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    condition: Condition,
+    state: Option<&str>,
+) -> Result<(u64, Vec<i64>), StoreError> {
+    let marked = |state: Option<&str>| match state {
+        Some(state) => Column::State.eq(state),
+        None => Column::State.is_null(),
+    };
+    let wanted = Condition::all().add(Column::ClientId.eq(tenant.0)).add(condition).add(match state {
+        // `<>` is not true of null.
+        Some(state) => Column::State.is_null().or(Column::State.ne(state)),
+        None => marked(None).not(),
+    });
+    let attacks: Vec<i64> = entity::hit::Entity::find()
+        .select_only()
+        .column(Column::AttackId)
+        .distinct()
+        .filter(wanted.clone())
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let done = entity::hit::Entity::update_many()
+        .col_expr(Column::State, Expr::val(state.map(str::to_owned)))
+        .filter(wanted)
+        .exec(connection)
+        .await?;
+    Ok((done.rows_affected, attacks))
+}
