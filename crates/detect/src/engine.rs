@@ -137,16 +137,21 @@ impl Engine {
 
     /// Adds the signs found in `value` to `out`, in the order of the detectors.
     pub fn scan(&self, value: &[u8], place: Place, out: &mut Vec<Sign>) {
-        if is_plain(value, place) {
+        let traits = traits_of(value);
+        if is_plain(value, traits, place) {
             return;
         }
         let start = out.len();
         let context = Context::new(value, place);
         self.scan_form(&context, out);
-        if let Some(form) = view::without_shell_quoting(&context) {
+        if traits & SHELL != 0
+            && let Some(form) = view::without_shell_quoting(&context)
+        {
             self.scan_derived(&form, &context, start, out);
         }
-        if let Some(form) = view::without_script_noise(&context) {
+        if traits & SCRIPT != 0
+            && let Some(form) = view::without_script_noise(&context)
+        {
             self.scan_derived(&form, &context, start, out);
         }
     }
@@ -229,21 +234,56 @@ impl Compiled {
 
 /// Whether the value stays inside a byte class that no attack can be written in. Exempt are places where a bare
 /// word is an attack (file names, tools), names of object internals, and headers of serialized objects.
-fn is_plain(value: &[u8], place: Place) -> bool {
-    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-    if matches!(place, Place::UserAgent | Place::FileName) {
+fn is_plain(value: &[u8], traits: u8, place: Place) -> bool {
+    if traits & OTHER != 0 || matches!(place, Place::UserAgent | Place::FileName) {
         return false;
     }
     if place.is_name() {
-        return !value.starts_with(b"__")
-            && !value.starts_with(b"rO0AB")
-            && value.iter().all(|b| word(b) || *b == b'_');
+        return !value.starts_with(b"__") && !value.starts_with(b"rO0AB");
     }
-    value.iter().all(word)
+    traits & UNDERSCORE == 0
         && !matches!(
             value,
             [b'r', b'O', b'0', b'A', b'B', ..] | [b'K', b'z', b't', b'A', ..] | [b'C', b's', b'7', b'Q', ..]
         )
+}
+
+/// Bytes beyond letters, digits and dashes.
+const OTHER: u8 = 1;
+const UNDERSCORE: u8 = 2;
+/// Bytes that a shell drops or expands.
+const SHELL: u8 = 4;
+/// Bytes that browsers drop, begin a comment or an entity, or lead full-width forms.
+const SCRIPT: u8 = 8;
+
+/// The traits of each byte.
+static TRAITS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let class = match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' => 0,
+            b'_' => UNDERSCORE,
+            b'\\' => OTHER | SHELL | SCRIPT,
+            b'\'' | b'"' | b'^' | b'$' | b'`' => OTHER | SHELL,
+            0..=0x1f | b'*' | b'&' | 0xef => OTHER | SCRIPT,
+            _ => OTHER,
+        };
+        #[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
+        {
+            table[byte as usize] = class;
+        }
+        if byte == u8::MAX {
+            break;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The traits of all bytes together, in one pass.
+fn traits_of(value: &[u8]) -> u8 {
+    value.iter().fold(0, |all, &byte| all | TRAITS.get(usize::from(byte)).copied().unwrap_or(OTHER))
 }
 
 fn compile(pattern: &str) -> Regex {
