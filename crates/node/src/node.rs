@@ -11,7 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -62,6 +62,9 @@ pub enum NodeError {
     #[error("cannot start: {0}")]
     Setup(#[source] io::Error),
 }
+
+/// The compiled signatures: immutable, large, the same for every node of a process.
+static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| Arc::new(Engine::new()));
 
 /// A filter node.
 pub struct Node;
@@ -260,7 +263,7 @@ fn prepare_state(config: Config) -> Result<State, NodeError> {
         routes,
         client_ips: ClientIpRules::new(&config.client_ip),
         answers: BlockAnswers::load(&config).map_err(NodeError::Setup)?,
-        engine: Arc::new(Engine::new()),
+        engine: Arc::clone(&ENGINE),
         snapshot: ArcSwap::from_pointee(Snapshot {
             ruleset: Arc::new(Ruleset::default()),
             ruleset_version: 0,

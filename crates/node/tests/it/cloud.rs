@@ -445,3 +445,39 @@ async fn refused_batches_are_kept_split_and_sent_again() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_find_hide_and_mask_at_their_points() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    let point = |name: &str| json!([["get", name]]);
+    cloud.set_hints(vec![
+        hint(
+            1,
+            "regex",
+            json!([]),
+            json!({ "regex": "forbidden", "attack_type": "rce", "point": point("a"), "regex_id": 77 }),
+        ),
+        hint(2, "disable_attack_type", json!([]), json!({ "attack_type": "sqli", "point": point("b") })),
+        hint(3, "sensitive_data", json!([]), json!({ "point": point("c") })),
+    ]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    let attack = "1%27%20union%20select%20password%20from%20users--";
+    assert_eq!(setup.status("/?a=very-forbidden-thing").await, 403);
+    assert_eq!(setup.status("/?z=very-forbidden-thing").await, 200);
+    assert_eq!(setup.status(&format!("/?b={attack}")).await, 200);
+    assert_eq!(setup.status(&format!("/?c={attack}")).await, 403);
+    eventually("hits of both rules arrive", || async {
+        cloud.content(|c| {
+            let hit = |parameter: &str| c.events.values().find(|hit| hit["parameter"] == parameter).cloned();
+            hit("GET_a_value").is_some_and(|hit| hit["regex"] == json!([77]) && hit["attack_type"] == "rce")
+                && hit("GET_c_value")
+                    .is_some_and(|hit| hit["value"] == "" && hit["raw"]["uri"] == "/?c=********")
+        })
+    })
+    .await;
+    let leaked = cloud.content(|c| {
+        c.events.values().any(|hit| hit["parameter"] == "GET_c_value" && hit.to_string().contains("password"))
+    });
+    assert!(!leaked);
+}

@@ -46,11 +46,15 @@ pub(crate) fn config_text(state_dir: &Path, upstream: SocketAddr, options: &Opti
     };
     let listen =
         if options.extra.contains("listen =") { "" } else { "[[listen]]\naddress = \"127.0.0.1:0\"\n" };
+    let route = if options.extra.contains("route =") {
+        String::new()
+    } else {
+        format!("[route]\nmode = \"{}\"\n", options.mode)
+    };
     format!(
         "workers = 1\nstate_dir = {state_dir:?}\n{}\n[cloud]\n{cloud}\n{listen}\
-         [upstream.app]\nservers = [\"http://{upstream}\"]\n[status]\naddress = \"127.0.0.1:0\"\n\
-         [route]\nmode = \"{}\"\n",
-        options.extra, options.mode,
+         [upstream.app]\nservers = [\"http://{upstream}\"]\n[status]\naddress = \"127.0.0.1:0\"\n{route}",
+        options.extra,
     )
 }
 

@@ -222,3 +222,47 @@ async fn tls_listener_speaks_http2_and_tells_the_upstream() {
     let attack = format!("https://{}/?q=1%27%20union%20select%20password%20from%20users--", setup.address());
     assert_eq!(client.get(attack).send().await.unwrap().status(), 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_that_dawdles_over_its_head_is_cut_off() {
+    let setup = Setup::new(Options { extra: "timeouts = { header_s = 1 }", ..Options::default() }).await;
+    assert_eq!(setup.raw(b"GET / HTTP/1.1\r\nHost: a\r\nx: ").await, "");
+    assert_eq!(setup.status("/").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_and_paths_choose_mode_and_upstream() {
+    let other = crate::upstream::Upstream::start().await;
+    let extra = format!(
+        "route = {{ mode = \"block\", upstream = \"app\", hosts = [{{ host = \"*.shop.test\", mode = \"off\", \
+         application = 3, upstream = \"other\", paths = [{{ path = \"/admin\", mode = \"block\" }}] }}] }}\n\
+         upstream.other.servers = [\"http://{}\"]\n",
+        other.address
+    );
+    let setup = Setup::new(Options { extra: &extra, ..Options::default() }).await;
+    let attack = "?q=1%27%20union%20select%20password%20from%20users--";
+    let status = |host: &'static str, path: &str| {
+        let request = setup.http.get(setup.url(&format!("{path}{attack}"))).header("host", host);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(status("a.shop.test", "/x").await, 200);
+    assert_eq!((other.requests(), setup.upstream.requests()), (1, 0));
+    assert_eq!(status("a.shop.test", "/%61dmin/x").await, 403);
+    assert_eq!(setup.spooled()[0]["application"], 3);
+    assert_eq!(status("b.test", "/x").await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_of_a_pool_take_turns_and_a_dead_one_is_skipped() {
+    let second = crate::upstream::Upstream::start().await;
+    let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let extra = format!(
+        "upstream.pool.servers = [\"http://{dead}\", \"http://{}\"]\nroute = {{ mode = \"block\", upstream = \"pool\" }}\n",
+        second.address
+    );
+    let setup = Setup::new(Options { extra: &extra, ..Options::default() }).await;
+    for _ in 0..6 {
+        assert_eq!(setup.status("/").await, 200);
+    }
+    assert_eq!(second.requests(), 6);
+}
