@@ -51,9 +51,11 @@ impl ConnState {
         if self.tunnel.load(Ordering::Relaxed) {
             return Phase::Open;
         }
+        // A client may begin its next request while an answer is on its way; that does not make it late.
+        let answering = self.in_flight.load(Ordering::Relaxed) > 0;
         match self.phase.load(Ordering::Relaxed) {
-            0 if self.in_flight.load(Ordering::Relaxed) == 0 => Phase::Idle,
-            1 => Phase::Head,
+            0 if !answering => Phase::Idle,
+            1 if !answering => Phase::Head,
             2 if self.waiting.load(Ordering::Relaxed) => Phase::Body,
             _ => Phase::Open,
         }
