@@ -80,6 +80,12 @@ impl Role {
         )
     }
 
+    /// Whether the role may use the Console; otherwise a session serves only to look after the own account.
+    #[must_use]
+    pub const fn uses_console(self) -> bool {
+        !matches!(self, Role::Deploy)
+    }
+
     /// The permissions that the role stands for.
     #[must_use]
     pub fn permissions(self) -> BTreeSet<Permission> {

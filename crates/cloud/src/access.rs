@@ -36,6 +36,16 @@ pub fn access_of(method: &Method, path: &str) -> Option<Access> {
     TABLE.iter().find(|(verb, route, _)| *verb == method && *route == path).map(|(_, _, access)| *access)
 }
 
+/// What a session of a role without the Console is good for: looking after the own account.
+pub const WITHOUT_CONSOLE: &[&str] = &[
+    "/v1/session",
+    "/v1/user",
+    "/v1/user/credentials",
+    "/v1/user/credentials/renew",
+    "/v1/user/credentials/revoke",
+    "/v1/user/password",
+];
+
 /// Every route of the API.
 pub const TABLE: &[(&str, &str, Access)] = &[
     // Health

@@ -11,11 +11,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use bartizan_api::ApiError;
+use bartizan_api::{ApiError, Grant};
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, access_of},
+    access::{Access, WITHOUT_CONSOLE, access_of},
     auth::{self, Caller, Origin, Scheme},
     failure::Failure,
     state::Cloud,
@@ -83,8 +83,10 @@ fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {
         Access::NeedsAny(permissions) => permissions.iter().any(|permission| caller.may(*permission)),
         _ => true,
     };
+    let console = !matches!(caller.grant, Grant::Role(role) if !role.uses_console());
+    let in_session = !by_session || console || WITHOUT_CONSOLE.contains(&path);
     // A token for node deployment registers nodes and asks who it is, nothing else.
-    if permitted && (!caller.usage_node || path == "/v1/user") {
+    if permitted && in_session && (!caller.usage_node || path == "/v1/user") {
         Ok(())
     } else {
         Err(ApiError::access_denied())

@@ -134,15 +134,4 @@ mod tests {
         assert_eq!(without_password("postgres://bob:secret@db/x"), "postgres://bob:****@db/x");
         assert_eq!(without_password("sqlite:///tmp/x.db"), "sqlite:///tmp/x.db");
     }
-
-    #[tokio::test]
-    async fn a_fresh_database_opens_twice() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions::new(format!("sqlite://{}/b.db", folder.path().display()));
-        for _ in 0..2 {
-            let store = Store::open(&options).await.unwrap();
-            store.probe().await.unwrap();
-            store.close().await;
-        }
-    }
 }

@@ -80,7 +80,7 @@ impl TestCloud {
         config.listen.address = "127.0.0.1:0".parse().unwrap();
         config.limits.password_checks_per_minute = 1000;
         config.limits.password_checks_per_minute_address = 1000;
-        if std::env::var("BARTIZAN_TEST_DATABASE").is_ok_and(|kind| kind == "postgres") {
+        if crate::postgres::is_chosen() {
             config.database.url = tokio::task::spawn_blocking(crate::postgres::fresh_database).await.unwrap();
         }
         change(&mut config);

@@ -10,5 +10,6 @@
 
 pub mod cloud;
 pub mod postgres;
+pub mod store;
 
 pub use cloud::{Credential, Reply, TestCloud};

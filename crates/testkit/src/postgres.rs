@@ -1,31 +1,48 @@
 //! A real PostgreSQL, started once per test process in a folder of its own, as an ordinary user.
+//!
+//! It ends with the test process, however that ends: a guard waits for the process's end of a pipe to close,
+//! then stops the server and removes its folder.
 
 use std::{
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::{Mutex, OnceLock},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, OnceLock, PoisonError},
 };
+
+/// Many tests at once, each with a pool of its own.
+const MAX_CONNECTIONS: u32 = 500;
 
 static SERVER: OnceLock<Mutex<Server>> = OnceLock::new();
 
 struct Server {
     folder: PathBuf,
     databases: u32,
+    /// Holds the pipe; never read, dropped by the end of the process.
+    _guard: Child,
+}
+
+/// Whether the tests are to run on PostgreSQL: `BARTIZAN_TEST_DATABASE=postgres`.
+#[must_use]
+pub fn is_chosen() -> bool {
+    std::env::var("BARTIZAN_TEST_DATABASE").is_ok_and(|kind| kind == "postgres")
 }
 
 /// The URL of a new, empty database.
 #[must_use]
 pub fn fresh_database() -> String {
     let server = SERVER.get_or_init(|| Mutex::new(Server::start()));
-    let mut server = server.lock().unwrap();
+    let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
     server.databases += 1;
     let name = format!("test{}", server.databases);
     let socket = server.folder.join("socket");
-    let created = as_ordinary_user(&binary("createdb"))
-        .args(["-h", socket.to_str().unwrap(), "-U", "bartizan", &name])
-        .status()
-        .unwrap();
-    assert!(created.success(), "createdb failed");
+    run(as_ordinary_user(&binary("createdb")).args([
+        "-h",
+        socket.to_str().unwrap(),
+        "-U",
+        "bartizan",
+        &name,
+    ]));
     let host = socket.to_str().unwrap().replace('/', "%2F");
     format!("postgres://bartizan@{host}/{name}")
 }
@@ -33,23 +50,25 @@ pub fn fresh_database() -> String {
 impl Server {
     fn start() -> Server {
         // /tmp: socket paths are limited to about 100 bytes.
-        let folder = PathBuf::from(format!("/tmp/bartizan-pg-{}", std::process::id()));
+        let folder = tempfile::Builder::new().prefix("bartizan-pg-").tempdir_in("/tmp").unwrap().keep();
         let (data, socket) = (folder.join("data"), folder.join("socket"));
         std::fs::create_dir_all(&socket).unwrap();
         std::fs::create_dir_all(&data).unwrap();
         hand_over(&folder);
+        let guard = stop_with_this_process(&folder);
         run(as_ordinary_user(&binary("initdb"))
-            .args(["-U", "bartizan", "-A", "trust", "--no-sync", "-D"])
+            .args(["-U", "bartizan", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
             .arg(&data));
-        let options =
-            format!("-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off", socket.display());
+        let options = format!(
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off -c max_connections={MAX_CONNECTIONS}",
+            socket.display()
+        );
         run(as_ordinary_user(&binary("pg_ctl"))
             .args(["start", "-w", "-o", &options, "-l"])
             .arg(folder.join("log"))
             .arg("-D")
             .arg(&data));
-        stop_with_this_process(&folder);
-        Server { folder, databases: 0 }
+        Server { folder, databases: 0, _guard: guard }
     }
 }
 
@@ -59,18 +78,20 @@ fn run(command: &mut Command) {
     assert!(output.success(), "{command:?} failed");
 }
 
-/// A shell that waits for this process to end and then stops the server and removes its folder.
-fn stop_with_this_process(folder: &Path) {
-    let script = "while kill -0 \"$1\" 2>/dev/null; do sleep 0.5; done; \"$2\" stop -m immediate -D \"$3/data\"; rm -rf \"$3\"";
+/// A shell that waits for this process's end of a pipe to close and then stops the server and removes its
+/// folder. In a process group of its own, so that Ctrl-C of the tests does not end it early.
+fn stop_with_this_process(folder: &Path) -> Child {
+    let script = "cat; \"$1\" stop -m immediate -D \"$2/data\"; rm -rf \"$2\"";
     as_ordinary_user(Path::new("sh"))
-        .args(["-c", script, "sh", &std::process::id().to_string()])
+        .args(["-c", script, "sh"])
         .arg(binary("pg_ctl"))
         .arg(folder)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
-        .unwrap();
+        .unwrap()
 }
 
 /// The newest installed server's program.

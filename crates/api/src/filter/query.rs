@@ -14,7 +14,8 @@ pub fn query_to_json(query: &str) -> Value {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (Some(name), Some(value)) = (decode(name), decode(value)) else { continue };
         let path = segments(&name);
-        if path.len() <= MAX_DEPTH {
+        // A part without a name would turn the whole query into an array.
+        if path.len() <= MAX_DEPTH && path.first().is_some_and(|name| !name.is_empty()) {
             insert(&mut root, &path, value);
         }
     }

@@ -1,5 +1,6 @@
 //! Filter grammar cases, by family.
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -89,6 +90,7 @@ fn rack_style_queries_become_json() {
         json!({"filter": {"id": "5", "clientid": ["5", "6"], "!type": "x y"}, "limit": "3"})
     );
     assert_eq!(query_to_json("a=1&a=2&b[c][d]=%zz"), json!({"a": "2"}));
+    assert_eq!(query_to_json("=&[[]&[a]=1"), json!({}));
 }
 
 #[test]
@@ -101,4 +103,63 @@ fn a_change_must_select_by_more_than_the_tenant() {
     let mut filter = events(json!({"id": [0, 5]}));
     filter.drop_zero("id");
     assert!(filter.require_selective("vulnid").is_ok());
+}
+
+/// Any JSON, with the names of the fields above among the keys.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|flag| json!(flag)),
+        any::<i64>().prop_map(|number| json!(number)),
+        any::<f64>().prop_map(|number| json!(number)),
+        any::<String>().prop_map(|text| json!(text)),
+        Just(json!("10.0.0.0/8")),
+        Just(json!("::1-ffff::")),
+        Just(json!("*?%_\\")),
+    ];
+    leaf.prop_recursive(4, 64, 8, |inner| {
+        let key = prop_oneof!["!?(id|time|domain|vulnid|experimental|ip)", any::<String>()];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(|items| json!(items)),
+            prop::collection::vec((key, inner), 0..8)
+                .prop_map(|entries| serde_json::Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_filter_is_parsed_or_refused(value in any_json()) {
+        for family in [Family::Accounts, Family::Events, Family::Rules] {
+            match Filter::parse(&value, FIELDS, family) {
+                Ok(filter) => {
+                    prop_assert!(filter.clauses.len() <= MAX_CLAUSES);
+                    prop_assert!(family != Family::Accounts || filter.ignored.is_empty());
+                    prop_assert_eq!(filter.require_selective("").is_err(), filter.is_unconstrained());
+                }
+                Err(error) => prop_assert_eq!(error.status.as_u16(), 400),
+            }
+        }
+    }
+
+    #[test]
+    fn any_query_string_becomes_an_object(query in any::<String>()) {
+        prop_assert!(query_to_json(&query).is_object());
+    }
+
+    #[test]
+    fn any_bracketed_query_string_becomes_an_object(
+        query in "([a-z]{0,2}(\\[[a-z!]{0,2}\\]?){0,12}=?[%0-9a-f&]{0,4}&?){0,12}"
+    ) {
+        let value = query_to_json(&query);
+        prop_assert!(value.is_object());
+        // And whatever it is, the filter behind it is parsed or refused.
+        let _ = Filter::parse(value.get("f").unwrap_or(&value), FIELDS, Family::Events);
+    }
+
+    #[test]
+    fn scalars_survive_the_query_string(text in "[a-zA-Z0-9._~-]{1,20}") {
+        let value = query_to_json(&format!("filter[!domain][]={text}&filter%5Bid%5D={text}"));
+        prop_assert_eq!(value, json!({"filter": {"!domain": [text.clone()], "id": text}}));
+    }
 }

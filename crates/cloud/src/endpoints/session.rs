@@ -47,7 +47,7 @@ fn with_cookie(
 
 /// Sign in
 ///
-/// Starts a Console session, carried by an HttpOnly cookie. Unknown, disabled and unconfirmed users get the
+/// Starts a Console session, carried by an `HttpOnly` cookie. Unknown, disabled and unconfirmed users get the
 /// same answer as a wrong password.
 #[utoipa::path(post, path = "/v1/login", tag = "Sessions", security(()), request_body = LoginRequest,
     responses((status = 200, description = "Signed in", body = Envelope<LoginView>)))]

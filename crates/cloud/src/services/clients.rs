@@ -7,7 +7,7 @@ use bartizan_api::{
     list::{ListRequest, Page, SelectRequest},
 };
 use bartizan_store::{StoreError, TenantId, Tenants, clients, entity, sea_orm::ConnectionTrait};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
@@ -80,7 +80,7 @@ fn view(row: &entity::client::Model, partner_uuid: &str, mode: &str) -> ClientVi
         language: row.language.clone(),
         attack_rechecker_mode: row.attack_rechecker_mode.clone(),
         vuln_rechecker_mode: "off".to_owned(),
-        notifications: row.notifications.clone(),
+        notifications: notifications(&row.notifications),
         mode: mode.to_owned(),
         blocking_type: "incidents".to_owned(),
         hidden_vulns: false,
@@ -98,6 +98,24 @@ fn view(row: &entity::client::Model, partner_uuid: &str, mode: &str) -> ClientVi
         qratorids: vec![],
         is_technical: row.is_technical,
     }
+}
+
+/// Every kind of notification with its receivers by channel, always in the same order: PostgreSQL does not keep
+/// the order of keys.
+#[must_use]
+pub fn notifications(stored: &Value) -> Value {
+    const KINDS: &[&str] = &["report_daily", "report_weekly", "report_monthly", "system", "vuln", "scope"];
+    const CHANNELS: &[&str] = &["email", "telegram", "slack", "splunk", "pager_duty"];
+    let receivers = |kind: &str, channel: &str| {
+        stored.get(kind).and_then(|channels| channels.get(channel)).cloned().unwrap_or_else(|| json!([]))
+    };
+    let channels = |kind: &str| {
+        CHANNELS
+            .iter()
+            .map(|channel| ((*channel).to_owned(), receivers(kind, channel)))
+            .collect::<Map<_, _>>()
+    };
+    KINDS.iter().map(|kind| ((*kind).to_owned(), channels(kind).into())).collect::<Map<_, _>>().into()
 }
 
 /// Creates a tenant of the caller's global account.
@@ -239,7 +257,7 @@ fn apply(row: &mut entity::client::Model, fields: &ClientFields) -> Result<(), A
 }
 
 /// Takes over the receivers that are given, for the kinds and channels there are.
-fn merge_notifications(stored: &mut Value, kinds: &serde_json::Map<String, Value>) -> Result<(), ApiError> {
+fn merge_notifications(stored: &mut Value, kinds: &Map<String, Value>) -> Result<(), ApiError> {
     for (kind, channels) in kinds {
         let Some(known) = stored.get_mut(kind).and_then(Value::as_object_mut) else { continue };
         for (channel, receivers) in channels.as_object().into_iter().flatten() {

@@ -102,10 +102,6 @@ async fn insert_client<C: ConnectionTrait>(
     is_technical: bool,
     now: i64,
 ) -> Result<entity::client::Model, StoreError> {
-    let receivers = json!({"email": [], "telegram": [], "slack": [], "splunk": [], "pager_duty": []});
-    let kinds = ["report_daily", "report_weekly", "report_monthly", "system", "vuln", "scope"];
-    let notifications: serde_json::Map<String, _> =
-        kinds.into_iter().map(|kind| (kind.to_owned(), receivers.clone())).collect();
     let mut row = entity::client::Model {
         id: 0,
         uuid: Uuid::new_v4().to_string(),
@@ -117,7 +113,7 @@ async fn insert_client<C: ConnectionTrait>(
         language: "en".to_owned(),
         date_format: "ddmmyy".to_owned(),
         attack_rechecker_mode: "off".to_owned(),
-        notifications: notifications.into(),
+        notifications: super::clients::notifications(&json!({})),
         created_at: now,
         deleted_at: None,
     }

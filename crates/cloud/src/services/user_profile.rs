@@ -7,9 +7,9 @@ use bartizan_api::{ApiError, user::UserProfile};
 use bartizan_store::entity;
 use serde_json::{Map, Value, json};
 
+use super::user_view::NOTIFICATIONS;
+
 const COMPONENTS: &[&str] = &["waf", "fast", "license", "nodedata", "closed"];
-const NOTIFICATIONS: &[&str] =
-    &["report_daily", "report_weekly", "report_monthly", "vuln", "scope", "system", "billing"];
 const MAX_TEMPLATES: usize = 100;
 const MAX_TEMPLATE_BYTES: usize = 2048;
 

@@ -13,15 +13,16 @@ use crate::{
     state::Cloud,
 };
 
+/// Kinds of notifications that a user may want, in the order of the wire.
+pub const NOTIFICATIONS: &[&str] =
+    &["report_daily", "report_weekly", "report_monthly", "vuln", "scope", "system", "billing"];
+
 /// The preferences of a new user, as stored in `profile`.
 #[must_use]
 pub fn default_profile() -> Value {
     let off = json!({"email": false, "sms": false});
     let notifications: serde_json::Map<String, Value> =
-        ["report_daily", "report_weekly", "report_monthly", "vuln", "scope", "system", "billing"]
-            .into_iter()
-            .map(|name| (name.to_owned(), off.clone()))
-            .collect();
+        NOTIFICATIONS.iter().map(|name| ((*name).to_owned(), off.clone())).collect();
     json!({
         "timezone": "UTC", "date_format": "ddmmyy", "time_format": "24h", "language": "en", "results_per_page": 25,
         "default_pool": "", "default_poolid": null, "last_read_news_id": 0, "search_templates": {},
@@ -64,7 +65,7 @@ pub fn user_view(cloud: &Cloud, row: &entity::user::Model, client_name: &str) ->
         default_poolid: profile("default_poolid").as_i64(),
         last_read_news_id: profile("last_read_news_id").as_i64().unwrap_or(0),
         search_templates: profile("search_templates"),
-        notifications: profile("notifications"),
+        notifications: notifications(&profile("notifications")),
         components: strings(&profile("components")),
         job_title: row.job_title.clone(),
         available_authentications: vec!["default".to_owned()],
@@ -74,6 +75,18 @@ pub fn user_view(cloud: &Cloud, row: &entity::user::Model, client_name: &str) ->
         must_change_password: profile("must_change_password").as_bool().unwrap_or(false),
         client_name: client_name.to_owned(),
     }
+}
+
+/// Every kind with both flags, always in the same order: PostgreSQL does not keep the order of keys.
+fn notifications(stored: &Value) -> Value {
+    let flag = |kind: &str, channel: &str| {
+        stored.get(kind).and_then(|flags| flags.get(channel)).and_then(Value::as_bool).unwrap_or(false)
+    };
+    NOTIFICATIONS
+        .iter()
+        .map(|kind| ((*kind).to_owned(), json!({"email": flag(kind, "email"), "sms": flag(kind, "sms")})))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The effective permissions of a grant, sorted by name.

@@ -1,6 +1,14 @@
-use std::collections::BTreeSet;
+//! The access table against the running server: every route, every role, every way to authenticate.
 
-use bartizan_cloud::access::TABLE;
+use std::{collections::BTreeSet, fmt::Write, path::Path};
+
+use bartizan_api::{Permission, Role};
+use bartizan_cloud::access::{Access, TABLE, WITHOUT_CONSOLE};
+use bartizan_testkit::{Credential, Reply, TestCloud};
+use reqwest::Method;
+use serde_json::json;
+
+const ROLES: &[Role] = &[Role::Admin, Role::Analytic, Role::Auditor, Role::ApiDeveloper, Role::Deploy];
 
 /// Every documented operation has a row in the access table and the other way round.
 #[test]
@@ -23,4 +31,191 @@ fn routes_and_access_table_agree() {
         .filter(|(_, path)| path != "/openapi.json")
         .collect();
     assert_eq!(documented, declared);
+}
+
+/// Whether the table admits a principal with these rights.
+fn admits(
+    access: Access,
+    path: &str,
+    permissions: &BTreeSet<Permission>,
+    session: bool,
+    console: bool,
+) -> bool {
+    let needed = match access {
+        Access::Public | Access::Authenticated => true,
+        Access::Session => session,
+        Access::SessionNeeds(permission) => session && permissions.contains(&permission),
+        Access::Needs(permission) => permissions.contains(&permission),
+        Access::NeedsAny(any) => any.iter().any(|permission| permissions.contains(permission)),
+        Access::NodeToken | Access::Node => false,
+    };
+    needed && (access == Access::Public || !session || console || WITHOUT_CONSOLE.contains(&path))
+}
+
+/// Whether the answer is a refusal of the caller, not of what the call says.
+fn refuses(reply: &Reply) -> bool {
+    reply.status == 401
+        || (reply.status == 403
+            && ["Access denied", "User not authenticated"].iter().any(|text| reply.text.contains(text)))
+}
+
+/// A path with its parameters filled in: the given tenant, and ids of nothing else.
+fn concrete(path: &str, client: i64) -> String {
+    let parts = path.split('/').map(|part| match part.strip_prefix('{') {
+        None => part.to_owned(),
+        Some(name) if name.contains("client") => client.to_string(),
+        Some(_) => "999999999".to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+async fn call(cloud: &TestCloud, by: &Credential, method: &str, path: &str, client: i64) -> Reply {
+    let body = (method == "POST" || method == "PUT").then(|| json!({}));
+    cloud.call(by, method.parse().unwrap(), &concrete(path, client), body.as_ref()).await
+}
+
+/// Rows that callers of the API can reach, without those that end the caller's own session.
+fn walked() -> impl Iterator<Item = &'static (&'static str, &'static str, Access)> {
+    TABLE.iter().filter(|(_, _, access)| !matches!(access, Access::NodeToken | Access::Node | Access::Public))
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_credentials() {
+    let cloud = TestCloud::start().await;
+    for (method, path, access) in TABLE {
+        let reply = call(&cloud, &Credential::Anonymous, method, path, cloud.client.id).await;
+        let expected = *access != Access::Public;
+        assert_eq!(refuses(&reply), expected, "{method} {path}: {} {}", reply.status, reply.text);
+    }
+}
+
+#[tokio::test]
+async fn the_table_alone_decides_for_every_role() {
+    let cloud = TestCloud::start().await;
+    for role in ROLES {
+        let email = format!("{}@walk.test", role.code());
+        let user = cloud.add_user(cloud.client.id, &email, &[role.code()]).await;
+        let pair = cloud.pair_of(&user).await;
+        let cookie = cloud.sign_in(&email).await;
+        for (credential, session) in [(&pair, false), (&cookie, true)] {
+            walk(&cloud, credential, &role.permissions(), session, role.uses_console(), role.code()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_table_alone_decides_for_a_shared_token() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    for permissions in [json!(["analytic"]), json!(["view_rule", "create_rule"])] {
+        let request = json!({"name": "walk", "type": "shared", "permissions": permissions});
+        let made = cloud.post(&session, "/v1/api_tokens", request).await.body();
+        let held = made["actual_permissions"].as_array().unwrap();
+        let held = held.iter().map(|name| Permission::parse_code(name.as_str().unwrap()).unwrap()).collect();
+        let token = Credential::Token(made["token"].as_str().unwrap().to_owned());
+        walk(&cloud, &token, &held, false, true, "shared token").await;
+    }
+}
+
+async fn walk(
+    cloud: &TestCloud,
+    credential: &Credential,
+    permissions: &BTreeSet<Permission>,
+    session: bool,
+    console: bool,
+    name: &str,
+) {
+    for (method, path, access) in walked() {
+        let reply = call(cloud, credential, method, path, cloud.client.id).await;
+        let admitted = admits(*access, path, permissions, session, console);
+        assert_eq!(
+            refuses(&reply),
+            !admitted,
+            "{name}, session {session}, {method} {path}: {} {}",
+            reply.status,
+            reply.text
+        );
+    }
+}
+
+/// A tenant in a path is the caller's own or one it reaches.
+#[tokio::test]
+async fn another_tenant_in_a_path_is_refused() {
+    let cloud = TestCloud::start().await;
+    let other = cloud.add_company("Other").await;
+    let admin = cloud.admin_pair().await;
+    for (method, path, _) in walked().filter(|(_, path, _)| path.contains("{client")) {
+        let reply = call(&cloud, &admin, method, path, other.id).await;
+        assert_eq!(
+            (reply.status, reply.text.as_str()),
+            (403, r#"{"status":403,"body":"Access denied"}"#),
+            "{method} {path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_not_a_way_around_the_table() {
+    let cloud = TestCloud::start().await;
+    let reply = cloud.call(&Credential::Anonymous, Method::PATCH, "/v1/objects/user", None).await;
+    assert_eq!((reply.status, reply.text.as_str()), (405, r#"{"status":405,"body":"Method not allowed"}"#));
+}
+
+/// The matrix for people: `UPDATE_PERMISSIONS=1 cargo test -p bartizan-cloud permissions` refreshes it.
+#[test]
+fn the_checked_in_permissions_are_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/permissions.md");
+    let generated = matrix();
+    if std::env::var_os("UPDATE_PERMISSIONS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        checked_in == generated,
+        "docs/permissions.md is stale; refresh it with: UPDATE_PERMISSIONS=1 cargo test -p bartizan-cloud permissions"
+    );
+}
+
+fn matrix() -> String {
+    let mut text = String::from(
+        "# Who may call what\n\nGenerated from the access table of the cloud; a test compares it with the running \
+         server.\n\n`yes`: with any credential. `session`: only in a Console session. `-`: refused with 403.\nGlobal \
+         roles have the rights of their base role in every linked client; the last column is a global administrator.\n\n",
+    );
+    let columns: Vec<Role> = ROLES.iter().copied().chain([Role::PartnerAdmin]).collect();
+    let names: Vec<&str> = columns.iter().map(|role| role.code()).collect();
+    writeln!(text, "| Route | Needs | {} |", names.join(" | ")).unwrap();
+    writeln!(text, "| --- | --- |{}", " --- |".repeat(columns.len())).unwrap();
+    for (method, path, access) in TABLE {
+        let cells: Vec<&str> = columns.iter().map(|role| cell(*access, path, *role)).collect();
+        writeln!(text, "| `{method} {path}` | {} | {} |", needs(*access), cells.join(" | ")).unwrap();
+    }
+    text
+}
+
+fn cell(access: Access, path: &str, role: Role) -> &'static str {
+    let held = role.permissions();
+    let by_key = admits(access, path, &held, false, role.uses_console());
+    let by_session = admits(access, path, &held, true, role.uses_console());
+    match (by_key, by_session) {
+        (true, true) => "yes",
+        (true, false) => "keys only",
+        (false, true) => "session",
+        (false, false) => "-",
+    }
+}
+
+fn needs(access: Access) -> String {
+    let code = |permission: &Permission| format!("`{}`", permission.code());
+    match access {
+        Access::Public => "nothing".to_owned(),
+        Access::Session => "a session".to_owned(),
+        Access::SessionNeeds(permission) => format!("a session and {}", code(&permission)),
+        Access::Authenticated => "any credential".to_owned(),
+        Access::Needs(permission) => code(&permission),
+        Access::NeedsAny(any) => any.iter().map(code).collect::<Vec<_>>().join(" or "),
+        Access::NodeToken => "a registration token".to_owned(),
+        Access::Node => "a registered node".to_owned(),
+    }
 }

@@ -1,0 +1,32 @@
+use bartizan_store::{Store, sea_orm::ConnectionTrait};
+use bartizan_testkit::store::TestStore;
+
+#[tokio::test]
+async fn a_database_opens_again_with_its_content() {
+    let test = TestStore::open().await;
+    test.store.probe().await.unwrap();
+    test.store.writer().execute_unprepared("INSERT INTO partners (uuid) VALUES ('kept')").await.unwrap();
+    test.store.clone().close().await;
+    let again = Store::open(&test.options).await.unwrap();
+    assert!(again.identify_partner("kept").await.unwrap().is_some());
+    again.close().await;
+}
+
+#[tokio::test]
+async fn a_dropped_transaction_leaves_nothing() {
+    let test = TestStore::open().await;
+    let transaction = test.store.begin().await.unwrap();
+    transaction.execute_unprepared("INSERT INTO partners (uuid) VALUES ('lost')").await.unwrap();
+    drop(transaction);
+    assert!(test.store.identify_partner("lost").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_open_transaction_holds_up_no_reader() {
+    let test = TestStore::open().await;
+    let transaction = test.store.begin().await.unwrap();
+    transaction.execute_unprepared("INSERT INTO partners (uuid) VALUES ('later')").await.unwrap();
+    assert!(test.store.identify_partner("later").await.unwrap().is_none());
+    transaction.commit().await.unwrap();
+    assert!(test.store.identify_partner("later").await.unwrap().is_some());
+}
