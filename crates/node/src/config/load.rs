@@ -326,6 +326,21 @@ mod tests {
     }
 
     #[test]
+    fn example_shows_the_defaults() {
+        let example = load(include_str!("../../node.example.toml")).unwrap();
+        let (example, default) =
+            (toml::Table::try_from(example).unwrap(), toml::Table::try_from(Config::default()).unwrap());
+        for section in
+            ["acl", "inspect", "limits", "timeouts", "spool", "status", "masking", "workers", "role"]
+        {
+            assert_eq!(example[section], default[section], "{section}");
+        }
+        for key in ["port", "use_ssl", "ca_verify", "force_register", "on_register_failure"] {
+            assert_eq!(example["cloud"][key], default["cloud"][key], "{key}");
+        }
+    }
+
+    #[test]
     fn unknown_key_is_named_with_its_line_and_the_nearest_key() {
         let error = load(&format!("{MINIMAL}[inspect]\nprocess_time_limit = 3\n")).unwrap_err();
         assert_eq!(
