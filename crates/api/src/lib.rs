@@ -19,8 +19,10 @@ pub mod node;
 pub mod permission;
 pub mod pool;
 pub mod public_id;
+pub mod search;
 pub mod session;
 pub mod user;
+pub mod vuln;
 
 pub use attack_type::AttackType;
 pub use envelope::{Empty, Envelope, json_response};

@@ -106,4 +106,12 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/objects/attack/count", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/attack/ip", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/attack/mark_false", Access::Needs(Permission::UpdateAttack)),
+    ("POST", "/v1/search", Access::Needs(Permission::ViewAttack)),
+    ("POST", "/v1/objects/vuln", Access::Needs(Permission::ViewVuln)),
+    ("POST", "/v1/objects/vuln/count", Access::Needs(Permission::ViewVuln)),
+    ("POST", "/v1/objects/vuln/create", Access::Needs(Permission::CreateVuln)),
+    ("POST", "/v1/objects/vuln/update", Access::Needs(Permission::UpdateVuln)),
+    ("POST", "/v1/objects/vuln/close", Access::Needs(Permission::UpdateVuln)),
+    ("POST", "/v1/objects/vuln/open", Access::Needs(Permission::UpdateVuln)),
+    ("POST", "/v1/objects/vuln/falsepositive", Access::Needs(Permission::UpdateVuln)),
 ];

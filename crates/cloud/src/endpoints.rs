@@ -12,9 +12,11 @@ pub mod events;
 pub mod health;
 pub mod hits;
 pub mod pools;
+pub mod search;
 pub mod session;
 pub mod user;
 pub mod users;
+pub mod vulns;
 
 /// Every route of the API. The document is made of the same declarations.
 #[must_use]
@@ -31,4 +33,6 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(events::routes())
         .merge(hits::routes())
         .merge(attacks::routes())
+        .merge(search::routes())
+        .merge(vulns::routes())
 }

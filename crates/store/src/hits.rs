@@ -55,6 +55,7 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::nullable("security_issue_id", Kind::Int), Place::Column("vuln_id")),
     (Field::new("wallarm_mode", Kind::Text), Place::Column("mode")),
     (Field::new("final_wallarm_mode", Kind::Text), Place::Column("mode")),
+    (Field::new("search", Kind::Text), Place::Search(&["domain", "path"])),
     (Field::new("target", Kind::Text), Place::Elsewhere),
     (Field::new("threat", Kind::Int), Place::Elsewhere),
     (Field::new("datacenter", Kind::Text), Place::Constant(Some("unknown"))),

@@ -22,6 +22,7 @@ pub mod pools;
 pub mod sessions;
 pub mod tenant;
 pub mod users;
+pub mod vulns;
 
 pub use connection::{Store, StoreOptions};
 pub use error::StoreError;

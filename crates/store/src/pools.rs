@@ -96,3 +96,16 @@ fn place(field: &str) -> Place {
         _ => Place::Elsewhere,
     }
 }
+
+/// Ids of the applications with this name.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn ids_named<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    name: &str,
+) -> Result<Vec<i64>, StoreError> {
+    let pools = Entity::find().filter(tenants.holds("client_id")).filter(Column::Name.eq(name));
+    Ok(pools.all(connection).await?.into_iter().map(|pool| pool.id).collect())
+}

@@ -39,7 +39,7 @@ pub async fn attack_list(
     caller: Caller,
     EventsBody(request): EventsBody<ListRequest>,
 ) -> Result<Filtered<AttackPage>, Failure> {
-    Ok(attacks::list(&cloud, &caller, &request).await?)
+    attacks::list(&cloud, &caller, &request).await
 }
 
 /// List attacks by the second path

@@ -1,8 +1,10 @@
 //! Security events end to end: a node uploads, the API shows.
 
 mod attacks;
+mod exporters;
 mod hits;
 mod upload;
+mod vulns;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -138,8 +140,7 @@ pub(crate) async fn assert_consistent(cloud: &TestCloud) {
     let raws = entity::hit_raw::Entity::find().all(connection).await.unwrap();
     assert_eq!(raws.len(), hits.len());
     for hit in &hits {
-        let attack =
-            attacks.iter().find(|attack| attack.id == hit.attack_id).expect("every hit has an attack");
+        let attack = attacks.iter().find(|attack| attack.id == hit.attack_id).unwrap();
         assert_eq!(attack.client_id, hit.client_id);
         assert_eq!(attack.group_key, bartizan_cloud::services::ingest::group_key(hit));
     }

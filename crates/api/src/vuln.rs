@@ -1,0 +1,128 @@
+//! Shapes of vulnerabilities (`spec/events.md` section 4).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A vulnerability. Every key is always there.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VulnView {
+    /// Identity.
+    pub id: i64,
+    /// Tenant.
+    pub clientid: i64,
+    /// Human id, `ACME-7`.
+    pub wid: String,
+    /// The human id again.
+    pub short_wid: String,
+    /// `open`, `closed` or `falsepositive`.
+    pub status: String,
+    /// Vulnerability type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `server`, `client` or `database`.
+    pub target: String,
+    /// 0 to 100.
+    pub threat: i64,
+    /// The threat as a word: `info`, `low`, `medium`, `high` or `critical`.
+    pub threat_level: &'static str,
+    /// Title.
+    pub title: String,
+    /// What it is.
+    pub description: String,
+    /// More of it.
+    pub additional: String,
+    /// How to show it.
+    pub exploit_example: String,
+    /// HTTP method.
+    pub method: String,
+    /// Host.
+    pub domain: String,
+    /// Path.
+    pub path: String,
+    /// Parameter.
+    pub parameter: String,
+    /// Places that it covers: method, domain, path and parameter each.
+    #[schema(value_type = Vec<Object>)]
+    pub filter: Value,
+    /// Text template.
+    pub template: String,
+    /// Values for the template.
+    #[schema(value_type = Object)]
+    pub template_params: Value,
+    /// When it was confirmed, Unix seconds.
+    pub validate_time: i64,
+    /// When it was closed.
+    pub invalidate_time: Option<i64>,
+    /// When it was looked at last.
+    pub last_check: Option<i64>,
+    /// Attacks that exploited it.
+    pub incidents: Option<Vec<String>>,
+    /// Confirmed.
+    pub validated: bool,
+    /// Not shown to users.
+    pub hidden: bool,
+    /// How it was found.
+    pub detection_method: String,
+    /// `auto`, `manual`, or null when it cannot be checked again.
+    pub vuln_recheck_type: Option<String>,
+    /// Schema-based test run.
+    pub testrun_id: Option<i64>,
+    /// State of the linked ticket.
+    pub ticket_status: Option<String>,
+    /// Linked tickets.
+    #[schema(value_type = Vec<Object>)]
+    pub ticket_history: Vec<Value>,
+    /// A virtual patch answers it.
+    pub vpatched: bool,
+    /// Application.
+    pub pool: Option<i64>,
+}
+
+/// A new vulnerability.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct VulnCreate {
+    /// Tenant; absent or 0 is the caller's own.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub clientid: Value,
+    /// Everything else: `type`, `domain`, `path`, `method` and `title` are required; `parameter`, `threat`,
+    /// `target`, `description`, `additional`, `exploit_example` and `template` may follow.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub fields: serde_json::Map<String, Value>,
+}
+
+/// Changes a vulnerability.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct VulnUpdate {
+    /// `id` and optionally `clientid`.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub filter: Value,
+    /// What to change: `status`, `last_check`, `vuln_recheck_type`, `template`, `template_params`, `threat`, `title`,
+    /// `description`, `additional`, `exploit_example`, `filter`, `validated`, `hidden`, `vpatched`.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub fields: serde_json::Map<String, Value>,
+}
+
+/// Changed vulnerabilities.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VulnsView {
+    /// The vulnerabilities after the change.
+    pub vulns: Vec<VulnView>,
+}
+
+/// Names vulnerabilities whose status changes.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+pub struct VulnStatusRequest {
+    /// One id or a list.
+    #[serde(default)]
+    #[schema(value_type = Vec<i64>)]
+    pub id: Value,
+    /// Why; kept in the activity log.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub comment: Value,
+}

@@ -1,0 +1,152 @@
+//! The search language: words to filters (`spec/events.md` section 6).
+//!
+//! [`words`] cuts the query into terms, [`period`] reads times, [`attribute`] turns each term into filter keys.
+//! All three are pure; only names of applications are looked up here.
+
+use bartizan_api::{
+    ApiError,
+    search::{SearchFilters, SearchRequest},
+};
+use bartizan_store::pools;
+use chrono::{DateTime, Months};
+use serde_json::{Map, Value, json};
+
+use self::{
+    attribute::Found,
+    period::{Calendar, DateOrder},
+};
+use crate::{auth::Caller, failure::Failure, state::Cloud};
+
+mod attribute;
+mod period;
+mod words;
+
+/// Longest query, characters.
+const MAX_QUERY: usize = 4096;
+/// Keys that filters of vulnerabilities know too.
+const VULN_KEYS: &[&str] =
+    &["type", "domain", "path", "parameter", "method", "threat", "target", "status", "search"];
+
+/// A query that is not understood, and where.
+#[derive(Clone, Debug, PartialEq)]
+struct SearchError {
+    text: &'static str,
+    value: String,
+    /// Character of the query, from 1.
+    column: usize,
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> ApiError {
+        ApiError {
+            body: json!({"query": {"error": error.text, "value": error.value, "column": error.column}}),
+            ..ApiError::field("query", "", Value::Null)
+        }
+    }
+}
+
+/// The filters that a query stands for.
+///
+/// # Errors
+/// 400 naming the word and its column.
+pub async fn search(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &SearchRequest,
+) -> Result<SearchFilters, Failure> {
+    let query = request.query.as_str().filter(|query| query.chars().count() <= MAX_QUERY);
+    let query = query.ok_or_else(|| {
+        ApiError::field("query", "a string of at most 4096 characters is required", Value::Null)
+    })?;
+    let asked: Vec<i64> = match &request.clientid {
+        Value::Array(ids) => ids.iter().filter_map(bartizan_api::filter::int).collect(),
+        one => bartizan_api::filter::int(one).into_iter().collect(),
+    };
+    let tenants = caller.own_tenants_of(&asked)?;
+    let now = cloud.now();
+    let calendar = Calendar::new(now, request.time_zone.as_str().unwrap_or_default(), date_order(caller));
+    let mut found = understand(query, &calendar).map_err(ApiError::from)?;
+    for name in std::mem::take(&mut found.applications) {
+        let ids = pools::ids_named(cloud.store.reader(), &tenants, &name.value).await?;
+        if ids.is_empty() {
+            let error = SearchError { text: "unknown application", value: name.value, column: name.column };
+            return Err(ApiError::from(error).into());
+        }
+        ids.into_iter().for_each(|id| found.add("poolid", name.negated, json!(id)));
+    }
+    let hits_type = match request.hits_type.as_str().unwrap_or("only-true") {
+        _ if found.only_false => "only-false",
+        known @ ("all" | "only-true" | "only-false") => known,
+        other => {
+            return Err(ApiError::field("hits_type", "must be all, only-true or only-false", other).into());
+        }
+    };
+    if !asked.is_empty() {
+        found
+            .filter
+            .insert("clientid".to_owned(), json!(tenants.ids().iter().map(|id| id.0).collect::<Vec<_>>()));
+    }
+    Ok(filters(found, hits_type, now))
+}
+
+fn understand(query: &str, calendar: &Calendar) -> Result<Found, SearchError> {
+    let terms = words::terms(query)?;
+    let mut found = Found::default();
+    let mut rest = terms.as_slice();
+    while let [term, after @ ..] = rest {
+        let (range, used) = period::read(rest, calendar)?;
+        if let Some(range) = range {
+            found.periods.push(range);
+            rest = rest.get(used..).unwrap_or_default();
+        } else {
+            attribute::read(term, &mut found)?;
+            rest = after;
+        }
+    }
+    Ok(found)
+}
+
+fn filters(found: Found, hits_type: &str, now: i64) -> SearchFilters {
+    let mut common = found.filter;
+    let month_ago = DateTime::from_timestamp(now, 0)
+        .and_then(|time| time.checked_sub_months(Months::new(1)))
+        .map_or(0, |time| time.timestamp());
+    let periods = if found.periods.is_empty() { vec![(month_ago, now)] } else { found.periods };
+    let time = json!(periods.iter().map(|(from, to)| [from, to]).collect::<Vec<_>>());
+    common.insert("time".to_owned(), time);
+    let vulns: Map<String, Value> = common
+        .iter()
+        .filter(|(key, _)| {
+            let name = key.trim_start_matches('!');
+            VULN_KEYS.contains(&name) || name == "time" || name == "clientid"
+        })
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    common.shift_remove("status");
+    common.shift_remove("!status");
+    match hits_type {
+        "only-true" => {
+            common.insert("!state".to_owned(), json!("falsepositive"));
+        }
+        "only-false" => {
+            common.insert("state".to_owned(), json!("falsepositive"));
+        }
+        _ => {}
+    }
+    let mut incidents = common.clone();
+    common.insert("vulnid".to_owned(), Value::Null);
+    incidents.insert("!vulnid".to_owned(), Value::Null);
+    SearchFilters { attacks: common, incidents, vulns }
+}
+
+fn date_order(caller: &Caller) -> DateOrder {
+    let profile = caller.user.as_ref().and_then(|user| user.profile.get("date_format")?.as_str());
+    match profile.unwrap_or(&caller.client.date_format) {
+        "mmddyy" => DateOrder::MonthFirst,
+        "yymmdd" => DateOrder::YearFirst,
+        _ => DateOrder::DayFirst,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! One term of a query as keys of a filter (`spec/events.md` section 6.3).
+
+use std::net::IpAddr;
+
+use bartizan_api::AttackType;
+use serde_json::{Map, Value, json};
+
+use super::{SearchError, words::Term};
+
+/// What a query asks, term by term.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Keys and values of the filter.
+    pub(super) filter: Map<String, Value>,
+    /// Periods, any of which.
+    pub(super) periods: Vec<(i64, i64)>,
+    /// Applications by name, to be looked up.
+    pub(super) applications: Vec<Term>,
+    /// Only false positives.
+    pub(super) only_false: bool,
+}
+
+impl Found {
+    /// Adds a value: values of one key are alternatives.
+    pub(super) fn add(&mut self, key: &str, negated: bool, value: Value) {
+        let key = if negated { format!("!{key}") } else { key.to_owned() };
+        let values = self.filter.entry(key).or_insert_with(|| json!([]));
+        if let Value::Array(values) = values {
+            values.push(value);
+        }
+    }
+
+    /// Asks that a key has any value, or none.
+    fn has(&mut self, key: &str, negated: bool) {
+        let key = if negated { key.to_owned() } else { format!("!{key}") };
+        self.filter.insert(key, Value::Null);
+    }
+}
+
+/// Adds what a term asks.
+pub(super) fn read(term: &Term, found: &mut Found) -> Result<(), SearchError> {
+    match &term.key {
+        Some(key) => pair(term, key, found),
+        None => word(term, found),
+    }
+}
+
+fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
+    let not = term.negated;
+    let text = term.value.as_str();
+    if term.quoted {
+        found.add("search", not, json!(text));
+        return Ok(());
+    }
+    let types = AttackType::named(text);
+    if !types.is_empty() {
+        types.into_iter().for_each(|kind| found.add("type", not, json!(kind.code())));
+        return Ok(());
+    }
+    let lower = text.to_lowercase();
+    match lower.as_str() {
+        // Which list is wanted: every filter is made anyway. Every hit has a request.
+        "attacks" | "incidents" | "vulns" | "request_id" => {}
+        "known" => found.has("known_attack", not),
+        "custom_rule" => found.has("regex", not),
+        "client" | "database" | "server" => found.add("target", not, json!(lower)),
+        "low" => found.add("threat", not, json!([0, 39])),
+        "medium" => found.add("threat", not, json!([40, 69])),
+        "high" => found.add("threat", not, json!([70, 100])),
+        "blocked" | "monitored" | "partially_blocked" => found.add("block_status", not, json!(lower)),
+        "open" | "closed" => found.add("status", not, json!(lower)),
+        "falsepositive" => found.only_false = !not,
+        "sampled" => {
+            found.filter.insert("sampled".to_owned(), json!(!not));
+        }
+        word if word.starts_with("owasp_") => return Err(error(term, "OWASP words are not supported")),
+        _ if text.starts_with('/') => found.add("path", not, json!(text)),
+        _ if is_method(text) => found.add("method", not, json!(text)),
+        _ if is_address(text) => found.add("ip", not, json!(text)),
+        _ => found.add("search", not, json!(text)),
+    }
+    Ok(())
+}
+
+fn is_method(text: &str) -> bool {
+    matches!(text, "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS" | "TRACE" | "CONNECT")
+}
+
+/// An address or subnet.
+fn is_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok()
+}
+
+fn pair(term: &Term, key: &str, found: &mut Found) -> Result<(), SearchError> {
+    let not = term.negated;
+    let values: Vec<&str> = if term.quoted {
+        vec![term.value.as_str()]
+    } else {
+        term.value.split(',').map(str::trim).filter(|value| !value.is_empty()).collect()
+    };
+    if values.is_empty() {
+        return Err(error(term, "a value is required"));
+    }
+    for value in values {
+        let lower = value.to_lowercase();
+        let number = || numbers(value).ok_or_else(|| error(term, "a number is required"));
+        match key {
+            "known" => found.add("known_attack", not, json!(value)),
+            "proto" => found.add("protocol", not, json!(lower)),
+            "auth" => found.add("auth_protocol", not, json!(lower)),
+            "ip" => match numbers(value) {
+                Some(count) if !is_address(value) => found.add("ips", not, count),
+                _ => address(term, value, found)?,
+            },
+            "source" => source(&lower, not, found),
+            "country" => found.add("remote_country", not, json!(value.to_uppercase())),
+            "statuscode" => found.add("statuscode", not, status_class(&lower).map_or_else(number, Ok)?),
+            "s" | "size" => found.add("size", not, number()?),
+            "time" | "rt" => found.add("response_time", not, number()?),
+            "n" => found.add("hits", not, number()?),
+            "method" => found.add("method", not, json!(value.to_uppercase())),
+            "d" | "domain" => found.add("domain", not, json!(lower)),
+            "u" | "url" => found.add("path", not, json!(rooted(value))),
+            "application" | "app" => match value.parse::<i64>() {
+                Ok(id) => found.add("poolid", not, json!(id)),
+                Err(_) => found.applications.push(Term { value: value.to_owned(), ..term.clone() }),
+            },
+            "p" | "param" | "parameter" => {
+                parameters(value).into_iter().for_each(|mask| found.add("parameter", not, json!(mask)));
+            }
+            "a" | "anomaly" => {
+                let name = if lower == "time" { "response_time" } else { &lower };
+                found.add("anomality", not, json!(name));
+            }
+            "request_id" | "session_id" | "node_uuid" => found.add(key, not, json!(value)),
+            "attackid" if value.contains(':') => found.add("attackid", not, json!(value)),
+            "attackid" => return Err(error(term, "an id is required")),
+            "spec" => found.add("api_spec_id", not, json!(value)),
+            _ => {
+                let column = term.column + usize::from(not);
+                return Err(SearchError { text: "unknown attribute", value: key.to_owned(), column });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn error(term: &Term, text: &'static str) -> SearchError {
+    SearchError { text, value: term.value.clone(), column: term.column }
+}
+
+fn address(term: &Term, value: &str, found: &mut Found) -> Result<(), SearchError> {
+    let range = value
+        .split_once('-')
+        .is_some_and(|(from, to)| from.parse::<IpAddr>().is_ok() && to.parse::<IpAddr>().is_ok());
+    let prefix = value.ends_with('.') && value.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if !is_address(value) && !range && !prefix {
+        return Err(error(term, "an address is required"));
+    }
+    found.add("ip", term.negated, json!(value));
+    Ok(())
+}
+
+fn source(name: &str, not: bool, found: &mut Found) {
+    match name {
+        "tor" => found.add("tor", not, json!("tor")),
+        "vpn" => found.add("proxy_type", not, json!("VPN")),
+        "proxy" => found.add("proxy_type", not, json!("PUB")),
+        "spider" => found.add("proxy_type", not, json!("SES")),
+        "malicious" => found.add("proxy_type", not, json!("MIP")),
+        datacenter => found.add("datacenter", not, json!(datacenter)),
+    }
+}
+
+/// `2xx` as a range.
+fn status_class(text: &str) -> Option<Value> {
+    let class: i64 = text.strip_suffix("xx")?.parse().ok().filter(|class| (1..=5).contains(class))?;
+    Some(json!([class * 100, class * 100 + 99]))
+}
+
+/// `404`, `400-499`, `500+`, `>100`, `<10`, `>=100`, `<=10`.
+fn numbers(text: &str) -> Option<Value> {
+    let number = |text: &str| text.trim().parse::<i64>().ok().filter(|number| *number >= 0);
+    if let Some(rest) = text.strip_prefix(">=") {
+        return Some(json!([number(rest)?, null]));
+    }
+    if let Some(rest) = text.strip_prefix("<=") {
+        return Some(json!([null, number(rest)?]));
+    }
+    if let Some(rest) = text.strip_prefix('>') {
+        return Some(json!([number(rest)?.checked_add(1)?, null]));
+    }
+    if let Some(rest) = text.strip_prefix('<') {
+        return Some(json!([null, number(rest)?.checked_sub(1)?]));
+    }
+    if let Some(rest) = text.strip_suffix('+') {
+        return Some(json!([number(rest)?, null]));
+    }
+    if let Some((from, to)) = text.split_once('-') {
+        return Some(json!([number(from)?, number(to)?]));
+    }
+    Some(json!(number(text)?))
+}
+
+/// The leading slash of a path may be left out.
+fn rooted(path: &str) -> String {
+    if path.starts_with(['/', '*', '[']) { path.to_owned() } else { format!("/{path}") }
+}
+
+/// Masks of a parameter: a name without masks matches whole segments of the rendered point.
+fn parameters(name: &str) -> Vec<String> {
+    if name.contains(['*', '?']) {
+        vec![name.to_owned()]
+    } else {
+        vec![name.to_owned(), format!("{name}_*"), format!("*_{name}"), format!("*_{name}_*")]
+    }
+}

@@ -1,0 +1,128 @@
+//! The examples of the contract, and that no query panics.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// 2026-07-15 12:00:00 UTC, a Wednesday.
+const NOW: i64 = 1_784_116_800;
+
+fn calendar() -> Calendar {
+    Calendar::new(NOW, "UTC", DateOrder::DayFirst)
+}
+
+fn found(query: &str) -> Found {
+    understand(query, &calendar()).unwrap()
+}
+
+fn filter(query: &str) -> Value {
+    Value::Object(found(query).filter)
+}
+
+fn refused(query: &str) -> (&'static str, String, usize) {
+    let error = understand(query, &calendar()).unwrap_err();
+    (error.text, error.value, error.column)
+}
+
+#[test]
+fn the_example_of_the_contract() {
+    let found = found("attacks sqli !ip:10.0.0.0/8 statuscode:500+ last hour");
+    let reply = filters(found, "only-true", NOW);
+    assert_eq!(
+        Value::Object(reply.attacks),
+        json!({"type": ["sqli"], "!ip": ["10.0.0.0/8"], "statuscode": [[500, null]],
+               "time": [[NOW - 3600, NOW]], "!state": "falsepositive", "vulnid": null})
+    );
+    assert_eq!(Value::Object(reply.vulns), json!({"type": ["sqli"], "time": [[NOW - 3600, NOW]]}));
+}
+
+#[test]
+fn words_and_pairs_become_keys() {
+    for (query, expected) in [
+        ("XSS sqli", json!({"type": ["xss", "sqli"]})),
+        ("!ptrav", json!({"!type": ["ptrav"]})),
+        ("statuscode:404 statuscode:400-403,2xx", json!({"statuscode": [404, [400, 403], [200, 299]]})),
+        (
+            "N:>100 size:<10 rt:>=5",
+            json!({"hits": [[101, null]], "size": [[null, 9]], "response_time": [[5, null]]}),
+        ),
+        (
+            "ip:1000+ ip:192.168. ip:10.0.0.1-10.0.0.9",
+            json!({"ips": [[1000, null]], "ip": ["192.168.", "10.0.0.1-10.0.0.9"]}),
+        ),
+        ("2001:db8::1 ::1 10.0.0.0/8", json!({"ip": ["2001:db8::1", "::1", "10.0.0.0/8"]})),
+        ("known !custom_rule", json!({"!known_attack": null, "regex": null})),
+        ("known:CVE-2018-6008", json!({"known_attack": ["CVE-2018-6008"]})),
+        ("/admin POST u:login*", json!({"path": ["/admin", "/login*"], "method": ["POST"]})),
+        ("d:*.Shop.com 'two words'", json!({"domain": ["*.shop.com"], "search": ["two words"]})),
+        ("u:\"/a b\\\"c\"", json!({"path": ["/a b\"c"]})),
+        (
+            "high client blocked open",
+            json!({"threat": [[70, 100]], "target": ["client"], "block_status": ["blocked"], "status": ["open"]}),
+        ),
+        (
+            "source:tor source:aws source:vpn",
+            json!({"tor": ["tor"], "datacenter": ["aws"], "proxy_type": ["VPN"]}),
+        ),
+        ("p:id", json!({"parameter": ["id", "id_*", "*_id", "*_id_*"]})),
+        ("app:7 app:-1", json!({"poolid": [7, -1]})),
+        ("a:time d:x", json!({"anomality": ["response_time"], "domain": ["x"]})),
+    ] {
+        assert_eq!(filter(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_their_column() {
+    assert_eq!(refused("sqli  foo:bar"), ("unknown attribute", "foo".into(), 7));
+    assert_eq!(refused("!foo:bar"), ("unknown attribute", "foo".into(), 2));
+    assert_eq!(refused("d:'shop"), ("the quotation is not closed", "shop".into(), 3));
+    assert_eq!(refused("last moon"), ("unknown period", "last".into(), 1));
+    assert_eq!(refused("statuscode:moon"), ("a number is required", "moon".into(), 1));
+    assert_eq!(refused("ip:house"), ("an address is required", "house".into(), 1));
+}
+
+#[test]
+fn periods_are_ranges() {
+    let day = 86_400;
+    let midnight = NOW - 43_200;
+    for (query, expected) in [
+        ("today", (midnight, NOW)),
+        ("yesterday", (midnight - day, midnight - 1)),
+        ("last 3 days", (NOW - 3 * day, NOW)),
+        ("last week", (midnight - 9 * day, midnight - 2 * day - 1)),
+        ("this week", (midnight - 2 * day, NOW)),
+        ("this month", (midnight - 14 * day, NOW)),
+        ("last month", (midnight - 44 * day, midnight - 14 * day - 1)),
+        ("june", (midnight - 44 * day, midnight - 14 * day - 1)),
+        ("2026-07-14", (midnight - day, midnight - 1)),
+        ("14/07/2026", (midnight - day, midnight - 1)),
+        ("13/07/26-14/07/26", (midnight - 2 * day, midnight - 1)),
+        ("2026-07-13-2026-07-14", (midnight - 2 * day, midnight - 1)),
+        (">14/07/2026", (midnight - day, NOW)),
+    ] {
+        assert_eq!(found(query).periods, [expected], "{query}");
+    }
+    let zoned = Calendar::new(NOW, "UTC-3.0", DateOrder::DayFirst);
+    assert_eq!(understand("today", &zoned).unwrap().periods, [(midnight + 3 * 3600, NOW)]);
+    assert!(found("sqli").periods.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_query_panics(query in "\\PC{0,80}", zone in "\\PC{0,12}") {
+        let calendar = Calendar::new(NOW, &zone, DateOrder::YearFirst);
+        let _ = understand(&query, &calendar);
+    }
+
+    #[test]
+    fn no_query_of_known_pieces_panics(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec!["!", ":", "'", "\"", "\\", " ", "last", "99999", "-", "/", ">", "<", "+",
+                "ip", "statuscode", "2xx", "owasp_", "may", "9999-12-31", "this", "weeks", "é", ",", "[", "*"]),
+            0..12)
+    ) {
+        let _ = understand(&pieces.concat(), &calendar());
+        let _ = understand(&pieces.join(" "), &calendar());
+    }
+}

@@ -1,0 +1,157 @@
+//! Queries of vulnerabilities.
+
+use bartizan_api::filter::{Field, Filter, Kind};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::NotSet,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+
+use crate::{
+    StoreError, TenantId, Tenants,
+    conditions::{self, Place},
+    entity::vuln::{Column, Entity, Model},
+};
+
+/// What vulnerabilities can be filtered by, and where it lives.
+pub const FIELDS: &[(Field, Place)] = &[
+    (Field::new("clientid", Kind::Int), Place::Column("client_id")),
+    (Field::new("id", Kind::Int), Place::Column("id")),
+    (Field::new("time", Kind::Time), Place::Column("validate_time")),
+    (Field::new("validate_time", Kind::Time), Place::Column("validate_time")),
+    (Field::nullable("invalidate_time", Kind::Time), Place::Column("invalidate_time")),
+    (Field::nullable("last_check", Kind::Time), Place::Column("last_check")),
+    (Field::new("threat", Kind::Int), Place::Column("threat")),
+    (Field::new("method", Kind::Text), Place::Column("method")),
+    (Field::new("domain", Kind::Mask), Place::Column("domain")),
+    (Field::new("path", Kind::Mask), Place::Column("path")),
+    (Field::new("parameter", Kind::Mask), Place::Column("parameter")),
+    (Field::new("hidden", Kind::Bool), Place::Column("hidden")),
+    (Field::new("validated", Kind::Bool), Place::Column("validated")),
+    (Field::new("type", Kind::Text), Place::Column("kind")),
+    (Field::new("target", Kind::Text), Place::Column("target")),
+    (Field::new("status", Kind::Text), Place::Column("status")),
+    (Field::nullable("vuln_recheck_type", Kind::Text), Place::Column("vuln_recheck_type")),
+    (Field::new("search", Kind::Text), Place::Search(&["domain", "path"])),
+    (Field::nullable("testrun_id", Kind::Int), Place::Constant(None)),
+    (Field::nullable("pool", Kind::Int), Place::Constant(None)),
+    (Field::nullable("scid", Kind::Text), Place::Constant(None)),
+];
+
+/// The vulnerabilities of a filter. Hidden ones only where the filter speaks of them.
+fn condition(tenants: &Tenants, filter: &Filter) -> Condition {
+    let mut all = Condition::all().add(tenants.holds("client_id"));
+    if filter.clauses.iter().flatten().all(|asked| asked.field != "hidden") {
+        all = all.add(Column::Hidden.eq(false));
+    }
+    if filter.clauses.is_empty() {
+        return all;
+    }
+    all.add(filter.clauses.iter().fold(Condition::any(), |any, clause| {
+        let tests = clause.iter().filter_map(|asked| {
+            // The tenants say it already; 0 is the caller's own.
+            if asked.field == "clientid" && !asked.negated {
+                return None;
+            }
+            let place = FIELDS.iter().find(|(field, _)| field.name == asked.field).map(|(_, place)| place)?;
+            conditions::test(place, asked)
+        });
+        any.add(tests.fold(Condition::all().add(Expr::val(1).eq(1)), Condition::add))
+    }))
+}
+
+/// Vulnerabilities, sorted; equal ones by id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn list<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    filter: &Filter,
+    (column, desc): (Column, bool),
+    offset: u64,
+    limit: u64,
+) -> Result<Vec<Model>, StoreError> {
+    let direction = if desc { Order::Desc } else { Order::Asc };
+    Ok(Entity::find()
+        .filter(condition(tenants, filter))
+        .order_by(column, direction.clone())
+        .order_by(Column::Id, direction)
+        .offset(offset)
+        .limit(limit)
+        .all(connection)
+        .await?)
+}
+
+/// Number of vulnerabilities.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn count<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    filter: &Filter,
+) -> Result<u64, StoreError> {
+    Ok(Entity::find().filter(condition(tenants, filter)).count(connection).await?)
+}
+
+/// Vulnerabilities by id, hidden ones too.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn of_ids<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    ids: &[i64],
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(tenants.holds("client_id"))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?)
+}
+
+/// Whether the tenant has an open one of this kind in this place.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn open_twin<C: ConnectionTrait>(connection: &C, row: &Model) -> Result<bool, StoreError> {
+    let twins = Entity::find()
+        .filter(Column::ClientId.eq(row.client_id))
+        .filter(Column::Status.eq("open"))
+        .filter(Column::Kind.eq(row.kind.as_str()))
+        .filter(Column::Domain.eq(row.domain.as_str()))
+        .filter(Column::Path.eq(row.path.as_str()))
+        .filter(Column::Parameter.eq(row.parameter.as_str()));
+    Ok(twins.count(connection).await? > 0)
+}
+
+/// Inserts a vulnerability with the next human id of its tenant; call it under the event lock.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn insert<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    prefix: &str,
+    mut row: Model,
+) -> Result<Model, StoreError> {
+    // Vulnerabilities are never deleted, so the count numbers them.
+    let number = Entity::find().filter(Column::ClientId.eq(tenant.0)).count(connection).await? + 1;
+    row.client_id = tenant.0;
+    row.wid = format!("{prefix}-{number}");
+    let mut row = row.into_active_model();
+    row.id = NotSet;
+    Ok(row.insert(connection).await?)
+}
+
+/// Writes a changed vulnerability.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn update<C: ConnectionTrait>(connection: &C, row: Model) -> Result<Model, StoreError> {
+    Ok(row.into_active_model().reset_all().update(connection).await?)
+}
