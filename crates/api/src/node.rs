@@ -168,7 +168,7 @@ pub enum ListName {
 /// One IP-list entry as a node sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ListEntry {
-    /// Identity, for deletion.
+    /// Identity, for deletion; the codes of one group share it.
     pub id: i64,
     /// List.
     pub list: ListName,

@@ -114,4 +114,54 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/objects/vuln/close", Access::Needs(Permission::UpdateVuln)),
     ("POST", "/v1/objects/vuln/open", Access::Needs(Permission::UpdateVuln)),
     ("POST", "/v1/objects/vuln/falsepositive", Access::Needs(Permission::UpdateVuln)),
+    // Nodes
+    ("POST", "/v2/node", Access::Needs(Permission::CreateNode)),
+    ("GET", "/v2/node", Access::Needs(Permission::ViewNode)),
+    ("DELETE", "/v2/node/{id}", Access::Needs(Permission::DeleteNode)),
+    ("POST", "/v2/node/{id}/regenerate_token", Access::Needs(Permission::UpdateNode)),
+    ("POST", "/v1/objects/node", Access::Needs(Permission::ViewNode)),
+    // Node protocol
+    ("POST", "/node/v1/register", Access::NodeToken),
+    ("POST", "/node/v1/unregister", Access::Node),
+    ("POST", "/node/v1/heartbeat", Access::Node),
+    ("GET", "/node/v1/manifest", Access::Node),
+    ("GET", "/node/v1/bundle/{kind}/{version}", Access::Node),
+    ("GET", "/node/v1/lists", Access::Node),
+    ("GET", "/node/v1/watch", Access::Node),
+    // Rules; which permission a change needs depends on the type
+    ("POST", "/v1/objects/hint", Access::NeedsAny(VIEW_RULES)),
+    ("POST", "/v1/objects/hint/create", Access::NeedsAny(CHANGE_RULES)),
+    ("POST", "/v1/objects/hint/delete", Access::NeedsAny(CHANGE_RULES)),
+    ("GET", "/v3/hint/{id}", Access::NeedsAny(VIEW_RULES)),
+    ("PUT", "/v3/hint/{id}", Access::NeedsAny(CHANGE_RULES)),
+    ("POST", "/v1/objects/action", Access::NeedsAny(VIEW_RULES)),
+    ("POST", "/v1/objects/action/by_hit", Access::NeedsAny(VIEW_RULES)),
+    ("GET", "/v3/action/{id}", Access::NeedsAny(VIEW_RULES)),
+    ("DELETE", "/v2/action/{id}", Access::NeedsAny(CHANGE_RULES)),
+    ("GET", "/v2/client/{clientid}/rules/wallarm_mode", Access::Needs(Permission::ViewWallarmMode)),
+    ("PUT", "/v2/client/{clientid}/rules/wallarm_mode", Access::Needs(Permission::UpdateWallarmMode)),
+    // IP lists; each list has permissions of its own
+    ("GET", "/v1/blocklist/clients/{client_id}/groups", Access::NeedsAny(VIEW_LISTS)),
+    ("DELETE", "/v1/blocklist/clients/{client_id}/groups", Access::NeedsAny(DELETE_LISTS)),
+    ("POST", "/v1/blocklist/clients/{client_id}/access_rules", Access::NeedsAny(CREATE_LISTS)),
+    ("GET", "/v4/ip_rules", Access::NeedsAny(VIEW_LISTS)),
+    ("POST", "/v4/ip_rules", Access::NeedsAny(CREATE_LISTS)),
+    ("DELETE", "/v4/ip_rules", Access::NeedsAny(DELETE_LISTS)),
 ];
+
+const VIEW_RULES: &[Permission] = &[Permission::ViewRule, Permission::ViewMitigationControl];
+const CHANGE_RULES: &[Permission] = &[
+    Permission::CreateRule,
+    Permission::UpdateRule,
+    Permission::DeleteRule,
+    Permission::CreateMitigationControl,
+    Permission::UpdateMitigationControl,
+    Permission::DeleteMitigationControl,
+    Permission::UpdateDisableStamp,
+];
+const VIEW_LISTS: &[Permission] =
+    &[Permission::ViewAllowlist, Permission::ViewDenylist, Permission::ViewGraylist];
+const CREATE_LISTS: &[Permission] =
+    &[Permission::CreateAllowlist, Permission::CreateDenylist, Permission::CreateGraylist];
+const DELETE_LISTS: &[Permission] =
+    &[Permission::DeleteAllowlist, Permission::DeleteDenylist, Permission::DeleteGraylist];

@@ -194,7 +194,7 @@ pub async fn authenticate(
 }
 
 /// The trimmed value of a credential header; empty is absent.
-fn credential(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
+pub(crate) fn credential(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().map_err(|_| ApiError::not_authenticated())?.trim();
@@ -222,7 +222,8 @@ async fn by_uuid_and_secret(
     caller_of_user(cloud, user, Scheme::UuidSecret, origin).await
 }
 
-async fn by_token(cloud: &Cloud, token: &str, origin: &Origin) -> Result<Option<Caller>, Failure> {
+/// The caller that a token stands for; none when it does not authenticate.
+pub(crate) async fn by_token(cloud: &Cloud, token: &str, origin: &Origin) -> Result<Option<Caller>, Failure> {
     let Some((secret, uuid)) = Secret::parse_token(token) else { return Ok(None) };
     let uuid = uuid.to_string();
     if let Some(row) = cloud.store.identify_api_token(&uuid).await? {

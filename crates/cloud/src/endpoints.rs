@@ -11,7 +11,12 @@ pub mod credentials;
 pub mod events;
 pub mod health;
 pub mod hits;
+pub mod ip_list;
+pub mod ip_rule;
+pub mod node_group;
+pub mod node_sync;
 pub mod pools;
+pub mod rule;
 pub mod search;
 pub mod session;
 pub mod user;
@@ -35,4 +40,9 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(attacks::routes())
         .merge(search::routes())
         .merge(vulns::routes())
+        .merge(ip_list::routes())
+        .merge(ip_rule::routes())
+        .merge(node_group::routes())
+        .merge(node_sync::routes())
+        .merge(rule::routes())
 }

@@ -10,7 +10,9 @@ use std::{
 
 use bartizan_store::Store;
 
-use crate::{config::CloudConfig, keys::Keys, limits::RateLimits, notices::ConfigNotices};
+use crate::{
+    config::CloudConfig, keys::Keys, limits::RateLimits, notices::ConfigNotices, services::ruleset::Bundles,
+};
 
 /// The shared state; cheap to clone.
 #[derive(Clone)]
@@ -28,6 +30,8 @@ pub struct Shared {
     pub limits: RateLimits,
     /// Wakes nodes that wait for a change.
     pub notices: ConfigNotices,
+    /// Bundles made for nodes.
+    pub bundles: Bundles,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -43,6 +47,7 @@ impl Cloud {
             config,
             limits,
             notices: ConfigNotices::default(),
+            bundles: Bundles::default(),
             clock: Clock::default(),
         }))
     }

@@ -96,6 +96,17 @@ impl Store {
         Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
     }
 
+    /// The API token that a node instance registered with.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_api_token_by_id(
+        &self,
+        id: i64,
+    ) -> Result<Option<entity::api_token::Model>, StoreError> {
+        Ok(entity::api_token::Entity::find_by_id(id).one(self.reader()).await?)
+    }
+
     /// The session with this keyed hash.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub enum Credential {
     Token(String),
     /// Cookie header and CSRF value.
     Cookie(String, String),
+    /// UUID and secret of a node instance.
+    Node(String, String),
 }
 
 /// An answer, read whole.
@@ -173,6 +175,9 @@ impl TestCloud {
                 request.header("X-WallarmAPI-UUID", uuid).header("X-WallarmAPI-Secret", secret)
             }
             Credential::Token(token) => request.header("X-WallarmApi-Token", token),
+            Credential::Node(uuid, secret) => {
+                request.header("Authorization", format!("Node {uuid}:{secret}"))
+            }
             Credential::Cookie(cookie, csrf) => request.header("Cookie", cookie).header("X-CSRF-Token", csrf),
         };
         if let Some(body) = body {

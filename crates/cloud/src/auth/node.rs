@@ -59,6 +59,13 @@ pub async fn authenticate(
         return Err(refused().into());
     }
     let node = node.ok_or_else(refused)?;
+    if let Some(token_id) = node.token_id {
+        // Registered with an API token: revoked together with it.
+        let token = cloud.store.identify_api_token_by_id(token_id).await?.ok_or_else(refused)?;
+        if !token.enabled || token.expires_at.is_some_and(|end| end <= cloud.now()) {
+            return Err(refused().into());
+        }
+    }
     let client = cloud.store.identify_client(node.client_id).await?.ok_or_else(refused)?;
     if !client.enabled {
         return Err(ApiError::text(StatusCode::FORBIDDEN, "tenant disabled").into());

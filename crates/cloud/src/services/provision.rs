@@ -144,7 +144,7 @@ async fn insert_default_branch<C: ConnectionTrait>(
         action_id: action.id,
         kind: "wallarm_mode".to_owned(),
         fields: json!({"mode": "default"}),
-        point: None,
+        point_hash: None,
         regex_id: None,
         system: false,
         active: true,

@@ -47,9 +47,11 @@ impl TestNode {
             ruleset_version: 0,
             ruleset_updated_at: None,
             detectdb_version: 0,
+            detectdb_updated_at: None,
             lists_seq: 0,
             requests: 0,
             requests_month: 0,
+            rps: 0.0,
             last_error: None,
         };
         row.into_active_model().insert(state.store.writer()).await.unwrap();

@@ -11,11 +11,11 @@ pub struct Model {
     pub client_id: i64,
     /// Counts up with every change.
     pub seq: i64,
-    /// Counts up with every rule change.
+    /// Value of `seq` at the last rule change.
     pub ruleset_version: i64,
     /// Unix seconds.
     pub ruleset_updated_at: i64,
-    /// Counts up with every list change.
+    /// Value of `seq` at the last list change.
     pub lists_seq: i64,
 }
 

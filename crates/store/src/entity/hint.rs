@@ -15,10 +15,10 @@ pub struct Model {
     pub action_id: i64,
     /// Hint type.
     pub kind: String,
-    /// Fields that the type owns.
+    /// Fields that the type owns, the point and what the server assigned among them.
     pub fields: Json,
-    /// Flat point.
-    pub point: Option<Json>,
+    /// SHA-256 of the flat point, hex, to find it by.
+    pub point_hash: Option<String>,
     /// Expression id.
     pub regex_id: Option<i64>,
     /// Made by the system.

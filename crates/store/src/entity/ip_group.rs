@@ -11,12 +11,14 @@ pub struct Model {
     pub id: i64,
     /// Tenant.
     pub client_id: i64,
-    /// `allow`, `deny` or `gray`.
+    /// `allow`, `block` or `gray`.
     pub list: String,
     /// `subnet`, `location`, `datacenter` or `proxy_type`.
     pub rule_type: String,
     /// Values as typed.
     pub values: Json,
+    /// The one value of a subnet group, masked and canonical, to find it by.
+    pub network: Option<String>,
     /// Applications; `[0]` is all.
     pub application_ids: Json,
     /// Why.

@@ -41,12 +41,16 @@ pub struct Model {
     pub ruleset_updated_at: Option<i64>,
     /// In force.
     pub detectdb_version: i64,
+    /// Unix seconds.
+    pub detectdb_updated_at: Option<i64>,
     /// In force.
     pub lists_seq: i64,
     /// Requests counted this month.
     pub requests: i64,
     /// Which month, as year * 12 + month.
     pub requests_month: i64,
+    /// Requests per second over the minute before the last heartbeat.
+    pub rps: f64,
     /// Last reported problem.
     pub last_error: Option<String>,
 }

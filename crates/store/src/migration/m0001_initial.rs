@@ -168,9 +168,11 @@ fn node_tables() -> Vec<TableCreateStatement> {
             .col(big_integer("ruleset_version"))
             .col(big_integer_null("ruleset_updated_at"))
             .col(big_integer("detectdb_version"))
+            .col(big_integer_null("detectdb_updated_at"))
             .col(big_integer("lists_seq"))
             .col(big_integer("requests"))
             .col(big_integer("requests_month"))
+            .col(double("rps"))
             .col(text_null("last_error"))
             .primary_key(Index::create().col("uuid"))
             .to_owned(),
@@ -204,7 +206,7 @@ fn rule_tables() -> Vec<TableCreateStatement> {
             .col(big_integer("action_id"))
             .col(text("kind"))
             .col(json("fields"))
-            .col(json_null("point"))
+            .col(text_null("point_hash"))
             .col(big_integer_null("regex_id"))
             .col(boolean("system"))
             .col(boolean("active"))
@@ -226,6 +228,7 @@ fn rule_tables() -> Vec<TableCreateStatement> {
             .col(text("list"))
             .col(text("rule_type"))
             .col(json("values"))
+            .col(text_null("network"))
             .col(json("application_ids"))
             .col(text("reason"))
             .col(big_integer("created_at"))
@@ -393,8 +396,10 @@ fn indexes() -> Vec<IndexCreateStatement> {
         index("node_instances", &["group_id"], false),
         index("actions", &["client_id", "conditions_hash"], true),
         index("hints", &["client_id", "action_id"], false),
+        index("hints", &["client_id", "regex_id"], false),
         index("ip_groups", &["client_id", "added_seq"], false),
         index("ip_groups", &["client_id", "removed_seq"], false),
+        index("ip_groups", &["client_id", "network"], false),
         index("hits", &["client_id", "event_id"], true),
         index("hits", &["client_id", "time"], false),
         index("hits", &["attack_id", "time"], false),

@@ -1,0 +1,154 @@
+//! Shapes of rules: hints and the actions that they are attached to (`spec/rules.md` section 1).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// One condition of an action.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ConditionView {
+    /// `equal`, `iequal`, `regex` or `absent`.
+    #[serde(rename = "type")]
+    #[schema(example = "equal")]
+    pub kind: String,
+    /// Request part: strings, and a number for a path segment.
+    #[schema(value_type = Vec<Object>, example = json!(["path", 0]))]
+    pub point: Vec<Value>,
+    /// Value; null for `absent`.
+    pub value: Option<String>,
+}
+
+/// A rule. Fields that its type does not own are null.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HintView {
+    /// Identity.
+    pub id: i64,
+    /// Action.
+    pub actionid: i64,
+    /// Tenant.
+    pub clientid: i64,
+    /// Normalised conditions of the action; none is all traffic.
+    pub action: Vec<ConditionView>,
+    /// What it does: `vpatch`, `regex`, `wallarm_mode`, ….
+    #[serde(rename = "type")]
+    #[schema(example = "vpatch")]
+    pub kind: String,
+    /// Unix seconds.
+    pub create_time: i64,
+    /// Author; 0 is the system.
+    pub create_userid: i64,
+    /// Unix seconds.
+    pub updated_at: i64,
+    /// Echoed, without effect.
+    pub validated: bool,
+    /// Whether the system made it.
+    pub system: bool,
+    /// Whether it is in force.
+    pub active: bool,
+    /// As `active`.
+    pub enabled: bool,
+    /// Echoed, without effect.
+    pub variativity_disabled: bool,
+    /// Free text.
+    pub comment: Option<String>,
+    /// Free text.
+    pub title: Option<String>,
+    /// Free text.
+    pub set: Option<String>,
+    /// Flat point.
+    #[schema(value_type = Option<Vec<Object>>, example = json!(["post", "form_urlencoded", "login"]))]
+    pub point: Option<Vec<Value>>,
+    /// Filtration mode and the like.
+    pub mode: Option<String>,
+    /// Attack type.
+    pub attack_type: Option<String>,
+    /// Pattern.
+    pub regex: Option<String>,
+    /// Id of the pattern, given by the server.
+    pub regex_id: Option<i64>,
+    /// Everything else that types own.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub fields: Map<String, Value>,
+}
+
+/// `POST /v1/objects/hint/create`. Types own further fields.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct HintCreateRequest {
+    /// What it does.
+    #[serde(rename = "type")]
+    #[schema(example = "vpatch")]
+    pub kind: Option<String>,
+    /// Tenant; the caller's own when absent.
+    pub clientid: Option<i64>,
+    /// Conditions; none is all traffic.
+    #[schema(value_type = Option<Vec<ConditionView>>)]
+    pub action: Option<Value>,
+    /// Where in the request, 2-D or flat.
+    #[schema(value_type = Option<Vec<Object>>, example = json!([["post"], ["form_urlencoded", "login"]]))]
+    pub point: Option<Value>,
+    /// Attack type.
+    #[schema(example = "sqli")]
+    pub attack_type: Option<String>,
+    /// Filtration mode and the like.
+    pub mode: Option<String>,
+    /// Pattern.
+    pub regex: Option<String>,
+    /// Whether it is in force.
+    pub active: Option<bool>,
+    /// Free text, up to 4096 characters; not empty.
+    pub comment: Option<String>,
+    /// Free text, up to 255 characters.
+    pub title: Option<String>,
+}
+
+/// A set of conditions that rules share.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ActionView {
+    /// Identity.
+    pub id: i64,
+    /// Tenant.
+    pub clientid: i64,
+    /// Name.
+    pub name: Option<String>,
+    /// Conditions; none is all traffic.
+    pub conditions: Vec<ConditionView>,
+    /// Number of rules.
+    pub hints: i64,
+    /// As `hints`.
+    pub grouped_hints_count: i64,
+    /// Readable path.
+    pub endpoint_path: Option<String>,
+    /// Host.
+    pub endpoint_domain: Option<String>,
+    /// Application.
+    pub endpoint_instance: Option<String>,
+    /// Unix seconds.
+    pub updated_at: i64,
+}
+
+/// `POST /v1/objects/action/by_hit`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct ByHitRequest {
+    /// Id of the hit: `["<index>", "<id>"]`, or both joined with a colon.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, example = json!(["hits_production_7_202606_v_1", "Zk3v0q8bN1xYw2Lt5RcA"]))]
+    pub id: Value,
+}
+
+/// The conditions that a rule about a hit would have.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ByHitView {
+    /// Application, host and path of the hit.
+    pub conditions: Vec<ConditionView>,
+    /// Tenant of the hit.
+    pub clientid: i64,
+}
+
+/// The general filtration mode of a tenant.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WallarmModeView {
+    /// `default`, `off`, `monitoring`, `safe_blocking` or `block`.
+    #[schema(example = "monitoring")]
+    pub mode: String,
+}

@@ -1,0 +1,346 @@
+//! IP lists: what may be listed, conflicts, expiry (`spec/rules.md` section 6).
+//!
+//! Two APIs spell the same entries differently; both end here. A change bumps the sequence number of the
+//! tenant's lists and is stamped with it, so that nodes load only what changed.
+
+use axum::http::StatusCode;
+use bartizan_api::{ApiError, Permission, list::Page};
+use bartizan_store::{
+    TenantId, Tenants, config_versions,
+    entity::ip_group::Model,
+    ip_groups::{self, GroupFilter, ValueQuery},
+    sea_orm::DatabaseTransaction,
+};
+use serde_json::{Value, json};
+
+use super::activity::{self, Change};
+use crate::{
+    auth::{Caller, strings},
+    failure::Failure,
+    state::Cloud,
+};
+
+mod names;
+mod values;
+
+pub use names::{List, RuleType, Spelling};
+pub use values::canonical_network;
+
+/// The expiry that means never.
+pub const NEVER: i64 = 33_223_139_044;
+/// The application id that means all applications.
+pub const ALL_APPLICATIONS: i64 = 0;
+/// The application that always exists.
+const DEFAULT_APPLICATION: i64 = -1;
+/// Longest reason, characters.
+const MAX_REASON_CHARS: usize = 1024;
+
+/// Entries to create.
+pub struct NewEntries {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// Spelling of names in errors.
+    pub spelling: Spelling,
+    /// List.
+    pub list: List,
+    /// Whether conflicting entries are replaced.
+    pub force: bool,
+    /// Why.
+    pub reason: String,
+    /// Applications; empty is all.
+    pub applications: Vec<i64>,
+    /// Expiry as sent.
+    pub expired_at: Value,
+    /// Types with their values.
+    pub rules: Vec<(RuleType, Vec<String>)>,
+}
+
+/// The lists that a caller may see.
+#[must_use]
+pub fn visible_lists(caller: &Caller) -> Vec<List> {
+    List::ALL.into_iter().filter(|list| caller.may(list.view_permission())).collect()
+}
+
+/// A page of entries, newest first. `asked` names lists; those that the caller may not see are left out.
+///
+/// # Errors
+/// 400 for bad paging.
+pub async fn list(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenants: &Tenants,
+    asked: Vec<List>,
+    mut filter: GroupFilter,
+    page: Page,
+) -> Result<Vec<Model>, Failure> {
+    let visible = visible_lists(caller).into_iter().filter(|list| asked.is_empty() || asked.contains(list));
+    filter.lists = visible.map(|list| list.stored().to_owned()).collect();
+    if filter.lists.is_empty() {
+        return Ok(vec![]);
+    }
+    Ok(cloud.store.ip_groups(tenants, &filter, cloud.now(), page.offset, page.limit).await?)
+}
+
+/// The look-up of a value as users type it.
+#[must_use]
+pub fn value_query(text: &str) -> ValueQuery {
+    match canonical_network(text) {
+        Some(network) => ValueQuery::Network(network),
+        None => ValueQuery::Code(text.to_owned()),
+    }
+}
+
+/// Creates entries: one group per subnet, one per rule of codes.
+///
+/// # Errors
+/// 400 for invalid values, 403, 409 with the conflicts.
+pub async fn create(cloud: &Cloud, caller: &Caller, new: NewEntries) -> Result<Vec<Model>, Failure> {
+    caller.require(new.list.create_permission())?;
+    let now = cloud.now();
+    let expired_at = expiry(&new.expired_at, now)?;
+    let groups = values::groups(&new.rules)?;
+    let transaction = cloud.store.begin().await?;
+    let seq = config_versions::bump_lists(&transaction, new.tenant).await?.lists_seq;
+    let applications = applications(&transaction, new.tenant, &new.applications).await?;
+    let conflicts = conflicts(&transaction, new.tenant, &groups, &applications, now).await?;
+    if !conflicts.is_empty() {
+        resolve(&transaction, caller, &new, &groups, &conflicts, (seq, now)).await?;
+    }
+    let mut created = Vec::new();
+    for group in groups {
+        let row = Model {
+            id: 0,
+            client_id: new.tenant.0,
+            list: new.list.stored().to_owned(),
+            rule_type: group.rule_type.stored().to_owned(),
+            values: json!(group.values),
+            network: group.network,
+            application_ids: json!(applications),
+            reason: new.reason.chars().take(MAX_REASON_CHARS).collect(),
+            created_at: now,
+            expired_at,
+            author_user_id: caller.user_id(),
+            added_seq: seq,
+            removed_seq: None,
+            removed_at: None,
+        };
+        created.push(ip_groups::insert(&transaction, row).await?);
+    }
+    log(&transaction, caller, new.tenant, now, "create", &created).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(new.tenant);
+    Ok(created)
+}
+
+/// Deletes the entries that each filter names, and returns them. Unknown ids are ignored.
+///
+/// # Errors
+/// 403 when an entry is on a list that the caller may not change.
+pub async fn delete(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    filters: &[GroupFilter],
+) -> Result<Vec<Model>, Failure> {
+    let now = cloud.now();
+    let transaction = cloud.store.begin().await?;
+    let seq = config_versions::bump_lists(&transaction, tenant).await?.lists_seq;
+    let mut found = Vec::new();
+    for filter in filters {
+        found.extend(ip_groups::matching(&transaction, tenant, filter, now).await?);
+    }
+    if found.is_empty() {
+        // Nothing changed: the bump is rolled back.
+        return Ok(found);
+    }
+    for group in &found {
+        require_delete(caller, group)?;
+    }
+    let ids: Vec<i64> = found.iter().map(|group| group.id).collect();
+    ip_groups::remove(&transaction, tenant, &ids, seq, now).await?;
+    log(&transaction, caller, tenant, now, "delete", &found).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(found)
+}
+
+fn require_delete(caller: &Caller, group: &Model) -> Result<(), ApiError> {
+    let list = List::of_stored(&group.list).ok_or_else(ApiError::internal)?;
+    caller.require(list.delete_permission())
+}
+
+/// When an entry ends, from what was sent.
+fn expiry(sent: &Value, now: i64) -> Result<i64, ApiError> {
+    if sent.is_null() {
+        return Err(ApiError::field("expired_at", "can't be blank", Value::Null));
+    }
+    let time = bartizan_api::filter::int(sent)
+        .ok_or_else(|| ApiError::field("expired_at", "is invalid", sent.clone()))?;
+    match time {
+        0 => Ok(NEVER),
+        time if time > now => Ok(time.min(NEVER)),
+        _ => Err(ApiError::field("expired_at", "must be in the future", sent.clone())),
+    }
+}
+
+/// The applications of an entry; all of them as `[0]`.
+async fn applications(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    sent: &[i64],
+) -> Result<Vec<i64>, Failure> {
+    if sent.is_empty() || sent.contains(&ALL_APPLICATIONS) {
+        return Ok(vec![ALL_APPLICATIONS]);
+    }
+    let known = ip_groups::known_applications(transaction, tenant).await?;
+    let unknown = sent.iter().find(|id| **id != DEFAULT_APPLICATION && !known.contains(id));
+    match unknown {
+        Some(id) => Err(ApiError::field("application_ids", "is invalid", *id).into()),
+        None => Ok(sent.to_vec()),
+    }
+}
+
+/// A value of an entry that a new one says something about, too.
+struct Conflict {
+    group: Model,
+    value: String,
+}
+
+/// Live entries, on any list, with a value of the new ones and an overlapping application scope.
+async fn conflicts(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    groups: &[values::Group],
+    applications: &[i64],
+    now: i64,
+) -> Result<Vec<Conflict>, Failure> {
+    let mut found = Vec::new();
+    let networks: Vec<String> = groups.iter().filter_map(|group| group.network.clone()).collect();
+    let same_network = ip_groups::with_networks(transaction, tenant, &networks, now).await?;
+    for group in same_network.into_iter().filter(|group| overlaps(group, applications)) {
+        let value = strings(&group.values).into_iter().next().unwrap_or_default();
+        found.push(Conflict { group, value });
+    }
+    for new in groups.iter().filter(|group| group.network.is_none()) {
+        let live = ip_groups::with_codes(transaction, tenant, new.rule_type.stored(), now).await?;
+        for group in live.into_iter().filter(|group| overlaps(group, applications)) {
+            let shared = strings(&group.values)
+                .into_iter()
+                .find(|value| new.values.iter().any(|other| other.eq_ignore_ascii_case(value)));
+            if let Some(value) = shared {
+                found.push(Conflict { group, value });
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn overlaps(group: &Model, applications: &[i64]) -> bool {
+    let own: Vec<i64> = serde_json::from_value(group.application_ids.clone()).unwrap_or_default();
+    own.contains(&ALL_APPLICATIONS)
+        || applications.contains(&ALL_APPLICATIONS)
+        || own.iter().any(|id| applications.contains(id))
+}
+
+/// Refuses conflicts, or with `force` takes the conflicting values off their lists.
+async fn resolve(
+    transaction: &DatabaseTransaction,
+    caller: &Caller,
+    new: &NewEntries,
+    groups: &[values::Group],
+    conflicts: &[Conflict],
+    (seq, now): (i64, i64),
+) -> Result<(), Failure> {
+    if !new.force {
+        return Err(conflict_error(new.spelling, conflicts).into());
+    }
+    for conflict in conflicts {
+        require_delete(caller, &conflict.group)?;
+    }
+    let mut ids: Vec<i64> = conflicts.iter().map(|conflict| conflict.group.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ip_groups::remove(transaction, new.tenant, &ids, seq, now).await?;
+    for id in ids {
+        let Some(conflict) = conflicts.iter().find(|conflict| conflict.group.id == id) else { continue };
+        let group = &conflict.group;
+        let replaced = |value: &String| {
+            let same_type = groups.iter().filter(|new| new.rule_type.stored() == group.rule_type);
+            same_type.flat_map(|new| &new.values).any(|other| other.eq_ignore_ascii_case(value))
+        };
+        // Codes that the new entry does not name stay listed, under a new id.
+        let kept: Vec<String> = strings(&group.values).into_iter().filter(|value| !replaced(value)).collect();
+        if group.network.is_none() && !kept.is_empty() {
+            let row = Model { values: json!(kept), added_seq: seq, ..group.clone() };
+            ip_groups::insert(transaction, row).await?;
+        }
+    }
+    let removed: Vec<Model> = conflicts.iter().map(|conflict| conflict.group.clone()).collect();
+    log(transaction, caller, new.tenant, now, "delete", &removed).await
+}
+
+fn conflict_error(spelling: Spelling, conflicts: &[Conflict]) -> ApiError {
+    let named: Vec<Value> = conflicts
+        .iter()
+        .map(|conflict| {
+            let list = List::of_stored(&conflict.group.list).map(|list| list.name(spelling));
+            json!({"id": conflict.group.id, "list": list, "value": conflict.value})
+        })
+        .collect();
+    ApiError { status: StatusCode::CONFLICT, body: json!({"conflicts": named}), retry_after_s: None }
+}
+
+/// One activity entry per list that changed.
+async fn log(
+    transaction: &DatabaseTransaction,
+    caller: &Caller,
+    tenant: TenantId,
+    now: i64,
+    action: &'static str,
+    groups: &[Model],
+) -> Result<(), Failure> {
+    for list in List::ALL {
+        let touched: Vec<&Model> = groups.iter().filter(|group| group.list == list.stored()).collect();
+        let Some(first) = touched.first() else { continue };
+        let values: Vec<String> = touched.iter().flat_map(|group| strings(&group.values)).take(100).collect();
+        let state = json!({"list": list.stored(), "values": values, "count": touched.len(), "reason": first.reason,
+            "expired_at": first.expired_at, "application_ids": first.application_ids});
+        let (before, after) = if action == "delete" { (Some(state), None) } else { (None, Some(state)) };
+        let change = Change {
+            object_type: "ip_list_object",
+            action,
+            object_id: first.id.to_string(),
+            object_name: values.first().cloned().unwrap_or_default(),
+            before,
+            after,
+        };
+        activity::log(transaction, caller, tenant, now, change).await?;
+    }
+    Ok(())
+}
+
+impl List {
+    fn view_permission(self) -> Permission {
+        match self {
+            List::Allow => Permission::ViewAllowlist,
+            List::Deny => Permission::ViewDenylist,
+            List::Gray => Permission::ViewGraylist,
+        }
+    }
+
+    fn create_permission(self) -> Permission {
+        match self {
+            List::Allow => Permission::CreateAllowlist,
+            List::Deny => Permission::CreateDenylist,
+            List::Gray => Permission::CreateGraylist,
+        }
+    }
+
+    fn delete_permission(self) -> Permission {
+        match self {
+            List::Allow => Permission::DeleteAllowlist,
+            List::Deny => Permission::DeleteDenylist,
+            List::Gray => Permission::DeleteGraylist,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Values of entries: validation, echo form, and the canonical network that finds them.
+
+use std::net::IpAddr;
+
+use bartizan_api::ApiError;
+use ipnet::IpNet;
+
+use super::RuleType;
+
+/// Most values of one request.
+const MAX_VALUES: usize = 1000;
+/// Widest IPv4 subnet.
+const MIN_V4_PREFIX: u8 = 8;
+/// Widest IPv6 subnet.
+const MIN_V6_PREFIX: u8 = 32;
+/// Hosting providers that the contract names.
+const DATACENTERS: [&str; 14] = [
+    "alibaba",
+    "aws",
+    "azure",
+    "docean",
+    "gce",
+    "hetzner",
+    "huawei",
+    "ibm",
+    "linode",
+    "oracle",
+    "ovh",
+    "plusserver",
+    "rackspace",
+    "tencent",
+];
+/// Kinds of source that the contract names.
+const PROXY_TYPES: [&str; 7] = ["DCH", "MIP", "PUB", "WEB", "SES", "TOR", "VPN"];
+
+/// The values that become one group.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) rule_type: RuleType,
+    /// As echoed.
+    pub(super) values: Vec<String>,
+    /// The network of a subnet group.
+    pub(super) network: Option<String>,
+}
+
+/// The groups of a request: one per subnet, one per rule of codes.
+pub(super) fn groups(rules: &[(RuleType, Vec<String>)]) -> Result<Vec<Group>, ApiError> {
+    if rules.is_empty() {
+        return Err(ApiError::field("rules", "can't be blank", serde_json::Value::Null));
+    }
+    let count: usize = rules.iter().map(|(_, values)| values.len()).sum();
+    if count > MAX_VALUES {
+        return Err(ApiError::field("values", format!("should be in 1..{MAX_VALUES}"), count));
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    let mut networks = std::collections::HashSet::new();
+    for (rule_type, values) in rules {
+        if values.is_empty() {
+            return Err(ApiError::field("values", "can't be blank", serde_json::Value::Null));
+        }
+        if *rule_type == RuleType::Subnet {
+            for value in values {
+                let (echo, network) =
+                    subnet(value).ok_or_else(|| ApiError::field("values", "is invalid", value.as_str()))?;
+                // The same network twice is one entry.
+                if networks.insert(network.clone()) {
+                    groups.push(Group { rule_type: *rule_type, values: vec![echo], network: Some(network) });
+                }
+            }
+        } else {
+            let mut codes: Vec<String> = Vec::new();
+            for value in values {
+                if !is_code(*rule_type, value) {
+                    return Err(ApiError::field("values", "is invalid", value.as_str()));
+                }
+                if !codes.iter().any(|code| code.eq_ignore_ascii_case(value)) {
+                    codes.push(value.clone());
+                }
+            }
+            groups.push(Group { rule_type: *rule_type, values: codes, network: None });
+        }
+    }
+    Ok(groups)
+}
+
+/// The echo form and the canonical network of an address or subnet within the widest that is allowed.
+fn subnet(text: &str) -> Option<(String, String)> {
+    let net = parse_net(text)?;
+    let widest = if net.addr().is_ipv4() { MIN_V4_PREFIX } else { MIN_V6_PREFIX };
+    if net.prefix_len() < widest {
+        return None;
+    }
+    let text = text.trim();
+    let echo = if text.contains('/') { text.to_owned() } else { format!("{text}/{}", net.prefix_len()) };
+    Some((echo, net.trunc().to_string()))
+}
+
+fn parse_net(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// The masked network of an address or subnet, in the form that groups are found by.
+#[must_use]
+pub fn canonical_network(text: &str) -> Option<String> {
+    Some(parse_net(text)?.trunc().to_string())
+}
+
+fn is_code(rule_type: RuleType, value: &str) -> bool {
+    let among = |known: &[&str]| known.iter().any(|code| code.eq_ignore_ascii_case(value));
+    match rule_type {
+        RuleType::Subnet => false,
+        RuleType::Location => {
+            let (country, region) = value.split_once('-').map_or((value, None), |(c, r)| (c, Some(r)));
+            country.len() == 2
+                && country.bytes().all(|b| b.is_ascii_alphabetic())
+                && region.is_none_or(|region| {
+                    (1..=3).contains(&region.len()) && region.bytes().all(|b| b.is_ascii_alphanumeric())
+                })
+        }
+        RuleType::Datacenter => among(&DATACENTERS),
+        RuleType::ProxyType => among(&PROXY_TYPES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subnets_are_echoed_as_typed_and_found_masked() {
+        let of = |text| subnet(text).unwrap();
+        assert_eq!(of("1.1.1.1"), ("1.1.1.1/32".into(), "1.1.1.1/32".into()));
+        assert_eq!(of("1.1.1.1/24"), ("1.1.1.1/24".into(), "1.1.1.0/24".into()));
+        assert_eq!(of("2001:DB8::1"), ("2001:DB8::1/128".into(), "2001:db8::1/128".into()));
+    }
+
+    #[test]
+    fn too_wide_or_senseless_is_refused() {
+        for text in ["1.0.0.0/7", "2001::/31", "1.1.1", "x", "", "1.1.1.1/33"] {
+            assert_eq!(subnet(text), None, "{text}");
+        }
+        assert!(subnet("10.0.0.0/8").is_some() && subnet("2001:db8::/32").is_some());
+    }
+
+    #[test]
+    fn codes_follow_their_type() {
+        assert!(is_code(RuleType::Location, "ru") && is_code(RuleType::Location, "US-CA"));
+        assert!(!is_code(RuleType::Location, "RUS") && !is_code(RuleType::Location, "U1"));
+        assert!(is_code(RuleType::ProxyType, "TOR") && !is_code(RuleType::ProxyType, "tor2"));
+        assert!(is_code(RuleType::Datacenter, "tencent") && !is_code(RuleType::Datacenter, "home"));
+    }
+}

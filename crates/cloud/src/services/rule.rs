@@ -1,0 +1,489 @@
+//! Rules: hints on actions (`spec/rules.md` section 1).
+//!
+//! What a hint may say is known by `bartizan_rules` alone; here is who may say it, what is kept, and what a
+//! change drags along. Every change bumps the ruleset version as its first statement, which also puts the
+//! changes of a tenant in a line, and is refused when the ruleset would not compile.
+
+use bartizan_api::{
+    ApiError,
+    filter::{Family, Field, Filter, Kind, Test},
+    list::ListRequest,
+};
+use bartizan_rules::{FieldErrors, HintSpec, HintType, Scope, StoredHint, parse_point};
+use bartizan_store::{
+    TenantId, Tenants, config_versions,
+    entity::{action, hint},
+    hints,
+    sea_orm::{DatabaseTransaction, Order},
+};
+use rand::Rng;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    activity::{self, Change},
+    page,
+    provision::DEFAULT_BRANCH_HASH,
+};
+use crate::{auth::Caller, failure::Failure, state::Cloud};
+
+mod compile;
+mod rights;
+
+use rights::{Verb, require};
+
+/// Rows of a list without a limit.
+const DEFAULT_LIMIT: u64 = 100;
+/// Most ids of one deletion.
+const MAX_IDS: usize = 1000;
+
+const FIELDS: &[Field] = &[
+    Field::new("id", Kind::Int),
+    Field::new("clientid", Kind::Int),
+    Field::new("actionid", Kind::Int),
+    Field::new("type", Kind::Text),
+    Field::new("create_userid", Kind::Int),
+    Field::new("create_time", Kind::Time),
+    Field::new("system", Kind::Bool),
+    Field::new("point", Kind::Raw),
+];
+
+/// A hint as it is kept.
+///
+/// # Errors
+/// 500 when a row cannot be read back, which would be a bug.
+pub fn stored(row: &hint::Model, action: &action::Model) -> Result<StoredHint, Failure> {
+    let unreadable = || {
+        tracing::error!(rule.id = row.id, "a stored rule cannot be read");
+        ApiError::internal()
+    };
+    let scope: Scope = serde_json::from_value(action.conditions.clone()).map_err(|_| unreadable())?;
+    Ok(StoredHint {
+        id: row.id,
+        actionid: row.action_id,
+        clientid: row.client_id,
+        create_time: row.created_at,
+        create_userid: row.create_userid,
+        updated_at: row.updated_at,
+        system: row.system,
+        uuid: row.uuid.clone(),
+        group_uuid: row.group_uuid.clone(),
+        spec: HintSpec {
+            kind: HintType::from_name(&row.kind).ok_or_else(unreadable)?,
+            clientid: Some(row.client_id),
+            action: scope,
+            active: row.active,
+            validated: row.validated,
+            variativity_disabled: row.variativity_disabled,
+            title: row.title.clone(),
+            set: row.set_name.clone(),
+            comment: row.comment.clone(),
+            fields: row.fields.as_object().cloned().ok_or_else(unreadable)?,
+        },
+    })
+}
+
+/// What a user said, put into the row.
+fn fill(row: &mut hint::Model, spec: &HintSpec) {
+    row.kind = spec.kind.name().to_owned();
+    row.fields = Value::Object(spec.fields.clone());
+    row.point_hash = spec.fields.get("point").map(point_hash);
+    row.regex_id = spec.regex_id();
+    row.active = spec.active;
+    row.validated = spec.validated;
+    row.variativity_disabled = spec.variativity_disabled;
+    row.comment.clone_from(&spec.comment);
+    row.title.clone_from(&spec.title);
+    row.set_name.clone_from(&spec.set);
+}
+
+/// SHA-256 of a flat point as compact JSON, hex.
+fn point_hash(point: &Value) -> String {
+    hex::encode(Sha256::digest(point.to_string()))
+}
+
+fn refused(faults: &FieldErrors) -> ApiError {
+    ApiError { body: faults.body(), ..ApiError::field("", "", Value::Null) }
+}
+
+/// A page of hints.
+///
+/// # Errors
+/// 400 for a bad filter, order or limit.
+pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<StoredHint>, Failure> {
+    let filter = Filter::parse(&request.filter, FIELDS, Family::Rules)?;
+    let tenants = caller.tenants_of(&filter.ints("clientid"));
+    let part = page::of(request, DEFAULT_LIMIT)?;
+    let order_by = match request.order_by.as_deref().unwrap_or_default() {
+        "" | "updated_at" => hint::Column::UpdatedAt,
+        "id" => hint::Column::Id,
+        "create_time" => hint::Column::CreatedAt,
+        other => return Err(ApiError::field("order_by", "is invalid", other).into()),
+    };
+    let query = hints::HintQuery {
+        tenants: &tenants,
+        filter: &filter,
+        point_hash: asked_point(&filter)?,
+        hidden: rights::hidden(caller),
+        order_by,
+        order: if request.order_desc.unwrap_or(false) { Order::Desc } else { Order::Asc },
+        offset: part.offset,
+        limit: part.limit,
+    };
+    let rows = hints::list(cloud.store.reader(), query).await?;
+    rows.iter().map(|(row, action)| stored(row, action)).collect()
+}
+
+/// The hash of the point that a filter names.
+fn asked_point(filter: &Filter) -> Result<Option<String>, ApiError> {
+    let Some(asked) = filter.conditions("point").next() else { return Ok(None) };
+    let Test::Raw(sent) = &asked.test else { return Ok(None) };
+    let point = parse_point("point", sent).map_err(|fault| refused(&fault.into()))?;
+    let flat = serde_json::to_value(&point).map_err(|_| ApiError::internal())?;
+    Ok(Some(point_hash(&flat)))
+}
+
+/// One hint.
+///
+/// # Errors
+/// 404.
+pub async fn view(cloud: &Cloud, caller: &Caller, id: i64) -> Result<StoredHint, Failure> {
+    let rows = hints::by_ids(cloud.store.reader(), &caller.tenants, &[id]).await?;
+    let (row, action) = rows.first().ok_or_else(ApiError::absent)?;
+    if rights::hidden(caller).contains(&row.kind.as_str()) {
+        return Err(ApiError::absent().into());
+    }
+    stored(row, action)
+}
+
+/// Creates a hint, on an existing action when there is one with these conditions.
+///
+/// # Errors
+/// 400 with every fault, 403.
+pub async fn create(
+    cloud: &Cloud,
+    caller: &Caller,
+    body: &Map<String, Value>,
+) -> Result<StoredHint, Failure> {
+    let named = body.get("type").and_then(Value::as_str).and_then(HintType::from_name);
+    if let Some(kind) = named {
+        // Before the body is judged: who may not write learns nothing about it.
+        require(caller, Verb::Create, kind, false)?;
+    }
+    let mut spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
+    require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
+    let tenant = caller.tenant_of(spec.clientid)?;
+    let now = cloud.now();
+    let transaction = cloud.store.begin().await?;
+    let seq = config_versions::bump_ruleset(&transaction, tenant, now).await?.seq;
+    if spec.kind == HintType::DisableRegex {
+        require_regex(&transaction, tenant, &spec).await?;
+    }
+    let action = find_or_create_action(&transaction, tenant, &spec.action, now).await?;
+    if spec.kind.is_counter() {
+        let existing = hints::of_action(&transaction, tenant, action.id, spec.kind.name()).await?;
+        if let Some(row) = existing.first() {
+            return stored(row, &action);
+        }
+    }
+    assign(&mut spec, tenant, seq);
+    let mut row = new_row(tenant, action.id, caller.user_id(), now);
+    fill(&mut row, &spec);
+    let row = hints::insert(&transaction, row).await?;
+    hints::touch_action(&transaction, tenant, action.id, now).await?;
+    compile::check(&transaction, tenant, &spec, &row, &action).await?;
+    let made = stored(&row, &action)?;
+    log(&transaction, caller, now, "create", None, Some(&made)).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(made)
+}
+
+fn new_row(tenant: TenantId, action_id: i64, author: i64, now: i64) -> hint::Model {
+    hint::Model {
+        id: 0,
+        client_id: tenant.0,
+        action_id,
+        kind: String::new(),
+        fields: Value::Null,
+        point_hash: None,
+        regex_id: None,
+        system: false,
+        active: true,
+        validated: false,
+        variativity_disabled: false,
+        comment: None,
+        title: None,
+        set_name: None,
+        uuid: Uuid::new_v4().to_string(),
+        group_uuid: Uuid::new_v4().to_string(),
+        created_at: now,
+        create_userid: author,
+        updated_at: now,
+    }
+}
+
+/// Gives a new hint what the server assigns.
+fn assign(spec: &mut HintSpec, tenant: TenantId, seq: i64) {
+    if spec.kind.has_regex_id() {
+        // Ascending and never used again: hits keep naming an expression after its rule is gone.
+        spec.assign_regex_id(seq);
+    }
+    if let Some(prefix) = spec.kind.counter_prefix() {
+        let random: u64 = rand::rng().random();
+        spec.assign_counter(&format!("{prefix}:{}:{random:016x}", tenant.0));
+    }
+    if spec.kind == HintType::RateLimit {
+        let letters = rand::rng().sample_iter(rand::distr::Alphanumeric).take(8);
+        let suffix: String = letters.map(|byte| char::from(byte).to_ascii_lowercase()).collect();
+        spec.assign_suffix(&suffix);
+    }
+}
+
+/// Refuses a `disable_regex` hint that names no expression of the tenant.
+async fn require_regex(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    spec: &HintSpec,
+) -> Result<(), Failure> {
+    let id = spec.regex_id().unwrap_or_default();
+    let named = hints::with_regex_ids(transaction, tenant, &["regex", "experimental_regex"], &[id]).await?;
+    if named.is_empty() { Err(ApiError::field("regex_id", "is invalid", id).into()) } else { Ok(()) }
+}
+
+async fn find_or_create_action(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    scope: &Scope,
+    now: i64,
+) -> Result<action::Model, Failure> {
+    let hash = scope.conditions_hash();
+    if let Some(action) = hints::find_action_by_hash(transaction, tenant, &hash).await? {
+        return Ok(action);
+    }
+    let action = action::Model {
+        id: 0,
+        client_id: tenant.0,
+        conditions: scope.to_json(),
+        conditions_hash: hash,
+        name: None,
+        updated_at: now,
+    };
+    Ok(hints::insert_action(transaction, action).await?)
+}
+
+/// Changes what a patch names of a hint.
+///
+/// # Errors
+/// 400 with every fault, 403 (counters included), 404.
+pub async fn update(
+    cloud: &Cloud,
+    caller: &Caller,
+    id: i64,
+    patch: &Map<String, Value>,
+) -> Result<StoredHint, Failure> {
+    let tenant = TenantId(view(cloud, caller, id).await?.clientid);
+    let transaction = cloud.store.begin().await?;
+    let seq = config_versions::bump_ruleset(&transaction, tenant, cloud.now()).await?.seq;
+    let rows = hints::by_ids(&transaction, &tenant.into(), &[id]).await?;
+    let (row, action) = rows.into_iter().next().ok_or_else(ApiError::absent)?;
+    let changed = change(cloud, caller, &transaction, (row, action), patch, seq).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(changed)
+}
+
+/// Applies a patch to a hint within a transaction that has bumped the version to `seq`.
+pub(super) async fn change(
+    cloud: &Cloud,
+    caller: &Caller,
+    transaction: &DatabaseTransaction,
+    (mut row, action): (hint::Model, action::Model),
+    patch: &Map<String, Value>,
+    seq: i64,
+) -> Result<StoredHint, Failure> {
+    let before = stored(&row, &action)?;
+    if before.spec.kind.is_counter() {
+        return Err(ApiError::access_denied().into());
+    }
+    require(caller, Verb::Update, before.spec.kind, before.spec.action.is_default())?;
+    let mut spec = HintSpec::update(&before, patch).map_err(|faults| refused(&faults))?;
+    let (tenant, now) = (TenantId(row.client_id), cloud.now());
+    if spec.regex_changed(&before.spec) {
+        let old: Vec<i64> = before.spec.regex_id().into_iter().collect();
+        let dependants = hints::with_regex_ids(transaction, tenant, &["disable_regex"], &old).await?;
+        hints::delete(transaction, tenant, &dependants, DEFAULT_BRANCH_HASH).await?;
+        spec.assign_regex_id(seq);
+    }
+    fill(&mut row, &spec);
+    row.updated_at = now.max(row.updated_at + 1);
+    let row = hints::update(transaction, row).await?;
+    hints::touch_action(transaction, tenant, action.id, row.updated_at).await?;
+    compile::check(transaction, tenant, &spec, &row, &action).await?;
+    let after = stored(&row, &action)?;
+    log(transaction, caller, now, "update", Some(&before), Some(&after)).await?;
+    Ok(after)
+}
+
+/// Deletes the hints that a filter names by id, and returns those that went. Unknown, foreign and protected ones
+/// stay out of it.
+///
+/// # Errors
+/// 400 without ids or with too many, 403 for a type that the caller may not delete.
+pub async fn delete(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Vec<StoredHint>, Failure> {
+    let filter = Filter::parse(filter, FIELDS, Family::Rules)?;
+    let ids = filter.ints("id");
+    if ids.is_empty() {
+        return Err(ApiError::empty_filter().into());
+    }
+    if ids.len() > MAX_IDS {
+        return Err(ApiError::field("id", format!("should be in 1..{MAX_IDS}"), ids.len()).into());
+    }
+    let tenants = caller.tenants_of(&filter.ints("clientid"));
+    let mut deleted = Vec::new();
+    for tenant in tenants.ids() {
+        deleted.extend(delete_of(cloud, caller, *tenant, &ids).await?);
+    }
+    Ok(deleted)
+}
+
+/// Deletes an action's hints, and with the last of them the action.
+///
+/// # Errors
+/// 403, 404.
+pub async fn delete_action(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), Failure> {
+    let (action, _) = super::action::find(cloud, &caller.tenants, id).await?;
+    let tenant = TenantId(action.client_id);
+    let ids = hints::ids_of_action(cloud.store.reader(), tenant, id).await?;
+    delete_of(cloud, caller, tenant, &ids).await?;
+    Ok(())
+}
+
+async fn delete_of(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    ids: &[i64],
+) -> Result<Vec<StoredHint>, Failure> {
+    let (now, scope) = (cloud.now(), Tenants::from(tenant));
+    let transaction = cloud.store.begin().await?;
+    config_versions::bump_ruleset(&transaction, tenant, now).await?;
+    let found = hints::by_ids(&transaction, &scope, ids).await?;
+    let mut going = Vec::new();
+    for (row, action) in found {
+        let hint = stored(&row, &action)?;
+        if !is_protected(&transaction, tenant, &row, &hint).await? {
+            require(caller, Verb::Delete, hint.spec.kind, hint.spec.action.is_default())?;
+            going.push((row, hint));
+        }
+    }
+    if going.is_empty() {
+        // Nothing changed: the bump is rolled back.
+        return Ok(vec![]);
+    }
+    let mut rows: Vec<hint::Model> = going.iter().map(|(row, _)| row.clone()).collect();
+    let patterns: Vec<i64> = going
+        .iter()
+        .filter(|(_, hint)| hint.spec.kind.has_regex_id())
+        .filter_map(|(row, _)| row.regex_id)
+        .collect();
+    rows.extend(hints::with_regex_ids(&transaction, tenant, &["disable_regex"], &patterns).await?);
+    hints::delete(&transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;
+    let deleted: Vec<StoredHint> = going.into_iter().map(|(_, hint)| hint).collect();
+    for hint in &deleted {
+        log(&transaction, caller, now, "delete", Some(hint), None).await?;
+    }
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(deleted)
+}
+
+/// Counters belong to the server, and each tenant keeps the mode of its default branch.
+async fn is_protected(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    row: &hint::Model,
+    hint: &StoredHint,
+) -> Result<bool, Failure> {
+    if hint.spec.kind.is_counter() {
+        return Ok(true);
+    }
+    if hint.spec.kind != HintType::WallarmMode || !hint.spec.action.is_default() {
+        return Ok(false);
+    }
+    let modes = hints::of_action(transaction, tenant, row.action_id, &row.kind).await?;
+    Ok(modes.first().is_some_and(|first| first.id == row.id))
+}
+
+async fn log(
+    transaction: &DatabaseTransaction,
+    caller: &Caller,
+    now: i64,
+    action: &'static str,
+    before: Option<&StoredHint>,
+    after: Option<&StoredHint>,
+) -> Result<(), Failure> {
+    let Some(hint) = after.or(before) else { return Ok(()) };
+    let change = Change {
+        object_type: "rule",
+        action,
+        object_id: hint.id.to_string(),
+        object_name: hint.spec.title.clone().unwrap_or_else(|| hint.spec.kind.name().to_owned()),
+        before: before.map(StoredHint::to_json),
+        after: after.map(StoredHint::to_json),
+    };
+    activity::log(transaction, caller, TenantId(hint.clientid), now, change).await
+}
+
+/// The general filtration mode of a tenant: what its default branch says.
+///
+/// # Errors
+/// 403 for a foreign tenant.
+pub async fn general_mode(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<String, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let modes = general_modes(cloud.store.reader(), tenant).await?.1;
+    // As the ruleset decides: the one changed last.
+    let winner = modes.iter().filter(|row| row.active).max_by_key(|row| (row.updated_at, row.id));
+    let mode = winner.and_then(|row| row.fields.get("mode")?.as_str());
+    Ok(mode.unwrap_or("default").to_owned())
+}
+
+/// Sets the general filtration mode of a tenant.
+///
+/// # Errors
+/// 400 for an unknown mode, 403.
+pub async fn set_general_mode(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    mode: &Value,
+) -> Result<String, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    if mode.is_null() {
+        return Err(ApiError::field("mode", "can't be blank", Value::Null).into());
+    }
+    let transaction = cloud.store.begin().await?;
+    let seq = config_versions::bump_ruleset(&transaction, tenant, cloud.now()).await?.seq;
+    let (action, modes) = general_modes(&transaction, tenant).await?;
+    let latest = modes.iter().map(|row| row.updated_at).max().unwrap_or_default();
+    let mut own = modes.into_iter().next().ok_or_else(ApiError::internal)?;
+    // Later than any other mode of the branch, so that this one wins.
+    own.updated_at = latest;
+    let patch = Map::from_iter([("mode".to_owned(), mode.clone()), ("active".to_owned(), json!(true))]);
+    change(cloud, caller, &transaction, (own, action), &patch, seq).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    general_mode(cloud, caller, client_id).await
+}
+
+/// The default branch of a tenant and its modes, the tenant's own first.
+async fn general_modes<C: bartizan_store::sea_orm::ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<(action::Model, Vec<hint::Model>), Failure> {
+    let action = hints::find_action_by_hash(connection, tenant, DEFAULT_BRANCH_HASH).await?;
+    let action = action.ok_or_else(ApiError::internal)?;
+    let modes = hints::of_action(connection, tenant, action.id, HintType::WallarmMode.name()).await?;
+    Ok((action, modes))
+}

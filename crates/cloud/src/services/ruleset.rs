@@ -1,0 +1,110 @@
+//! The ruleset of a tenant as nodes load it: a signed bundle of the active hints.
+//!
+//! A bundle is made when a node first asks for its version and kept in memory until the next version. Equal
+//! rows give equal bytes, so every process of a cloud makes the same bundle.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bartizan_api::{
+    ApiError,
+    node::{BUNDLE_FORMAT, BundleEntry, BundleKind},
+};
+use bartizan_rules::{HintSource, RulesetSource};
+use bartizan_store::{
+    TenantId, config_versions,
+    entity::{action, hint},
+    hints,
+};
+use ed25519_dalek::Signer;
+use sha2::{Digest, Sha256};
+
+use crate::{failure::Failure, keys::Keys, state::Cloud};
+
+/// How often a bundle is made anew because the rules changed while it was being made.
+const ATTEMPTS: usize = 20;
+
+/// A signed bundle.
+#[derive(Debug)]
+pub struct Bundle {
+    /// Its entry in the manifest.
+    pub entry: BundleEntry,
+    /// JSON of [`RulesetSource`].
+    pub bytes: Vec<u8>,
+}
+
+/// The last bundle of each tenant.
+#[derive(Debug, Default)]
+pub struct Bundles(Mutex<HashMap<TenantId, Arc<Bundle>>>);
+
+impl Bundles {
+    fn of(&self, tenant: TenantId) -> Option<Arc<Bundle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    }
+
+    fn keep(&self, tenant: TenantId, bundle: &Arc<Bundle>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, Arc::clone(bundle));
+    }
+}
+
+/// The current bundle of a tenant, and the configuration sequence number that it reflects at least.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle>), Failure> {
+    for _ in 0..ATTEMPTS {
+        let before = config_versions::current(cloud.store.reader(), tenant).await?;
+        let kept = cloud.bundles.of(tenant);
+        if let Some(bundle) = kept.filter(|bundle| bundle.entry.version == before.ruleset_version) {
+            return Ok((before.seq, bundle));
+        }
+        let rows = hints::active(cloud.store.reader(), tenant).await?;
+        let after = config_versions::current(cloud.store.reader(), tenant).await?;
+        // Every change of rules bumps the version in its own transaction: if it stood still, the rows are its.
+        if after.ruleset_version == before.ruleset_version {
+            let source = source(tenant, before.ruleset_version, &rows);
+            let bundle = Arc::new(sign(&cloud.keys, &source)?);
+            cloud.bundles.keep(tenant, &bundle);
+            return Ok((before.seq, bundle));
+        }
+    }
+    Err(ApiError::internal().into())
+}
+
+/// The content of a bundle.
+#[must_use]
+pub fn source(tenant: TenantId, version: i64, rows: &[(hint::Model, action::Model)]) -> RulesetSource {
+    let hints = rows.iter().map(|(hint, action)| hint_source(hint, action)).collect();
+    RulesetSource { version, clientid: tenant.0, hints }
+}
+
+/// One hint of a bundle.
+#[must_use]
+pub fn hint_source(hint: &hint::Model, action: &action::Model) -> HintSource {
+    HintSource {
+        id: hint.id,
+        kind: hint.kind.clone(),
+        action: action.conditions.clone(),
+        updated_at: hint.updated_at,
+        fields: hint.fields.as_object().cloned().unwrap_or_default(),
+    }
+}
+
+fn sign(keys: &Keys, source: &RulesetSource) -> Result<Bundle, ApiError> {
+    let bytes = serde_json::to_vec(source).map_err(|_| ApiError::internal())?;
+    let (kind, version) = (BundleKind::Ruleset, source.version);
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let text = BundleEntry::signed_text(kind, source.clientid, version, BUNDLE_FORMAT, &sha256);
+    let entry = BundleEntry {
+        kind,
+        version,
+        format: BUNDLE_FORMAT,
+        size: bytes.len().try_into().unwrap_or(u64::MAX),
+        sha256,
+        sig: hex::encode(keys.signing().sign(text.as_bytes()).to_bytes()),
+        url: format!("/node/v1/bundle/ruleset/{version}"),
+    };
+    Ok(Bundle { entry, bytes })
+}

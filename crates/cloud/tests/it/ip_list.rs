@@ -1,0 +1,144 @@
+use bartizan_testkit::{Reply, TestCloud};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Far enough for any test, and not never.
+const LATER: i64 = 4_000_000_000;
+
+fn rules(list: &str, kind: &str, values: Value) -> Value {
+    json!({"list": list, "force": false, "reason": "Terraform managed IP list", "application_ids": [0],
+        "expired_at": LATER, "rules": [{"rules_type": kind, "values": values}]})
+}
+
+async fn call(cloud: &TestCloud, method: Method, resource: &str, body: Option<Value>) -> Reply {
+    let admin = cloud.admin_pair().await;
+    let path = format!("/v1/blocklist/clients/{}/{resource}", cloud.client.id);
+    cloud.call(&admin, method, &path, body.as_ref()).await
+}
+
+async fn add(cloud: &TestCloud, body: Value) -> Reply {
+    call(cloud, Method::POST, "access_rules", Some(body)).await
+}
+
+async fn groups(cloud: &TestCloud, query: &str) -> Value {
+    call(cloud, Method::GET, &format!("groups?{query}"), None).await.body()["objects"].clone()
+}
+
+#[tokio::test]
+async fn each_subnet_is_an_entry_and_codes_share_one() {
+    let cloud = TestCloud::start().await;
+    let values = json!(["198.51.100.7", "203.0.113.9/24", "2001:db8::1", "198.51.100.7/32"]);
+    let created = add(&cloud, rules("block", "subnet", values)).await.json();
+    insta::assert_json_snapshot!("created_groups", created, { ".body.objects[].created_at" => "[time]" });
+    add(&cloud, rules("block", "location", json!(["RU", "KP"]))).await.body();
+    let all = groups(&cloud, "limit=1000").await;
+    assert_eq!(all[0]["values"], json!(["RU", "KP"]));
+    assert_eq!(all.as_array().unwrap().len(), 4);
+    let found = |query: &'static str| {
+        let cloud = &cloud;
+        async move { groups(cloud, &format!("filter[query]={query}&limit=1")).await[0]["values"][0].clone() }
+    };
+    assert_eq!(found("198.51.100.7").await, "198.51.100.7/32");
+    assert_eq!(found("203.0.113.9/24").await, "203.0.113.9/24");
+    assert_eq!(found("kp").await, "RU");
+    assert_eq!(found("192.0.2.1").await, json!(null));
+    assert_eq!(
+        groups(&cloud, "filter[rule_type][]=location&filter[list]=block").await.as_array().unwrap().len(),
+        1
+    );
+    let delete = json!({"rules": [{"rule_type": "subnet", "ids": [1, 2, 4, 999]}]});
+    let deleted = call(&cloud, Method::DELETE, "groups", Some(delete)).await.body();
+    // 4 is a location: another type is not what was asked for.
+    assert_eq!(deleted["objects"].as_array().unwrap().len(), 2);
+    assert_eq!(groups(&cloud, "").await.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn conflicts_are_refused_or_replaced() {
+    let cloud = TestCloud::start().await;
+    add(&cloud, rules("allow", "subnet", json!(["198.51.100.7"]))).await.body();
+    let conflict = add(&cloud, rules("block", "subnet", json!(["198.51.100.7/32"]))).await;
+    assert_eq!(
+        (conflict.status, conflict.text.as_str()),
+        (409, r#"{"status":409,"body":{"conflicts":[{"id":1,"list":"allow","value":"198.51.100.7/32"}]}}"#)
+    );
+    let mut forced = rules("block", "subnet", json!(["198.51.100.7"]));
+    forced["force"] = json!(true);
+    add(&cloud, forced).await.body();
+    let left = groups(&cloud, "").await;
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["list"]), (1, &json!("block")));
+    // Codes that the new entry does not name stay listed.
+    add(&cloud, rules("gray", "location", json!(["DE", "FR"]))).await.body();
+    assert_eq!(add(&cloud, rules("block", "location", json!(["fr"]))).await.status, 409);
+    let mut forced = rules("block", "location", json!(["fr"]));
+    forced["force"] = json!(true);
+    add(&cloud, forced).await.body();
+    let gray = groups(&cloud, "filter[list]=gray").await;
+    assert_eq!(gray[0]["values"], json!(["DE"]));
+    // Scopes that do not meet do not conflict.
+    let mut scoped = rules("allow", "subnet", json!(["192.0.2.1"]));
+    scoped["application_ids"] = json!([-1]);
+    add(&cloud, scoped.clone()).await.body();
+    scoped["application_ids"] = json!([77]);
+    assert_eq!(add(&cloud, scoped).await.json()["body"]["application_ids"]["error"], "is invalid");
+}
+
+#[tokio::test]
+async fn bad_values_and_times_are_refused_and_expired_entries_leave() {
+    let cloud = TestCloud::start().await;
+    for value in ["1.0.0.0/7", "nonsense"] {
+        let reply = add(&cloud, rules("block", "subnet", json!([value]))).await;
+        assert_eq!((reply.status, &reply.json()["body"]["values"]["error"]), (400, &json!("is invalid")));
+    }
+    let mut past = rules("block", "subnet", json!(["192.0.2.1"]));
+    past["expired_at"] = json!(1);
+    assert_eq!(add(&cloud, past.clone()).await.status, 400);
+    past["expired_at"] = json!((cloud.running.cloud.now() + 600).to_string());
+    add(&cloud, past.clone()).await.body();
+    past["expired_at"] = json!(0);
+    past["rules"][0]["values"] = json!(["192.0.2.2"]);
+    assert_eq!(add(&cloud, past).await.body()["objects"][0]["expired_at"], json!(33_223_139_044_i64));
+    cloud.running.cloud.clock.shift_ms(601_000);
+    assert_eq!(groups(&cloud, "").await.as_array().unwrap().len(), 1);
+    let expired = groups(&cloud, "filter[status]=expired").await;
+    assert_eq!(
+        (&expired[0]["status"], &expired[0]["values"][0]),
+        (&json!("expired"), &json!("192.0.2.1/32"))
+    );
+}
+
+#[tokio::test]
+async fn the_legacy_api_speaks_of_the_same_entries() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let body = json!({"clientid": cloud.client.id, "force": false, "ip_rule": {"list": "black", "rule_type": "ip_range",
+        "subnet": "1.1.1.1", "pools": [0], "expired_at": "33223139044", "reason": "docs"}});
+    let created = cloud.post(&admin, "/v4/ip_rules", body.clone()).await.json();
+    insta::assert_json_snapshot!("created_rule", created, { ".body.objects[].created_at" => "[time]" });
+    let again = cloud.post(&admin, "/v4/ip_rules", body).await;
+    assert_eq!((again.status, &again.json()["body"]["conflicts"][0]["list"]), (409, &json!("black")));
+    let listed = cloud
+        .get(
+            &admin,
+            &format!("/v4/ip_rules?filter[clientid]={}&filter[list]=black&limit=300", cloud.client.id),
+        )
+        .await
+        .json();
+    assert_eq!(listed["body"], created["body"]);
+    assert_eq!(groups(&cloud, "").await[0]["list"], "block");
+    // Each call of the current API above renewed the secret.
+    let admin = cloud.admin_pair().await;
+    let other = cloud.add_company("Other").await;
+    let foreign = cloud.get(&admin, &format!("/v4/ip_rules?filter[clientid]={}", other.id)).await.body();
+    assert_eq!(foreign["objects"], json!([]));
+    let delete = json!({"filter": {"clientid": cloud.client.id, "id": [1], "list": "black"}});
+    cloud.call(&admin, Method::DELETE, "/v4/ip_rules", Some(&delete)).await.body();
+    assert_eq!(groups(&cloud, "").await, json!([]));
+    let admin = cloud.admin_pair().await;
+    let everything = cloud.call(&admin, Method::DELETE, "/v4/ip_rules", Some(&json!({"filter": {}}))).await;
+    assert_eq!(everything.status, 400);
+    let auditor = cloud.add_user(cloud.client.id, "ro@acme.test", &["auditor"]).await;
+    let auditor = cloud.pair_of(&auditor).await;
+    assert_eq!(cloud.get(&auditor, "/v4/ip_rules").await.status, 200);
+    assert_eq!(cloud.call(&auditor, Method::DELETE, "/v4/ip_rules", Some(&delete)).await.status, 403);
+}

@@ -1,0 +1,269 @@
+use std::time::{Duration, Instant};
+
+use bartizan_cloud::secrets::Secret;
+use bartizan_store::{
+    entity,
+    sea_orm::{ActiveModelTrait, ActiveValue::NotSet, IntoActiveModel},
+};
+use bartizan_testkit::{Credential, Reply, TestCloud};
+use ed25519_dalek::{Signature, VerifyingKey};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+async fn node_token(cloud: &TestCloud) -> Credential {
+    let admin = cloud.admin_pair().await;
+    let group = cloud.post(&admin, "/v2/node", json!({"hostname": "production"})).await.body();
+    Credential::Token(group["token"].as_str().unwrap().to_owned())
+}
+
+async fn register(cloud: &TestCloud, token: &Credential, labels: Value) -> Reply {
+    let body = json!({"hostname": "web-1", "labels": labels, "version": "0.1.0", "role": "proxy"});
+    cloud.post(token, "/node/v1/register", body).await
+}
+
+fn node_of(registered: &Value) -> Credential {
+    let text = |key: &str| registered[key].as_str().unwrap().to_owned();
+    Credential::Node(text("uuid"), text("secret"))
+}
+
+/// An API token of the company, as the tokens page would make it.
+async fn api_token(cloud: &TestCloud, usage: &str, role: &str) -> (Credential, entity::api_token::Model) {
+    let (secret, uuid) = (Secret::random(), Uuid::new_v4());
+    let inner = &cloud.running.cloud;
+    let mut row = entity::api_token::Model {
+        id: 0,
+        uuid: uuid.to_string(),
+        client_id: cloud.client.id,
+        user_id: None,
+        name: "deployment".into(),
+        kind: "shared".into(),
+        usage: usage.into(),
+        permissions: json!([role]),
+        enabled: true,
+        expires_at: None,
+        disabled_at: None,
+        created_at: inner.now(),
+        generated_at: inner.now(),
+        last_used_at: None,
+        last_used_ip: None,
+        secret_mac: secret.mac(&inner.keys),
+        masked: "abcde*****".into(),
+    }
+    .into_active_model();
+    row.id = NotSet;
+    let row = row.insert(inner.store.writer()).await.unwrap();
+    (Credential::Token(secret.token(uuid)), row)
+}
+
+#[tokio::test]
+async fn a_node_token_registers_into_its_group() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let registered = register(&cloud, &token, json!({"group": "ignored"})).await.json();
+    insta::assert_json_snapshot!(registered, {
+        ".uuid" => "[uuid]", ".secret" => "[secret]", ".signing_keys[]" => "[key]",
+    });
+    let node = node_of(&registered);
+    assert_eq!(cloud.get(&node, "/node/v1/manifest").await.status, 200);
+    assert_eq!(cloud.post(&node, "/node/v1/unregister", json!({})).await.status, 204);
+    let refused = cloud.get(&node, "/node/v1/manifest").await;
+    assert_eq!((refused.status, refused.text.as_str()), (401, r#"{"status":401,"body":"Unauthorized"}"#));
+}
+
+#[tokio::test]
+async fn an_api_token_for_deployment_makes_the_group_that_its_label_names() {
+    let cloud = TestCloud::start().await;
+    let (token, row) = api_token(&cloud, "node", "deploy").await;
+    let unnamed = register(&cloud, &token, json!({})).await;
+    assert_eq!(unnamed.status, 400);
+    assert_eq!(
+        unnamed.json()["body"]["error"],
+        json!(r#"label "group" is required for this registration type"#)
+    );
+    let first = register(&cloud, &token, json!({"group": "blue"})).await.json();
+    let second = register(&cloud, &token, json!({"group": "blue"})).await.json();
+    assert_eq!(first["group_id"], second["group_id"]);
+    let admin = cloud.admin_pair().await;
+    let groups = cloud.get(&admin, "/v2/node").await.body();
+    assert_eq!((&groups[0]["hostname"], &groups[0]["instance_count"]), (&json!("blue"), &json!(2)));
+    // The token is for registration only, and its end is the end of its instances.
+    assert_eq!(cloud.get(&token, "/v2/node").await.status, 403);
+    let node = node_of(&first);
+    assert_eq!(cloud.get(&node, "/node/v1/manifest").await.status, 200);
+    let mut change = row.into_active_model();
+    change.enabled = bartizan_store::sea_orm::ActiveValue::Set(false);
+    change.update(cloud.running.cloud.store.writer()).await.unwrap();
+    assert_eq!(cloud.get(&node, "/node/v1/manifest").await.status, 401);
+    assert_eq!(register(&cloud, &token, json!({"group": "blue"})).await.status, 403);
+}
+
+#[tokio::test]
+async fn other_credentials_do_not_register() {
+    let cloud = TestCloud::start().await;
+    let (token, _) = api_token(&cloud, "api", "admin").await;
+    let refused = register(&cloud, &token, json!({"group": "blue"})).await;
+    assert_eq!((refused.status, refused.text.as_str()), (403, r#"{"status":403,"body":"Access denied"}"#));
+    let unknown = Credential::Token(Secret::random().token(Uuid::new_v4()));
+    for credential in [unknown, Credential::Anonymous, cloud.admin_pair().await] {
+        let refused = register(&cloud, &credential, json!({"group": "blue"})).await;
+        assert_eq!(
+            (refused.status, refused.text.as_str()),
+            (403, r#"{"status":403,"body":"User not authenticated"}"#)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_heartbeat_counts_once() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let node = node_of(&register(&cloud, &token, json!({})).await.json());
+    let beat = |startid: &str, seq: u64, requests: u64| {
+        json!({"startid": startid, "seq": seq, "uptime_s": 30, "versions": {"ruleset": 1, "detectdb": 7, "iplists": 1},
+            "packages": {"bartizan": "0.1.0"}, "stats": {"requests": requests, "attacks": 2}, "rps_m1": 1.5})
+    };
+    let answer = cloud.post(&node, "/node/v1/heartbeat", beat("a", 1, 10)).await.json();
+    assert_eq!(answer, json!({"desired": {"iplists": 1, "ruleset": 1}}));
+    cloud.post(&node, "/node/v1/heartbeat", beat("a", 1, 10)).await;
+    cloud.post(&node, "/node/v1/heartbeat", beat("a", 2, 5)).await;
+    cloud.post(&node, "/node/v1/heartbeat", beat("b", 1, 1)).await;
+    let admin = cloud.admin_pair().await;
+    let group = cloud.get(&admin, "/v2/node").await.body()[0].clone();
+    assert_eq!(group["requests_amount"], json!(16));
+    insta::assert_json_snapshot!(group, {
+        ".uuid" => "[uuid]", ".token" => "[token]", ".create_time" => "[time]", ".last_activity" => "[time]",
+        ".lom_updated_at" => "[time]", ".protondb_updated_at" => "[time]",
+    });
+    cloud.running.cloud.clock.shift_ms(121_000);
+    let group = cloud.get(&admin, "/v2/node").await.body()[0].clone();
+    assert_eq!((&group["active"], &group["instance_count"]), (&json!(false), &json!(1)));
+    cloud.running.cloud.clock.shift_ms(24 * 3_600_000);
+    assert_eq!(cloud.get(&admin, "/v2/node").await.body()[0]["instance_count"], json!(0));
+}
+
+#[tokio::test]
+async fn the_bundle_is_signed_and_stable() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let registered = register(&cloud, &token, json!({})).await.json();
+    let node = node_of(&registered);
+    verified_bundle(&cloud, &node, &registered).await;
+    let manifest = cloud.get(&node, "/node/v1/manifest").await.json();
+    assert_eq!(cloud.get(&node, "/node/v1/manifest").await.json(), manifest);
+    assert_eq!(cloud.get(&node, "/node/v1/bundle/ruleset/999").await.status, 404);
+    assert_eq!(cloud.get(&node, "/node/v1/bundle/other/1").await.status, 404);
+}
+
+/// Downloads the current ruleset as a node would, checking hash and signature; returns manifest and content.
+async fn verified_bundle(cloud: &TestCloud, node: &Credential, registered: &Value) -> (Value, Value) {
+    use bartizan_api::node::{BUNDLE_FORMAT, BundleEntry, BundleKind};
+    let manifest = cloud.get(node, "/node/v1/manifest").await.json();
+    let entry: BundleEntry = serde_json::from_value(manifest["bundles"][0].clone()).unwrap();
+    let bundle = cloud.get(node, &entry.url).await;
+    assert_eq!(bundle.status, 200);
+    assert_eq!(entry.size, bundle.text.len() as u64);
+    assert_eq!(hex::encode(Sha256::digest(&bundle.text)), entry.sha256);
+    let key: [u8; 32] =
+        hex::decode(registered["signing_keys"][0].as_str().unwrap()).unwrap().try_into().unwrap();
+    let signature: [u8; 64] = hex::decode(&entry.sig).unwrap().try_into().unwrap();
+    let text = BundleEntry::signed_text(
+        BundleKind::Ruleset,
+        cloud.client.id,
+        entry.version,
+        BUNDLE_FORMAT,
+        &entry.sha256,
+    );
+    VerifyingKey::from_bytes(&key)
+        .unwrap()
+        .verify_strict(text.as_bytes(), &Signature::from_bytes(&signature))
+        .unwrap();
+    let source: bartizan_rules::RulesetSource = serde_json::from_str(&bundle.text).unwrap();
+    assert_eq!((source.version, source.clientid), (entry.version, cloud.client.id));
+    bartizan_rules::Ruleset::compile(&source).unwrap();
+    (manifest, bundle.json())
+}
+
+#[tokio::test]
+async fn a_change_made_elsewhere_wakes_the_watch() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let node = node_of(&register(&cloud, &token, json!({})).await.json());
+    assert_eq!(
+        cloud.get(&node, "/node/v1/watch?since=0").await.json(),
+        json!({"seq": 1, "changed": ["iplists", "ruleset"]})
+    );
+    let started = Instant::now();
+    let bump = async {
+        // As another process would: the database changes, nobody is notified.
+        let inner = &cloud.running.cloud;
+        let tenant = bartizan_store::TenantId(cloud.client.id);
+        bartizan_store::config_versions::bump_ruleset(inner.store.writer(), tenant, inner.now())
+            .await
+            .unwrap();
+    };
+    let (reply, ()) = tokio::join!(cloud.get(&node, "/node/v1/watch?since=1"), bump);
+    assert_eq!(reply.json(), json!({"seq": 2, "changed": ["ruleset"]}));
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_new_rule_reaches_a_waiting_node_within_a_second() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let registered = register(&cloud, &token, json!({})).await.json();
+    let node = node_of(&registered);
+    let (manifest, before) = verified_bundle(&cloud, &node, &registered).await;
+    assert_eq!(before["hints"].as_array().unwrap().len(), 1);
+    let admin = cloud.admin_pair().await;
+    let path = format!("/node/v1/watch?since={}", manifest["seq"]);
+    let started = Instant::now();
+    let rule = json!({"type": "vpatch", "attack_type": "sqli", "point": [["get", "q"]]});
+    let (woken, created) =
+        tokio::join!(cloud.get(&node, &path), cloud.post(&admin, "/v1/objects/hint/create", rule));
+    assert_eq!(woken.json()["changed"], json!(["ruleset"]));
+    let (after, source) = verified_bundle(&cloud, &node, &registered).await;
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!(after["seq"], woken.json()["seq"]);
+    assert_eq!(source["hints"][1]["id"], created.body()["id"]);
+    // The version before is history: the node asks the manifest again.
+    let old = manifest["bundles"][0]["url"].as_str().unwrap();
+    assert_eq!(cloud.get(&node, old).await.status, 404);
+}
+
+#[tokio::test]
+async fn list_changes_arrive_as_deltas() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let node = node_of(&register(&cloud, &token, json!({})).await.json());
+    let admin = cloud.admin_pair().await;
+    let full = cloud.get(&node, "/node/v1/lists").await.json();
+    assert_eq!(full, json!({"seq": 1, "full": true, "add": [], "del": []}));
+    let deny = |address: &str| {
+        json!({"force": true, "ip_rule": {"list": "black", "rule_type": "ip_range", "subnet": address,
+            "pools": [0], "expired_at": 33_223_139_044_i64, "reason": "scan"}})
+    };
+    let started = Instant::now();
+    let (woken, _) = tokio::join!(
+        cloud.get(&node, "/node/v1/watch?since=1"),
+        cloud.post(&admin, "/v4/ip_rules", deny("198.51.100.7"))
+    );
+    assert_eq!(woken.json(), json!({"seq": 2, "changed": ["iplists"]}));
+    assert!(started.elapsed() < Duration::from_secs(1));
+    let entry = json!({"id": 1, "list": "deny", "kind": "ip", "value": "198.51.100.7/32", "apps": null,
+        "attack_type": null, "expires_at": null});
+    let delta = cloud.get(&node, "/node/v1/lists?since=1").await.json();
+    assert_eq!(delta, json!({"seq": 2, "full": false, "add": [entry], "del": []}));
+    // Replaced by a newer entry, and another one that came and went between two looks.
+    cloud.post(&admin, "/v4/ip_rules", deny("198.51.100.7")).await.body();
+    let delta = cloud.get(&node, "/node/v1/lists?since=2").await.json();
+    assert_eq!((&delta["add"][0]["id"], &delta["del"]), (&json!(2), &json!([1])));
+    let delete = json!({"filter": {"id": 2}});
+    cloud.call(&admin, reqwest::Method::DELETE, "/v4/ip_rules", Some(&delete)).await.body();
+    assert_eq!(
+        cloud.get(&node, "/node/v1/lists?since=3").await.json(),
+        json!({"seq": 4, "full": false, "add": [], "del": [2]})
+    );
+    // A node of another database gets everything.
+    assert_eq!(cloud.get(&node, "/node/v1/lists?since=99").await.json()["full"], true);
+}

@@ -1,0 +1,208 @@
+use bartizan_testkit::{Credential, Reply, TestCloud};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn create(cloud: &TestCloud, credential: &Credential, body: Value) -> Reply {
+    cloud.post(credential, "/v1/objects/hint/create", body).await
+}
+
+fn login_action() -> Value {
+    json!([{"type": "equal", "point": ["header", "Host"], "value": "Shop.test"},
+        {"type": "equal", "point": ["path", "0"], "value": "auth"},
+        {"type": "absent", "point": ["path", 1], "value": ""}])
+}
+
+fn vpatch() -> Value {
+    json!({"type": "vpatch", "attack_type": "sqli", "action": login_action(), "validated": false, "active": true,
+        "point": [["post"], ["form_urlencoded", "login"]], "comment": "Managed by Terraform",
+        "title": "", "set": ""})
+}
+
+async fn listed(cloud: &TestCloud, credential: &Credential, filter: Value) -> Value {
+    let request = json!({"filter": filter, "limit": 500, "offset": 0, "order_by": "id", "order_desc": true});
+    cloud.post(credential, "/v1/objects/hint", request).await.body()
+}
+
+#[tokio::test]
+async fn create_list_view_and_update_return_equal_bytes() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let created = create(&cloud, &admin, vpatch()).await.body();
+    insta::assert_json_snapshot!(created, {
+        ".create_time" => "[time]", ".updated_at" => "[time]", ".uuid" => "[uuid]", ".group_uuid" => "[uuid]",
+    });
+    let path = format!("/v3/hint/{}", created["id"]);
+    assert_eq!(cloud.get(&admin, &path).await.body().to_string(), created.to_string());
+    let all = listed(&cloud, &admin, json!({"clientid": [cloud.client.id], "system": false})).await;
+    assert_eq!(all[0].to_string(), created.to_string());
+    assert_eq!(all[1]["type"], "wallarm_mode");
+    let by_point = json!({"actionid": created["actionid"], "type": "vpatch", "point": [["post"], ["form_urlencoded", "login"]]});
+    assert_eq!(listed(&cloud, &admin, by_point).await.as_array().unwrap().len(), 1);
+    let elsewhere = json!({"point": ["post", "form_urlencoded", "other"]});
+    assert_eq!(listed(&cloud, &admin, elsewhere).await, json!([]));
+
+    let common = json!({"variativity_disabled": true, "comment": "Changed", "title": "", "active": true, "set": "",
+        "attack_type": "xss"});
+    let updated = cloud.call(&admin, Method::PUT, &path, Some(&common)).await.body();
+    assert_eq!((&updated["comment"], &updated["attack_type"]), (&json!("Changed"), &json!("xss")));
+    assert_eq!((&updated["id"], &updated["actionid"]), (&created["id"], &created["actionid"]));
+    assert!(updated["updated_at"].as_i64() > created["updated_at"].as_i64());
+    assert_eq!(cloud.get(&admin, &path).await.body().to_string(), updated.to_string());
+}
+
+#[tokio::test]
+async fn hints_share_an_action_which_goes_with_the_last_of_them() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let first = create(&cloud, &admin, vpatch()).await.body();
+    let mut reordered = vpatch();
+    reordered["action"].as_array_mut().unwrap().reverse();
+    let second = create(&cloud, &admin, reordered).await.body();
+    assert_eq!(first["actionid"], second["actionid"]);
+    let actions =
+        cloud.post(&admin, "/v1/objects/action", json!({"filter": {"hint_type": ["vpatch"]}})).await.body();
+    insta::assert_json_snapshot!(actions, { "[].updated_at" => "[time]" });
+    let path = format!("/v3/action/{}", first["actionid"]);
+    assert_eq!(cloud.get(&admin, &path).await.body(), actions[0]);
+    let delete = |id: Value| {
+        let (cloud, admin) = (&cloud, &admin);
+        async move {
+            let filter = json!({"filter": {"clientid": [cloud.client.id], "id": id}});
+            cloud.post(admin, "/v1/objects/hint/delete", filter).await.body()
+        }
+    };
+    assert_eq!(delete(json!([first["id"]])).await[0]["id"], first["id"]);
+    assert_eq!(cloud.get(&admin, &path).await.body()["hints"], 1);
+    assert_eq!(delete(second["id"].clone()).await[0]["id"], second["id"]);
+    assert_eq!(delete(second["id"].clone()).await, json!([]));
+    let gone = cloud.get(&admin, &path).await;
+    assert_eq!((gone.status, gone.text.as_str()), (404, r#"{"status":404,"body":"Not found"}"#));
+    // The default branch and its mode stay.
+    let empty = cloud.post(&admin, "/v1/objects/action", json!({"filter": {"empty": true}})).await.body();
+    let mode = listed(&cloud, &admin, json!({"actionid": empty[0]["id"], "type": "wallarm_mode"})).await;
+    assert_eq!(delete(mode[0]["id"].clone()).await, json!([]));
+    let nothing = cloud.post(&admin, "/v1/objects/hint/delete", json!({"filter": {}})).await;
+    assert_eq!((nothing.status, nothing.text.as_str()), (400, r#"{"status":400,"body":"Empty filter"}"#));
+}
+
+#[tokio::test]
+async fn every_first_type_is_accepted_and_compiles_for_nodes() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let regex = json!({"type": "regex", "regex": "[.]git", "attack_type": "scanner", "point": [["uri"]], "active": true});
+    let regex = create(&cloud, &admin, regex).await.body();
+    assert!(regex["regex_id"].as_i64().unwrap() > 0);
+    let off = json!({"type": "disable_regex", "regex_id": regex["regex_id"], "point": [["get", "q"]], "active": true});
+    let off = create(&cloud, &admin, off).await.body();
+    let more = [
+        json!({"type": "wallarm_mode", "mode": "block", "action": login_action()}),
+        json!({"type": "disable_attack_type", "attack_type": "sqli", "point": [["get", "q"]]}),
+        json!({"type": "rate_limit", "point": [["header", "X"]], "rate": 0, "rsp_status": 503}),
+        json!({"type": "brute_counter", "action": login_action()}),
+    ];
+    for body in more {
+        let reply = create(&cloud, &admin, body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+    // Another counter on the same action is the same counter.
+    let counter =
+        create(&cloud, &admin, json!({"type": "brute_counter", "action": login_action()})).await.body();
+    let counters = listed(&cloud, &admin, json!({"type": "brute_counter"})).await;
+    assert_eq!((counters.as_array().unwrap().len(), &counters[0]), (1, &counter));
+    let put = cloud
+        .call(&admin, Method::PUT, &format!("/v3/hint/{}", counter["id"]), Some(&json!({"title": "x"})))
+        .await;
+    assert_eq!((put.status, put.text.as_str()), (403, r#"{"status":403,"body":"Access denied"}"#));
+    // A new pattern gets a new id, and what switched the old one off goes.
+    let path = format!("/v3/hint/{}", regex["id"]);
+    let changed = cloud.call(&admin, Method::PUT, &path, Some(&json!({"regex": "[.]svn"}))).await.body();
+    assert!(changed["regex_id"].as_i64() > regex["regex_id"].as_i64());
+    assert_eq!(listed(&cloud, &admin, json!({"id": off["id"]})).await, json!([]));
+    let dangling = json!({"type": "disable_regex", "regex_id": regex["regex_id"], "point": [["get", "q"]]});
+    assert_eq!(create(&cloud, &admin, dangling).await.json()["body"]["regex_id"]["error"], "is invalid");
+}
+
+#[tokio::test]
+async fn refusals_name_the_field() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let unknown = create(&cloud, &admin, json!({"type": "nonsense"})).await;
+    assert_eq!(
+        (unknown.status, unknown.text.as_str()),
+        (400, r#"{"status":400,"body":{"type":{"error":"is invalid","value":"nonsense"}}}"#)
+    );
+    let mut blank = vpatch();
+    blank["comment"] = json!("");
+    let blank = create(&cloud, &admin, blank).await;
+    assert_eq!(
+        (blank.status, blank.text.as_str()),
+        (400, r#"{"status":400,"body":{"comment":{"error":"can't be blank","value":""}}}"#)
+    );
+    let regex = json!({"type": "regex", "regex": "(?=a)", "attack_type": "sqli", "point": [["uri"]]});
+    assert_eq!(create(&cloud, &admin, regex).await.json()["body"]["regex"]["error"], "is invalid");
+    let absent = cloud.get(&admin, "/v3/hint/999").await;
+    assert_eq!((absent.status, absent.text.as_str()), (404, r#"{"status":404,"body":"Not found"}"#));
+    let other = cloud.add_company("Other").await;
+    let mut foreign = vpatch();
+    foreign["clientid"] = json!(other.id);
+    assert_eq!(create(&cloud, &admin, foreign).await.status, 403);
+    assert_eq!(listed(&cloud, &admin, json!({"clientid": other.id})).await, json!([]));
+}
+
+#[tokio::test]
+async fn rights_depend_on_the_type() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let mut callers = Vec::new();
+    for (role, email) in
+        [("analytic", "an@acme.test"), ("auditor", "ro@acme.test"), ("admin_ext", "ext@acme.test")]
+    {
+        let user = cloud.add_user(cloud.client.id, email, &[role]).await;
+        callers.push(cloud.pair_of(&user).await);
+    }
+    let [analyst, auditor, extended] = callers.try_into().unwrap();
+    let stamp = json!({"type": "disable_stamp", "stamp": 7, "point": [["uri"]]});
+    let upload = json!({"type": "file_upload_size_limit", "size": 10});
+    let mode = json!({"type": "wallarm_mode", "mode": "off"});
+    let expected = [
+        (&admin, [200, 403, 200, 200]),
+        (&analyst, [200, 403, 403, 403]),
+        (&auditor, [403, 403, 403, 403]),
+        (&extended, [200, 200, 200, 200]),
+    ];
+    for (caller, statuses) in expected {
+        for (body, status) in
+            [vpatch(), stamp.clone(), upload.clone(), mode.clone()].into_iter().zip(statuses)
+        {
+            let reply = create(&cloud, caller, body).await;
+            assert_eq!(reply.status, status, "{}", reply.text);
+        }
+    }
+    assert_eq!(cloud.post(&auditor, "/v1/objects/hint", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_general_mode_is_the_mode_of_the_default_branch() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let path = format!("/v2/client/{}/rules/wallarm_mode", cloud.client.id);
+    assert_eq!(cloud.get(&admin, &path).await.text, r#"{"status":200,"body":{"mode":"default"}}"#);
+    let set = |mode: Value| {
+        let (cloud, admin, path) = (&cloud, &admin, &path);
+        async move { cloud.call(admin, Method::PUT, path, Some(&json!({"mode": mode}))).await }
+    };
+    assert_eq!(set(json!("monitoring")).await.text, r#"{"status":200,"body":{"mode":"monitoring"}}"#);
+    let hint = listed(&cloud, &admin, json!({"type": "wallarm_mode"})).await[0].clone();
+    assert_eq!((&hint["mode"], &hint["action"]), (&json!("monitoring"), &json!([])));
+    let hint_path = format!("/v3/hint/{}", hint["id"]);
+    cloud.call(&admin, Method::PUT, &hint_path, Some(&json!({"mode": "block"}))).await.body();
+    assert_eq!(cloud.get(&admin, &path).await.body()["mode"], "block");
+    // A second one on the branch is accepted and, being later, holds; setting the general mode holds again.
+    create(&cloud, &admin, json!({"type": "wallarm_mode", "mode": "off"})).await.body();
+    assert_eq!(set(json!("safe_blocking")).await.body()["mode"], "safe_blocking");
+    assert_eq!(set(json!("nonsense")).await.json()["body"]["mode"]["error"], "is invalid");
+    assert_eq!(set(json!(null)).await.json()["body"]["mode"]["error"], "can't be blank");
+    let other = cloud.add_company("Other").await;
+    let foreign = format!("/v2/client/{}/rules/wallarm_mode", other.id);
+    assert_eq!(cloud.get(&admin, &foreign).await.status, 403);
+}

@@ -1,0 +1,236 @@
+//! IP lists: groups with the sequence numbers of their addition and removal.
+
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::NotSet,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, Func, LikeExpr, SimpleExpr},
+};
+
+use crate::{
+    Store, StoreError, TenantId, Tenants,
+    entity::ip_group::{Column, Entity, Model},
+};
+
+/// What a list of groups asks for.
+#[derive(Clone, Debug, Default)]
+pub struct GroupFilter {
+    /// Lists; empty is any.
+    pub lists: Vec<String>,
+    /// Types; empty is any.
+    pub rule_types: Vec<String>,
+    /// Ids; none is any.
+    pub ids: Option<Vec<i64>>,
+    /// A value to look up.
+    pub value: Option<ValueQuery>,
+    /// Whether to list what expired instead of what is live.
+    pub expired: bool,
+}
+
+/// A value to look up.
+#[derive(Clone, Debug)]
+pub enum ValueQuery {
+    /// Canonical network of a subnet group.
+    Network(String),
+    /// Code of a country, provider or kind of source, in any case.
+    Code(String),
+}
+
+impl GroupFilter {
+    fn condition(&self, now: i64) -> Condition {
+        let mut all = Condition::all().add(Column::RemovedSeq.is_null()).add(if self.expired {
+            Column::ExpiredAt.lte(now)
+        } else {
+            Column::ExpiredAt.gt(now)
+        });
+        if !self.lists.is_empty() {
+            all = all.add(Column::List.is_in(self.lists.iter().cloned()));
+        }
+        if !self.rule_types.is_empty() {
+            all = all.add(Column::RuleType.is_in(self.rule_types.iter().cloned()));
+        }
+        if let Some(ids) = &self.ids {
+            all = all.add(Column::Id.is_in(ids.iter().copied()));
+        }
+        match &self.value {
+            Some(ValueQuery::Network(network)) => all.add(Column::Network.eq(network.clone())),
+            Some(ValueQuery::Code(code)) => all.add(Column::Network.is_null()).add(holds_code(code)),
+            None => all,
+        }
+    }
+}
+
+/// Whether the JSON array of values holds this code, in any case.
+fn holds_code(code: &str) -> SimpleExpr {
+    let escaped =
+        code.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace('"', "");
+    let text = SimpleExpr::from(Func::lower(Expr::col(Column::Values).cast_as("text")));
+    text.like(LikeExpr::new(format!("%\"{escaped}\"%")).escape('\\'))
+}
+
+impl Store {
+    /// A page of live (or expired) groups, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn ip_groups(
+        &self,
+        tenants: &Tenants,
+        filter: &GroupFilter,
+        now: i64,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<Model>, StoreError> {
+        Ok(Entity::find()
+            .filter(Column::ClientId.is_in(tenants.ids().iter().map(|id| id.0)))
+            .filter(filter.condition(now))
+            .order_by_desc(Column::Id)
+            .offset(offset)
+            .limit(limit)
+            .all(self.reader())
+            .await?)
+    }
+
+    /// Every live group of a tenant that was added after `since`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn ip_groups_added(
+        &self,
+        tenant: TenantId,
+        since: i64,
+        now: i64,
+    ) -> Result<Vec<Model>, StoreError> {
+        Ok(Entity::find()
+            .filter(Column::ClientId.eq(tenant.0))
+            .filter(Column::AddedSeq.gt(since))
+            .filter(Column::RemovedSeq.is_null())
+            .filter(Column::ExpiredAt.gt(now))
+            .order_by_asc(Column::Id)
+            .all(self.reader())
+            .await?)
+    }
+
+    /// Ids of the groups of a tenant that were removed after `since`, some of which were added after it, too.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn ip_groups_removed(&self, tenant: TenantId, since: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::ClientId.eq(tenant.0))
+            .filter(Column::RemovedSeq.gt(since))
+            .order_by_asc(Column::Id)
+            .into_tuple()
+            .all(self.reader())
+            .await?)
+    }
+}
+
+/// The live groups of a tenant with one of these networks.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn with_networks<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    networks: &[String],
+    now: i64,
+) -> Result<Vec<Model>, StoreError> {
+    live(tenant, now, Condition::all().add(Column::Network.is_in(networks.iter().cloned())), connection).await
+}
+
+/// The live groups of a tenant that hold codes of one type.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn with_codes<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    rule_type: &str,
+    now: i64,
+) -> Result<Vec<Model>, StoreError> {
+    live(tenant, now, Condition::all().add(Column::RuleType.eq(rule_type)), connection).await
+}
+
+/// The live groups of a tenant that a filter names.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn matching<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    filter: &GroupFilter,
+    now: i64,
+) -> Result<Vec<Model>, StoreError> {
+    live(tenant, now, filter.condition(now), connection).await
+}
+
+async fn live<C: ConnectionTrait>(
+    tenant: TenantId,
+    now: i64,
+    condition: Condition,
+    connection: &C,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::RemovedSeq.is_null())
+        .filter(Column::ExpiredAt.gt(now))
+        .filter(condition)
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?)
+}
+
+/// The applications that a tenant has.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn known_applications<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Vec<i64>, StoreError> {
+    use crate::entity::pool;
+    Ok(pool::Entity::find()
+        .select_only()
+        .column(pool::Column::Id)
+        .filter(pool::Column::ClientId.eq(tenant.0))
+        .filter(pool::Column::Deleted.eq(false))
+        .into_tuple()
+        .all(connection)
+        .await?)
+}
+
+/// Inserts a group; its `id` is ignored.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn insert<C: ConnectionTrait>(connection: &C, group: Model) -> Result<Model, StoreError> {
+    let mut row = group.into_active_model();
+    row.id = NotSet;
+    Ok(row.insert(connection).await?)
+}
+
+/// Marks groups as removed. The rows stay, for nodes that lag behind and for the history.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn remove<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    ids: &[i64],
+    seq: i64,
+    now: i64,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::RemovedSeq, Expr::val(seq))
+        .col_expr(Column::RemovedAt, Expr::val(now))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::RemovedSeq.is_null())
+        .exec(connection)
+        .await?;
+    Ok(())
+}
