@@ -201,5 +201,9 @@ async fn housekeeping(cloud: Cloud) {
         if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
         }
+        let expired = services::listing::oldest(now);
+        if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
+        }
     }
 }

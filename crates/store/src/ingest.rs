@@ -321,3 +321,45 @@ fn chunks<T>(rows: Vec<T>) -> Vec<Vec<T>> {
     }
     groups
 }
+
+impl crate::Store {
+    /// Removes attacks that ended before `events`, with their hits, and what was noted of batches before
+    /// `batches` (Unix seconds). Housekeeping: it knows no tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn purge_events(&self, events: i64, batches: i64) -> Result<(), StoreError> {
+        use entity::{attack, event_batch, hit, hit_raw, rejected_event};
+        let transaction = self.begin().await?;
+        // The first statement writes: on SQLite it takes the lock before any read.
+        event_batch::Entity::delete_many()
+            .filter(event_batch::Column::ReceivedAt.lt(batches))
+            .exec(&transaction)
+            .await?;
+        rejected_event::Entity::delete_many()
+            .filter(rejected_event::Column::ReceivedAt.lt(events))
+            .exec(&transaction)
+            .await?;
+        let attacks = Query::select()
+            .column(attack::Column::Id)
+            .from(attack::Entity)
+            .and_where(attack::Column::LastTime.lt(events))
+            .to_owned();
+        let hits = Query::select()
+            .column(hit::Column::Id)
+            .from(hit::Entity)
+            .and_where(hit::Column::AttackId.in_subquery(attacks.clone()))
+            .to_owned();
+        hit_raw::Entity::delete_many()
+            .filter(hit_raw::Column::HitId.in_subquery(hits))
+            .exec(&transaction)
+            .await?;
+        hit::Entity::delete_many()
+            .filter(hit::Column::AttackId.in_subquery(attacks))
+            .exec(&transaction)
+            .await?;
+        attack::Entity::delete_many().filter(attack::Column::LastTime.lt(events)).exec(&transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}

@@ -142,9 +142,9 @@ fn filters(found: Found, hits_type: &str, now: i64) -> SearchFilters {
 fn date_order(caller: &Caller) -> DateOrder {
     let profile = caller.user.as_ref().and_then(|user| user.profile.get("date_format")?.as_str());
     match profile.unwrap_or(&caller.client.date_format) {
-        "mmddyy" => DateOrder::MonthFirst,
-        "yymmdd" => DateOrder::YearFirst,
-        _ => DateOrder::DayFirst,
+        "mmddyy" => DateOrder::MonthDayYear,
+        "yymmdd" => DateOrder::YearMonthDay,
+        _ => DateOrder::DayMonthYear,
     }
 }
 

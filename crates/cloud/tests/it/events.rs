@@ -108,6 +108,7 @@ fn hex_of(text: &str) -> String {
 }
 
 /// A hit with changed fields.
+#[expect(clippy::needless_pass_by_value, reason = "calls read better with the object in place")]
 pub(crate) fn hit_with(id: &str, time: i64, changes: Value) -> Value {
     let mut hit = hit(id, time);
     for (key, value) in changes.as_object().unwrap() {

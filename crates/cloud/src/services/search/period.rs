@@ -7,9 +7,9 @@ use super::{SearchError, words::Term};
 /// How a user writes dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DateOrder {
-    DayFirst,
-    MonthFirst,
-    YearFirst,
+    DayMonthYear,
+    MonthDayYear,
+    YearMonthDay,
 }
 
 /// Now, as the user sees it.
@@ -231,9 +231,9 @@ fn date(text: &str, order: DateOrder) -> Option<NaiveDate> {
     let parts: Vec<u32> = text.split('/').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     let [a, b, c] = parts.as_slice() else { return None };
     let (year, month, day) = match order {
-        DateOrder::DayFirst => (*c, *b, *a),
-        DateOrder::MonthFirst => (*c, *a, *b),
-        DateOrder::YearFirst => (*a, *b, *c),
+        DateOrder::DayMonthYear => (*c, *b, *a),
+        DateOrder::MonthDayYear => (*c, *a, *b),
+        DateOrder::YearMonthDay => (*a, *b, *c),
     };
     let year = if year < 100 { 2000 + year } else { year };
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)

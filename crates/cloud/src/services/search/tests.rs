@@ -8,7 +8,7 @@ use super::*;
 const NOW: i64 = 1_784_116_800;
 
 fn calendar() -> Calendar {
-    Calendar::new(NOW, "UTC", DateOrder::DayFirst)
+    Calendar::new(NOW, "UTC", DateOrder::DayMonthYear)
 }
 
 fn found(query: &str) -> Found {
@@ -103,7 +103,7 @@ fn periods_are_ranges() {
     ] {
         assert_eq!(found(query).periods, [expected], "{query}");
     }
-    let zoned = Calendar::new(NOW, "UTC-3.0", DateOrder::DayFirst);
+    let zoned = Calendar::new(NOW, "UTC-3.0", DateOrder::DayMonthYear);
     assert_eq!(understand("today", &zoned).unwrap().periods, [(midnight + 3 * 3600, NOW)]);
     assert!(found("sqli").periods.is_empty());
 }
@@ -111,7 +111,7 @@ fn periods_are_ranges() {
 proptest! {
     #[test]
     fn no_query_panics(query in "\\PC{0,80}", zone in "\\PC{0,12}") {
-        let calendar = Calendar::new(NOW, &zone, DateOrder::YearFirst);
+        let calendar = Calendar::new(NOW, &zone, DateOrder::YearMonthDay);
         let _ = understand(&query, &calendar);
     }
 
