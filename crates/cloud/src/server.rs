@@ -188,6 +188,9 @@ fn squeeze_slashes<B>(mut request: axum::http::Request<B>) -> axum::http::Reques
     request
 }
 
+/// Seconds that a batch is known for; after that its events are still known one by one.
+const KEPT_BATCHES_S: i64 = 7 * 86_400;
+
 /// Periodic cleaning.
 async fn housekeeping(cloud: Cloud) {
     let mut tick = tokio::time::interval(Duration::from_secs(600));
@@ -201,7 +204,7 @@ async fn housekeeping(cloud: Cloud) {
         if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
         }
-        let expired = services::listing::oldest(now);
+        let expired = crate::services::listing::oldest(now);
         if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
         }
