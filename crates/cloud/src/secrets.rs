@@ -57,6 +57,13 @@ impl Secret {
         STANDARD.encode(bytes)
     }
 
+    /// The token form with a new UUID, and that UUID.
+    #[must_use]
+    pub fn new_token(&self) -> (String, String) {
+        let uuid = Uuid::new_v4();
+        (self.token(uuid), uuid.to_string())
+    }
+
     /// Reads the token form.
     #[must_use]
     pub fn parse_token(text: &str) -> Option<(Secret, Uuid)> {

@@ -1,0 +1,75 @@
+# The only commands a person must know: run, test, bench, lint, build.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DEMO_ARGS ?=
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python bench bench-detection lint clean \
+	tools console openapi
+
+## Builds everything and starts the demo.
+run: build
+	$(TARGET)/release/bartizan demo $(DEMO_ARGS)
+
+## Builds the Console and the one binary.
+build: tools console
+	cargo build --release --locked -p bartizan
+
+tools:
+	@scripts/install-tools build
+
+console: console/dist/index.html
+
+# The Console is rebuilt when its sources or the API document change.
+console/dist/index.html: $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print 2>/dev/null) openapi/bartizan.json
+	cd console && npm ci --no-audit --no-fund && npm run build
+
+## Runs every test: Rust on SQLite and PostgreSQL, Console, browser, Python client.
+test: test-rust test-postgres test-console test-browser test-python
+	@echo "all test suites passed"
+
+test-tools:
+	@scripts/install-tools build test
+
+test-rust: test-tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked
+
+test-postgres: test-tools
+	BARTIZAN_TEST_DATABASE=postgres cargo test --locked -p bartizan-store -p bartizan-cloud
+
+test-console: test-tools console
+	cd console && npm run check && npm test
+
+test-browser: test-tools console
+	cargo build --locked -p bartizan
+	cd tests/browser && npm ci --no-audit --no-fund && BARTIZAN_BIN=$(abspath $(TARGET))/debug/bartizan npm test
+
+test-python: test-tools
+	cargo build --locked -p bartizan
+	scripts/python-tests $(abspath $(TARGET))/debug/bartizan
+
+## Measures speed side by side with nginx and ModSecurity + CRS, and detection quality.
+bench: build bench-detection
+	@scripts/install-tools bench
+	bench/proxy/run $(abspath $(TARGET))/release/bartizan
+
+bench-detection:
+	cargo run --release --locked -p bartizan-detect --example corpus
+
+## Formatting, lints, licences.
+lint: tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
+
+## Refreshes the checked-in API document and the Console's client.
+openapi:
+	UPDATE_OPENAPI=1 cargo test -p bartizan-cloud --test it openapi
+	cd console && npm ci --no-audit --no-fund && npm run generate
+
+clean:
+	cargo clean
+	rm -rf console/dist console/node_modules tests/browser/node_modules

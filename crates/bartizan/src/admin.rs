@@ -1,0 +1,257 @@
+//! `bartizan admin`: work on a cloud's database from its own machine.
+//!
+//! Passwords are read from standard input or made up and printed once; they never appear in arguments.
+
+use std::{io::Read, path::PathBuf};
+
+use bartizan_api::{Grant, Role};
+use bartizan_cloud::{
+    Cloud, CloudConfig,
+    secrets::{Secret, hash_password, password_weaknesses},
+    server,
+    services::provision::{NewUser, create_client, create_partner, create_user},
+};
+use bartizan_store::{
+    StoreError, TenantId,
+    sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel},
+};
+use clap::{Parser, Subcommand};
+
+use crate::{
+    cloud::start_failure,
+    outcome::{Failure, chain},
+};
+
+#[derive(Parser)]
+pub(crate) struct Args {
+    /// Configuration file of the cloud.
+    #[arg(long, global = true, default_value = "cloud.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a tenant of its own.
+    CreateClient {
+        /// Name.
+        #[arg(long)]
+        name: String,
+    },
+    /// Make a user; prints the password unless it is given on standard input.
+    CreateUser {
+        /// Id of the tenant.
+        #[arg(long)]
+        client: i64,
+        /// E-mail address.
+        #[arg(long)]
+        email: String,
+        /// Name.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// Role: admin, analytic, auditor, ….
+        #[arg(long, default_value = "admin")]
+        role: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Make an API token; printed once.
+    CreateToken {
+        /// E-mail address of the owner.
+        #[arg(long)]
+        email: String,
+        /// Name of the token.
+        #[arg(long)]
+        name: String,
+    },
+    /// Give a user a new password and end all sessions; prints it unless it is given on standard input.
+    ResetPassword {
+        /// E-mail address.
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Copy the embedded database and its keys into a folder, while the cloud runs.
+    Backup {
+        /// Folder to make; must not exist.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Put a backup back; the cloud must not run.
+    Restore {
+        /// Folder that `backup` made.
+        #[arg(long)]
+        from: PathBuf,
+    },
+    /// Bring the database schema up to date and exit.
+    Migrate,
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let config = CloudConfig::load(&args.config).map_err(Failure::usage)?;
+    if let Command::Restore { from } = &args.command {
+        return restore(&config, from);
+    }
+    let cloud = server::open(config).await.map_err(|error| start_failure(&error))?;
+    let result = execute(&cloud, args.command).await;
+    cloud.store.clone().close().await;
+    result
+}
+
+async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::CreateClient { name } => new_client(cloud, &name).await,
+        Command::CreateUser { client, email, name, role, password_stdin } => {
+            new_user(cloud, client, &email, &name, &role, password_stdin).await
+        }
+        Command::CreateToken { email, name } => new_token(cloud, &email, &name).await,
+        Command::ResetPassword { email, password_stdin } => reset_password(cloud, &email, password_stdin).await,
+        Command::Backup { to } => backup(cloud, &to).await,
+        Command::Migrate => {
+            println!("the database schema is up to date");
+            Ok(())
+        }
+        // Handled before the database is opened.
+        Command::Restore { .. } => Ok(()),
+    }
+}
+
+fn store_failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::Duplicate => Failure::usage("already exists"),
+        other => Failure::fault(chain(&other)),
+    }
+}
+
+async fn new_client(cloud: &Cloud, name: &str) -> Result<(), Failure> {
+    let transaction = cloud.store.begin().await.map_err(store_failure)?;
+    let partner = create_partner(&transaction).await.map_err(store_failure)?;
+    let client = create_client(&transaction, partner.id, name, false, cloud.now()).await.map_err(store_failure)?;
+    transaction.commit().await.map_err(|error| store_failure(error.into()))?;
+    println!("client {} ({})", client.id, client.name);
+    Ok(())
+}
+
+async fn new_user(cloud: &Cloud, client: i64, email: &str, name: &str, role: &str, from_stdin: bool) -> Result<(), Failure> {
+    let known = cloud.store.identify_client(client).await.map_err(store_failure)?;
+    known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
+    Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
+    let (password, made) = password(from_stdin, email)?;
+    let hash = hash_password(password.clone()).await.ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
+    let realname = if name.is_empty() { email } else { name };
+    let mut user = NewUser::by_system(client, email, realname, Role::Admin, hash);
+    user.permissions = vec![role.to_owned()];
+    let user = create_user(cloud.store.writer(), user, cloud.now()).await.map_err(store_failure)?;
+    println!("user {} ({})", user.id, user.email);
+    if made {
+        println!("password {password}");
+    }
+    Ok(())
+}
+
+/// The password on standard input, or a made-up one (true).
+fn password(from_stdin: bool, email: &str) -> Result<(String, bool), Failure> {
+    if !from_stdin {
+        return Ok((crate::demo::credentials::random_password(), true));
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(Failure::fault)?;
+    let text = text.trim_end_matches(['\n', '\r']).to_owned();
+    let weaknesses = password_weaknesses(&text, email, email);
+    if weaknesses.is_empty() { Ok((text, false)) } else { Err(Failure::usage(format!("weak password: {}", weaknesses.join(", ")))) }
+}
+
+async fn user_of(cloud: &Cloud, email: &str) -> Result<bartizan_store::entity::user::Model, Failure> {
+    let user = cloud.store.identify_user_by_email(&email.to_lowercase()).await.map_err(store_failure)?;
+    user.ok_or_else(|| Failure::usage(format!("there is no user {email}")))
+}
+
+async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<(), Failure> {
+    let user = user_of(cloud, email).await?;
+    let (password, made) = password(from_stdin, email)?;
+    let hash = hash_password(password.clone()).await.ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
+    let (tenant, id) = (TenantId(user.client_id), user.id);
+    let mut change = user.into_active_model();
+    change.password_hash = Set(Some(hash));
+    change.password_changed = Set(cloud.now());
+    change.validated = Set(true);
+    cloud.store.update_user_row(tenant, change).await.map_err(store_failure)?;
+    cloud.store.delete_user_sessions(tenant, id, None).await.map_err(store_failure)?;
+    println!("the password of {email} was changed, all sessions ended");
+    if made {
+        println!("password {password}");
+    }
+    Ok(())
+}
+
+async fn new_token(cloud: &Cloud, email: &str, name: &str) -> Result<(), Failure> {
+    use bartizan_store::{entity::api_token, sea_orm::{ActiveModelTrait, ActiveValue::NotSet}};
+    let user = user_of(cloud, email).await?;
+    let (secret, now) = (Secret::random(), cloud.now());
+    let (token, uuid) = secret.new_token();
+    let mut row = api_token::Model {
+        id: 0,
+        uuid,
+        client_id: user.client_id,
+        user_id: Some(user.id),
+        name: name.to_owned(),
+        kind: "personal".to_owned(),
+        usage: "api".to_owned(),
+        permissions: user.permissions,
+        enabled: true,
+        expires_at: None,
+        disabled_at: None,
+        created_at: now,
+        generated_at: now,
+        last_used_at: None,
+        last_used_ip: None,
+        secret_mac: secret.mac(&cloud.keys),
+        masked: format!("{}*****", token.get(..5).unwrap_or_default()),
+    }
+    .into_active_model();
+    row.id = NotSet;
+    let row = row.insert(cloud.store.writer()).await.map_err(|error| store_failure(error.into()))?;
+    println!("token {} ({name})\n{token}", row.id);
+    Ok(())
+}
+
+async fn backup(cloud: &Cloud, to: &std::path::Path) -> Result<(), Failure> {
+    if !cloud.config.database_url().starts_with("sqlite:") {
+        return Err(Failure::usage("only the embedded database is copied here; use pg_dump for PostgreSQL, and keep keys.toml with it"));
+    }
+    std::fs::create_dir(to).map_err(|error| Failure::usage(format!("{} cannot be made: {error}", to.display())))?;
+    let target = to.join("bartizan.db");
+    let text = target.to_str().filter(|text| !text.contains('\'')).ok_or_else(|| Failure::usage("the folder's name cannot hold quotes"))?;
+    // VACUUM INTO is a consistent copy while others write; it takes no bound parameters.
+    cloud
+        .store
+        .reader()
+        .execute_unprepared(&format!("VACUUM INTO '{text}'"))
+        .await
+        .map_err(|error| store_failure(error.into()))?;
+    std::fs::copy(cloud.config.data_dir.join("keys.toml"), to.join("keys.toml")).map_err(Failure::fault)?;
+    println!("{}", to.display());
+    Ok(())
+}
+
+fn restore(config: &CloudConfig, from: &std::path::Path) -> Result<(), Failure> {
+    if !config.database_url().starts_with("sqlite:") {
+        return Err(Failure::usage("only the embedded database is restored here; use pg_restore for PostgreSQL"));
+    }
+    let target = config.data_dir.join("bartizan.db");
+    if target.exists() {
+        return Err(Failure::usage(format!("{} exists; move it away first", target.display())));
+    }
+    std::fs::create_dir_all(&config.data_dir).map_err(Failure::usage)?;
+    for name in ["keys.toml", "bartizan.db"] {
+        let source = from.join(name);
+        std::fs::copy(&source, config.data_dir.join(name))
+            .map_err(|error| Failure::usage(format!("{} cannot be restored: {error}", source.display())))?;
+    }
+    println!("restored into {}", config.data_dir.display());
+    Ok(())
+}

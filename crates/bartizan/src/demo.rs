@@ -1,0 +1,235 @@
+//! `bartizan demo`: cloud, node, sample upstream and one company, in one process on embedded storage.
+//!
+//! The company's user, its credentials and the node group are made on the first start, through the public
+//! API wherever it can, and kept in the data folder.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, Result};
+use bartizan_api::Role;
+use bartizan_cloud::{
+    CloudConfig, RunningCloud,
+    secrets::hash_password,
+    services::provision::{NewUser, create_client, create_partner, create_user},
+};
+use clap::Parser;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{
+    cloud::start_failure,
+    outcome::{Failure, asked_to_stop},
+};
+
+mod authority;
+pub(crate) mod credentials;
+mod shop;
+mod traffic;
+
+use credentials::Credentials;
+
+/// Address of the demo's administrator.
+const EMAIL: &str = "admin@demo.test";
+
+#[derive(Parser)]
+pub(crate) struct Args {
+    /// Folder of accounts, rules, attacks and keys; made when it does not exist.
+    #[arg(long, default_value = "data")]
+    data_dir: PathBuf,
+    /// Port of API, Console and API Console, on loopback; 0 is a free one.
+    #[arg(long, default_value_t = 8080)]
+    api_port: u16,
+    /// Port of the node, on loopback; 0 is a free one.
+    #[arg(long, default_value_t = 8081)]
+    node_port: u16,
+    /// Service to protect in place of the sample shop.
+    #[arg(long)]
+    upstream: Option<Url>,
+    /// Send no sample requests.
+    #[arg(long)]
+    no_traffic: bool,
+    /// Serve the API over HTTPS, by a certificate authority made in the data folder.
+    #[arg(long)]
+    tls: bool,
+    /// Write URLs and credentials to this file as JSON, once ready.
+    #[arg(long)]
+    credentials_file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    std::fs::create_dir_all(&args.data_dir).map_err(|error| {
+        Failure::usage(format!("the data folder {} cannot be used: {error}", args.data_dir.display()))
+    })?;
+    let mut config = CloudConfig { data_dir: args.data_dir.join("cloud"), ..CloudConfig::default() };
+    config.listen.address = SocketAddr::from(([127, 0, 0, 1], args.api_port));
+    let mut ca_file = None;
+    if args.tls {
+        let files = authority::load_or_create(&args.data_dir)
+            .map_err(|error| Failure::usage(format!("the demo's certificates cannot be made: {error}")))?;
+        config.listen.tls_cert = Some(files.cert);
+        config.listen.tls_key = Some(files.key);
+        ca_file = Some(files.ca);
+    }
+    let cloud = RunningCloud::start(config).await.map_err(|error| start_failure(&error))?;
+    let outcome = with_cloud(&args, &cloud, ca_file).await;
+    cloud.shutdown().await;
+    outcome
+}
+
+async fn with_cloud(args: &Args, cloud: &RunningCloud, ca_file: Option<PathBuf>) -> Result<(), Failure> {
+    let upstream_url = match &args.upstream {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => shop::start().await.map_err(Failure::fault)?,
+    };
+    let company = Company::open(args, cloud, ca_file.clone()).await.map_err(|error| Failure::fault(format!("{error:#}")))?;
+    let node_config = node_config(args, cloud, &company, &upstream_url, ca_file.as_deref());
+    let node = crate::node::start_with(&node_config, &args.data_dir.join("node").join("node.toml")).await?;
+    let mut credentials = company.credentials;
+    credentials.node_url = format!("http://{}", node.addresses().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], args.node_port))));
+    credentials.upstream_url = upstream_url;
+    let kept = args.data_dir.join("demo.json");
+    for path in std::iter::once(&kept).chain(&args.credentials_file) {
+        credentials.write(path).map_err(|error| Failure::usage(format!("{} cannot be written: {error}", path.display())))?;
+    }
+    announce(&credentials);
+    let traffic = (!args.no_traffic && args.upstream.is_none()).then(|| tokio::spawn(traffic::send(credentials.node_url.clone())));
+    asked_to_stop().await;
+    if let Some(traffic) = traffic {
+        traffic.abort();
+    }
+    node.shutdown().await;
+    Ok(())
+}
+
+fn announce(credentials: &Credentials) {
+    println!(
+        "Bartizan demo is ready.\n\n  Console      {}\n  API Console  {}\n  API          {}\n  Node         {}  (in front of {})\n\n  \
+         Sign in      {}  {}\n  UUID         {}\n  Secret       {}\n  API token    {}\n\n\
+         Try:  curl '{}/files?name=../../etc/passwd'\n\
+         Stop: Ctrl-C",
+        credentials.console_url,
+        credentials.api_console_url,
+        credentials.api_url,
+        credentials.node_url,
+        credentials.upstream_url,
+        credentials.email,
+        credentials.password,
+        credentials.uuid,
+        credentials.secret,
+        credentials.api_token,
+        credentials.node_url,
+    );
+}
+
+/// The node's file: in front of one upstream, blocking, told what to do by the demo's cloud.
+fn node_config(args: &Args, cloud: &RunningCloud, company: &Company, upstream: &str, ca_file: Option<&std::path::Path>) -> String {
+    let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
+    let state_dir = args.data_dir.join("node");
+    let ca = ca_file.map(|path| format!("ca_file = {}\n", text(&path.display().to_string()))).unwrap_or_default();
+    let token = company.node_token.as_deref().map(|token| format!("token = {}\n", text(token))).unwrap_or_default();
+    format!(
+        "version = 1\nstate_dir = {}\n\n[cloud]\nhost = \"127.0.0.1\"\nport = {}\nuse_ssl = {}\n{ca}{token}\n\
+         [[listen]]\naddress = \"127.0.0.1:{}\"\n\n[upstream.shop]\nservers = [{}]\n\n\
+         [route]\nmode = \"block\"\nupstream = \"shop\"\n\n[status]\naddress = \"127.0.0.1:0\"\n",
+        text(&state_dir.display().to_string()),
+        cloud.address.port(),
+        args.tls,
+        args.node_port,
+        text(upstream),
+    )
+}
+
+/// The demo's company: credentials, and the token of its node group on the first start.
+struct Company {
+    credentials: Credentials,
+    node_token: Option<String>,
+}
+
+impl Company {
+    /// Makes the company on the first start, finds it on later ones.
+    async fn open(args: &Args, cloud: &RunningCloud, ca_file: Option<PathBuf>) -> Result<Company> {
+        let base = format!("{}://127.0.0.1:{}", if args.tls { "https" } else { "http" }, cloud.address.port());
+        if let Some(mut kept) = Credentials::read(&args.data_dir.join("demo.json")) {
+            set_urls(&mut kept, &base, ca_file);
+            return Ok(Company { credentials: kept, node_token: None });
+        }
+        let password = credentials::random_password();
+        let client_id = provision(cloud, &password).await?;
+        let mut http = reqwest::Client::builder().cookie_store(false);
+        if let Some(path) = &ca_file {
+            http = http.add_root_certificate(reqwest::Certificate::from_pem(&std::fs::read(path)?)?);
+        }
+        let session = Session::sign_in(http.build()?, &base, &password).await?;
+        let renewed = session.post("/v1/user/credentials/renew", &json!({"password": password})).await?;
+        let token = session.post("/v1/api_tokens", &json!({"name": "demo"})).await?;
+        let group = session.post("/v2/node", &json!({"hostname": "demo", "type": "cloud_node"})).await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut credentials = Credentials {
+            api_url: String::new(),
+            console_url: String::new(),
+            api_console_url: String::new(),
+            node_url: String::new(),
+            upstream_url: String::new(),
+            client_id,
+            email: EMAIL.to_owned(),
+            password,
+            uuid: text(&renewed["uuid"]),
+            secret: text(&renewed["secret"]),
+            api_token: text(&token["token"]),
+            ca_file: None,
+        };
+        set_urls(&mut credentials, &base, ca_file);
+        Ok(Company { credentials, node_token: Some(text(&group["token"])) })
+    }
+}
+
+fn set_urls(credentials: &mut Credentials, base: &str, ca_file: Option<PathBuf>) {
+    credentials.api_url = base.to_owned();
+    credentials.console_url = format!("{base}/");
+    credentials.api_console_url = format!("{base}/apiconsole/");
+    let absolute = ca_file.map(|path| std::path::absolute(&path).unwrap_or(path));
+    credentials.ca_file = absolute.map(|path| path.display().to_string());
+}
+
+/// Makes the company and its administrator in the database.
+async fn provision(cloud: &RunningCloud, password: &str) -> Result<i64> {
+    let shared = &cloud.cloud;
+    let hash = hash_password(password.to_owned()).await.context("the password cannot be hashed")?;
+    let transaction = shared.store.begin().await?;
+    let partner = create_partner(&transaction).await?;
+    let client = create_client(&transaction, partner.id, "Demo", false, shared.now()).await?;
+    let admin = NewUser::by_system(client.id, EMAIL, "Demo Administrator", Role::Admin, hash);
+    create_user(&transaction, admin, shared.now()).await?;
+    transaction.commit().await?;
+    Ok(client.id)
+}
+
+/// A Console session, as a browser would hold it.
+struct Session {
+    http: reqwest::Client,
+    base: String,
+    cookie: String,
+    csrf: String,
+}
+
+impl Session {
+    async fn sign_in(http: reqwest::Client, base: &str, password: &str) -> Result<Session> {
+        let body = json!({"username": EMAIL, "password": password});
+        let reply = http.post(format!("{base}/v1/login")).json(&body).send().await?.error_for_status()?;
+        let cookie = reply.headers().get("set-cookie").and_then(|value| value.to_str().ok());
+        let cookie = cookie.and_then(|line| line.split(';').next()).context("no session cookie")?.to_owned();
+        let session = http.get(format!("{base}/v1/session")).header("Cookie", &cookie).send().await?;
+        let session: Value = session.error_for_status()?.json().await?;
+        let csrf = session["body"]["csrf"].as_str().context("no CSRF value")?.to_owned();
+        Ok(Session { http, base: base.to_owned(), cookie, csrf })
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        let reply = request.header("Cookie", &self.cookie).header("X-CSRF-Token", &self.csrf).send().await?;
+        let status = reply.status();
+        let mut answer: Value = reply.json().await?;
+        anyhow::ensure!(status.is_success(), "{path} answered {status}: {answer}");
+        Ok(answer["body"].take())
+    }
+}

@@ -1,0 +1,99 @@
+//! Mistakes end with one clear line and exit code 2.
+
+use std::{net::TcpListener, process::Command};
+
+fn run(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_bartizan")).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Exit code 2, and the last line on standard error holds every one of these texts.
+fn assert_refused(arguments: &[&str], texts: &[&str]) {
+    let (code, shown) = run(arguments);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!((code, lines.len()), (Some(2), 1), "{shown}");
+    for text in texts {
+        assert!(shown.contains(text), "{text:?} is not in {shown:?}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let data = folder.path().to_str().unwrap();
+    assert_refused(&["demo", "--data-dir", data, "--api-port", &port, "--node-port", "0"], &[&port, "in use"]);
+    assert_refused(&["demo", "--data-dir", data, "--api-port", "0", "--node-port", &port], &[&port, "in use"]);
+}
+
+#[test]
+fn an_unusable_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let inside = file.join("data");
+    assert_refused(&["demo", "--data-dir", inside.to_str().unwrap()], &["data folder", "file/data"]);
+}
+
+#[test]
+fn a_wrong_key_is_named_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = folder.path().join("cloud.toml");
+    std::fs::write(&cloud, "region = \"us1\"\n[listen]\nadress = \"127.0.0.1:0\"\n").unwrap();
+    for command in [["cloud", "--config"], ["check", "--config"]] {
+        let arguments = [command[0], command[1], cloud.to_str().unwrap()];
+        assert_refused(&arguments, &["cloud.toml:3", "adress"]);
+    }
+    let node = folder.path().join("node.toml");
+    std::fs::write(&node, "version = 1\n[route]\nmodus = \"block\"\n").unwrap();
+    for command in [["node", "--config"], ["check", "--config"]] {
+        let arguments = [command[0], command[1], node.to_str().unwrap()];
+        assert_refused(&arguments, &["node.toml:3", "modus"]);
+    }
+}
+
+#[test]
+fn a_valid_file_is_called_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = folder.path().join("cloud.toml");
+    std::fs::write(&cloud, "region = \"eu1\"\n").unwrap();
+    let (code, shown) = run(&["check", "--config", cloud.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{shown}");
+}
+
+#[test]
+fn administrators_make_tenants_users_and_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("cloud.toml");
+    std::fs::write(&config, format!("data_dir = {:?}\n", folder.path().join("data"))).unwrap();
+    let config = config.to_str().unwrap();
+    let admin = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+            .args(["admin", "--config", config])
+            .args(arguments)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, shown) = admin(&["create-client", "--name", "Acme"]);
+    assert_eq!(code, Some(0), "{shown}");
+    let (code, shown) = admin(&["create-user", "--client", "1", "--email", "eve@acme.test"]);
+    assert!(code == Some(0) && shown.contains("password "), "{shown}");
+    let (code, shown) = admin(&["create-user", "--client", "1", "--email", "eve@acme.test"]);
+    assert!(code == Some(2) && shown.contains("already exists"), "{shown}");
+    let (code, shown) = admin(&["create-user", "--client", "9", "--email", "x@acme.test"]);
+    assert!(code == Some(2) && shown.contains("no client 9"), "{shown}");
+    let (code, shown) = admin(&["create-token", "--email", "eve@acme.test", "--name", "ci"]);
+    assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
+    let backup = folder.path().join("backup");
+    let (code, shown) = admin(&["backup", "--to", backup.to_str().unwrap()]);
+    assert!(code == Some(0) && backup.join("bartizan.db").exists() && backup.join("keys.toml").exists(), "{shown}");
+    let (code, shown) = admin(&["restore", "--from", backup.to_str().unwrap()]);
+    assert!(code == Some(2) && shown.contains("exists"), "{shown}");
+    std::fs::remove_dir_all(folder.path().join("data")).unwrap();
+    let (code, shown) = admin(&["restore", "--from", backup.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{shown}");
+    let (code, shown) = admin(&["reset-password", "--email", "eve@acme.test"]);
+    assert_eq!(code, Some(0), "{shown}");
+}
