@@ -12,6 +12,10 @@ use bartizan_cloud::{
     secrets::hash_password,
     services::provision::{NewUser, create_client, create_partner, create_user},
 };
+use bartizan_store::{
+    TenantId,
+    sea_orm::{ActiveValue::Set, IntoActiveModel},
+};
 use clap::Parser;
 use serde_json::{Value, json};
 use url::Url;
@@ -162,7 +166,7 @@ impl Company {
         let session = Session::sign_in(http.build()?, &base, &password).await?;
         let renewed = session.post("/v1/user/credentials/renew", &json!({"password": password})).await?;
         let token = session.post("/v1/api_tokens", &json!({"name": "demo"})).await?;
-        let group = session.post("/v2/node", &json!({"hostname": "demo", "type": "cloud_node"})).await?;
+        let group = session.node_group().await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut credentials = Credentials {
             api_url: String::new(),
@@ -195,6 +199,12 @@ fn set_urls(credentials: &mut Credentials, base: &str, ca_file: Option<PathBuf>)
 async fn provision(cloud: &RunningCloud, password: &str) -> Result<i64> {
     let shared = &cloud.cloud;
     let hash = hash_password(password.to_owned()).await.context("the password cannot be hashed")?;
+    // A first start that was cut short left its user behind: give it the new password and go on.
+    if let Some(user) = shared.store.identify_user_by_email(EMAIL).await? {
+        let (tenant, mut change) = (TenantId(user.client_id), user.into_active_model());
+        change.password_hash = Set(Some(hash));
+        return Ok(shared.store.update_user_row(tenant, change).await?.client_id);
+    }
     let transaction = shared.store.begin().await?;
     let partner = create_partner(&transaction).await?;
     let client = create_client(&transaction, partner.id, "Demo", false, shared.now()).await?;
@@ -222,6 +232,23 @@ impl Session {
         let session: Value = session.error_for_status()?.json().await?;
         let csrf = session["body"]["csrf"].as_str().context("no CSRF value")?.to_owned();
         Ok(Session { http, base: base.to_owned(), cookie, csrf })
+    }
+
+    /// The demo's node group: made, or of an earlier start that was cut short.
+    async fn node_group(&self) -> Result<Value> {
+        let made = self.post("/v2/node", &json!({"hostname": "demo", "type": "cloud_node"})).await;
+        if made.is_ok() {
+            return made;
+        }
+        let groups = self.get("/v2/node").await?;
+        let found = groups.as_array().into_iter().flatten().find(|group| group["hostname"] == "demo").cloned();
+        found.context("no node group")
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        let reply = self.http.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie).send().await?;
+        let mut answer: Value = reply.error_for_status()?.json().await?;
+        Ok(answer["body"].take())
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
