@@ -159,7 +159,7 @@ impl Company {
         }
         let password = credentials::random_password();
         let client_id = provision(cloud, &password).await?;
-        let mut http = reqwest::Client::builder().cookie_store(false);
+        let mut http = reqwest::Client::builder();
         if let Some(path) = &ca_file {
             http = http.add_root_certificate(reqwest::Certificate::from_pem(&std::fs::read(path)?)?);
         }
