@@ -22,7 +22,7 @@ console: console/dist/index.html
 
 # The Console is rebuilt when its sources or the API document change.
 console/dist/index.html: $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print 2>/dev/null) openapi/bartizan.json
-	cd console && npm ci --no-audit --no-fund && npm run build
+	cd console && npm ci && npm run build
 
 ## Runs every test: Rust on SQLite and PostgreSQL, Console, browser, Python client.
 test: test-rust test-postgres test-console test-browser test-python
@@ -40,11 +40,11 @@ test-postgres: test-tools
 	BARTIZAN_TEST_DATABASE=postgres cargo test --locked -p bartizan-store -p bartizan-cloud
 
 test-console: test-tools console
-	cd console && npm run check && npm test
+	cd console && npm run lint && npm test
 
 test-browser: test-tools console
 	cargo build --locked -p bartizan
-	cd tests/browser && npm ci --no-audit --no-fund && BARTIZAN_BIN=$(abspath $(TARGET))/debug/bartizan npm test
+	cd tests/browser && npm ci && npm run check && BARTIZAN_BIN=$(abspath $(TARGET))/debug/bartizan npm test
 
 test-python: test-tools
 	cargo build --locked -p bartizan
@@ -55,8 +55,8 @@ bench: build bench-detection
 	@scripts/install-tools bench
 	bench/proxy/run $(abspath $(TARGET))/release/bartizan
 
-bench-detection:
-	cargo run --release --locked -p bartizan-detect --example corpus
+bench-detection: tools
+	cargo run --release --locked -p bartizan-detect --example corpus -- crs benign
 
 ## Formatting, lints, licences.
 lint: tools
@@ -68,7 +68,7 @@ lint: tools
 ## Refreshes the checked-in API document and the Console's client.
 openapi:
 	UPDATE_OPENAPI=1 cargo test -p bartizan-cloud --test it openapi
-	cd console && npm ci --no-audit --no-fund && npm run generate
+	cd console && npm ci && npm run generate
 
 clean:
 	cargo clean
