@@ -131,7 +131,10 @@ pub async fn raw(cloud: &Cloud, caller: &Caller, request: &FilterRequest) -> Res
 fn as_http(raw: &Value) -> String {
     let text = |name: &str| raw.get(name).and_then(Value::as_str).unwrap_or_default();
     let mut request = format!("{} {} {}\r\n", text("method"), text("uri"), text("proto"));
-    for (name, values) in raw.get("headers").and_then(Value::as_object).into_iter().flatten() {
+    // By name: PostgreSQL does not keep the order of keys.
+    let headers: std::collections::BTreeMap<&String, &Value> =
+        raw.get("headers").and_then(Value::as_object).into_iter().flatten().collect();
+    for (name, values) in headers {
         for value in values.as_array().into_iter().flatten() {
             // Writing to a string cannot fail.
             let _ = write!(request, "{name}: {}\r\n", value.as_str().unwrap_or_default());
