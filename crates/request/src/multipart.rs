@@ -31,7 +31,7 @@ pub(crate) struct Disposition<'h> {
 const MAX_HEADERS: usize = 64;
 /// Parts read; the limit of visited values is reached before.
 const MAX_PARTS: usize = 20_000;
-/// Boundaries tried.
+/// Declared boundaries tried: the first ones and the last one, because servers take one or the other.
 const MAX_BOUNDARIES: usize = 4;
 /// RFC 2046 allows 70; a very long one is only there to cost time.
 const MAX_BOUNDARY: usize = 256;
@@ -39,22 +39,23 @@ const MAX_BOUNDARY: usize = 256;
 /// Every boundary that some server might use, without the leading dashes.
 pub(crate) fn boundaries<'b>(content_types: &[&'b [u8]], body: &'b [u8]) -> Vec<Cow<'b, [u8]>> {
     let mut found: Vec<Cow<'b, [u8]>> = Vec::new();
-    let mut add = |boundary: Cow<'b, [u8]>| {
-        let fits = !boundary.is_empty() && boundary.len() <= MAX_BOUNDARY && found.len() < MAX_BOUNDARIES;
+    let mut add = |boundary: Cow<'b, [u8]>, most: usize| {
+        let fits = !boundary.is_empty() && boundary.len() <= MAX_BOUNDARY;
         if fits && !found.contains(&boundary) {
+            found.truncate(most - 1);
             found.push(boundary);
         }
     };
     for content_type in content_types {
         for (name, value) in parameters(content_type).0 {
             if *name == b"boundary"[..] {
-                add(value);
+                add(value, MAX_BOUNDARIES);
             }
         }
     }
     if let Some(first) = body.strip_prefix(b"--") {
         let line = first.split(|&b| b == b'\n').next().unwrap_or_default();
-        add(Cow::Borrowed(line.trim_ascii_end()));
+        add(Cow::Borrowed(line.trim_ascii_end()), MAX_BOUNDARIES + 1);
     }
     found
 }
@@ -273,6 +274,14 @@ mod tests {
             [b"multipart/form-data; boundary=x; BOUNDARY=\"y z\"", b"multipart/mixed;boundary=x"];
         let found = boundaries(&types, b"--w\r\n");
         assert_eq!(found, [&b"x"[..], b"y z", b"w"]);
+    }
+
+    #[test]
+    fn the_last_of_many_boundaries_is_not_forgotten() {
+        let many: Vec<u8> = (0..50).flat_map(|i| format!(";boundary=b{i}").into_bytes()).collect();
+        let declared = [b"multipart/form-data", &many[..]].concat();
+        let found = boundaries(&[&declared], b"--w\r\n");
+        assert_eq!(found, [&b"b0"[..], b"b1", b"b2", b"b49", b"w"]);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl<V: Visitor + ?Sized> Visitor for &mut V {
 pub fn walk<V: Visitor + ?Sized>(parts: &RequestParts<'_>, limits: &Limits, visitor: &mut V) -> Report {
     let mut visitor = visitor;
     let mut walker = Walker::new(limits, &mut visitor);
-    walker.report.stopped = walker.request(parts).is_break();
+    walker.report.stopped = walker.request(parts).is_break() || walker.overran;
     walker.report
 }
 
@@ -102,6 +102,10 @@ pub(crate) struct Walker<'w> {
     visitor: &'w mut dyn Visitor,
     limits: &'w Limits,
     report: Report,
+    /// Visits after which the current section of the request has used up its share.
+    ceiling: usize,
+    /// Whether a section wanted more than its share.
+    overran: bool,
     /// Decode buffers for reuse; one is taken per decoder that is active.
     buffers: Vec<Vec<u8>>,
     /// Size of the request as received.
@@ -140,6 +144,8 @@ impl<'w> Walker<'w> {
             visitor,
             limits,
             report: Report::default(),
+            ceiling: limits.max_leaves,
+            overran: false,
             buffers: Vec::new(),
             request_bytes: 0,
             expanded: 0,
@@ -150,9 +156,21 @@ impl<'w> Walker<'w> {
     fn request(&mut self, parts: &RequestParts<'_>) -> Flow {
         let header_bytes = parts.headers.iter().map(|(name, value)| name.len() + value.len());
         self.request_bytes = parts.target.len() + header_bytes.sum::<usize>() + parts.body.len();
-        self.target(&Target::parse(parts.target))?;
-        self.headers(parts.headers)?;
-        self.body(parts)
+        // Shares, so that a stuffed query does not keep the rest from being looked at.
+        let max = self.limits.max_leaves;
+        self.section(max / 4, |walker| walker.target(&Target::parse(parts.target)))?;
+        self.section(max / 2, |walker| walker.headers(parts.headers))?;
+        self.section(max, |walker| walker.body(parts))
+    }
+
+    /// Walks one section; that it used up its share does not end the walk.
+    fn section(&mut self, ceiling: usize, walk: impl FnOnce(&mut Self) -> Flow) -> Flow {
+        self.ceiling = ceiling;
+        let before = std::mem::replace(&mut self.overran, false);
+        let flow = walk(self);
+        let ended_by_share = self.overran;
+        self.overran |= before;
+        if ended_by_share { Flow::Continue(()) } else { flow }
     }
 
     fn target(&mut self, target: &Target<'_>) -> Flow {
@@ -170,12 +188,12 @@ impl<'w> Walker<'w> {
 
     /// Shows one value to the visitor, within the budget.
     fn visit(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
-        self.report.leaves += 1;
-        if self.report.leaves > self.limits.max_leaves {
-            self.report.leaves = self.limits.max_leaves;
+        if self.report.leaves >= self.ceiling {
+            self.overran = true;
             self.anomaly(AnomalyKind::OverlimitTime, path);
             return Flow::Break(());
         }
+        self.report.leaves += 1;
         if self.report.leaves.is_multiple_of(VISITS_PER_CLOCK) {
             self.check_clock(path)?;
         }

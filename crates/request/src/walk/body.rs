@@ -20,8 +20,21 @@ use crate::report::{AnomalyKind, ApiProtocol};
 pub(super) struct Declared<'h> {
     /// Values of all `Content-Type` fields.
     pub(super) types: SmallVec<[&'h [u8]; 2]>,
-    kind: Option<Kind>,
+    /// The formats that they declare, each once. A server may go by any of them.
+    kinds: SmallVec<[Kind; 2]>,
     truncated: bool,
+}
+
+impl Declared<'_> {
+    fn is(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// Whether a server that goes by the declaration finds fields in anything: `{"a":"&b=1&"}` is a JSON document
+    /// and a form with a field `b`. Such a declaration is followed even when content says something else.
+    fn splits(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Form | Kind::Multipart) && self.is(kind)
+    }
 }
 
 /// Formats of a whole body.
@@ -83,8 +96,13 @@ impl Walker<'_> {
             parts.headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted)).map(|&(_, v)| v)
         };
         let types: SmallVec<[&[u8]; 2]> = named(b"content-type").collect();
-        let kind = types.iter().find_map(|value| Kind::of(value));
-        let declared = Declared { types, kind, truncated: parts.body_truncated };
+        let mut kinds = SmallVec::new();
+        for kind in types.iter().flat_map(|value| value.split(|&b| b == b',')).filter_map(Kind::of) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        let declared = Declared { types, kinds, truncated: parts.body_truncated };
         let codings: SmallVec<[&[Format]; 4]> = named(b"content-encoding")
             .flat_map(|value| value.split(|&b| b == b','))
             .map(|token| Format::of_coding(token.trim_ascii()))
@@ -124,13 +142,16 @@ impl Walker<'_> {
         }
         self.give_buffer(wide);
         let mut taken = Taken::No;
-        for kind in attempts(body, declared.kind) {
-            taken = self.document_as(kind, path, body, declared)?;
-            if taken != Taken::No {
-                break;
+        for kind in attempts(body, &declared.kinds) {
+            if taken != Taken::No && !(declared.splits(kind) && memchr::memchr(b'=', body).is_some()) {
+                continue;
             }
-            if declared.kind == Some(kind) && !matches!(kind, Kind::Json | Kind::Xml) {
+            let as_kind = self.document_as(kind, path, body, declared)?;
+            if as_kind == Taken::No && declared.is(kind) && !matches!(kind, Kind::Json | Kind::Xml) {
                 self.report.note_failed(kind.parser());
+            }
+            if taken == Taken::No {
+                taken = as_kind;
             }
         }
         match taken {
@@ -149,7 +170,7 @@ impl Walker<'_> {
         declared: &Declared<'_>,
     ) -> ControlFlow<(), Taken> {
         match kind {
-            Kind::Form => self.form(path, body, declared.kind == Some(Kind::Form)),
+            Kind::Form => self.form(path, body, declared.is(Kind::Form)),
             Kind::Gql => self.gql(path, body),
             Kind::Grpc => {
                 self.report.api_protocol = ApiProtocol::Grpc;
@@ -157,7 +178,7 @@ impl Walker<'_> {
             }
             Kind::Json => self.json(path, body, declared.truncated),
             Kind::Multipart => self.multipart(path, body, declared),
-            Kind::Xml => self.xml(path, body, declared.kind == Some(Kind::Xml)),
+            Kind::Xml => self.xml(path, body, declared.is(Kind::Xml)),
         }
     }
 
@@ -178,7 +199,7 @@ impl Walker<'_> {
 }
 
 /// The formats to try, in order.
-fn attempts(body: &[u8], declared: Option<Kind>) -> SmallVec<[Kind; 4]> {
+fn attempts(body: &[u8], declared: &[Kind]) -> SmallVec<[Kind; 4]> {
     let by_content = match body.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{' | b'[' | b'/' | 0xEF) => Some(Kind::Json),
         Some(b'<') => Some(Kind::Xml),
@@ -187,9 +208,10 @@ fn attempts(body: &[u8], declared: Option<Kind>) -> SmallVec<[Kind; 4]> {
     };
     let mut attempts = SmallVec::new();
     // Frames and boundaries are explicit; the rest is decided by how the body starts.
-    let explicit = declared.filter(|kind| matches!(kind, Kind::Grpc | Kind::Multipart | Kind::Gql));
+    let explicit =
+        declared.iter().copied().filter(|kind| matches!(kind, Kind::Grpc | Kind::Multipart | Kind::Gql));
     let form = looks_like_form(body).then_some(Kind::Form);
-    for kind in [explicit, by_content, declared, form].into_iter().flatten() {
+    for kind in explicit.chain(by_content).chain(declared.iter().copied()).chain(form) {
         if !attempts.contains(&kind) {
             attempts.push(kind);
         }

@@ -471,3 +471,33 @@ fn nesting_is_bounded_and_counted() {
     let seen = post("application/json", &serde_json::to_string(&[&deep, &deep]).unwrap());
     assert!(seen.report.failed(Parser::JsonDoc) == 0 && !seen.report.stopped);
 }
+
+#[test]
+fn a_declared_form_is_read_whatever_it_looks_like() {
+    let form = "application/x-www-form-urlencoded";
+    for body in ["{\"a\":\"&q=x+y&\"}", "[]/*&q=x+y&*/", "<a>&q=x+y&</a>", "--b\r\n&q=x+y&"] {
+        post(form, body).assert_has(&[("post form_urlencoded q", "x y")]);
+    }
+    // Without a pair there is nothing to find.
+    assert!(post(form, "{\"a\":1}").values("post").len() == 1);
+}
+
+#[test]
+fn every_declared_type_counts() {
+    let body = "preamble\r\n--b\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\nx\r\n--b--\r\n";
+    let multipart = "multipart/form-data; boundary=b";
+    let repeated = [("Content-Type", "application/json"), ("Content-Type", multipart)];
+    see("/", &repeated, body.as_bytes()).assert_has(&[("post multipart q", "x")]);
+    let joined = format!("application/json, {multipart}");
+    see("/", &[("Content-Type", &joined)], body.as_bytes()).assert_has(&[("post multipart q", "x")]);
+}
+
+#[test]
+fn a_stuffed_query_does_not_hide_the_rest() {
+    let target = format!("/?{}", "a&".repeat(20_000));
+    let seen = see(&target, &[("X-A", "1"), ("Content-Type", "application/json")], b"{\"q\":\"x\"}");
+    seen.assert_has(&[("header X-A", "1"), ("post json_doc hash q", "x")]);
+    assert_eq!(seen.kinds(), [AnomalyKind::OverlimitTime]);
+    assert!(seen.report.stopped);
+    assert!(seen.report.leaves <= Limits::default().max_leaves);
+}
