@@ -1,0 +1,106 @@
+/**
+ * Every address of the Console, what it reads from the address bar, and who may stand there.
+ *
+ * Pages below `signedIn` load only with a session; without one the visitor is asked to sign in and
+ * comes back to the same address afterwards.
+ */
+import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from '@tanstack/react-router'
+import type { QueryClient } from '@tanstack/react-query'
+import { isSignedOut } from '../api/client'
+import { AttacksPage } from '../attacks/AttacksPage'
+import { readAttackSearch } from '../attacks/search'
+import { IncidentsPage } from '../incidents/IncidentsPage'
+import { IpListsPage } from '../ip-lists/IpListsPage'
+import { readIpListSearch } from '../ip-lists/search'
+import { NodesPage } from '../nodes/NodesPage'
+import { RulesPage } from '../rules/RulesPage'
+import { readRuleSearch } from '../rules/search'
+import { sessionQuery } from '../session/queries'
+import { safeReturnPath } from '../session/returnPath'
+import { SignInPage } from '../session/SignInPage'
+import { ApplicationsPage } from '../settings/ApplicationsPage'
+import { CredentialsPage } from '../settings/CredentialsPage'
+import { SettingsFrame } from '../settings/SettingsFrame'
+import { TokensPage } from '../settings/TokensPage'
+import { UsersPage } from '../settings/UsersPage'
+import { ErrorState } from '../ui/States'
+import { readTableState } from '../ui/tableState'
+import { VulnerabilitiesPage } from '../vulnerabilities/VulnerabilitiesPage'
+import { readVulnerabilitySearch } from '../vulnerabilities/search'
+import { NotFound } from './NotFound'
+import { queryClient } from './queryClient'
+import { Shell } from './Shell'
+
+const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ component: Outlet })
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): { redirect?: string; expired?: boolean } => {
+    const path = safeReturnPath(search['redirect'])
+    return { ...(path === undefined ? {} : { redirect: path }), ...(search['expired'] === true ? { expired: true } : {}) }
+  },
+  component: SignInPage,
+})
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  beforeLoad: async ({ context, location }) => {
+    try {
+      await context.queryClient.ensureQueryData(sessionQuery)
+    } catch (error) {
+      if (!isSignedOut(error)) throw error
+      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { redirect: location.href } })
+    }
+  },
+  errorComponent: ({ error, reset }) => <ErrorState error={error} onRetry={reset} />,
+  component: Shell,
+})
+
+const home = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/attacks', replace: true })
+  },
+})
+
+const attacks = createRoute({ getParentRoute: () => signedIn, path: '/attacks', validateSearch: readAttackSearch, component: AttacksPage })
+const incidents = createRoute({ getParentRoute: () => signedIn, path: '/incidents', validateSearch: readAttackSearch, component: IncidentsPage })
+const vulnerabilities = createRoute({ getParentRoute: () => signedIn, path: '/vulnerabilities', validateSearch: readVulnerabilitySearch, component: VulnerabilitiesPage })
+const rules = createRoute({ getParentRoute: () => signedIn, path: '/rules', validateSearch: readRuleSearch, component: RulesPage })
+const ipLists = createRoute({ getParentRoute: () => signedIn, path: '/ip-lists', validateSearch: readIpListSearch, component: IpListsPage })
+const nodes = createRoute({ getParentRoute: () => signedIn, path: '/nodes', validateSearch: readTableState, component: NodesPage })
+
+const settings = createRoute({ getParentRoute: () => signedIn, path: '/settings', component: SettingsFrame })
+const settingsHome = createRoute({
+  getParentRoute: () => settings,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/settings/credentials', replace: true })
+  },
+})
+const credentials = createRoute({ getParentRoute: () => settings, path: '/credentials', component: CredentialsPage })
+const tokens = createRoute({ getParentRoute: () => settings, path: '/api-tokens', validateSearch: readTableState, component: TokensPage })
+const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: readTableState, component: UsersPage })
+const applications = createRoute({ getParentRoute: () => settings, path: '/applications', validateSearch: readTableState, component: ApplicationsPage })
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    signIn,
+    signedIn.addChildren([
+      home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
+      settings.addChildren([settingsHome, credentials, tokens, users, applications]),
+    ]),
+  ]),
+  context: { queryClient },
+  defaultNotFoundComponent: NotFound,
+  defaultPreload: false,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

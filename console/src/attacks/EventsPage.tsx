@@ -1,0 +1,77 @@
+/** The list of attacks and the list of incidents: one page, two selections. */
+import { Button, Switch } from '@mantine/core'
+import { useLocalStorage } from '@mantine/hooks'
+import { IconRefresh } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { attackTypeLabel } from '../domain/attackTypes'
+import { DataTable } from '../ui/DataTable'
+import { Page } from '../ui/Page'
+import { address, attackColumns } from './columns'
+import { AttackDrawer } from './AttackDrawer'
+import { AttackFilters } from './AttackFilters'
+import { CountStrip } from './CountStrip'
+import type { EventKind } from './filter'
+import { allAttacks, attacksQuery, PAGE_SIZE } from './queries'
+import { isNarrowed, type AttackSearch } from './search'
+
+const REFRESH_MS = 5_000
+
+interface EventsPageProps {
+  kind: EventKind
+  title: string
+  description: string
+  empty: ReactNode
+  search: AttackSearch
+  onSearch: (next: AttackSearch) => void
+}
+
+export function EventsPage({ kind, title, description, empty, search, onSearch }: EventsPageProps) {
+  const [live, setLive] = useLocalStorage({ key: 'bartizan-auto-refresh', defaultValue: true })
+  const { data, error, refetch, isFetching } = useQuery({
+    ...attacksQuery(kind, search),
+    refetchInterval: live ? REFRESH_MS : false,
+  })
+  const { attack, ...list } = search
+  return (
+    <Page
+      title={title}
+      description={description}
+      actions={
+        <>
+          <Switch label="Auto refresh" size="sm" checked={live} onChange={(event) => setLive(event.currentTarget.checked)} />
+          <Button
+            variant="default" size="xs" leftSection={<IconRefresh size={15} />}
+            loading={isFetching && !live} onClick={() => void refetch()}
+          >
+            Refresh
+          </Button>
+        </>
+      }
+    >
+      <CountStrip noun={title} count={data?.count} />
+      <DataTable
+        label={title}
+        columns={attackColumns}
+        rows={data?.rows}
+        rowKey={(row) => row.attackid}
+        error={error}
+        onRetry={() => void refetch()}
+        empty={empty}
+        state={list}
+        onStateChange={(next) => onSearch(next)}
+        defaultSort="-last_time"
+        searchPlaceholder="Search, such as sqli !ip:10.0.0.1"
+        filters={<AttackFilters search={list} onChange={(change) => onSearch({ ...list, page: undefined, ...change })} />}
+        filtered={isNarrowed(search)}
+        server={{ total: data?.count.attacks, allRows: () => allAttacks(kind, search) }}
+        pageSize={PAGE_SIZE}
+        open={{
+          label: (row) => `${attackTypeLabel(row.type)} on ${address(row)}, details`,
+          onOpen: (row) => onSearch({ ...list, attack: row.attackid }),
+        }}
+      />
+      <AttackDrawer id={attack} onClose={() => onSearch(list)} />
+    </Page>
+  )
+}

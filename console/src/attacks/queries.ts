@@ -1,0 +1,168 @@
+import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
+import { api, bodyOf } from '../api/client'
+import type { Attack, Condition, Filter, Hit } from '../api/types'
+import { nowSeconds } from '../domain/time'
+import { failed, succeeded } from '../ui/feedback'
+import { readOrder } from '../ui/tableState'
+import { attackFilter, readFilter, type EventKind } from './filter'
+import type { AttackSearch } from './search'
+
+export const PAGE_SIZE = 25
+export const HITS_SHOWN = 50
+
+async function wordsFilter(kind: EventKind, words: string | undefined): Promise<Filter | undefined> {
+  if (words === undefined) return undefined
+  const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const filters = await bodyOf(api.POST('/v1/search', { body: { query: words, time_zone } }))
+  return readFilter(kind === 'incidents' ? filters.incidents : filters.attacks)
+}
+
+/** The most that one call answers with. */
+const LARGEST_PAGE = 1000
+
+async function currentFilter(kind: EventKind, search: AttackSearch): Promise<Filter> {
+  return attackFilter(kind, search, await wordsFilter(kind, search.q), nowSeconds())
+}
+
+/** Every event of the selection, in its order, up to the thousand that one call answers with. */
+export async function allAttacks(kind: EventKind, search: AttackSearch): Promise<Attack[]> {
+  const filter = await currentFilter(kind, search)
+  const order = readOrder(search.sort, '-last_time')
+  return bodyOf(api.POST('/v1/objects/attack', {
+    body: { filter, limit: LARGEST_PAGE, offset: 0, order_by: order.id, order_desc: order.desc },
+  }))
+}
+
+/** One page of events and the numbers of the whole selection. */
+export function attacksQuery(kind: EventKind, search: AttackSearch) {
+  const { attack: _open, ...selection } = search
+  return queryOptions({
+    queryKey: ['attacks', kind, selection],
+    queryFn: async () => {
+      const filter = await currentFilter(kind, search)
+      const order = readOrder(search.sort, '-last_time')
+      const [rows, count] = await Promise.all([
+        bodyOf(api.POST('/v1/objects/attack', {
+          body: {
+            filter, limit: PAGE_SIZE, offset: ((search.page ?? 1) - 1) * PAGE_SIZE,
+            order_by: order.id, order_desc: order.desc,
+          },
+        })),
+        bodyOf(api.POST('/v1/objects/attack/count', { body: { filter } })),
+      ])
+      return { rows, count }
+    },
+    placeholderData: keepPreviousData,
+  })
+}
+
+export function attackQuery(id: string) {
+  return queryOptions({
+    queryKey: ['attack', id],
+    queryFn: async () => {
+      const [attack] = await bodyOf(api.POST('/v1/objects/attack', { body: { filter: { attackid: [id] }, limit: 1 } }))
+      return attack ?? null
+    },
+  })
+}
+
+/** The newest hits of an attack. */
+export function hitsQuery(attackId: string) {
+  return queryOptions({
+    queryKey: ['attack', attackId, 'hits'],
+    queryFn: () => bodyOf(api.POST('/v1/objects/hit', {
+      body: { filter: { attackid: [attackId] }, limit: HITS_SHOWN, order_by: 'time', order_desc: true },
+    })),
+  })
+}
+
+/** A hit's id in the form that query strings take. */
+export function joinedId(id: readonly string[]): string {
+  return id.join(':')
+}
+
+export function requestQuery(hit: Hit) {
+  const id = joinedId(hit.id)
+  return queryOptions({
+    queryKey: ['hit', id],
+    queryFn: () => bodyOf(api.GET('/v2/hit/details', { params: { query: { id } } })),
+    // A recorded request never changes.
+    staleTime: Infinity,
+  })
+}
+
+/** The scope that a rule made from this hit would have. */
+export function hitScopeQuery(hit: Hit | undefined) {
+  return queryOptions({
+    queryKey: ['hit-scope', hit ? joinedId(hit.id) : null],
+    enabled: hit !== undefined,
+    queryFn: async (): Promise<Condition[]> => {
+      if (hit === undefined) return []
+      const { conditions } = await bodyOf(api.POST('/v1/objects/action/by_hit', { body: { id: hit.id } }))
+      return conditions
+    },
+    staleTime: Infinity,
+  })
+}
+
+function useRefreshEvents() {
+  const client = useQueryClient()
+  return () => Promise.all([
+    client.invalidateQueries({ queryKey: ['attacks'] }),
+    client.invalidateQueries({ queryKey: ['attack'] }),
+  ])
+}
+
+/** Marks a whole attack, or takes the mark back. */
+export function useMarkAttack() {
+  const refresh = useRefreshEvents()
+  return useMutation({
+    mutationFn: ({ attack, mark }: { attack: Attack; mark: boolean }) =>
+      bodyOf(api.POST('/v1/objects/attack/mark_false', {
+        body: { filter: { attackid: [attack.attackid] }, mode: mark ? 'true' : 'false' },
+      })),
+    onSuccess: async (_, { mark }) => {
+      succeeded(mark ? 'Marked as a false positive' : 'No longer a false positive')
+      await refresh()
+    },
+    onError: failed,
+  })
+}
+
+/** Marks one hit, or takes the mark back. */
+export function useMarkHit() {
+  const refresh = useRefreshEvents()
+  return useMutation({
+    mutationFn: ({ hit, mark }: { hit: Hit; mark: boolean }) =>
+      bodyOf(api.POST('/v1/objects/hit/mark_false', {
+        body: { filter: { id: [hit.id] }, mode: mark ? 'true' : 'false' },
+      })),
+    onSuccess: async (_, { mark }) => {
+      succeeded(mark ? 'Hit marked as a false positive' : 'Hit is no longer a false positive')
+      await refresh()
+    },
+    onError: failed,
+  })
+}
+
+interface PatchInput {
+  attack_type: string
+  point: Attack['point']
+  action: Condition[]
+  comment: string
+}
+
+export function useCreatePatch(onDone: () => void) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ comment, ...patch }: PatchInput) =>
+      bodyOf(api.POST('/v1/objects/hint/create', {
+        body: { type: 'vpatch', ...patch, ...(comment === '' ? {} : { comment }) },
+      })),
+    onSuccess: async (rule) => {
+      succeeded(`Virtual patch #${rule.id} created. Nodes enforce it within a second.`)
+      onDone()
+      await client.invalidateQueries({ queryKey: ['rules'] })
+    },
+  })
+}

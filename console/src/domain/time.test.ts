@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { absoluteTime, isPeriod, NEVER, neverExpires, periodRange, relativeTime } from './time'
+
+const now = 1_800_000_000
+
+test.each([
+  [now - 3, 'just now'],
+  [now - 90, '1 minute ago'],
+  [now - 3 * 3600, '3 hours ago'],
+  [now - 86_400, 'yesterday'],
+  [now + 7200, 'in 2 hours'],
+  [now + 400 * 86_400, 'next year'],
+])('%i reads as %s', (at, text) => {
+  expect(relativeTime(at, now)).toBe(text)
+})
+
+test('an exact time names its zone', () => {
+  expect(absoluteTime(1_767_225_600, 'UTC')).toBe('01 Jan 2026, 00:00:00 UTC')
+})
+
+test('a period reaches back from now, and all time has no beginning', () => {
+  expect(periodRange('1h', now)).toEqual([[now - 3600, null]])
+  expect(periodRange('all', now)).toBeUndefined()
+  expect(isPeriod('90d')).toBe(false)
+})
+
+test('several values mean never', () => {
+  expect([null, 0, NEVER, NEVER + 1].every(neverExpires)).toBe(true)
+  expect(neverExpires(now)).toBe(false)
+})

@@ -1,0 +1,42 @@
+/** Who is signed in. Everything else in the Console starts from these two answers. */
+import { queryOptions, useQuery } from '@tanstack/react-query'
+import { api, bodyOf, setCsrf } from '../api/client'
+import { refusal, type Permission } from '../domain/permissions'
+
+/** The session behind the cookie; also hands its CSRF token to the client. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: async () => {
+    const session = await bodyOf(api.GET('/v1/session'))
+    setCsrf(session.csrf)
+    return session
+  },
+  staleTime: Infinity,
+  gcTime: Infinity,
+  retry: false,
+})
+
+export const currentUserQuery = queryOptions({
+  queryKey: ['user'],
+  queryFn: () => bodyOf(api.GET('/v1/user')),
+  staleTime: 60_000,
+})
+
+/** A function that says why a permission is missing, or `undefined` when it is there. */
+export function useRefusal(): (permission: Permission) => string | undefined {
+  const { data } = useQuery(currentUserQuery)
+  return (permission) => refusal(data, permission)
+}
+
+export async function signIn(username: string, password: string): Promise<void> {
+  await bodyOf(api.POST('/v1/login', { body: { username, password } }))
+}
+
+/** Ends the session on the server; the page forgets it whatever the server says. */
+export async function signOut(): Promise<void> {
+  try {
+    await bodyOf(api.POST('/v1/logout', { body: {} }))
+  } finally {
+    setCsrf(null)
+  }
+}

@@ -1,0 +1,108 @@
+import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
+import { api, bodyOf } from '../api/client'
+import type { ApiToken, ApiTokenInput, User } from '../api/types'
+import { failed, succeeded } from '../ui/feedback'
+
+export const credentialsQuery = queryOptions({
+  queryKey: ['credentials'],
+  queryFn: () => bodyOf(api.GET('/v1/user/credentials')),
+})
+
+export function useRenewSecret() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (password: string) => bodyOf(api.POST('/v1/user/credentials/renew', { body: { password } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: credentialsQuery.queryKey }),
+    // The answer holds the secret; it goes with the dialog that showed it.
+    gcTime: 0,
+  })
+}
+
+export const tokensQuery = queryOptions({
+  queryKey: ['api-tokens'],
+  queryFn: () => bodyOf(api.GET('/v1/api_tokens')),
+})
+
+export function useCreateToken() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (token: ApiTokenInput) => bodyOf(api.POST('/v1/api_tokens', { body: token })),
+    onSuccess: () => client.invalidateQueries({ queryKey: tokensQuery.queryKey }),
+    gcTime: 0,
+  })
+}
+
+export function useDeleteToken() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (token: ApiToken) => bodyOf(api.DELETE('/v1/api_tokens/{id}', { params: { path: { id: token.id } } })),
+    onSuccess: async (_, token) => {
+      succeeded(`Token ${token.name} deleted`)
+      await client.invalidateQueries({ queryKey: tokensQuery.queryKey })
+    },
+    onError: failed,
+  })
+}
+
+export function useDisableToken() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (token: ApiToken) =>
+      bodyOf(api.PUT('/v1/api_tokens/{id}', { params: { path: { id: token.id } }, body: { enabled: false } })),
+    onSuccess: async (_, token) => {
+      succeeded(`Token ${token.name} disabled`)
+      await client.invalidateQueries({ queryKey: tokensQuery.queryKey })
+    },
+    onError: failed,
+  })
+}
+
+export const usersQuery = queryOptions({
+  queryKey: ['users'],
+  queryFn: () => bodyOf(api.POST('/v1/objects/user', { body: { limit: 1000, order_by: 'realname' } })),
+})
+
+export interface NewUser {
+  realname: string
+  email: string
+  password: string
+  role: string
+}
+
+export function useCreateUser(onDone: () => void) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ role, ...user }: NewUser) =>
+      bodyOf(api.POST('/v1/objects/user/create', { body: { ...user, permissions: [role], enabled: true } })),
+    onSuccess: async (user) => {
+      succeeded(`${user.realname} can sign in now`)
+      onDone()
+      await client.invalidateQueries({ queryKey: usersQuery.queryKey })
+    },
+  })
+}
+
+export function useEnableUser() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ user, enabled }: { user: User; enabled: boolean }) =>
+      bodyOf(api.POST('/v1/objects/user/update', { body: { filter: { id: user.id }, fields: { enabled } } })),
+    onSuccess: async (_, { user, enabled }) => {
+      succeeded(`${user.realname} ${enabled ? 'enabled' : 'disabled'}`)
+      await client.invalidateQueries({ queryKey: usersQuery.queryKey })
+    },
+    onError: failed,
+  })
+}
+
+export function useDeleteUser() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (user: User) => bodyOf(api.POST('/v1/objects/user/delete', { body: { filter: { id: user.id } } })),
+    onSuccess: async (_, user) => {
+      succeeded(`${user.realname} deleted`)
+      await client.invalidateQueries({ queryKey: usersQuery.queryKey })
+    },
+    onError: failed,
+  })
+}

@@ -1,0 +1,50 @@
+import { expect, test } from '../support/test'
+
+test('signed out, the API Console says how to sign in', async ({ page }) => {
+  await page.goto('/apiconsole/')
+  await expect(page.getByRole('status')).toContainText('Sign in to the Console, then refresh this page')
+  await expect(page.getByRole('link', { name: 'Sign in to the Console' })).toHaveAttribute('href', '/sign-in')
+  await expect(page.getByRole('button', { name: 'Authorize' })).toBeVisible()
+})
+
+test('signed in, "Try it out" works without typing anything', async ({ console: page, demo }) => {
+  const outside: string[] = []
+  page.on('request', (request) => {
+    if (!request.url().startsWith(demo.console_url) && !request.url().startsWith('data:')) outside.push(request.url())
+  })
+  const violations: string[] = []
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) violations.push(message.text())
+  })
+  await page.goto('/apiconsole/')
+  await expect(page.getByRole('status')).toContainText('Requests are sent as you')
+
+  const operation = page.locator('.opblock-get').filter({ has: page.locator('[data-path="/v1/user"]') })
+  await operation.getByRole('button').first().click()
+  await operation.getByRole('button', { name: 'Try it out' }).click()
+  const call = page.waitForRequest((request) => request.url().endsWith('/v1/user'))
+  await operation.getByRole('button', { name: 'Execute' }).click()
+  expect((await call).headers()['authorization']).toMatch(/^Bearer bzs_/)
+  await expect(operation.locator('.live-responses-table .response .response-col_status')).toContainText('200')
+  await expect(operation.locator('.live-responses-table')).toContainText(demo.email)
+
+  const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))
+  expect(stored).not.toContain('bzs_')
+  expect(outside).toEqual([])
+  expect(violations).toEqual([])
+})
+
+test('keys entered under Authorize are used instead of the session', async ({ page, demo }) => {
+  await page.goto('/apiconsole/')
+  await page.getByRole('button', { name: 'Authorize' }).click()
+  const form = page.locator('.auth-container').filter({ hasText: 'X-WallarmApi-Token' })
+  await form.getByRole('textbox').fill(demo.api_token)
+  await form.getByRole('button', { name: 'Apply credentials' }).click()
+  await page.locator('.modal-ux').getByRole('button', { name: 'Close' }).last().click()
+
+  const operation = page.locator('.opblock-get').filter({ has: page.locator('[data-path="/v1/user"]') })
+  await operation.getByRole('button').first().click()
+  await operation.getByRole('button', { name: 'Try it out' }).click()
+  await operation.getByRole('button', { name: 'Execute' }).click()
+  await expect(operation.locator('.live-responses-table .response .response-col_status')).toContainText('200')
+})
