@@ -40,7 +40,7 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After`.
     pub fn request(&self, client_id: i64) -> Result<(), ApiError> {
-        self.client.take(client_id)
+        self.client.take(&client_id)
     }
 
     /// One check of a password or second factor.
@@ -48,8 +48,8 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After`, by account or address, before anything is hashed.
     pub fn password_check(&self, account: &str, address: IpAddr) -> Result<(), ApiError> {
-        self.address.take(address)?;
-        self.account.take(account.to_lowercase())
+        self.address.take(&address)?;
+        self.account.take(&account.to_lowercase())
     }
 
     /// One failed authentication by header.
@@ -57,7 +57,7 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After` once an address fails too often.
     pub fn failed_authentication(&self, address: IpAddr) -> Result<(), ApiError> {
-        self.failures.take(address)
+        self.failures.take(&address)
     }
 
     /// One node call.
@@ -65,7 +65,7 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After`.
     pub fn node_call(&self, uuid: &str) -> Result<(), ApiError> {
-        self.node.take(uuid.to_owned())
+        self.node.take(&uuid.to_owned())
     }
 
     /// Forgets keys that are back to full buckets, so that memory follows activity.
@@ -85,8 +85,8 @@ impl<K: Hash + Eq + Clone> Bucket<K> {
         Bucket(DefaultKeyedRateLimiter::keyed(quota))
     }
 
-    fn take(&self, key: K) -> Result<(), ApiError> {
-        self.0.check_key(&key).map_err(|until| {
+    fn take(&self, key: &K) -> Result<(), ApiError> {
+        self.0.check_key(key).map_err(|until| {
             let wait = until.wait_time_from(self.0.clock().now());
             // Rounded up: a client that waits this long gets through.
             ApiError::rate_limited(wait.saturating_add(Duration::from_millis(999)).as_secs())

@@ -14,6 +14,7 @@ const FIELDS: &[Field] = &[
     Field::new("ip", Kind::Ip),
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "calls read better with a literal")]
 fn events(value: serde_json::Value) -> Filter {
     Filter::parse(&value, FIELDS, Family::Events).unwrap()
 }
