@@ -106,3 +106,67 @@ pub struct RenewedView {
     /// The same secret as a token for the `X-WallarmApi-Token` header.
     pub token: String,
 }
+
+/// `POST /v1/user/credentials/revoke`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeRequest {
+    /// Password of the caller's account.
+    #[schema(format = Password)]
+    pub password: String,
+    /// Another user of the caller's tenants, for administrators; the caller by default.
+    #[serde(default, deserialize_with = "crate::lenient::int")]
+    pub user_id: Option<i64>,
+}
+
+/// The credentials after a revocation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RevokedView {
+    /// Always false.
+    pub secret_set: bool,
+}
+
+/// `PUT /v1/user/password`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// Password so far.
+    #[schema(format = Password)]
+    pub current_password: String,
+    /// New password: 8 characters with lower case, upper case and digit, or 10 with three of lower case,
+    /// upper case, digit and others.
+    #[schema(format = Password)]
+    pub password: String,
+    /// New password again.
+    #[schema(format = Password)]
+    pub password_confirmation: String,
+}
+
+/// `GET /v1/sessions`.
+#[derive(Debug, Default, Deserialize)]
+pub struct SessionsQuery {
+    /// User; the caller by default.
+    #[serde(default, deserialize_with = "crate::lenient::int")]
+    pub user_id: Option<i64>,
+}
+
+/// A running session in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionItem {
+    /// Name for revoking; not the secret id.
+    pub id: String,
+    /// User.
+    pub user_id: i64,
+    /// Address at sign-in.
+    pub ip: String,
+    /// Browser at sign-in.
+    pub user_agent: String,
+    /// Sign-in, Unix seconds.
+    pub created_at: i64,
+    /// Last activity, Unix seconds, to the minute.
+    pub last_seen_at: i64,
+    /// When the session ends anyway, Unix seconds.
+    pub expires_at: i64,
+    /// Whether this call came by it.
+    pub current: bool,
+}

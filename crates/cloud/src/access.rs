@@ -62,6 +62,10 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/user", Access::Authenticated),
     ("GET", "/v1/user/credentials", Access::SessionNeeds(Permission::ViewCredentials)),
     ("POST", "/v1/user/credentials/renew", Access::SessionNeeds(Permission::UpdateCredentials)),
+    ("POST", "/v1/user/credentials/revoke", Access::SessionNeeds(Permission::UpdateCredentials)),
+    ("PUT", "/v1/user/password", Access::Session),
+    ("GET", "/v1/sessions", Access::Session),
+    ("DELETE", "/v1/sessions/{id}", Access::Session),
     // Users
     ("POST", "/v1/objects/user", Access::Authenticated),
     ("POST", "/v1/objects/user/create", Access::Needs(Permission::CreateUser)),

@@ -4,6 +4,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::Cloud;
 
+pub mod account;
 pub mod api_tokens;
 pub mod attacks;
 pub mod clients;
@@ -31,6 +32,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(session::routes())
         .merge(user::routes())
         .merge(credentials::routes())
+        .merge(account::routes())
         .merge(users::routes())
         .merge(clients::routes())
         .merge(api_tokens::routes())

@@ -1,5 +1,6 @@
 //! The rules of the product: what each operation checks, changes, logs and announces.
 
+pub mod account;
 pub mod action;
 pub mod activity;
 pub mod api_tokens;

@@ -2,10 +2,10 @@
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
+    QueryOrder, sea_query::Expr,
 };
 
-use crate::{Store, StoreError, TenantId, entity};
+use crate::{Store, StoreError, TenantId, Tenants, entity};
 
 impl Store {
     /// Saves a new session.
@@ -57,6 +57,44 @@ impl Store {
         except: Option<&str>,
     ) -> Result<(), StoreError> {
         delete_of_user(self.writer(), tenant, user_id, except).await
+    }
+
+    /// Running sessions of a user, newest first; tokens derived from them are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn sessions_of_user(
+        &self,
+        tenants: &Tenants,
+        user_id: i64,
+        now: i64,
+    ) -> Result<Vec<entity::session::Model>, StoreError> {
+        use entity::session::{Column, Entity};
+        Ok(Entity::find()
+            .filter(tenants.holds("client_id"))
+            .filter(Column::UserId.eq(user_id))
+            .filter(Column::ParentMac.is_null())
+            .filter(Column::ExpiresAt.gt(now))
+            .order_by_desc(Column::CreatedAt)
+            .all(self.reader())
+            .await?)
+    }
+
+    /// The session with this public id.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn session(
+        &self,
+        tenants: &Tenants,
+        public_id: &str,
+    ) -> Result<Option<entity::session::Model>, StoreError> {
+        use entity::session::{Column, Entity};
+        Ok(Entity::find()
+            .filter(tenants.holds("client_id"))
+            .filter(Column::PublicId.eq(public_id))
+            .one(self.reader())
+            .await?)
     }
 
     /// Removes sessions that ended before `now`.

@@ -14,7 +14,7 @@ const FIELDS: &[Field] = &[
     Field::new("ip", Kind::Ip),
 ];
 
-#[expect(clippy::needless_pass_by_value, reason = "calls read better with a literal")]
+#[expect(clippy::needless_pass_by_value, reason = "cases read better with json! in place")]
 fn events(value: serde_json::Value) -> Filter {
     Filter::parse(&value, FIELDS, Family::Events).unwrap()
 }

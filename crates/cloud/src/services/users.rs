@@ -319,7 +319,9 @@ fn own_session(caller: &Caller, own: bool) -> Option<&str> {
     }
 }
 
-fn grant_of(row: &entity::user::Model) -> Grant {
+/// The rights that a user was given.
+#[must_use]
+pub fn grant_of(row: &entity::user::Model) -> Grant {
     Grant::parse(&strings(&row.permissions)).unwrap_or_else(|_| Grant::Custom([].into()))
 }
 

@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod access;
+mod account;
 mod api_tokens;
 mod clients;
 mod events;

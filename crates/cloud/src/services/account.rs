@@ -1,0 +1,167 @@
+//! Looking after an account: its password, its secret, its sessions (`spec/accounts.md` sections 2.3 and 2.4).
+
+use bartizan_api::{
+    ApiError, Permission,
+    session::{PasswordChange, RevokeRequest, SessionItem},
+};
+use bartizan_store::{
+    TenantId, Tenants, entity,
+    sea_orm::{ActiveValue::Set, IntoActiveModel},
+    sessions, users,
+};
+use serde_json::{Value, json};
+
+use super::{
+    activity::{self, Change},
+    grants,
+    session::confirmed_user,
+    users::{grant_of, new_password},
+};
+use crate::{
+    auth::{Caller, Scheme},
+    failure::Failure,
+    state::Cloud,
+};
+
+/// Changes the caller's own password and ends its other sessions. Secret and tokens stay.
+///
+/// # Errors
+/// 403 `Invalid password`, 400 `weak password` or for a confirmation that differs, 429.
+pub async fn change_password(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &PasswordChange,
+) -> Result<(), Failure> {
+    if request.password != request.password_confirmation {
+        return Err(ApiError::invalid("password_confirmation differs", Value::Null).into());
+    }
+    let user = confirmed_user(cloud, caller, &request.current_password).await?;
+    let hash = new_password(&request.password, &user.email, &user.realname).await?;
+    let tenant = TenantId(user.client_id);
+    let mut row =
+        entity::user::Model { password_hash: Some(hash), password_changed: cloud.now(), ..user.clone() };
+    if let Some(profile) = row.profile.as_object_mut() {
+        profile.insert("must_change_password".to_owned(), json!(false));
+    }
+    let entry = Change {
+        object_type: "user",
+        action: "update",
+        object_id: user.id.to_string(),
+        object_name: user.email.clone(),
+        before: Some(json!({"password_changed": user.password_changed})),
+        after: Some(json!({"password_changed": row.password_changed})),
+    };
+    let transaction = cloud.store.begin().await?;
+    users::update(&transaction, &Tenants::from(tenant), row).await?;
+    sessions::delete_of_user(&transaction, tenant, user.id, own_session(caller)).await?;
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+fn own_session(caller: &Caller) -> Option<&str> {
+    match &caller.scheme {
+        Scheme::Session { id_mac, .. } => Some(id_mac),
+        _ => None,
+    }
+}
+
+/// Ends the secret of the caller, or as administrator that of another user.
+///
+/// # Errors
+/// 403 `Invalid password`, 403 for rights, 404 for an unknown user, 429.
+pub async fn revoke_secret(cloud: &Cloud, caller: &Caller, request: &RevokeRequest) -> Result<(), Failure> {
+    let own = confirmed_user(cloud, caller, &request.password).await?;
+    let user = match request.user_id.filter(|id| *id != own.id && *id != 0) {
+        None => own,
+        Some(id) => reachable_user(cloud, caller, id, Permission::UpdateUser).await?,
+    };
+    let tenant = TenantId(user.client_id);
+    let entry = Change {
+        object_type: "secret_key",
+        action: "delete",
+        object_id: user.id.to_string(),
+        object_name: user.email.clone(),
+        before: None,
+        after: None,
+    };
+    let mut change = user.into_active_model();
+    change.secret_mac = Set(None);
+    change.secret_created_at = Set(None);
+    change.secret_last_used_at = Set(None);
+    cloud.store.update_user_row(tenant, change).await?;
+    activity::log(cloud.store.writer(), caller, tenant, cloud.now(), entry).await
+}
+
+/// Another user of the tenants in reach, if the caller holds the permission and no fewer rights than the user.
+async fn reachable_user(
+    cloud: &Cloud,
+    caller: &Caller,
+    id: i64,
+    permission: Permission,
+) -> Result<entity::user::Model, Failure> {
+    caller.require(permission)?;
+    let user = cloud.store.identify_user(id).await?.ok_or_else(|| ApiError::not_found("user", id))?;
+    if !caller.tenants.contains(TenantId(user.client_id)) {
+        return Err(ApiError::access_denied().into());
+    }
+    grants::may_manage(caller, &grant_of(&user))?;
+    Ok(user)
+}
+
+/// Running sessions of the caller, or as administrator of another user.
+///
+/// # Errors
+/// 403 for rights, 404 for an unknown user.
+pub async fn list_sessions(
+    cloud: &Cloud,
+    caller: &Caller,
+    user_id: Option<i64>,
+) -> Result<Vec<SessionItem>, Failure> {
+    let user = match user_id.filter(|id| *id != caller.user_id() && *id != 0) {
+        None => caller.user_id(),
+        Some(id) => reachable_user(cloud, caller, id, Permission::UpdateUser).await?.id,
+    };
+    let current = match own_session(caller) {
+        Some(id_mac) => cloud.store.identify_session(id_mac).await?,
+        None => None,
+    };
+    // By bearer token the session is the one that the token derives from.
+    let current = current.map(|session| session.parent_mac.unwrap_or(session.id_mac));
+    let rows = cloud.store.sessions_of_user(&caller.tenants, user, cloud.now()).await?;
+    Ok(rows.into_iter().map(|row| item(row, current.as_deref())).collect())
+}
+
+fn item(row: entity::session::Model, current: Option<&str>) -> SessionItem {
+    SessionItem {
+        current: current == Some(row.id_mac.as_str()),
+        id: row.public_id,
+        user_id: row.user_id,
+        ip: row.ip,
+        user_agent: row.user_agent,
+        created_at: row.created_at,
+        last_seen_at: row.last_seen_at,
+        expires_at: row.expires_at,
+    }
+}
+
+/// Ends a session of the caller, or as administrator of another user, with the tokens derived from it.
+///
+/// # Errors
+/// 404 for a session that there is not, 403 for rights.
+pub async fn end_session(cloud: &Cloud, caller: &Caller, public_id: &str) -> Result<(), Failure> {
+    let row = cloud.store.session(&caller.tenants, public_id).await?;
+    let row = row.ok_or_else(|| ApiError::not_found("session", public_id))?;
+    if row.user_id != caller.user_id() {
+        reachable_user(cloud, caller, row.user_id, Permission::UpdateUser).await?;
+    }
+    let entry = Change {
+        object_type: "sign_in",
+        action: "delete",
+        object_id: row.public_id.clone(),
+        object_name: row.user_agent.clone(),
+        before: None,
+        after: None,
+    };
+    cloud.store.delete_session(&row.id_mac).await?;
+    activity::log(cloud.store.writer(), caller, TenantId(row.client_id), cloud.now(), entry).await
+}

@@ -1,0 +1,83 @@
+use bartizan_testkit::{Credential, TestCloud, cloud::PASSWORD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn change(cloud: &TestCloud, by: &Credential, current: &str, new: &str, again: &str) -> (u16, String) {
+    let body = json!({"current_password": current, "password": new, "password_confirmation": again});
+    let reply = cloud.call(by, Method::PUT, "/v1/user/password", Some(&body)).await;
+    (reply.status, reply.text)
+}
+
+async fn sign_in_status(cloud: &TestCloud, password: &str) -> u16 {
+    let body = json!({"username": "admin@acme.test", "password": password});
+    cloud.post(&Credential::Anonymous, "/v1/login", body).await.status
+}
+
+#[tokio::test]
+async fn changing_the_password_needs_the_old_one_and_ends_other_sessions() {
+    let cloud = TestCloud::start().await;
+    let (here, there) = (cloud.sign_in("admin@acme.test").await, cloud.sign_in("admin@acme.test").await);
+    let pair = cloud.admin_pair().await;
+    let wrong = change(&cloud, &here, "wrong", "Correct2horse", "Correct2horse").await;
+    assert_eq!(wrong, (403, r#"{"status":403,"body":"Invalid password"}"#.to_owned()));
+    assert_eq!(change(&cloud, &here, PASSWORD, "Correct2horse", "Correct3horse").await.0, 400);
+    let weak = change(&cloud, &here, PASSWORD, "short", "short").await.1;
+    assert_eq!(weak, r#"{"status":400,"body":{"error":"weak password","value":["length","upper","digit"]}}"#);
+    assert_eq!(sign_in_status(&cloud, PASSWORD).await, 200);
+    let changed = change(&cloud, &here, PASSWORD, "Correct2horse", "Correct2horse").await;
+    assert_eq!(changed, (200, r#"{"status":200,"body":{}}"#.to_owned()));
+    assert_eq!(cloud.get(&here, "/v1/session").await.status, 200);
+    assert_eq!(cloud.get(&there, "/v1/session").await.status, 401);
+    assert_eq!(cloud.get(&pair, "/v1/user").await.status, 200);
+    assert_eq!(
+        (sign_in_status(&cloud, PASSWORD).await, sign_in_status(&cloud, "Correct2horse").await),
+        (401, 200)
+    );
+}
+
+#[tokio::test]
+async fn a_revoked_secret_is_dead() {
+    let cloud = TestCloud::start().await;
+    let eve = cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let (hers, his) = (cloud.pair_of(&eve).await, cloud.admin_pair().await);
+    let session = cloud.sign_in("eve@acme.test").await;
+    let revoke =
+        async |by: &Credential, body: Value| cloud.post(by, "/v1/user/credentials/revoke", body).await;
+    assert_eq!(revoke(&session, json!({"password": "wrong"})).await.status, 403);
+    assert_eq!(revoke(&session, json!({"password": PASSWORD, "user_id": cloud.admin.id})).await.status, 403);
+    assert_eq!(cloud.get(&his, "/v1/user").await.status, 200);
+    let revoked = revoke(&session, json!({"password": PASSWORD})).await;
+    assert_eq!(revoked.text, r#"{"status":200,"body":{"secret_set":false}}"#);
+    assert_eq!(cloud.get(&hers, "/v1/user").await.status, 403);
+    let again = cloud.pair_of(&eve).await;
+    let admin = cloud.sign_in("admin@acme.test").await;
+    assert_eq!(revoke(&admin, json!({"password": PASSWORD, "user_id": eve.id})).await.status, 200);
+    assert_eq!(cloud.get(&again, "/v1/user").await.status, 403);
+    assert_eq!(revoke(&admin, json!({"password": PASSWORD, "user_id": 4711})).await.status, 404);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let cloud = TestCloud::start().await;
+    cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let eve = cloud.sign_in("eve@acme.test").await;
+    let admin = cloud.sign_in("admin@acme.test").await;
+    cloud.post(&eve, "/v1/session/token", json!({})).await.body();
+    let listed = cloud.get(&eve, "/v1/sessions").await.json();
+    insta::assert_json_snapshot!(listed, {
+        ".**.id" => "[uuid]", ".**.created_at" => "[time]", ".**.last_seen_at" => "[time]", ".**.expires_at" => "[time]",
+    });
+    assert_eq!(cloud.get(&eve, &format!("/v1/sessions?user_id={}", cloud.admin.id)).await.status, 403);
+    let own = listed["body"][0]["user_id"].clone();
+    let seen = cloud.get(&admin, &format!("/v1/sessions?user_id={own}")).await.body();
+    assert_eq!(
+        (seen[0]["id"].clone(), &seen[0]["current"]),
+        (listed["body"][0]["id"].clone(), &json!(false))
+    );
+    let his = cloud.get(&admin, "/v1/sessions").await.body()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(cloud.call(&eve, Method::DELETE, &format!("/v1/sessions/{his}"), None).await.status, 403);
+    let path = format!("/v1/sessions/{}", seen[0]["id"].as_str().unwrap());
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 200);
+    assert_eq!(cloud.get(&eve, "/v1/session").await.status, 401);
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 404);
+}
