@@ -230,7 +230,7 @@ impl Store {
             .all(self.reader())
             .await?
             .into_iter()
-            .map(|raw| (raw.hit_id, raw.raw))
+            .map(|raw| (raw.hit_id, raw.raw.0))
             .collect();
         Ok(hits.into_iter().filter_map(|hit| raws.remove(&hit.id).map(|raw| (hit, raw))).collect())
     }

@@ -19,6 +19,7 @@ pub mod hits;
 pub mod identity;
 pub mod ingest;
 pub mod ip_groups;
+pub mod json_text;
 pub mod migration;
 pub mod nodes;
 mod page;
@@ -30,5 +31,6 @@ pub mod vulns;
 
 pub use connection::{Store, StoreOptions};
 pub use error::StoreError;
+pub use json_text::JsonText;
 pub use sea_orm;
 pub use tenant::{TenantId, Tenants};

@@ -11,7 +11,7 @@ use bartizan_api::{
     ApiError,
     node::{Event, EventsRequest, EventsResponse, HitEvent, RejectedEvent},
 };
-use bartizan_store::{entity, ingest as store};
+use bartizan_store::{JsonText, entity, ingest as store};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -237,7 +237,11 @@ async fn write_hits<C: bartizan_store::sea_orm::ConnectionTrait>(
         .iter()
         .zip(raws)
         .filter_map(|(event, raw)| {
-            numbers.get(event).map(|&hit_id| entity::hit_raw::Model { hit_id, client_id: tenant.0, raw })
+            numbers.get(event).map(|&hit_id| entity::hit_raw::Model {
+                hit_id,
+                client_id: tenant.0,
+                raw: JsonText(raw),
+            })
         })
         .collect();
     store::insert_raws(connection, raws).await?;

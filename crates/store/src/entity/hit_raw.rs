@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::JsonText;
+
 /// The serialised request of a hit.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "hit_raws")]
@@ -12,7 +14,7 @@ pub struct Model {
     /// Tenant.
     pub client_id: i64,
     /// RAW object.
-    pub raw: Json,
+    pub raw: JsonText,
 }
 
 /// None: rows are joined by explicit queries.

@@ -293,7 +293,7 @@ fn event_tables() -> Vec<TableCreateStatement> {
             .table("hit_raws")
             .col(big_integer("hit_id"))
             .col(big_integer("client_id"))
-            .col(json("raw"))
+            .col(text("raw"))
             .primary_key(Index::create().col("hit_id"))
             .to_owned(),
         Table::create()
