@@ -25,7 +25,9 @@ pub(super) async fn check(
         return Ok(());
     }
     let source = if has_patterns(spec) {
-        ruleset::source(tenant, 0, &hints::active(transaction, tenant).await?)
+        let mut rows = hints::active(transaction, tenant).await?;
+        rows.retain(|(hint, action)| may_have_patterns(hint, action));
+        ruleset::source(tenant, 0, &rows)
     } else {
         let hints = vec![ruleset::hint_source(row, action)];
         RulesetSource { version: 0, clientid: tenant.0, hints }
@@ -42,6 +44,16 @@ pub(super) async fn check(
             Err(ApiError::field("action", "does not compile", reason).into())
         }
     }
+}
+
+/// Whether a stored hint brings patterns; the others have been checked alone.
+fn may_have_patterns(hint: &hint::Model, action: &action::Model) -> bool {
+    let conditions = action.conditions.as_array();
+    hint.fields.get("regex").is_some()
+        || conditions
+            .into_iter()
+            .flatten()
+            .any(|condition| condition.get("type").and_then(Value::as_str) == Some("regex"))
 }
 
 fn has_patterns(spec: &HintSpec) -> bool {
