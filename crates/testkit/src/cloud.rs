@@ -61,8 +61,7 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The `body` member of a success.
-    #[must_use]
+    /// The `body` member of a success; asserts that it is one.
     pub fn body(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()["body"].clone()
