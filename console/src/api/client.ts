@@ -6,7 +6,7 @@
  */
 import createClient, { type Middleware } from 'openapi-fetch'
 import { isBackground } from './activity'
-import { ApiError, toApiError } from './errors'
+import { ApiError, saysUnauthenticated, toApiError } from './errors'
 import type { paths } from './schema'
 
 let csrf: string | null = null
@@ -22,15 +22,21 @@ export function whenSignedOut(handler: () => void): void {
   onSignedOut = handler
 }
 
+async function isUnauthenticated(response: Response): Promise<boolean> {
+  if (response.status !== 403) return response.status === 401
+  const answer: unknown = await response.clone().json().catch(() => null)
+  return saysUnauthenticated(toApiError(response.status, answer))
+}
+
 const session: Middleware = {
   onRequest({ request }) {
     if (csrf !== null && request.method !== 'GET') request.headers.set('X-CSRF-Token', csrf)
     if (isBackground()) request.headers.set('X-Background', '1')
     return request
   },
-  onResponse({ response, schemaPath }) {
+  async onResponse({ response, schemaPath }) {
     const signingIn = schemaPath === '/v1/login' || schemaPath === '/v1/session'
-    if (response.status === 401 && !signingIn) onSignedOut()
+    if (!signingIn && !response.ok && (await isUnauthenticated(response))) onSignedOut()
   },
 }
 
@@ -52,5 +58,5 @@ export async function bodyOf<T>(call: Promise<Answer<{ body: T }>>): Promise<T> 
 
 /** Whether the error says "not signed in" as opposed to "not allowed". */
 export function isSignedOut(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 401
+  return error instanceof ApiError && saysUnauthenticated(error)
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { messageOf, toApiError } from './errors'
+import { messageOf, saysUnauthenticated, toApiError } from './errors'
 
 describe('an error answer', () => {
   test('with a text shows that text', () => {
@@ -33,4 +33,10 @@ describe('an error answer', () => {
 
 test('a broken connection is told apart from a refusal', () => {
   expect(messageOf(new TypeError('Failed to fetch'))).toContain('cannot be reached')
+})
+
+test('nobody signed in is told apart from somebody without the right', () => {
+  expect(saysUnauthenticated(toApiError(401, { status: 401, body: 'Session expired' }))).toBe(true)
+  expect(saysUnauthenticated(toApiError(403, { status: 403, body: 'User not authenticated' }))).toBe(true)
+  expect(saysUnauthenticated(toApiError(403, { status: 403, body: 'Access denied' }))).toBe(false)
 })

@@ -60,6 +60,14 @@ export function toApiError(status: number, answer: unknown): ApiError {
   return new ApiError(status, parts.length > 0 ? parts.join('; ') : fallback, fields, detail)
 }
 
+/**
+ * Whether the server does not know who is calling, as opposed to refusing what is asked: 401 for a
+ * session that ended, 403 with this text for no credential at all (`spec/accounts.md` 1.5).
+ */
+export function saysUnauthenticated(error: ApiError): boolean {
+  return error.status === 401 || (error.status === 403 && error.detail === 'User not authenticated')
+}
+
 /** The sentence to show for anything that was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof ApiError) return error.message

@@ -1204,6 +1204,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sessions
+         * @description Running Console sessions of the caller, or with `user_id` of another user, newest first.
+         */
+        get: operations["session_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session
+         * @description Also the tokens derived from it. For its user and for administrators.
+         */
+        delete: operations["session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/user": {
         parameters: {
             query?: never;
@@ -1262,6 +1302,46 @@ export interface paths {
          * @description Asks for the password, returns the new secret once, and ends the old one at once.
          */
         post: operations["credentials_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/credentials/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke the secret
+         * @description Ends UUID and secret of the caller, or with `user_id` of another user, until the next renewal.
+         */
+        post: operations["credentials_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change the password
+         * @description Ends the other sessions of the user. Secret and API tokens stay.
+         */
+        put: operations["password_update"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2861,6 +2941,20 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_RevokedView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The credentials after a revocation. */
+            body: {
+                /** @description Always false. */
+                secret_set: boolean;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_SearchFilters: {
             /**
              * Format: int32
@@ -3604,6 +3698,45 @@ export interface components {
                 name: string;
                 /** @description Whether it was deleted; its events stay. */
                 deleted: boolean;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_SessionItem: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /** @description Name for revoking; not the secret id. */
+                id: string;
+                /**
+                 * Format: int64
+                 * @description User.
+                 */
+                user_id: number;
+                /** @description Address at sign-in. */
+                ip: string;
+                /** @description Browser at sign-in. */
+                user_agent: string;
+                /**
+                 * Format: int64
+                 * @description Sign-in, Unix seconds.
+                 */
+                created_at: number;
+                /**
+                 * Format: int64
+                 * @description Last activity, Unix seconds, to the minute.
+                 */
+                last_seen_at: number;
+                /**
+                 * Format: int64
+                 * @description When the session ends anyway, Unix seconds.
+                 */
+                expires_at: number;
+                /** @description Whether this call came by it. */
+                current: boolean;
             }[];
         };
         /** @description A success with its body. */
@@ -4895,6 +5028,25 @@ export interface components {
             /** @description Shown in the answer to the creation only. */
             secret?: string | null;
         };
+        /** @description `PUT /v1/user/password`. */
+        PasswordChange: {
+            /**
+             * Format: password
+             * @description Password so far.
+             */
+            current_password: string;
+            /**
+             * Format: password
+             * @description New password: 8 characters with lower case, upper case and digit, or 10 with three of lower case,
+             *     upper case, digit and others.
+             */
+            password: string;
+            /**
+             * Format: password
+             * @description New password again.
+             */
+            password_confirmation: string;
+        };
         /** @description `POST /v1/objects/pool/create`. */
         PoolCreate: {
             /**
@@ -5054,6 +5206,24 @@ export interface components {
             /** @description The same secret as a token for the `X-WallarmApi-Token` header. */
             token: string;
         };
+        /** @description `POST /v1/user/credentials/revoke`. */
+        RevokeRequest: {
+            /**
+             * Format: password
+             * @description Password of the caller's account.
+             */
+            password: string;
+            /**
+             * Format: int64
+             * @description Another user of the caller's tenants, for administrators; the caller by default.
+             */
+            user_id?: number | null;
+        };
+        /** @description The credentials after a revocation. */
+        RevokedView: {
+            /** @description Always false. */
+            secret_set: boolean;
+        };
         /** @description Times of a scanner that does not exist any more: all null. */
         ScannerState: {
             /**
@@ -5107,6 +5277,37 @@ export interface components {
         SelectRequest: {
             /** @description Conditions as in lists; it must select by more than the tenant. */
             filter?: unknown;
+        };
+        /** @description A running session in a list. */
+        SessionItem: {
+            /** @description Name for revoking; not the secret id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description User.
+             */
+            user_id: number;
+            /** @description Address at sign-in. */
+            ip: string;
+            /** @description Browser at sign-in. */
+            user_agent: string;
+            /**
+             * Format: int64
+             * @description Sign-in, Unix seconds.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description Last activity, Unix seconds, to the minute.
+             */
+            last_seen_at: number;
+            /**
+             * Format: int64
+             * @description When the session ends anyway, Unix seconds.
+             */
+            expires_at: number;
+            /** @description Whether this call came by it. */
+            current: boolean;
         };
         /** @description `POST /v1/session/token`. */
         SessionTokenView: {
@@ -9420,6 +9621,133 @@ export interface operations {
             };
         };
     };
+    session_list: {
+        parameters: {
+            query?: {
+                /** @description User, for administrators; the caller by default */
+                user_id?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_SessionItem"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Session, as listed */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     user_self_read: {
         parameters: {
             query?: never;
@@ -9608,6 +9936,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_RenewedView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    credentials_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeRequest"];
+            };
+        };
+        responses: {
+            /** @description There is no secret now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RevokedView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    password_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
                 };
             };
             /** @description The request is not valid; the body names the field */
