@@ -130,12 +130,6 @@ impl Spool {
         Reader::new(Arc::clone(&self.shared))
     }
 
-    /// Whether everything committed was acknowledged.
-    #[cfg(test)]
-    pub(crate) fn is_drained(&self) -> bool {
-        self.shared.acked.load(Ordering::Acquire) >= self.shared.committed.load(Ordering::Acquire)
-    }
-
     pub(crate) fn figures(&self) -> SpoolFigures {
         let acked = self.shared.acked.load(Ordering::Acquire);
         SpoolFigures {

@@ -22,7 +22,7 @@ fn append(spool: &Spool, text: &str) {
 fn drain(spool: &Spool) -> Vec<String> {
     let mut reader = spool.reader();
     let mut all = Vec::new();
-    while !spool.is_drained() {
+    while spool.figures().pending > 0 {
         let batch = reader.read(100).unwrap();
         all.extend(batch.records.iter().map(|(_, payload)| String::from_utf8(payload.clone()).unwrap()));
         if !batch.records.is_empty() {
