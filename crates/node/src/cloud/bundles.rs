@@ -57,6 +57,20 @@ pub(crate) fn verify(entry: &BundleEntry, bytes: &[u8], identity: &Identity) -> 
     Ok(Verified { ruleset, version: entry.version, size: bytes.len() as u64 })
 }
 
+/// Like [`verify`], for a bundle that is to replace another. Versions only grow: an old bundle is signed as well as a
+/// new one, and replaying it would undo virtual patches.
+pub(crate) fn verify_newer(
+    entry: &BundleEntry,
+    bytes: &[u8],
+    identity: &Identity,
+    current: i64,
+) -> Result<Verified, String> {
+    if entry.version < current {
+        return Err(format!("version {} is older than {current}, which is in force", entry.version));
+    }
+    verify(entry, bytes, identity)
+}
+
 /// The IP lists, as kept between synchronisations.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ListStore {

@@ -94,7 +94,7 @@ impl Link<'_> {
             let current = self.state.snapshot.load().ruleset_version;
             if entry.version != current && self.refused != Some(entry.version) {
                 let bytes = self.client.bundle(entry).await?;
-                match bundles::verify(entry, &bytes, self.identity) {
+                match bundles::verify_newer(entry, &bytes, self.identity, current) {
                     Ok(verified) => {
                         if let Err(error) = self.bundles.save(entry, &bytes) {
                             tracing::warn!(%error, "bundle cannot be written to disk");
