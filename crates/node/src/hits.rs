@@ -60,6 +60,16 @@ impl Report {
         self.hits.is_empty() && self.other.is_empty()
     }
 
+    /// About how many bytes each hit repeats.
+    pub(crate) fn size(&self) -> usize {
+        let raw = &self.template.raw;
+        let values = raw
+            .headers
+            .iter()
+            .map(|(name, values)| values.iter().map(|value| name.len() + value.len()).sum::<usize>());
+        raw.uri.len() + raw.body.len() + values.sum::<usize>()
+    }
+
     pub(crate) fn outcome(&mut self, outcome: Outcome, protocol: ApiProtocol, subject: &Subject<'_>) {
         self.outcome = outcome;
         self.template.api_protocol = traits::api_protocol(subject, protocol).to_owned();
@@ -124,17 +134,13 @@ impl Report {
             return;
         }
         for (point, hit) in &mut self.hits {
-            if points.iter().any(|sensitive| point.with_path(|path| sensitive.covers(path))) {
+            if points.iter().any(|sensitive| shows(point, sensitive)) {
                 hit.value.clear();
             }
-            for sensitive in &points {
-                mask_raw(&mut hit.raw, sensitive);
-            }
+            points.iter().for_each(|sensitive| mask_parts(&mut hit.raw, &mut hit.path, sensitive));
         }
         for hit in &mut self.other {
-            for sensitive in &points {
-                mask_raw(&mut hit.raw, sensitive);
-            }
+            points.iter().for_each(|sensitive| mask_parts(&mut hit.raw, &mut hit.path, sensitive));
         }
     }
 
@@ -284,28 +290,78 @@ fn raw(context: &Context<'_>, subject: &Subject<'_>) -> RawRequest {
     }
 }
 
+/// Whether the value at `point` is or holds the one at `sensitive`: below it, or a whole of which it is a part.
+fn shows(point: &Point, sensitive: &Point) -> bool {
+    /// Other readings of the same bytes.
+    fn is_reading(step: &Step) -> bool {
+        let element = step.element();
+        matches!(
+            element,
+            Element::Base64
+                | Element::Gzip
+                | Element::Hex
+                | Element::HtmlJs
+                | Element::Percent
+                | Element::Pollution
+        )
+    }
+    if point.with_path(|path| sensitive.covers(path)) {
+        return true;
+    }
+    if point.steps().first().is_some_and(|first| first.element() == Element::Uri) {
+        return place(sensitive) == Place::Path;
+    }
+    let parts = |point: &Point| -> Vec<Step> {
+        point.steps().iter().filter(|step| !is_reading(step)).cloned().collect()
+    };
+    let (whole, part) = (parts(point), parts(sensitive));
+    !whole.is_empty() && part.starts_with(&whole)
+}
+
+/// The part of a serialised request that a point is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place<'p> {
+    /// `None` is every header.
+    Header(Option<&'p str>),
+    /// `None` is every parameter.
+    Query(Option<&'p str>),
+    Path,
+    Body,
+}
+
+fn place(point: &Point) -> Place<'_> {
+    match point.steps().first() {
+        Some(Step::Keyed(Element::Header, name)) => Place::Header(Some(name)),
+        Some(Step::Keyed(Element::Get, name)) => Place::Query(Some(name)),
+        Some(Step::Simple(Element::Post)) => Place::Body,
+        Some(Step::Simple(Element::HeaderAll | Element::HeaderName)) => Place::Header(None),
+        Some(Step::Simple(Element::GetAll | Element::GetName)) => Place::Query(None),
+        _ => Place::Path,
+    }
+}
+
 /// Masks what a point of the request shows in its serialised form. Where the place of the value in the text is not
 /// certain (a part of a body, a decoded part of the target), the whole is masked: too much rather than too little.
-fn mask_raw(raw: &mut RawRequest, point: &Point) {
-    match point.steps().first() {
-        Some(Step::Keyed(Element::Header, name)) => {
+fn mask_parts(raw: &mut RawRequest, path: &mut String, sensitive: &Point) {
+    match place(sensitive) {
+        Place::Header(wanted) => {
             for (known, values) in &mut raw.headers {
-                if known.eq_ignore_ascii_case(name) {
+                if wanted.is_none_or(|name| known.eq_ignore_ascii_case(name)) {
                     values.fill(MASK.to_owned());
                 }
             }
         }
-        Some(Step::Keyed(Element::Get, name)) => mask_query(&mut raw.uri, name),
-        Some(Step::Simple(Element::Post)) => MASK.clone_into(&mut raw.body),
-        Some(_) => {
-            let path = raw.uri.split('?').next().unwrap_or_default().len();
-            raw.uri.replace_range(..path, MASK);
+        Place::Query(name) => mask_query(&mut raw.uri, name),
+        Place::Body => MASK.clone_into(&mut raw.body),
+        Place::Path => {
+            let end = raw.uri.split('?').next().unwrap_or_default().len();
+            raw.uri.replace_range(..end, MASK);
+            MASK.clone_into(path);
         }
-        None => {}
     }
 }
 
-fn mask_query(uri: &mut String, name: &str) {
+fn mask_query(uri: &mut String, name: Option<&str>) {
     let Some((path, query)) = uri.split_once('?') else { return };
     let mut masked = String::with_capacity(uri.len());
     for (index, pair) in query.split('&').enumerate() {
@@ -313,7 +369,7 @@ fn mask_query(uri: &mut String, name: &str) {
         let key = pair.split_once('=').map_or(pair, |(key, _)| key);
         let decoded = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
         // `name[x]` and `name[]` are values below the same parameter.
-        if decoded.split('[').next() == Some(name) {
+        if name.is_none_or(|name| decoded.split('[').next() == Some(name)) {
             masked.push_str(key);
             masked.push('=');
             masked.push_str(MASK);
@@ -341,13 +397,30 @@ mod tests {
             ..RawRequest::default()
         };
         let masked = |json| {
-            let mut copy = raw.clone();
-            mask_raw(&mut copy, &point(json));
+            let (mut copy, mut path) = (raw.clone(), "/a/b".to_owned());
+            mask_parts(&mut copy, &mut path, &point(json));
+            assert_eq!(path == MASK, json.contains("path"));
             copy
         };
         assert_eq!(masked(r#"["get","card"]"#).uri, "/a/b?card=********&x[card]=1&card%5Bcvv%5D=********");
+        assert_eq!(
+            masked(r#"["get_all"]"#).uri,
+            "/a/b?card=********&x[card]=********&card%5Bcvv%5D=********"
+        );
         assert_eq!(masked(r#"["header","X-TOKEN"]"#).headers["X-TOKEN"], ["********"]);
         assert_eq!(masked(r#"["post","json_doc","hash","pin"]"#).body, "********");
         assert_eq!(masked(r#"["path",1]"#).uri, "********?card=4111&x[card]=1&card%5Bcvv%5D=999");
+    }
+
+    #[test]
+    fn values_that_hold_a_masked_point_are_masked_too() {
+        let shows = |hit: &str, sensitive: &str| shows(&point(hit), &point(sensitive));
+        let pin = r#"["post","json_doc","hash","pin"]"#;
+        assert!(shows(pin, pin));
+        assert!(shows(r#"["post"]"#, pin) && shows(r#"["post","percent"]"#, pin));
+        assert!(shows(r#"["post","json_doc","hash","pin","base64"]"#, pin));
+        assert!(!shows(r#"["post","json_doc","hash","name"]"#, pin) && !shows(r#"["get","pin"]"#, pin));
+        assert!(shows(r#"["get","a","pollution"]"#, r#"["get","a"]"#));
+        assert!(shows(r#"["uri","percent"]"#, r#"["path",1]"#) && !shows(r#"["uri"]"#, r#"["get","a"]"#));
     }
 }

@@ -14,6 +14,11 @@ use crate::hits::{Outcome, Report};
 
 /// Hits that one request can cause; what is beyond them is the same attack again.
 const HITS_MAX: usize = 64;
+/// Bytes of serialised request that the hits of one request repeat, so that stuffed requests cannot push everything
+/// else out of the spool.
+const REPEATED_MAX: usize = 1 << 20;
+/// Hits that are recorded however large they are.
+const HITS_MIN: usize = 4;
 
 /// What an inspection brought to light.
 pub(crate) struct Findings {
@@ -135,7 +140,11 @@ fn record(
     outcome: Outcome,
 ) {
     report.outcome(outcome, findings.api_protocol, subject);
-    for (index, detection) in findings.detections.iter().enumerate().take(HITS_MAX) {
+    let most = (REPEATED_MAX / report.size().max(1)).clamp(HITS_MIN, HITS_MAX);
+    // What caused a refusal comes first: it must not be lost among the rest.
+    let (patched, others): (Vec<_>, Vec<_>) =
+        findings.detections.iter().enumerate().partition(|(index, _)| findings.vpatched.contains(index));
+    for (index, detection) in patched.into_iter().chain(others).take(most) {
         if detection.attack_type == AttackType::OverlimitRes {
             context.stats.overlimits_time.add(1);
             if findings.overlimit == OverlimitMode::Off {
@@ -145,7 +154,7 @@ fn record(
         context.stats.note_found(detection.attack_type);
         report.detection(detection, findings.vpatched.contains(&index));
     }
-    for found in findings.matches.regexes.iter().take(HITS_MAX) {
+    for found in findings.matches.regexes.iter().take(most) {
         context.stats.note_found(found.attack_type);
         report.regex(found);
     }
