@@ -5,6 +5,7 @@
 //! are inspected on the worker, large ones elsewhere so that they do not hold up others.
 
 mod policy;
+mod resolve;
 mod verdict;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use bartizan_rules::{
     FiltrationMode, ModeOverride, OverlimitMode as RuleOverlimit, RequestFacts, Selection, effective_mode,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri, Version, request};
+use http::{HeaderMap, Method, Uri, Version, header, request};
 use smallvec::SmallVec;
 
 use crate::client_ip::Client;
@@ -98,10 +99,13 @@ impl<'a> Subject<'a> {
         secure: bool,
     ) -> Subject<'a> {
         let mut list: SmallVec<[(&[u8], &[u8]); 32]> = SmallVec::new();
-        if let Some(authority) = uri.authority() {
+        let authority = uri.authority();
+        if let Some(authority) = authority {
             list.push((b"host", authority.as_str().as_bytes()));
         }
-        list.extend(headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())));
+        // The target's host replaces the field on the way to the upstream; a rule for the other must not apply.
+        let fields = headers.iter().filter(|(name, _)| authority.is_none() || **name != header::HOST);
+        list.extend(fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())));
         let target = uri.path_and_query().map_or(&b"/"[..], |target| target.as_str().as_bytes());
         Subject {
             method: method.as_str(),
@@ -126,9 +130,28 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What of the ruleset applies.
+    /// What of the ruleset applies, to the path as servers resolve it.
     fn select<'s>(&self, snapshot: &'s Snapshot, application: i64) -> Option<Selection<'s>> {
-        let target = Target::parse(self.target);
+        match resolve::resolved(self.target) {
+            Some(resolved) => self.select_for(&resolved, snapshot, application),
+            None => self.select_for(self.target, snapshot, application),
+        }
+    }
+
+    /// The mode that rules ask for when the path is taken literally; `None` when that makes no difference.
+    fn literal_mode(&self, snapshot: &Snapshot, application: i64) -> Option<Option<FiltrationMode>> {
+        resolve::resolved(self.target)?;
+        let selection = self.select_for(self.target, snapshot, application);
+        Some(selection.as_ref().and_then(Selection::mode))
+    }
+
+    fn select_for<'s>(
+        &self,
+        target: &[u8],
+        snapshot: &'s Snapshot,
+        application: i64,
+    ) -> Option<Selection<'s>> {
+        let target = Target::parse(target);
         let selection = snapshot.ruleset.select(&RequestFacts {
             instance: application,
             scheme: self.scheme(),
@@ -180,14 +203,20 @@ pub(crate) fn admit<'s>(
     let application = context.settings.application;
     // The list of headers is made only for those who ask; without rules and lists nobody does.
     let subject = || Subject::new(method, uri, version, headers, context.connection.secure);
-    let selection =
-        if snapshot.ruleset.hint_count() == 0 { None } else { subject().select(snapshot, application) };
-    let cloud = selection.as_ref().and_then(Selection::mode);
-    let mode = effective_mode(
-        local_mode(context.settings.mode),
-        mode_override(context.settings.mode_allow_override),
-        cloud,
-    );
+    let effective = |cloud| {
+        let settings = context.settings;
+        effective_mode(local_mode(settings.mode), mode_override(settings.mode_allow_override), cloud)
+    };
+    let (selection, mode) = if snapshot.ruleset.hint_count() == 0 {
+        (None, effective(None))
+    } else {
+        let subject = subject();
+        let selection = subject.select(snapshot, application);
+        let mode = effective(selection.as_ref().and_then(Selection::mode));
+        // Not every server resolves paths. Whichever way this one reads it, it is not less protected.
+        let literal = subject.literal_mode(snapshot, application).map_or(mode, effective);
+        (selection, mode.max(literal))
+    };
     if mode == FiltrationMode::Off {
         return Admission::Proxy;
     }
@@ -205,7 +234,7 @@ pub(crate) fn admit<'s>(
     if let Some(listing) = find(ListName::Deny) {
         let attack_type = listing.attack_type.unwrap_or(AttackType::BlockedSource);
         if context.state.config.acl.early && context.state.config.enforces() {
-            return deny(context, &subject(), mode, attack_type, now);
+            return deny(context, &subject(), &plan, attack_type, now);
         }
         plan.denied = Some(attack_type);
     }
@@ -216,7 +245,7 @@ pub(crate) fn admit<'s>(
 fn deny<'s>(
     context: &Context<'_>,
     subject: &Subject<'_>,
-    mode: FiltrationMode,
+    plan: &Plan<'_>,
     attack_type: AttackType,
     now: i64,
 ) -> Admission<'s> {
@@ -224,8 +253,11 @@ fn deny<'s>(
     context.stats.blocked_by_acl.add(1);
     context.stats.bytes_blocked_by_acl_in.add(size_of_head(subject));
     let hits = sample(context, subject, now).map(|count| {
-        let mut report = Report::new(context, subject, mode);
+        let mut report = Report::new(context, subject, plan.mode);
         report.denied(attack_type, count, true);
+        if let Some(selection) = &plan.selection {
+            report.mask(selection);
+        }
         report.pending()
     });
     Admission::Refuse { attack_type, hits }

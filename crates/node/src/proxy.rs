@@ -18,11 +18,11 @@ mod wire;
 pub(crate) mod worker;
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use crate::block::{Form, Refusal};
@@ -92,11 +92,15 @@ pub(crate) async fn handle(
     let (parts, incoming) = request.into_parts();
     // A gRPC stream may wait for answers before it goes on, so only its first message is held.
     let enough = move |bytes: &[u8]| grpc && first_message_is_complete(bytes);
-    let held = match Held::read(incoming, state.config.inspect.body_max, limits.body_max, enough).await {
+    // The reaper knows the phases of HTTP/1 only.
+    let idle =
+        (parts.version == Version::HTTP_2).then(|| Duration::from_secs(state.config.timeouts.body_idle_s));
+    let bounds = body::Bounds { held: state.config.inspect.body_max, whole: limits.body_max, idle };
+    let held = match Held::read(incoming, bounds, enough).await {
         Ok(held) => held,
         Err(error) => return body_failure(&worker, &error, in_flight),
     };
-    let too_large = held.truncated && !grpc;
+    let too_large = held.truncated && !(grpc && first_message_is_complete(&held.bytes));
     let (parts, verdict) =
         pipeline::inspect(&worker, &context, plan, parts, held.bytes.clone(), too_large).await;
     let request = Request::from_parts(parts, held.into_body());
@@ -215,6 +219,9 @@ fn upstream_failure(error: &UpstreamError) -> (StatusCode, &'static str) {
                     Some(BodyError::Stream(_)) => {
                         return (StatusCode::BAD_REQUEST, "The request body broke off.\n");
                     }
+                    Some(BodyError::Late) => {
+                        return (StatusCode::REQUEST_TIMEOUT, "The request body did not arrive in time.\n");
+                    }
                     None => source = cause.source(),
                 }
             }
@@ -231,6 +238,10 @@ fn body_failure(worker: &Worker, error: &BodyError, in_flight: InFlight) -> Resp
     match error {
         BodyError::TooLarge(_) => failure(StatusCode::PAYLOAD_TOO_LARGE, in_flight),
         BodyError::Stream(_) => failure(StatusCode::BAD_REQUEST, in_flight),
+        BodyError::Late => {
+            worker.stats.timeouts.add(1);
+            failure(StatusCode::REQUEST_TIMEOUT, in_flight)
+        }
     }
 }
 

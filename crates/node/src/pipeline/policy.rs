@@ -2,7 +2,7 @@
 
 use bartizan_api::AttackType;
 use bartizan_detect::Policy;
-use bartizan_request::{Parser, Point, PointPath, Role};
+use bartizan_request::{Element, Parser, Point, PointPath, Role, StepRef};
 use bartizan_rules::{RegexRule, Selection, Vpatch};
 use smallvec::SmallVec;
 
@@ -50,6 +50,21 @@ impl<'p, 's> RulesPolicy<'p, 's> {
     }
 }
 
+/// Whether a rule's point names a value. Repeating a parameter makes items of its values; they keep its name, or
+/// `?q=bad&q=` would get around a rule for `q`.
+fn names(rule: &Point, point: &PointPath<'_>) -> bool {
+    let is_item =
+        |step| matches!(step, StepRef::Indexed(Element::Array, _) | StepRef::Simple(Element::Pollution));
+    let mut at = Some(point);
+    while let Some(path) = at {
+        if rule.selects(path) {
+            return true;
+        }
+        at = path.parent().filter(|_| is_item(path.last()));
+    }
+    false
+}
+
 impl Policy for RulesPolicy<'_, '_> {
     fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
         self.selection.parser_enabled(point, parser.name()).unwrap_or(true)
@@ -66,7 +81,7 @@ impl Policy for RulesPolicy<'_, '_> {
     fn value_seen(&mut self, point: &PointPath<'_>, value: &[u8], _role: Role) {
         let (selection, matches) = (self.selection, &mut self.matches);
         self.regexes.retain(|rule| {
-            let hit = rule.point.selects(point)
+            let hit = names(&rule.point, point)
                 && !selection.regex_disabled(point, rule.id)
                 && !selection.type_disabled(point, rule.attack_type)
                 && rule.pattern.is_match(value);

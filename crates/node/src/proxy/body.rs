@@ -7,10 +7,9 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -27,12 +26,26 @@ pub(crate) enum BodyError {
     /// More than `limits.body_max`.
     #[error("body is larger than {0} bytes")]
     TooLarge(u64),
+    /// The client stopped sending.
+    #[error("body did not arrive in time")]
+    Late,
 }
 
-/// A request body on its way to the upstream.
+/// How much of a body is read before the verdict.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes that are held.
+    pub(super) held: usize,
+    /// Bytes of the whole body; 0 is no limit.
+    pub(super) whole: u64,
+    /// Longest wait for the next piece, where nobody else watches over it.
+    pub(super) idle: Option<Duration>,
+}
+
+/// A request body on its way to the upstream. Trailers end here: they come after the verdict, and a server that
+/// takes them for headers would act on what nobody looked at.
 pub(crate) struct RequestBody {
     held: Option<Bytes>,
-    trailers: Option<HeaderMap>,
     rest: Option<Rest>,
 }
 
@@ -46,7 +59,7 @@ struct Rest {
 
 impl RequestBody {
     pub(crate) fn empty() -> RequestBody {
-        RequestBody { held: None, trailers: None, rest: None }
+        RequestBody { held: None, rest: None }
     }
 
     /// When a body that is still streaming last moved; `None` when all of it is here.
@@ -56,7 +69,7 @@ impl RequestBody {
 
     /// Whether the same body can be sent a second time.
     pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_none() && self.rest.is_none() && self.trailers.is_none()
+        self.held.is_none() && self.rest.is_none()
     }
 }
 
@@ -71,29 +84,25 @@ impl Body for RequestBody {
         if let Some(held) = self.held.take() {
             return Poll::Ready(Some(Ok(Frame::data(held))));
         }
-        if let Some(rest) = self.rest.as_mut() {
+        while let Some(rest) = self.rest.as_mut() {
             let frame = ready!(Pin::new(&mut rest.incoming).poll_frame(cx));
             rest.progress.set(Instant::now());
             let Some(frame) = frame else {
                 self.rest = None;
-                return Poll::Ready(None);
+                break;
             };
-            let frame = frame?;
-            if let Some(data) = frame.data_ref() {
-                match rest.left.checked_sub(data.len() as u64) {
-                    Some(left) => rest.left = left,
-                    None => return Poll::Ready(Some(Err(BodyError::TooLarge(rest.limit)))),
-                }
+            let Ok(data) = frame?.into_data() else { continue };
+            match rest.left.checked_sub(data.len() as u64) {
+                Some(left) => rest.left = left,
+                None => return Poll::Ready(Some(Err(BodyError::TooLarge(rest.limit)))),
             }
-            return Poll::Ready(Some(Ok(frame)));
+            return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+        Poll::Ready(None)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_none()
-            && self.trailers.is_none()
-            && self.rest.as_ref().is_none_or(|r| r.incoming.is_end_stream())
+        self.held.is_none() && self.rest.as_ref().is_none_or(|r| r.incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -130,26 +139,29 @@ impl Held {
         Held { bytes: Bytes::new(), truncated: false, body }
     }
 
-    /// Reads until the end, or until `max` bytes, or until `enough` says so.
-    pub(crate) async fn read(
+    /// Reads until the end, or until the bounds, or until `enough` says so.
+    pub(super) async fn read(
         mut incoming: Incoming,
-        max: usize,
-        limit: u64,
+        bounds: Bounds,
         enough: impl Fn(&[u8]) -> bool,
     ) -> Result<Held, BodyError> {
-        let limit = if limit == 0 { u64::MAX } else { limit };
+        let max = bounds.held;
+        let limit = if bounds.whole == 0 { u64::MAX } else { bounds.whole };
         let mut body = RequestBody::empty();
         if incoming.is_end_stream() {
             return Ok(Held { bytes: Bytes::new(), truncated: false, body });
         }
         let mut gathered = Gathered::default();
         loop {
-            let Some(frame) = incoming.frame().await else { break };
-            match frame?.into_data() {
-                Ok(data) => {
-                    gathered.push(data, usize::try_from(incoming.size_hint().lower()).unwrap_or(0).min(max))
+            let frame = match bounds.idle {
+                None => incoming.frame().await,
+                Some(idle) => {
+                    tokio::time::timeout(idle, incoming.frame()).await.map_err(|_| BodyError::Late)?
                 }
-                Err(frame) => body.trailers = frame.into_trailers().ok(),
+            };
+            let Some(frame) = frame else { break };
+            if let Ok(data) = frame?.into_data() {
+                gathered.push(data, usize::try_from(incoming.size_hint().lower()).unwrap_or(0).min(max));
             }
             if gathered.len() as u64 > limit {
                 return Err(BodyError::TooLarge(limit));

@@ -59,10 +59,13 @@ pub(super) fn host_name(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-/// Whether the request asks to switch protocols, for instance to WebSocket.
+/// Whether the request asks to switch to WebSocket. No other protocol is offered to an upstream: one that took up
+/// `h2c` would then serve requests that nobody inspects.
 pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
+    let mut protocols = request.headers().get_all(header::UPGRADE).iter();
     request.version() == Version::HTTP_11
-        && request.headers().contains_key(header::UPGRADE)
+        && protocols.next().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && protocols.next().is_none()
         && names_in_connection(request.headers()).any(|name| name.eq_ignore_ascii_case("upgrade"))
 }
 
@@ -90,8 +93,12 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
         let named: Vec<HeaderName> =
             names_in_connection(headers).filter_map(|name| name.parse().ok()).collect();
         for name in named {
-            // Routing and framing are not for a client to remove.
-            if !matches!(name, header::HOST | header::CONTENT_LENGTH) {
+            // Not for a client to remove: routing and framing, and what says how the body was read when it was
+            // inspected.
+            if !matches!(
+                name,
+                header::HOST | header::CONTENT_LENGTH | header::CONTENT_TYPE | header::CONTENT_ENCODING
+            ) {
                 headers.remove(name);
             }
         }
@@ -127,6 +134,7 @@ pub(super) fn to_upstream<B>(
     strip_hop_by_hop(headers);
     headers.remove(header::TE);
     headers.remove(header::EXPECT);
+    headers.remove(header::TRAILER);
     if wants_trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -138,16 +146,29 @@ pub(super) fn to_upstream<B>(
     headers.insert(REQUEST_ID, id.header_value());
 }
 
+/// Whether a field tells on whose behalf a request is made. `_` counts as `-`, as it does to CGI and its heirs.
+fn is_forwarding(name: &HeaderName) -> bool {
+    const NAMES: [&[u8]; 3] = [b"forwarded", b"x-real-ip", b"x-request-id"];
+    let name = name.as_str().as_bytes();
+    let same = |wanted: &[u8], name: &[u8]| {
+        wanted.len() == name.len() && wanted.iter().zip(name).all(|(w, n)| w == n || (*w, *n) == (b'-', b'_'))
+    };
+    NAMES.iter().any(|wanted| same(wanted, name))
+        || name.get(..12).is_some_and(|start| same(b"x-forwarded-", start))
+}
+
 fn forwarded(headers: &mut HeaderMap, connection: &Connection, client: Client) {
     let proto = HeaderValue::from_static(if connection.secure { "https" } else { "http" });
     if !client.peer_trusted {
-        headers.remove(header::FORWARDED);
+        let forged: Vec<HeaderName> = headers.keys().filter(|name| is_forwarding(name)).cloned().collect();
+        for name in forged {
+            headers.remove(name);
+        }
         headers.insert(FORWARDED_FOR, connection.peer_text.clone());
         headers.insert(FORWARDED_PROTO, proto);
-        match headers.get(header::HOST).cloned() {
-            Some(host) => headers.insert(FORWARDED_HOST, host),
-            None => headers.remove(FORWARDED_HOST),
-        };
+        if let Some(host) = headers.get(header::HOST).cloned() {
+            headers.insert(FORWARDED_HOST, host);
+        }
         return;
     }
     let mut list = Vec::new();
@@ -230,6 +251,16 @@ mod tests {
         assert_eq!(stranger.headers()["x-forwarded-for"], "192.0.2.1");
         assert_eq!(stranger.headers()["x-forwarded-proto"], "http");
         assert!(!stranger.headers().contains_key("forwarded"));
+        let disguised = [
+            ("host", "a"),
+            ("x_forwarded_for", "6.6.6.6"),
+            ("x-real-ip", "6.6.6.6"),
+            ("x-forwarded-user", "root"),
+        ];
+        assert_eq!(
+            names(&forward(&disguised, false, false)),
+            ["host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id"]
+        );
         let proxy = forward(&pairs, true, false);
         assert_eq!(proxy.headers()["x-forwarded-for"], "6.6.6.6, 192.0.2.1");
         assert_eq!(proxy.headers()["x-forwarded-proto"], "https");
@@ -242,6 +273,28 @@ mod tests {
         assert_eq!(forward(&pairs, false, true).headers()["upgrade"], "websocket");
         assert!(!forward(&pairs, false, false).headers().contains_key("upgrade"));
         assert!(!is_upgrade(&request(&[("host", "a"), ("upgrade", "websocket")])));
+        for protocol in ["h2c", "websocket, h2c", "tls/1.2"] {
+            let pairs = [("host", "a"), ("connection", "upgrade"), ("upgrade", protocol)];
+            assert!(!is_upgrade(&request(&pairs)), "{protocol}");
+        }
+    }
+
+    #[test]
+    fn what_inspection_went_by_is_not_stripped() {
+        let out = forward(
+            &[
+                ("host", "a"),
+                ("connection", "content-type, content-encoding"),
+                ("content-type", "t/t"),
+                ("content-encoding", "br"),
+            ],
+            false,
+            false,
+        );
+        assert_eq!(
+            (&out.headers()["content-type"], &out.headers()["content-encoding"]),
+            (&"t/t".parse().unwrap(), &"br".parse().unwrap())
+        );
     }
 
     #[test]

@@ -31,14 +31,14 @@ use crate::harness::{Options, Setup, eventually};
 const SQLI: &str = "/search?q=1%27%20union%20select%20password%20from%20users--";
 
 #[derive(Default)]
-struct Content {
+pub(crate) struct Content {
     seq: i64,
     hints: Vec<HintSource>,
     version: i64,
     /// Damage done to the next bundles.
     forged: bool,
-    lists: Vec<ListEntry>,
-    lists_seq: i64,
+    pub(crate) lists: Vec<ListEntry>,
+    pub(crate) lists_seq: i64,
     events: BTreeMap<String, Value>,
     deliveries: usize,
     refuse_events: Option<StatusCode>,
@@ -127,7 +127,7 @@ impl Cloud {
         read(&mut self.shared.content.lock().unwrap())
     }
 
-    fn change(&self, change: impl FnOnce(&mut Content)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Content)) {
         self.content(|content| {
             change(content);
             content.seq += 1;
@@ -135,14 +135,14 @@ impl Cloud {
         self.shared.changed.notify_waiters();
     }
 
-    fn set_hints(&self, hints: Vec<HintSource>) {
+    pub(crate) fn set_hints(&self, hints: Vec<HintSource>) {
         self.change(|content| {
             content.hints = hints;
             content.version += 1;
         });
     }
 
-    fn set_list(&self, list: ListName, value: &str) {
+    pub(crate) fn set_list(&self, list: ListName, value: &str) {
         self.change(|content| {
             content.lists_seq += 1;
             content.lists = vec![ListEntry {
@@ -268,7 +268,7 @@ fn events(shared: &Shared, body: &[u8]) -> Response<Full<Bytes>> {
     ok(EventsResponse { acked_seq: batch.seq, rejected: vec![] })
 }
 
-fn hint(id: i64, kind: &str, action: Value, fields: Value) -> HintSource {
+pub(crate) fn hint(id: i64, kind: &str, action: Value, fields: Value) -> HintSource {
     HintSource {
         id,
         kind: kind.into(),
@@ -281,7 +281,7 @@ fn hint(id: i64, kind: &str, action: Value, fields: Value) -> HintSource {
     }
 }
 
-async fn with_cloud(cloud: &Cloud, mode: &str) -> Setup {
+pub(crate) async fn with_cloud(cloud: &Cloud, mode: &str) -> Setup {
     let setup = Setup::new(Options { mode, cloud: Some(cloud), ..Options::default() }).await;
     assert!(setup.node.wait_synced(Duration::from_secs(20)).await);
     setup
@@ -382,6 +382,27 @@ async fn forged_bundle_is_refused_and_the_old_rules_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_bundle_is_refused_however_well_it_is_signed() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    let vpatch = json!({ "attack_type": "any", "point": [["get", "card"]] });
+    cloud.set_hints(vec![hint(1, "vpatch", json!([]), vpatch)]);
+    eventually("the virtual patch is in force", || async { setup.status("/?card=1").await == 403 }).await;
+    cloud.change(|content| {
+        content.hints.clear();
+        content.version -= 1;
+    });
+    let metrics = format!("http://{}/metrics", setup.node.status_address());
+    eventually("the refusal is counted", || async {
+        let text = setup.http.get(&metrics).send().await.unwrap().text().await.unwrap();
+        text.contains("bartizan_node_bundle_apply_errors_total 1")
+    })
+    .await;
+    assert_eq!(setup.status("/?card=1").await, 403);
+    assert_eq!(setup.node.ruleset_version(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn node_works_and_starts_while_the_cloud_is_away() {
     let cloud = Cloud::start().await;
     cloud.set_hints(vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
@@ -476,6 +497,8 @@ async fn rules_find_hide_and_mask_at_their_points() {
         })
     })
     .await;
+    // A repeated parameter is still that parameter.
+    assert_eq!(setup.status("/?a=very-forbidden-thing&a=").await, 403);
     let leaked = cloud.content(|c| {
         c.events.values().any(|hit| hit["parameter"] == "GET_c_value" && hit.to_string().contains("password"))
     });

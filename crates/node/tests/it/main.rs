@@ -8,7 +8,9 @@
 
 mod cloud;
 mod enforcement;
+mod evasion;
 mod faults;
 mod harness;
+mod modes;
 mod protocol;
 mod upstream;

@@ -1,0 +1,133 @@
+//! Requests that one server reads like this and the next one like that.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::harness::{Options, Setup};
+
+const SQLI: &str = "1'+union+select+password+from+users--";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_protocol_but_websocket_is_offered_to_the_upstream() {
+    let setup = Setup::in_mode("block").await;
+    for upgrade in ["h2c", "websocket, h2c"] {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\n\
+             Upgrade: {upgrade}\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
+        );
+        let answer = setup.raw(head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(!answer.contains("\"upgrade\""), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declared_form_is_inspected_although_it_is_json() {
+    let setup = Setup::in_mode("block").await;
+    let form = "application/x-www-form-urlencoded";
+    for body in [format!("{{\"a\":\"&q={SQLI}&\"}}"), format!("--b\r\n&q={SQLI}&")] {
+        let request = setup.http.post(setup.url("/")).header("content-type", form).body(body.clone());
+        assert_eq!(request.send().await.unwrap().status(), 403, "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuffed_query_does_not_hide_the_body() {
+    let setup = Setup::in_mode("block").await;
+    let url = setup.url(&format!("/?{}", "a&".repeat(7000)));
+    let request = setup.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+    let response = request.body(format!("q={SQLI}")).send().await.unwrap();
+    assert_eq!(response.status(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers_do_not_reach_the_upstream() {
+    let setup = Setup::in_mode("block").await;
+    let answer = setup
+        .raw(
+            b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTE: trailers\r\nTrailer: x-evil\r\n\
+              Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Evil: 1\r\n\r\n",
+        )
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"body_size\":5"), "{answer}");
+    assert!(!answer.to_lowercase().contains("x-evil"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_target_s_host_is_the_only_one() {
+    let extra = "route = { mode = \"block\", upstream = \"app\", hosts = [{ host = \"spared.test\", mode = \"off\" }] }";
+    let setup = Setup::new(Options { extra, ..Options::default() }).await;
+    let answer = setup
+        .raw(
+            format!(
+                "GET http://shop.test/?q={SQLI} HTTP/1.1\r\nHost: spared.test\r\nConnection: close\r\n\r\n"
+            )
+            .as_bytes(),
+        )
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    let answer =
+        setup.raw(b"GET http://shop.test/x HTTP/1.1\r\nHost: spared.test\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.contains("\"host\":\"shop.test\"") && !answer.contains("spared"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_cannot_have_the_type_of_its_body_removed() {
+    let setup = Setup::in_mode("block").await;
+    let response = setup
+        .http
+        .post(setup.url("/"))
+        .header("connection", "content-type, content-encoding")
+        .header("content-type", "text/x")
+        .header("content-encoding", "identity")
+        .body("a")
+        .send()
+        .await
+        .unwrap();
+    let seen: Value = response.json().await.unwrap();
+    assert_eq!(seen["headers"]["content-type"], "text/x");
+    assert_eq!(seen["headers"]["content-encoding"], "identity");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_waits_for_100_is_inspected_whole() {
+    let setup = Setup::in_mode("block").await;
+    let mut stream = TcpStream::connect(setup.address()).await.unwrap();
+    let body = format!("q={SQLI}");
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 25];
+    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(setup.upstream.requests(), 0);
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert_eq!(setup.upstream.requests(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http2_body_that_stops_is_given_up() {
+    let setup = Setup::new(Options { extra: "timeouts = { body_idle_s = 1 }", ..Options::default() }).await;
+    let stream = TcpStream::connect(setup.address()).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let first = futures_util::stream::iter([Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"a")))]);
+    let body = StreamBody::new(futures_util::StreamExt::chain(first, futures_util::stream::pending()));
+    let request = http::Request::post(format!("http://{}/", setup.address())).body(body).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 408);
+    assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+    assert_eq!(setup.upstream.requests(), 0);
+}
