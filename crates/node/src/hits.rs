@@ -145,7 +145,11 @@ impl Report {
     }
 
     /// The events, to be completed when the answer is known.
-    pub(crate) fn pending(self) -> PendingHits {
+    pub(crate) fn pending(mut self) -> PendingHits {
+        if self.state.config.masking.defaults {
+            let secret = self.hits.iter_mut().filter(|(point, _)| holds_credentials(point));
+            secret.for_each(|(_, hit)| hit.value.clear());
+        }
         let mut events: Vec<HitEvent> = self.hits.into_iter().map(|(_, hit)| hit).collect();
         let mask = events
             .iter()
@@ -201,6 +205,16 @@ impl Drop for PendingHits {
     fn drop(&mut self) {
         self.write(0, 0);
     }
+}
+
+/// Header fields whose values are credentials; `name` in upper case.
+fn is_credential(name: &str) -> bool {
+    matches!(name, "AUTHORIZATION" | "PROXY-AUTHORIZATION" | "COOKIE" | "SET-COOKIE")
+}
+
+/// Whether a point is such a field or a part of one.
+fn holds_credentials(point: &Point) -> bool {
+    matches!(point.steps().first(), Some(Step::Keyed(Element::Header, name)) if is_credential(name))
 }
 
 fn cut(value: &str) -> String {
@@ -270,8 +284,7 @@ fn raw(context: &Context<'_>, subject: &Subject<'_>) -> RawRequest {
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in &subject.headers {
         let name = text(name).to_uppercase();
-        let secret = context.state.config.masking.defaults
-            && matches!(name.as_str(), "AUTHORIZATION" | "PROXY-AUTHORIZATION" | "COOKIE" | "SET-COOKIE");
+        let secret = context.state.config.masking.defaults && is_credential(&name);
         let value = if secret { MASK.to_owned() } else { text(value) };
         headers.entry(name).or_default().push(value);
     }

@@ -35,6 +35,21 @@ async fn attack_is_blocked_and_its_hit_is_on_disk_with_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn attack_in_credentials_is_reported_without_them() {
+    let setup = Setup::in_mode("block").await;
+    let secret = "topsecret' union select password from users--";
+    for name in ["cookie", "authorization"] {
+        let value = if name == "cookie" { format!("session={secret}") } else { secret.to_owned() };
+        let response = setup.http.get(setup.url("/")).header(name, value).send().await.unwrap();
+        assert_eq!(response.status(), 403, "{name}");
+    }
+    let events = setup.spooled();
+    let points: Vec<String> = events.iter().map(|hit| hit["point"].to_string()).collect();
+    assert!(points.iter().any(|point| point.contains("COOKIE") && point.contains("session")), "{points:?}");
+    assert!(!serde_json::to_string(&events).unwrap().contains("topsecret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn monitoring_passes_and_reports_the_upstream_status() {
     let setup = Setup::in_mode("monitoring").await;
     assert_eq!(setup.status(SQLI).await, 200);
