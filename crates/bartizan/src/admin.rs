@@ -109,7 +109,9 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
             new_user(cloud, client, &email, &name, &role, password_stdin).await
         }
         Command::CreateToken { email, name } => new_token(cloud, &email, &name).await,
-        Command::ResetPassword { email, password_stdin } => reset_password(cloud, &email, password_stdin).await,
+        Command::ResetPassword { email, password_stdin } => {
+            reset_password(cloud, &email, password_stdin).await
+        }
         Command::Backup { to } => backup(cloud, &to).await,
         Command::Migrate => {
             println!("the database schema is up to date");
@@ -130,18 +132,28 @@ fn store_failure(error: StoreError) -> Failure {
 async fn new_client(cloud: &Cloud, name: &str) -> Result<(), Failure> {
     let transaction = cloud.store.begin().await.map_err(store_failure)?;
     let partner = create_partner(&transaction).await.map_err(store_failure)?;
-    let client = create_client(&transaction, partner.id, name, false, cloud.now()).await.map_err(store_failure)?;
+    let client =
+        create_client(&transaction, partner.id, name, false, cloud.now()).await.map_err(store_failure)?;
     transaction.commit().await.map_err(|error| store_failure(error.into()))?;
     println!("client {} ({})", client.id, client.name);
     Ok(())
 }
 
-async fn new_user(cloud: &Cloud, client: i64, email: &str, name: &str, role: &str, from_stdin: bool) -> Result<(), Failure> {
+async fn new_user(
+    cloud: &Cloud,
+    client: i64,
+    email: &str,
+    name: &str,
+    role: &str,
+    from_stdin: bool,
+) -> Result<(), Failure> {
     let known = cloud.store.identify_client(client).await.map_err(store_failure)?;
     known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
     Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
     let (password, made) = password(from_stdin, email)?;
-    let hash = hash_password(password.clone()).await.ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
+    let hash = hash_password(password.clone())
+        .await
+        .ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
     let realname = if name.is_empty() { email } else { name };
     let mut user = NewUser::by_system(client, email, realname, Role::Admin, hash);
     user.permissions = vec![role.to_owned()];
@@ -162,7 +174,11 @@ fn password(from_stdin: bool, email: &str) -> Result<(String, bool), Failure> {
     std::io::stdin().read_to_string(&mut text).map_err(Failure::fault)?;
     let text = text.trim_end_matches(['\n', '\r']).to_owned();
     let weaknesses = password_weaknesses(&text, email, email);
-    if weaknesses.is_empty() { Ok((text, false)) } else { Err(Failure::usage(format!("weak password: {}", weaknesses.join(", ")))) }
+    if weaknesses.is_empty() {
+        Ok((text, false))
+    } else {
+        Err(Failure::usage(format!("weak password: {}", weaknesses.join(", "))))
+    }
 }
 
 async fn user_of(cloud: &Cloud, email: &str) -> Result<bartizan_store::entity::user::Model, Failure> {
@@ -173,7 +189,9 @@ async fn user_of(cloud: &Cloud, email: &str) -> Result<bartizan_store::entity::u
 async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<(), Failure> {
     let user = user_of(cloud, email).await?;
     let (password, made) = password(from_stdin, email)?;
-    let hash = hash_password(password.clone()).await.ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
+    let hash = hash_password(password.clone())
+        .await
+        .ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
     let (tenant, id) = (TenantId(user.client_id), user.id);
     let mut change = user.into_active_model();
     change.password_hash = Set(Some(hash));
@@ -189,7 +207,10 @@ async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<
 }
 
 async fn new_token(cloud: &Cloud, email: &str, name: &str) -> Result<(), Failure> {
-    use bartizan_store::{entity::api_token, sea_orm::{ActiveModelTrait, ActiveValue::NotSet}};
+    use bartizan_store::{
+        entity::api_token,
+        sea_orm::{ActiveModelTrait, ActiveValue::NotSet},
+    };
     let user = user_of(cloud, email).await?;
     let (secret, now) = (Secret::random(), cloud.now());
     let (token, uuid) = secret.new_token();
@@ -221,11 +242,17 @@ async fn new_token(cloud: &Cloud, email: &str, name: &str) -> Result<(), Failure
 
 async fn backup(cloud: &Cloud, to: &std::path::Path) -> Result<(), Failure> {
     if !cloud.config.database_url().starts_with("sqlite:") {
-        return Err(Failure::usage("only the embedded database is copied here; use pg_dump for PostgreSQL, and keep keys.toml with it"));
+        return Err(Failure::usage(
+            "only the embedded database is copied here; use pg_dump for PostgreSQL, and keep keys.toml with it",
+        ));
     }
-    std::fs::create_dir(to).map_err(|error| Failure::usage(format!("{} cannot be made: {error}", to.display())))?;
+    std::fs::create_dir(to)
+        .map_err(|error| Failure::usage(format!("{} cannot be made: {error}", to.display())))?;
     let target = to.join("bartizan.db");
-    let text = target.to_str().filter(|text| !text.contains('\'')).ok_or_else(|| Failure::usage("the folder's name cannot hold quotes"))?;
+    let text = target
+        .to_str()
+        .filter(|text| !text.contains('\''))
+        .ok_or_else(|| Failure::usage("the folder's name cannot hold quotes"))?;
     // VACUUM INTO is a consistent copy while others write; it takes no bound parameters.
     cloud
         .store
@@ -240,7 +267,9 @@ async fn backup(cloud: &Cloud, to: &std::path::Path) -> Result<(), Failure> {
 
 fn restore(config: &CloudConfig, from: &std::path::Path) -> Result<(), Failure> {
     if !config.database_url().starts_with("sqlite:") {
-        return Err(Failure::usage("only the embedded database is restored here; use pg_restore for PostgreSQL"));
+        return Err(Failure::usage(
+            "only the embedded database is restored here; use pg_restore for PostgreSQL",
+        ));
     }
     let target = config.data_dir.join("bartizan.db");
     if target.exists() {

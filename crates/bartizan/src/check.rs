@@ -7,8 +7,20 @@ use bartizan_cloud::CloudConfig;
 use crate::outcome::Failure;
 
 /// Top-level keys that only a node's file has.
-const NODE_KEYS: [&str; 12] =
-    ["version", "role", "workers", "state_dir", "blocking", "cloud", "upstream", "route", "client_ip", "acl", "inspect", "spool"];
+const NODE_KEYS: [&str; 12] = [
+    "version",
+    "role",
+    "workers",
+    "state_dir",
+    "blocking",
+    "cloud",
+    "upstream",
+    "route",
+    "client_ip",
+    "acl",
+    "inspect",
+    "spool",
+];
 
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     let text = std::fs::read_to_string(path)
@@ -30,6 +42,8 @@ fn is_node_file(text: &str) -> bool {
             table.get("listen").is_some_and(toml::Value::is_array)
                 || NODE_KEYS.iter().any(|key| table.contains_key(*key))
         }
-        Err(_) => NODE_KEYS.iter().any(|key| text.lines().any(|line| line.trim_start().trim_start_matches('[').starts_with(key))),
+        Err(_) => NODE_KEYS
+            .iter()
+            .any(|key| text.lines().any(|line| line.trim_start().trim_start_matches('[').starts_with(key))),
     }
 }

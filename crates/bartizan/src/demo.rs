@@ -85,18 +85,26 @@ async fn with_cloud(args: &Args, cloud: &RunningCloud, ca_file: Option<PathBuf>)
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => shop::start().await.map_err(Failure::fault)?,
     };
-    let company = Company::open(args, cloud, ca_file.clone()).await.map_err(|error| Failure::fault(format!("{error:#}")))?;
+    let company = Company::open(args, cloud, ca_file.clone())
+        .await
+        .map_err(|error| Failure::fault(format!("{error:#}")))?;
     let node_config = node_config(args, cloud, &company, &upstream_url, ca_file.as_deref());
     let node = crate::node::start_with(&node_config, &args.data_dir.join("node").join("node.toml")).await?;
     let mut credentials = company.credentials;
-    credentials.node_url = format!("http://{}", node.addresses().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], args.node_port))));
+    credentials.node_url = format!(
+        "http://{}",
+        node.addresses().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], args.node_port)))
+    );
     credentials.upstream_url = upstream_url;
     let kept = args.data_dir.join("demo.json");
     for path in std::iter::once(&kept).chain(&args.credentials_file) {
-        credentials.write(path).map_err(|error| Failure::usage(format!("{} cannot be written: {error}", path.display())))?;
+        credentials
+            .write(path)
+            .map_err(|error| Failure::usage(format!("{} cannot be written: {error}", path.display())))?;
     }
     announce(&credentials);
-    let traffic = (!args.no_traffic && args.upstream.is_none()).then(|| tokio::spawn(traffic::send(credentials.node_url.clone())));
+    let traffic = (!args.no_traffic && args.upstream.is_none())
+        .then(|| tokio::spawn(traffic::send(credentials.node_url.clone())));
     asked_to_stop().await;
     if let Some(traffic) = traffic {
         traffic.abort();
@@ -126,11 +134,19 @@ fn announce(credentials: &Credentials) {
 }
 
 /// The node's file: in front of one upstream, blocking, told what to do by the demo's cloud.
-fn node_config(args: &Args, cloud: &RunningCloud, company: &Company, upstream: &str, ca_file: Option<&std::path::Path>) -> String {
+fn node_config(
+    args: &Args,
+    cloud: &RunningCloud,
+    company: &Company,
+    upstream: &str,
+    ca_file: Option<&std::path::Path>,
+) -> String {
     let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
     let state_dir = args.data_dir.join("node");
-    let ca = ca_file.map(|path| format!("ca_file = {}\n", text(&path.display().to_string()))).unwrap_or_default();
-    let token = company.node_token.as_deref().map(|token| format!("token = {}\n", text(token))).unwrap_or_default();
+    let ca =
+        ca_file.map(|path| format!("ca_file = {}\n", text(&path.display().to_string()))).unwrap_or_default();
+    let token =
+        company.node_token.as_deref().map(|token| format!("token = {}\n", text(token))).unwrap_or_default();
     format!(
         "version = 1\nstate_dir = {}\n\n[cloud]\nhost = \"127.0.0.1\"\nport = {}\nuse_ssl = {}\n{ca}{token}\n\
          [[listen]]\naddress = \"127.0.0.1:{}\"\n\n[upstream.shop]\nservers = [{}]\n\n\
@@ -152,7 +168,8 @@ struct Company {
 impl Company {
     /// Makes the company on the first start, finds it on later ones.
     async fn open(args: &Args, cloud: &RunningCloud, ca_file: Option<PathBuf>) -> Result<Company> {
-        let base = format!("{}://127.0.0.1:{}", if args.tls { "https" } else { "http" }, cloud.address.port());
+        let base =
+            format!("{}://127.0.0.1:{}", if args.tls { "https" } else { "http" }, cloud.address.port());
         if let Some(mut kept) = Credentials::read(&args.data_dir.join("demo.json")) {
             set_urls(&mut kept, &base, ca_file);
             return Ok(Company { credentials: kept, node_token: None });
@@ -241,12 +258,14 @@ impl Session {
             return made;
         }
         let groups = self.get("/v2/node").await?;
-        let found = groups.as_array().into_iter().flatten().find(|group| group["hostname"] == "demo").cloned();
+        let found =
+            groups.as_array().into_iter().flatten().find(|group| group["hostname"] == "demo").cloned();
         found.context("no node group")
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
-        let reply = self.http.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie).send().await?;
+        let reply =
+            self.http.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie).send().await?;
         let mut answer: Value = reply.error_for_status()?.json().await?;
         Ok(answer["body"].take())
     }

@@ -56,14 +56,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
 async fn status(config: &Config) -> Result<(), Failure> {
     let url = format!("http://{}/wallarm-status", config.status.address);
     let reply = reqwest::get(&url).await.and_then(reqwest::Response::error_for_status);
-    let reply = reply.map_err(|error| Failure::usage(format!("no node answers at {url}: {}", chain(&error))))?;
+    let reply =
+        reply.map_err(|error| Failure::usage(format!("no node answers at {url}: {}", chain(&error))))?;
     println!("{}", reply.text().await.map_err(|error| Failure::fault(chain(&error)))?);
     Ok(())
 }
 
 /// Writes a node's file (it holds a token: readable by its owner only) and starts the node it describes.
 pub(crate) async fn start_with(text: &str, path: &Path) -> Result<RunningNode, Failure> {
-    let unusable = |error: std::io::Error| Failure::usage(format!("{} cannot be written: {error}", path.display()));
+    let unusable =
+        |error: std::io::Error| Failure::usage(format!("{} cannot be written: {error}", path.display()));
     if let Some(folder) = path.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
     }

@@ -21,13 +21,15 @@ pub(super) struct Files {
 /// The files of a data folder, made on first use.
 pub(super) fn load_or_create(folder: &Path) -> io::Result<Files> {
     let folder = folder.join("tls");
-    let files = Files { ca: folder.join("ca.pem"), cert: folder.join("server.pem"), key: folder.join("server.key") };
+    let files =
+        Files { ca: folder.join("ca.pem"), cert: folder.join("server.pem"), key: folder.join("server.key") };
     if ![&files.ca, &files.cert, &files.key].iter().all(|path| path.exists()) {
         fs::create_dir_all(&folder)?;
         let (ca, cert, key) = make().map_err(io::Error::other)?;
         fs::write(&files.ca, ca)?;
         fs::write(&files.cert, cert)?;
-        let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&files.key)?;
+        let mut out =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&files.key)?;
         io::Write::write_all(&mut out, key.as_bytes())?;
     }
     Ok(files)
@@ -42,7 +44,8 @@ fn make() -> Result<(String, String, String), rcgen::Error> {
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let ca_pem = ca.self_signed(&ca_key)?.pem();
     let key = KeyPair::generate()?;
-    let mut server = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()])?;
+    let mut server =
+        CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()])?;
     server.distinguished_name.push(DnType::CommonName, "localhost");
     server.use_authority_key_identifier_extension = true;
     let issuer = Issuer::new(ca, ca_key);

@@ -33,7 +33,8 @@ impl Credentials {
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
         let partial = path.with_extension("partial");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
         io::Write::write_all(&mut file, text.as_bytes())?;
         fs::rename(partial, path)
     }
@@ -41,7 +42,8 @@ impl Credentials {
 
 /// A made-up password that fits every policy: 20 characters of four classes.
 pub(crate) fn random_password() -> String {
-    const CLASSES: [&[u8]; 4] = [b"abcdefghijkmnpqrstuvwxyz", b"ABCDEFGHJKLMNPQRSTUVWXYZ", b"23456789", b"-_.+"];
+    const CLASSES: [&[u8]; 4] =
+        [b"abcdefghijkmnpqrstuvwxyz", b"ABCDEFGHJKLMNPQRSTUVWXYZ", b"23456789", b"-_.+"];
     let mut rng = rand::rng();
     (0..20usize)
         .zip(CLASSES.iter().cycle())

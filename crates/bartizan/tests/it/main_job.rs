@@ -17,7 +17,11 @@ async fn an_attack_is_blocked_shown_and_answered_by_a_rule() {
     assert_eq!(demo.through_node(ATTACK).await, 403);
 
     let attack = eventually("the attack in the API", Duration::from_secs(2), || async {
-        demo.api("/v1/objects/attack", json!({"filter": {"type": "ptrav"}})).await.as_array()?.first().cloned()
+        demo.api("/v1/objects/attack", json!({"filter": {"type": "ptrav"}}))
+            .await
+            .as_array()?
+            .first()
+            .cloned()
     })
     .await;
     assert_eq!((attack["block_status"].as_str(), attack["path"].as_str()), (Some("blocked"), Some("/files")));

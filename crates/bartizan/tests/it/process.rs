@@ -79,7 +79,8 @@ impl Demo {
         let (data, file) = (folder.join("data"), folder.join("credentials.json"));
         let _ = std::fs::remove_file(&file);
         let (data, file_text) = (data.to_str().unwrap(), file.to_str().unwrap());
-        let mut arguments = vec!["demo", "--data-dir", data, "--api-port", "0", "--node-port", "0", "--no-traffic"];
+        let mut arguments =
+            vec!["demo", "--data-dir", data, "--api-port", "0", "--node-port", "0", "--no-traffic"];
         arguments.extend(["--credentials-file", file_text]);
         arguments.extend(more);
         let process = Process::start(&arguments, &folder.join("log"));
@@ -96,7 +97,8 @@ impl Demo {
         };
         let mut http = reqwest::Client::builder().timeout(Duration::from_secs(10));
         if let Some(ca) = credentials["ca_file"].as_str() {
-            http = http.add_root_certificate(reqwest::Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap());
+            http = http
+                .add_root_certificate(reqwest::Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap());
         }
         Demo { process, credentials, http: http.build().unwrap() }
     }
