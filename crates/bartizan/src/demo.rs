@@ -184,7 +184,10 @@ impl Company {
         let renewed = session.post("/v1/user/credentials/renew", &json!({"password": password})).await?;
         let token = session.post("/v1/api_tokens", &json!({"name": "demo"})).await?;
         let group = session.node_group().await?;
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let text = |answer: &Value, key: &str| {
+            let value = answer.get(key).and_then(Value::as_str).map(str::to_owned);
+            value.with_context(|| format!("no {key} in the answer"))
+        };
         let mut credentials = Credentials {
             api_url: String::new(),
             console_url: String::new(),
@@ -194,13 +197,13 @@ impl Company {
             client_id,
             email: EMAIL.to_owned(),
             password,
-            uuid: text(&renewed["uuid"]),
-            secret: text(&renewed["secret"]),
-            api_token: text(&token["token"]),
+            uuid: text(&renewed, "uuid")?,
+            secret: text(&renewed, "secret")?,
+            api_token: text(&token, "token")?,
             ca_file: None,
         };
         set_urls(&mut credentials, &base, ca_file);
-        Ok(Company { credentials, node_token: Some(text(&group["token"])) })
+        Ok(Company { credentials, node_token: Some(text(&group, "token")?) })
     }
 }
 
@@ -247,7 +250,7 @@ impl Session {
         let cookie = cookie.and_then(|line| line.split(';').next()).context("no session cookie")?.to_owned();
         let session = http.get(format!("{base}/v1/session")).header("Cookie", &cookie).send().await?;
         let session: Value = session.error_for_status()?.json().await?;
-        let csrf = session["body"]["csrf"].as_str().context("no CSRF value")?.to_owned();
+        let csrf = session.pointer("/body/csrf").and_then(Value::as_str).context("no CSRF value")?.to_owned();
         Ok(Session { http, base: base.to_owned(), cookie, csrf })
     }
 
@@ -267,7 +270,7 @@ impl Session {
         let reply =
             self.http.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie).send().await?;
         let mut answer: Value = reply.error_for_status()?.json().await?;
-        Ok(answer["body"].take())
+        answer.get_mut("body").map(Value::take).context("an answer without a body")
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
@@ -276,6 +279,6 @@ impl Session {
         let status = reply.status();
         let mut answer: Value = reply.json().await?;
         anyhow::ensure!(status.is_success(), "{path} answered {status}: {answer}");
-        Ok(answer["body"].take())
+        answer.get_mut("body").map(Value::take).context("an answer without a body")
     }
 }

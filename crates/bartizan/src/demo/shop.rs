@@ -96,7 +96,9 @@ async fn order(body: String) -> Response {
 
 async fn login(body: String) -> Response {
     let given: Value = serde_json::from_str(&body).unwrap_or_default();
-    if given["user"] == "alice" && given["password"] == "wonderland" {
+    if given.get("user").is_some_and(|user| user == "alice")
+        && given.get("password").is_some_and(|password| password == "wonderland")
+    {
         Json(json!({"token": "demo-session"})).into_response()
     } else {
         (StatusCode::UNAUTHORIZED, Json(json!({"error": "wrong user or password"}))).into_response()

@@ -186,7 +186,7 @@ async fn no_hit_is_lost_or_doubled_by_killing_either_side() {
     assert!(doubled.is_empty(), "doubled hits: {doubled:?}");
     let counted = pair.api("/v1/objects/attack/count", &json!({"filter": {"type": "ptrav"}})).await.unwrap();
     assert_eq!(
-        counted["hits"].as_f64().map(|hits| hits as usize),
+        counted["hits"].as_u64().and_then(|hits| usize::try_from(hits).ok()),
         Some(seen.len()),
         "counters and hits disagree"
     );

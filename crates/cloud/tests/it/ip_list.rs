@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 /// Far enough for any test, and not never.
 const LATER: i64 = 4_000_000_000;
 
-fn rules(list: &str, kind: &str, values: Value) -> Value {
+fn rules(list: &str, kind: &str, values: impl Into<Value>) -> Value {
+    let values: Value = values.into();
     json!({"list": list, "force": false, "reason": "Terraform managed IP list", "application_ids": [0],
         "expired_at": LATER, "rules": [{"rules_type": kind, "values": values}]})
 }
