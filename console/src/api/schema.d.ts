@@ -4119,6 +4119,31 @@ export interface components {
             /** @enum {string} */
             kind: "hit";
         };
+        /** @description A list request of security events. Wrong values are answered with a 400 that names the field. */
+        EventListRequest: {
+            /** @description Conditions: an object, or an array of objects meaning any of them. Absent or `{}` is everything. */
+            filter?: unknown;
+            /**
+             * Format: int64
+             * @description Rows, 0 to 1000; default 100.
+             * @example 100
+             */
+            limit?: number | null;
+            /**
+             * Format: int64
+             * @description Rows to skip; with `limit` at most 100000.
+             * @example 0
+             */
+            offset?: number | null;
+            /** @description Field to sort by. */
+            order_by?: string | null;
+            /** @description Whether the greatest comes first. */
+            order_desc?: boolean | null;
+            /** @description Whether to page by cursor (attacks). */
+            paging?: boolean | null;
+            /** @description The `cursor` of the page before (attacks). */
+            cursor?: string | null;
+        };
         /** @description `POST /node/v1/events`: a batch from the spool. Sending it again changes nothing. */
         EventsRequest: {
             /** @description Identity of the batch. */
@@ -7202,7 +7227,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ListRequest"];
+                "application/json": components["schemas"]["EventListRequest"];
             };
         };
         responses: {
@@ -7931,7 +7956,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ListRequest"];
+                "application/json": components["schemas"]["EventListRequest"];
             };
         };
         responses: {
@@ -9029,7 +9054,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ListRequest"];
+                "application/json": components["schemas"]["EventListRequest"];
             };
         };
         responses: {
@@ -10622,7 +10647,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ListRequest"];
+                "application/json": components["schemas"]["EventListRequest"];
             };
         };
         responses: {

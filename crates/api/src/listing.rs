@@ -10,7 +10,7 @@ use crate::json_response;
 
 /// A list request of security events. Wrong values are answered with a 400 that names the field.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-pub struct ListRequest {
+pub struct EventListRequest {
     /// Conditions: an object, or an array of objects meaning any of them. Absent or `{}` is everything.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({"clientid": [1], "time": [[1_767_225_600, null]]}))]

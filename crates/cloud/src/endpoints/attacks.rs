@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use bartizan_api::{
     Envelope,
     attack::{AttackCount, AttackPage},
-    listing::{FilterRequest, Filtered, ListRequest, MarkRequest, Marked},
+    listing::{EventListRequest, FilterRequest, Filtered, MarkRequest, Marked},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -32,12 +32,12 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 /// as `ip` or `statuscode`, ask for a hit of the attack; all of them must hold for one hit. `time` asks that the
 /// attack overlaps the range. Sorted by number of hits, most first, unless `order_by` and `order_desc` say
 /// otherwise. With `paging` the reply holds a `cursor` for the next page.
-#[utoipa::path(post, path = "/v1/objects/attack", tag = "Attacks", request_body = ListRequest,
+#[utoipa::path(post, path = "/v1/objects/attack", tag = "Attacks", request_body = EventListRequest,
     responses((status = 200, description = "The attacks", body = AttackPage)))]
 pub async fn attack_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    EventsBody(request): EventsBody<ListRequest>,
+    EventsBody(request): EventsBody<EventListRequest>,
 ) -> Result<Filtered<AttackPage>, Failure> {
     attacks::list(&cloud, &caller, &request).await
 }
@@ -45,12 +45,12 @@ pub async fn attack_list(
 /// List attacks by the second path
 ///
 /// The same as `/v1/objects/attack`.
-#[utoipa::path(post, path = "/v2/objects/attack", tag = "Attacks", request_body = ListRequest,
+#[utoipa::path(post, path = "/v2/objects/attack", tag = "Attacks", request_body = EventListRequest,
     responses((status = 200, description = "The attacks", body = AttackPage)))]
 pub async fn attack_list_v2(
     cloud: State<Cloud>,
     caller: Caller,
-    request: EventsBody<ListRequest>,
+    request: EventsBody<EventListRequest>,
 ) -> Result<Filtered<AttackPage>, Failure> {
     attack_list(cloud, caller, request).await
 }

@@ -8,7 +8,7 @@ use axum::{
 use bartizan_api::{
     Envelope,
     hit::{HitDetailsQuery, HitRawView, HitView},
-    listing::{Count, FilterRequest, Filtered, ListRequest, MarkRequest, Marked, TermsRequest},
+    listing::{Count, EventListRequest, FilterRequest, Filtered, MarkRequest, Marked, TermsRequest},
     node::RawRequest,
 };
 use serde::Serialize;
@@ -39,12 +39,12 @@ pub(super) fn enveloped<T: Serialize>(filtered: Filtered<T>) -> Response {
 /// Sorted by `id` unless `order_by` names `clientid`, `time`, `attackid`, `remote_country`, `vector`,
 /// `statuscode`, `size` or `ip`. Without a time the last six months are searched. Hits marked false are included;
 /// ask `"!state":"falsepositive"` to leave them out.
-#[utoipa::path(post, path = "/v1/objects/hit", tag = "Hits", request_body = ListRequest,
+#[utoipa::path(post, path = "/v1/objects/hit", tag = "Hits", request_body = EventListRequest,
     responses((status = 200, description = "The hits", body = Envelope<Vec<HitView>>)))]
 pub async fn hit_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    EventsBody(request): EventsBody<ListRequest>,
+    EventsBody(request): EventsBody<EventListRequest>,
 ) -> Result<Response, Failure> {
     Ok(enveloped(hits::list(&cloud, &caller, &request).await?))
 }

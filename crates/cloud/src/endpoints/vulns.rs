@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use bartizan_api::{
     Envelope,
-    listing::{Count, FilterRequest, ListRequest},
+    listing::{Count, EventListRequest, FilterRequest},
     vuln::{VulnCreate, VulnStatusRequest, VulnUpdate, VulnView, VulnsView},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -25,12 +25,12 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 /// List vulnerabilities
 ///
 /// `time` is the time of confirmation; `status` `active` means `open`; hidden ones need `"hidden":true`.
-#[utoipa::path(post, path = "/v1/objects/vuln", tag = "Vulnerabilities", request_body = ListRequest,
+#[utoipa::path(post, path = "/v1/objects/vuln", tag = "Vulnerabilities", request_body = EventListRequest,
     responses((status = 200, description = "The vulnerabilities", body = Envelope<Vec<VulnView>>)))]
 pub async fn vuln_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    EventsBody(request): EventsBody<ListRequest>,
+    EventsBody(request): EventsBody<EventListRequest>,
 ) -> Result<Response, Failure> {
     Ok(enveloped(vulns::list(&cloud, &caller, &request).await?))
 }

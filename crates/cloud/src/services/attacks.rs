@@ -3,7 +3,7 @@
 use bartizan_api::{
     ApiError,
     attack::{AttackCount, AttackPage, AttackView, CountryCount, IpCount},
-    listing::{FilterRequest, Filtered, ListRequest},
+    listing::{EventListRequest, FilterRequest, Filtered},
     public_id::Indexed,
 };
 use bartizan_store::{
@@ -40,7 +40,7 @@ fn query(asked: &Asked) -> AttackQuery<'_> {
 pub async fn list(
     cloud: &Cloud,
     caller: &Caller,
-    request: &ListRequest,
+    request: &EventListRequest,
 ) -> Result<Filtered<AttackPage>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
     let rows = Rows::parse(request)?;

@@ -6,7 +6,7 @@ use bartizan_api::{
     ApiError,
     filter::Field,
     hit::{HitRawView, HitView},
-    listing::{Count, FilterRequest, Filtered, ListRequest, MarkRequest, Marked, TermsRequest},
+    listing::{Count, EventListRequest, FilterRequest, Filtered, MarkRequest, Marked, TermsRequest},
     public_id::{self, Indexed, Key},
 };
 use bartizan_store::{
@@ -45,7 +45,7 @@ fn query(asked: &Asked) -> HitQuery<'_> {
 pub async fn list(
     cloud: &Cloud,
     caller: &Caller,
-    request: &ListRequest,
+    request: &EventListRequest,
 ) -> Result<Filtered<Vec<HitView>>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
     let rows = Rows::parse(request)?;

@@ -3,7 +3,7 @@
 use bartizan_api::{
     ApiError, AttackType,
     filter::{Family, Field, Filter, Test, int},
-    listing::ListRequest,
+    listing::EventListRequest,
     public_id::{self, Indexed},
 };
 use bartizan_store::Tenants;
@@ -94,7 +94,7 @@ impl Rows {
     ///
     /// # Errors
     /// 400 by field.
-    pub fn parse(request: &ListRequest) -> Result<Rows, ApiError> {
+    pub fn parse(request: &EventListRequest) -> Result<Rows, ApiError> {
         let limit =
             number(&request.limit).map_or(Some(100), |limit| limit.filter(|limit| *limit <= MAX_LIMIT));
         let limit = limit.ok_or_else(|| {

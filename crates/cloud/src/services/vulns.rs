@@ -3,7 +3,7 @@
 use bartizan_api::{
     ApiError, AttackType,
     filter::{Field, Test, int},
-    listing::{Count, FilterRequest, Filtered, ListRequest},
+    listing::{Count, EventListRequest, FilterRequest, Filtered},
     vuln::{VulnCreate, VulnStatusRequest, VulnUpdate, VulnView, VulnsView},
 };
 use bartizan_store::{
@@ -38,7 +38,7 @@ fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiErr
 pub async fn list(
     cloud: &Cloud,
     caller: &Caller,
-    request: &ListRequest,
+    request: &EventListRequest,
 ) -> Result<Filtered<Vec<VulnView>>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
     let rows = Rows::parse(request)?;
