@@ -11,6 +11,10 @@ mod demo;
 mod node;
 mod outcome;
 
+/// Measured against the system allocator in `bench/RESULTS.md`: requests allocate small and free soon.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Open, self-hosted API security: filter nodes, a cloud with a public API, a Console.
 #[derive(Parser)]
 #[command(version, about)]
