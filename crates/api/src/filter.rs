@@ -18,6 +18,13 @@ pub use query::query_to_json;
 pub const MAX_CLAUSES: usize = 20;
 /// Most keys in one object.
 pub const MAX_KEYS: usize = 50;
+/// Most values of one key. Ranges, masks and lists become one SQL term each, and databases (SQLite: 1000
+/// levels) and the query builder (its stack) only take so many in a row.
+pub const MAX_TERMS: usize = 250;
+/// Most plain numbers of one key, where they become a single `IN`.
+pub const MAX_NUMBERS: usize = 1000;
+/// Most values of a whole filter: a query binds each, some more than once, and SQLite binds 32766.
+pub const MAX_VALUES: usize = 5000;
 
 /// What kind of values a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +142,13 @@ pub struct Condition {
     pub test: Test,
 }
 
+impl Condition {
+    /// Whether every row passes: "not one of none".
+    fn is_void(&self) -> bool {
+        self.negated && self.test == Test::Nothing
+    }
+}
+
 /// A parsed filter: OR over clauses, AND within one. No clause at all means everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
@@ -159,6 +173,7 @@ impl Filter {
             return Err(refuse(family, "filter", "too many filter objects", Value::from(objects.len())));
         }
         let mut filter = Filter::default();
+        let mut values = 0;
         for object in objects {
             let Value::Object(map) = object else {
                 return Err(refuse(family, "filter", "filter must be an object", object.clone()));
@@ -168,6 +183,10 @@ impl Filter {
             }
             let mut clause = Vec::new();
             for (key, value) in map {
+                values += value.as_array().map_or(1, Vec::len);
+                if values > MAX_VALUES {
+                    return Err(refuse(family, "filter", "too many values", Value::from(values)));
+                }
                 let (name, negated) =
                     key.strip_prefix('!').map_or((key.as_str(), false), |name| (name, true));
                 match fields.iter().find(|field| field.name == name) {
@@ -203,8 +222,9 @@ impl Filter {
     /// # Errors
     /// 400 `Empty filter`.
     pub fn require_selective(&self, tenant_field: &str) -> Result<(), ApiError> {
-        let selective =
-            |clause: &Vec<Condition>| clause.iter().any(|condition| condition.field != tenant_field);
+        let selective = |clause: &Vec<Condition>| {
+            clause.iter().any(|asked| asked.field != tenant_field && !asked.is_void())
+        };
         if !self.clauses.is_empty() && self.clauses.iter().all(selective) {
             Ok(())
         } else {
@@ -245,6 +265,10 @@ fn condition(
     family: Family,
 ) -> Result<Option<Condition>, ApiError> {
     let of = |test| Ok(Some(Condition { field: field.name, negated, test }));
+    let count = value.as_array().map_or(1, Vec::len);
+    if count > most_values(field, value, family) {
+        return Err(refuse(family, field.name, "too many values", Value::from(count)));
+    }
     if field.kind == Kind::Raw {
         return if value.is_null() { Ok(None) } else { of(Test::Raw(value.clone())) };
     }
@@ -287,6 +311,16 @@ fn condition(
             of(Test::Ips(tests.collect::<Result<_, _>>()?))
         }
         Kind::Raw => Ok(None),
+    }
+}
+
+/// How many values a key may have. Security events keep numbers in lists, where each is a term of its own.
+fn most_values(field: &Field, value: &Value, family: Family) -> usize {
+    let plain = || value.as_array().is_some_and(|items| items.iter().all(|item| !item.is_array()));
+    match field.kind {
+        Kind::Raw => MAX_NUMBERS,
+        Kind::Int if family != Family::Events && plain() => MAX_NUMBERS,
+        _ => MAX_TERMS,
     }
 }
 

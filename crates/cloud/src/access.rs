@@ -36,6 +36,21 @@ pub fn access_of(method: &Method, path: &str) -> Option<Access> {
     TABLE.iter().find(|(verb, route, _)| *verb == method && *route == path).map(|(_, _, access)| *access)
 }
 
+/// Routes whose answers hold a secret: never compressed, because a caller could put text of its own beside the
+/// secret and learn from the length.
+pub const SECRET_ANSWERS: &[&str] = &[
+    "/v1/login",
+    "/v1/session",
+    "/v1/session/token",
+    "/v1/user/credentials/renew",
+    "/v1/api_tokens",
+    "/v1/api_tokens/{id}/renew",
+    "/v2/node",
+    "/v2/node/{id}/regenerate_token",
+    "/v1/objects/node",
+    "/node/v1/register",
+];
+
 /// What a session of a role without the Console is good for: looking after the own account.
 pub const WITHOUT_CONSOLE: &[&str] = &[
     "/v1/session",

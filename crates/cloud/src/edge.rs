@@ -15,7 +15,7 @@ use bartizan_api::{ApiError, Grant};
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, WITHOUT_CONSOLE, access_of},
+    access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of},
     auth::{self, Caller, Origin, Scheme},
     failure::Failure,
     state::Cloud,
@@ -27,28 +27,48 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Authenticates, limits and passes on.
 pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
     let origin = origin(&cloud, &request);
-    let request_id = origin.request_id.clone();
+    let secret = matched(&request).is_some_and(|path| SECRET_ANSWERS.contains(&path));
     let outcome = admit(&cloud, &mut request, &origin).await;
-    request.extensions_mut().insert(origin);
+    request.extensions_mut().insert(origin.clone());
     let mut response = match outcome {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     };
+    if secret {
+        response.extensions_mut().insert(Plain);
+    }
+    stamp(&mut response, &origin.request_id);
+    response
+}
+
+/// Marks an answer that must not be compressed.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain;
+
+/// The headers of every answer of the API.
+pub(crate) fn stamp(response: &mut Response, request_id: &str) {
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+}
+
+fn matched(request: &Request) -> Option<&str> {
+    request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
 }
 
 async fn admit(cloud: &Cloud, request: &mut Request, origin: &Origin) -> Result<(), Failure> {
     if request.uri().query().is_some_and(carries_credentials) {
         return Err(ApiError::invalid("credentials in the query string are refused", "query").into());
     }
-    let path =
-        request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    // What was inflated no longer says so.
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(ApiError::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type").into());
+    }
+    let path = matched(request).unwrap_or_default().to_owned();
     let access = access_of(request.method(), &path)
         .ok_or_else(|| ApiError::text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"))?;
     match access {
@@ -110,18 +130,22 @@ fn origin(cloud: &Cloud, request: &Request) -> Origin {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical());
     let trusted =
         |address: IpAddr| cloud.config.listen.trusted_proxies.iter().any(|net| net.contains(&address));
     let mut ip = peer;
     let mut tls = cloud.config.tls();
     if trusted(peer) {
-        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        tls = tls || header("x-forwarded-proto") == Some("https");
-        for hop in header("x-forwarded-for").into_iter().flat_map(|line| line.rsplit(',')) {
-            let Ok(address) = hop.trim().parse() else { break };
-            ip = address;
-            if !trusted(address) {
+        // The last line too: a proxy may add one of its own below the one that the client sent.
+        let lines = |name: &str| {
+            let lines = request.headers().get_all(name).iter().rev();
+            lines.map(|line| line.to_str().unwrap_or_default())
+        };
+        tls = tls || lines("x-forwarded-proto").next() == Some("https");
+        for hop in lines("x-forwarded-for").flat_map(|line| line.rsplit(',')) {
+            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+            ip = address.to_canonical();
+            if !trusted(ip) {
                 break;
             }
         }

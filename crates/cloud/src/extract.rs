@@ -5,8 +5,11 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{BytesRejection, FailedToBufferBody},
+    },
+    http::{StatusCode, request::Parts},
 };
 use bartizan_api::{ApiError, filter::query_to_json};
 use serde::de::DeserializeOwned;
@@ -21,7 +24,7 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, cloud: &Cloud) -> Result<Body<T>, ApiError> {
-        let bytes = Bytes::from_request(request, cloud).await.map_err(|_| too_large())?;
+        let bytes = whole(Bytes::from_request(request, cloud).await)?;
         parse(&bytes).map(Body)
     }
 }
@@ -35,11 +38,35 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // To a value first: duplicate keys and depth are judged the same for every type.
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| ApiError::invalid("invalid json", error.to_string()))?;
+    if has_nul(&value) {
+        return Err(ApiError::invalid("invalid request", NUL));
+    }
     serde_json::from_value(value).map_err(|error| ApiError::invalid("invalid request", error.to_string()))
 }
 
-fn too_large() -> ApiError {
-    ApiError::text(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "Payload too large")
+/// The bytes of a body that was read.
+///
+/// # Errors
+/// 413 beyond the limit, which holds after inflating; 400 for a body cut short or not inflatable.
+pub(crate) fn whole(read: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
+    read.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large")
+        }
+        _ => ApiError::invalid("the body cannot be read", Value::Null),
+    })
+}
+
+/// Why a text with U+0000 is refused: PostgreSQL cannot store one, and no name or pattern needs one.
+const NUL: &str = "U+0000 is not allowed";
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
 }
 
 /// The `{id}` of a path, or another parameter that parses.
@@ -49,10 +76,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Path<T>, ApiError> {
+        let invalid = |parts: &Parts| ApiError::invalid("invalid path", parts.uri.path());
+        if parts.uri.path().contains("%00") {
+            return Err(invalid(parts));
+        }
         axum::extract::Path::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Path(value))
-            .map_err(|_| ApiError::invalid("invalid path", parts.uri.path()))
+            .map_err(|_| invalid(parts))
     }
 }
 
@@ -64,6 +95,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for RackQuery<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RackQuery<T>, ApiError> {
         let value = query_to_json(parts.uri.query().unwrap_or_default());
+        if has_nul(&value) {
+            return Err(ApiError::invalid("invalid query", NUL));
+        }
         serde_json::from_value(value)
             .map(RackQuery)
             .map_err(|error| ApiError::invalid("invalid query", error.to_string()))
@@ -77,10 +111,16 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for EventsBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, cloud: &Cloud) -> Result<EventsBody<T>, ApiError> {
-        let bytes = Bytes::from_request(request, cloud).await.map_err(|_| too_large())?;
+        let bytes = whole(Bytes::from_request(request, cloud).await)?;
         let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
-        serde_json::from_slice(&bytes)
+        let refused = |text: String| ApiError::field("body", text, Value::Null);
+        let value: Value =
+            serde_json::from_slice(&bytes).map_err(|error| refused(format!("invalid json: {error}")))?;
+        if has_nul(&value) {
+            return Err(refused(NUL.to_owned()));
+        }
+        serde_json::from_value(value)
             .map(EventsBody)
-            .map_err(|error| ApiError::field("body", format!("invalid json: {error}"), Value::Null))
+            .map_err(|error| refused(format!("invalid json: {error}")))
     }
 }

@@ -58,9 +58,7 @@ impl Keys {
         if !path.exists() {
             let file = File { pepper: random_hex(), sealing: random_hex(), signing: random_hex() };
             let text = toml::to_string(&file).map_err(|error| damaged(error.to_string()))?;
-            let mut out =
-                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
-            out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(io)?;
+            write_new(&path, &text).map_err(io)?;
         }
         let text = fs::read_to_string(&path).map_err(io)?;
         let file: File = toml::from_str(&text).map_err(|error| damaged(error.message().to_owned()))?;
@@ -96,6 +94,38 @@ impl Keys {
     }
 }
 
+/// Writes a file that is whole or absent, whenever the process dies; one that another process made stays.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let partial = path.with_extension(format!("toml.{}", std::process::id()));
+    let mut out =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    out.write_all(text.as_bytes()).and_then(|()| out.sync_all())?;
+    let linked = fs::hard_link(&partial, path);
+    fs::remove_file(&partial)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn random_hex() -> String {
     hex::encode(rand::rng().random::<[u8; 32]>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_cut_short_leaves_no_half_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::load_or_create(folder.path()).unwrap();
+        assert_eq!(Keys::load_or_create(folder.path()).unwrap().pepper(), keys.pepper());
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["keys.toml"]);
+        // Another process that came first wins.
+        write_new(&folder.path().join("keys.toml"), "other").unwrap();
+        assert_eq!(Keys::load_or_create(folder.path()).unwrap().pepper(), keys.pepper());
+    }
 }

@@ -1,6 +1,11 @@
 //! Rate limits (`spec/accounts.md` section 1.6): GCRA buckets per client, account and address.
 
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 use bartizan_api::ApiError;
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock};
@@ -48,8 +53,9 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After`, by account or address, before anything is hashed.
     pub fn password_check(&self, account: &str, address: IpAddr) -> Result<(), ApiError> {
-        self.address.take(&address)?;
-        self.account.take(&account.to_lowercase())
+        self.address.take(&network(address))?;
+        // No address is longer; what is made up costs no more memory than one.
+        self.account.take(&account.chars().take(254).collect::<String>().to_lowercase())
     }
 
     /// One failed authentication by header.
@@ -57,7 +63,7 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After` once an address fails too often.
     pub fn failed_authentication(&self, address: IpAddr) -> Result<(), ApiError> {
-        self.failures.take(&address)
+        self.failures.take(&network(address))
     }
 
     /// One node call.
@@ -94,6 +100,27 @@ impl<K: Hash + Eq + Clone> Bucket<K> {
     }
 }
 
+/// What counts as one address: of IPv6 the network of 64 bits that one subscriber gets.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
 fn at_least_one(rate: u32) -> NonZeroU32 {
     NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_subscriber_has_one_bucket() {
+        let limits = RateLimits::new(&Limits { password_checks_per_minute_address: 1, ..Limits::default() });
+        limits.password_check("a", "2001:db8::1".parse().unwrap()).unwrap();
+        assert!(limits.password_check("b", "2001:db8::2".parse().unwrap()).is_err());
+        limits.password_check("c", "2001:db8:0:1::1".parse().unwrap()).unwrap();
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bartizan_store::TenantId;
@@ -13,6 +16,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct ConfigNotices {
     waiters: Mutex<HashMap<TenantId, Arc<Notify>>>,
+    closing: AtomicBool,
 }
 
 impl ConfigNotices {
@@ -21,6 +25,19 @@ impl ConfigNotices {
     pub fn of(&self, tenant: TenantId) -> Arc<Notify> {
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(waiters.entry(tenant).or_default())
+    }
+
+    /// Sends everybody who waits away, now and later: the server is about to stop.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        let waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        waiters.values().for_each(|waiter| waiter.notify_waiters());
+    }
+
+    /// Whether waiting makes no sense any more.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Wakes everybody who waits for this tenant; call it after the commit.

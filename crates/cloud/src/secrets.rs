@@ -10,6 +10,7 @@ use hmac::{Hmac, Mac};
 use rand::Rng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::keys::Keys;
@@ -150,8 +151,11 @@ pub async fn hash_password(password: String) -> Option<String> {
 
 /// Verifies a password on the blocking pool. Without a stored hash it does the same work and says no.
 pub async fn verify_password(password: String, stored: Option<String>) -> bool {
+    // Each takes 64 MiB: without a bound, many addresses at once would take all there is.
+    static RUNNING: Semaphore = Semaphore::const_new(4);
     const DUMMY: &str =
         "$argon2id$v=19$m=65536,t=3,p=1$YmFydGl6YW5kdW1teXNhbHQ$0000000000000000000000000000000000000000000";
+    let Ok(_running) = RUNNING.acquire().await else { return false };
     tokio::task::spawn_blocking(move || {
         let known = stored.is_some();
         let text = stored.unwrap_or_else(|| DUMMY.to_owned());

@@ -1,11 +1,11 @@
 //! Starting and stopping a cloud: database, router, listeners, background jobs.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
 
 use axum::{
     Router, ServiceExt,
     extract::{DefaultBodyLimit, Request},
-    http::{StatusCode, Uri},
+    http::{Extensions, HeaderMap, StatusCode, Uri, Version},
     middleware,
     response::{IntoResponse, Response},
     routing::get,
@@ -16,7 +16,13 @@ use bartizan_store::{Store, StoreError, StoreOptions};
 use hyper::body::Incoming;
 use tokio::task::JoinHandle;
 use tower::{Layer, util::MapRequestLayer};
-use tower_http::{compression::CompressionLayer, decompression::RequestDecompressionLayer};
+use tower_http::{
+    compression::{
+        CompressionLayer,
+        predicate::{Predicate, SizeAbove},
+    },
+    decompression::RequestDecompressionLayer,
+};
 
 use crate::{
     config::CloudConfig,
@@ -73,7 +79,11 @@ pub struct RunningCloud {
 /// # Errors
 /// [`StartError`].
 pub async fn open(config: CloudConfig) -> Result<Cloud, StartError> {
-    std::fs::create_dir_all(&config.data_dir)
+    // For its owner only: the database holds requests as they came, passwords of visitors included.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.data_dir)
         .map_err(|source| StartError::DataDir { path: config.data_dir.display().to_string(), source })?;
     let keys = Keys::load_or_create(&config.data_dir)?;
     let mut options = StoreOptions::new(config.database_url());
@@ -124,6 +134,7 @@ impl RunningCloud {
 
     /// Finishes open requests for at most five seconds and closes the database.
     pub async fn shutdown(self) {
+        self.cloud.notices.close();
         self.handle.graceful_shutdown(Some(Duration::from_secs(5)));
         self.jobs.abort();
         let _ = self.server.await;
@@ -152,9 +163,18 @@ pub fn router(cloud: Cloud) -> Router {
         .route("/openapi.json", get(openapi_json))
         .layer(middleware::from_fn_with_state(cloud.clone(), edge::guard))
         .layer(DefaultBodyLimit::max(cloud.config.limits.body_bytes))
-        .layer(RequestDecompressionLayer::new())
-        .layer(CompressionLayer::new());
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .layer(CompressionLayer::new().compress_when(worth_compressing().and(may_be_compressed)));
     guarded.fallback(fallback).with_state(cloud)
+}
+
+fn worth_compressing() -> impl Predicate {
+    SizeAbove::new(1024)
+}
+
+/// See [`crate::access::SECRET_ANSWERS`].
+fn may_be_compressed(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
+    extensions.get::<edge::Plain>().is_none()
 }
 
 async fn openapi_json() -> Response {
@@ -168,7 +188,12 @@ async fn openapi_json() -> Response {
 async fn fallback(request: Request) -> Response {
     let path = request.uri().path();
     let api = ["/v1/", "/v2/", "/v3/", "/v4/", "/node/"].iter().any(|prefix| path.starts_with(prefix));
-    if api { ApiError::text(StatusCode::NOT_FOUND, "Not found").into_response() } else { console::page(path) }
+    if !api {
+        return console::page(path);
+    }
+    let mut response = ApiError::absent().into_response();
+    edge::stamp(&mut response, &uuid::Uuid::new_v4().to_string());
+    response
 }
 
 /// `//v1/user`, from a base URL ending in a slash, is `/v1/user`.

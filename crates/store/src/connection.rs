@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -91,7 +92,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`] when no connection is free in time.
     pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        Ok(self.writer.begin().await?)
+        // SQLite locks at once: one that reads first and writes later fails when another process (`bartizan
+        // admin`) wrote in between, without waiting.
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        Ok(self
+            .writer
+            .begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() })
+            .await?)
     }
 
     /// Writes and reads, for the readiness probe.

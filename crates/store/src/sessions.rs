@@ -38,12 +38,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn delete_session(&self, id_mac: &str) -> Result<(), StoreError> {
-        use entity::session::{Column, Entity};
-        Entity::delete_many()
-            .filter(Column::IdMac.eq(id_mac).or(Column::ParentMac.eq(id_mac)))
-            .exec(self.writer())
-            .await?;
-        Ok(())
+        delete(self.writer(), id_mac).await
     }
 
     /// Ends every session of a user, except the one named.
@@ -157,9 +152,7 @@ impl Store {
         tenant: TenantId,
         change: entity::user::ActiveModel,
     ) -> Result<entity::user::Model, StoreError> {
-        let updated = change.update(self.writer()).await?;
-        debug_assert_eq!(updated.client_id, tenant.0, "a user was changed outside its tenant");
-        Ok(updated)
+        update_user(self.writer(), tenant, change).await
     }
 }
 
@@ -181,4 +174,31 @@ pub async fn delete_of_user<C: ConnectionTrait>(
     }
     delete.exec(connection).await?;
     Ok(())
+}
+
+/// Ends a session and the tokens derived from it, as part of a transaction.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn delete<C: ConnectionTrait>(connection: &C, id_mac: &str) -> Result<(), StoreError> {
+    use entity::session::{Column, Entity};
+    Entity::delete_many()
+        .filter(Column::IdMac.eq(id_mac).or(Column::ParentMac.eq(id_mac)))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+/// Writes the changed columns of a user row back, as part of a transaction.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn update_user<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    change: entity::user::ActiveModel,
+) -> Result<entity::user::Model, StoreError> {
+    let updated = change.update(connection).await?;
+    debug_assert_eq!(updated.client_id, tenant.0, "a user was changed outside its tenant");
+    Ok(updated)
 }

@@ -51,8 +51,11 @@ pub async fn authenticate(
         .and_then(|value| value.strip_prefix("Node "))
         .and_then(|value| value.trim().split_once(':'))
         .ok_or_else(refused)?;
-    cloud.limits.node_call(uuid)?;
     let node = cloud.store.identify_node(uuid).await?;
+    if let Some(node) = &node {
+        // Known nodes only: a bucket for every name that a stranger makes up would be memory for strangers.
+        cloud.limits.node_call(&node.uuid)?;
+    }
     let secret = Secret::parse_hex(secret).ok_or_else(refused)?;
     if !secret.matches(&cloud.keys, node.as_ref().map(|node| node.secret_mac.as_str())) {
         cloud.limits.failed_authentication(origin.ip)?;

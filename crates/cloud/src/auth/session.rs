@@ -101,12 +101,22 @@ fn check_forgery(
     if !secrets::same(sent, &session.csrf) {
         return Err(ApiError::access_denied());
     }
-    let Some(page) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else { return Ok(()) };
+    check_page(cloud, headers, origin)
+}
+
+/// Refuses a request that a page of somebody else sent. Programs send no `Origin`.
+///
+/// # Errors
+/// 403 `Access denied`.
+pub fn check_page(cloud: &Cloud, headers: &HeaderMap, origin: &Origin) -> Result<(), ApiError> {
+    let Some(page) = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null")) else {
+        return Ok(());
+    };
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let own = format!("{}://{host}", if origin.tls { "https" } else { "http" });
     let public = &cloud.config.public;
     if page == own
-        || page == public.console_url
+        || page == public.console_url.trim_end_matches('/')
         || public.allowed_origins.iter().any(|allowed| allowed == page)
     {
         Ok(())

@@ -1,7 +1,7 @@
 //! Hits (`spec/events.md` section 1).
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::Caller, extract::EventsBody, failure::Failure, services::hits, state::Cloud};
+use crate::{
+    auth::Caller,
+    extract::{EventsBody, RackQuery},
+    failure::Failure,
+    services::hits,
+    state::Cloud,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new()
@@ -86,7 +92,7 @@ pub async fn hit_details(
 pub async fn hit_details_view(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Query(query): Query<HitDetailsQuery>,
+    RackQuery(query): RackQuery<HitDetailsQuery>,
 ) -> Result<Envelope<Value>, Failure> {
     Ok(Envelope::new(hits::detail(&cloud, &caller, &query.id).await?))
 }

@@ -1,6 +1,6 @@
 //! IP lists, current API (`spec/rules.md` sections 6.3 to 6.5).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bartizan_api::{
     ApiError, Envelope,
     ip_list::{AccessRulesRequest, IpGroupDeleteRequest, IpGroupView, Objects},
@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Caller, strings},
-    extract::{Body, RackQuery},
+    extract::{Body, Path, RackQuery},
     failure::Failure,
     services::{
         ip_list::{self, List, NewEntries, RuleType, Spelling},

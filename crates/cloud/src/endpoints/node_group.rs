@@ -1,6 +1,6 @@
 //! Node groups (`spec/rules.md` section 9.7).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bartizan_api::{
     Empty, Envelope,
     list::ListRequest,
@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, RackQuery},
+    extract::{Body, Path, RackQuery},
     failure::Failure,
     services::node_group,
     state::Cloud,

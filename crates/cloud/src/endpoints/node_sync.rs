@@ -3,7 +3,7 @@
 use axum::{
     Extension,
     body::Bytes,
-    extract::{Path, State},
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Origin, node::NodeCaller},
-    extract::{self, Body, RackQuery},
+    extract::{self, Body, Path, RackQuery},
     failure::Failure,
     services::{node_registration, node_sync},
     state::Cloud,
@@ -47,10 +47,10 @@ pub async fn node_register(
     State(cloud): State<Cloud>,
     Extension(origin): Extension<Origin>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let registrar = node_registration::authenticate(&cloud, &headers, &origin).await?;
-    let request = extract::parse(&body)?;
+    let request = extract::parse(&extract::whole(body)?)?;
     Ok(json_response(&node_registration::register(&cloud, registrar, &origin, &request).await?))
 }
 

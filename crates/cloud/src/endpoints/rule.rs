@@ -1,6 +1,6 @@
 //! Rules: hints, actions, the general filtration mode (`spec/rules.md` sections 1 and 9.6).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use bartizan_api::{
     ApiError, Empty, Envelope,
     list::{ListRequest, SelectRequest},
@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::Body,
+    extract::{Body, Path},
     failure::Failure,
     services::{action, rule},
     state::Cloud,

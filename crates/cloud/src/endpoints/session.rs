@@ -57,6 +57,8 @@ pub async fn login(
     headers: HeaderMap,
     Body(request): Body<LoginRequest>,
 ) -> Result<Response, Failure> {
+    // Else another site could sign its visitor in as somebody else.
+    auth::session::check_page(&cloud, &headers, &origin)?;
     let started =
         session::sign_in(&cloud, &request.username, &request.password, user_agent(&headers), &origin).await?;
     let view =

@@ -5,9 +5,9 @@ use bartizan_api::{
     session::{PasswordChange, RevokeRequest, SessionItem},
 };
 use bartizan_store::{
-    TenantId, Tenants, entity,
+    TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
-    sessions, users,
+    sessions,
 };
 use serde_json::{Value, json};
 
@@ -38,9 +38,9 @@ pub async fn change_password(
     let user = confirmed_user(cloud, caller, &request.current_password).await?;
     let hash = new_password(&request.password, &user.email, &user.realname).await?;
     let tenant = TenantId(user.client_id);
-    let mut row =
-        entity::user::Model { password_hash: Some(hash), password_changed: cloud.now(), ..user.clone() };
-    if let Some(profile) = row.profile.as_object_mut() {
+    let now = cloud.now();
+    let mut profile = user.profile.clone();
+    if let Some(profile) = profile.as_object_mut() {
         profile.insert("must_change_password".to_owned(), json!(false));
     }
     let entry = Change {
@@ -49,10 +49,15 @@ pub async fn change_password(
         object_id: user.id.to_string(),
         object_name: user.email.clone(),
         before: Some(json!({"password_changed": user.password_changed})),
-        after: Some(json!({"password_changed": row.password_changed})),
+        after: Some(json!({"password_changed": now})),
     };
+    // These columns only: hashing took a while, and what an administrator changed meanwhile stands.
+    let mut row = user.clone().into_active_model();
+    row.password_hash = Set(Some(hash));
+    row.password_changed = Set(now);
+    row.profile = Set(profile);
     let transaction = cloud.store.begin().await?;
-    users::update(&transaction, &Tenants::from(tenant), row).await?;
+    sessions::update_user(&transaction, tenant, row).await?;
     sessions::delete_of_user(&transaction, tenant, user.id, own_session(caller)).await?;
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     Ok(transaction.commit().await?)
@@ -88,8 +93,10 @@ pub async fn revoke_secret(cloud: &Cloud, caller: &Caller, request: &RevokeReque
     change.secret_mac = Set(None);
     change.secret_created_at = Set(None);
     change.secret_last_used_at = Set(None);
-    cloud.store.update_user_row(tenant, change).await?;
-    activity::log(cloud.store.writer(), caller, tenant, cloud.now(), entry).await
+    let transaction = cloud.store.begin().await?;
+    sessions::update_user(&transaction, tenant, change).await?;
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Another user of the tenants in reach, if the caller holds the permission and no fewer rights than the user.
@@ -162,6 +169,8 @@ pub async fn end_session(cloud: &Cloud, caller: &Caller, public_id: &str) -> Res
         before: None,
         after: None,
     };
-    cloud.store.delete_session(&row.id_mac).await?;
-    activity::log(cloud.store.writer(), caller, TenantId(row.client_id), cloud.now(), entry).await
+    let transaction = cloud.store.begin().await?;
+    sessions::delete(&transaction, &row.id_mac).await?;
+    activity::log(&transaction, caller, TenantId(row.client_id), cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
 }

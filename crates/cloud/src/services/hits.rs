@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use super::{
     activity::{self, Change},
     event_view::{attack_id, hit_id, hit_view},
-    listing::{Asked, Rows, choice, flag, oldest},
+    listing::{Asked, Rows, choice, flag, keys, oldest},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -148,7 +148,7 @@ fn as_http(raw: &Value) -> String {
 fn named(filter: &Value) -> Result<Vec<Key>, ApiError> {
     let id = filter.get("id").filter(|id| !id.is_null());
     let id = id.ok_or_else(|| ApiError::field("id", "is required", Value::Null))?;
-    public_id::parse(Indexed::Hits, id).map_err(|item| ApiError::field("id", "must be an id", item))
+    keys("id", Indexed::Hits, id)
 }
 
 /// Marks hits as false positives, or takes the mark away, and counts their attacks anew.

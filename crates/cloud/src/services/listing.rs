@@ -1,10 +1,12 @@
 //! What every list of security events asks: which tenants, which filter, which page.
 
+use std::collections::BTreeSet;
+
 use bartizan_api::{
     ApiError, AttackType,
     filter::{Family, Field, Filter, Test, int},
     listing::EventListRequest,
-    public_id::{self, Indexed},
+    public_id::{self, Indexed, Key},
 };
 use bartizan_store::Tenants;
 use chrono::{DateTime, Months};
@@ -47,8 +49,7 @@ impl Asked {
             match &mut condition.test {
                 Test::Raw(value) => {
                     if let Some((name, indexed)) = ids.iter().find(|(name, _)| *name == condition.field) {
-                        public_id::parse(*indexed, value)
-                            .map_err(|item| ApiError::field(name, "must be an id", item))?;
+                        keys(name, *indexed, value)?;
                     }
                 }
                 Test::Texts(words) if condition.field == "type" => {
@@ -60,6 +61,25 @@ impl Asked {
         let tenants = caller.own_tenants_of(&filter.ints("clientid"))?;
         Ok(Asked { tenants, filter, since: oldest(cloud.now()) })
     }
+}
+
+/// Most ids of one request, as many as a page has rows.
+const MAX_IDS: usize = 1000;
+/// Most tenants that the ids of one request name: each is a term of its own in the query.
+const MAX_ID_TENANTS: usize = 250;
+
+/// The public ids that a value holds.
+///
+/// # Errors
+/// 400 by field.
+pub fn keys(name: &str, indexed: Indexed, value: &Value) -> Result<Vec<Key>, ApiError> {
+    let keys =
+        public_id::parse(indexed, value).map_err(|item| ApiError::field(name, "must be an id", item))?;
+    let tenants: BTreeSet<i64> = keys.iter().map(|key| key.clientid).collect();
+    if keys.len() > MAX_IDS || tenants.len() > MAX_ID_TENANTS {
+        return Err(ApiError::field(name, "too many ids", keys.len()));
+    }
+    Ok(keys)
 }
 
 /// The type codes that a word names; a word that names none stands for itself and matches nothing.

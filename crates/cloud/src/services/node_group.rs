@@ -304,8 +304,7 @@ fn view(
         requests_amount: instances
             .iter()
             .filter(|instance| instance.requests_month == month)
-            .map(|instance| instance.requests)
-            .sum(),
+            .fold(0, |sum: i64, instance| sum.saturating_add(instance.requests)),
         rps: active.iter().map(|instance| instance.rps).sum(),
         secret: None,
     }

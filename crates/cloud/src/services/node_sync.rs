@@ -190,7 +190,7 @@ pub async fn watch(cloud: &Cloud, tenant: TenantId, since: i64) -> Result<WatchR
         let notified = notify.notified();
         let versions = config_versions::current(cloud.store.reader(), tenant).await?;
         let changed = changed_since(&versions, since);
-        if !changed.is_empty() || Instant::now() >= deadline {
+        if !changed.is_empty() || Instant::now() >= deadline || cloud.notices.is_closing() {
             return Ok(WatchResponse { seq: versions.seq, changed });
         }
         let look = deadline.min(Instant::now() + LOOK);

@@ -4,6 +4,7 @@ use bartizan_api::{ApiError, session::RenewedView, user::LoginRecord};
 use bartizan_store::{
     TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
+    sessions,
 };
 use uuid::Uuid;
 
@@ -143,8 +144,10 @@ pub async fn renew_secret(cloud: &Cloud, caller: &Caller, password: &str) -> Res
     change.secret_mac = Set(Some(secret.mac(&cloud.keys)));
     change.secret_created_at = Set(Some(cloud.now()));
     change.secret_last_used_at = Set(None);
-    cloud.store.update_user_row(tenant, change).await?;
-    activity::log(cloud.store.writer(), caller, tenant, cloud.now(), entry).await?;
+    let transaction = cloud.store.begin().await?;
+    sessions::update_user(&transaction, tenant, change).await?;
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    transaction.commit().await?;
     let token = secret.token(Uuid::parse_str(&uuid).map_err(|_| ApiError::internal())?);
     Ok(RenewedView { uuid, secret: secret.hex(), token })
 }

@@ -7,6 +7,7 @@ mod account;
 mod api_tokens;
 mod clients;
 mod events;
+mod hostile;
 mod ip_list;
 mod node_group;
 mod node_sync;

@@ -267,3 +267,27 @@ async fn list_changes_arrive_as_deltas() {
     // A node of another database gets everything.
     assert_eq!(cloud.get(&node, "/node/v1/lists?since=99").await.json()["full"], true);
 }
+
+#[tokio::test]
+async fn waiting_nodes_do_not_hold_up_the_end() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let node = node_of(&register(&cloud, &token, json!({})).await.json());
+    let seq = cloud.get(&node, "/node/v1/manifest").await.json()["seq"].as_i64().unwrap();
+    let Credential::Node(uuid, secret) = &node else { unreachable!() };
+    let watch = reqwest::Client::new()
+        .get(format!("{}/node/v1/watch?since={seq}", cloud.url))
+        .header("Authorization", format!("Node {uuid}:{secret}"))
+        .send();
+    let watch = tokio::spawn(watch);
+    // Until the call waits: its tenant has a wake-up point that somebody holds.
+    let tenant = bartizan_store::TenantId(cloud.client.id);
+    let notices = &cloud.running.cloud.notices;
+    while std::sync::Arc::strong_count(&notices.of(tenant)) < 3 {
+        tokio::task::yield_now().await;
+    }
+    let stopping = Instant::now();
+    cloud.running.shutdown().await;
+    assert!(stopping.elapsed() < Duration::from_secs(3), "{:?}", stopping.elapsed());
+    assert_eq!(watch.await.unwrap().unwrap().status(), 200);
+}

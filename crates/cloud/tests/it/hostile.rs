@@ -1,0 +1,165 @@
+//! Input that no honest client sends: answered in the form of errors, never by a fault or a crash.
+
+use bartizan_testkit::{Credential, TestCloud};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const LISTS: &[&str] = &[
+    "/v1/objects/user",
+    "/v1/objects/client",
+    "/v1/objects/pool",
+    "/v1/objects/node",
+    "/v1/objects/hint",
+    "/v1/objects/action",
+    "/v1/objects/hit",
+    "/v1/objects/attack",
+    "/v1/objects/vuln",
+];
+
+fn request(cloud: &TestCloud, credential: &Credential, path: &str) -> reqwest::RequestBuilder {
+    let Credential::Pair(uuid, secret) = credential else { unreachable!() };
+    // Answers as they come: a client that inflates hides how they were sent.
+    let client = reqwest::Client::builder().no_gzip().build().unwrap();
+    let call = client.post(format!("{}{path}", cloud.url));
+    call.header("X-WallarmAPI-UUID", uuid).header("X-WallarmAPI-Secret", secret)
+}
+
+#[tokio::test]
+async fn filters_of_many_values_are_answered_or_refused() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let ranges = |count: i64| (0..count).map(|from| json!([from, from + 1])).collect::<Vec<_>>();
+    let numbers = |count: i64| (1..=count).collect::<Vec<_>>();
+    let texts = |count: i64| (0..count).map(|n| format!("*{n}*")).collect::<Vec<_>>();
+    for path in LISTS {
+        for (filter, refused) in [
+            (json!({"id": numbers(70_000)}), true),
+            (json!({"id": ranges(50_000)}), true),
+            (json!({"id": numbers(1000)}), false),
+            (json!({"id": ranges(250)}), false),
+            (json!({"name": texts(30_000), "domain": texts(30_000)}), true),
+            (json!({"query": texts(250), "permissions": texts(250), "hint_type": texts(250)}), false),
+            (json!({"time": ranges(30_000), "create_time": ranges(30_000)}), true),
+            (json!({"time": ranges(250), "domain": texts(250), "statuscode": numbers(250)}), false),
+            (json!(vec![json!({"id": numbers(1000)}); 20]), true),
+        ] {
+            let reply = cloud.post(&admin, path, json!({ "filter": filter })).await;
+            assert!([200, 400].contains(&reply.status), "{path}: {} {}", reply.status, reply.text);
+            // A key that the family does not know is ignored there, however long; `id` is known to all.
+            assert!(!refused || filter.get("id").is_none() || reply.status == 400, "{path}");
+        }
+    }
+    let ids: Vec<_> = (0..300).map(|tenant| format!("hits_production_{tenant}_202601_v_1:x")).collect();
+    for path in ["/v1/objects/hit/details", "/v1/objects/hit", "/v1/objects/hit/mark_false"] {
+        let reply = cloud.post(&admin, path, json!({"filter": {"id": ids}})).await;
+        assert_eq!(reply.status, 400, "{path}: {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn ids_that_are_none_are_refused_in_the_form_of_errors() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    for (method, path) in [
+        (Method::GET, "/v3/hint/abc"),
+        (Method::GET, "/v3/action/99999999999999999999"),
+        (Method::DELETE, "/v2/node/%00"),
+        (Method::GET, "/v1/blocklist/clients/x/groups"),
+        (Method::GET, "/v2/hit/details?id[]=a&id[]=b"),
+    ] {
+        let reply = cloud.call(&admin, method, path, None).await;
+        assert_eq!((reply.status, &reply.json()["status"]), (400, &json!(400)), "{path}: {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn texts_that_a_database_cannot_hold_are_refused() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    for (path, body) in [
+        ("/v1/objects/pool/create", json!({"name": "a\0b"})),
+        ("/v1/objects/user", json!({"filter": {"realname": "\0"}})),
+        ("/v1/objects/hit", json!({"filter": {"domain": "\0"}})),
+        ("/v1/login", json!({"username": "\0", "password": "x"})),
+    ] {
+        assert_eq!(cloud.post(&admin, path, body).await.status, 400, "{path}");
+    }
+    assert_eq!(cloud.get(&admin, "/v2/node?filter[hostname]=%00").await.status, 400);
+}
+
+#[tokio::test]
+async fn compressed_bodies_count_inflated_and_must_inflate() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let send = async |encoding: &str, body: Vec<u8>| {
+        let call = request(&cloud, &admin, "/v1/objects/user").header("Content-Encoding", encoding);
+        let reply = call.body(body).send().await.unwrap();
+        let status = reply.status();
+        let text: Value = reply.json().await.unwrap();
+        assert_eq!(text["status"], status.as_u16());
+        status
+    };
+    assert_eq!(send("gzip", gzip(b"{}")).await, StatusCode::OK);
+    assert_eq!(send("gzip", gzip(&vec![b' '; 50 << 20])).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(send("gzip", b"\x1f\x8bno".to_vec()).await, StatusCode::BAD_REQUEST);
+    assert_eq!(send("lzma", b"{}".to_vec()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut out, bytes).unwrap();
+    out.finish().unwrap()
+}
+
+#[tokio::test]
+async fn answers_with_secrets_are_never_compressed() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let encoding = async |path: &str, body: Value| {
+        let call = request(&cloud, &admin, path).header("Accept-Encoding", "gzip");
+        let reply = call.json(&body).send().await.unwrap();
+        assert_eq!(reply.status(), StatusCode::OK, "{path}");
+        assert_eq!(reply.headers()["cache-control"], "no-store");
+        reply.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned())
+    };
+    // Large enough for compression wherever it is allowed.
+    for n in 0..12 {
+        let name = format!("{n}{}", "x".repeat(200));
+        assert_eq!(encoding("/v2/node", json!({"hostname": name})).await, None);
+        cloud.post(&admin, "/v1/objects/pool/create", json!({"name": name})).await.body();
+    }
+    assert_eq!(encoding("/v1/objects/node", json!({})).await, None);
+    assert_eq!(encoding("/v1/objects/pool", json!({})).await.as_deref(), Some("gzip"));
+}
+
+#[tokio::test]
+async fn another_site_cannot_sign_its_visitor_in() {
+    let cloud = TestCloud::start().await;
+    let sign_in = async |origin: &str| {
+        let body = json!({"username": "admin@acme.test", "password": bartizan_testkit::cloud::PASSWORD});
+        let call = reqwest::Client::new().post(format!("{}/v1/login", cloud.url)).header("Origin", origin);
+        call.header("Content-Type", "text/plain").body(body.to_string()).send().await.unwrap().status()
+    };
+    assert_eq!(sign_in("https://elsewhere.example").await, StatusCode::FORBIDDEN);
+    assert_eq!(sign_in("null").await, StatusCode::FORBIDDEN);
+    assert_eq!(sign_in(&cloud.url).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_change_of_everything_but_nothing_is_refused() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    for path in ["/v1/objects/user/delete", "/v1/objects/pool/delete"] {
+        let reply = cloud.post(&admin, path, json!({"filter": {"!id": []}})).await;
+        assert_eq!((reply.status, reply.json()["body"].as_str()), (400, Some("Empty filter")), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_answered_like_the_api() {
+    let cloud = TestCloud::start().await;
+    let reply = cloud.get(&Credential::Anonymous, "/v1/nothing").await;
+    assert_eq!((reply.status, reply.text.as_str()), (404, r#"{"status":404,"body":"Not found"}"#));
+    assert_eq!(reply.headers["cache-control"], "no-store");
+    assert!(reply.headers.contains_key("x-request-id"));
+}
