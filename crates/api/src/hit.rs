@@ -123,6 +123,7 @@ pub struct HitRawView {
 
 /// `GET /v2/hit/details`.
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct HitDetailsQuery {
     /// `<index>:<id>`.
     #[serde(default)]
