@@ -268,29 +268,6 @@ async fn what_expired_is_removed_whole() {
     assert!(entity::hit_raw::Entity::find().all(store.reader()).await.unwrap().is_empty());
 }
 
-/// Prints durable hits per second: `cargo test --release -p bartizan-cloud --test it -- --ignored rate --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn the_rate_of_ingestion() {
-    let cloud = TestCloud::start().await;
-    let node = TestNode::register(&cloud, cloud.client.id).await;
-    let now = recent(&cloud);
-    let batches: Vec<Vec<Value>> = (0..20)
-        .map(|batch| {
-            let event =
-                |n: i64| hit_with(&format!("h{batch}x{n}"), now, json!({"path": format!("/{}", n % 25)}));
-            (0..500).map(event).collect()
-        })
-        .collect();
-    let started = std::time::Instant::now();
-    for batch in &batches {
-        node.upload(&cloud, batch).await;
-    }
-    let rate = 10_000.0 / started.elapsed().as_secs_f64();
-    println!("{rate:.0} hits/s in batches of 500");
-    assert!(rate > 100.0);
-}
-
 /// What the API shows, without ids that depend on which hit came first.
 async fn shown(cloud: &TestCloud) -> (Vec<Value>, Vec<Value>) {
     let admin = cloud.admin_pair().await;
