@@ -4,8 +4,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python bench bench-detection lint clean \
-	tools console openapi
+.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python debug-binary bench \
+	bench-detection lint clean tools console openapi
 
 ## Builds everything and starts the demo.
 run: build
@@ -37,17 +37,19 @@ test-rust: test-tools
 	cargo test --workspace --locked
 
 test-postgres: test-tools
-	BARTIZAN_TEST_DATABASE=postgres cargo test --locked -p bartizan-store -p bartizan-cloud
+	scripts/postgres-tests
+
+# The binary that the Rust tests run, so that it is built once. It reads the Console's pages from console/dist.
+debug-binary: test-tools console
+	cargo test --workspace --locked --no-run
 
 test-console: test-tools console
 	cd console && npm run lint && npm test
 
-test-browser: test-tools console
-	cargo build --locked -p bartizan
+test-browser: debug-binary
 	cd tests/browser && npm ci && npm run check && BARTIZAN_BIN=$(abspath $(TARGET))/debug/bartizan npm test
 
-test-python: test-tools
-	cargo build --locked -p bartizan
+test-python: debug-binary
 	scripts/python-tests $(abspath $(TARGET))/debug/bartizan
 
 ## Measures speed side by side with nginx and ModSecurity + CRS, and detection quality.
