@@ -329,6 +329,71 @@ pub struct HitEvent {
     pub aggregated_count: u32,
     /// The request, after masking.
     pub raw: RawRequest,
+    /// What else is known of the request.
+    #[serde(default, skip_serializing_if = "HitContext::is_empty")]
+    pub context: HitContext,
+}
+
+/// What a node or a feature knows of a request beyond the request itself; everything may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct HitContext {
+    /// Country of the source, ISO 3166-1 alpha-2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Data centre of the source: `aws`, `azure`, `gce`, ….
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub datacenter: Option<String>,
+    /// Proxy kind of the source: `VPN`, `PUB`, `WEB`, `TOR`, `SES` or `MIP`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_type: Option<String>,
+    /// Whether the source is a Tor exit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tor: bool,
+    /// Counter of a behavioural rule that reacted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter: Option<String>,
+    /// Why the hit is judged false automatically.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_false: Option<String>,
+    /// API Discovery id of the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint_id: Option<String>,
+    /// Specification that the request was checked against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_spec_id: Option<String>,
+    /// How the specification was violated, `undefined_endpoint` and so on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_spec_violation: Option<String>,
+    /// API session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// API session as the application names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orig_session_id: Option<String>,
+    /// Rule or control that reacted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mitigation_control_id: Option<i64>,
+    /// Logins known to be compromised, for credential stuffing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compromised_logins: Vec<String>,
+    /// Traffic of the platform's own checker.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub wallarm_scanner: bool,
+    /// Caused by the attack-surface scanner.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub aasm_event: bool,
+    /// From the eBPF source.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ebpf: bool,
+}
+
+impl HitContext {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == HitContext::default()
+    }
 }
 
 fn one() -> u32 {

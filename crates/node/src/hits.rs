@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bartizan_api::AttackType;
-use bartizan_api::node::{BlockStatus, Event, HitEvent, RawRequest};
+use bartizan_api::node::{BlockStatus, Event, HitContext, HitEvent, RawRequest};
 use bartizan_detect::Detection;
 use bartizan_request::{ApiProtocol, Element, Point, Step};
 use bartizan_rules::{FiltrationMode, Selection};
@@ -263,6 +263,7 @@ fn template(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) 
         mode: mode.name().to_owned(),
         aggregated_count: 1,
         raw: raw(context, subject),
+        context: HitContext::default(),
     }
 }
 

@@ -407,6 +407,7 @@ pub async fn recount<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     ids: &[i64],
+    now: i64,
 ) -> Result<(), StoreError> {
     for mut row in attack::Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -438,6 +439,7 @@ pub async fn recount<C: ConnectionTrait>(
             }
         }
         let all_false = row.stored_hits > 0 && row.false_hits == row.stored_hits;
+        row.changed_at = row.changed_at.max(Some(now));
         row.state = all_false.then(|| "falsepositive".to_owned());
         ingest::update_attack(connection, &row).await?;
     }

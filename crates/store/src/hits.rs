@@ -279,6 +279,7 @@ pub async fn mark<C: ConnectionTrait>(
     tenant: TenantId,
     condition: Condition,
     state: Option<&str>,
+    now: i64,
 ) -> Result<(u64, Vec<i64>), StoreError> {
     let marked = |state: Option<&str>| match state {
         Some(state) => Column::State.eq(state),
@@ -299,6 +300,7 @@ pub async fn mark<C: ConnectionTrait>(
         .await?;
     let done = entity::hit::Entity::update_many()
         .col_expr(Column::State, Expr::val(state.map(str::to_owned)))
+        .col_expr(Column::ChangedAt, Expr::val(Some(now)))
         .filter(wanted)
         .exec(connection)
         .await?;

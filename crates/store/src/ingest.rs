@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::{StoreError, TenantId, entity};
 
-/// Rows per bulk insert: the widest table has 44 columns.
+/// Rows per bulk insert: the widest table has 61 columns.
 const ROWS: usize = 500;
 /// High half of the advisory lock of a tenant's events.
 const LOCK_CLASS: i64 = 0x4556_0000 << 32;
@@ -204,6 +204,7 @@ pub async fn update_attack<C: ConnectionTrait>(
         .col_expr(Column::Experimental, Expr::val(attack.experimental))
         .col_expr(Column::State, Expr::val(attack.state.clone()))
         .col_expr(Column::Path, Expr::val(attack.path.clone()))
+        .col_expr(Column::ChangedAt, Expr::val(attack.changed_at))
         .filter(Column::Id.eq(attack.id))
         .filter(Column::ClientId.eq(attack.client_id))
         .exec(connection)

@@ -34,6 +34,12 @@ pub fn items(list: &str) -> Vec<String> {
     list.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
+/// The compromised logins of a hit.
+#[must_use]
+pub fn logins(hit: &entity::hit::Model) -> Vec<String> {
+    hit.compromised_logins.as_deref().and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default()
+}
+
 fn numbers(list: &str) -> Vec<i64> {
     list.split(',').filter_map(|item| item.parse().ok()).collect()
 }
@@ -62,27 +68,27 @@ pub fn hit_view(hit: &entity::hit::Model, attack: Option<&entity::attack::Model>
         poolid: hit.pool,
         ip_blocked: hit.ip_blocked,
         experimental: hit.experimental,
-        wallarm_scanner: None,
+        wallarm_scanner: hit.wallarm_scanner,
         attackid: attack.map(|attack| attack_id(attack).to_vec()).unwrap_or_default(),
         block_status: hit.block_status.clone(),
         request_id: hit.request_id.clone(),
-        datacenter: "unknown".to_owned(),
-        proxy_type: None,
-        tor: "none".to_owned(),
+        datacenter: hit.datacenter.clone().unwrap_or_else(|| "unknown".to_owned()),
+        proxy_type: hit.proxy_type.clone(),
+        tor: hit.tor.clone().unwrap_or_else(|| "none".to_owned()),
         state: hit.state.clone(),
         known_attack: (!known.is_empty()).then_some(known),
-        known_false: None,
+        known_false: hit.known_false.clone(),
         protocol: hit.api_protocol.clone(),
         auth_protocol: items(&hit.auth_protocol),
-        endpoint_id: None,
+        endpoint_id: hit.endpoint_id.clone(),
         path: hit.path.clone(),
         domain: hit.domain.clone(),
         node_uuid: vec![hit.node_uuid.clone()],
-        compromised_logins: vec![],
-        ebpf: None,
-        aasm_event: false,
-        api_spec_violation: None,
-        api_spec_id: None,
+        compromised_logins: logins(hit),
+        ebpf: hit.ebpf,
+        aasm_event: hit.aasm_event.unwrap_or(false),
+        api_spec_violation: hit.api_spec_violation.clone(),
+        api_spec_id: hit.api_spec_id.clone(),
         security_issue_id: hit.vuln_id,
         vulnid: hit.vuln_id,
         method: hit.method.clone(),
@@ -90,9 +96,9 @@ pub fn hit_view(hit: &entity::hit::Model, attack: Option<&entity::attack::Model>
         remote_addr4: if v6 { String::new() } else { hit.ip.clone() },
         remote_addr6: if v6 { hit.ip.clone() } else { String::new() },
         payloads: if hit.value.is_empty() { vec![] } else { vec![hit.value.clone()] },
-        session_id: None,
-        orig_session_id: None,
-        mitigation_control_id: None,
+        session_id: hit.session_id.clone(),
+        orig_session_id: hit.orig_session_id.clone(),
+        mitigation_control_id: hit.mitigation_control_id,
         attack_subtype: hit.subtype.clone(),
     }
 }

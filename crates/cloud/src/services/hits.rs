@@ -182,9 +182,9 @@ async fn mark_in(
     let condition = HitQuery { tenants: &own, since: asked.since, filter: &asked.filter }.condition();
     let transaction = cloud.store.begin().await?;
     ingest::lock(&transaction, tenant).await?;
-    let (marked, changed) = hits::mark(&transaction, tenant, condition, state).await?;
+    let (marked, changed) = hits::mark(&transaction, tenant, condition, state, cloud.now()).await?;
     if marked > 0 {
-        attacks::recount(&transaction, tenant, &changed).await?;
+        attacks::recount(&transaction, tenant, &changed, cloud.now()).await?;
         let rows = entity::attack::Entity::find()
             .filter(entity::attack::Column::Id.is_in(changed))
             .filter(entity::attack::Column::ClientId.eq(tenant.0))

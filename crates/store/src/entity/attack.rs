@@ -53,6 +53,12 @@ pub struct Model {
     pub state: Option<String>,
     /// Vulnerability: then it is an incident.
     pub vuln_id: Option<i64>,
+    /// Unix seconds of the last change: a hit, a mark, a vulnerability.
+    pub changed_at: Option<i64>,
+    /// State of active verification.
+    pub recheck_status: Option<String>,
+    /// Unix seconds of that state.
+    pub recheck_time: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

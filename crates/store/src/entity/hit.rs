@@ -93,6 +93,40 @@ pub struct Model {
     pub received_at: i64,
     /// The time that the node gave, Unix milliseconds, when it could not be right and receipt time stands instead.
     pub reported_ts_ms: Option<i64>,
+    /// First 32 bits of the SHA-256 of the payload, signed.
+    pub value_hash: Option<i64>,
+    /// Unix seconds of the last change of mark or vulnerability; null is never since receipt.
+    pub changed_at: Option<i64>,
+    /// Counter of a behavioural rule.
+    pub counter: Option<String>,
+    /// Data centre of the source; null is unknown.
+    pub datacenter: Option<String>,
+    /// Proxy kind of the source.
+    pub proxy_type: Option<String>,
+    /// `tor`, or null.
+    pub tor: Option<String>,
+    /// Why it was judged false automatically.
+    pub known_false: Option<String>,
+    /// API Discovery id.
+    pub endpoint_id: Option<String>,
+    /// Specification.
+    pub api_spec_id: Option<String>,
+    /// How it was violated.
+    pub api_spec_violation: Option<String>,
+    /// API session.
+    pub session_id: Option<String>,
+    /// API session as the application names it.
+    pub orig_session_id: Option<String>,
+    /// Rule or control that reacted.
+    pub mitigation_control_id: Option<i64>,
+    /// JSON list of logins, or null.
+    pub compromised_logins: Option<String>,
+    /// Traffic of our own checker.
+    pub wallarm_scanner: Option<bool>,
+    /// From the eBPF source.
+    pub ebpf: Option<bool>,
+    /// Caused by the attack-surface scanner.
+    pub aasm_event: Option<bool>,
 }
 
 /// None: rows are joined by explicit queries.

@@ -15,6 +15,10 @@ const MAX_AGE_MS: i64 = 86_400_000;
 const MAX_AHEAD_MS: i64 = 300_000;
 /// Longest payload, characters.
 const MAX_VALUE: usize = 4096;
+/// Longest other text that a node adds, characters.
+const MAX_TEXT: usize = 256;
+/// Most compromised logins of a hit.
+const MAX_LOGINS: usize = 100;
 
 /// Whether an event can be stored.
 pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
@@ -54,6 +58,9 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
     // Checked before; the unspecified address would be visible as such.
     let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
     let raw = raw_value(hit.raw);
+    let context = hit.context;
+    let text = |value: Option<String>| value.map(|value| without_nul(cut(value, MAX_TEXT)));
+    let value: String = cut(without_nul(hit.value), MAX_VALUE);
     let row = entity::hit::Model {
         id: 0,
         event_id: hit.event_id,
@@ -66,7 +73,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         ip: ip.to_string(),
         ip_key: address_key(ip),
         remote_port: i64::from(hit.remote_port),
-        remote_country: None,
+        remote_country: text(context.country).map(|code| code.to_uppercase()),
         request_id: without_nul(hit.request_id),
         domain: without_nul(hit.domain),
         path: without_nul(hit.path),
@@ -81,7 +88,8 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         auth_protocol: comma_list(hit.auth_protocol.iter()),
         point: value_without_nul(Value::Array(hit.point)),
         parameter: without_nul(hit.parameter),
-        value: without_nul(hit.value).chars().take(MAX_VALUE).collect(),
+        value_hash: Some(value_hash(&value)),
+        value,
         stamps_hash: stamps_hash(&hit.stamps),
         stamps: comma_list(hit.stamps.iter()),
         regex: comma_list(hit.regex.iter()),
@@ -107,6 +115,22 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         vuln_id: None,
         received_at: now_ms / 1000,
         reported_ts_ms: (!believed).then_some(hit.ts_ms),
+        changed_at: None,
+        counter: text(context.counter),
+        datacenter: text(context.datacenter),
+        tor: (context.tor || context.proxy_type.as_deref() == Some("TOR")).then(|| "tor".to_owned()),
+        proxy_type: text(context.proxy_type),
+        known_false: text(context.known_false),
+        endpoint_id: text(context.endpoint_id),
+        api_spec_id: text(context.api_spec_id),
+        api_spec_violation: text(context.api_spec_violation),
+        session_id: text(context.session_id),
+        orig_session_id: text(context.orig_session_id),
+        mitigation_control_id: context.mitigation_control_id,
+        compromised_logins: logins(context.compromised_logins),
+        wallarm_scanner: context.wallarm_scanner.then_some(true),
+        ebpf: context.ebpf.then_some(true),
+        aasm_event: context.aasm_event.then_some(true),
     };
     (row, raw)
 }
@@ -128,6 +152,27 @@ fn comma_list<T: ToString>(items: impl Iterator<Item = T>) -> String {
     list
 }
 
+fn cut(text: String, characters: usize) -> String {
+    if text.len() <= characters { text } else { text.chars().take(characters).collect() }
+}
+
+/// The logins as a JSON list; none is null.
+fn logins(logins: Vec<String>) -> Option<String> {
+    let kept = logins.into_iter().take(MAX_LOGINS).map(|login| without_nul(cut(login, MAX_TEXT)));
+    let kept: Vec<String> = kept.collect();
+    if kept.is_empty() { None } else { serde_json::to_string(&kept).ok() }
+}
+
+/// Signed 32-bit hash of a payload.
+fn value_hash(value: &str) -> i64 {
+    first_32_bits(Sha256::digest(value).into())
+}
+
+fn first_32_bits(digest: [u8; 32]) -> i64 {
+    let [a, b, c, d, ..] = digest;
+    i64::from(i32::from_be_bytes([a, b, c, d]))
+}
+
 /// Signed 32-bit hash of the sorted stamps; 0 when there are none.
 fn stamps_hash(stamps: &[u32]) -> i64 {
     if stamps.is_empty() {
@@ -140,9 +185,7 @@ fn stamps_hash(stamps: &[u32]) -> i64 {
     for stamp in sorted {
         hash.update(stamp.to_be_bytes());
     }
-    let digest: [u8; 32] = hash.finalize().into();
-    let [a, b, c, d, ..] = digest;
-    i64::from(i32::from_be_bytes([a, b, c, d]))
+    first_32_bits(hash.finalize().into())
 }
 
 /// PostgreSQL stores no NUL in text: it is written as escapes write other bytes.

@@ -156,6 +156,9 @@ fn attack_of(hit: &entity::hit::Model, key: &str) -> entity::attack::Model {
         experimental: Some(true),
         state: None,
         vuln_id: None,
+        changed_at: None,
+        recheck_status: None,
+        recheck_time: None,
     }
 }
 
@@ -164,6 +167,7 @@ fn count(attack: &mut entity::attack::Model, hit: &entity::hit::Model) {
     attack.last_time = attack.last_time.max(hit.time);
     attack.hits += hit.aggregated_count;
     attack.stored_hits += 1;
+    attack.changed_at = attack.changed_at.max(Some(hit.received_at));
     if hit.block_status == "blocked" {
         attack.blocked_hits += hit.aggregated_count;
     }
