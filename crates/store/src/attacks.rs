@@ -439,7 +439,7 @@ pub async fn recount<C: ConnectionTrait>(
             }
         }
         let all_false = row.stored_hits > 0 && row.false_hits == row.stored_hits;
-        row.changed_at = row.changed_at.max(Some(now));
+        row.changed_at = Some(now);
         row.state = all_false.then(|| "falsepositive".to_owned());
         ingest::update_attack(connection, &row).await?;
     }
