@@ -4331,6 +4331,90 @@ export interface components {
              */
             regex_id?: number | null;
         };
+        /** @description What a node or a feature knows of a request beyond the request itself; everything may be absent. */
+        HitContext: {
+            /**
+             * @description Country of the source, ISO 3166-1 alpha-2.
+             * @default null
+             */
+            country: string | null;
+            /**
+             * @description Data centre of the source: `aws`, `azure`, `gce`, ….
+             * @default null
+             */
+            datacenter: string | null;
+            /**
+             * @description Proxy kind of the source: `VPN`, `PUB`, `WEB`, `TOR`, `SES` or `MIP`.
+             * @default null
+             */
+            proxy_type: string | null;
+            /**
+             * @description Whether the source is a Tor exit.
+             * @default false
+             */
+            tor: boolean;
+            /**
+             * @description Counter of a behavioural rule that reacted.
+             * @default null
+             */
+            counter: string | null;
+            /**
+             * @description Why the hit is judged false automatically.
+             * @default null
+             */
+            known_false: string | null;
+            /**
+             * @description API Discovery id of the endpoint.
+             * @default null
+             */
+            endpoint_id: string | null;
+            /**
+             * @description Specification that the request was checked against.
+             * @default null
+             */
+            api_spec_id: string | null;
+            /**
+             * @description How the specification was violated, `undefined_endpoint` and so on.
+             * @default null
+             */
+            api_spec_violation: string | null;
+            /**
+             * @description API session.
+             * @default null
+             */
+            session_id: string | null;
+            /**
+             * @description API session as the application names it.
+             * @default null
+             */
+            orig_session_id: string | null;
+            /**
+             * Format: int64
+             * @description Rule or control that reacted.
+             * @default null
+             */
+            mitigation_control_id: number | null;
+            /**
+             * @description Logins known to be compromised, for credential stuffing.
+             * @default []
+             */
+            compromised_logins: string[];
+            /**
+             * @description Traffic of the platform's own checker.
+             * @default false
+             */
+            wallarm_scanner: boolean;
+            /**
+             * @description Caused by the attack-surface scanner.
+             * @default false
+             */
+            aasm_event: boolean;
+            /**
+             * @description From the eBPF source.
+             * @default false
+             */
+            ebpf: boolean;
+        };
         /** @description One malicious request, one attack type, one point (`spec/events.md` sections 1 and 9). */
         HitEvent: {
             /** @description Identity for idempotent insertion: 20 URL-safe characters, made by the node. */
@@ -4428,6 +4512,8 @@ export interface components {
             aggregated_count?: number;
             /** @description The request, after masking. */
             raw: components["schemas"]["RawRequest"];
+            /** @description What else is known of the request. */
+            context?: components["schemas"]["HitContext"];
         };
         /** @description The serialised request of a hit. */
         HitRawView: {
