@@ -11,6 +11,10 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+mod mail;
+
+pub use mail::{MailConfig, MailPassword, MailTls};
+
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,6 +33,8 @@ pub struct CloudConfig {
     pub public: Public,
     /// Limits, all per process.
     pub limits: Limits,
+    /// The mail server that letters go out by.
+    pub mail: MailConfig,
 }
 
 impl Default for CloudConfig {
@@ -41,6 +47,7 @@ impl Default for CloudConfig {
             database: DatabaseConfig::default(),
             public: Public::default(),
             limits: Limits::default(),
+            mail: MailConfig::default(),
         }
     }
 }
@@ -207,6 +214,7 @@ impl CloudConfig {
         if self.listen.tls_cert.is_some() != self.listen.tls_key.is_some() {
             return Err("listen.tls_cert and listen.tls_key go together".into());
         }
+        self.mail.validate()?;
         if limits.session_absolute_s < limits.session_idle_s {
             return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());
         }

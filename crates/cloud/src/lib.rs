@@ -14,6 +14,7 @@ mod extract;
 mod failure;
 pub mod keys;
 pub mod limits;
+pub mod mail;
 pub mod notices;
 pub mod openapi;
 pub mod secrets;

@@ -28,6 +28,7 @@ use crate::{
     config::CloudConfig,
     console, edge, endpoints,
     keys::{Keys, KeysError},
+    mail::{MailError, Mailer},
     openapi,
     services::api_tokens::KEPT_DISABLED_S,
     state::Cloud,
@@ -58,6 +59,9 @@ pub enum StartError {
     /// The server's own keys do not load.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The mail configuration does not make a connection.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The database does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,10 +90,11 @@ pub async fn open(config: CloudConfig) -> Result<Cloud, StartError> {
         .create(&config.data_dir)
         .map_err(|source| StartError::DataDir { path: config.data_dir.display().to_string(), source })?;
     let keys = Keys::load_or_create(&config.data_dir)?;
+    let mailer = Mailer::new(&config.mail)?;
     let mut options = StoreOptions::new(config.database_url());
     options.max_connections = config.database.max_connections;
     let store = Store::open(&options).await?;
-    Ok(Cloud::new(store, keys, config))
+    Ok(Cloud::new(store, keys, mailer, config))
 }
 
 impl RunningCloud {

@@ -11,7 +11,8 @@ use std::{
 use bartizan_store::Store;
 
 use crate::{
-    config::CloudConfig, keys::Keys, limits::RateLimits, notices::ConfigNotices, services::ruleset::Bundles,
+    config::CloudConfig, keys::Keys, limits::RateLimits, mail::Mailer, notices::ConfigNotices,
+    services::ruleset::Bundles,
 };
 
 /// The shared state; cheap to clone.
@@ -32,6 +33,8 @@ pub struct Shared {
     pub notices: ConfigNotices,
     /// Bundles made for nodes.
     pub bundles: Bundles,
+    /// Sends letters.
+    pub mailer: Mailer,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -39,7 +42,7 @@ pub struct Shared {
 impl Cloud {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(store: Store, keys: Keys, config: CloudConfig) -> Cloud {
+    pub fn new(store: Store, keys: Keys, mailer: Mailer, config: CloudConfig) -> Cloud {
         let limits = RateLimits::new(&config.limits);
         Cloud(Arc::new(Shared {
             store,
@@ -48,6 +51,7 @@ impl Cloud {
             limits,
             notices: ConfigNotices::default(),
             bundles: Bundles::default(),
+            mailer,
             clock: Clock::default(),
         }))
     }

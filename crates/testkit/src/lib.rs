@@ -1,4 +1,4 @@
-//! What tests share: a cloud on a free port with a company in it, typed callers, a real PostgreSQL.
+//! What tests share: a cloud on a free port with a company in it, typed callers, a real PostgreSQL, a mail server.
 //!
 //! Tests only: panics are assertions here.
 #![allow(
@@ -11,6 +11,11 @@
 
 pub mod cloud;
 pub mod postgres;
+pub mod smtp;
 pub mod store;
+pub mod tls;
 
 pub use cloud::{Credential, Reply, TestCloud};
+
+/// How long a test waits for what must happen; only a failing test waits that long.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -9,6 +9,7 @@ mod clients;
 mod events;
 mod hostile;
 mod ip_list;
+mod mail;
 mod node_group;
 mod node_sync;
 mod openapi;
