@@ -22,6 +22,7 @@ pub mod permission;
 pub mod pool;
 pub mod public_id;
 pub mod rule;
+pub mod rules_settings;
 pub mod search;
 pub mod session;
 pub mod user;

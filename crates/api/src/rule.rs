@@ -102,6 +102,47 @@ pub struct HintCreateRequest {
     pub title: Option<String>,
 }
 
+/// `POST /v1/objects/hint/update`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct HintUpdateRequest {
+    /// Which rules: `id`, and optionally `clientid`.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"clientid": [7], "id": [71001]}))]
+    pub filter: Value,
+    /// What changes, as in `PUT /v3/hint/{id}`.
+    #[serde(default)]
+    #[schema(value_type = HintCreateRequest)]
+    pub fields: Map<String, Value>,
+}
+
+/// The credential stuffing rules of a tenant.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CredentialConfigsView {
+    /// Rules that check the public list of compromised passwords.
+    pub default: Vec<HintView>,
+    /// Rules that check the tenant's own list.
+    pub custom: Vec<HintView>,
+}
+
+/// `POST /v2/suggest/point`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct SuggestRequest {
+    /// Chains of elements, each as the points of rules are written; an empty chain asks for the first elements.
+    #[serde(default)]
+    #[schema(value_type = Vec<Vec<Vec<Object>>>, example = json!([[["post"], ["json_doc"]]]))]
+    pub points: Vec<Value>,
+}
+
+/// An attack type.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AttackTypeView {
+    /// Number, as in hits.
+    pub id: u8,
+    /// Name, as in rules.
+    #[schema(example = "sqli")]
+    pub name: &'static str,
+}
+
 /// A set of conditions that rules share.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ActionView {

@@ -150,6 +150,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     // Rules; which permission a change needs depends on the type
     ("POST", "/v1/objects/hint", Access::NeedsAny(VIEW_RULES)),
     ("POST", "/v1/objects/hint/create", Access::NeedsAny(CHANGE_RULES)),
+    ("POST", "/v1/objects/hint/update", Access::NeedsAny(CHANGE_RULES)),
     ("POST", "/v1/objects/hint/delete", Access::NeedsAny(CHANGE_RULES)),
     ("GET", "/v3/hint/{id}", Access::NeedsAny(VIEW_RULES)),
     ("PUT", "/v3/hint/{id}", Access::NeedsAny(CHANGE_RULES)),
@@ -159,6 +160,17 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/v2/action/{id}", Access::NeedsAny(CHANGE_RULES)),
     ("GET", "/v2/client/{clientid}/rules/wallarm_mode", Access::Needs(Permission::ViewWallarmMode)),
     ("PUT", "/v2/client/{clientid}/rules/wallarm_mode", Access::Needs(Permission::UpdateWallarmMode)),
+    ("GET", "/v2/client/{clientid}/rules/overlimit_res_settings", Access::Needs(Permission::ViewWallarmMode)),
+    (
+        "PUT",
+        "/v2/client/{clientid}/rules/overlimit_res_settings",
+        Access::Needs(Permission::UpdateWallarmMode),
+    ),
+    ("GET", "/v2/client/{clientid}/rules/settings", Access::Needs(Permission::ViewWallarmMode)),
+    ("PUT", "/v2/client/{clientid}/rules/settings", Access::Needs(Permission::UpdateWallarmMode)),
+    ("GET", "/v4/clients/{clientid}/credential_stuffing/configs", Access::Needs(Permission::ViewRule)),
+    ("POST", "/v2/suggest/point", Access::NeedsAny(VIEW_RULES)),
+    ("GET", "/v2/attack_types", Access::Authenticated),
     // IP lists; each list has permissions of its own
     ("GET", "/v1/blocklist/clients/{client_id}/groups", Access::NeedsAny(VIEW_LISTS)),
     ("DELETE", "/v1/blocklist/clients/{client_id}/groups", Access::NeedsAny(DELETE_LISTS)),

@@ -18,8 +18,10 @@ pub mod node_group;
 pub mod node_sync;
 pub mod pools;
 pub mod rule;
+pub mod rules_settings;
 pub mod search;
 pub mod session;
+pub mod suggest;
 pub mod user;
 pub mod users;
 pub mod vulns;
@@ -47,4 +49,6 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(node_group::routes())
         .merge(node_sync::routes())
         .merge(rule::routes())
+        .merge(rules_settings::routes())
+        .merge(suggest::routes())
 }

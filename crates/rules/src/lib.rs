@@ -20,7 +20,7 @@ pub use dialect::{MAX_AUTOMATON_BYTES, MAX_PATTERN_BYTES, MAX_STATES, Pattern, P
 pub use error::{FieldError, FieldErrors};
 pub use hint::{HintSpec, HintType, StoredHint, attack_types};
 pub use mode::{FiltrationMode, ModeOverride, effective_mode};
-pub use points::{parse_point, point_children};
+pub use points::{parse_point, point_children, suggest_elements};
 pub use ruleset::{
     Behaviour, Credentials, FileKind, GraphqlPolicy, HeaderMode, HintFault, HintSource, OverlimitMode,
     OverlimitSettings, PolicyMode, RateLimit, RateUnit, RegexRule, RequestFacts, ResponseHeader, RuleError,

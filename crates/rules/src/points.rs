@@ -103,6 +103,19 @@ pub fn point_children(chain: &[Element]) -> Vec<Element> {
     found
 }
 
+/// Names of the elements that may follow a chain as it is written in a point; none for a chain that cannot
+/// exist, the first elements for an empty one.
+#[must_use]
+pub fn suggest_elements(chain: &Value) -> Vec<&'static str> {
+    let is_empty = chain.as_array().is_some_and(Vec::is_empty);
+    let elements: Vec<Element> = match parse_point("point", chain) {
+        Ok(point) => point.steps().iter().map(Step::element).collect(),
+        Err(_) if is_empty => vec![],
+        Err(_) => return vec![],
+    };
+    point_children(&elements).into_iter().map(Element::name).collect()
+}
+
 /// Parses a point, flat or two-dimensional, and checks that such a chain exists.
 ///
 /// # Errors
@@ -263,6 +276,16 @@ mod tests {
             }
         }
         assert!(MAP.chains.len() == 2053 && count > 10_000);
+    }
+
+    #[test]
+    fn chains_that_cannot_exist_have_no_children() {
+        let after = suggest_elements(&json!([["post"], ["json_doc"]]));
+        assert_eq!(after, ["array", "array_all", "gql", "hash", "hash_all", "hash_name"]);
+        assert_eq!(suggest_elements(&json!([])).len(), 12);
+        for chain in [json!([["json_doc"]]), json!("x"), json!(null)] {
+            assert!(suggest_elements(&chain).is_empty(), "{chain}");
+        }
     }
 
     #[test]

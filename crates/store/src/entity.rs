@@ -18,6 +18,7 @@ pub mod node_instance;
 pub mod partner;
 pub mod pool;
 pub mod rejected_event;
+pub mod ruleset_setting;
 pub mod session;
 pub mod user;
 pub mod vuln;

@@ -161,6 +161,25 @@ pub async fn of_action<C: ConnectionTrait>(
         .await?)
 }
 
+/// The hints of some types, each with its action, by ascending id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn of_types<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    kinds: &[&str],
+) -> Result<Vec<(hint::Model, action::Model)>, StoreError> {
+    use hint::{Column, Entity};
+    let rows = Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Kind.is_in(kinds.iter().copied()))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    with_actions(connection, &tenant.into(), rows).await
+}
+
 /// The hints of some types that carry or name one of these expression ids.
 ///
 /// # Errors

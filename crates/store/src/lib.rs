@@ -24,6 +24,7 @@ pub mod migration;
 pub mod nodes;
 mod page;
 pub mod pools;
+pub mod ruleset_settings;
 pub mod sessions;
 pub mod tenant;
 pub mod users;

@@ -3,6 +3,7 @@
 use sea_orm_migration::prelude::*;
 
 mod m0001_initial;
+mod m0020_ruleset_settings;
 mod m0040_event_context;
 
 /// Runs migrations.
@@ -11,6 +12,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_initial::Migration), Box::new(m0040_event_context::Migration)]
+        vec![
+            Box::new(m0001_initial::Migration),
+            Box::new(m0020_ruleset_settings::Migration),
+            Box::new(m0040_event_context::Migration),
+        ]
     }
 }

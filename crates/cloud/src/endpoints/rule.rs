@@ -4,7 +4,10 @@ use axum::extract::State;
 use bartizan_api::{
     ApiError, Empty, Envelope,
     list::{ListRequest, SelectRequest},
-    rule::{ActionView, ByHitRequest, ByHitView, HintCreateRequest, HintView, WallarmModeView},
+    rule::{
+        ActionView, ByHitRequest, ByHitView, CredentialConfigsView, HintCreateRequest, HintUpdateRequest,
+        HintView, WallarmModeView,
+    },
 };
 use bartizan_rules::StoredHint;
 use serde_json::{Map, Value};
@@ -23,6 +26,8 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(hint_list))
         .routes(routes!(hint_create))
         .routes(routes!(hint_delete))
+        .routes(routes!(hint_update_all))
+        .routes(routes!(credential_configs))
         .routes(routes!(hint_view, hint_update))
         .routes(routes!(action_list))
         .routes(routes!(action_by_hit))
@@ -39,8 +44,12 @@ fn one(hint: &StoredHint) -> Result<Envelope<HintView>, Failure> {
     Ok(Envelope::new(view_of(hint)?))
 }
 
+fn views(hints: &[StoredHint]) -> Result<Vec<HintView>, Failure> {
+    hints.iter().map(view_of).collect()
+}
+
 fn many(hints: &[StoredHint]) -> Result<Envelope<Vec<HintView>>, Failure> {
-    Ok(Envelope::new(hints.iter().map(view_of).collect::<Result<_, _>>()?))
+    Ok(Envelope::new(views(hints)?))
 }
 
 /// List rules
@@ -62,7 +71,8 @@ pub async fn hint_list(
 /// Attaches it to the action with the same conditions, which is made when there is none. Nodes apply it within
 /// a second.
 #[utoipa::path(post, path = "/v1/objects/hint/create", tag = "Rules", request_body = HintCreateRequest,
-    responses((status = 200, description = "The rule", body = Envelope<HintView>)))]
+    responses((status = 200, description = "The rule", body = Envelope<HintView>),
+        (status = 423, description = "Rules are locked")))]
 pub async fn hint_create(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -75,13 +85,44 @@ pub async fn hint_create(
 ///
 /// By `id`, up to 1000. Answers with the rules that went: unknown and protected ones are left out.
 #[utoipa::path(post, path = "/v1/objects/hint/delete", tag = "Rules", request_body = SelectRequest,
-    responses((status = 200, description = "The deleted rules", body = Envelope<Vec<HintView>>)))]
+    responses((status = 200, description = "The deleted rules", body = Envelope<Vec<HintView>>),
+        (status = 423, description = "Rules are locked")))]
 pub async fn hint_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<HintView>>, Failure> {
     many(&rule::delete(&cloud, &caller, &request.filter).await?)
+}
+
+/// Change rules by filter
+///
+/// The older form: changes every rule that the filter names by `id`, as `PUT /v3/hint/{id}` does. Unknown ones
+/// are left out.
+#[utoipa::path(post, path = "/v1/objects/hint/update", tag = "Rules", request_body = HintUpdateRequest,
+    responses((status = 200, description = "The changed rules", body = Envelope<Vec<HintView>>),
+        (status = 423, description = "Rules are locked")))]
+pub async fn hint_update_all(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<HintUpdateRequest>,
+) -> Result<Envelope<Vec<HintView>>, Failure> {
+    many(&rule::update_all(&cloud, &caller, &request.filter, &request.fields).await?)
+}
+
+/// List credential stuffing rules
+///
+/// By the list of compromised passwords that they check. Lists of rules leave them out for most callers.
+#[utoipa::path(get, path = "/v4/clients/{clientid}/credential_stuffing/configs", tag = "Rules",
+    params(("clientid" = i64, Path, description = "Tenant")),
+    responses((status = 200, description = "The rules", body = Envelope<CredentialConfigsView>)))]
+pub async fn credential_configs(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(client_id): Path<i64>,
+) -> Result<Envelope<CredentialConfigsView>, Failure> {
+    let (default, custom) = rule::credential_configs(&cloud, &caller, client_id).await?;
+    Ok(Envelope::new(CredentialConfigsView { default: views(&default)?, custom: views(&custom)? }))
 }
 
 /// View a rule
@@ -104,7 +145,8 @@ pub async fn hint_view(
 #[utoipa::path(put, path = "/v3/hint/{id}", tag = "Rules", params(("id" = i64, Path, description = "Rule")),
     request_body = HintCreateRequest,
     responses((status = 200, description = "The rule", body = Envelope<HintView>),
-        (status = 404, description = "No such rule")))]
+        (status = 404, description = "No such rule"),
+        (status = 423, description = "Rules are locked")))]
 pub async fn hint_update(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -160,7 +202,8 @@ pub async fn action_view(
 /// With all its rules, except protected ones.
 #[utoipa::path(delete, path = "/v2/action/{id}", tag = "Rules", params(("id" = i64, Path, description = "Action")),
     responses((status = 200, description = "Deleted", body = Envelope<Empty>),
-        (status = 404, description = "No such action")))]
+        (status = 404, description = "No such action"),
+        (status = 423, description = "Rules are locked")))]
 pub async fn action_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -190,7 +233,8 @@ pub async fn wallarm_mode_view(
 /// Changes the `wallarm_mode` rule of the branch without conditions.
 #[utoipa::path(put, path = "/v2/client/{clientid}/rules/wallarm_mode", tag = "Rules",
     params(("clientid" = i64, Path, description = "Tenant")), request_body = WallarmModeView,
-    responses((status = 200, description = "The mode", body = Envelope<WallarmModeView>)))]
+    responses((status = 200, description = "The mode", body = Envelope<WallarmModeView>),
+        (status = 423, description = "Rules are locked")))]
 pub async fn wallarm_mode_update(
     State(cloud): State<Cloud>,
     caller: Caller,

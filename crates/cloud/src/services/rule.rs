@@ -17,7 +17,7 @@ use bartizan_store::{
     sea_orm::{DatabaseTransaction, Order},
 };
 use rand::Rng;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -25,11 +25,17 @@ use super::{
     activity::{self, Change},
     page,
     provision::DEFAULT_BRANCH_HASH,
+    rules_settings::require_unlocked,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 mod compile;
+mod general_mode;
+mod removal;
 mod rights;
+
+pub use general_mode::{general_mode, set_general_mode};
+pub use removal::{delete, delete_action};
 
 use rights::{Verb, require};
 
@@ -125,7 +131,7 @@ pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Resu
         tenants: &tenants,
         filter: &filter,
         point_hash: asked_point(&filter)?,
-        hidden: rights::hidden(caller),
+        hidden: rights::unlisted(caller),
         order_by,
         order: if request.order_desc.unwrap_or(false) { Order::Desc } else { Order::Asc },
         offset: part.offset,
@@ -160,7 +166,7 @@ pub async fn view(cloud: &Cloud, caller: &Caller, id: i64) -> Result<StoredHint,
 /// Creates a hint, on an existing action when there is one with these conditions.
 ///
 /// # Errors
-/// 400 with every fault, 403.
+/// 400 with every fault, 403, 423.
 pub async fn create(
     cloud: &Cloud,
     caller: &Caller,
@@ -171,9 +177,10 @@ pub async fn create(
         // Before the body is judged: who may not write learns nothing about it.
         require(caller, Verb::Create, kind, false)?;
     }
+    let tenant = caller.tenant_of(body.get("clientid").and_then(Value::as_i64))?;
+    require_unlocked(cloud.store.reader(), tenant).await?;
     let mut spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
     require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
-    let tenant = caller.tenant_of(spec.clientid)?;
     let now = cloud.now();
     let transaction = cloud.store.begin().await?;
     let seq = config_versions::bump_ruleset(&transaction, tenant, now).await?.seq;
@@ -276,7 +283,7 @@ async fn find_or_create_action(
 /// Changes what a patch names of a hint.
 ///
 /// # Errors
-/// 400 with every fault, 403 (counters included), 404.
+/// 400 with every fault, 403 (counters included), 404, 423.
 pub async fn update(
     cloud: &Cloud,
     caller: &Caller,
@@ -294,6 +301,67 @@ pub async fn update(
     Ok(changed)
 }
 
+/// Changes what a patch names of every hint that a filter names by id, all or none of a tenant's. Unknown and
+/// foreign ones stay out of it.
+///
+/// # Errors
+/// 400 without ids or with every fault of the patch, 403 (counters included), 423.
+pub async fn update_all(
+    cloud: &Cloud,
+    caller: &Caller,
+    filter: &Value,
+    patch: &Map<String, Value>,
+) -> Result<Vec<StoredHint>, Failure> {
+    let (tenants, ids) = selected(caller, filter)?;
+    let mut changed = Vec::new();
+    for tenant in tenants.ids() {
+        let transaction = cloud.store.begin().await?;
+        let mut of_tenant = Vec::new();
+        for (row, action) in hints::by_ids(&transaction, &(*tenant).into(), &ids).await? {
+            let seq = config_versions::bump_ruleset(&transaction, *tenant, cloud.now()).await?.seq;
+            of_tenant.push(change(cloud, caller, &transaction, (row, action), patch, seq).await?);
+        }
+        if !of_tenant.is_empty() {
+            transaction.commit().await?;
+            cloud.notices.changed(*tenant);
+        }
+        changed.extend(of_tenant);
+    }
+    Ok(changed)
+}
+
+/// The tenants and ids that a filter for changes names.
+fn selected(caller: &Caller, filter: &Value) -> Result<(Tenants, Vec<i64>), ApiError> {
+    let filter = Filter::parse(filter, FIELDS, Family::Rules)?;
+    let ids = filter.ints("id");
+    if ids.is_empty() {
+        return Err(ApiError::empty_filter());
+    }
+    if ids.len() > MAX_IDS {
+        return Err(ApiError::field("id", format!("should be in 1..{MAX_IDS}"), ids.len()));
+    }
+    Ok((caller.tenants_of(&filter.ints("clientid")), ids))
+}
+
+/// The credential stuffing rules of a tenant, by id: those that check the public list, and the others.
+///
+/// # Errors
+/// 403 for a foreign tenant.
+pub async fn credential_configs(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+) -> Result<(Vec<StoredHint>, Vec<StoredHint>), Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let kinds = [HintType::CredentialsPoint.name(), HintType::CredentialsRegex.name()];
+    let rows = hints::of_types(cloud.store.reader(), tenant, &kinds).await?;
+    let all = rows.iter().map(|(row, action)| stored(row, action)).collect::<Result<Vec<_>, _>>()?;
+    let is_custom =
+        |hint: &StoredHint| hint.spec.fields.get("cred_stuff_type").and_then(Value::as_str) == Some("custom");
+    let (custom, default) = all.into_iter().partition(is_custom);
+    Ok((default, custom))
+}
+
 /// Applies a patch to a hint within a transaction that has bumped the version to `seq`.
 pub(super) async fn change(
     cloud: &Cloud,
@@ -308,6 +376,7 @@ pub(super) async fn change(
         return Err(ApiError::access_denied().into());
     }
     require(caller, Verb::Update, before.spec.kind, before.spec.action.is_default())?;
+    require_unlocked(transaction, TenantId(row.client_id)).await?;
     let mut spec = HintSpec::update(&before, patch).map_err(|faults| refused(&faults))?;
     let (tenant, now) = (TenantId(row.client_id), cloud.now());
     if spec.regex_changed(&before.spec) {
@@ -324,96 +393,6 @@ pub(super) async fn change(
     let after = stored(&row, &action)?;
     log(transaction, caller, now, "update", Some(&before), Some(&after)).await?;
     Ok(after)
-}
-
-/// Deletes the hints that a filter names by id, and returns those that went. Unknown, foreign and protected ones
-/// stay out of it.
-///
-/// # Errors
-/// 400 without ids or with too many, 403 for a type that the caller may not delete.
-pub async fn delete(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Vec<StoredHint>, Failure> {
-    let filter = Filter::parse(filter, FIELDS, Family::Rules)?;
-    let ids = filter.ints("id");
-    if ids.is_empty() {
-        return Err(ApiError::empty_filter().into());
-    }
-    if ids.len() > MAX_IDS {
-        return Err(ApiError::field("id", format!("should be in 1..{MAX_IDS}"), ids.len()).into());
-    }
-    let tenants = caller.tenants_of(&filter.ints("clientid"));
-    let mut deleted = Vec::new();
-    for tenant in tenants.ids() {
-        deleted.extend(delete_of(cloud, caller, *tenant, &ids).await?);
-    }
-    Ok(deleted)
-}
-
-/// Deletes an action's hints, and with the last of them the action.
-///
-/// # Errors
-/// 403, 404.
-pub async fn delete_action(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), Failure> {
-    let (action, _) = super::action::find(cloud, &caller.tenants, id).await?;
-    let tenant = TenantId(action.client_id);
-    let ids = hints::ids_of_action(cloud.store.reader(), tenant, id).await?;
-    delete_of(cloud, caller, tenant, &ids).await?;
-    Ok(())
-}
-
-async fn delete_of(
-    cloud: &Cloud,
-    caller: &Caller,
-    tenant: TenantId,
-    ids: &[i64],
-) -> Result<Vec<StoredHint>, Failure> {
-    let (now, scope) = (cloud.now(), Tenants::from(tenant));
-    let transaction = cloud.store.begin().await?;
-    config_versions::bump_ruleset(&transaction, tenant, now).await?;
-    let found = hints::by_ids(&transaction, &scope, ids).await?;
-    let mut going = Vec::new();
-    for (row, action) in found {
-        let hint = stored(&row, &action)?;
-        if !is_protected(&transaction, tenant, &row, &hint).await? {
-            require(caller, Verb::Delete, hint.spec.kind, hint.spec.action.is_default())?;
-            going.push((row, hint));
-        }
-    }
-    if going.is_empty() {
-        // Nothing changed: the bump is rolled back.
-        return Ok(vec![]);
-    }
-    let mut rows: Vec<hint::Model> = going.iter().map(|(row, _)| row.clone()).collect();
-    let patterns: Vec<i64> = going
-        .iter()
-        .filter(|(_, hint)| hint.spec.kind.has_regex_id())
-        .filter_map(|(row, _)| row.regex_id)
-        .collect();
-    rows.extend(hints::with_regex_ids(&transaction, tenant, &["disable_regex"], &patterns).await?);
-    hints::delete(&transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;
-    let deleted: Vec<StoredHint> = going.into_iter().map(|(_, hint)| hint).collect();
-    for hint in &deleted {
-        log(&transaction, caller, now, "delete", Some(hint), None).await?;
-    }
-    transaction.commit().await?;
-    cloud.notices.changed(tenant);
-    Ok(deleted)
-}
-
-/// Counters belong to the server, and each tenant keeps the mode of its default branch.
-async fn is_protected(
-    transaction: &DatabaseTransaction,
-    tenant: TenantId,
-    row: &hint::Model,
-    hint: &StoredHint,
-) -> Result<bool, Failure> {
-    if hint.spec.kind.is_counter() {
-        return Ok(true);
-    }
-    if hint.spec.kind != HintType::WallarmMode || !hint.spec.action.is_default() {
-        return Ok(false);
-    }
-    let modes = hints::of_action(transaction, tenant, row.action_id, &row.kind).await?;
-    Ok(modes.first().is_some_and(|first| first.id == row.id))
 }
 
 async fn log(
@@ -434,56 +413,4 @@ async fn log(
         after: after.map(StoredHint::to_json),
     };
     activity::log(transaction, caller, TenantId(hint.clientid), now, change).await
-}
-
-/// The general filtration mode of a tenant: what its default branch says.
-///
-/// # Errors
-/// 403 for a foreign tenant.
-pub async fn general_mode(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<String, Failure> {
-    let tenant = caller.tenant_of(Some(client_id))?;
-    let modes = general_modes(cloud.store.reader(), tenant).await?.1;
-    // As the ruleset decides: the one changed last.
-    let winner = modes.iter().filter(|row| row.active).max_by_key(|row| (row.updated_at, row.id));
-    let mode = winner.and_then(|row| row.fields.get("mode")?.as_str());
-    Ok(mode.unwrap_or("default").to_owned())
-}
-
-/// Sets the general filtration mode of a tenant.
-///
-/// # Errors
-/// 400 for an unknown mode, 403.
-pub async fn set_general_mode(
-    cloud: &Cloud,
-    caller: &Caller,
-    client_id: i64,
-    mode: &Value,
-) -> Result<String, Failure> {
-    let tenant = caller.tenant_of(Some(client_id))?;
-    if mode.is_null() {
-        return Err(ApiError::field("mode", "can't be blank", Value::Null).into());
-    }
-    let transaction = cloud.store.begin().await?;
-    let seq = config_versions::bump_ruleset(&transaction, tenant, cloud.now()).await?.seq;
-    let (action, modes) = general_modes(&transaction, tenant).await?;
-    let latest = modes.iter().map(|row| row.updated_at).max().unwrap_or_default();
-    let mut own = modes.into_iter().next().ok_or_else(ApiError::internal)?;
-    // Later than any other mode of the branch, so that this one wins.
-    own.updated_at = latest;
-    let patch = Map::from_iter([("mode".to_owned(), mode.clone()), ("active".to_owned(), json!(true))]);
-    change(cloud, caller, &transaction, (own, action), &patch, seq).await?;
-    transaction.commit().await?;
-    cloud.notices.changed(tenant);
-    general_mode(cloud, caller, client_id).await
-}
-
-/// The default branch of a tenant and its modes, the tenant's own first.
-async fn general_modes<C: bartizan_store::sea_orm::ConnectionTrait>(
-    connection: &C,
-    tenant: TenantId,
-) -> Result<(action::Model, Vec<hint::Model>), Failure> {
-    let action = hints::find_action_by_hash(connection, tenant, DEFAULT_BRANCH_HASH).await?;
-    let action = action.ok_or_else(ApiError::internal)?;
-    let modes = hints::of_action(connection, tenant, action.id, HintType::WallarmMode.name()).await?;
-    Ok((action, modes))
 }

@@ -11,16 +11,19 @@ use std::{
 use bartizan_api::{
     ApiError,
     node::{BUNDLE_FORMAT, BundleEntry, BundleKind},
+    rules_settings::OverlimitSettings,
 };
-use bartizan_rules::{HintSource, RulesetSource};
+use bartizan_rules::{HintSource, HintType, RulesetSource};
 use bartizan_store::{
     TenantId, config_versions,
     entity::{action, hint},
     hints,
 };
 use ed25519_dalek::Signer;
+use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 
+use super::rules_settings;
 use crate::{failure::Failure, keys::Keys, state::Cloud};
 
 /// How often a bundle is made anew because the rules changed while it was being made.
@@ -60,11 +63,16 @@ pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle
         if let Some(bundle) = kept.filter(|bundle| bundle.entry.version == before.ruleset_version) {
             return Ok((before.seq, bundle));
         }
+        let settings = rules_settings::stored(cloud.store.reader(), tenant).await?;
+        if let Some(held) = settings.held {
+            // Builds are off: the version that was in force then, signed again.
+            return Ok((before.seq, Arc::new(sign(&cloud.keys, &held)?)));
+        }
         let rows = hints::active(cloud.store.reader(), tenant).await?;
         let after = config_versions::current(cloud.store.reader(), tenant).await?;
         // Every change of rules bumps the version in its own transaction: if it stood still, the rows are its.
         if after.ruleset_version == before.ruleset_version {
-            let source = source(tenant, before.ruleset_version, &rows);
+            let source = source(tenant, before.ruleset_version, &rows, settings.overlimit.as_ref());
             let bundle = Arc::new(sign(&cloud.keys, &source)?);
             cloud.bundles.keep(tenant, &bundle);
             return Ok((before.seq, bundle));
@@ -73,11 +81,27 @@ pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle
     Err(ApiError::internal().into())
 }
 
-/// The content of a bundle.
+/// The content of a bundle. The general time budget goes as a rule of the default branch that every other one
+/// overrides.
 #[must_use]
-pub fn source(tenant: TenantId, version: i64, rows: &[(hint::Model, action::Model)]) -> RulesetSource {
-    let hints = rows.iter().map(|(hint, action)| hint_source(hint, action)).collect();
-    RulesetSource { version, clientid: tenant.0, hints }
+pub fn source(
+    tenant: TenantId,
+    version: i64,
+    rows: &[(hint::Model, action::Model)],
+    overlimit: Option<&OverlimitSettings>,
+) -> RulesetSource {
+    let general = overlimit.map(|settings| HintSource {
+        id: 0,
+        kind: HintType::OverlimitResSettings.name().to_owned(),
+        action: json!([]),
+        updated_at: 0,
+        fields: Map::from_iter([
+            ("overlimit_time".to_owned(), json!(settings.overlimit_time)),
+            ("mode".to_owned(), json!(settings.mode)),
+        ]),
+    });
+    let own = rows.iter().map(|(hint, action)| hint_source(hint, action));
+    RulesetSource { version, clientid: tenant.0, hints: general.into_iter().chain(own).collect() }
 }
 
 /// One hint of a bundle.

@@ -15,5 +15,6 @@ mod node_sync;
 mod openapi;
 mod pools;
 mod rule;
+mod rules_settings;
 mod session;
 mod users;

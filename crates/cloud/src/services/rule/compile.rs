@@ -27,7 +27,7 @@ pub(super) async fn check(
     let source = if has_patterns(spec) {
         let mut rows = hints::active(transaction, tenant).await?;
         rows.retain(|(hint, action)| may_have_patterns(hint, action));
-        ruleset::source(tenant, 0, &rows)
+        ruleset::source(tenant, 0, &rows, None)
     } else {
         let hints = vec![ruleset::hint_source(row, action)];
         RulesetSource { version: 0, clientid: tenant.0, hints }

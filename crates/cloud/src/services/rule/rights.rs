@@ -39,3 +39,12 @@ pub(super) fn hidden(caller: &Caller) -> Vec<&'static str> {
     let is_hidden = |kind: &&HintType| if kind.is_mitigation() { !controls } else { !rules };
     HintType::ALL.iter().filter(is_hidden).map(|kind| kind.name()).collect()
 }
+
+/// The types that a caller does not find in lists: also credential rules, which have a list of their own.
+pub(super) fn unlisted(caller: &Caller) -> Vec<&'static str> {
+    let mut types = hidden(caller);
+    if !caller.may(Permission::UpdateDisableStamp) {
+        types.extend([HintType::CredentialsPoint.name(), HintType::CredentialsRegex.name()]);
+    }
+    types
+}

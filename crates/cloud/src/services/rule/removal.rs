@@ -1,0 +1,96 @@
+//! Deletion of hints, and of actions with all their hints (`spec/rules.md` section 1.6).
+
+use bartizan_rules::{HintType, StoredHint};
+use bartizan_store::{TenantId, Tenants, config_versions, entity::hint, hints, sea_orm::DatabaseTransaction};
+use serde_json::Value;
+
+use super::{Verb, log, require, selected, stored};
+use crate::{
+    auth::Caller,
+    failure::Failure,
+    services::{action, provision::DEFAULT_BRANCH_HASH, rules_settings::require_unlocked},
+    state::Cloud,
+};
+
+/// Deletes the hints that a filter names by id, and returns those that went. Unknown, foreign and protected ones
+/// stay out of it.
+///
+/// # Errors
+/// 400 without ids or with too many, 403 for a type that the caller may not delete, 423.
+pub async fn delete(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Vec<StoredHint>, Failure> {
+    let (tenants, ids) = selected(caller, filter)?;
+    let mut deleted = Vec::new();
+    for tenant in tenants.ids() {
+        deleted.extend(delete_of(cloud, caller, *tenant, &ids).await?);
+    }
+    Ok(deleted)
+}
+
+/// Deletes an action's hints, and with the last of them the action.
+///
+/// # Errors
+/// 403, 404, 423.
+pub async fn delete_action(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), Failure> {
+    let (action, _) = action::find(cloud, &caller.tenants, id).await?;
+    let tenant = TenantId(action.client_id);
+    let ids = hints::ids_of_action(cloud.store.reader(), tenant, id).await?;
+    delete_of(cloud, caller, tenant, &ids).await?;
+    Ok(())
+}
+
+async fn delete_of(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    ids: &[i64],
+) -> Result<Vec<StoredHint>, Failure> {
+    let (now, scope) = (cloud.now(), Tenants::from(tenant));
+    let transaction = cloud.store.begin().await?;
+    config_versions::bump_ruleset(&transaction, tenant, now).await?;
+    require_unlocked(&transaction, tenant).await?;
+    let found = hints::by_ids(&transaction, &scope, ids).await?;
+    let mut going = Vec::new();
+    for (row, action) in found {
+        let hint = stored(&row, &action)?;
+        if !is_protected(&transaction, tenant, &row, &hint).await? {
+            require(caller, Verb::Delete, hint.spec.kind, hint.spec.action.is_default())?;
+            going.push((row, hint));
+        }
+    }
+    if going.is_empty() {
+        // Nothing changed: the bump is rolled back.
+        return Ok(vec![]);
+    }
+    let mut rows: Vec<hint::Model> = going.iter().map(|(row, _)| row.clone()).collect();
+    let patterns: Vec<i64> = going
+        .iter()
+        .filter(|(_, hint)| hint.spec.kind.has_regex_id())
+        .filter_map(|(row, _)| row.regex_id)
+        .collect();
+    rows.extend(hints::with_regex_ids(&transaction, tenant, &["disable_regex"], &patterns).await?);
+    hints::delete(&transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;
+    let deleted: Vec<StoredHint> = going.into_iter().map(|(_, hint)| hint).collect();
+    for hint in &deleted {
+        log(&transaction, caller, now, "delete", Some(hint), None).await?;
+    }
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(deleted)
+}
+
+/// Counters belong to the server, and each tenant keeps the mode of its default branch.
+async fn is_protected(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    row: &hint::Model,
+    hint: &StoredHint,
+) -> Result<bool, Failure> {
+    if hint.spec.kind.is_counter() {
+        return Ok(true);
+    }
+    if hint.spec.kind != HintType::WallarmMode || !hint.spec.action.is_default() {
+        return Ok(false);
+    }
+    let modes = hints::of_action(transaction, tenant, row.action_id, &row.kind).await?;
+    Ok(modes.first().is_some_and(|first| first.id == row.id))
+}

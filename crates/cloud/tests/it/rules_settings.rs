@@ -1,0 +1,205 @@
+use bartizan_testkit::{Credential, Reply, TestCloud};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const LOCKED: &str = r#"{"status":423,"body":"Rules are locked"}"#;
+
+fn path(cloud: &TestCloud, what: &str) -> String {
+    format!("/v2/client/{}/rules/{what}", cloud.client.id)
+}
+
+async fn put(cloud: &TestCloud, by: &Credential, what: &str, body: Value) -> Reply {
+    cloud.call(by, Method::PUT, &path(cloud, what), Some(&body)).await
+}
+
+fn vpatch() -> Value {
+    json!({"type": "vpatch", "attack_type": "sqli", "point": [["get", "q"]],
+        "action": [{"type": "equal", "point": ["path", 0], "value": "a"}]})
+}
+
+#[tokio::test]
+async fn settings_have_their_wire_form_and_change_by_field() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let before = cloud.get(&admin, &path(&cloud, "settings")).await.json();
+    insta::assert_json_snapshot!(before);
+    let patch = json!({"min_lom_format": 54, "max_lom_format": null, "max_lom_size": 2048, "pii_weight": 0,
+        "risk_score_algo": "average", "unknown": [1]});
+    let after = put(&cloud, &admin, "settings", patch).await.json();
+    let mut expected = before.clone();
+    for (key, value) in [
+        ("min_lom_format", json!(54)),
+        ("max_lom_size", json!(2048)),
+        ("pii_weight", json!(0)),
+        ("risk_score_algo", json!("average")),
+    ] {
+        expected["body"][key] = value;
+    }
+    assert_eq!(after, expected);
+    assert_eq!(cloud.get(&admin, &path(&cloud, "settings")).await.json(), after);
+    let cleared = put(&cloud, &admin, "settings", json!({"min_lom_format": null})).await.body();
+    assert_eq!((&cleared["min_lom_format"], &cleared["max_lom_size"]), (&json!(null), &json!(2048)));
+    let refused = put(&cloud, &admin, "settings", json!({"pii_weight": 11, "heavy_lom": true})).await;
+    assert_eq!(
+        (refused.status, refused.text.as_str()),
+        (400, r#"{"status":400,"body":{"pii_weight":{"error":"should be in 0..10","value":11}}}"#)
+    );
+    assert_eq!(cloud.get(&admin, &path(&cloud, "settings")).await.body()["heavy_lom"], false);
+    let other = cloud.add_company("Other").await;
+    let foreign = format!("/v2/client/{}/rules/settings", other.id);
+    assert_eq!(cloud.get(&admin, &foreign).await.status, 403);
+}
+
+#[tokio::test]
+async fn locked_rules_refuse_every_change_until_they_are_unlocked() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let rule = cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    put(&cloud, &admin, "settings", json!({"rules_manipulation_locked": true})).await.body();
+    let by_id = json!({"id": [rule["id"]]});
+    let calls = [
+        (Method::POST, "/v1/objects/hint/create".to_owned(), vpatch()),
+        // Before the body is judged.
+        (Method::POST, "/v1/objects/hint/create".to_owned(), json!({"type": "vpatch", "attack_type": "no"})),
+        (Method::PUT, format!("/v3/hint/{}", rule["id"]), json!({"comment": "x"})),
+        (
+            Method::POST,
+            "/v1/objects/hint/update".to_owned(),
+            json!({"filter": by_id, "fields": {"title": "x"}}),
+        ),
+        (Method::POST, "/v1/objects/hint/delete".to_owned(), json!({"filter": by_id})),
+        (Method::DELETE, format!("/v2/action/{}", rule["actionid"]), json!({})),
+        (Method::PUT, path(&cloud, "wallarm_mode"), json!({"mode": "block"})),
+        (Method::PUT, path(&cloud, "overlimit_res_settings"), json!({"mode": "blocking"})),
+    ];
+    for (method, path, body) in calls {
+        let reply = cloud.call(&admin, method, &path, Some(&body)).await;
+        assert_eq!((reply.status, reply.text.as_str()), (423, LOCKED), "{path}");
+    }
+    let kept = cloud.get(&admin, &format!("/v3/hint/{}", rule["id"])).await.body();
+    assert_eq!(kept, rule);
+    put(&cloud, &admin, "settings", json!({"rules_manipulation_locked": false})).await.body();
+    let deleted = cloud.post(&admin, "/v1/objects/hint/delete", json!({"filter": by_id})).await.body();
+    assert_eq!(deleted[0]["id"], rule["id"]);
+}
+
+#[tokio::test]
+async fn the_general_time_budget_is_kept_and_reaches_nodes() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let own = path(&cloud, "overlimit_res_settings");
+    let default = r#"{"status":200,"body":{"overlimit_time":1000,"mode":"monitoring"}}"#;
+    assert_eq!(cloud.get(&admin, &own).await.text, default);
+    let set =
+        put(&cloud, &admin, "overlimit_res_settings", json!({"overlimit_time": 0, "mode": "blocking"})).await;
+    assert_eq!(set.text, r#"{"status":200,"body":{"overlimit_time":0,"mode":"blocking"}}"#);
+    assert_eq!(cloud.get(&admin, &own).await.text, set.text);
+    let bundle = bundle(&cloud).await;
+    let general = bundle["hints"].as_array().unwrap().iter().find(|hint| hint["id"] == 0).unwrap();
+    assert_eq!(general["fields"], json!({"overlimit_time": 0, "mode": "blocking"}));
+    for (body, error) in [
+        (
+            json!({"overlimit_time": 10001}),
+            json!({"overlimit_time": {"error": "should be in 0..10000", "value": 10001}}),
+        ),
+        (json!({"mode": "off"}), json!({"mode": {"error": "is invalid", "value": "off"}})),
+    ] {
+        assert_eq!(put(&cloud, &admin, "overlimit_res_settings", body).await.json()["body"], error);
+    }
+}
+
+/// The content of the ruleset that nodes of the company load.
+async fn bundle(cloud: &TestCloud) -> Value {
+    let tenant = bartizan_store::TenantId(cloud.client.id);
+    let (_, bundle) = bartizan_cloud::services::ruleset::current(&cloud.running.cloud, tenant).await.unwrap();
+    serde_json::from_slice(&bundle.bytes).unwrap()
+}
+
+#[tokio::test]
+async fn while_builds_are_off_nodes_keep_the_rules_of_that_moment() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    put(&cloud, &admin, "settings", json!({"lom_disabled": true})).await.body();
+    let held = bundle(&cloud).await;
+    assert_eq!(held["hints"].as_array().unwrap().len(), 2);
+    cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    assert_eq!(bundle(&cloud).await, held);
+    put(&cloud, &admin, "settings", json!({"lom_disabled": false})).await.body();
+    let fresh = bundle(&cloud).await;
+    assert_eq!(fresh["hints"].as_array().unwrap().len(), 3);
+    assert!(fresh["version"].as_i64() > held["version"].as_i64());
+}
+
+#[tokio::test]
+async fn the_older_update_changes_what_its_filter_names() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let first = cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    let second = cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    let update = |filter: Value, fields: Value| {
+        let (cloud, admin) = (&cloud, &admin);
+        async move {
+            cloud.post(admin, "/v1/objects/hint/update", json!({"filter": filter, "fields": fields})).await
+        }
+    };
+    let ids = json!({"clientid": [cloud.client.id], "id": [first["id"], second["id"], 999]});
+    let changed = update(ids.clone(), json!({"title": "New"})).await.body();
+    assert_eq!(changed.as_array().unwrap().len(), 2);
+    let read = cloud.get(&admin, &format!("/v3/hint/{}", second["id"])).await.body();
+    assert_eq!((&changed[1], &read["title"]), (&read, &json!("New")));
+    // All or none: a fault leaves every rule as it was.
+    let refused = update(ids, json!({"title": "Newer", "attack_type": "nonsense"})).await;
+    assert_eq!(
+        (refused.status, &refused.json()["body"]["attack_type"]["error"]),
+        (400, &json!("is invalid"))
+    );
+    assert_eq!(cloud.get(&admin, &format!("/v3/hint/{}", first["id"])).await.body()["title"], "New");
+    assert_eq!(update(json!({"id": 999}), json!({})).await.body(), json!([]));
+    let unselective = update(json!({}), json!({"title": "x"})).await;
+    assert_eq!(
+        (unselective.status, unselective.text.as_str()),
+        (400, r#"{"status":400,"body":"Empty filter"}"#)
+    );
+}
+
+#[tokio::test]
+async fn credential_rules_have_a_list_of_their_own() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let point = json!({"type": "credentials_point", "point": [["header", "HOST"]],
+        "login_point": [["header", "SESSION-ID"]]});
+    let regex = json!({"type": "credentials_regex", "regex": "pass", "login_regex": "user", "case_sensitive": false,
+        "cred_stuff_type": "custom"});
+    let point = cloud.post(&admin, "/v1/objects/hint/create", point).await.body();
+    let regex = cloud.post(&admin, "/v1/objects/hint/create", regex).await.body();
+    let configs = format!("/v4/clients/{}/credential_stuffing/configs", cloud.client.id);
+    assert_eq!(cloud.get(&admin, &configs).await.body(), json!({"default": [point], "custom": [regex]}));
+    let listed = |by: Credential| {
+        let cloud = &cloud;
+        async move {
+            let filter = json!({"filter": {"type": ["credentials_point", "credentials_regex"]}});
+            cloud.post(&by, "/v1/objects/hint", filter).await.body().as_array().unwrap().len()
+        }
+    };
+    let extended = cloud.add_user(cloud.client.id, "ext@acme.test", &["admin_ext"]).await;
+    let extended = cloud.pair_of(&extended).await;
+    assert_eq!((listed(admin.clone()).await, listed(extended).await), (0, 2));
+    let filter = json!({"filter": {"id": point["id"]}});
+    cloud.post(&admin, "/v1/objects/hint/delete", filter).await.body();
+    assert_eq!(cloud.get(&admin, &configs).await.body()["default"], json!([]));
+}
+
+#[tokio::test]
+async fn elements_and_attack_types_are_offered() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let ask =
+        json!({"mode": "default", "points": [[["post"], ["json_doc"]], [["json_doc"]], [["header", "X"]]]});
+    let offered = cloud.post(&admin, "/v2/suggest/point", ask).await.body();
+    assert_eq!(offered[0], json!(["array", "array_all", "gql", "hash", "hash_all", "hash_name"]));
+    assert_eq!(offered[1], json!([]));
+    assert!(offered[2].as_array().unwrap().contains(&json!("cookie")));
+    let types = cloud.get(&admin, "/v2/attack_types").await.body();
+    assert_eq!((types.as_array().unwrap().len(), &types[2]), (59, &json!({"id": 2, "name": "sqli"})));
+}
