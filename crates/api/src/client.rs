@@ -108,6 +108,74 @@ pub struct ClientCreate {
     /// Whether users and nodes may work, true by default.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub enabled: Option<bool>,
+    /// First administrator, who is invited.
+    #[serde(default)]
+    pub admin: Option<FirstAdmin>,
+}
+
+/// First administrator of a new client.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct FirstAdmin {
+    /// E-mail address.
+    #[schema(example = "eve@shop.test")]
+    pub email: String,
+    /// Name, 1 to 255 characters.
+    #[schema(example = "Eve Low")]
+    pub realname: String,
+}
+
+/// `POST /v1/objects/client/enabling` and `/disabling`.
+#[derive(Default, Deserialize, ToSchema)]
+pub struct ClientSwitch {
+    /// Client.
+    #[schema(example = 18, required = true)]
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub clientid: Option<i64>,
+}
+
+/// A link from an application id of a global account to a client.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartnerClientView {
+    /// Application id.
+    pub id: i64,
+    /// Global account.
+    pub partnerid: i64,
+    /// Client.
+    pub clientid: i64,
+    /// Parameters.
+    #[schema(value_type = Option<Object>)]
+    pub params: Option<Value>,
+}
+
+/// `GET /v2/partner_client`.
+#[derive(Debug, Default, Deserialize)]
+pub struct PartnerClientQuery {
+    /// Global account; the caller's own by default.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub partnerid: Option<i64>,
+    /// Most rows.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub limit: Option<i64>,
+    /// Rows to skip.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub offset: Option<i64>,
+}
+
+/// `POST /v2/partner/{partnerid}/partner_client`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct PartnerClientCreate {
+    /// Client.
+    #[schema(example = 18, required = true)]
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub clientid: Option<i64>,
+    /// Application id, 1 to 2147483647.
+    #[schema(example = 1, required = true)]
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub id: Option<i64>,
+    /// Parameters, an object.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    pub params: Option<Value>,
 }
 
 /// `POST /v1/objects/client/update`.

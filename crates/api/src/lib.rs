@@ -4,18 +4,22 @@
 //! clients cannot drift apart. Modules named after a resource hold the shapes of its endpoints; `node`
 //! holds the node-to-cloud protocol.
 
+pub mod activity;
 pub mod api_token;
 pub mod attack;
 pub mod attack_type;
+pub mod billing;
 pub mod client;
 pub mod envelope;
 pub mod error;
 pub mod filter;
 pub mod hit;
+pub mod invitation;
 pub mod ip_list;
 pub mod lenient;
 pub mod list;
 pub mod listing;
+pub mod mfa;
 pub mod node;
 pub mod node_group;
 pub mod permission;
@@ -25,6 +29,7 @@ pub mod rule;
 pub mod rules_settings;
 pub mod search;
 pub mod session;
+pub mod settings;
 pub mod user;
 pub mod vuln;
 

@@ -104,13 +104,11 @@ impl Role {
         if matches!(self, Role::AdminExt | Role::PartnerAdminExt) {
             granted.insert(Permission::UpdateDisableStamp);
         }
+        if self.is_global() {
+            granted.insert(Permission::ViewTenant);
+        }
         if matches!(self, Role::PartnerAdmin | Role::PartnerAdminExt) {
-            granted.extend([
-                Permission::ViewTenant,
-                Permission::CreateTenant,
-                Permission::UpdateTenant,
-                Permission::DeleteTenant,
-            ]);
+            granted.extend([Permission::CreateTenant, Permission::UpdateTenant, Permission::DeleteTenant]);
         }
         granted
     }

@@ -53,6 +53,59 @@ pub struct SessionView {
     pub absolute_expires_at: i64,
     /// Value for the `X-CSRF-Token` header of changing calls made with the cookie.
     pub csrf: String,
+    /// What must be done before anything else: `mfa`, set up a second factor; `password`, choose a new one.
+    pub restriction: Option<String>,
+}
+
+/// `POST /v1/session/client`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionClient {
+    /// Tenant that the Console shows.
+    #[schema(example = 18)]
+    pub client_id: i64,
+}
+
+/// `POST /v1/session/reauth`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReauthRequest {
+    /// Password of the account.
+    #[schema(format = Password)]
+    pub password: String,
+    /// Second factor, when it is on.
+    #[serde(default)]
+    pub otp: Option<String>,
+}
+
+/// A proof that the password was given, for the `X-Reauth` header.
+#[derive(Serialize, ToSchema)]
+pub struct ReauthView {
+    /// The proof; works in this session only.
+    pub ticket: String,
+    /// Lifetime, seconds.
+    #[schema(example = 900)]
+    pub expires_in: i64,
+}
+
+/// `POST /v1/login/discover`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiscoverRequest {
+    /// E-mail address.
+    #[schema(example = "admin@demo.test")]
+    pub username: String,
+}
+
+/// How people of an e-mail domain sign in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DiscoverView {
+    /// `password` or `sso`.
+    #[schema(example = json!(["password"]))]
+    pub methods: Vec<String>,
+    /// Where single sign-on begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sso_url: Option<String>,
 }
 
 /// `POST /v1/session/token`.

@@ -183,6 +183,17 @@ pub struct UserFields {
     pub profile: UserProfile,
 }
 
+/// `PUT /v1/user`: what is absent or empty stays.
+#[derive(Default, Deserialize, ToSchema)]
+pub struct ProfileUpdate {
+    /// Name, 1 to 255 characters.
+    #[serde(default)]
+    pub realname: Option<String>,
+    /// Everything else; `components` are not for users to choose.
+    #[serde(flatten)]
+    pub profile: UserProfile,
+}
+
 /// Optional properties and preferences of a user. Absent and empty values stay as they are.
 #[derive(Default, Deserialize, ToSchema)]
 pub struct UserProfile {
@@ -212,6 +223,13 @@ pub struct UserProfile {
     /// Default application name.
     #[serde(default)]
     pub default_pool: Option<String>,
+    /// Default application. Null is none.
+    #[serde(default, deserialize_with = "lenient::present")]
+    #[schema(value_type = Option<i64>)]
+    pub default_poolid: Option<Option<i64>>,
+    /// Last news read.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub last_read_news_id: Option<i64>,
     /// Some of `waf`, `fast`, `license`, `nodedata`, `closed`.
     #[serde(default)]
     pub components: Option<Vec<String>>,

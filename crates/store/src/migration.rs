@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 mod m0001_initial;
 mod m0020_ruleset_settings;
 mod m0040_event_context;
+mod m0060_accounts;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0020_ruleset_settings::Migration),
             Box::new(m0040_event_context::Migration),
+            Box::new(m0060_accounts::Migration),
         ]
     }
 }

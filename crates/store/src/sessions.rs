@@ -102,42 +102,58 @@ impl Store {
         Ok(())
     }
 
-    /// Notes the use of a user's secret, to the minute.
+    /// Notes the use of a user's secret.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn note_secret_use(&self, user: &entity::user::Model, now: i64) -> Result<(), StoreError> {
-        if user.secret_last_used_at.is_some_and(|last| last / 60 == now / 60) {
-            return Ok(());
-        }
+    pub async fn note_secret_use(&self, user_id: i64, now: i64) -> Result<(), StoreError> {
         use entity::user::{Column, Entity};
         Entity::update_many()
             .col_expr(Column::SecretLastUsedAt, Expr::val(now))
-            .filter(Column::Id.eq(user.id))
+            .filter(Column::Id.eq(user_id))
             .exec(self.writer())
             .await?;
         Ok(())
     }
 
-    /// Notes the use of an API token, to the minute.
+    /// Notes the use of an API token.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn note_token_use(
-        &self,
-        token: &entity::api_token::Model,
-        now: i64,
-        ip: &str,
-    ) -> Result<(), StoreError> {
-        let same_minute = token.last_used_at.is_some_and(|last| last / 60 == now / 60);
-        if same_minute && token.last_used_ip.as_deref() == Some(ip) {
-            return Ok(());
-        }
+    pub async fn note_token_use(&self, token_id: i64, now: i64, ip: &str) -> Result<(), StoreError> {
         use entity::api_token::{Column, Entity};
         Entity::update_many()
             .col_expr(Column::LastUsedAt, Expr::val(now))
             .col_expr(Column::LastUsedIp, Expr::val(ip))
-            .filter(Column::Id.eq(token.id))
+            .filter(Column::Id.eq(token_id))
+            .exec(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Sets what a session is restricted to.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn set_restriction(&self, id_mac: &str, restriction: Option<&str>) -> Result<(), StoreError> {
+        use entity::session::{Column, Entity};
+        Entity::update_many()
+            .col_expr(Column::Restriction, Expr::val(restriction.map(str::to_owned)))
+            .filter(Column::IdMac.eq(id_mac))
+            .exec(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Sets the tenant that a session shows.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn set_acting_client(&self, id_mac: &str, tenant: TenantId) -> Result<(), StoreError> {
+        use entity::session::{Column, Entity};
+        Entity::update_many()
+            .col_expr(Column::ActingClientId, Expr::val(tenant.0))
+            .filter(Column::IdMac.eq(id_mac))
             .exec(self.writer())
             .await?;
         Ok(())

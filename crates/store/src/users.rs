@@ -29,6 +29,18 @@ pub async fn list<C: ConnectionTrait>(
     Ok(paged(query, column, "id", order, page).all(connection).await?)
 }
 
+/// One user of a tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn find<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
+}
+
 /// Every user of a tenant, by id.
 ///
 /// # Errors

@@ -39,6 +39,12 @@ pub struct Model {
     pub ip: String,
     /// Request.
     pub request_id: String,
+    /// Browser or program.
+    pub user_agent: String,
+    /// API token.
+    pub token_id: Option<i64>,
+    /// What went wrong, or more about it.
+    pub description: Option<String>,
 }
 
 /// None: rows are joined by explicit queries.

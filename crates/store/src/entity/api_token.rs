@@ -41,6 +41,12 @@ pub struct Model {
     pub secret_mac: String,
     /// First characters for lists.
     pub masked: String,
+    /// The value, encrypted, for its owner to read back.
+    pub sealed: Option<String>,
+    /// Tenants that a token of a global user is restricted to.
+    pub client_ids: Option<Json>,
+    /// When the mail about its end went out, Unix seconds.
+    pub notified_at: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

@@ -29,6 +29,12 @@ pub struct Model {
     pub last_seen_at: i64,
     /// Absolute end, Unix seconds.
     pub expires_at: i64,
+    /// Tenant that the Console shows, when it is another.
+    pub acting_client_id: Option<i64>,
+    /// What must be done first: `mfa` or `password`.
+    pub restriction: Option<String>,
+    /// What sign-out at the identity provider needs, encrypted.
+    pub sso_sealed: Option<String>,
 }
 
 /// None: rows are joined by explicit queries.

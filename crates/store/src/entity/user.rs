@@ -49,6 +49,24 @@ pub struct Model {
     pub secret_created_at: Option<i64>,
     /// Unix seconds.
     pub secret_last_used_at: Option<i64>,
+    /// Seed of the second factor, encrypted; null is off.
+    pub mfa_sealed: Option<String>,
+    /// Last time step whose code was used.
+    pub mfa_step: i64,
+    /// Keyed hashes of the recovery codes that are left.
+    pub mfa_recovery: Option<Json>,
+    /// `saml`, `oidc` or `ldap`; null is the password.
+    pub auth_method: Option<String>,
+    /// Issuer and subject at the identity provider, once known.
+    pub sso_subject: Option<String>,
+    /// Whether the identity provider manages the user.
+    pub sso_managed: bool,
+    /// Whether a user of an identity provider may have API tokens.
+    pub api_access: bool,
+    /// The one administrator who keeps the password whatever happens to the identity provider.
+    pub is_fallback: bool,
+    /// Hashes of former passwords, newest first.
+    pub password_history: Option<Json>,
 }
 
 /// None: rows are joined by explicit queries.

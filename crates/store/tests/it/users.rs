@@ -42,6 +42,15 @@ fn user(client_id: i64, email: &str, permissions: &[&str]) -> entity::user::Mode
         secret_mac: None,
         secret_created_at: None,
         secret_last_used_at: None,
+        mfa_sealed: None,
+        mfa_step: 0,
+        mfa_recovery: None,
+        auth_method: None,
+        sso_subject: None,
+        sso_managed: false,
+        api_access: false,
+        is_fallback: false,
+        password_history: None,
     }
 }
 
