@@ -231,6 +231,9 @@ async fn new_token(cloud: &Cloud, email: &str, name: &str) -> Result<(), Failure
         last_used_at: None,
         last_used_ip: None,
         secret_mac: secret.mac(&cloud.keys),
+        sealed: None,
+        client_ids: None,
+        notified_at: None,
         masked: format!("{}*****", token.get(..5).unwrap_or_default()),
     }
     .into_active_model();

@@ -61,6 +61,44 @@ pub const WITHOUT_CONSOLE: &[&str] = &[
     "/v1/user/password",
 ];
 
+/// What a route changes, as the activity log names it: kind of object and action. None for routes that read.
+///
+/// The permission that a route needs says it: `create_user` creates users. Routes of the own account are
+/// listed.
+#[must_use]
+pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static str)> {
+    let own = OWN_CHANGES.iter().find(|(verb, route, ..)| *verb == method.as_str() && *route == path);
+    if let Some((_, _, object, action)) = own {
+        return Some((object, action));
+    }
+    let permission = match access_of(method, path)? {
+        Access::Needs(permission) | Access::SessionNeeds(permission) => permission,
+        Access::NeedsAny(permissions) => *permissions.first()?,
+        Access::Public | Access::Session | Access::Authenticated | Access::NodeToken | Access::Node => {
+            return None;
+        }
+    };
+    let (verb, resource) = permission.code().split_once('_')?;
+    let action = ["create", "update", "delete"].into_iter().find(|action| *action == verb)?;
+    let object = match resource {
+        "allowlist" | "denylist" | "graylist" => "ip_list_object",
+        "shared_api_token" => "api_token",
+        "tenant" => "client",
+        "credentials" => "secret_key",
+        "mitigation_control" | "disable_stamp" => "rule",
+        "wallarm_mode" => "rule_settings",
+        other => other,
+    };
+    Some((object, action))
+}
+
+/// Changes of the own account, for which a session is enough.
+const OWN_CHANGES: &[(&str, &str, &str, &str)] = &[
+    ("PUT", "/v1/user", "user", "update"),
+    ("PUT", "/v1/user/password", "user", "update"),
+    ("DELETE", "/v1/sessions/{id}", "sign_in", "delete"),
+];
+
 /// Every route of the API.
 pub const TABLE: &[(&str, &str, Access)] = &[
     // Health
@@ -72,9 +110,11 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/logout", Access::Public),
     ("GET", "/v1/session", Access::Session),
     ("POST", "/v1/session/token", Access::Session),
+    ("POST", "/v1/session/client", Access::Session),
     // Current principal
     ("POST", "/v1/user", Access::Authenticated),
     ("GET", "/v1/user", Access::Authenticated),
+    ("PUT", "/v1/user", Access::Session),
     ("GET", "/v1/user/credentials", Access::SessionNeeds(Permission::ViewCredentials)),
     ("POST", "/v1/user/credentials/renew", Access::SessionNeeds(Permission::UpdateCredentials)),
     ("POST", "/v1/user/credentials/revoke", Access::SessionNeeds(Permission::UpdateCredentials)),
@@ -98,6 +138,20 @@ pub const TABLE: &[(&str, &str, Access)] = &[
         Access::NeedsAny(&[Permission::UpdateClient, Permission::UpdateTenant]),
     ),
     ("POST", "/v1/objects/client/delete", Access::Needs(Permission::DeleteTenant)),
+    ("POST", "/v1/objects/client/enabling", Access::Needs(Permission::UpdateTenant)),
+    ("POST", "/v1/objects/client/disabling", Access::Needs(Permission::UpdateTenant)),
+    ("GET", "/v2/partner_client", Access::Needs(Permission::ViewTenant)),
+    ("POST", "/v2/partner/{partnerid}/partner_client", Access::Needs(Permission::UpdateTenant)),
+    ("GET", "/v1/clients/{client_id}/settings", Access::Needs(Permission::ViewSettings)),
+    ("PUT", "/v1/clients/{client_id}/settings", Access::Needs(Permission::UpdateSettings)),
+    ("GET", "/v1/clients/{client_id}/billing/subscriptions", Access::Needs(Permission::ViewLicense)),
+    ("GET", "/v1/billing/plans", Access::Needs(Permission::ViewLicense)),
+    // Activity log
+    ("GET", "/v1/activity_log/events_get_filters", Access::Needs(Permission::ViewActivityLog)),
+    ("GET", "/v1/activity_log/{client_id}/events", Access::Needs(Permission::ViewActivityLog)),
+    ("GET", "/v1/activity_log/{client_id}/events.csv", Access::Needs(Permission::ViewActivityLog)),
+    ("GET", "/v1/activity_log/{client_id}/events/{id}", Access::Needs(Permission::ViewActivityLog)),
+    ("POST", "/v1/audit_log", Access::Needs(Permission::ViewActivityLog)),
     // API tokens
     ("GET", "/v1/api_tokens", Access::Needs(Permission::ViewApiToken)),
     ("POST", "/v1/api_tokens", Access::SessionNeeds(Permission::CreateApiToken)),

@@ -3,7 +3,7 @@
 //! Exactly one scheme is evaluated: API token, else UUID and secret, else session. If it fails the request
 //! fails. All failures of header credentials look alike.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -11,16 +11,21 @@ use axum::{
 };
 use bartizan_api::{ApiError, Grant, Permission};
 use bartizan_store::{TenantId, Tenants, entity};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     failure::Failure,
     secrets::{self, MAX_CREDENTIAL_LENGTH, Secret},
+    services::settings::Settings,
     state::Cloud,
 };
 
+pub mod known;
 pub mod node;
 pub mod session;
+
+pub use known::{Known, KnownCredentials};
 
 /// How the caller proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,27 +46,33 @@ pub enum Scheme {
     },
 }
 
-/// An authenticated caller of the API: who, which tenants, which permissions.
+/// An authenticated caller of the API: who, which tenants, which permissions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// Scheme.
     pub scheme: Scheme,
     /// The user behind the credential; none for shared tokens.
-    pub user: Option<entity::user::Model>,
+    pub user: Option<Arc<entity::user::Model>>,
     /// Display name of the principal.
-    pub name: String,
+    pub name: Arc<str>,
     /// Assigned grant.
-    pub grant: Grant,
+    pub grant: Arc<Grant>,
     /// Effective permissions.
-    pub permissions: BTreeSet<Permission>,
+    pub permissions: Arc<BTreeSet<Permission>>,
     /// The caller's own tenant.
-    pub client: entity::client::Model,
+    pub client: Arc<entity::client::Model>,
     /// Every tenant the caller may reach, its own first.
     pub tenants: Tenants,
+    /// Sign-in settings of the own tenant.
+    pub settings: Arc<Settings>,
+    /// The session, for callers that have one.
+    pub session: Option<Arc<entity::session::Model>>,
     /// Where the request came from.
     pub ip: IpAddr,
     /// Request id, as answered in `X-Request-Id`.
     pub request_id: String,
+    /// Browser or program.
+    pub user_agent: Arc<str>,
     /// What a node token or a token for node deployment may do is only registration.
     pub usage_node: bool,
 }
@@ -132,6 +143,21 @@ impl Caller {
         }
     }
 
+    /// The API token that was used, if one was.
+    #[must_use]
+    pub fn token_id(&self) -> Option<i64> {
+        match self.scheme {
+            Scheme::Token { id } => id,
+            Scheme::UuidSecret | Scheme::Session { .. } => None,
+        }
+    }
+
+    /// What the session is restricted to until the user has done it.
+    #[must_use]
+    pub fn restriction(&self) -> Option<&str> {
+        self.session.as_ref().and_then(|session| session.restriction.as_deref())
+    }
+
     /// The source that the activity log names.
     #[must_use]
     pub fn source(&self) -> &'static str {
@@ -160,6 +186,8 @@ pub struct Origin {
     pub tls: bool,
     /// Request id.
     pub request_id: String,
+    /// Browser or program, at most 256 characters.
+    pub user_agent: Arc<str>,
 }
 
 /// Authenticates a request by the first scheme that it carries.
@@ -175,10 +203,15 @@ pub async fn authenticate(
     let token = credential(headers, "x-wallarmapi-token")?;
     let uuid = credential(headers, "x-wallarmapi-uuid")?;
     let secret = credential(headers, "x-wallarmapi-secret")?;
-    let found = if let Some(token) = token {
-        by_token(cloud, &token, origin).await?
+    let (name, found) = if let Some(token) = token {
+        let name = Secret::parse_token(&token).map(|(_, uuid)| uuid.to_string()).unwrap_or_default();
+        cloud.limits.may_authenticate(&name, origin.ip)?;
+        (name, by_token(cloud, &token, origin).await?)
     } else if uuid.is_some() || secret.is_some() {
-        by_uuid_and_secret(cloud, &uuid.unwrap_or_default(), &secret.unwrap_or_default(), origin).await?
+        let name = uuid.unwrap_or_default();
+        cloud.limits.may_authenticate(&name, origin.ip)?;
+        let found = by_uuid_and_secret(cloud, &name, &secret.unwrap_or_default(), origin).await?;
+        (name, found)
     } else if headers.contains_key("authorization") || session::cookie(headers).is_some() {
         return session::authenticate(cloud, method, headers, origin).await;
     } else {
@@ -187,7 +220,7 @@ pub async fn authenticate(
     match found {
         Some(caller) => Ok(caller),
         None => {
-            cloud.limits.failed_authentication(origin.ip)?;
+            cloud.limits.failed_authentication(&name, origin.ip)?;
             Err(ApiError::not_authenticated().into())
         }
     }
@@ -211,95 +244,142 @@ async fn by_uuid_and_secret(
     origin: &Origin,
 ) -> Result<Option<Caller>, Failure> {
     let Some(secret) = Secret::parse_hex(secret) else { return Ok(None) };
+    let key = format!("pair:{uuid}:{}", secret.mac(&cloud.keys));
+    if let Some(known) = cloud.known.find(&key) {
+        return used(cloud, &known, origin).await.map(Some);
+    }
+    let generation = cloud.known.generation();
     let user = cloud.store.identify_user_by_uuid(uuid).await?;
     let stored = user.as_ref().and_then(|user| user.secret_mac.as_deref());
     // Compared also for an unknown UUID, so that both take the same time.
     if !secret.matches(&cloud.keys, stored) {
         return Ok(None);
     }
-    let Some(user) = user else { return Ok(None) };
-    cloud.store.note_secret_use(&user, cloud.now()).await?;
-    caller_of_user(cloud, user, Scheme::UuidSecret, origin).await
+    let Some(user) = user.filter(may_use_secret) else { return Ok(None) };
+    let used_at = user.secret_last_used_at;
+    admitted(cloud, of_user(cloud, user, Scheme::UuidSecret).await?, key, generation, used_at, origin).await
+}
+
+/// Users of an identity provider have no secret: the provider could not end it.
+fn may_use_secret(user: &entity::user::Model) -> bool {
+    user.auth_method.is_none()
+}
+
+/// Keeps a fresh principal and makes the caller of this request from it.
+async fn admitted(
+    cloud: &Cloud,
+    known: Option<Known>,
+    key: String,
+    generation: u64,
+    used_at: Option<i64>,
+    origin: &Origin,
+) -> Result<Option<Caller>, Failure> {
+    let Some(known) = known else { return Ok(None) };
+    known.noted_at.store(used_at.unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
+    let known = Arc::new(known);
+    let caller = used(cloud, &known, origin).await?;
+    cloud.known.keep(key, known, generation);
+    Ok(Some(caller))
+}
+
+/// What is checked at every use of a credential that is known; notes the use.
+async fn used(cloud: &Cloud, known: &Known, origin: &Origin) -> Result<Caller, Failure> {
+    let now = cloud.now();
+    if known.expires_at.is_some_and(|end| end <= now) {
+        return Err(ApiError::not_authenticated().into());
+    }
+    if !known.settings.admits_api(origin.ip) {
+        return Err(ApiError::access_denied().into());
+    }
+    if known.due(now) {
+        match (&known.scheme, &known.user) {
+            (Scheme::Token { id: Some(id) }, _) => {
+                cloud.store.note_token_use(*id, now, &origin.ip.to_string()).await?;
+            }
+            (_, Some(user)) => cloud.store.note_secret_use(user.id, now).await?,
+            _ => {}
+        }
+    }
+    Ok(known.caller(origin))
 }
 
 /// The caller that a token stands for; none when it does not authenticate.
 pub(crate) async fn by_token(cloud: &Cloud, token: &str, origin: &Origin) -> Result<Option<Caller>, Failure> {
     let Some((secret, uuid)) = Secret::parse_token(token) else { return Ok(None) };
     let uuid = uuid.to_string();
+    let key = format!("token:{uuid}:{}", secret.mac(&cloud.keys));
+    if let Some(known) = cloud.known.find(&key) {
+        return used(cloud, &known, origin).await.map(Some);
+    }
+    let generation = cloud.known.generation();
     if let Some(row) = cloud.store.identify_api_token(&uuid).await? {
-        return if secret.matches(&cloud.keys, Some(&row.secret_mac)) {
-            by_token_row(cloud, row, origin).await
-        } else {
-            Ok(None)
-        };
+        if !secret.matches(&cloud.keys, Some(&row.secret_mac)) {
+            return Ok(None);
+        }
+        let used_at = row.last_used_at;
+        return admitted(cloud, of_token(cloud, row).await?, key, generation, used_at, origin).await;
     }
     // The backward-compatible token: the user's own secret in token form.
     let user = cloud.store.identify_user_by_uuid(&uuid).await?;
     let stored = user.as_ref().and_then(|user| user.secret_mac.as_deref());
-    match user {
-        Some(ref known) if secret.matches(&cloud.keys, stored) => {
-            caller_of_user(cloud, known.clone(), Scheme::Token { id: None }, origin).await
-        }
-        _ => Ok(None),
-    }
+    let right = secret.matches(&cloud.keys, stored);
+    let Some(user) = user.filter(|user| right && may_use_secret(user)) else { return Ok(None) };
+    let used_at = user.secret_last_used_at;
+    admitted(cloud, of_user(cloud, user, Scheme::Token { id: None }).await?, key, generation, used_at, origin)
+        .await
 }
 
-async fn by_token_row(
-    cloud: &Cloud,
-    row: entity::api_token::Model,
-    origin: &Origin,
-) -> Result<Option<Caller>, Failure> {
-    let now = cloud.now();
-    if !row.enabled || row.expires_at.is_some_and(|end| end <= now) {
+async fn of_token(cloud: &Cloud, row: entity::api_token::Model) -> Result<Option<Known>, Failure> {
+    if !row.enabled || row.expires_at.is_some_and(|end| end <= cloud.now()) {
         return Ok(None);
     }
-    let granted = strings(&row.permissions);
-    let Ok(grant) = Grant::parse(&granted) else { return Ok(None) };
-    cloud.store.note_token_use(&row, now, &origin.ip.to_string()).await?;
+    let Ok(grant) = Grant::parse(&strings(&row.permissions)) else { return Ok(None) };
     let scheme = Scheme::Token { id: Some(row.id) };
-    let usage_node = row.usage == "node";
-    let mut caller = match row.user_id {
+    let found = match row.user_id {
         Some(owner) => match cloud.store.identify_user(owner).await? {
-            Some(user) => caller_of_user(cloud, user, scheme, origin).await?,
-            None => None,
+            // A user of an identity provider has tokens only by explicit leave.
+            Some(user) if user.auth_method.is_none() || user.api_access => {
+                of_user(cloud, user, scheme).await?
+            }
+            _ => None,
         },
         None => {
-            let parts = Principal {
-                scheme,
-                user: None,
-                name: format!("token:{}", row.name),
-                grant: grant.clone(),
-                client_id: row.client_id,
-            };
-            caller(cloud, parts, origin).await?
+            let name = format!("token:{}", row.name);
+            let parts =
+                Principal { scheme, user: None, name, grant: grant.clone(), client_id: row.client_id };
+            of_principal(cloud, parts).await?
         }
     };
-    if let Some(caller) = &mut caller {
-        // Never above the owner's rights, also when those shrank after the token was made.
-        let own = caller.permissions.clone();
-        caller.permissions = grant.permissions().intersection(&own).copied().collect();
-        if !grant.is_global() {
-            caller.tenants = Tenants::from(caller.tenant());
-        }
-        caller.grant = grant;
-        caller.usage_node = usage_node;
+    let Some(mut known) = found else { return Ok(None) };
+    // Never above the owner's rights, also when those shrank after the token was made.
+    let permissions = grant.permissions().intersection(&known.permissions).copied().collect();
+    known.permissions = Arc::new(permissions);
+    let own = TenantId(known.client.id);
+    if !grant.is_global() {
+        known.tenants = Tenants::from(own);
+    } else if let Some(listed) = &row.client_ids {
+        let listed: Vec<i64> = listed.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+        let kept = known.tenants.ids().iter().copied().filter(|id| listed.contains(&id.0));
+        known.tenants = Tenants::new(kept.collect());
     }
-    Ok(caller)
+    known.grant = Arc::new(grant);
+    known.usage_node = row.usage == "node";
+    known.expires_at = row.expires_at;
+    Ok(Some(known))
 }
 
-/// The caller that a user is, if the user and its tenant may work.
-pub(crate) async fn caller_of_user(
+/// The principal that a user is, if the user and its tenant may work.
+pub(crate) async fn of_user(
     cloud: &Cloud,
     user: entity::user::Model,
     scheme: Scheme,
-    origin: &Origin,
-) -> Result<Option<Caller>, Failure> {
+) -> Result<Option<Known>, Failure> {
     let Ok(grant) = Grant::parse(&strings(&user.permissions)) else { return Ok(None) };
     if !user.enabled || !user.validated {
         return Ok(None);
     }
     let (name, client_id) = (user.realname.clone(), user.client_id);
-    caller(cloud, Principal { scheme, user: Some(user), name, grant, client_id }, origin).await
+    of_principal(cloud, Principal { scheme, user: Some(user), name, grant, client_id }).await
 }
 
 struct Principal {
@@ -310,33 +390,41 @@ struct Principal {
     client_id: i64,
 }
 
-async fn caller(cloud: &Cloud, principal: Principal, origin: &Origin) -> Result<Option<Caller>, Failure> {
+async fn of_principal(cloud: &Cloud, principal: Principal) -> Result<Option<Known>, Failure> {
     let Some(client) = cloud.store.identify_client(principal.client_id).await? else { return Ok(None) };
     if !client.enabled {
         return Err(ApiError::access_denied().into());
     }
     let mut tenants = vec![TenantId(client.id)];
     if principal.grant.is_global() && client.is_technical {
-        let linked = cloud.store.identify_partner_clients(client.partner_id).await?;
-        tenants.extend(linked.into_iter().map(|linked| TenantId(linked.id)).filter(|id| id.0 != client.id));
+        tenants.extend(linked_tenants(cloud, &client).await?);
     }
-    Ok(Some(Caller {
-        permissions: principal.grant.permissions(),
+    let settings = Settings::of(cloud, cloud.store.reader(), TenantId(client.id)).await?;
+    Ok(Some(Known {
+        permissions: Arc::new(principal.grant.permissions()),
         scheme: principal.scheme,
-        user: principal.user,
-        name: principal.name,
-        grant: principal.grant,
-        client,
+        user: principal.user.map(Arc::new),
+        name: principal.name.into(),
+        grant: Arc::new(principal.grant),
+        client: Arc::new(client),
         tenants: Tenants::new(tenants),
-        ip: origin.ip,
-        request_id: origin.request_id.clone(),
+        settings: Arc::new(settings),
         usage_node: false,
+        expires_at: None,
+        session: None,
+        noted_at: 0.into(),
     }))
+}
+
+/// The other tenants of a global account that a global user reaches.
+async fn linked_tenants(cloud: &Cloud, client: &entity::client::Model) -> Result<Vec<TenantId>, Failure> {
+    let linked = cloud.store.identify_partner_clients(client.partner_id).await?;
+    Ok(linked.into_iter().map(|linked| TenantId(linked.id)).filter(|id| id.0 != client.id).collect())
 }
 
 /// A JSON array of strings, as grants are stored.
 #[must_use]
-pub fn strings(value: &serde_json::Value) -> Vec<String> {
+pub fn strings(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 

@@ -101,6 +101,8 @@ pub struct Public {
     pub console_url: String,
     /// Further origins whose pages may call the API with cookies.
     pub allowed_origins: Vec<String>,
+    /// Domain that the session cookie covers, when Console and API sit on different hosts of it.
+    pub cookie_domain: String,
 }
 
 /// Limits, all per process.
@@ -117,6 +119,8 @@ pub struct Limits {
     pub password_checks_per_minute_address: u32,
     /// Failed header authentications per minute and address.
     pub failed_authentications_per_minute: u32,
+    /// The same per minute, address and UUID.
+    pub failed_authentications_per_minute_credential: u32,
     /// Node calls per second and node.
     pub node_requests_per_second: u32,
     /// Largest API request body, bytes.
@@ -137,6 +141,7 @@ impl Default for Limits {
             password_checks_per_minute: 5,
             password_checks_per_minute_address: 20,
             failed_authentications_per_minute: 300,
+            failed_authentications_per_minute_credential: 30,
             node_requests_per_second: 200,
             body_bytes: 1 << 20,
             event_batch_bytes: 16 << 20,
@@ -224,6 +229,10 @@ impl CloudConfig {
             ("limits.password_checks_per_minute", limits.password_checks_per_minute),
             ("limits.password_checks_per_minute_address", limits.password_checks_per_minute_address),
             ("limits.failed_authentications_per_minute", limits.failed_authentications_per_minute),
+            (
+                "limits.failed_authentications_per_minute_credential",
+                limits.failed_authentications_per_minute_credential,
+            ),
             ("limits.node_requests_per_second", limits.node_requests_per_second),
         ];
         match rates.iter().find(|(_, rate)| *rate == 0) {

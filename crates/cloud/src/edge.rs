@@ -7,17 +7,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use bartizan_api::{ApiError, Grant};
+use http_body::Body as _;
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of},
+    access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of},
     auth::{self, Caller, Origin, Scheme},
     failure::Failure,
+    limits::Remaining,
+    services::activity,
     state::Cloud,
 };
 
@@ -27,18 +30,76 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Authenticates, limits and passes on.
 pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
     let origin = origin(&cloud, &request);
-    let secret = matched(&request).is_some_and(|path| SECRET_ANSWERS.contains(&path));
-    let outcome = admit(&cloud, &mut request, &origin).await;
+    let path = matched(&request).unwrap_or_default().to_owned();
+    let method = request.method().clone();
+    let mut admitted = Admitted::default();
+    let outcome = admit(&cloud, &mut request, &path, &origin, &mut admitted).await;
     request.extensions_mut().insert(origin.clone());
     let mut response = match outcome {
         Ok(()) => next.run(request).await,
         Err(failure) => failure.into_response(),
     };
-    if secret {
+    if let Some(caller) = &admitted.caller {
+        note_refusal(&cloud, caller, &method, &path, response.status()).await;
+    }
+    if method != Method::GET && RIGHTS.iter().any(|family| path.starts_with(family)) {
+        // What this request changed holds before its answer is out.
+        cloud.known.refresh(&cloud.store).await;
+    }
+    if SECRET_ANSWERS.contains(&path.as_str()) {
         response.extensions_mut().insert(Plain);
+    }
+    if let Some(remaining) = admitted.remaining {
+        state_limit(&mut response, remaining);
+    }
+    if origin.tls {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     stamp(&mut response, &origin.request_id);
     response
+}
+
+/// Paths under which rights change.
+const RIGHTS: &[&str] = &[
+    "/v1/user",
+    "/v1/objects/user/",
+    "/v1/objects/client/",
+    "/v1/api_tokens",
+    "/v1/clients/",
+    "/v1/invitations",
+    "/v1/password/",
+    "/v1/session",
+    "/v1/logout",
+    "/v1/sso",
+];
+
+/// What is known of a request after its admission, also when it was refused.
+#[derive(Default)]
+struct Admitted {
+    caller: Option<Caller>,
+    remaining: Option<Remaining>,
+}
+
+/// `RateLimit` headers: how many requests may come per second, and how many at once now.
+fn state_limit(response: &mut Response, remaining: Remaining) {
+    let headers = response.headers_mut();
+    headers.insert("ratelimit-limit", HeaderValue::from(remaining.limit));
+    headers.insert("ratelimit-remaining", HeaderValue::from(remaining.remaining));
+    headers.insert("ratelimit-reset", HeaderValue::from(1));
+}
+
+/// A change that was refused belongs in the activity log too. Polls and reads do not.
+async fn note_refusal(cloud: &Cloud, caller: &Caller, method: &Method, path: &str, status: StatusCode) {
+    let counts = status.is_client_error()
+        && status != StatusCode::TOO_MANY_REQUESTS
+        && status != StatusCode::UNAUTHORIZED;
+    let Some((object_type, action)) = counts.then(|| change_of(method, path)).flatten() else { return };
+    let description = format!("{method} {path} was answered with {}", status.as_u16());
+    let noted = activity::log_refusal(cloud, caller, object_type, action, description).await;
+    if noted.is_err() {
+        tracing::warn!(request.id = %caller.request_id, "a refused change was not logged");
+    }
 }
 
 /// Marks an answer that must not be compressed.
@@ -59,17 +120,18 @@ fn matched(request: &Request) -> Option<&str> {
     request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
 }
 
-async fn admit(cloud: &Cloud, request: &mut Request, origin: &Origin) -> Result<(), Failure> {
+async fn admit(
+    cloud: &Cloud,
+    request: &mut Request,
+    path: &str,
+    origin: &Origin,
+    admitted: &mut Admitted,
+) -> Result<(), Failure> {
     if request.uri().query().is_some_and(carries_credentials) {
         return Err(ApiError::invalid("credentials in the query string are refused", "query").into());
     }
-    // What was inflated no longer says so.
-    let encoding = request.headers().get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(ApiError::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type").into());
-    }
-    let path = matched(request).unwrap_or_default().to_owned();
-    let access = access_of(request.method(), &path)
+    check_media_type(request)?;
+    let access = access_of(request.method(), path)
         .ok_or_else(|| ApiError::text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"))?;
     match access {
         Access::Public | Access::NodeToken => Ok(()),
@@ -86,13 +148,34 @@ async fn admit(cloud: &Cloud, request: &mut Request, origin: &Origin) -> Result<
             let caller = auth::authenticate(cloud, request.method(), request.headers(), origin).await;
             let by_session = matches!(access, Access::Session | Access::SessionNeeds(_));
             let caller = if by_session { caller.map_err(as_session_failure)? } else { caller? };
-            cloud.limits.request(caller.client.id)?;
-            permit(&caller, access, &path)?;
+            admitted.caller = Some(caller.clone());
+            admitted.remaining = Some(cloud.limits.request(caller.client.id)?);
+            permit(&caller, access, path)?;
             request.extensions_mut().insert(caller);
             Ok(())
         }
     }
 }
+
+/// Refuses a body in another form than JSON, and one whose encoding was not undone.
+fn check_media_type(request: &Request) -> Result<(), ApiError> {
+    let unsupported = || Err(ApiError::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"));
+    // What was inflated no longer says so.
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return unsupported();
+    }
+    let Some(kind) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
+    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let json = kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
+    let empty = request.body().size_hint().exact() == Some(0);
+    let form = FORMS.contains(&request.uri().path())
+        && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    if json || empty || form || request.method() == Method::GET { Ok(()) } else { unsupported() }
+}
+
+/// Where identity providers post forms to.
+const FORMS: &[&str] = &["/v1/sso/saml/acs"];
 
 fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {
     let by_session = matches!(caller.scheme, Scheme::Session { .. });
@@ -103,7 +186,8 @@ fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {
         Access::NeedsAny(permissions) => permissions.iter().any(|permission| caller.may(*permission)),
         _ => true,
     };
-    let console = !matches!(caller.grant, Grant::Role(role) if !role.uses_console());
+    let console =
+        !matches!(*caller.grant, Grant::Role(role) if !role.uses_console()) && caller.restriction().is_none();
     let in_session = !by_session || console || WITHOUT_CONSOLE.contains(&path);
     // A token for node deployment registers nodes and asks who it is, nothing else.
     if permitted && in_session && (!caller.usage_node || path == "/v1/user") {
@@ -150,5 +234,7 @@ fn origin(cloud: &Cloud, request: &Request) -> Origin {
             }
         }
     }
-    Origin { ip, tls, request_id: Uuid::new_v4().to_string() }
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent = user_agent.unwrap_or_default().chars().take(256).collect::<String>();
+    Origin { ip, tls, request_id: Uuid::new_v4().to_string(), user_agent: user_agent.into() }
 }

@@ -5,8 +5,10 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::state::Cloud;
 
 pub mod account;
+pub mod activity;
 pub mod api_tokens;
 pub mod attacks;
+pub mod billing;
 pub mod clients;
 pub mod credentials;
 pub mod events;
@@ -21,6 +23,7 @@ pub mod rule;
 pub mod rules_settings;
 pub mod search;
 pub mod session;
+pub mod settings;
 pub mod suggest;
 pub mod user;
 pub mod users;
@@ -37,6 +40,9 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(account::routes())
         .merge(users::routes())
         .merge(clients::routes())
+        .merge(settings::routes())
+        .merge(billing::routes())
+        .merge(activity::routes())
         .merge(api_tokens::routes())
         .merge(pools::routes())
         .merge(events::routes())

@@ -1,6 +1,6 @@
 //! Request bodies and queries as the public clients send them.
 //!
-//! A JSON body is read whatever the method and content type say, an empty one is `{}`, and what does not
+//! A JSON body is read whatever the method says, an empty one is `{}`, and what does not
 //! parse is answered with a 400 that says where.
 
 use axum::{
@@ -15,7 +15,10 @@ use bartizan_api::{ApiError, filter::query_to_json};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::state::Cloud;
+use crate::{
+    state::Cloud,
+    strict_json::{self, Refusal},
+};
 
 /// A JSON body.
 pub struct Body<T>(pub T);
@@ -36,8 +39,10 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for Body<T> {
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
     // To a value first: duplicate keys and depth are judged the same for every type.
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| ApiError::invalid("invalid json", error.to_string()))?;
+    let value = strict_json::parse(bytes).map_err(|refusal| match refusal {
+        Refusal::Invalid(text) => ApiError::invalid("invalid json", text),
+        Refusal::Duplicate(key) => ApiError::invalid("duplicate key", key),
+    })?;
     if has_nul(&value) {
         return Err(ApiError::invalid("invalid request", NUL));
     }
@@ -114,8 +119,10 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for EventsBody<T> {
         let bytes = whole(Bytes::from_request(request, cloud).await)?;
         let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
         let refused = |text: String| ApiError::field("body", text, Value::Null);
-        let value: Value =
-            serde_json::from_slice(&bytes).map_err(|error| refused(format!("invalid json: {error}")))?;
+        let value = strict_json::parse(&bytes).map_err(|refusal| match refusal {
+            Refusal::Invalid(text) => refused(format!("invalid json: {text}")),
+            Refusal::Duplicate(key) => ApiError::field(&key, "duplicate key", Value::Null),
+        })?;
         if has_nul(&value) {
             return Err(refused(NUL.to_owned()));
         }

@@ -21,6 +21,7 @@ pub mod secrets;
 pub mod server;
 pub mod services;
 pub mod state;
+mod strict_json;
 
 pub use config::{CloudConfig, ConfigError};
 pub use server::{RunningCloud, StartError};

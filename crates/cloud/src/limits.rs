@@ -1,14 +1,21 @@
 //! Rate limits (`spec/accounts.md` section 1.6): GCRA buckets per client, account and address.
 
 use std::{
+    collections::HashMap,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    time::Duration,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use bartizan_api::ApiError;
-use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::DashMapStateStore,
+};
 
 use crate::config::Limits;
 
@@ -18,7 +25,17 @@ pub struct RateLimits {
     account: Bucket<String>,
     address: Bucket<IpAddr>,
     failures: Bucket<IpAddr>,
+    named_failures: Bucket<(IpAddr, String)>,
     node: Bucket<String>,
+}
+
+/// How much of a limit is left, for the `RateLimit` headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remaining {
+    /// Requests per second, in the long run.
+    pub limit: u32,
+    /// Requests that may come at once.
+    pub remaining: u32,
 }
 
 impl RateLimits {
@@ -33,6 +50,9 @@ impl RateLimits {
             account: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute))),
             address: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_address))),
             failures: Bucket::new(Quota::per_minute(at_least_one(limits.failed_authentications_per_minute))),
+            named_failures: Bucket::new(Quota::per_minute(at_least_one(
+                limits.failed_authentications_per_minute_credential,
+            ))),
             node: Bucket::new(
                 Quota::per_second(at_least_one(limits.node_requests_per_second))
                     .allow_burst(at_least_one(limits.node_requests_per_second * 2)),
@@ -40,12 +60,12 @@ impl RateLimits {
         }
     }
 
-    /// One API request of a client.
+    /// One API request of a client; says how much is left.
     ///
     /// # Errors
     /// 429 with `Retry-After`.
-    pub fn request(&self, client_id: i64) -> Result<(), ApiError> {
-        self.client.take(&client_id)
+    pub fn request(&self, client_id: i64) -> Result<Remaining, ApiError> {
+        self.client.take(&client_id).map(|remaining| Remaining { limit: self.client.limit, remaining })
     }
 
     /// One check of a password or second factor.
@@ -55,15 +75,27 @@ impl RateLimits {
     pub fn password_check(&self, account: &str, address: IpAddr) -> Result<(), ApiError> {
         self.address.take(&network(address))?;
         // No address is longer; what is made up costs no more memory than one.
-        self.account.take(&account.chars().take(254).collect::<String>().to_lowercase())
+        self.account.take(&account.chars().take(254).collect::<String>().to_lowercase()).map(drop)
     }
 
-    /// One failed authentication by header.
+    /// One failed authentication by header. What the caller presented is `name`: a UUID, or nothing.
     ///
     /// # Errors
     /// 429 with `Retry-After` once an address fails too often.
-    pub fn failed_authentication(&self, address: IpAddr) -> Result<(), ApiError> {
-        self.failures.take(&network(address))
+    pub fn failed_authentication(&self, name: &str, address: IpAddr) -> Result<(), ApiError> {
+        let address = network(address);
+        self.failures.take(&address)?;
+        if name.is_empty() { Ok(()) } else { self.named_failures.take(&(address, short(name))).map(drop) }
+    }
+
+    /// Whether an address may try a credential at all, before anything is looked up.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After` while it failed too often.
+    pub fn may_authenticate(&self, name: &str, address: IpAddr) -> Result<(), ApiError> {
+        let address = network(address);
+        self.failures.is_open(&address)?;
+        if name.is_empty() { Ok(()) } else { self.named_failures.is_open(&(address, short(name))) }
     }
 
     /// One node call.
@@ -71,33 +103,89 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After`.
     pub fn node_call(&self, uuid: &str) -> Result<(), ApiError> {
-        self.node.take(&uuid.to_owned())
+        self.node.take(&uuid.to_owned()).map(drop)
     }
 
     /// Forgets keys that are back to full buckets, so that memory follows activity.
     pub fn shrink(&self) {
-        self.client.0.retain_recent();
-        self.account.0.retain_recent();
-        self.address.0.retain_recent();
-        self.failures.0.retain_recent();
-        self.node.0.retain_recent();
+        self.client.shrink();
+        self.account.shrink();
+        self.address.shrink();
+        self.failures.shrink();
+        self.named_failures.shrink();
+        self.node.shrink();
     }
 }
 
-struct Bucket<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
+type Cells<K> = DashMapStateStore<K>;
+
+struct Bucket<K: Hash + Eq + Clone> {
+    cells: RateLimiter<K, Cells<K>, DefaultClock, StateInformationMiddleware>,
+    /// Keys whose last attempt found the bucket empty, with when it is worth trying again.
+    empty: Mutex<HashMap<K, Instant>>,
+    limit: u32,
+}
 
 impl<K: Hash + Eq + Clone> Bucket<K> {
     fn new(quota: Quota) -> Bucket<K> {
-        Bucket(DefaultKeyedRateLimiter::keyed(quota))
+        let per_second = 1.0 / quota.replenish_interval().as_secs_f64();
+        Bucket {
+            cells: RateLimiter::dashmap(quota).with_middleware(),
+            empty: Mutex::default(),
+            // A rate from configuration, which holds 32 bits.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "positive and small"
+            )]
+            limit: per_second.round() as u32,
+        }
     }
 
-    fn take(&self, key: &K) -> Result<(), ApiError> {
-        self.0.check_key(key).map_err(|until| {
-            let wait = until.wait_time_from(self.0.clock().now());
-            // Rounded up: a client that waits this long gets through.
-            ApiError::rate_limited(wait.saturating_add(Duration::from_millis(999)).as_secs())
-        })
+    /// Takes one; says how many are left.
+    fn take(&self, key: &K) -> Result<u32, ApiError> {
+        match self.cells.check_key(key) {
+            Ok(state) => Ok(state.remaining_burst_capacity()),
+            Err(until) => {
+                let wait = until.wait_time_from(self.cells.clock().now());
+                self.blocked().insert(key.clone(), Instant::now() + wait);
+                Err(refusal(wait))
+            }
+        }
     }
+
+    /// Whether the bucket held something at the last attempt, without taking.
+    fn is_open(&self, key: &K) -> Result<(), ApiError> {
+        let mut blocked = self.blocked();
+        match blocked.get(key).map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(wait) if !wait.is_zero() => Err(refusal(wait)),
+            Some(_) => {
+                blocked.remove(key);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn blocked(&self) -> std::sync::MutexGuard<'_, HashMap<K, Instant>> {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shrink(&self) {
+        self.cells.retain_recent();
+        let now = Instant::now();
+        self.blocked().retain(|_, until| *until > now);
+    }
+}
+
+fn refusal(wait: Duration) -> ApiError {
+    // Rounded up: a client that waits this long gets through.
+    ApiError::rate_limited(wait.saturating_add(Duration::from_millis(999)).as_secs())
+}
+
+/// No UUID is longer; what is made up costs no more memory than one.
+fn short(name: &str) -> String {
+    name.chars().take(36).collect()
 }
 
 /// What counts as one address: of IPv6 the network of 64 bits that one subscriber gets.

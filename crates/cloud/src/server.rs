@@ -25,12 +25,13 @@ use tower_http::{
 };
 
 use crate::{
+    auth,
     config::CloudConfig,
     console, edge, endpoints,
     keys::{Keys, KeysError},
     mail::{MailError, Mailer},
     openapi,
-    services::api_tokens::KEPT_DISABLED_S,
+    services::{accounts, api_tokens::KEPT_DISABLED_S},
     state::Cloud,
 };
 
@@ -75,7 +76,7 @@ pub struct RunningCloud {
     pub address: SocketAddr,
     handle: Handle<SocketAddr>,
     server: JoinHandle<std::io::Result<()>>,
-    jobs: JoinHandle<()>,
+    jobs: Vec<JoinHandle<()>>,
 }
 
 /// Opens database and keys without listening; for `admin` commands.
@@ -133,7 +134,8 @@ impl RunningCloud {
                 None => axum_server::from_tcp(listener)?.handle(serving).serve(service).await,
             }
         });
-        let jobs = tokio::spawn(housekeeping(cloud.clone()));
+        let jobs =
+            vec![tokio::spawn(housekeeping(cloud.clone())), tokio::spawn(auth::known::watch(cloud.clone()))];
         Ok(RunningCloud { cloud, address, handle, server, jobs })
     }
 
@@ -141,7 +143,7 @@ impl RunningCloud {
     pub async fn shutdown(self) {
         self.cloud.notices.close();
         self.handle.graceful_shutdown(Some(Duration::from_secs(5)));
-        self.jobs.abort();
+        self.jobs.iter().for_each(JoinHandle::abort);
         let _ = self.server.await;
         self.cloud.store.clone().close().await;
     }
@@ -234,6 +236,7 @@ async fn housekeeping(cloud: Cloud) {
         if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
         }
+        accounts::clean(&cloud).await;
         let expired = crate::services::listing::oldest(now);
         if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");

@@ -1,8 +1,10 @@
 //! The rules of the product: what each operation checks, changes, logs and announces.
 
 pub mod account;
+pub mod accounts;
 pub mod action;
 pub mod activity;
+pub mod activity_log;
 pub mod api_tokens;
 pub mod attacks;
 pub mod clients;
@@ -13,6 +15,7 @@ pub mod hits;
 pub mod ingest;
 pub mod ip_list;
 pub mod listing;
+pub mod lockout;
 pub mod node_group;
 pub mod node_registration;
 pub mod node_sync;
@@ -24,6 +27,7 @@ pub mod rules_settings;
 pub mod ruleset;
 pub mod search;
 pub mod session;
+pub mod settings;
 pub mod suggest;
 pub mod user_profile;
 pub mod user_view;

@@ -11,8 +11,8 @@ use std::{
 use bartizan_store::Store;
 
 use crate::{
-    config::CloudConfig, keys::Keys, limits::RateLimits, mail::Mailer, notices::ConfigNotices,
-    services::ruleset::Bundles,
+    auth::KnownCredentials, config::CloudConfig, keys::Keys, limits::RateLimits, mail::Mailer,
+    notices::ConfigNotices, services::ruleset::Bundles,
 };
 
 /// The shared state; cheap to clone.
@@ -29,6 +29,8 @@ pub struct Shared {
     pub config: CloudConfig,
     /// Rate limits of this process.
     pub limits: RateLimits,
+    /// Credentials that were checked before.
+    pub known: KnownCredentials,
     /// Wakes nodes that wait for a change.
     pub notices: ConfigNotices,
     /// Bundles made for nodes.
@@ -49,6 +51,7 @@ impl Cloud {
             keys,
             config,
             limits,
+            known: KnownCredentials::default(),
             notices: ConfigNotices::default(),
             bundles: Bundles::default(),
             mailer,

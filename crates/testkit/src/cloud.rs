@@ -81,6 +81,7 @@ impl TestCloud {
         config.listen.address = "127.0.0.1:0".parse().unwrap();
         config.limits.password_checks_per_minute = 1000;
         config.limits.password_checks_per_minute_address = 1000;
+        config.limits.failed_authentications_per_minute_credential = 300;
         if crate::postgres::is_chosen() {
             config.database.url = tokio::task::spawn_blocking(crate::postgres::fresh_database).await.unwrap();
         }
@@ -138,6 +139,7 @@ impl TestCloud {
         change.secret_mac = Set(Some(secret.mac(&cloud.keys)));
         let tenant = bartizan_store::TenantId(user.client_id);
         cloud.store.update_user_row(tenant, change).await.unwrap();
+        cloud.known.refresh(&cloud.store).await;
         Credential::Pair(user.uuid.clone(), secret.hex())
     }
 

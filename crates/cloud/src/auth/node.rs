@@ -58,7 +58,7 @@ pub async fn authenticate(
     }
     let secret = Secret::parse_hex(secret).ok_or_else(refused)?;
     if !secret.matches(&cloud.keys, node.as_ref().map(|node| node.secret_mac.as_str())) {
-        cloud.limits.failed_authentication(origin.ip)?;
+        cloud.limits.failed_authentication(uuid, origin.ip)?;
         return Err(refused().into());
     }
     let node = node.ok_or_else(refused)?;

@@ -1,10 +1,12 @@
 //! Console sessions: an opaque cookie, or a short-lived bearer token derived from one for the API Console.
 
+use std::sync::{Arc, atomic::Ordering};
+
 use axum::http::{HeaderMap, Method, header};
 use bartizan_api::ApiError;
 use bartizan_store::entity;
 
-use super::{Caller, Origin, Scheme, caller_of_user};
+use super::{Caller, Known, Origin, Scheme, of_user};
 use crate::{
     failure::Failure,
     secrets::{self, Secret},
@@ -31,12 +33,14 @@ pub fn cookie(headers: &HeaderMap) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
-/// The `Set-Cookie` value that starts a session, or ends it when `id` is empty.
+/// The `Set-Cookie` value that starts a session of some seconds, or ends it when `id` is empty.
 #[must_use]
-pub fn set_cookie(cloud: &Cloud, tls: bool, id: &str) -> String {
-    let age = if id.is_empty() { 0 } else { cloud.config.limits.session_absolute_s };
+pub fn set_cookie(cloud: &Cloud, tls: bool, id: &str, lifetime_s: i64) -> String {
+    let age = if id.is_empty() { 0 } else { lifetime_s };
     let (name, secure) = if tls { (SECURE_COOKIE, "; Secure") } else { (COOKIE, "") };
-    format!("{name}={id}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")
+    let domain = &cloud.config.public.cookie_domain;
+    let domain = if domain.is_empty() { String::new() } else { format!("; Domain={domain}") };
+    format!("{name}={id}; Path=/{domain}; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")
 }
 
 /// Authenticates by bearer token, else cookie.
@@ -58,37 +62,75 @@ pub async fn authenticate(
     let id = bearer.or_else(|| cookie(headers)).ok_or_else(ApiError::session_expired)?;
     let secret = Secret::parse_opaque(PREFIX, &id).ok_or_else(ApiError::session_expired)?;
     let id_mac = secret.mac(&cloud.keys);
-    let session = cloud.store.identify_session(&id_mac).await?.ok_or_else(ApiError::session_expired)?;
+    let key = format!("session:{id_mac}:{by_cookie}");
     let background = headers.contains_key("x-background");
-    check_alive(cloud, &session, background).await?;
+    let known = match cloud.known.find(&key) {
+        Some(known) => known,
+        None => load(cloud, key.clone(), id_mac, by_cookie).await?,
+    };
+    let Some(session) = known.session.clone() else { return Err(ApiError::session_expired().into()) };
+    if !is_alive(cloud, &known, &session, background).await? {
+        cloud.known.forget(&key);
+        return Err(ApiError::session_expired().into());
+    }
     if by_cookie && *method != Method::GET && *method != Method::HEAD {
         check_forgery(cloud, headers, &session, origin)?;
     }
-    let user = cloud.store.identify_user(session.user_id).await?.ok_or_else(ApiError::session_expired)?;
-    let scheme = Scheme::Session { id_mac, cookie: by_cookie };
-    Ok(caller_of_user(cloud, user, scheme, origin).await?.ok_or_else(ApiError::session_expired)?)
+    if !known.settings.admits_console(origin.ip) {
+        return Err(ApiError::access_denied().into());
+    }
+    Ok(known.caller(origin))
 }
 
-async fn check_alive(
+async fn load(cloud: &Cloud, key: String, id_mac: String, cookie: bool) -> Result<Arc<Known>, Failure> {
+    let generation = cloud.known.generation();
+    let session = cloud.store.identify_session(&id_mac).await?.ok_or_else(ApiError::session_expired)?;
+    let last_seen = last_seen(cloud, &session).await?;
+    let user = cloud.store.identify_user(session.user_id).await?.ok_or_else(ApiError::session_expired)?;
+    let scheme = Scheme::Session { id_mac, cookie };
+    let mut known = of_user(cloud, user, scheme).await?.ok_or_else(ApiError::session_expired)?;
+    known.session = Some(Arc::new(session));
+    known.noted_at.store(last_seen, Ordering::Relaxed);
+    let known = Arc::new(known);
+    cloud.known.keep(key, Arc::clone(&known), generation);
+    Ok(known)
+}
+
+/// The last activity of a session; that of its own session counts for a derived token, which dies with it.
+async fn last_seen(cloud: &Cloud, session: &entity::session::Model) -> Result<i64, Failure> {
+    let Some(parent) = &session.parent_mac else { return Ok(session.last_seen_at) };
+    let parent = cloud.store.identify_session(parent).await?.ok_or_else(ApiError::session_expired)?;
+    Ok(parent.last_seen_at.max(session.last_seen_at))
+}
+
+async fn is_alive(
     cloud: &Cloud,
+    known: &Known,
     session: &entity::session::Model,
     background: bool,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let now = cloud.now();
-    let mut last_seen = session.last_seen_at;
-    if let Some(parent) = &session.parent_mac {
-        // A derived token dies with its session.
-        let parent = cloud.store.identify_session(parent).await?.ok_or_else(ApiError::session_expired)?;
-        last_seen = parent.last_seen_at.max(last_seen);
+    let limits = &known.settings;
+    if session.expires_at.min(session.created_at + limits.absolute_timeout) <= now {
+        return Ok(false);
     }
-    if session.expires_at <= now || last_seen + cloud.config.limits.session_idle_s <= now {
-        return Err(ApiError::session_expired().into());
+    let mut seen = known.noted_at.load(Ordering::Relaxed);
+    if seen + limits.idle_timeout <= now {
+        // Another process may have seen it since.
+        let row =
+            cloud.store.identify_session(&session.id_mac).await?.ok_or_else(ApiError::session_expired)?;
+        seen = last_seen(cloud, &row).await?;
+        known.noted_at.store(seen, Ordering::Relaxed);
+        if seen + limits.idle_timeout <= now {
+            return Ok(false);
+        }
     }
     // To the minute, so that reading does not write each time; polling does not count as activity.
-    if !background && last_seen + 60 <= now {
-        cloud.store.touch_session(&session.id_mac, now).await?;
+    if !background && seen + 60 <= now {
+        known.noted_at.store(now, Ordering::Relaxed);
+        cloud.store.touch_session(session.parent_mac.as_deref().unwrap_or(&session.id_mac), now).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn check_forgery(

@@ -3,14 +3,17 @@
 use axum::extract::State;
 use bartizan_api::{
     Envelope,
-    client::{ClientCreate, ClientUpdate, ClientView},
+    client::{
+        ClientCreate, ClientSwitch, ClientUpdate, ClientView, PartnerClientCreate, PartnerClientQuery,
+        PartnerClientView,
+    },
     list::{ListRequest, SelectRequest},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, RackQuery},
+    extract::{Body, Path, RackQuery},
     failure::Failure,
     services::clients,
     state::Cloud,
@@ -23,6 +26,10 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(client_create))
         .routes(routes!(client_update))
         .routes(routes!(client_delete))
+        .routes(routes!(client_enable))
+        .routes(routes!(client_disable))
+        .routes(routes!(partner_client_list))
+        .routes(routes!(partner_client_create))
 }
 
 /// List clients
@@ -96,4 +103,61 @@ pub async fn client_delete(
     Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<i64>>, Failure> {
     Ok(Envelope::new(clients::delete(&cloud, &caller, &request).await?))
+}
+
+/// Activate a client
+///
+/// Its users and nodes may work again.
+#[utoipa::path(post, path = "/v1/objects/client/enabling", tag = "Clients", request_body = ClientSwitch,
+    responses((status = 200, description = "The changed client", body = Envelope<ClientView>)))]
+pub async fn client_enable(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<ClientSwitch>,
+) -> Result<Envelope<ClientView>, Failure> {
+    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid, true).await?))
+}
+
+/// Deactivate a client
+///
+/// Its users and nodes are refused from now on; nothing is deleted.
+#[utoipa::path(post, path = "/v1/objects/client/disabling", tag = "Clients", request_body = ClientSwitch,
+    responses((status = 200, description = "The changed client", body = Envelope<ClientView>)))]
+pub async fn client_disable(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<ClientSwitch>,
+) -> Result<Envelope<ClientView>, Failure> {
+    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid, false).await?))
+}
+
+/// List links of application ids to clients
+///
+/// For global users: those of their global account.
+#[utoipa::path(get, path = "/v2/partner_client", tag = "Clients",
+    params(("partnerid" = Option<i64>, Query, description = "Global account; the caller's own by default"),
+        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000"),
+        ("offset" = Option<i64>, Query, description = "Rows to skip")),
+    responses((status = 200, description = "The links", body = Envelope<Vec<PartnerClientView>>)))]
+pub async fn partner_client_list(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    RackQuery(query): RackQuery<PartnerClientQuery>,
+) -> Result<Envelope<Vec<PartnerClientView>>, Failure> {
+    Ok(Envelope::new(clients::partner_links(&cloud, &caller, &query).await?))
+}
+
+/// Link an application id to a client
+///
+/// For global administrators. A link that exists is refused with `Already exists`.
+#[utoipa::path(post, path = "/v2/partner/{partnerid}/partner_client", tag = "Clients",
+    params(("partnerid" = i64, Path, description = "Global account")), request_body = PartnerClientCreate,
+    responses((status = 200, description = "The link", body = Envelope<PartnerClientView>)))]
+pub async fn partner_client_create(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(partner_id): Path<i64>,
+    Body(request): Body<PartnerClientCreate>,
+) -> Result<Envelope<PartnerClientView>, Failure> {
+    Ok(Envelope::new(clients::link_partner(&cloud, &caller, partner_id, &request).await?))
 }

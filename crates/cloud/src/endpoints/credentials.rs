@@ -18,16 +18,21 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 /// The UUID and when the secret was made and used. The secret itself cannot be shown again.
 #[utoipa::path(get, path = "/v1/user/credentials", tag = "API credentials", security(("Session" = [])),
     responses((status = 200, description = "The credentials", body = Envelope<CredentialsView>)))]
-pub async fn credentials_view(caller: Caller) -> Result<Envelope<CredentialsView>, Failure> {
-    let user = caller.user.ok_or_else(ApiError::access_denied)?;
+pub async fn credentials_view(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+) -> Result<Envelope<CredentialsView>, Failure> {
+    // Read anew: times of use are newer than what authentication keeps.
+    let user = cloud.store.identify_user(caller.user_id()).await?.ok_or_else(ApiError::access_denied)?;
+    let by_provider = user.auth_method.is_some();
     Ok(Envelope::new(CredentialsView {
         uuid: user.uuid,
         secret_masked: "****".to_owned(),
         secret_set: user.secret_mac.is_some(),
         secret_created_at: user.secret_created_at,
         secret_last_used_at: user.secret_last_used_at,
-        available: true,
-        reason: None,
+        available: !by_provider,
+        reason: by_provider.then(|| "sso".to_owned()),
     }))
 }
 

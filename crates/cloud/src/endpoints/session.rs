@@ -8,7 +8,7 @@ use axum::{
 };
 use bartizan_api::{
     ApiError, Empty, Envelope,
-    session::{LoginRequest, LoginView, LogoutRequest, SessionTokenView, SessionView},
+    session::{LoginRequest, LoginView, LogoutRequest, SessionClient, SessionTokenView, SessionView},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -26,20 +26,18 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(logout))
         .routes(routes!(session_view))
         .routes(routes!(session_token))
-}
-
-fn user_agent(headers: &HeaderMap) -> &str {
-    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        .routes(routes!(session_client))
 }
 
 fn with_cookie(
     cloud: &Cloud,
     origin: &Origin,
     id: &str,
+    lifetime_s: i64,
     body: impl IntoResponse,
 ) -> Result<Response, Failure> {
     let mut response = body.into_response();
-    let cookie = HeaderValue::from_str(&auth::session::set_cookie(cloud, origin.tls, id))
+    let cookie = HeaderValue::from_str(&auth::session::set_cookie(cloud, origin.tls, id, lifetime_s))
         .map_err(|_| ApiError::internal())?;
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
@@ -59,11 +57,10 @@ pub async fn login(
 ) -> Result<Response, Failure> {
     // Else another site could sign its visitor in as somebody else.
     auth::session::check_page(&cloud, &headers, &origin)?;
-    let started =
-        session::sign_in(&cloud, &request.username, &request.password, user_agent(&headers), &origin).await?;
+    let started = session::sign_in(&cloud, &request.username, &request.password, &origin).await?;
     let view =
         LoginView { user_id: started.user.id, client_id: started.user.client_id, mfa: "none".to_owned() };
-    with_cookie(&cloud, &origin, &started.id, Envelope::new(view))
+    with_cookie(&cloud, &origin, &started.id, started.lifetime_s, Envelope::new(view))
 }
 
 /// Sign out
@@ -82,7 +79,7 @@ pub async fn logout(
         Err(failure) if failure.0.status == axum::http::StatusCode::UNAUTHORIZED => {}
         Err(failure) => return Err(failure),
     }
-    with_cookie(&cloud, &origin, "", Envelope::new(Empty {}))
+    with_cookie(&cloud, &origin, "", 0, Envelope::new(Empty {}))
 }
 
 /// View the session
@@ -96,15 +93,17 @@ pub async fn session_view(
 ) -> Result<Envelope<SessionView>, Failure> {
     let Scheme::Session { id_mac, .. } = &caller.scheme else { return Err(ApiError::access_denied().into()) };
     let row = cloud.store.identify_session(id_mac).await?.ok_or_else(ApiError::session_expired)?;
+    let limits = &caller.settings;
     Ok(Envelope::new(SessionView {
         user_id: row.user_id,
         client_id: row.client_id,
-        acting_client_id: row.client_id,
+        acting_client_id: row.acting_client_id.unwrap_or(row.client_id),
         created_at: row.created_at,
         last_seen_at: row.last_seen_at,
-        idle_expires_at: row.last_seen_at + cloud.config.limits.session_idle_s,
-        absolute_expires_at: row.expires_at,
+        idle_expires_at: row.last_seen_at + limits.idle_timeout,
+        absolute_expires_at: row.expires_at.min(row.created_at + limits.absolute_timeout),
         csrf: row.csrf,
+        restriction: row.restriction,
     }))
 }
 
@@ -117,8 +116,22 @@ pub async fn session_token(
     State(cloud): State<Cloud>,
     Extension(origin): Extension<Origin>,
     caller: Caller,
-    headers: HeaderMap,
 ) -> Result<Envelope<SessionTokenView>, Failure> {
-    let token = session::derive_token(&cloud, &caller, user_agent(&headers), &origin).await?;
+    let token = session::derive_token(&cloud, &caller, &origin).await?;
     Ok(Envelope::new(SessionTokenView { token, expires_in: session::TOKEN_LIFETIME_S }))
+}
+
+/// Show another client
+///
+/// For global users: the client that the Console shows from now on. It changes no rights.
+#[utoipa::path(post, path = "/v1/session/client", tag = "Sessions", security(("Session" = [])),
+    request_body = SessionClient,
+    responses((status = 200, description = "Shown", body = Envelope<Empty>)))]
+pub async fn session_client(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<SessionClient>,
+) -> Result<Envelope<Empty>, Failure> {
+    session::show_client(&cloud, &caller, request.client_id).await?;
+    Ok(Envelope::new(Empty {}))
 }

@@ -1,13 +1,16 @@
 //! The current principal (`spec/accounts.md` section 3.2).
 
 use axum::extract::State;
-use bartizan_api::{Envelope, user::PrincipalView};
+use bartizan_api::{
+    Envelope,
+    user::{PrincipalView, ProfileUpdate},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::Caller, failure::Failure, services::user_view::principal_view, state::Cloud};
+use crate::{auth::Caller, extract::Body, failure::Failure, services::account, state::Cloud};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
-    OpenApiRouter::new().routes(routes!(user_self)).routes(routes!(user_self_read))
+    OpenApiRouter::new().routes(routes!(user_self)).routes(routes!(user_self_read, user_self_update))
 }
 
 /// View the current principal
@@ -19,7 +22,7 @@ pub async fn user_self(
     State(cloud): State<Cloud>,
     caller: Caller,
 ) -> Result<Envelope<PrincipalView>, Failure> {
-    Ok(Envelope::new(principal_view(&cloud, &caller)))
+    Ok(Envelope::new(account::principal(&cloud, &caller).await?))
 }
 
 /// View the current principal by GET
@@ -29,4 +32,17 @@ pub async fn user_self(
     responses((status = 200, description = "Who calls", body = Envelope<PrincipalView>)))]
 pub async fn user_self_read(cloud: State<Cloud>, caller: Caller) -> Result<Envelope<PrincipalView>, Failure> {
     user_self(cloud, caller).await
+}
+
+/// Change the own profile
+///
+/// Name, phone, title, formats, notifications, saved searches. Absent and empty values stay.
+#[utoipa::path(put, path = "/v1/user", tag = "Users", security(("Session" = [])), request_body = ProfileUpdate,
+    responses((status = 200, description = "Who calls, changed", body = Envelope<PrincipalView>)))]
+pub async fn user_self_update(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<ProfileUpdate>,
+) -> Result<Envelope<PrincipalView>, Failure> {
+    Ok(Envelope::new(account::update_profile(&cloud, &caller, request).await?))
 }

@@ -1,13 +1,16 @@
 //! Looking after an account: its password, its secret, its sessions (`spec/accounts.md` sections 2.3 and 2.4).
 
+use std::sync::Arc;
+
 use bartizan_api::{
     ApiError, Permission,
     session::{PasswordChange, RevokeRequest, SessionItem},
+    user::{PrincipalView, ProfileUpdate, UserProfile},
 };
 use bartizan_store::{
     TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
-    sessions,
+    sessions, users,
 };
 use serde_json::{Value, json};
 
@@ -15,13 +18,76 @@ use super::{
     activity::{self, Change},
     grants,
     session::confirmed_user,
-    users::{grant_of, new_password},
+    user_profile,
+    user_view::principal_view,
+    users::{grant_of, new_password, valid_name},
 };
 use crate::{
     auth::{Caller, Scheme},
     failure::Failure,
     state::Cloud,
 };
+
+/// Who calls. A user is read anew: sign-ins are newer than what authentication keeps.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn principal(cloud: &Cloud, caller: &Caller) -> Result<PrincipalView, Failure> {
+    let fresh = match &caller.user {
+        Some(user) => cloud.store.identify_user(user.id).await?.map(Arc::new),
+        None => None,
+    };
+    let user = fresh.or_else(|| caller.user.clone());
+    Ok(principal_view(cloud, &Caller { user, ..caller.clone() }))
+}
+
+/// Changes the profile of the caller's own user.
+///
+/// # Errors
+/// 400 naming the field.
+pub async fn update_profile(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: ProfileUpdate,
+) -> Result<PrincipalView, Failure> {
+    let transaction = cloud.store.begin().await?;
+    let before = users::find(&transaction, caller.tenant(), caller.user_id()).await?;
+    let before = before.ok_or_else(ApiError::access_denied)?;
+    let mut after = before.clone();
+    if let Some(realname) = request.realname.as_deref().filter(|name| !name.is_empty()) {
+        if before.sso_managed {
+            return Err(managed().into());
+        }
+        after.realname = valid_name(realname)?;
+    }
+    user_profile::apply(&mut after, &UserProfile { components: None, ..request.profile })?;
+    let after = bartizan_store::users::update(&transaction, &caller.tenants, after).await?;
+    let entry = Change {
+        object_type: "user",
+        action: "update",
+        object_id: after.id.to_string(),
+        object_name: after.email.clone(),
+        before: Some(profile_state(&before)),
+        after: Some(profile_state(&after)),
+    };
+    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
+    transaction.commit().await?;
+    Ok(principal_view(cloud, &Caller { user: Some(Arc::new(after)), ..caller.clone() }))
+}
+
+fn profile_state(row: &entity::user::Model) -> Value {
+    let mut state = json!({"realname": row.realname, "phone": row.phone, "job_title": row.job_title});
+    if let (Some(state), Some(profile)) = (state.as_object_mut(), row.profile.as_object()) {
+        state.extend(profile.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    state
+}
+
+/// 403 `Managed by SSO`: the identity provider is the source of this user.
+#[must_use]
+pub fn managed() -> ApiError {
+    ApiError::text(axum::http::StatusCode::FORBIDDEN, "Managed by SSO")
+}
 
 /// Changes the caller's own password and ends its other sessions. Secret and tokens stay.
 ///
@@ -60,7 +126,21 @@ pub async fn change_password(
     sessions::update_user(&transaction, tenant, row).await?;
     sessions::delete_of_user(&transaction, tenant, user.id, own_session(caller)).await?;
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    lift(cloud, caller, "password").await
+}
+
+/// Lifts a restriction of the caller's session once it is met; what else is asked for comes next.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn lift(cloud: &Cloud, caller: &Caller, met: &str) -> Result<(), Failure> {
+    let Some(session) = caller.session.as_ref().filter(|_| caller.restriction() == Some(met)) else {
+        return Ok(());
+    };
+    let factor = caller.user.as_ref().is_some_and(|user| user.mfa_sealed.is_some());
+    let next = (met == "password" && caller.settings.mfa_enforced && !factor).then_some("mfa");
+    Ok(cloud.store.set_restriction(&session.id_mac, next).await?)
 }
 
 fn own_session(caller: &Caller) -> Option<&str> {

@@ -3,7 +3,11 @@
 use bartizan_store::{TenantId, activity, entity, sea_orm::ConnectionTrait};
 use serde_json::Value;
 
-use crate::{auth::Caller, failure::Failure};
+use crate::{
+    auth::{Caller, Origin},
+    failure::Failure,
+    state::Cloud,
+};
 
 /// What happened to which object. States must not hold secrets.
 pub struct Change<'a> {
@@ -33,22 +37,174 @@ pub async fn log<C: ConnectionTrait>(
     change: Change<'_>,
 ) -> Result<(), Failure> {
     let entry = entity::activity::Model {
-        id: 0,
-        client_id: tenant.0,
-        time: now,
         object_type: change.object_type.to_owned(),
         action_type: change.action.to_owned(),
-        outcome: "success".to_owned(),
+        object_id: Some(change.object_id),
+        object_name: change.object_name,
+        state_before: change.before.map(masked),
+        state_after: change.after.map(masked),
+        ..by_caller(caller, tenant, now)
+    };
+    Ok(activity::append(connection, entry).await?)
+}
+
+/// Appends a change that was refused to the log of the caller's own tenant.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn log_refusal(
+    cloud: &Cloud,
+    caller: &Caller,
+    object_type: &str,
+    action: &str,
+    description: String,
+) -> Result<(), Failure> {
+    let entry = entity::activity::Model {
+        object_type: object_type.to_owned(),
+        action_type: action.to_owned(),
+        outcome: "failure".to_owned(),
+        description: Some(description),
+        ..by_caller(caller, caller.tenant(), cloud.now())
+    };
+    Ok(activity::append(cloud.store.writer(), entry).await?)
+}
+
+/// Appends what a user did before there was a caller: signing in, or failing to.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn log_sign_in<C: ConnectionTrait>(
+    connection: &C,
+    user: &entity::user::Model,
+    origin: &Origin,
+    now: i64,
+    failure: Option<&str>,
+) -> Result<(), Failure> {
+    let entry = entity::activity::Model {
+        object_type: "sign_in".to_owned(),
+        action_type: "create".to_owned(),
+        object_id: Some(user.id.to_string()),
+        object_name: user.email.clone(),
+        outcome: if failure.is_some() { "failure" } else { "success" }.to_owned(),
+        description: failure.map(str::to_owned),
+        ..by_user(user, origin, now)
+    };
+    Ok(activity::append(connection, entry).await?)
+}
+
+/// Appends a change that a user made by a link instead of a session: a reset, an acceptance.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn log_by_user<C: ConnectionTrait>(
+    connection: &C,
+    user: &entity::user::Model,
+    origin: &Origin,
+    now: i64,
+    change: Change<'_>,
+) -> Result<(), Failure> {
+    let entry = entity::activity::Model {
+        object_type: change.object_type.to_owned(),
+        action_type: change.action.to_owned(),
+        object_id: Some(change.object_id),
+        object_name: change.object_name,
+        state_before: change.before.map(masked),
+        state_after: change.after.map(masked),
+        ..by_user(user, origin, now)
+    };
+    Ok(activity::append(connection, entry).await?)
+}
+
+fn by_user(user: &entity::user::Model, origin: &Origin, now: i64) -> entity::activity::Model {
+    entity::activity::Model {
+        source: "ui_page".to_owned(),
+        initiator_id: Some(user.id),
+        initiator_client_id: Some(user.client_id),
+        initiator_name: user.realname.clone(),
+        ip: origin.ip.to_string(),
+        request_id: origin.request_id.clone(),
+        user_agent: origin.user_agent.to_string(),
+        ..plain(TenantId(user.client_id), now)
+    }
+}
+
+fn by_caller(caller: &Caller, tenant: TenantId, now: i64) -> entity::activity::Model {
+    entity::activity::Model {
         source: caller.source().to_owned(),
         initiator_id: caller.user.as_ref().map(|user| user.id),
         initiator_client_id: Some(caller.client.id),
-        initiator_name: caller.name.clone(),
-        object_id: Some(change.object_id),
-        object_name: change.object_name,
-        state_before: change.before,
-        state_after: change.after,
+        initiator_name: caller.name.to_string(),
         ip: caller.ip.to_string(),
         request_id: caller.request_id.clone(),
-    };
-    Ok(activity::append(connection, entry).await?)
+        user_agent: caller.user_agent.to_string(),
+        token_id: caller.token_id(),
+        ..plain(tenant, now)
+    }
+}
+
+/// An entry of nobody about nothing, which the callers above complete.
+fn plain(tenant: TenantId, now: i64) -> entity::activity::Model {
+    entity::activity::Model {
+        id: 0,
+        client_id: tenant.0,
+        time: now,
+        object_type: String::new(),
+        action_type: String::new(),
+        outcome: "success".to_owned(),
+        source: "unknown".to_owned(),
+        initiator_id: None,
+        initiator_client_id: None,
+        initiator_name: String::new(),
+        object_id: None,
+        object_name: String::new(),
+        state_before: None,
+        state_after: None,
+        ip: String::new(),
+        request_id: String::new(),
+        user_agent: String::new(),
+        token_id: None,
+        description: None,
+    }
+}
+
+/// Names of fields whose values never reach the log, whatever a caller of [`log`] overlooked.
+const SECRET_NAMES: &[&str] =
+    &["password", "secret", "token", "api_key", "apikey", "private_key", "authorization", "credential"];
+
+/// The state with every value of a secret's name replaced by `***`.
+fn masked(state: Value) -> Value {
+    match state {
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(name, value)| {
+                let value = if is_secret(&name, &value) { Value::from("***") } else { masked(value) };
+                (name, value)
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(masked).collect(),
+        other => other,
+    }
+}
+
+/// Only texts and whatever holds texts: `password_changed` is a time and `secret_set` a flag.
+fn is_secret(name: &str, value: &Value) -> bool {
+    let name = name.to_ascii_lowercase();
+    value.is_string() && SECRET_NAMES.iter().any(|secret| name.contains(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_hide() {
+        let state =
+            json!({"name": "x", "auth": [{"API_Token": "abc"}], "password_changed": 5, "secret": null});
+        let kept =
+            json!({"name": "x", "auth": [{"API_Token": "***"}], "password_changed": 5, "secret": null});
+        assert_eq!(masked(state), kept);
+    }
 }

@@ -190,6 +190,9 @@ pub async fn create(
         last_used_ip: None,
         secret_mac: secret.mac(&cloud.keys),
         masked: masked(&token),
+        sealed: None,
+        client_ids: None,
+        notified_at: None,
     };
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, tenant).await?;
@@ -200,7 +203,7 @@ pub async fn create(
     let entry = change(&row, "create", None, Some(state(&row)));
     activity::log(&transaction, caller, tenant, now, entry).await?;
     transaction.commit().await?;
-    let bound = user_id.is_some().then_some(&caller.permissions);
+    let bound = user_id.is_some().then_some(&*caller.permissions);
     Ok(ApiTokenSecretView { properties: view(row, bound, now), token })
 }
 
@@ -217,7 +220,7 @@ fn asked_grant(caller: &Caller, request: &ApiTokenCreate) -> Result<Grant, ApiEr
         }
         (Some(role), None) => grants::parse(std::slice::from_ref(role)),
         (None, Some(permissions)) => grants::parse(permissions),
-        (None, None) => Ok(caller.grant.clone()),
+        (None, None) => Ok(Grant::clone(&caller.grant)),
     }
 }
 

@@ -2,11 +2,16 @@
 
 use bartizan_api::{
     ApiError, Permission,
-    client::{ClientCreate, ClientFields, ClientUpdate, ClientView, ScannerState},
+    client::{
+        ClientCreate, ClientFields, ClientUpdate, ClientView, PartnerClientCreate, PartnerClientQuery,
+        PartnerClientView, ScannerState,
+    },
     filter::{Family, Field, Filter, Kind},
     list::{ListRequest, Page, SelectRequest},
 };
-use bartizan_store::{StoreError, TenantId, Tenants, clients, entity, sea_orm::ConnectionTrait};
+use bartizan_store::{
+    StoreError, TenantId, Tenants, clients, entity, partner_clients, sea_orm::ConnectionTrait,
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -190,6 +195,90 @@ pub async fn update(
         cloud.notices.changed(TenantId(row.id));
     }
     Ok(views)
+}
+
+/// Switches a tenant on or off; nodes and users of one that is off are refused.
+///
+/// # Errors
+/// 403 for a tenant out of reach, 400 for the own one.
+pub async fn switch(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: Option<i64>,
+    enabled: bool,
+) -> Result<ClientView, Failure> {
+    let id = client_id
+        .filter(|id| *id != 0)
+        .ok_or_else(|| ApiError::invalid("clientid is needed", Value::Null))?;
+    let tenant = caller.tenant_of(Some(id))?;
+    let fields = ClientFields { enabled: Some(enabled), ..ClientFields::default() };
+    let request = ClientUpdate { filter: json!({"id": tenant.0}), fields: Some(fields) };
+    let changed = update(cloud, caller, &request).await?.pop();
+    Ok(changed.ok_or_else(|| ApiError::not_found("client", id))?)
+}
+
+/// Links of application ids to tenants of the caller's global account.
+///
+/// # Errors
+/// 403 for another global account, 400 for a limit that is not one.
+pub async fn partner_links(
+    cloud: &Cloud,
+    caller: &Caller,
+    query: &PartnerClientQuery,
+) -> Result<Vec<PartnerClientView>, Failure> {
+    let partner = own_partner(caller, query.partnerid)?;
+    let list = ListRequest { limit: query.limit, offset: query.offset, ..ListRequest::default() };
+    let rows =
+        partner_clients::list(cloud.store.reader(), &caller.tenants, partner, list.page(1000)?).await?;
+    Ok(rows.into_iter().map(link_view).collect())
+}
+
+fn own_partner(caller: &Caller, asked: Option<i64>) -> Result<i64, ApiError> {
+    match asked.filter(|id| *id != 0) {
+        Some(id) if id != caller.client.partner_id => Err(ApiError::access_denied()),
+        _ => Ok(caller.client.partner_id),
+    }
+}
+
+/// Links an application id to a tenant.
+///
+/// # Errors
+/// 400 `Already exists` or for an id out of range, 403 for another global account or a tenant out of reach.
+pub async fn link_partner(
+    cloud: &Cloud,
+    caller: &Caller,
+    partner_id: i64,
+    request: &PartnerClientCreate,
+) -> Result<PartnerClientView, Failure> {
+    let partner_id = own_partner(caller, Some(partner_id))?;
+    let needed = |name: &str| ApiError::invalid(format!("{name} is needed"), Value::Null);
+    let tenant = caller.tenant_of(Some(request.clientid.ok_or_else(|| needed("clientid"))?))?;
+    let id = request.id.ok_or_else(|| needed("id"))?;
+    if !(1..=2_147_483_647).contains(&id) {
+        return Err(ApiError::invalid("id must be 1 to 2147483647", id).into());
+    }
+    let params = request.params.clone().filter(|params| !params.is_null());
+    if params.as_ref().is_some_and(|params| !params.is_object()) {
+        return Err(ApiError::invalid("params must be an object", params.unwrap_or_default()).into());
+    }
+    let row = entity::partner_client::Model { partner_id, id, client_id: tenant.0, params };
+    let transaction = cloud.store.begin().await?;
+    partner_clients::insert(&transaction, row.clone()).await.map_err(duplicate)?;
+    let entry = Change {
+        object_type: "client",
+        action: "update",
+        object_id: tenant.0.to_string(),
+        object_name: String::new(),
+        before: None,
+        after: Some(json!({"application_id": id, "params": row.params})),
+    };
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    transaction.commit().await?;
+    Ok(link_view(row))
+}
+
+fn link_view(row: entity::partner_client::Model) -> PartnerClientView {
+    PartnerClientView { id: row.id, partnerid: row.partner_id, clientid: row.client_id, params: row.params }
 }
 
 /// Deletes disabled tenants. They disappear at once; their data is kept for a month.

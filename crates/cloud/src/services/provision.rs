@@ -203,6 +203,15 @@ pub async fn create_user<C: ConnectionTrait>(
         secret_mac: None,
         secret_created_at: None,
         secret_last_used_at: None,
+        mfa_sealed: None,
+        mfa_step: 0,
+        mfa_recovery: None,
+        auth_method: None,
+        sso_subject: None,
+        sso_managed: false,
+        api_access: false,
+        is_fallback: false,
+        password_history: None,
     }
     .into_active_model();
     row.id = NotSet;

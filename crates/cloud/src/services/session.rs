@@ -8,7 +8,11 @@ use bartizan_store::{
 };
 use uuid::Uuid;
 
-use super::activity::{self, Change};
+use super::{
+    activity::{self, Change},
+    lockout,
+    settings::Settings,
+};
 use crate::{
     auth::{Caller, Origin, Scheme, session::PREFIX},
     failure::Failure,
@@ -23,6 +27,8 @@ pub const TOKEN_LIFETIME_S: i64 = 900;
 pub struct Started {
     /// Opaque id, in the cookie only.
     pub id: String,
+    /// Seconds that it lives at most.
+    pub lifetime_s: i64,
     /// Who signed in.
     pub user: entity::user::Model,
 }
@@ -30,26 +36,94 @@ pub struct Started {
 /// Signs a user in. Unknown, disabled and unconfirmed users fail like a wrong password, in text and time.
 ///
 /// # Errors
-/// 401 `Invalid login or password`, 429.
+/// 401 `Invalid login or password`, 429, 403 for an address that the tenant does not admit.
 pub async fn sign_in(
     cloud: &Cloud,
     username: &str,
     password: &str,
-    user_agent: &str,
     origin: &Origin,
 ) -> Result<Started, Failure> {
     let email = username.trim().to_lowercase();
     cloud.limits.password_check(&email, origin.ip)?;
+    lockout::check(cloud, &email).await?;
     let user = cloud.store.identify_user_by_email(&email).await?;
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
     let right = verify_password(password.to_owned(), stored).await;
-    let user =
-        user.filter(|user| right && user.enabled && user.validated).ok_or_else(ApiError::invalid_login)?;
-    let client = cloud.store.identify_client(user.client_id).await?.filter(|client| client.enabled);
-    client.ok_or_else(ApiError::invalid_login)?;
+    let known = user.clone();
+    let user = user.filter(|user| right && user.enabled && user.validated);
+    let Some(user) = working(cloud, user).await? else {
+        // After the answer: writing would tell known accounts from others by time.
+        tokio::spawn(note_failure(cloud.clone(), email, known, origin.clone()));
+        return Err(ApiError::invalid_login().into());
+    };
+    lockout::forget(cloud, &email).await?;
+    start(cloud, user, origin, None).await
+}
+
+/// The user, if its tenant may work.
+async fn working(
+    cloud: &Cloud,
+    user: Option<entity::user::Model>,
+) -> Result<Option<entity::user::Model>, Failure> {
+    let Some(user) = user else { return Ok(None) };
+    let client = cloud.store.identify_client(user.client_id).await?;
+    Ok(client.filter(|client| client.enabled).map(|_| user))
+}
+
+async fn note_failure(cloud: Cloud, email: String, known: Option<entity::user::Model>, origin: Origin) {
+    let counted = lockout::note(&cloud, &email).await;
+    let logged = match &known {
+        Some(user) => {
+            let why = Some("wrong password, or the account may not sign in");
+            activity::log_sign_in(cloud.store.writer(), user, &origin, cloud.now(), why).await
+        }
+        None => Ok(()),
+    };
+    if counted.is_err() || logged.is_err() {
+        tracing::warn!(request.id = %origin.request_id, "a failed sign-in was not noted");
+    }
+}
+
+/// Starts a session of a user who has proven who it is.
+///
+/// # Errors
+/// 403 for an address that the tenant does not admit.
+pub async fn start(
+    cloud: &Cloud,
+    user: entity::user::Model,
+    origin: &Origin,
+    sso_sealed: Option<String>,
+) -> Result<Started, Failure> {
+    let settings = Settings::of(cloud, cloud.store.reader(), TenantId(user.client_id)).await?;
+    if !settings.admits_console(origin.ip) {
+        activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), Some("address not admitted"))
+            .await?;
+        return Err(ApiError::access_denied().into());
+    }
     let user = note_login(cloud, user, origin).await?;
-    let id = insert(cloud, &user, None, cloud.config.limits.session_absolute_s, user_agent, origin).await?;
-    Ok(Started { id, user })
+    let lifetime_s = settings.absolute_timeout;
+    let restriction = restriction(&user, &settings, cloud.now());
+    let new = NewSession { user: &user, parent: None, lifetime_s, restriction, sso_sealed };
+    let id = insert(cloud, new, origin).await?;
+    activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), None).await?;
+    Ok(Started { id, lifetime_s, user })
+}
+
+/// What a user must do before anything else: choose a new password, or set up a second factor.
+fn restriction(user: &entity::user::Model, settings: &Settings, now: i64) -> Option<&'static str> {
+    if user.auth_method.is_some() {
+        return None;
+    }
+    let forced = user.profile.get("must_change_password").and_then(serde_json::Value::as_bool);
+    let rotation = settings.password_policy.rotation_days;
+    let old = rotation.is_some_and(|days| user.password_changed + days * 86_400 <= now);
+    if forced.unwrap_or(false) || old {
+        Some("password")
+    } else if settings.mfa_enforced && user.mfa_sealed.is_none() {
+        Some("mfa")
+    } else {
+        None
+    }
 }
 
 async fn note_login(
@@ -68,30 +142,47 @@ async fn note_login(
     Ok(cloud.store.update_user_row(tenant, change).await?)
 }
 
-async fn insert(
-    cloud: &Cloud,
-    user: &entity::user::Model,
-    parent: Option<&str>,
+/// What a new session is made of.
+struct NewSession<'a> {
+    user: &'a entity::user::Model,
+    /// The session that a token derives from.
+    parent: Option<&'a str>,
     lifetime_s: i64,
-    user_agent: &str,
-    origin: &Origin,
-) -> Result<String, Failure> {
+    restriction: Option<&'static str>,
+    sso_sealed: Option<String>,
+}
+
+async fn insert(cloud: &Cloud, new: NewSession<'_>, origin: &Origin) -> Result<String, Failure> {
     let (secret, now) = (Secret::random(), cloud.now());
     let session = entity::session::Model {
         id_mac: secret.mac(&cloud.keys),
         public_id: Uuid::new_v4().to_string(),
-        user_id: user.id,
-        client_id: user.client_id,
-        parent_mac: parent.map(str::to_owned),
+        user_id: new.user.id,
+        client_id: new.user.client_id,
+        parent_mac: new.parent.map(str::to_owned),
         csrf: Secret::random().hex(),
         ip: origin.ip.to_string(),
-        user_agent: user_agent.chars().take(256).collect(),
+        user_agent: origin.user_agent.to_string(),
         created_at: now,
         last_seen_at: now,
-        expires_at: now + lifetime_s,
+        expires_at: now + new.lifetime_s,
+        acting_client_id: None,
+        restriction: new.restriction.map(str::to_owned),
+        sso_sealed: new.sso_sealed,
     };
     cloud.store.insert_session(session).await?;
     Ok(secret.opaque(PREFIX))
+}
+
+/// Sets the tenant that the Console shows in this session.
+///
+/// # Errors
+/// 403 for a tenant out of reach.
+pub async fn show_client(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<(), Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let Some(session) = &caller.session else { return Err(ApiError::access_denied().into()) };
+    let id_mac = session.parent_mac.as_deref().unwrap_or(&session.id_mac);
+    Ok(cloud.store.set_acting_client(id_mac, tenant).await?)
 }
 
 /// Ends the caller's session, or all of its user's.
@@ -112,16 +203,19 @@ pub async fn sign_out(cloud: &Cloud, caller: &Caller, all: bool) -> Result<(), F
 ///
 /// # Errors
 /// 403 when the caller did not come by cookie.
-pub async fn derive_token(
-    cloud: &Cloud,
-    caller: &Caller,
-    user_agent: &str,
-    origin: &Origin,
-) -> Result<String, Failure> {
+pub async fn derive_token(cloud: &Cloud, caller: &Caller, origin: &Origin) -> Result<String, Failure> {
     let (Scheme::Session { id_mac, cookie: true }, Some(user)) = (&caller.scheme, &caller.user) else {
         return Err(ApiError::access_denied().into());
     };
-    insert(cloud, user, Some(id_mac), TOKEN_LIFETIME_S, user_agent, origin).await
+    let restriction = caller.restriction().map(|_| "password");
+    let new = NewSession {
+        user,
+        parent: Some(id_mac),
+        lifetime_s: TOKEN_LIFETIME_S,
+        restriction,
+        sso_sealed: None,
+    };
+    insert(cloud, new, origin).await
 }
 
 /// Makes a new secret for the caller; the old one is dead when this returns.
@@ -161,7 +255,7 @@ pub async fn confirmed_user(
     caller: &Caller,
     password: &str,
 ) -> Result<entity::user::Model, Failure> {
-    let user = caller.user.clone().ok_or_else(ApiError::access_denied)?;
+    let user = caller.user.as_deref().cloned().ok_or_else(ApiError::access_denied)?;
     cloud.limits.password_check(&user.email, caller.ip)?;
     if verify_password(password.to_owned(), user.password_hash.clone()).await {
         Ok(user)

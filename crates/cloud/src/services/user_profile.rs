@@ -80,6 +80,23 @@ fn apply_formats(profile: &mut Map<String, Value>, given: &UserProfile) -> Resul
     choose("date_format", &given.date_format, Some(&["ddmmyy", "mmddyy", "yymmdd"]))?;
     choose("time_format", &given.time_format, Some(&["24h", "12h"]))?;
     choose("default_pool", &given.default_pool, None)?;
+    match given.default_poolid {
+        None => {}
+        Some(None) => {
+            profile.insert("default_poolid".to_owned(), Value::Null);
+        }
+        Some(Some(id)) if id == -1 || (1..=2_147_483_647).contains(&id) => {
+            profile.insert("default_poolid".to_owned(), json!(id));
+        }
+        Some(Some(id)) => return Err(ApiError::invalid("invalid default_poolid", id)),
+    }
+    match given.last_read_news_id {
+        None => {}
+        Some(id) if id >= 0 => {
+            profile.insert("last_read_news_id".to_owned(), json!(id));
+        }
+        Some(id) => return Err(ApiError::invalid("invalid last_read_news_id", id)),
+    }
     match given.results_per_page {
         None | Some(0) => {}
         Some(rows) if (10..=1000).contains(&rows) => {

@@ -48,7 +48,7 @@ pub fn user_view(cloud: &Cloud, row: &entity::user::Model, client_name: &str) ->
         permissions,
         enabled: row.enabled,
         validated: row.validated,
-        mfa_enabled: false,
+        mfa_enabled: row.mfa_sealed.is_some(),
         create_by: row.create_by,
         create_at: row.created_at,
         create_from: row.create_from.clone(),
@@ -102,10 +102,10 @@ pub fn actual_permissions(granted: &[String]) -> Vec<String> {
 /// The current principal, also when it is a shared token without a user.
 #[must_use]
 pub fn principal_view(cloud: &Cloud, caller: &Caller) -> PrincipalView {
-    let row = caller.user.clone().unwrap_or_else(|| token_as_user(caller));
+    let row = caller.user.as_deref().cloned().unwrap_or_else(|| token_as_user(caller));
     let mut view = user_view(cloud, &row, &caller.client.name);
     if caller.user.is_none() {
-        view.username.clone_from(&caller.name);
+        view.username = caller.name.to_string();
         view.email = String::new();
     }
     view.permissions = caller.grant.strings();
@@ -130,7 +130,7 @@ fn token_as_user(caller: &Caller) -> entity::user::Model {
         id: 0,
         uuid: "00000000-0000-0000-0000-000000000000".to_owned(),
         client_id: caller.client.id,
-        email: caller.name.clone(),
+        email: caller.name.to_string(),
         realname: caller.name.trim_start_matches("token:").to_owned(),
         phone: None,
         job_title: None,
@@ -148,5 +148,14 @@ fn token_as_user(caller: &Caller) -> entity::user::Model {
         secret_mac: None,
         secret_created_at: None,
         secret_last_used_at: None,
+        mfa_sealed: None,
+        mfa_step: 0,
+        mfa_recovery: None,
+        auth_method: None,
+        sso_subject: None,
+        sso_managed: false,
+        api_access: false,
+        is_fallback: false,
+        password_history: None,
     }
 }

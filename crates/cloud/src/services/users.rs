@@ -368,7 +368,11 @@ fn valid_email(text: &str) -> Result<String, ApiError> {
     }
 }
 
-fn valid_name(text: &str) -> Result<String, ApiError> {
+/// A name, trimmed.
+///
+/// # Errors
+/// 400 when it is empty or too long.
+pub fn valid_name(text: &str) -> Result<String, ApiError> {
     let name = text.trim();
     if (1..=255).contains(&name.chars().count()) {
         Ok(name.to_owned())

@@ -81,3 +81,34 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(cloud.get(&eve, "/v1/session").await.status, 401);
     assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 404);
 }
+
+#[tokio::test]
+async fn users_change_their_own_profile() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let body = json!({
+        "realname": "Ada L", "timezone": "Europe/Berlin", "default_poolid": 7, "last_read_news_id": 3,
+        "notifications": {"vuln": {"email": true}}, "components": ["fast"],
+    });
+    let changed = cloud.call(&session, Method::PUT, "/v1/user", Some(&body)).await.body();
+    assert_eq!((&changed["realname"], &changed["default_poolid"]), (&json!("Ada L"), &json!(7)));
+    assert_eq!(changed["components"], json!(["waf"]));
+    assert_eq!(cloud.get(&session, "/v1/user").await.body()["timezone"], "Europe/Berlin");
+    let refused = cloud.call(&session, Method::PUT, "/v1/user", Some(&json!({"phone": "abc"}))).await;
+    assert_eq!(refused.text, r#"{"status":400,"body":{"error":"invalid phone","value":"abc"}}"#);
+}
+
+#[tokio::test]
+async fn a_temporary_password_must_be_changed_first() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let eve = cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let set = json!({"filter": {"id": eve.id}, "fields": {"password": PASSWORD}});
+    cloud.post(&admin, "/v1/objects/user/update", set).await.body();
+    let session = cloud.sign_in("eve@acme.test").await;
+    assert_eq!(cloud.get(&session, "/v1/session").await.body()["restriction"], "password");
+    assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 403);
+    let changed = change(&cloud, &session, PASSWORD, "Correct2horse", "Correct2horse").await;
+    assert_eq!(changed.0, 200, "{}", changed.1);
+    assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 200);
+}

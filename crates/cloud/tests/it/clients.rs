@@ -151,3 +151,49 @@ async fn the_last_administrator_of_a_linked_tenant_stays() {
     there["clientid"] = json!(home);
     assert_eq!(cloud.post(&global, "/v1/objects/user/create", there).await.status, 200);
 }
+
+#[tokio::test]
+async fn application_ids_are_linked_to_tenants_once() {
+    let cloud = TestCloud::start().await;
+    let (global, _, linked) = global(&cloud).await;
+    let partner = cloud.post(&global, "/v1/objects/client", json!({})).await.body()[0]["partnerid"].clone();
+    let path = format!("/v2/partner/{partner}/partner_client");
+    let link = json!({"clientid": linked, "id": 5, "params": {}});
+    let made = cloud.post(&global, &path, link.clone()).await.body();
+    assert_eq!(made, json!({"id": 5, "partnerid": partner, "clientid": linked, "params": {}}));
+    let again = cloud.post(&global, &path, link).await;
+    assert_eq!((again.status, again.text.as_str()), (400, r#"{"status":400,"body":"Already exists"}"#));
+    let listed = cloud.get(&global, &format!("/v2/partner_client?partnerid={partner}")).await.body();
+    assert_eq!(listed, json!([made]));
+    assert_eq!(cloud.get(&global, "/v2/partner_client?partnerid=4711").await.status, 403);
+    let foreign = json!({"clientid": cloud.client.id, "id": 6});
+    assert_eq!(cloud.post(&global, &path, foreign).await.status, 403);
+    assert_eq!(cloud.post(&global, &path, json!({"clientid": linked, "id": 0})).await.status, 400);
+}
+
+#[tokio::test]
+async fn tenants_are_switched_off_and_on() {
+    let cloud = TestCloud::start().await;
+    let (global, home, linked) = global(&cloud).await;
+    let user = cloud.add_user(linked, "u@linked.test", &["admin"]).await;
+    let user = cloud.pair_of(&user).await;
+    let switch = async |verb: &str, id: i64| {
+        cloud.post(&global, &format!("/v1/objects/client/{verb}"), json!({"clientid": id})).await
+    };
+    assert_eq!(cloud.get(&user, "/v1/user").await.status, 200);
+    assert_eq!(switch("disabling", linked).await.body()["enabled"], false);
+    assert_eq!(cloud.get(&user, "/v1/user").await.text, r#"{"status":403,"body":"Access denied"}"#);
+    assert_eq!(switch("enabling", linked).await.body()["enabled"], true);
+    assert_eq!(cloud.get(&user, "/v1/user").await.status, 200);
+    assert_eq!(switch("disabling", home).await.status, 400);
+    assert_eq!(switch("disabling", cloud.client.id).await.status, 403);
+}
+
+#[tokio::test]
+async fn subscriptions_come_without_an_envelope() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let path = format!("/v1/clients/{}/billing/subscriptions", cloud.client.id);
+    insta::assert_json_snapshot!(cloud.get(&admin, &path).await.json(), {"[0].start_on" => "[day]"});
+    insta::assert_json_snapshot!(cloud.get(&admin, "/v1/billing/plans").await.json());
+}

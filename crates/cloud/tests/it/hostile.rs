@@ -138,11 +138,15 @@ async fn another_site_cannot_sign_its_visitor_in() {
     let sign_in = async |origin: &str| {
         let body = json!({"username": "admin@acme.test", "password": bartizan_testkit::cloud::PASSWORD});
         let call = reqwest::Client::new().post(format!("{}/v1/login", cloud.url)).header("Origin", origin);
-        call.header("Content-Type", "text/plain").body(body.to_string()).send().await.unwrap().status()
+        call.header("Content-Type", "application/json").body(body.to_string()).send().await.unwrap().status()
     };
     assert_eq!(sign_in("https://elsewhere.example").await, StatusCode::FORBIDDEN);
     assert_eq!(sign_in("null").await, StatusCode::FORBIDDEN);
     assert_eq!(sign_in(&cloud.url).await, StatusCode::OK);
+    // What a form of another page can send is not JSON.
+    let form = reqwest::Client::new().post(format!("{}/v1/login", cloud.url)).body("{}");
+    let form = form.header("Content-Type", "text/plain").send().await.unwrap();
+    assert_eq!(form.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
 #[tokio::test]
@@ -162,4 +166,40 @@ async fn an_unknown_path_is_answered_like_the_api() {
     assert_eq!((reply.status, reply.text.as_str()), (404, r#"{"status":404,"body":"Not found"}"#));
     assert_eq!(reply.headers["cache-control"], "no-store");
     assert!(reply.headers.contains_key("x-request-id"));
+}
+
+#[tokio::test]
+async fn bodies_that_could_be_read_in_two_ways_are_refused() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let send = async |path: &str, kind: &str, body: &str| {
+        let request = request(&cloud, &admin, path).header("Content-Type", kind).body(body.to_owned());
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    let twice = r#"{"filter":{"id":1,"id":2}}"#;
+    assert_eq!(
+        send("/v1/objects/user", "application/json", twice).await,
+        (400, r#"{"status":400,"body":{"error":"duplicate key","value":"id"}}"#.to_owned())
+    );
+    assert_eq!(
+        send("/v1/objects/attack", "application/json", twice).await,
+        (400, r#"{"status":400,"body":{"id":{"error":"duplicate key"}}}"#.to_owned())
+    );
+    let unsupported = (415, r#"{"status":415,"body":"Unsupported media type"}"#.to_owned());
+    assert_eq!(send("/v1/objects/user", "text/plain", "{}").await, unsupported);
+    assert_eq!(send("/v1/user", "text/plain", "").await.0, 200);
+    assert_eq!(send("/v1/objects/user", "application/json; charset=utf-8", "{}").await.0, 200);
+}
+
+#[tokio::test]
+async fn behind_tls_browsers_are_told_to_stay_there() {
+    let cloud = TestCloud::start_with(|config| {
+        config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let request = reqwest::Client::new().get(format!("{}/healthz", cloud.url));
+    let by_tls = request.try_clone().unwrap().header("X-Forwarded-Proto", "https").send().await.unwrap();
+    assert!(by_tls.headers().contains_key("strict-transport-security"));
+    assert!(!request.send().await.unwrap().headers().contains_key("strict-transport-security"));
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod account;
+mod activity;
 mod api_tokens;
 mod clients;
 mod events;
@@ -17,4 +18,5 @@ mod pools;
 mod rule;
 mod rules_settings;
 mod session;
+mod settings;
 mod users;

@@ -49,6 +49,9 @@ async fn api_token(cloud: &TestCloud, usage: &str, role: &str) -> (Credential, e
         last_used_ip: None,
         secret_mac: secret.mac(&inner.keys),
         masked: "abcde*****".into(),
+        sealed: None,
+        client_ids: None,
+        notified_at: None,
     }
     .into_active_model();
     row.id = NotSet;
@@ -94,6 +97,7 @@ async fn an_api_token_for_deployment_makes_the_group_that_its_label_names() {
     let mut change = row.into_active_model();
     change.enabled = bartizan_store::sea_orm::ActiveValue::Set(false);
     change.update(cloud.running.cloud.store.writer()).await.unwrap();
+    cloud.running.cloud.known.refresh(&cloud.running.cloud.store).await;
     assert_eq!(cloud.get(&node, "/node/v1/manifest").await.status, 401);
     assert_eq!(register(&cloud, &token, json!({"group": "blue"})).await.status, 403);
 }

@@ -113,3 +113,74 @@ async fn the_principal_has_its_wire_form() {
         ".body.frontend_url" => "[url]",
     });
 }
+
+#[tokio::test]
+async fn guessing_is_slowed_down_whether_or_not_the_account_exists() {
+    let cloud = TestCloud::start().await;
+    for email in ["admin@acme.test", "nobody@acme.test"] {
+        let guess = async |password: &str| {
+            let body = json!({"username": email, "password": password});
+            cloud.post(&Credential::Anonymous, "/v1/login", body).await.status
+        };
+        let mut statuses = Vec::new();
+        while statuses.len() < 10 {
+            statuses.push(guess("wrong").await);
+            // The failure is counted after the answer.
+            let account = statuses.len();
+            while counted(&cloud).await < account {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(statuses, [401; 10]);
+        assert_eq!(guess("wrong").await, 429, "{email}");
+        cloud.running.cloud.clock.shift_ms(2000);
+        assert_eq!(guess("wrong").await, 401, "{email}");
+        cloud.running.cloud.clock.shift_ms(3_600_000);
+        bartizan_cloud::services::accounts::clean(&cloud.running.cloud).await;
+    }
+    cloud.sign_in("admin@acme.test").await;
+}
+
+/// Failures that are counted.
+async fn counted(cloud: &TestCloud) -> usize {
+    use bartizan_store::{entity::login_failure::Entity, sea_orm::EntityTrait};
+    let rows = Entity::find().all(cloud.running.cloud.store.reader()).await.unwrap();
+    rows.iter().map(|row| usize::try_from(row.count).unwrap()).sum()
+}
+
+#[tokio::test]
+async fn limits_are_told_before_they_are_reached() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let reply = cloud.get(&admin, "/v1/user").await;
+    let header = |name: &str| reply.headers[name].to_str().unwrap().parse::<u32>().unwrap();
+    assert_eq!(header("ratelimit-limit"), 500);
+    assert!(header("ratelimit-remaining") < 1000);
+}
+
+#[tokio::test]
+async fn guessing_keys_is_refused_before_anything_is_looked_up() {
+    let cloud =
+        TestCloud::start_with(|config| config.limits.failed_authentications_per_minute_credential = 3).await;
+    let Credential::Pair(uuid, secret) = cloud.admin_pair().await else { unreachable!() };
+    let guess = Credential::Pair(uuid.clone(), "0".repeat(64));
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(cloud.get(&guess, "/v1/user").await.status);
+    }
+    assert_eq!(statuses, [403, 403, 403, 429, 429]);
+    assert_eq!(cloud.get(&Credential::Pair(uuid, secret), "/v1/user").await.status, 429);
+}
+
+#[tokio::test]
+async fn a_global_user_shows_another_client() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    cloud.add_user(home.id, "global@home.test", &["partner_auditor"]).await;
+    let session = cloud.sign_in("global@home.test").await;
+    let show =
+        async |id: i64| cloud.post(&session, "/v1/session/client", json!({"client_id": id})).await.status;
+    assert_eq!(show(linked.id).await, 200);
+    assert_eq!(cloud.get(&session, "/v1/session").await.body()["acting_client_id"], linked.id);
+    assert_eq!(show(cloud.client.id).await, 403);
+}
