@@ -207,6 +207,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/activity_log/events_get_filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List filters of the activity log
+         * @description Kinds of objects and actions with the names that people read, outcomes and sources.
+         */
+        get: operations["activity_filters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/activity_log/{client_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the activity log
+         * @description Who did what to what, newest first. Without `filter[time_start]`, the last three months. Entries about
+         *     objects that the caller may not see are left out.
+         */
+        get: operations["activity_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/activity_log/{client_id}/events.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the activity log
+         * @description As a CSV file of at most 100,000 entries, with the filters of the list.
+         */
+        get: operations["activity_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/activity_log/{client_id}/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View an entry of the activity log
+         * @description In a list of one.
+         */
+        get: operations["activity_view"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/api_tokens": {
         parameters: {
             query?: never;
@@ -279,6 +360,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit_log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the activity log in its older form
+         * @description Fewer kinds of objects; pages are asked for by `continuation`.
+         */
+        post: operations["audit_list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List plans
+         * @description The built-in one. The answer comes without an envelope.
+         */
+        get: operations["plan_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blocklist/clients/{client_id}/access_rules": {
         parameters: {
             query?: never;
@@ -319,6 +440,51 @@ export interface paths {
          * @description Unknown and foreign ids are ignored.
          */
         delete: operations["ip_group_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{client_id}/billing/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List subscriptions of a client
+         * @description A self-hosted cloud has one plan with every feature and no end. The answer comes without an envelope.
+         */
+        get: operations["subscription_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{client_id}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View sign-in settings
+         * @description Session time-outs, second factor, passwords, networks, and how long the activity log is kept.
+         */
+        get: operations["settings_view"];
+        /**
+         * Change sign-in settings
+         * @description What is absent stays. Lower time-outs hold for running sessions from their next request on; keys, tokens
+         *     and nodes are not affected by them.
+         */
+        put: operations["settings_update"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -553,6 +719,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/objects/client/disabling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deactivate a client
+         * @description Its users and nodes are refused from now on; nothing is deleted.
+         */
+        post: operations["client_disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/client/enabling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Activate a client
+         * @description Its users and nodes may work again.
+         */
+        post: operations["client_enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/objects/client/update": {
         parameters: {
             query?: never;
@@ -630,6 +836,27 @@ export interface paths {
          * @description By `id`, up to 1000. Answers with the rules that went: unknown and protected ones are left out.
          */
         post: operations["hint_delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/hint/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change rules by filter
+         * @description The older form: changes every rule that the filter names by `id`, as `PUT /v3/hint/{id}` does. Unknown ones
+         *     are left out.
+         */
+        post: operations["hint_update_all"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1184,6 +1411,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/session/client": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show another client
+         * @description For global users: the client that the Console shows from now on. It changes no rights.
+         */
+        post: operations["session_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session/token": {
         parameters: {
             query?: never;
@@ -1256,7 +1503,11 @@ export interface paths {
          * @description As the POST form.
          */
         get: operations["user_self_read"];
-        put?: never;
+        /**
+         * Change the own profile
+         * @description Name, phone, title, formats, notifications, saved searches. Absent and empty values stay.
+         */
+        put: operations["user_self_update"];
         /**
          * View the current principal
          * @description Works for every kind of credential. The body is ignored and may be empty.
@@ -1363,6 +1614,75 @@ export interface paths {
          * @description With all its rules, except protected ones.
          */
         delete: operations["action_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/attack_types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List attack types
+         * @description In the order of their numbers.
+         */
+        get: operations["attack_type_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/client/{clientid}/rules/overlimit_res_settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the general time budget
+         * @description How long the analysis of a request may take where no `overlimit_res_settings` rule says otherwise.
+         */
+        get: operations["overlimit_settings_view"];
+        /**
+         * Set the general time budget
+         * @description What is absent stays.
+         */
+        put: operations["overlimit_settings_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/client/{clientid}/rules/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the rules settings
+         * @description Every field is present; the two formats are null while the server chooses.
+         */
+        get: operations["rules_settings_view"];
+        /**
+         * Change the rules settings
+         * @description What is absent stays. With `rules_manipulation_locked` every change of rules answers 423 until it is
+         *     taken back; with `lom_disabled` nodes keep the rules that they have.
+         */
+        put: operations["rules_settings_update"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1497,6 +1817,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/partner/{partnerid}/partner_client": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Link an application id to a client
+         * @description For global administrators. A link that exists is refused with `Already exists`.
+         */
+        post: operations["partner_client_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/partner_client": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List links of application ids to clients
+         * @description For global users: those of their global account.
+         */
+        get: operations["partner_client_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/suggest/point": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suggest elements of a point
+         * @description Answers, for each chain of elements, with the names of the elements that may follow it; with none for a
+         *     chain that cannot exist.
+         */
+        post: operations["point_suggest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v3/action/{id}": {
         parameters: {
             query?: never;
@@ -1534,6 +1915,26 @@ export interface paths {
          * @description What is absent stays. Type, conditions and point cannot change.
          */
         put: operations["hint_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v4/clients/{clientid}/credential_stuffing/configs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List credential stuffing rules
+         * @description By the list of compromised passwords that they check. Lists of rules leave them out for most callers.
+         */
+        get: operations["credential_configs"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1641,6 +2042,90 @@ export interface components {
              * @description Unix seconds.
              */
             updated_at: number;
+        };
+        /** @description What the activity log can be filtered by. */
+        ActivityFiltersView: {
+            /** @description Kinds of objects. */
+            object_types: components["schemas"]["Labelled"][];
+            /** @description Actions. */
+            action_types: components["schemas"]["Labelled"][];
+            /** @description `success` and `failure`. */
+            outcomes: string[];
+            /** @description Where calls come from. */
+            sources: string[];
+        };
+        /** @description What it was done to. */
+        ActivityObject: {
+            /** @description Name. */
+            name: string;
+            /** @description More about it. */
+            info?: string | null;
+        };
+        /** @description A page of the activity log. */
+        ActivityPage: {
+            /** @description Entries. */
+            objects: components["schemas"]["ActivityView"][];
+        };
+        /** @description An entry of the activity log. */
+        ActivityView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            time: number;
+            /**
+             * @description Label of the action.
+             * @example Create
+             */
+            action_type: string;
+            /**
+             * @description Label of the kind of object.
+             * @example API token
+             */
+            object_type: string;
+            /** @description The kind of object with its machine value. */
+            object_type_info: components["schemas"]["Labelled"];
+            /** @description `success` or `failure`. */
+            outcome: string;
+            /** @description `ui_page`, `api_token`, `node` or `unknown`. */
+            source: string;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /** @description Who did it. */
+            initiator: components["schemas"]["Initiator"];
+            /** @description Identity of the object, always as text. */
+            object_id?: string | null;
+            /** @description The object. */
+            object: components["schemas"]["ActivityObject"];
+            /** @description What went wrong, or more about it. */
+            description?: string | null;
+            /** @description Names of the fields that changed. */
+            changed_fields: string[];
+            /** @description Those fields before and after. */
+            diff: unknown;
+            /** @description State before; secrets are `***`. */
+            state_before_action?: unknown;
+            /** @description State after; secrets are `***`. */
+            state_after_action?: unknown;
+            /** @description Address. */
+            ip: string;
+            /** @description Browser or program. */
+            user_agent: string;
+            /** @description Request, as answered in `X-Request-Id`. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description API token that was used.
+             */
+            token_id?: number | null;
         };
         /** @description `POST /v1/api_tokens`. */
         ApiTokenCreate: {
@@ -1799,6 +2284,19 @@ export interface components {
          * @enum {string}
          */
         AttackType: "Warn" | "Xss" | "Sqli" | "Rce" | "Xxe" | "Ptrav" | "Crlf" | "Redir" | "Nosqli" | "Infoleak" | "Brute" | "Dirbust" | "Marker" | "Ldapi" | "Scanner" | "Bot" | "Bola" | "MassAssignment" | "Apileak" | "Ssrf" | "BlockedSource" | "ApiAbuse" | "Vectors" | "CredentialStuffing" | "Ssi" | "MailInjection" | "Ssti" | "InvalidXml" | "OverlimitRes" | "DataBomb" | "Vpatch" | "UndefinedEndpoint" | "UndefinedParameter" | "MissingAuth" | "MissingParameter" | "InvalidParameterValue" | "InvalidRequest" | "ProcessingOverlimit" | "GqlDepth" | "GqlValueSize" | "GqlAliases" | "GqlDocSize" | "GqlDocsPerBatch" | "GqlIntrospection" | "GqlDebug" | "AccountTakeover" | "SecurityCrawlers" | "Scraping" | "RateLimit" | "Enum" | "FileUploadViolation" | "ResourceConsumption" | "SessionAnomaly" | "QueryAnomaly" | "AiAttack" | "McpSchemaViolation" | "McpParameterViolation" | "McpAclViolation";
+        /** @description An attack type. */
+        AttackTypeView: {
+            /**
+             * Format: int32
+             * @description Number, as in hits.
+             */
+            id: number;
+            /**
+             * @description Name, as in rules.
+             * @example sqli
+             */
+            name: string;
+        };
         /** @description A group of hits. Every key is always there. */
         AttackView: {
             /** @description Index and id. */
@@ -1922,6 +2420,70 @@ export interface components {
             /** @description `open` while a linked vulnerability is; null for attacks proper. */
             incident_status?: string | null;
         };
+        /** @description State before and after. */
+        AuditDiff: {
+            /** @description State before. */
+            before?: unknown;
+            /** @description State after. */
+            after?: unknown;
+        };
+        /** @description A page of the older form of the activity log. */
+        AuditPage: {
+            /** @description Entries, newest first. */
+            objects: components["schemas"]["AuditView"][];
+            /** @description For the next page; null on the last one. */
+            continuation?: string | null;
+        };
+        /** @description `POST /v1/audit_log`. */
+        AuditRequest: {
+            /**
+             * Format: int64
+             * @description Most entries, 1 to 1000; 50 by default.
+             */
+            limit?: number | null;
+            /** @description Conditions: `subject_clientid`. */
+            filter?: unknown;
+            /** @description The `continuation` of the page before. */
+            continuation?: string | null;
+        };
+        /** @description An entry in the older form. */
+        AuditView: {
+            /** @description `create`, `update`, `delete` or `mark_false`. */
+            action: string;
+            /** @description State before and after. */
+            diff: components["schemas"]["AuditDiff"];
+            /** @description Name of what was changed. */
+            entity: string;
+            /** @description Identity of what was changed: a number where it is one. */
+            subject_id: unknown;
+            /**
+             * Format: int64
+             * @description Its tenant.
+             */
+            subject_clientid: number;
+            /** @description Kind of what was changed. */
+            object_type: string;
+            /**
+             * Format: int64
+             * @description Who changed it.
+             */
+            object_userid?: number | null;
+            /**
+             * Format: int64
+             * @description The tenant of who changed it.
+             */
+            object_clientid?: number | null;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            time: number;
+            /**
+             * Format: int64
+             * @description Identity of the entry.
+             */
+            realid: number;
+        };
         /**
          * @description Whether the node let the request through.
          * @enum {string}
@@ -1994,6 +2556,7 @@ export interface components {
             language?: string | null;
             /** @description Whether users and nodes may work, true by default. */
             enabled?: boolean | null;
+            admin?: components["schemas"]["FirstAdmin"] | null;
         };
         /** @description Changes of a client. */
         ClientFields: {
@@ -2009,6 +2572,15 @@ export interface components {
             attack_rechecker_mode?: string | null;
             /** @description Receivers of notifications. What is empty stays as it is. */
             notifications?: unknown;
+        };
+        /** @description `POST /v1/objects/client/enabling` and `/disabling`. */
+        ClientSwitch: {
+            /**
+             * Format: int64
+             * @description Client.
+             * @example 18
+             */
+            clientid: number | null;
         };
         /** @description `POST /v1/objects/client/update`. */
         ClientUpdate: {
@@ -2134,6 +2706,13 @@ export interface components {
              */
             count: number;
         };
+        /** @description The credential stuffing rules of a tenant. */
+        CredentialConfigsView: {
+            /** @description Rules that check the public list of compromised passwords. */
+            default: components["schemas"]["HintView"][];
+            /** @description Rules that check the tenant's own list. */
+            custom: components["schemas"]["HintView"][];
+        };
         /** @description `GET /v1/user/credentials`. */
         CredentialsView: {
             /** @description For the `X-WallarmAPI-UUID` header. */
@@ -2207,6 +2786,40 @@ export interface components {
                  * @description Unix seconds.
                  */
                 updated_at: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ActivityFiltersView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What the activity log can be filtered by. */
+            body: {
+                /** @description Kinds of objects. */
+                object_types: components["schemas"]["Labelled"][];
+                /** @description Actions. */
+                action_types: components["schemas"]["Labelled"][];
+                /** @description `success` and `failure`. */
+                outcomes: string[];
+                /** @description Where calls come from. */
+                sources: string[];
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ActivityPage: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A page of the activity log. */
+            body: {
+                /** @description Entries. */
+                objects: components["schemas"]["ActivityView"][];
             };
         };
         /** @description A success with its body. */
@@ -2330,6 +2943,22 @@ export interface components {
                  * @description Their distinct addresses.
                  */
                 ips: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_AuditPage: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A page of the older form of the activity log. */
+            body: {
+                /** @description Entries, newest first. */
+                objects: components["schemas"]["AuditView"][];
+                /** @description For the next page; null on the last one. */
+                continuation?: string | null;
             };
         };
         /** @description A success with its body. */
@@ -2457,6 +3086,22 @@ export interface components {
                  * @description Rows.
                  */
                 count: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_CredentialConfigsView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The credential stuffing rules of a tenant. */
+            body: {
+                /** @description Rules that check the public list of compromised passwords. */
+                default: components["schemas"]["HintView"][];
+                /** @description Rules that check the tenant's own list. */
+                custom: components["schemas"]["HintView"][];
             };
         };
         /** @description A success with its body. */
@@ -2838,6 +3483,60 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_OverlimitSettings: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The general time budget of a request: what holds where no `overlimit_res_settings` rule says otherwise. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Milliseconds, 0 to 10000.
+                 * @default 1000
+                 * @example 1000
+                 */
+                overlimit_time: number;
+                /**
+                 * @description What happens beyond: `monitoring` or `blocking`.
+                 * @default monitoring
+                 * @example monitoring
+                 */
+                mode: string;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_PartnerClientView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A link from an application id of a global account to a client. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Application id.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Global account.
+                 */
+                partnerid: number;
+                /**
+                 * Format: int64
+                 * @description Client.
+                 */
+                clientid: number;
+                /** @description Parameters. */
+                params?: unknown;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_PoolView: {
             /**
              * Format: int32
@@ -2955,6 +3654,23 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_RulesSettingsView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The rules settings of a tenant. */
+            body: components["schemas"]["RulesSettings"] & {
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_SearchFilters: {
             /**
              * Format: int32
@@ -3039,6 +3755,48 @@ export interface components {
                 absolute_expires_at: number;
                 /** @description Value for the `X-CSRF-Token` header of changing calls made with the cookie. */
                 csrf: string;
+                /** @description What must be done before anything else: `mfa`, set up a second factor; `password`, choose a new one. */
+                restriction?: string | null;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_SettingsView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Sign-in settings of a tenant, for all of its users. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Seconds without activity that end a session.
+                 */
+                idle_timeout: number;
+                /**
+                 * Format: int64
+                 * @description Seconds after sign-in that end a session.
+                 */
+                absolute_timeout: number;
+                /** @description Whether everybody who signs in by password needs a second factor. */
+                mfa_enforced: boolean;
+                /** @description What passwords must be. */
+                password_policy: components["schemas"]["PasswordPolicy"];
+                /**
+                 * @description Networks that may use the account; empty is any.
+                 * @example [
+                 *       "203.0.113.0/24"
+                 *     ]
+                 */
+                allowed_networks: string[];
+                /** @description What the networks limit. */
+                allowed_networks_scope: components["schemas"]["NetworkScope"];
+                /**
+                 * Format: int64
+                 * @description Days that the activity log is kept.
+                 */
+                audit_retention_days: number;
             };
         };
         /** @description A success with its body. */
@@ -3277,6 +4035,27 @@ export interface components {
                  * @example AtotJ*****
                  */
                 token_masked: string;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_AttackTypeView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int32
+                 * @description Number, as in hits.
+                 */
+                id: number;
+                /**
+                 * @description Name, as in rules.
+                 * @example sqli
+                 */
+                name: string;
             }[];
         };
         /** @description A success with its body. */
@@ -3676,6 +4455,34 @@ export interface components {
             })[];
         };
         /** @description A success with its body. */
+        Envelope_Vec_PartnerClientView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Application id.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Global account.
+                 */
+                partnerid: number;
+                /**
+                 * Format: int64
+                 * @description Client.
+                 */
+                clientid: number;
+                /** @description Parameters. */
+                params?: unknown;
+            }[];
+        };
+        /** @description A success with its body. */
         Envelope_Vec_PoolView: {
             /**
              * Format: int32
@@ -3858,6 +4665,16 @@ export interface components {
                 /** @description Name of the owner tenant. */
                 client_name: string;
             }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_Vec_String: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: string[][];
         };
         /** @description A success with its body. */
         Envelope_Vec_VulnView: {
@@ -4166,10 +4983,55 @@ export interface components {
             /** @description Events that could not be taken (set aside and counted), by index. */
             rejected?: components["schemas"]["RejectedEvent"][];
         };
+        /** @description A feature. */
+        Feature: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * @description Name.
+             * @example waf
+             */
+            slug: string;
+        };
+        /** @description A setting of a feature. */
+        FeatureSetting: {
+            /** @description Name. */
+            name: string;
+            /** @description Value. */
+            value: unknown;
+        };
+        /** @description A feature that a subscription includes. */
+        FeatureView: {
+            /**
+             * Format: int64
+             * @description Identity of the inclusion.
+             */
+            binding_id: number;
+            /** @description The feature. */
+            feature: components["schemas"]["Feature"];
+            /** @description Settings. */
+            settings: components["schemas"]["FeatureSetting"][];
+        };
         /** @description A request that only filters. */
         FilterRequest: {
             /** @description Conditions, as in the list request. */
             filter?: unknown;
+        };
+        /** @description First administrator of a new client. */
+        FirstAdmin: {
+            /**
+             * @description E-mail address.
+             * @example eve@shop.test
+             */
+            email: string;
+            /**
+             * @description Name, 1 to 255 characters.
+             * @example Eve Low
+             */
+            realname: string;
         };
         /** @description `POST /node/v1/heartbeat`: the node is alive, and this is what it runs. */
         HeartbeatRequest: {
@@ -4254,6 +5116,13 @@ export interface components {
             comment?: string | null;
             /** @description Free text, up to 255 characters. */
             title?: string | null;
+        };
+        /** @description `POST /v1/objects/hint/update`. */
+        HintUpdateRequest: {
+            /** @description Which rules: `id`, and optionally `clientid`. */
+            filter?: unknown;
+            /** @description What changes, as in `PUT /v3/hint/{id}`. */
+            fields?: components["schemas"]["HintCreateRequest"];
         };
         /** @description A rule. Fields that its type does not own are null. */
         HintView: unknown & {
@@ -4658,6 +5527,21 @@ export interface components {
             /** @description Technique. */
             attack_subtype?: string | null;
         };
+        /** @description Who did it. */
+        Initiator: {
+            /**
+             * Format: int64
+             * @description User; null for the operator of the installation and for shared tokens.
+             */
+            id?: number | null;
+            /**
+             * Format: int64
+             * @description Home tenant of the user.
+             */
+            client_id?: number | null;
+            /** @description Name. */
+            name: string;
+        };
         /** @description Call intervals, seconds. */
         Intervals: {
             /**
@@ -4867,6 +5751,19 @@ export interface components {
              */
             deleted_by?: number | null;
         };
+        /** @description A value with the name that people read. */
+        Labelled: {
+            /**
+             * @description Name for people.
+             * @example API token
+             */
+            label: string;
+            /**
+             * @description Value for filters.
+             * @example api_token
+             */
+            value: string;
+        };
         /** @description One IP-list entry as a node sees it. */
         ListEntry: {
             /**
@@ -5004,6 +5901,11 @@ export interface components {
              */
             marked: number;
         };
+        /**
+         * @description What `allowed_networks` limit.
+         * @enum {string}
+         */
+        NetworkScope: "console" | "api" | "both";
         /** @description `POST /v2/node`. */
         NodeCreateRequest: {
             /**
@@ -5139,6 +6041,59 @@ export interface components {
             /** @description Shown in the answer to the creation only. */
             secret?: string | null;
         };
+        /** @description The general time budget of a request: what holds where no `overlimit_res_settings` rule says otherwise. */
+        OverlimitSettings: {
+            /**
+             * Format: int64
+             * @description Milliseconds, 0 to 10000.
+             * @default 1000
+             * @example 1000
+             */
+            overlimit_time: number;
+            /**
+             * @description What happens beyond: `monitoring` or `blocking`.
+             * @default monitoring
+             * @example monitoring
+             */
+            mode: string;
+        };
+        /** @description `POST /v2/partner/{partnerid}/partner_client`. */
+        PartnerClientCreate: {
+            /**
+             * Format: int64
+             * @description Client.
+             * @example 18
+             */
+            clientid: number | null;
+            /**
+             * Format: int64
+             * @description Application id, 1 to 2147483647.
+             * @example 1
+             */
+            id: number | null;
+            /** @description Parameters, an object. */
+            params?: unknown;
+        };
+        /** @description A link from an application id of a global account to a client. */
+        PartnerClientView: {
+            /**
+             * Format: int64
+             * @description Application id.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Global account.
+             */
+            partnerid: number;
+            /**
+             * Format: int64
+             * @description Client.
+             */
+            clientid: number;
+            /** @description Parameters. */
+            params?: unknown;
+        };
         /** @description `PUT /v1/user/password`. */
         PasswordChange: {
             /**
@@ -5157,6 +6112,49 @@ export interface components {
              * @description New password again.
              */
             password_confirmation: string;
+        };
+        /** @description What passwords must be. It applies from the next change of a password on. */
+        PasswordPolicy: {
+            /**
+             * Format: int64
+             * @description Least characters, 8 to 64.
+             * @default 8
+             */
+            min_length: number;
+            /**
+             * @description Whether a character that is neither letter nor digit is needed.
+             * @default false
+             */
+            require_special: boolean;
+            /**
+             * Format: int64
+             * @description Days after which a password must be changed, 1 to 365; null is never.
+             * @default null
+             */
+            rotation_days: number | null;
+            /**
+             * Format: int64
+             * @description How many former passwords cannot be used again, 0 to 24.
+             * @default 0
+             */
+            history: number;
+        };
+        /** @description A plan that clients can have. */
+        PlanView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * @description Name.
+             * @example bartizan
+             */
+            slug: string;
+            /** @description Whether the features of the plan decide. */
+            use_features: boolean;
+            /** @description Features. */
+            features: components["schemas"]["Feature"][];
         };
         /** @description `POST /v1/objects/pool/create`. */
         PoolCreate: {
@@ -5218,6 +6216,11 @@ export interface components {
              * @example 2026-01-05T09:18:38Z
              */
             create_at: string;
+        };
+        /** @description `PUT /v1/user`: what is absent or empty stays. */
+        ProfileUpdate: components["schemas"]["UserProfile"] & {
+            /** @description Name, 1 to 255 characters. */
+            realname?: string | null;
         };
         /** @description The serialised request of a hit, after masking (`spec/events.md` section 1.4, RAW). */
         RawRequest: {
@@ -5335,6 +6338,119 @@ export interface components {
             /** @description Always false. */
             secret_set: boolean;
         };
+        /** @description How a tenant's ruleset is made, and the weights of the risk score. The defaults are those of a new tenant. */
+        RulesSettings: {
+            /**
+             * Format: int64
+             * @description Oldest format of the ruleset; null is the server's choice.
+             * @default null
+             */
+            min_lom_format: number | null;
+            /**
+             * Format: int64
+             * @description Newest format of the ruleset; null is the server's choice.
+             * @default null
+             */
+            max_lom_format: number | null;
+            /**
+             * Format: int64
+             * @description Largest ruleset, bytes; at least 1025.
+             * @default 10240000
+             */
+            max_lom_size: number;
+            /**
+             * @description Whether nodes keep the ruleset of the moment this was set.
+             * @default false
+             */
+            lom_disabled: boolean;
+            /**
+             * Format: int64
+             * @description Stored, without effect.
+             * @default 0
+             */
+            lom_compilation_delay: number;
+            /**
+             * @description Stored, without effect.
+             * @default true
+             */
+            rules_snapshot_enabled: boolean;
+            /**
+             * Format: int64
+             * @description Stored, without effect; 0 to 99.
+             * @default 5
+             */
+            rules_snapshot_max_count: number;
+            /**
+             * @description Whether changes of rules are refused with 423.
+             * @default false
+             */
+            rules_manipulation_locked: boolean;
+            /**
+             * @description Stored, without effect.
+             * @default false
+             */
+            heavy_lom: boolean;
+            /**
+             * @description Stored, without effect.
+             * @default false
+             */
+            data_in_s3: boolean;
+            /**
+             * Format: int64
+             * @description Weight in the risk score, 0 to 10.
+             * @default 6
+             */
+            parameters_count_weight: number;
+            /**
+             * Format: int64
+             * @description Weight in the risk score, 0 to 10.
+             * @default 6
+             */
+            path_variativity_weight: number;
+            /**
+             * Format: int64
+             * @description Weight in the risk score, 0 to 10.
+             * @default 8
+             */
+            pii_weight: number;
+            /**
+             * Format: int64
+             * @description Weight in the risk score, 0 to 10.
+             * @default 6
+             */
+            request_content_weight: number;
+            /**
+             * Format: int64
+             * @description Weight in the risk score, 0 to 10.
+             * @default 9
+             */
+            open_vulns_weight: number;
+            /**
+             * Format: int64
+             * @description Weight in the risk score, 0 to 10.
+             * @default 6
+             */
+            serialized_data_weight: number;
+            /**
+             * @description `maximum` or `average`.
+             * @default maximum
+             * @example maximum
+             */
+            risk_score_algo: string;
+            /**
+             * @description Stored, without effect.
+             * @default false
+             */
+            pii_fallback: boolean;
+        };
+        /** @description The rules settings of a tenant. */
+        RulesSettingsView: components["schemas"]["RulesSettings"] & {
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            clientid: number;
+        };
         /** @description Times of a scanner that does not exist any more: all null. */
         ScannerState: {
             /**
@@ -5388,6 +6504,15 @@ export interface components {
         SelectRequest: {
             /** @description Conditions as in lists; it must select by more than the tenant. */
             filter?: unknown;
+        };
+        /** @description `POST /v1/session/client`. */
+        SessionClient: {
+            /**
+             * Format: int64
+             * @description Tenant that the Console shows.
+             * @example 18
+             */
+            client_id: number;
         };
         /** @description A running session in a list. */
         SessionItem: {
@@ -5470,6 +6595,127 @@ export interface components {
             absolute_expires_at: number;
             /** @description Value for the `X-CSRF-Token` header of changing calls made with the cookie. */
             csrf: string;
+            /** @description What must be done before anything else: `mfa`, set up a second factor; `password`, choose a new one. */
+            restriction?: string | null;
+        };
+        /** @description `PUT /v1/clients/{client_id}/settings`: what is absent stays. */
+        SettingsUpdate: {
+            /**
+             * Format: int64
+             * @description Seconds, 900 to 604800.
+             */
+            idle_timeout?: number | null;
+            /**
+             * Format: int64
+             * @description Seconds, 3600 to 2592000, and not below `idle_timeout`.
+             */
+            absolute_timeout?: number | null;
+            /** @description Whether everybody needs a second factor. The caller must have one. */
+            mfa_enforced?: boolean | null;
+            password_policy?: components["schemas"]["PasswordPolicy"] | null;
+            /** @description Networks in CIDR form, at most 100; the caller's own address must be in one of them. */
+            allowed_networks?: string[] | null;
+            allowed_networks_scope?: components["schemas"]["NetworkScope"] | null;
+            /**
+             * Format: int64
+             * @description Days, 90 to 3650.
+             */
+            audit_retention_days?: number | null;
+        };
+        /** @description Sign-in settings of a tenant, for all of its users. */
+        SettingsView: {
+            /**
+             * Format: int64
+             * @description Seconds without activity that end a session.
+             */
+            idle_timeout: number;
+            /**
+             * Format: int64
+             * @description Seconds after sign-in that end a session.
+             */
+            absolute_timeout: number;
+            /** @description Whether everybody who signs in by password needs a second factor. */
+            mfa_enforced: boolean;
+            /** @description What passwords must be. */
+            password_policy: components["schemas"]["PasswordPolicy"];
+            /**
+             * @description Networks that may use the account; empty is any.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowed_networks: string[];
+            /** @description What the networks limit. */
+            allowed_networks_scope: components["schemas"]["NetworkScope"];
+            /**
+             * Format: int64
+             * @description Days that the activity log is kept.
+             */
+            audit_retention_days: number;
+        };
+        /** @description A subscription of a client. */
+        SubscriptionView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Client.
+             */
+            client_id: number;
+            /**
+             * Format: int64
+             * @description Plan.
+             */
+            plan_id: number;
+            /**
+             * @description `trial`, `annual` and others.
+             * @example annual
+             */
+            type: string;
+            /**
+             * @description `active` and others.
+             * @example active
+             */
+            state: string;
+            /**
+             * @description First day.
+             * @example 2026-01-05
+             */
+            start_on: string;
+            /**
+             * @description Last day.
+             * @example 2099-12-31
+             */
+            finish_on: string;
+            /**
+             * Format: int64
+             * @description Order among the subscriptions of a client.
+             */
+            position: number;
+            /** @description Properties. */
+            properties: unknown;
+            /** @description Features. */
+            features: components["schemas"]["FeatureView"][];
+        };
+        /** @description `POST /v2/suggest/point`. */
+        SuggestRequest: {
+            /**
+             * @description Chains of elements, each as the points of rules are written; an empty chain asks for the first elements.
+             * @example [
+             *       [
+             *         [
+             *           "post"
+             *         ],
+             *         [
+             *           "json_doc"
+             *         ]
+             *       ]
+             *     ]
+             */
+            points?: unknown[][][];
         };
         /** @description A request that aggregates. */
         TermsRequest: {
@@ -5574,6 +6820,16 @@ export interface components {
             results_per_page?: number | null;
             /** @description Default application name. */
             default_pool?: string | null;
+            /**
+             * Format: int64
+             * @description Default application. Null is none.
+             */
+            default_poolid?: number | null;
+            /**
+             * Format: int64
+             * @description Last news read.
+             */
+            last_read_news_id?: number | null;
             /** @description Some of `waf`, `fast`, `license`, `nodedata`, `closed`. */
             components?: string[] | null;
             /** @description Wanted notifications: kind to `{"email", "sms"}`. What is empty stays as it is. */
@@ -6443,6 +7699,282 @@ export interface operations {
             };
         };
     };
+    activity_filters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The filters */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ActivityFiltersView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    activity_list: {
+        parameters: {
+            query?: {
+                /** @description Kinds of objects, by value */
+                "filter[object_types][]"?: string[];
+                /** @description Actions, by value */
+                "filter[action_types][]"?: string[];
+                /** @description `success`, `failure` */
+                "filter[outcomes][]"?: string[];
+                /** @description `ui_page`, `api_token`, `node`, `unknown` */
+                "filter[sources][]"?: string[];
+                /** @description Users who did it */
+                "filter[actor_ids][]"?: number[];
+                /** @description First second, Unix */
+                "filter[time_start]"?: number;
+                /** @description Second after the last, Unix */
+                "filter[time_end]"?: number;
+                /** @description Part of the name of who did it */
+                "filter[query]"?: string;
+                /** @description Most entries, 1 to 1000; 50 by default */
+                limit?: number;
+                /** @description Entries to skip */
+                offset?: number;
+                /** @description `timestamp` */
+                order_by?: string;
+                /** @description Newest first; true by default */
+                order_desc?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ActivityPage"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    activity_csv: {
+        parameters: {
+            query?: {
+                /** @description First second, Unix */
+                "filter[time_start]"?: number;
+                /** @description Second after the last, Unix */
+                "filter[time_end]"?: number;
+                /** @description Most entries, 1 to 100000 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    activity_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+                /** @description Entry */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entry */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ActivityPage"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such entry */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     api_token_list: {
         parameters: {
             query?: {
@@ -6852,6 +8384,122 @@ export interface operations {
             };
         };
     };
+    audit_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditRequest"];
+            };
+        };
+        responses: {
+            /** @description The entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_AuditPage"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plans */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"][];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     access_rule_create: {
         parameters: {
             query?: never;
@@ -7017,6 +8665,187 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Objects_IpGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    subscription_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The subscriptions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"][];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settings_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SettingsView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    settings_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsUpdate"];
+            };
+        };
+        responses: {
+            /** @description The changed settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SettingsView"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -7793,6 +9622,126 @@ export interface operations {
             };
         };
     };
+    client_disable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientSwitch"];
+            };
+        };
+        responses: {
+            /** @description The changed client */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ClientView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    client_enable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientSwitch"];
+            };
+        };
+        responses: {
+            /** @description The changed client */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ClientView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     client_update: {
         parameters: {
             query?: never;
@@ -7962,6 +9911,13 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -8021,6 +9977,80 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hint_update_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HintUpdateRequest"];
+            };
+        };
+        responses: {
+            /** @description The changed rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_HintView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
@@ -9676,6 +11706,66 @@ export interface operations {
             };
         };
     };
+    session_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionClient"];
+            };
+        };
+        responses: {
+            /** @description Shown */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     session_token: {
         parameters: {
             query?: never;
@@ -9869,6 +11959,66 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Who calls */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_PrincipalView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    user_self_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileUpdate"];
+            };
+        };
+        responses: {
+            /** @description Who calls, changed */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10262,6 +12412,320 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_type_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every type */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_AttackTypeView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    overlimit_settings_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budget */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_OverlimitSettings"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    overlimit_settings_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverlimitSettings"];
+            };
+        };
+        responses: {
+            /** @description The budget */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_OverlimitSettings"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rules_settings_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RulesSettingsView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rules_settings_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesSettings"];
+            };
+        };
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RulesSettingsView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -10383,6 +12847,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
@@ -10784,6 +13255,207 @@ export interface operations {
             };
         };
     };
+    partner_client_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global account */
+                partnerid: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartnerClientCreate"];
+            };
+        };
+        responses: {
+            /** @description The link */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_PartnerClientView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    partner_client_list: {
+        parameters: {
+            query?: {
+                /** @description Global account; the caller's own by default */
+                partnerid?: number;
+                /** @description Most rows, 1 to 1000 */
+                limit?: number;
+                /** @description Rows to skip */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The links */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_PartnerClientView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    point_suggest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SuggestRequest"];
+            };
+        };
+        responses: {
+            /** @description Names by chain */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": 200,
+                     *       "body": [
+                     *         [
+                     *           "array",
+                     *           "array_all",
+                     *           "gql",
+                     *           "hash",
+                     *           "hash_all",
+                     *           "hash_name"
+                     *         ]
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_String"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     action_view: {
         parameters: {
             query?: never;
@@ -10974,6 +13646,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    credential_configs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_CredentialConfigsView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
