@@ -1,90 +1,130 @@
 //! Measures inspection alone: one core, no network.
 //!
 //! ```text
-//! cargo run --release -p bartizan-detect --example speed
+//! cargo run --release -p bartizan-detect --example speed [-- NAME [ROUNDS]]
 //! ```
 //!
-//! Prints the time per 2.3 KB JSON request (p50, p99), and MB/s on benign bodies of several kinds; the last line
-//! is the engine alone on one long prose value.
+//! For each kind of request it prints the time per request (median and 99th percentile), and MB/s over all bytes of
+//! the request, target and headers included, with the 95 % confidence interval of the mean over batches. The
+//! second table has the worst inputs known, and how much slower per byte they are than the benign mean. With a name,
+//! only the kinds whose names contain it are run, so that a profiler sees one of them alone.
 
 use std::time::{Duration, Instant};
 
-use bartizan_detect::{Engine, NoPolicy, Place, inspect};
+use bartizan_detect::{Engine, NoPolicy, inspect};
 use bartizan_request::{Limits, RequestParts};
 
-const ROUNDS: usize = 20_000;
+#[path = "speed/requests.rs"]
+mod requests;
+
+use requests::Sample;
+
+const ROUNDS: usize = 4000;
+/// Batches of a measurement; the confidence interval is that of their means.
+const BATCHES: usize = 20;
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let wanted = arguments.next().unwrap_or_default();
+    let rounds = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let started = Instant::now();
     let engine = Engine::new();
-    println!("engine built in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
-    let json = order();
-    let prose =
-        "Please select a plan from the list, and let us know where you'd like to sit; it's 5 or 6 minutes. ";
-    measure(&engine, "2.3 KB JSON request, 80 values", "application/json", json.as_bytes());
-    let form = (0..60).map(|i| format!("field_{i}=value+{i}+of+the+form")).collect::<Vec<_>>().join("&");
-    measure(&engine, "form, 60 fields", "application/x-www-form-urlencoded", form.as_bytes());
-    let text = serde_json::json!({ "title": "Notes", "body": prose.repeat(80) }).to_string();
-    measure(&engine, "JSON with 8 KB of prose", "application/json", text.as_bytes());
-    measure(&engine, "GET without body", "text/plain", b"");
-    let long = prose.repeat(10_000);
-    let mut signs = Vec::new();
-    let started = Instant::now();
-    engine.scan(long.as_bytes(), Place::BodyValue, &mut signs);
-    println!("engine alone, 1 MB of prose: {:.0} MB/s", megabytes_per_second(long.len(), started.elapsed()));
+    println!("engine built in {:.1} ms\n", started.elapsed().as_secs_f64() * 1e3);
+    let chosen = |samples: Vec<Sample>| {
+        let wanted = wanted.clone();
+        samples.into_iter().filter(move |sample| sample.name.contains(&wanted))
+    };
+    println!(
+        "| benign request | bytes | p50 µs | p99 µs | MB/s | 95 % interval |\n|---|---|---|---|---|---|"
+    );
+    let (mut nanos, mut bytes) = (0.0, 0.0);
+    for sample in chosen(requests::benign()) {
+        let speed = measure(&engine, &sample, rounds);
+        assert_eq!(speed.detections, 0, "{} is not benign", sample.name);
+        nanos += speed.nanos_per_byte * speed.bytes;
+        bytes += speed.bytes;
+        speed.print(&sample.name, None);
+    }
+    let mean = if bytes > 0.0 { nanos / bytes } else { 1.0 };
+    println!(
+        "\n| worst request | bytes | p50 µs | p99 µs | MB/s | 95 % interval | × benign per byte |\n|---|---|---|---|---|---|---|"
+    );
+    for sample in chosen(requests::worst()) {
+        measure(&engine, &sample, (rounds / 40).max(BATCHES)).print(&sample.name, Some(mean));
+    }
 }
 
-/// An order of a shop: 80 values, 2.3 KB.
-fn order() -> String {
-    let items: Vec<_> = (0..13)
-        .map(|i| {
-            serde_json::json!({
-                "id": 18_442 + i, "sku": format!("WDG-{i:04}-BL"), "name": "Desk lamp, adjustable (blue)",
-                "qty": 1 + i % 3, "price": "24.90", "note": "gift wrap; no card",
-            })
-        })
-        .collect();
-    serde_json::json!({ "order": "8f14e45f-ceea-467f-9d3a-6a3f1c2b9e10", "customer": "Jane O'Reilly", "items": items }).to_string()
+/// What a measurement found.
+struct Speed {
+    bytes: f64,
+    p50: Duration,
+    p99: Duration,
+    /// By the fastest batch: what disturbs the machine only ever adds to it.
+    nanos_per_byte: f64,
+    /// MB/s: mean of the batches, and half the width of its interval.
+    rate: (f64, f64),
+    detections: usize,
 }
 
-fn measure(engine: &Engine, name: &str, content_type: &str, body: &[u8]) {
-    let headers: [(&[u8], &[u8]); 6] = [
-        (b"Host", b"api.example.com"),
-        (b"User-Agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:125.0) Gecko/20100101 Firefox/125.0"),
-        (b"Accept", b"application/json, text/plain, */*"),
-        (b"Accept-Language", b"en-US,en;q=0.5"),
-        (b"Cookie", b"session=9v4k2l8m1n0b3c5x7z; theme=dark"),
-        (b"Content-Type", content_type.as_bytes()),
-    ];
+impl Speed {
+    fn print(&self, name: &str, benign: Option<f64>) {
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        let (rate, half) = self.rate;
+        print!(
+            "| {name} | {} | {:.1} | {:.1} | {rate:.0} | {:.0}–{:.0} |",
+            self.bytes,
+            micros(self.p50),
+            micros(self.p99),
+            rate - half,
+            rate + half,
+        );
+        match benign {
+            Some(benign) => println!(" {:.1} |", self.nanos_per_byte / benign),
+            None => println!(),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes of samples are small")]
+fn measure(engine: &Engine, sample: &Sample, rounds: usize) -> Speed {
+    let headers = sample.headers();
     let parts = RequestParts {
-        method: "POST",
-        target: b"/v1/orders?dry_run=false",
+        method: sample.method,
+        target: sample.target.as_bytes(),
         headers: &headers,
-        body,
+        body: &sample.body,
         body_truncated: false,
     };
+    let size =
+        parts.target.len() + parts.body.len() + headers.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
+    let bytes = size as f64;
     let limits = Limits::default();
-    let mut times = Vec::with_capacity(ROUNDS);
-    let mut found = 0;
-    for _ in 0..ROUNDS {
+    let mut detections = inspect(engine, &parts, &limits, &mut NoPolicy).detections.len();
+    let mut times = Vec::with_capacity(rounds);
+    let mut batches = Vec::with_capacity(BATCHES);
+    for _ in 0..BATCHES {
+        let count = (rounds / BATCHES).max(1);
         let started = Instant::now();
-        found += inspect(engine, &parts, &limits, &mut NoPolicy).detections.len();
-        times.push(started.elapsed());
+        for _ in 0..count {
+            let one = Instant::now();
+            detections = detections.max(inspect(engine, &parts, &limits, &mut NoPolicy).detections.len());
+            times.push(one.elapsed());
+        }
+        batches.push(started.elapsed().as_nanos() as f64 / count as f64);
     }
     times.sort_unstable();
     let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
-    let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    println!(
-        "{name} ({} B): p50 {:.1} µs, p99 {:.1} µs, {:.0} MB/s at p50, {found} detections",
-        body.len(),
-        micros(at(50)),
-        micros(at(99)),
-        megabytes_per_second(body.len(), at(50)),
-    );
-}
-
-fn megabytes_per_second(bytes: usize, time: Duration) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "sizes of samples are small")]
-    let bytes = bytes as f64;
-    bytes / time.as_secs_f64().max(1e-9) / 1e6
+    let rates: Vec<f64> = batches.iter().map(|nanos| bytes / nanos * 1e3).collect();
+    let mean = rates.iter().sum::<f64>() / BATCHES as f64;
+    let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (BATCHES - 1) as f64;
+    let fastest = batches.iter().copied().fold(f64::INFINITY, f64::min);
+    Speed {
+        bytes,
+        p50: at(50),
+        p99: at(99),
+        nanos_per_byte: fastest / bytes,
+        // Student's t for 19 degrees of freedom.
+        rate: (mean, 2.093 * (variance / BATCHES as f64).sqrt()),
+        detections,
+    }
 }

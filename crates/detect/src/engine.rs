@@ -1,20 +1,22 @@
 //! The engine: literals first, then only the signatures that a literal made candidates.
 //!
 //! Built once and shared. A value passes three gates, each cheaper than the next: a byte class that no attack
-//! stays inside, one automaton over all gate literals, and the patterns of the candidates. All of them are
+//! stays inside, one search for all literals (`gate.rs`), and the patterns of the candidates. All of them are
 //! linear in the value. Signs are deterministic: they depend on the value and its place only.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use bartizan_api::attack_type::AttackType;
+use bartizan_request::ByteSet;
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
 
+use crate::gate::{Gate, SignSet};
 use crate::place::Place;
-use crate::shape::Context;
-use crate::signature::{Detector, Signature, Test, Trust, expand};
+use crate::shape::{Context, Shape};
+use crate::signature::{Detector, Signature, Test, expand};
 use crate::view;
 
 /// One finding in a value.
@@ -44,22 +46,30 @@ pub struct StampInfo {
 struct Compiled {
     attack_type: AttackType,
     signature: &'static Signature,
+    /// The bytes of `signature.needs`.
+    needs: ByteSet,
     /// Compiled on first use, so that an engine is ready at once.
     pattern: OnceLock<Regex>,
 }
 
 /// All detectors, compiled.
 pub struct Engine {
-    gates: AhoCorasick,
-    /// Signatures (by index) that each gate literal makes candidates.
-    opens: Vec<Box<[u16]>>,
+    /// Every literal.
+    gate: Gate,
+    /// The literals of signatures that can match in a value without any rare byte.
+    word_gate: Gate,
     signatures: Vec<Compiled>,
+    /// The signatures that apply in a place.
+    in_place: [SignSet; Place::ALL.len()],
+    /// The signatures that are believed in text of a shape.
+    in_shape: [SignSet; Shape::ALL.len()],
 }
 
 /// How many matches of one pattern a check may look at; keeps a hostile value linear.
 const MATCHES_CHECKED: usize = 32;
-/// Words of the candidate set: room for 64 signatures each.
-const WORDS: usize = 8;
+
+/// What names, sentences, dates, addresses and paths are made of.
+const WORD_BYTES: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b" _.,:-@/+?"));
 
 impl Default for Engine {
     fn default() -> Engine {
@@ -68,48 +78,35 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// Builds the gate; patterns are compiled when they are first needed.
-    ///
-    /// # Panics
-    /// If the literals of this crate do not compile, which its tests rule out.
+    /// Files the literals; patterns are compiled when they are first needed.
     #[must_use]
     pub fn new() -> Engine {
         Engine::with(crate::DETECTORS)
     }
 
     fn with(detectors: &[&'static Detector]) -> Engine {
-        let mut literals: Vec<&'static str> = Vec::new();
-        let mut opens: Vec<Vec<u16>> = Vec::new();
-        let mut signatures = Vec::new();
-        for detector in detectors {
-            for signature in detector.signatures {
-                let index = u16::try_from(signatures.len()).unwrap_or(u16::MAX);
-                for &literal in signature.gate {
-                    let at = literals.iter().position(|&known| known == literal).unwrap_or_else(|| {
-                        literals.push(literal);
-                        opens.push(Vec::new());
-                        literals.len() - 1
-                    });
-                    if let Some(list) = opens.get_mut(at) {
-                        list.push(index);
-                    }
-                }
-                signatures.push(Compiled {
+        let signatures: Vec<Compiled> = detectors
+            .iter()
+            .flat_map(|detector| {
+                detector.signatures.iter().map(|signature| Compiled {
                     attack_type: detector.attack_type,
                     signature,
+                    needs: ByteSet::of_bytes(signature.needs.as_bytes()),
                     pattern: OnceLock::new(),
-                });
-            }
+                })
+            })
+            .collect();
+        assert!(signatures.len() <= SignSet::CAPACITY, "more signatures than a set has room for");
+        let select = |holds: &dyn Fn(&Signature) -> bool| {
+            SignSet::of(signatures.len(), |index| signatures.get(index).is_some_and(|c| holds(c.signature)))
+        };
+        Engine {
+            gate: gate(&signatures, ByteSet::ALL),
+            word_gate: gate(&signatures, WORD_BYTES),
+            in_place: Place::ALL.map(|place| select(&|signature| signature.places.contain(place))),
+            in_shape: Shape::ALL.map(|shape| select(&|signature| signature.trust.covers(shape))),
+            signatures,
         }
-        assert!(signatures.len() <= WORDS * 64, "more signatures than the candidate set has room for");
-        #[expect(clippy::expect_used, reason = "literals of this crate, compiled by every test")]
-        let gates = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&literals)
-            .expect("gate literals compile");
-        Engine { gates, opens: opens.into_iter().map(Vec::into_boxed_slice).collect(), signatures }
     }
 
     /// The version of the detection database built into this crate.
@@ -137,19 +134,23 @@ impl Engine {
 
     /// Adds the signs found in `value` to `out`, in the order of the detectors.
     pub fn scan(&self, value: &[u8], place: Place, out: &mut Vec<Sign>) {
-        let traits = traits_of(value);
-        if is_plain(value, traits, place) {
+        self.scan_known(value, ByteSet::of(value), place, out);
+    }
+
+    /// The same for a value whose kinds of bytes are known.
+    pub(crate) fn scan_known(&self, value: &[u8], bytes: ByteSet, place: Place, out: &mut Vec<Sign>) {
+        if is_plain(value, bytes, place) {
             return;
         }
         let start = out.len();
-        let context = Context::new(value, place);
+        let context = Context::new(value, bytes, place);
         self.scan_form(&context, out);
-        if traits & SHELL != 0
+        if bytes.intersects(SHELL)
             && let Some(form) = view::without_shell_quoting(&context)
         {
             self.scan_derived(&form, &context, start, out);
         }
-        if traits & SCRIPT != 0
+        if bytes.intersects(SCRIPT)
             && let Some(form) = view::without_script_noise(&context)
         {
             self.scan_derived(&form, &context, start, out);
@@ -170,47 +171,54 @@ impl Engine {
     }
 
     fn scan_form(&self, context: &Context<'_>, out: &mut Vec<Sign>) {
-        let candidates = self.candidates(context.value);
-        for (word, mut bits) in candidates.into_iter().enumerate() {
-            while bits != 0 {
-                let index = word * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                let Some(compiled) = self.signatures.get(index) else { continue };
-                let Some(span) = compiled.judge(context) else { continue };
-                out.push(Sign {
-                    attack_type: compiled.attack_type,
-                    subtype: compiled.signature.subtype,
-                    stamp: compiled.signature.stamp,
-                    span,
-                });
-            }
+        for index in self.candidates(context).iter() {
+            let Some(compiled) = self.signatures.get(index) else { continue };
+            let Some(span) = compiled.judge(context) else { continue };
+            out.push(Sign {
+                attack_type: compiled.attack_type,
+                subtype: compiled.signature.subtype,
+                stamp: compiled.signature.stamp,
+                span,
+            });
         }
     }
 
-    /// One pass over the value: which signatures have a literal in it.
-    fn candidates(&self, value: &[u8]) -> [u64; WORDS] {
-        let mut set = [0_u64; WORDS];
-        for found in self.gates.find_overlapping_iter(value) {
-            let Some(list) = self.opens.get(found.pattern().as_usize()) else { continue };
-            for &index in list {
-                if let Some(word) = set.get_mut(usize::from(index) / 64) {
-                    *word |= 1 << (index % 64);
-                }
+    /// The signatures that have a literal in the value, apply in its place and are believed in text like it.
+    fn candidates(&self, context: &Context<'_>) -> SignSet {
+        let gate = if context.bytes.is_within(WORD_BYTES) { &self.word_gate } else { &self.gate };
+        let mut candidates = gate.candidates(context.value, context.bytes);
+        if let Some(here) = self.in_place.get(context.place as usize) {
+            candidates.keep(here);
+        }
+        // Finding out the shape is work; it is spared where all that is left is believed everywhere.
+        let [.., anywhere] = &self.in_shape;
+        if !candidates.is_within(anywhere)
+            && let Some(believed) = self.in_shape.get(context.shape() as usize)
+        {
+            candidates.keep(believed);
+        }
+        candidates
+    }
+}
+
+/// Files the literals of all signatures that can match in a value of the given kinds of bytes.
+fn gate(signatures: &[Compiled], bytes: ByteSet) -> Gate {
+    let mut literals: BTreeMap<&'static [u8], SignSet> = BTreeMap::new();
+    for (index, compiled) in signatures.iter().enumerate() {
+        let may_match = compiled.needs.is_empty() || compiled.needs.intersects(bytes);
+        for literal in compiled.signature.gate.iter().map(|literal| literal.as_bytes()) {
+            if may_match && ByteSet::of(literal).is_within(bytes) {
+                literals.entry(literal).or_default().insert(index);
             }
         }
-        set
     }
+    Gate::new(&literals.into_iter().collect::<Vec<_>>())
 }
 
 impl Compiled {
     fn judge(&self, context: &Context<'_>) -> Option<Range<usize>> {
         let signature = self.signature;
-        if !signature.places.contain(context.place)
-            || signature.trust != Trust::Any && !signature.trust.covers(context.shape())
-        {
-            return None;
-        }
-        if !context.holds_any(signature.needs) {
+        if !context.holds_any(self.needs) {
             return None;
         }
         match &signature.test {
@@ -234,57 +242,27 @@ impl Compiled {
 
 /// Whether the value stays inside a byte class that no attack can be written in. Exempt are places where a bare
 /// word is an attack (file names, tools), names of object internals, and headers of serialized objects.
-fn is_plain(value: &[u8], traits: u8, place: Place) -> bool {
-    if traits & OTHER != 0 || matches!(place, Place::UserAgent | Place::FileName) {
+fn is_plain(value: &[u8], bytes: ByteSet, place: Place) -> bool {
+    if !bytes.is_within(PLAIN) || matches!(place, Place::UserAgent | Place::FileName) {
         return false;
     }
     if place.is_name() {
         return !value.starts_with(b"__") && !value.starts_with(b"rO0AB");
     }
-    traits & UNDERSCORE == 0
+    !bytes.intersects(UNDERSCORE)
         && !matches!(
             value,
             [b'r', b'O', b'0', b'A', b'B', ..] | [b'K', b'z', b't', b'A', ..] | [b'C', b's', b'7', b'Q', ..]
         )
 }
 
-/// Bytes beyond letters, digits and dashes.
-const OTHER: u8 = 1;
-const UNDERSCORE: u8 = 2;
+const UNDERSCORE: ByteSet = ByteSet::of_bytes(b"_");
+/// Letters, digits, dashes and underscores.
+const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"-_"));
 /// Bytes that a shell drops or expands.
-const SHELL: u8 = 4;
+const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 /// Bytes that browsers drop, begin a comment or an entity, or lead full-width forms.
-const SCRIPT: u8 = 8;
-
-/// The traits of each byte.
-static TRAITS: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0_u8;
-    loop {
-        let class = match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' => 0,
-            b'_' => UNDERSCORE,
-            b'\\' => OTHER | SHELL | SCRIPT,
-            b'\'' | b'"' | b'^' | b'$' | b'`' => OTHER | SHELL,
-            0..=0x1f | b'*' | b'&' | 0xef => OTHER | SCRIPT,
-            _ => OTHER,
-        };
-        #[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
-        {
-            table[byte as usize] = class;
-        }
-        if byte == u8::MAX {
-            break;
-        }
-        byte += 1;
-    }
-    table
-};
-
-/// The traits of all bytes together, in one pass.
-fn traits_of(value: &[u8]) -> u8 {
-    value.iter().fold(0, |all, &byte| all | TRAITS.get(usize::from(byte)).copied().unwrap_or(OTHER))
-}
+const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::WIDE_LEAD).or(ByteSet::of_bytes(b"\\*&"));
 
 fn compile(pattern: &str) -> Regex {
     #[expect(
@@ -308,7 +286,69 @@ fn compile(pattern: &str) -> Regex {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
+
+    /// What must be judged, found out the slow way: each signature, each of its literals.
+    fn plainly(context: &Context<'_>) -> Vec<u32> {
+        let lower = context.value.to_ascii_lowercase();
+        let holds = |text: &str| memchr::memmem::find(&lower, text.as_bytes()).is_some();
+        let eligible = |signature: &Signature| {
+            signature.places.contain(context.place)
+                && signature.trust.covers(context.shape())
+                && (signature.needs.is_empty() || signature.needs.bytes().any(|b| context.value.contains(&b)))
+                && signature.gate.iter().any(|literal| holds(literal))
+        };
+        let all = ENGINE.signatures.iter().map(|compiled| compiled.signature);
+        all.filter(|signature| eligible(signature)).map(|signature| signature.stamp).collect()
+    }
+
+    fn judged(context: &Context<'_>) -> Vec<u32> {
+        let candidates = ENGINE.candidates(context);
+        let judged = candidates.iter().filter_map(|index| ENGINE.signatures.get(index));
+        judged.filter(|c| context.holds_any(c.needs)).map(|c| c.signature.stamp).collect()
+    }
+
+    fn literal(pick: usize) -> &'static str {
+        let mut all = ENGINE.signatures.iter().flat_map(|compiled| compiled.signature.gate);
+        let count = all.clone().count();
+        all.nth(pick % count).copied().unwrap_or_default()
+    }
+
+    proptest! {
+        /// No short cut hides a candidate: not the two gates, not the byte sets, not the early shapes.
+        #[test]
+        fn the_fast_path_judges_exactly_what_the_slow_path_would(
+            picks in prop::collection::vec((any::<usize>(), "[a-z]{0,7}|[ a-z,.]{0,20}|[ -~]{0,4}|\\PC{0,3}", any::<bool>()), 1..9),
+            place in 0..Place::ALL.len(),
+        ) {
+            let mut value = String::new();
+            for (pick, noise, upper) in picks {
+                let literal = literal(pick);
+                value.push_str(&if upper { literal.to_uppercase() } else { literal.to_owned() });
+                value.push_str(&noise);
+            }
+            let context = Context::new(value.as_bytes(), ByteSet::of(value.as_bytes()), Place::ALL[place]);
+            prop_assert_eq!(judged(&context), plainly(&context));
+        }
+
+        /// A value that is passed unseen has nothing to judge that would have made a sign.
+        #[test]
+        fn plain_values_have_no_signs(value in "(__)?[A-Za-z0-9_-]{1,40}", pick in any::<usize>(), place in 0..Place::ALL.len()) {
+            let value = format!("{value}{}", literal(pick));
+            let (bytes, place) = (ByteSet::of(value.as_bytes()), Place::ALL[place]);
+            if is_plain(value.as_bytes(), bytes, place) {
+                let mut signs = Vec::new();
+                ENGINE.scan_form(&Context::new(value.as_bytes(), bytes, place), &mut signs);
+                prop_assert_eq!(signs, vec![]);
+            }
+        }
+    }
 
     #[test]
     fn every_pattern_compiles() {
@@ -316,7 +356,10 @@ mod tests {
             if let Test::Pattern(text) | Test::Checked(text, _) = compiled.signature.test {
                 compile(text);
             }
-            assert!(!compiled.signature.gate.is_empty(), "{} has no gate", compiled.signature.stamp);
+            let stamp = compiled.signature.stamp;
+            assert!(!compiled.signature.gate.is_empty(), "{stamp} has no gate");
+            // A kind that several bytes share would let a value through that has none of the bytes.
+            assert!(compiled.needs.is_exact(), "{stamp} needs bytes that share a kind");
         }
     }
 }

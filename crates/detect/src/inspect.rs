@@ -8,8 +8,8 @@ use std::ops::{ControlFlow, Range};
 
 use bartizan_api::attack_type::AttackType;
 use bartizan_request::{
-    AnomalyKind, Element, Limits, Parser, Point, PointPath, Report, RequestParts, Role, Step, StepRef,
-    Visitor, walk,
+    AnomalyKind, ByteSet, Element, Limits, Parser, Point, PointPath, Report, RequestParts, Role, Step,
+    StepRef, Visitor, walk,
 };
 use serde::Serialize;
 
@@ -115,14 +115,24 @@ struct Inspector<'a> {
 
 impl Visitor for Inspector<'_> {
     fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
+        self.visit_known(point, value, ByteSet::of(value), role)
+    }
+
+    fn visit_known(
+        &mut self,
+        point: &PointPath<'_>,
+        value: &[u8],
+        bytes: ByteSet,
+        role: Role,
+    ) -> ControlFlow<()> {
         self.policy.value_seen(point, value, role);
         if role != Role::Parsed {
             match Place::of(point, role) {
                 Some(Place::Uri) => self.target(point, value),
-                Some(place) => self.scan(point, value, place),
+                Some(place) => self.scan(point, value, bytes, place),
                 // A server logs and compares these fields too: what breaks their grammar is scanned.
-                None if !value.iter().all(|&byte| is_structural(byte)) => {
-                    self.scan(point, value, Place::HeaderValue);
+                None if !bytes.is_within(STRUCTURAL) => {
+                    self.scan(point, value, bytes, Place::HeaderValue);
                 }
                 None => {}
             }
@@ -136,8 +146,8 @@ impl Visitor for Inspector<'_> {
 }
 
 impl Inspector<'_> {
-    fn scan(&mut self, point: &PointPath<'_>, value: &[u8], place: Place) {
-        self.engine.scan(value, place, &mut self.signs);
+    fn scan(&mut self, point: &PointPath<'_>, value: &[u8], bytes: ByteSet, place: Place) {
+        self.engine.scan_known(value, bytes, place, &mut self.signs);
         if !self.signs.is_empty() {
             collect(self.policy, point, value, &mut self.signs, &mut self.detections);
         }
@@ -147,12 +157,10 @@ impl Inspector<'_> {
     /// climbs between them, a last segment that is split at its dot). The query has points of its own.
     fn target(&mut self, point: &PointPath<'_>, value: &[u8]) {
         let path = path_of(value);
-        self.engine.scan(path, Place::Uri, &mut self.signs);
-        if path
-            .iter()
-            .any(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~' | b'%')))
-        {
-            self.engine.scan(path, Place::Path, &mut self.signs);
+        let bytes = ByteSet::of(path);
+        self.engine.scan_known(path, bytes, Place::Uri, &mut self.signs);
+        if !bytes.is_within(PATH) {
+            self.engine.scan_known(path, bytes, Place::Path, &mut self.signs);
         }
         if !self.signs.is_empty() {
             collect(self.policy, point, path, &mut self.signs, &mut self.whole_path);
@@ -161,9 +169,9 @@ impl Inspector<'_> {
 }
 
 /// What dates, tokens, hosts and client hints are made of; too little to write an attack with.
-fn is_structural(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b" \t-_.,:;=/?+()[]\"".contains(&byte)
-}
+const STRUCTURAL: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b" \t-_.,:;=/?+()[]\""));
+/// What ordinary paths are made of.
+const PATH: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"/-_.~%"));
 
 /// The path of a target: without the query, and without scheme and authority of the absolute form.
 fn path_of(target: &[u8]) -> &[u8] {
@@ -282,6 +290,10 @@ impl Place {
     #[must_use]
     pub fn of(point: &PointPath<'_>, role: Role) -> Option<Place> {
         let name = role == Role::Name;
+        // The body has most of the values.
+        if point.root_element() == Element::Post {
+            return Some(body_place(point, name));
+        }
         Some(match point.first() {
             StepRef::Simple(Element::Uri) => Place::Uri,
             StepRef::Simple(Element::ActionName | Element::ActionExt)
@@ -333,9 +345,10 @@ fn header_place(point: &PointPath<'_>, header: &str, name: bool) -> Option<Place
 }
 
 fn body_place(point: &PointPath<'_>, name: bool) -> Place {
-    let file_name = point.ancestors().any(|path| {
-        matches!(path.last(), StepRef::Keyed(Element::ContentDisp, key) if key.to_ascii_lowercase().starts_with("filename"))
-    });
+    let file_name = point.contains(Element::ContentDisp)
+        && point.ancestors().any(|path| {
+            matches!(path.last(), StepRef::Keyed(Element::ContentDisp, key) if key.to_ascii_lowercase().starts_with("filename"))
+        });
     if file_name {
         Place::FileName
     } else if name {

@@ -17,6 +17,7 @@
 
 mod crlf;
 mod engine;
+mod gate;
 mod inspect;
 mod ldapi;
 mod mail_injection;

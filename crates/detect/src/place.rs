@@ -37,6 +37,24 @@ pub enum Place {
 }
 
 impl Place {
+    /// All places, in the order of their discriminants.
+    pub(crate) const ALL: [Place; 14] = [
+        Place::Uri,
+        Place::Path,
+        Place::QueryValue,
+        Place::QueryName,
+        Place::UserAgent,
+        Place::Referer,
+        Place::HeaderValue,
+        Place::HeaderName,
+        Place::CookieValue,
+        Place::CookieName,
+        Place::BodyValue,
+        Place::BodyName,
+        Place::FileName,
+        Place::FileContent,
+    ];
+
     /// Whether this is a name rather than a value.
     #[must_use]
     pub const fn is_name(self) -> bool {

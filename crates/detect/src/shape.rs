@@ -5,6 +5,8 @@
 
 use std::cell::OnceCell;
 
+use bartizan_request::ByteSet;
+
 use crate::place::Place;
 
 /// The kind of text of a value.
@@ -24,13 +26,14 @@ pub(crate) struct Context<'a> {
     pub(crate) value: &'a [u8],
     /// Where they were found.
     pub(crate) place: Place,
+    /// The kinds of its bytes.
+    pub(crate) bytes: ByteSet,
     shape: OnceCell<Shape>,
-    bytes: OnceCell<[bool; 256]>,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(value: &'a [u8], place: Place) -> Context<'a> {
-        Context { value, place, shape: OnceCell::new(), bytes: OnceCell::new() }
+    pub(crate) fn new(value: &'a [u8], bytes: ByteSet, place: Place) -> Context<'a> {
+        Context { value, place, bytes, shape: OnceCell::new() }
     }
 
     /// The same for a normalised form, which is judged as text of the shape of its original.
@@ -38,31 +41,19 @@ impl<'a> Context<'a> {
         Context {
             value,
             place: original.place,
+            bytes: ByteSet::of(value),
             shape: OnceCell::from(original.shape()),
-            bytes: OnceCell::new(),
         }
     }
 
     /// The kind of text, computed on first use.
     pub(crate) fn shape(&self) -> Shape {
-        *self.shape.get_or_init(|| Shape::of(self.value))
+        *self.shape.get_or_init(|| Shape::of(self.value, self.bytes))
     }
 
-    /// Whether any of `needs` occurs in the value; true for an empty list.
-    pub(crate) fn holds_any(&self, needs: &str) -> bool {
-        if needs.is_empty() {
-            return true;
-        }
-        let present = self.bytes.get_or_init(|| {
-            let mut present = [false; 256];
-            for &byte in self.value {
-                if let Some(slot) = present.get_mut(usize::from(byte)) {
-                    *slot = true;
-                }
-            }
-            present
-        });
-        needs.bytes().any(|byte| present.get(usize::from(byte)).copied().unwrap_or(false))
+    /// Whether any of these bytes occurs in the value; true for none.
+    pub(crate) fn holds_any(&self, needs: ByteSet) -> bool {
+        needs.is_empty() || needs.intersects(self.bytes)
     }
 
     /// The bytes before `at`.
@@ -108,16 +99,30 @@ fn is_apostrophe(text: &[u8], at: usize) -> bool {
 
 /// How much of a value decides about its shape.
 const SAMPLE: usize = 4096;
+/// A longer value is a document whatever is in it.
+const LONG: usize = 1500;
+/// A shorter one is no sentence.
+const SHORT: usize = 20;
+/// What a value must have one of to be a sentence or a document. A NUL counts only in long values.
+const BLANK_OR_WIDE: ByteSet = ByteSet::NON_ASCII.or(ByteSet::of_bytes(b" \n\0"));
 
 impl Shape {
+    /// All shapes, from the one in which most is believed.
+    pub(crate) const ALL: [Shape; 3] = [Shape::Tight, Shape::Prose, Shape::Document];
+
     /// Classifies a value by its first kilobytes.
-    pub(crate) fn of(value: &[u8]) -> Shape {
+    pub(crate) fn of(value: &[u8], bytes: ByteSet) -> Shape {
+        // Without a blank or a line end there is no second word and no second line; seven words are 20 bytes.
+        if value.len() <= LONG
+            && (!bytes.intersects(BLANK_OR_WIDE) || value.len() < SHORT && !value.starts_with(b"#!/"))
+        {
+            return Shape::Tight;
+        }
         let sample = value.get(..SAMPLE).unwrap_or(value);
         let mut count = Counts::default();
         for &byte in sample {
             count.add(byte);
         }
-        count.finish_word();
         if memchr::memchr(0, sample).is_some_and(|_| sample.len() > 200 && count.control * 20 > sample.len())
         {
             return Shape::Document;
@@ -127,7 +132,7 @@ impl Shape {
         }
         if count.lines >= 4 && sample.len() >= 80
             || count.lines >= 2 && count.words >= 12
-            || value.len() > 1500
+            || value.len() > LONG
         {
             return Shape::Document;
         }
@@ -152,32 +157,25 @@ struct Counts {
     lines: usize,
     control: usize,
     words: usize,
-    run: usize,
+    /// Whether the byte before and the one before that were letters.
+    before: [bool; 2],
 }
 
 impl Counts {
+    /// Without branches: what comes next in a text cannot be foretold.
     fn add(&mut self, byte: u8) {
-        if byte.is_ascii_alphabetic() || byte >= 0x80 {
-            self.letters += 1;
-            self.run += 1;
-            self.wide += usize::from(byte >= 0x80);
-            return;
-        }
-        self.finish_word();
-        match byte {
-            b'\n' => {
-                self.lines += 1;
-                self.blanks += 1;
-            }
-            b' ' => self.blanks += 1,
-            0..0x20 => self.control += 1,
-            _ => {}
-        }
-    }
-
-    fn finish_word(&mut self) {
-        self.words += usize::from(self.run >= 2);
-        self.run = 0;
+        let wide = byte >= 0x80;
+        let letter = byte.is_ascii_alphabetic() || wide;
+        let line = byte == b'\n';
+        let [last, one_before] = self.before;
+        self.letters += usize::from(letter);
+        self.wide += usize::from(wide);
+        self.lines += usize::from(line);
+        self.blanks += usize::from(line | (byte == b' '));
+        self.control += usize::from((byte < b' ') & !line);
+        // A word is counted at its second letter.
+        self.words += usize::from(letter & last & !one_before);
+        self.before = [letter, last];
     }
 }
 
@@ -185,24 +183,26 @@ impl Counts {
 mod tests {
     use super::*;
 
+    fn context_of(value: &[u8]) -> Context<'_> {
+        Context::new(value, ByteSet::of(value), Place::QueryValue)
+    }
+
     #[test]
     fn shapes_of_typical_values() {
-        assert_eq!(Shape::of(b"1' or '1'='1"), Shape::Tight);
-        assert_eq!(Shape::of(b"127.0.0.1; cat /etc/passwd"), Shape::Tight);
+        let shape = |value: &[u8]| Shape::of(value, ByteSet::of(value));
+        assert_eq!(shape(b"1' or '1'='1"), Shape::Tight);
+        assert_eq!(shape(b"127.0.0.1; cat /etc/passwd"), Shape::Tight);
+        assert_eq!(shape(b"Please choose a plan from the list and tell us what you think."), Shape::Prose);
         assert_eq!(
-            Shape::of(b"Please choose a plan from the list and tell us what you think."),
+            shape("これは日本語の文章です。とても長いので散文と見なされます。".as_bytes()),
             Shape::Prose
         );
-        assert_eq!(
-            Shape::of("これは日本語の文章です。とても長いので散文と見なされます。".as_bytes()),
-            Shape::Prose
-        );
-        assert_eq!(Shape::of(b"fn main() {\n    let x = 1;\n    println!(\"{x}\");\n    drop(x);\n    std::process::exit(0);\n}\n"), Shape::Document);
+        assert_eq!(shape(b"fn main() {\n    let x = 1;\n    println!(\"{x}\");\n    drop(x);\n    std::process::exit(0);\n}\n"), Shape::Document);
     }
 
     #[test]
     fn a_quote_breaks_out_when_nothing_was_opened() {
-        let context = |text: &'static str| Context::new(text.as_bytes(), Place::QueryValue);
+        let context = |text: &'static str| context_of(text.as_bytes());
         assert!(context("admin' or 1").quote_breaks_out(5));
         assert!(!context("a = 'b' and c").quote_breaks_out(6));
         assert!(context("don't x' or").quote_breaks_out(7));

@@ -49,8 +49,8 @@ fn has_quoted_word(value: &[u8]) -> bool {
     value.windows(3).any(|w| {
         let [a, b, c] = w else { return false };
         let word = |x: u8| x.is_ascii_alphanumeric() || x == b'/' || x == b'-';
-        (word(*a) || matches!(a, b';' | b'|'))
-            && matches!(b, b'\'' | b'"' | b'\\' | b'^' | b'$' | b'`')
+        matches!(b, b'\'' | b'"' | b'\\' | b'^' | b'$' | b'`')
+            && (word(*a) || matches!(a, b';' | b'|'))
             && (word(*c) || matches!(c, b'\'' | b'"' | b'{' | b'@' | b'*' | b'$'))
     })
 }
@@ -127,10 +127,12 @@ fn is_single_line(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bartizan_request::ByteSet;
+
     use super::*;
 
     fn shell(text: &str) -> Option<String> {
-        without_shell_quoting(&Context::new(text.as_bytes(), Place::QueryValue))
+        without_shell_quoting(&Context::new(text.as_bytes(), ByteSet::of(text.as_bytes()), Place::QueryValue))
             .map(|v| String::from_utf8_lossy(&v).into_owned())
     }
 
@@ -143,7 +145,7 @@ mod tests {
     }
 
     fn script(text: &str) -> Option<Vec<u8>> {
-        without_script_noise(&Context::new(text.as_bytes(), Place::QueryValue))
+        without_script_noise(&Context::new(text.as_bytes(), ByteSet::of(text.as_bytes()), Place::QueryValue))
     }
 
     #[test]

@@ -247,7 +247,7 @@ impl Scanner<'_, '_> {
         let mut escaped = false;
         loop {
             let rest = self.input.get(self.at..).unwrap_or_default();
-            match memchr::memchr2(quote, b'\\', rest) {
+            match find_quote(quote, rest) {
                 Some(found) if rest.get(found) == Some(&quote) => {
                     let end = self.at + found;
                     self.at = end + 1;
@@ -303,6 +303,14 @@ impl Scanner<'_, '_> {
     fn peek(&self) -> Option<u8> {
         self.input.get(self.at).copied()
     }
+}
+
+/// The first quote or backslash. Most strings are shorter than what a call of the vectorised search costs.
+fn find_quote(quote: u8, rest: &[u8]) -> Option<usize> {
+    const NEAR: usize = 24;
+    let (near, far) = rest.split_at(rest.len().min(NEAR));
+    let found = near.iter().position(|&byte| byte == quote || byte == b'\\');
+    found.or_else(|| memchr::memchr2(quote, b'\\', far).map(|at| near.len() + at))
 }
 
 /// The caller keeps within the input, whose length was checked to fit.

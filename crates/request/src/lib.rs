@@ -7,6 +7,7 @@
 //! the decoded form is one more point below it. So nothing escapes inspection by looking like something
 //! else, and no limit of [`Limits`] is ever exceeded, whatever the input.
 
+mod bytes;
 mod decode;
 mod element;
 mod gql;
@@ -23,6 +24,7 @@ mod target;
 mod walk;
 mod xml;
 
+pub use bytes::ByteSet;
 pub use element::{Arity, Element, Norm};
 pub use limits::Limits;
 pub use parser::Parser;

@@ -47,12 +47,17 @@ pub struct PointPath<'a> {
     len: u16,
     /// How many of the steps are decoders or container parsers.
     decoders: u16,
+    /// The element of the first step.
+    root: Element,
+    /// Which of the elements that decide about a value's place were passed.
+    marks: u8,
 }
 
 impl<'a> PointPath<'a> {
     /// A path of one step.
     pub fn root(step: StepRef<'a>) -> PointPath<'a> {
-        PointPath { parent: None, step, len: 1, decoders: 0 }
+        let element = step.element();
+        PointPath { parent: None, step, len: 1, decoders: 0, root: element, marks: mark(element) }
     }
 
     /// The path one step below this one.
@@ -60,11 +65,14 @@ impl<'a> PointPath<'a> {
     where
         'a: 'b,
     {
+        let element = step.element();
         PointPath {
             parent: Some(self),
             step,
             len: self.len.saturating_add(1),
-            decoders: self.decoders.saturating_add(u16::from(is_decoder(step.element()))),
+            decoders: self.decoders.saturating_add(u16::from(is_decoder(element))),
+            root: self.root,
+            marks: self.marks | mark(element),
         }
     }
 
@@ -109,9 +117,17 @@ impl<'a> PointPath<'a> {
         steps
     }
 
+    /// The element of the first step.
+    pub fn root_element(&self) -> Element {
+        self.root
+    }
+
     /// Whether any step is this element.
     pub fn contains(&self, element: Element) -> bool {
-        self.ancestors().any(|path| path.step.element() == element)
+        match mark(element) {
+            0 => self.ancestors().any(|path| path.step.element() == element),
+            mark => self.marks & mark != 0,
+        }
     }
 
     /// An owned copy, for a hit.
@@ -134,6 +150,16 @@ impl<'a> PointPath<'a> {
             }
         }
         path.is_none()
+    }
+}
+
+/// A bit for each element that is asked for at every value.
+const fn mark(element: Element) -> u8 {
+    match element {
+        Element::ContentDisp => 1,
+        Element::CookieName => 2,
+        Element::File => 4,
+        _ => 0,
     }
 }
 

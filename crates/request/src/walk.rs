@@ -6,9 +6,11 @@
 //! not be forgotten in a parser. Recursion is bounded by the depth limits of JSON and XML and by
 //! `MAX_PATH`.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use crate::bytes::ByteSet;
 use crate::element::Element;
 use crate::limits::Limits;
 use crate::parser::Parser;
@@ -62,6 +64,18 @@ pub trait Visitor {
     /// `Break` ends the walk.
     fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()>;
 
+    /// The same with the kinds of bytes of the value, which the walk knows already; this is what it calls.
+    /// For a [`Role::Parsed`] value, whose bytes matter in its parts only, the set is [`ByteSet::ALL`].
+    fn visit_known(
+        &mut self,
+        point: &PointPath<'_>,
+        value: &[u8],
+        _bytes: ByteSet,
+        role: Role,
+    ) -> ControlFlow<()> {
+        self.visit(point, value, role)
+    }
+
     /// Whether a parser may be tried on the value at `point`.
     fn parser_allowed(&mut self, _point: &PointPath<'_>, _parser: Parser) -> bool {
         true
@@ -71,6 +85,16 @@ pub trait Visitor {
 impl<V: Visitor + ?Sized> Visitor for &mut V {
     fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
         (**self).visit(point, value, role)
+    }
+
+    fn visit_known(
+        &mut self,
+        point: &PointPath<'_>,
+        value: &[u8],
+        bytes: ByteSet,
+        role: Role,
+    ) -> ControlFlow<()> {
+        (**self).visit_known(point, value, bytes, role)
     }
 
     fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
@@ -95,8 +119,10 @@ const MAX_PATH: usize = 320;
 const MAX_ANOMALIES: usize = 32;
 /// Buffers larger than this are freed rather than kept for reuse.
 const MAX_KEPT_BUFFER: usize = 1 << 20;
-/// Visits between two looks at the clock.
-const VISITS_PER_CLOCK: usize = 16;
+/// Bytes visited between two looks at the clock.
+const BYTES_PER_CLOCK: usize = 32 << 10;
+/// What a visit costs beside its bytes, in bytes.
+const BYTES_PER_VISIT: usize = 256;
 
 pub(crate) struct Walker<'w> {
     visitor: &'w mut dyn Visitor,
@@ -112,6 +138,8 @@ pub(crate) struct Walker<'w> {
     request_bytes: usize,
     /// What the decoders that do not decompress have produced.
     expanded: usize,
+    /// Bytes visited since the last look at the clock.
+    unclocked: usize,
     /// Percent signs in the value that the current decoder was given.
     percents_before: Option<usize>,
 }
@@ -149,6 +177,8 @@ impl<'w> Walker<'w> {
             buffers: Vec::new(),
             request_bytes: 0,
             expanded: 0,
+            // So that the first visit looks.
+            unclocked: BYTES_PER_CLOCK,
             percents_before: None,
         }
     }
@@ -188,16 +218,23 @@ impl<'w> Walker<'w> {
 
     /// Shows one value to the visitor, within the budget.
     fn visit(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
+        let bytes = if role == Role::Parsed { ByteSet::ALL } else { ByteSet::of(value) };
+        self.visit_known(path, value, bytes, role)
+    }
+
+    fn visit_known(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
         if self.report.leaves >= self.ceiling {
             self.overran = true;
             self.anomaly(AnomalyKind::OverlimitTime, path);
             return Flow::Break(());
         }
         self.report.leaves += 1;
-        if self.report.leaves.is_multiple_of(VISITS_PER_CLOCK) {
+        self.unclocked += value.len() + BYTES_PER_VISIT;
+        if self.unclocked >= BYTES_PER_CLOCK {
+            self.unclocked = 0;
             self.check_clock(path)?;
         }
-        self.visitor.visit(path, value, role)
+        self.visitor.visit_known(path, value, bytes, role)
     }
 
     /// Stops the walk once the deadline has passed.
@@ -235,6 +272,15 @@ impl<'w> Walker<'w> {
             buffer.clear();
             self.buffers.push(buffer);
         }
+    }
+}
+
+/// Text of a key; bytes that are no UTF-8 are replaced.
+fn key_text(key: &[u8]) -> Cow<'_, str> {
+    // Unlike the lossy conversion, this takes ASCII many bytes at a time.
+    match std::str::from_utf8(key) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(key),
     }
 }
 

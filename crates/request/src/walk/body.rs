@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::fields::{FieldKind, form_fields};
 use super::{Flow, RequestParts, Role, Taken, Walker};
+use crate::bytes::ByteSet;
 use crate::decode::charset;
 use crate::decode::compress::Format;
 use crate::element::Element;
@@ -159,7 +160,7 @@ impl Walker<'_> {
             Taken::Alongside => {}
             Taken::No => self.visit(path, body, Role::Leaf)?,
         }
-        self.decoders(path, body, Role::Leaf)
+        self.decoders(path, body, ByteSet::of(body), Role::Leaf)
     }
 
     fn document_as(

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::{Flow, Role, Walker, link};
+use super::{Flow, Role, Walker, key_text, link};
 use crate::element::Element;
 use crate::path::{PointPath, StepRef};
 use crate::target::{Target, pairs};
@@ -99,7 +99,7 @@ impl Walker<'_> {
         let plain = name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.$[]".contains(&b));
         let name_path = link(parent, StepRef::Simple(kind.name_element));
         self.value(&name_path, if plain { base } else { name }, Role::Name)?;
-        let key = String::from_utf8_lossy(base);
+        let key = key_text(base);
         let path = link(parent, StepRef::Keyed(kind.element, &key));
         self.subscripted(&path, &subscripts, group, each)
     }
@@ -117,7 +117,7 @@ impl Walker<'_> {
             Some((&b"", rest)) => self.items(path, rest, group, each),
             Some((name, rest)) => {
                 self.value(&path.child(StepRef::Simple(Element::HashName)), name, Role::Name)?;
-                let key = String::from_utf8_lossy(name);
+                let key = key_text(name);
                 self.subscripted(&path.child(StepRef::Keyed(Element::Hash, &key)), rest, group, each)
             }
         }

@@ -3,8 +3,6 @@
 //! Names are upper-cased for the point. A client may send cookies in several `Cookie` fields (HTTP/2
 //! does); they are one set of cookies, so that a cookie's point does not depend on the framing.
 
-use std::borrow::Cow;
-
 use smallvec::SmallVec;
 
 use super::fields::{Field, FieldKind};
@@ -27,14 +25,27 @@ impl Walker<'_> {
         parent: Option<&PointPath<'_>>,
         headers: &[(&[u8], &[u8])],
     ) -> Flow {
+        // One buffer for all names: nearly every one has to be changed.
+        let mut names = self.take_buffer();
+        for (name, _) in headers {
+            names.extend(name.iter().map(u8::to_ascii_uppercase));
+        }
+        let mut rest = names.as_slice();
         let fields: SmallVec<[Field<'_>; 32]> = headers
             .iter()
-            .map(|&(name, value)| Field { name: upper_case(name), value: value.trim_ascii().into() })
+            .map(|&(name, value)| {
+                let (name, tail) = rest.split_at(name.len().min(rest.len()));
+                rest = tail;
+                Field { name: name.into(), value: value.trim_ascii().into() }
+            })
             .collect();
-        self.fields(parent, FieldKind::HEADER, &fields, &mut |walker, path, index| {
+        let flow = self.fields(parent, FieldKind::HEADER, &fields, &mut |walker, path, index| {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
             walker.value(path, value, Role::Leaf)
-        })
+        });
+        drop(fields);
+        self.give_buffer(names);
+        flow
     }
 
     fn cookies(&mut self, headers: &[(&[u8], &[u8])]) -> Flow {
@@ -70,8 +81,4 @@ fn cookie_pairs(value: &[u8]) -> impl Iterator<Item = Field<'_>> {
 
 fn unquote(value: &[u8]) -> &[u8] {
     value.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(value)
-}
-
-fn upper_case(name: &[u8]) -> Cow<'_, [u8]> {
-    if name.iter().any(u8::is_ascii_lowercase) { name.to_ascii_uppercase().into() } else { name.into() }
 }

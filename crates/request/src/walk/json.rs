@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::slice::Iter;
 
-use super::{Flow, Role, Taken, Walker};
+use super::{Flow, Role, Taken, Walker, key_text};
 use crate::element::Element;
 use crate::json::{Span, Token, scan, unescape};
 use crate::parser::Parser;
@@ -74,7 +74,7 @@ impl Walker<'_> {
             self.json_text(span, input, |walker, key| {
                 walker.value(&names, key, Role::Name)?;
                 let Some(token) = rest.next() else { return Flow::Continue(()) };
-                let key = String::from_utf8_lossy(key);
+                let key = key_text(key);
                 walker.json_value(&path.child(StepRef::Keyed(Element::Hash, &key)), input, token, rest)
             })?;
         }

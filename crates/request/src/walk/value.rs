@@ -8,13 +8,24 @@ use std::ops::ControlFlow;
 
 use super::gql::may_hold_document;
 use super::{Flow, Role, Taken, Walker};
+use crate::bytes::ByteSet;
 use crate::decode::compress::{Bounds, Format, Outcome};
-use crate::decode::{Traits, base64, charset, hex, htmljs, percent};
+use crate::decode::{base64, charset, hex, htmljs, percent};
 use crate::element::Element;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
 use crate::php::looks_like_php;
 use crate::report::AnomalyKind;
+
+const PERCENT: ByteSet = ByteSet::of_bytes(b"%");
+const ESCAPE: ByteSet = ByteSet::of_bytes(b"&\\");
+const PLUS: ByteSet = ByteSet::of_bytes(b"+");
+/// What encodings of wider characters need.
+const WIDE: ByteSet = ByteSet::NON_ASCII.or(ByteSet::of_bytes(b"\0"));
+/// What a decoder other than those of digits needs.
+const DECODABLE: ByteSet = PERCENT.or(ESCAPE).or(PLUS).or(WIDE);
+/// Both alphabets of base64, padding and line breaks.
+const BASE64: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"+/-_=\r\n"));
 
 /// No signed token is shorter.
 const MIN_TOKEN: usize = 16;
@@ -34,7 +45,7 @@ impl Walker<'_> {
     pub(super) fn uri(&mut self, raw: &[u8]) -> Flow {
         let path = PointPath::root(StepRef::Simple(Element::Uri));
         self.visit(&path, raw, Role::Leaf)?;
-        if !Traits::of(raw).any(Traits::PERCENT) || !self.may_parse(&path, Parser::Percent) {
+        if memchr::memchr(b'%', raw).is_none() || !self.may_parse(&path, Parser::Percent) {
             return Flow::Continue(());
         }
         let mut buffer = self.take_buffer();
@@ -53,12 +64,14 @@ impl Walker<'_> {
             self.check_clock(path)?;
         }
         let taken = if role == Role::Name { Taken::No } else { self.containers(path, value)? };
-        match taken {
-            Taken::Whole => return Flow::Continue(()),
-            Taken::Alongside => {}
-            Taken::No => self.visit(path, value, role)?,
+        if taken == Taken::Whole {
+            return Flow::Continue(());
         }
-        self.decoders(path, value, role)
+        let bytes = ByteSet::of(value);
+        if taken == Taken::No {
+            self.visit_known(path, value, bytes, role)?;
+        }
+        self.decoders(path, value, bytes, role)
     }
 
     /// Tries the containers that the first bytes suggest.
@@ -101,16 +114,25 @@ impl Walker<'_> {
     }
 
     /// Tries every decoder that the bytes suggest.
-    pub(super) fn decoders(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
-        let traits = Traits::of(value);
-        if traits.any(Traits::PERCENT) && !self.percent_was_tried(path, value) {
+    pub(super) fn decoders(
+        &mut self,
+        path: &PointPath<'_>,
+        value: &[u8],
+        bytes: ByteSet,
+        role: Role,
+    ) -> Flow {
+        // Most values end here: nothing in them is an escape, and they are no string of digits.
+        if !bytes.intersects(DECODABLE) && (value.len() < MIN_ENCODED || !may_be_digits(path, bytes)) {
+            return Flow::Continue(());
+        }
+        if bytes.intersects(PERCENT) && !self.percent_was_tried(path, value) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, percent::decode_wide)?;
         }
-        if traits.any(Traits::ESCAPE) {
+        if bytes.intersects(ESCAPE) {
             self.decoded(path, Element::HtmlJs, value, role, Parser::HtmlJs, htmljs::decode)?;
         }
-        self.text_decoders(path, value, role, traits)?;
-        if traits.any(Traits::HIGH | Traits::NUL) {
+        self.text_decoders(path, value, bytes, role)?;
+        if bytes.intersects(WIDE) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode)?;
             // A body was already tried with every coding it shows.
             if let Some(format) = Format::of_magic(value).filter(|_| !is_whole_body(path)) {
@@ -119,22 +141,22 @@ impl Walker<'_> {
                 })?;
             }
         }
-        if traits.any(Traits::PLUS) {
+        if bytes.intersects(PLUS) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode_utf7)?;
         }
         Flow::Continue(())
     }
 
     /// Hexadecimal digits and base64, as the whole value or after a known prefix.
-    fn text_decoders(&mut self, path: &PointPath<'_>, value: &[u8], role: Role, traits: Traits) -> Flow {
+    fn text_decoders(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
         if let Some(digits) = value.strip_prefix(b"0x") {
             self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)
-        } else if traits.any(Traits::NOT_BASE64) {
+        } else if !bytes.is_within(BASE64) {
             let Some(data) = embedded_base64(path, value) else { return Flow::Continue(()) };
             self.decoded(path, Element::Base64, data, role, Parser::Base64, base64::decode)
         } else if value.len() < MIN_ENCODED {
             Flow::Continue(())
-        } else if traits.any(Traits::NOT_HEX) {
+        } else if !bytes.is_within(ByteSet::HEX) {
             self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)
         } else {
             // Hexadecimal digits are base64 too, but mean themselves.
@@ -235,6 +257,12 @@ impl Walker<'_> {
         }
         !deep && !wide
     }
+}
+
+/// Whether the value may be hexadecimal or base64, as a whole or after one of the known prefixes.
+fn may_be_digits(path: &PointPath<'_>, bytes: ByteSet) -> bool {
+    const DATA_URL: ByteSet = ByteSet::of_bytes(b":");
+    bytes.is_within(BASE64) || bytes.intersects(DATA_URL) || path.last().element() == Element::Header
 }
 
 /// The body itself or what its content codings hide.
