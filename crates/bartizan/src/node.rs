@@ -1,4 +1,4 @@
-//! `bartizan node`: one filter node.
+//! `bartizan node`: one filter node, or a word with the one that runs.
 
 use std::{
     io::Write,
@@ -6,16 +6,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bartizan_node::{Config, Node, NodeError, RunningNode};
+use bartizan_node::{
+    Config, Node, NodeError, RunningNode,
+    control::{ControlError, ControlRequest, call},
+};
 use clap::{Parser, Subcommand};
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::outcome::{Failure, asked_to_stop, chain};
+
+mod trial;
 
 #[derive(Parser)]
 pub(crate) struct Args {
     /// Configuration file.
     #[arg(long, global = true, default_value = "/etc/bartizan/node.toml")]
     config: PathBuf,
+    /// Register anew although there are credentials on disk.
+    #[arg(long)]
+    force_register: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -24,20 +34,57 @@ pub(crate) struct Args {
 enum Command {
     /// Validate the configuration and exit.
     Check,
+    /// About the configuration file.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print diagnostics of the running node, without secrets.
+    Dump,
+    /// Have the running node read its configuration file again.
+    Reload,
     /// Print the statistics of the running node.
     Status,
+    /// Have the running node fetch rules and lists now.
+    Sync,
+    /// Inspect a request as the running node would, and print points, findings, mode and verdict.
+    TestRequest(trial::Args),
+    /// Leave the cloud's list of nodes and forget the credentials.
+    Unregister,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Print the JSON Schema of the file.
+    Schema,
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let config = load(&args.config)?;
-    match args.command {
-        None => serve(config).await,
-        Some(Command::Check) => {
-            println!("{}: a valid node configuration", args.config.display());
-            Ok(())
+    let Some(command) = args.command else {
+        let mut config = load(&args.config)?;
+        config.cloud.force_register |= args.force_register;
+        return serve(config).await;
+    };
+    let state_dir = Config::state_dir_of(&args.config);
+    let answer = match command {
+        Command::Check => {
+            load(&args.config)?;
+            return print(&format!("{}: a valid node configuration", args.config.display()));
         }
-        Some(Command::Status) => status(&config).await,
-    }
+        Command::Config { command: ConfigCommand::Schema } => Config::schema(),
+        Command::Dump => ask(&state_dir, ControlRequest::Dump).await?,
+        Command::Reload => ask(&state_dir, ControlRequest::Reload).await?,
+        Command::Status => ask(&state_dir, ControlRequest::Status).await?,
+        Command::Sync => ask(&state_dir, ControlRequest::Sync).await?,
+        Command::TestRequest(trial) => return print(&trial.run(&state_dir).await?),
+        Command::Unregister => return unregister(&args.config, &state_dir).await,
+    };
+    print(&serde_json::to_string_pretty(&answer).map_err(Failure::fault)?)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    // Standard output may be a pipe that its reader has closed.
+    writeln!(std::io::stdout(), "{text}").map_err(Failure::fault)
 }
 
 /// Reads and validates a node's file.
@@ -45,20 +92,45 @@ pub(crate) fn load(path: &Path) -> Result<Config, Failure> {
     Config::load(path).map_err(|error| Failure::usage(chain(&error)))
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
-    let node = start(config).await?;
-    tracing::info!(addresses = ?node.addresses(), status = %node.status_address(), "the node serves");
-    asked_to_stop().await;
-    node.shutdown().await;
-    Ok(())
+async fn ask(state_dir: &Path, request: ControlRequest) -> Result<Value, Failure> {
+    call(state_dir, request).await.map_err(|error| refused(&error))
 }
 
-async fn status(config: &Config) -> Result<(), Failure> {
-    let url = format!("http://{}/wallarm-status", config.status.address);
-    let reply = reqwest::get(&url).await.and_then(reqwest::Response::error_for_status);
-    let reply =
-        reply.map_err(|error| Failure::usage(format!("no node answers at {url}: {}", chain(&error))))?;
-    println!("{}", reply.text().await.map_err(|error| Failure::fault(chain(&error)))?);
+fn refused(error: &ControlError) -> Failure {
+    match error {
+        ControlError::Exchange(_) => Failure::fault(chain(error)),
+        _ => Failure::usage(chain(error)),
+    }
+}
+
+/// By the running node, or, when there is none, with the credentials that it left on disk.
+async fn unregister(config: &Path, state_dir: &Path) -> Result<(), Failure> {
+    match call(state_dir, ControlRequest::Unregister).await {
+        Ok(_) => {}
+        Err(ControlError::Absent { .. }) => {
+            bartizan_node::unregister_stopped(&load(config)?).await.map_err(Failure::usage)?;
+        }
+        Err(error) => return Err(refused(&error)),
+    }
+    print("unregistered")
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::fault)?;
+    let node = start(config).await?;
+    tracing::info!(addresses = ?node.addresses(), status = %node.status_address(), "the node serves");
+    let mut asked_to_stop = std::pin::pin!(asked_to_stop());
+    loop {
+        tokio::select! {
+            () = &mut asked_to_stop => break,
+            Some(()) = hang_up.recv() => {
+                if let Err(error) = node.reload().await {
+                    tracing::error!(reason = chain(&error), "configuration is refused, the one in force stays");
+                }
+            }
+        }
+    }
+    node.shutdown().await;
     Ok(())
 }
 

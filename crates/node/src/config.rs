@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use bartizan_api::AttackType;
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use load::ConfigError;
 
 /// The whole of `node.toml`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Version of the file's schema; 1.
@@ -76,10 +77,13 @@ pub struct Config {
     /// What never leaves the node.
     #[serde(default)]
     pub masking: Masking,
+    /// The file that this was read from; a reload reads it again.
+    #[serde(skip)]
+    pub source: Option<PathBuf>,
 }
 
 /// What the process does with traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Inline reverse proxy.
@@ -101,6 +105,19 @@ pub enum Workers {
     Count(usize),
 }
 
+impl JsonSchema for Workers {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Workers".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Number of worker threads; \"auto\" is one per core.",
+            "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": 256 }],
+        })
+    }
+}
+
 impl Workers {
     /// The number of threads to start.
     #[must_use]
@@ -114,7 +131,7 @@ impl Workers {
 
 /// The control plane. The environment variables `BARTIZAN_API_TOKEN`, `_HOST`, `_PORT`, `_USE_SSL`, `_CA_VERIFY`
 /// and `BARTIZAN_LABELS` set the same, and so do their `WALLARM_` spellings.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cloud {
     /// `false` runs on what is on disk and keeps events in the spool.
@@ -137,12 +154,14 @@ pub struct Cloud {
     pub labels: BTreeMap<String, String>,
     /// Whether to register anew although credentials are on disk.
     pub force_register: bool,
+    /// Whether to leave the cloud's list of nodes at the end of the process, for machines that come and go.
+    pub unregister_on_exit: bool,
     /// What to do when registration does not succeed.
     pub on_register_failure: OnRegisterFailure,
 }
 
 /// A value that is never printed.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
@@ -159,7 +178,7 @@ impl Serialize for Secret {
 }
 
 /// What to do when registration does not succeed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnRegisterFailure {
     /// Do not start.
@@ -170,17 +189,18 @@ pub enum OnRegisterFailure {
 }
 
 /// One address that takes traffic.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
     /// Address and port; port 0 takes a free one.
+    #[schemars(with = "String")]
     pub address: SocketAddr,
     /// TLS; without it the listener speaks plain HTTP.
     pub tls: Option<Tls>,
 }
 
 /// Certificate of a listener.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// PEM file with the certificate chain.
@@ -190,7 +210,7 @@ pub struct Tls {
 }
 
 /// A pool of upstream servers, used in turn.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     /// Base URLs, `http://host:port` or `https://host:port`, without a path.
@@ -207,7 +227,7 @@ pub struct Upstream {
 }
 
 /// Protocol towards upstream servers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UpstreamProtocol {
     /// HTTP/2 for gRPC requests, HTTP/1.1 for the rest.
@@ -220,7 +240,7 @@ pub enum UpstreamProtocol {
 }
 
 /// Filtration mode, as written in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// No inspection.
@@ -234,7 +254,7 @@ pub enum Mode {
 }
 
 /// How a mode from the cloud combines with the local one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ModeAllowOverride {
     /// The local mode holds.
@@ -246,7 +266,7 @@ pub enum ModeAllowOverride {
 }
 
 /// Pass or block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fallback {
     /// Refuse the request.
@@ -256,7 +276,7 @@ pub enum Fallback {
 }
 
 /// Settings that hosts and paths refine; the innermost wins.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Route {
     /// Filtration mode; `monitoring`.
@@ -274,7 +294,7 @@ pub struct Route {
 }
 
 /// Settings of the hosts that a pattern matches.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostRoute {
     /// Glob over the whole name: `*`, `?`, `[a-z]`; letters in any case.
@@ -300,7 +320,7 @@ pub struct HostRoute {
 }
 
 /// Settings of the paths that a pattern matches.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PathRoute {
     /// `=/exact`, `^~/prefix` (beats regular expressions), `~regex`, `~*regex` in any case, or `/prefix`.
@@ -323,7 +343,7 @@ pub struct PathRoute {
 }
 
 /// Whom to believe about the client address.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientIp {
     /// The first rule whose networks hold the peer applies; none means the peer is the client.
@@ -331,10 +351,11 @@ pub struct ClientIp {
 }
 
 /// Trust in one kind of proxy.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientIpRule {
     /// Networks of the proxies.
+    #[schemars(with = "Vec<String>")]
     pub trusted_networks: Vec<IpNet>,
     /// Headers that name the client, the first present one is read.
     #[serde(default = "defaults::real_ip")]
@@ -345,7 +366,7 @@ pub struct ClientIpRule {
 }
 
 /// IP lists.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Acl {
     /// Whether lists are fetched and evaluated.
@@ -357,7 +378,7 @@ pub struct Acl {
 }
 
 /// Inspection.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inspect {
     /// Bound on the processing time of one request, 1 to 10,000 ms.
@@ -373,7 +394,7 @@ pub struct Inspect {
 }
 
 /// What reaching the processing time leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OverlimitMode {
     /// Report, and block where the mode allows.
@@ -385,7 +406,7 @@ pub enum OverlimitMode {
 }
 
 /// Bounds on what a client may send.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Bytes of the header block, 8 KiB to 1 MiB; above is 431.
@@ -403,7 +424,7 @@ pub struct Limits {
 }
 
 /// How long to wait for what, seconds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
     /// TLS handshake.
@@ -433,7 +454,7 @@ impl Timeouts {
 }
 
 /// Answer to refused requests.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// What the request was refused for.
@@ -441,6 +462,7 @@ pub struct Block {
     pub cause: BlockCause,
     /// Attack types that it holds for; all when empty.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub attack_types: Vec<AttackType>,
     /// Status: 200, or 400 to 599.
     #[serde(default = "defaults::block_status")]
@@ -454,7 +476,7 @@ pub struct Block {
 }
 
 /// What a request was refused for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockCause {
     /// The source is denylisted.
@@ -467,7 +489,7 @@ pub enum BlockCause {
 }
 
 /// The event spool on disk.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spool {
     /// Bytes on disk, at least 1 MiB; above, the oldest events are dropped and counted.
@@ -477,17 +499,19 @@ pub struct Spool {
 }
 
 /// The statistics listener.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Status {
     /// Address; port 0 takes a free one.
+    #[schemars(with = "String")]
     pub address: SocketAddr,
     /// Networks that may read it, beside loopback.
+    #[schemars(with = "Vec<String>")]
     pub allow: Vec<IpNet>,
 }
 
 /// What never leaves the node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Masking {
     /// Mask `Authorization`, `Proxy-Authorization` and `Cookie` values in events.

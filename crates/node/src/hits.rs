@@ -185,6 +185,11 @@ impl PendingHits {
         }
     }
 
+    /// The events themselves, which are then not recorded.
+    pub(crate) fn discard(mut self) -> Vec<HitEvent> {
+        std::mem::take(&mut self.events)
+    }
+
     fn write(&mut self, status: u16, response_size: u64) -> Option<tokio::sync::oneshot::Receiver<()>> {
         let events = std::mem::take(&mut self.events);
         if events.is_empty() {

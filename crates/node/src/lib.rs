@@ -14,8 +14,11 @@ mod client_ip;
 mod clock;
 mod cloud;
 pub mod config;
+pub mod control;
 mod hits;
+mod listeners;
 mod lists;
+mod live;
 mod node;
 mod pipeline;
 mod proxy;
@@ -27,5 +30,6 @@ mod state;
 mod stats;
 mod status;
 
+pub use cloud::unregister_stopped;
 pub use config::{Config, ConfigError};
 pub use node::{Node, NodeError, RunningNode};

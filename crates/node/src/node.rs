@@ -10,29 +10,28 @@ use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use bartizan_detect::Engine;
-use bartizan_rules::Ruleset;
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::block::BlockAnswers;
-use crate::client_ip::ClientIpRules;
 use crate::cloud::bundles::Bundles;
 use crate::cloud::identity::Identity;
 use crate::cloud::{self, LinkError};
 use crate::config::{Config, ConfigError, OnRegisterFailure};
-use crate::proxy::{tls, worker};
-use crate::routes::Routes;
+use crate::control;
+use crate::listeners;
+use crate::live::Live;
+use crate::proxy::worker;
 use crate::spool::{Bounds, Spool};
-use crate::state::{LinkState, Snapshot, State};
+use crate::state::State;
 
-/// Why a node does not start. Each is one line for a person.
+/// What the end of a node waits for the cloud at most: the last events, and the farewell.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Why a node does not start, or does not take over another configuration. Each is one line for a person.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
@@ -59,26 +58,23 @@ pub enum NodeError {
         source: io::Error,
     },
     /// Something that the configuration names cannot be used: a certificate, a page, an upstream.
-    #[error("cannot start: {0}")]
+    #[error("the configuration cannot be used: {0}")]
     Setup(#[source] io::Error),
 }
-
-/// The compiled signatures: immutable, large, the same for every node of a process.
-static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| Arc::new(Engine::new()));
 
 /// A filter node.
 pub struct Node;
 
 /// A node that is running. Dropping it begins to stop it without waiting for requests in flight.
 pub struct RunningNode {
-    state: Arc<State>,
-    addresses: Vec<SocketAddr>,
+    live: Arc<Live>,
     status_address: SocketAddr,
     stop: watch::Sender<bool>,
     synced: watch::Receiver<bool>,
+    link: mpsc::UnboundedSender<cloud::Command>,
     workers: Vec<JoinHandle<()>>,
     control: Option<JoinHandle<()>>,
-    stop_control: Option<tokio::sync::oneshot::Sender<()>>,
+    stop_control: Option<oneshot::Sender<()>>,
     _lock: File,
 }
 
@@ -93,24 +89,25 @@ impl Node {
         let lock = prepare_state_dir(&config)?;
         let state = Arc::new(prepare_state(config)?);
         let identity = load_rules(&state)?;
-        let (sockets, addresses) = bind_all(&state.config)?;
-        let status = bind(state.config.status.address, false)?;
+        let (bound, sockets) = listeners::rebind(&state.config, &[], state.workers.len())?;
+        let status = listeners::bind(state.config.status.address, false)?;
         let status_address = status.local_addr().map_err(NodeError::Setup)?;
         let (stop, stopped) = watch::channel(false);
+        let (workers, updates) = start_workers(&state, sockets, &stopped, &stop)?;
         let (synced_tx, synced) = watch::channel(false);
+        let (link, commands) = mpsc::unbounded_channel();
         let mut node = RunningNode {
-            state,
-            addresses,
+            live: Arc::new(Live::new(state, updates, bound)),
             status_address,
             stop,
             synced,
-            workers: Vec::new(),
+            link,
+            workers,
             control: None,
             stop_control: None,
             _lock: lock,
         };
-        node.start_workers(sockets, &stopped)?;
-        node.start_control(status, identity, synced_tx)?;
+        node.start_control(status, identity, synced_tx, commands)?;
         Ok(node)
     }
 }
@@ -118,8 +115,8 @@ impl Node {
 impl RunningNode {
     /// Addresses that take traffic, in the order of the configuration.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.live.addresses()
     }
 
     /// Address of the statistics listener.
@@ -131,13 +128,13 @@ impl RunningNode {
     /// UUID of this node; empty before the first registration.
     #[must_use]
     pub fn uuid(&self) -> String {
-        self.state.uuid.load().as_ref().clone()
+        self.live.state().uuid.load().as_ref().clone()
     }
 
     /// Version of the ruleset in force; 0 is none.
     #[must_use]
     pub fn ruleset_version(&self) -> i64 {
-        self.state.snapshot.load().ruleset_version
+        self.live.state().snapshot.load().ruleset_version
     }
 
     /// Waits until the node is registered and holds the cloud's rules and lists, at most so long.
@@ -149,9 +146,19 @@ impl RunningNode {
         matches!(tokio::time::timeout(at_most, synced).await, Ok(Ok(_)))
     }
 
+    /// Reads the file that the configuration came from again and puts it in force: new requests are handled by it,
+    /// those in flight finish under the old one, no connection is lost.
+    ///
+    /// # Errors
+    /// [`NodeError`], when the configuration is wrong, needs a restart or cannot be put in force; the old one stays.
+    pub async fn reload(&self) -> Result<(), NodeError> {
+        self.live.reload_file().await
+    }
+
     /// Stops: new connections are refused, requests in flight finish (at most `timeouts.drain_s`), events are on disk.
     pub async fn shutdown(mut self) {
-        self.state.draining.store(true, Ordering::Relaxed);
+        let state = self.live.state();
+        state.draining.store(true, Ordering::Relaxed);
         self.stop.send_replace(true);
         let workers = std::mem::take(&mut self.workers);
         let joined = tokio::task::spawn_blocking(move || {
@@ -161,30 +168,24 @@ impl RunningNode {
             }
         });
         let _ = joined.await;
+        if state.config.cloud.enabled && state.config.cloud.unregister_on_exit {
+            let outcome = tokio::time::timeout(FAREWELL, self.take_leave(&state)).await;
+            match outcome {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => tracing::warn!(reason, "cloud.unregister failed"),
+                Err(_) => tracing::warn!("cloud.unregister failed: the cloud does not answer in time"),
+            }
+        }
         // Dropping the rest stops the control thread.
         drop(self);
     }
 
-    fn start_workers(
-        &mut self,
-        sockets: Vec<Vec<worker::Socket>>,
-        stopped: &watch::Receiver<bool>,
-    ) -> Result<(), NodeError> {
-        let (started, starts) = std::sync::mpsc::channel();
-        for (index, sockets) in sockets.into_iter().enumerate() {
-            let Some(stats) = self.state.workers.get(index) else { continue };
-            let (state, stats) = (Arc::clone(&self.state), Arc::clone(stats));
-            let thread = worker::spawn(index, state, stats, sockets, stopped.clone(), started.clone());
-            self.workers.push(thread.map_err(NodeError::Setup)?);
+    /// Waits until the cloud has every event, then has itself removed from its list of nodes.
+    async fn take_leave(&self, state: &State) -> Result<(), String> {
+        while state.spool.figures().pending > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        drop(started);
-        for _ in 0..self.workers.len() {
-            starts
-                .recv()
-                .unwrap_or_else(|_| Err(io::Error::other("a worker died")))
-                .map_err(NodeError::Setup)?;
-        }
-        Ok(())
+        cloud::ask(&self.link, cloud::Command::Unregister).await
     }
 
     fn start_control(
@@ -192,18 +193,21 @@ impl RunningNode {
         status: std::net::TcpListener,
         identity: Option<Identity>,
         synced: watch::Sender<bool>,
+        commands: mpsc::UnboundedReceiver<cloud::Command>,
     ) -> Result<(), NodeError> {
         let runtime = control_runtime().map_err(NodeError::Setup)?;
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let state = Arc::clone(&self.state);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (live, link) = (Arc::clone(&self.live), self.link.clone());
+        let socket = control::bind(&live.state().config.state_dir);
         let control = std::thread::Builder::new().name("control".into()).spawn(move || {
-            runtime.block_on(async move {
+            tokio::task::LocalSet::new().block_on(&runtime, async move {
                 match tokio::net::TcpListener::from_std(status) {
-                    Ok(listener) => drop(tokio::spawn(crate::status::serve(Arc::clone(&state), listener))),
+                    Ok(listener) => drop(tokio::spawn(crate::status::serve(Arc::clone(&live), listener))),
                     Err(error) => tracing::error!(%error, "status listener failed"),
                 }
-                if state.config.cloud.enabled {
-                    tokio::spawn(cloud::run(state, identity, synced));
+                tokio::task::spawn_local(cloud::keep(Arc::clone(&live), identity, synced, commands));
+                if let Some(socket) = socket {
+                    tokio::task::spawn_local(control::serve(live, link, socket));
                 }
                 // An error is a node that was dropped: the same signal.
                 let _ = stopped.await;
@@ -227,6 +231,46 @@ impl Drop for RunningNode {
     }
 }
 
+type Updates = Vec<mpsc::UnboundedSender<worker::Update>>;
+
+/// Starts a thread per worker and waits until each can work.
+fn start_workers(
+    state: &Arc<State>,
+    sockets: Vec<Vec<worker::Socket>>,
+    stopped: &watch::Receiver<bool>,
+    stop: &watch::Sender<bool>,
+) -> Result<(Vec<JoinHandle<()>>, Updates), NodeError> {
+    let (started, starts) = std::sync::mpsc::channel();
+    let (mut threads, mut updates) = (Vec::new(), Vec::new());
+    let spawned = state.workers.iter().zip(sockets).enumerate().try_for_each(|(index, (stats, sockets))| {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        updates.push(sender);
+        let start = worker::Start {
+            state: Arc::clone(state),
+            stats: Arc::clone(stats),
+            sockets,
+            updates: receiver,
+            stop: stopped.clone(),
+            started: started.clone(),
+        };
+        threads.push(worker::spawn(index, start)?);
+        Ok(())
+    });
+    drop(started);
+    let ready = spawned.and_then(|()| {
+        threads
+            .iter()
+            .try_for_each(|_| starts.recv().unwrap_or_else(|_| Err(io::Error::other("a worker died"))))
+    });
+    match ready {
+        Ok(()) => Ok((threads, updates)),
+        Err(error) => {
+            stop.send_replace(true);
+            Err(NodeError::Setup(error))
+        }
+    }
+}
+
 fn control_runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -242,12 +286,11 @@ fn prepare_state_dir(config: &Config) -> Result<File, NodeError> {
 }
 
 fn prepare_state(config: Config) -> Result<State, NodeError> {
-    let failed = |source: io::Error| NodeError::State { path: config.state_dir.clone(), source };
-    let routes =
-        Routes::compile(&config).map_err(|error| NodeError::Setup(io::Error::other(error.message)))?;
+    let path = config.state_dir.clone();
+    let failed = |source: io::Error| NodeError::State { path: path.clone(), source };
     let bounds = Bounds { max_bytes: config.spool.max_bytes, segment_bytes: config.spool.segment_bytes };
-    let (spool, recovered) = Spool::open(&config.state_dir.join("spool"), bounds)
-        .map_err(|error| failed(io::Error::other(error)))?;
+    let (spool, recovered) =
+        Spool::open(&path.join("spool"), bounds).map_err(|error| failed(io::Error::other(error)))?;
     if recovered.torn_bytes + recovered.corrupt_segments + recovered.lost_records > 0 {
         tracing::warn!(
             torn_bytes = recovered.torn_bytes,
@@ -257,31 +300,8 @@ fn prepare_state(config: Config) -> Result<State, NodeError> {
         );
     }
     let start_id: u64 = rand::random();
-    cloud::identity::write_private(&config.state_dir.join("startid"), start_id.to_string().as_bytes())
-        .map_err(failed)?;
-    Ok(State {
-        routes,
-        client_ips: ClientIpRules::new(&config.client_ip),
-        answers: BlockAnswers::load(&config).map_err(NodeError::Setup)?,
-        engine: Arc::clone(&ENGINE),
-        snapshot: ArcSwap::from_pointee(Snapshot {
-            ruleset: Arc::new(Ruleset::default()),
-            ruleset_version: 0,
-            ruleset_applied_at: 0,
-            ruleset_size: 0,
-            lists: Arc::default(),
-            lists_seq: 0,
-        }),
-        spool,
-        workers: (0..config.workers.count()).map(|_| Arc::default()).collect(),
-        sampler: Mutex::default(),
-        link: LinkState::default(),
-        uuid: ArcSwap::from_pointee(String::new()),
-        start_id,
-        started: Instant::now(),
-        draining: AtomicBool::new(false),
-        config,
-    })
+    cloud::identity::write_private(&path.join("startid"), start_id.to_string().as_bytes()).map_err(failed)?;
+    State::new(config, spool, start_id).map_err(NodeError::Setup)
 }
 
 /// Identity, rules and lists from disk; registers first when the start depends on it.
@@ -327,41 +347,4 @@ fn register_now(state: &Arc<State>) -> Result<Identity, NodeError> {
         Ok(Err(error)) => Err(NodeError::Register(error.to_string())),
         Err(_) => Err(NodeError::Register("the registration died".into())),
     }
-}
-
-type WorkerSockets = Vec<Vec<worker::Socket>>;
-
-/// One socket per worker and address. The kernel spreads connections among the sockets of an address.
-fn bind_all(config: &Config) -> Result<(WorkerSockets, Vec<SocketAddr>), NodeError> {
-    let count = config.workers.count();
-    let mut sockets: WorkerSockets = (0..count).map(|_| Vec::new()).collect();
-    let mut addresses = Vec::new();
-    for listen in &config.listen {
-        let tls = listen.tls.as_ref().map(tls::acceptor).transpose().map_err(NodeError::Setup)?;
-        let mut address = listen.address;
-        if count > 1 && address.port() != 0 {
-            // With SO_REUSEPORT a second node would share the port silently; without it, it is told.
-            drop(bind(address, false)?);
-        }
-        for worker in &mut sockets {
-            let listener = bind(address, count > 1)?;
-            address = listener.local_addr().map_err(NodeError::Setup)?;
-            worker.push(worker::Socket { listener, tls: tls.clone() });
-        }
-        addresses.push(address);
-    }
-    Ok((sockets, addresses))
-}
-
-fn bind(address: SocketAddr, shared: bool) -> Result<std::net::TcpListener, NodeError> {
-    let bind = || -> io::Result<std::net::TcpListener> {
-        let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(shared)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(4096)?;
-        Ok(socket.into())
-    };
-    bind().map_err(|source| NodeError::Bind { address, source })
 }

@@ -4,6 +4,7 @@
 //! rules over the request and turns what was found into a verdict. Neither locks or writes to disk; small requests
 //! are inspected on the worker, large ones elsewhere so that they do not hold up others.
 
+mod points;
 mod policy;
 mod resolve;
 mod verdict;
@@ -24,12 +25,13 @@ use smallvec::SmallVec;
 use crate::client_ip::Client;
 use crate::config::{BlockCause, Mode, ModeAllowOverride, OverlimitMode};
 use crate::hits::{PendingHits, Report};
-use crate::proxy::worker::{Connection, LocalSnapshot, Worker};
+use crate::proxy::worker::{Connection, LocalSnapshot};
 use crate::request_id::RequestId;
 use crate::routes::Settings;
 use crate::sampler::Identity;
 use crate::state::{Snapshot, State};
 use crate::stats::WorkerStats;
+pub(crate) use points::points;
 use policy::RulesPolicy;
 pub(crate) use policy::{RegexMatch, printable};
 use verdict::Findings;
@@ -286,7 +288,6 @@ pub(crate) fn size_of_head(subject: &Subject<'_>) -> u64 {
 
 /// Inspects a request and decides. Gives the head back, because a large request is inspected elsewhere.
 pub(crate) async fn inspect(
-    worker: &Worker,
     context: &Context<'_>,
     plan: Plan<'_>,
     parts: request::Parts,
@@ -294,7 +295,7 @@ pub(crate) async fn inspect(
     truncated: bool,
 ) -> (request::Parts, Verdict) {
     let secure = context.connection.secure;
-    let (parts, outcome) = if body.len() <= worker.state.config.inspect.offload_bytes {
+    let (parts, outcome) = if body.len() <= context.state.config.inspect.offload_bytes {
         let outcome = {
             let subject = subject(&parts, secure, &body, truncated);
             examine_caught(context.state, plan.selection.as_ref(), &subject)

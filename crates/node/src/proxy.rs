@@ -9,12 +9,12 @@
 
 mod body;
 mod framing;
-mod headers;
+pub(crate) mod headers;
 mod io;
 pub(crate) mod tls;
 mod tunnel;
-mod upstream;
-mod wire;
+pub(crate) mod upstream;
+pub(crate) mod wire;
 pub(crate) mod worker;
 
 use std::rc::Rc;
@@ -32,7 +32,7 @@ use crate::pipeline::{self, Admission, Context};
 use crate::request_id::RequestId;
 use body::{BodyError, Held, RequestBody, ResponseBody};
 use upstream::UpstreamError;
-use worker::{Connection, InFlight, Worker};
+use worker::{Connection, Current, InFlight, Worker};
 
 /// Answers one request.
 pub(crate) async fn handle(
@@ -42,12 +42,13 @@ pub(crate) async fn handle(
 ) -> Response<ResponseBody> {
     let started = Instant::now();
     let in_flight = InFlight::begin(&worker, &connection);
-    let state = &worker.state;
+    let current = worker.current();
+    let state = &current.state;
     if let Err(status) = headers::check(&request, &state.config.limits) {
         worker.stats.abnormal.add(1);
         return failure(status, in_flight);
     }
-    let host = headers::host_of(&request);
+    let host = headers::host_of(request.uri(), request.headers());
     let settings = state.routes.find(headers::host_name(host).as_bytes(), request.uri().path().as_bytes());
     if settings.upstream.is_none() {
         return failure(StatusCode::MISDIRECTED_REQUEST, in_flight);
@@ -77,8 +78,14 @@ pub(crate) async fn handle(
         Admission::Proxy => {
             let (parts, incoming) = request.into_parts();
             let held = Held::streaming(incoming, limits.body_max);
-            return forward(&worker, &context, Request::from_parts(parts, held.into_body()), None, in_flight)
-                .await;
+            return forward(
+                &current,
+                &context,
+                Request::from_parts(parts, held.into_body()),
+                None,
+                in_flight,
+            )
+            .await;
         }
         Admission::Refuse { attack_type, hits } => {
             let refusal = refusal(&context, &request, BlockCause::AclIp, Some(attack_type));
@@ -101,8 +108,7 @@ pub(crate) async fn handle(
         Err(error) => return body_failure(&worker, &error, in_flight),
     };
     let too_large = held.truncated && !(grpc && first_message_is_complete(&held.bytes));
-    let (parts, verdict) =
-        pipeline::inspect(&worker, &context, plan, parts, held.bytes.clone(), too_large).await;
+    let (parts, verdict) = pipeline::inspect(&context, plan, parts, held.bytes.clone(), too_large).await;
     let request = Request::from_parts(parts, held.into_body());
     if let Some((cause, attack_type)) = verdict.block {
         let response = state.answers.render(&refusal(&context, &request, cause, attack_type));
@@ -113,7 +119,7 @@ pub(crate) async fn handle(
         let response = state.answers.render(&refusal(&context, &request, BlockCause::BodyLimit, None));
         return refuse(response, verdict.hits, in_flight).await;
     }
-    forward(&worker, &context, request, verdict.hits, in_flight).await
+    forward(&current, &context, request, verdict.hits, in_flight).await
 }
 
 /// Whether the length-prefixed message at the start of a gRPC body is all there.
@@ -144,7 +150,7 @@ fn refusal<'a, B>(
         form,
         request_id: context.id,
         client: context.client.ip,
-        host: headers::host_of(request),
+        host: headers::host_of(request.uri(), request.headers()),
     }
 }
 
@@ -161,7 +167,7 @@ async fn refuse(
 
 /// Passes a request to its upstream and the answer to the client.
 async fn forward(
-    worker: &Rc<Worker>,
+    current: &Current,
     context: &Context<'_>,
     mut request: Request<RequestBody>,
     hits: Option<PendingHits>,
@@ -174,10 +180,10 @@ async fn forward(
     let grpc = headers::is_grpc(&request);
     let client_side = upgrade.then(|| hyper::upgrade::on(&mut request));
     headers::to_upstream(&mut request, context.connection, context.client, context.id, upgrade);
-    let exchange = match worker.upstreams.send(upstream, request, grpc).await {
+    let exchange = match current.upstreams.send(upstream, request, grpc).await {
         Ok(exchange) => exchange,
         Err(error) => {
-            worker.stats.upstream_errors.add(1);
+            context.stats.upstream_errors.add(1);
             let (status, text) = upstream_failure(&error);
             tracing::debug!(error = &error as &dyn std::error::Error, request.id = %context.id, "upstream failed");
             if let Some(hits) = hits {

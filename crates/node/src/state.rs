@@ -1,8 +1,11 @@
 //! What the whole node shares: configuration, the rules and lists in force, the spool, counters.
+//!
+//! A reload makes another [`State`] from another configuration. What lives as long as the process is behind an `Arc`
+//! in it and goes along; a request keeps the state that it began with.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -18,7 +21,15 @@ use crate::sampler::Sampler;
 use crate::spool::Spool;
 use crate::stats::{Totals, WorkerStats};
 
+/// The compiled signatures: immutable, large, the same for every node of a process.
+static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| Arc::new(Engine::new()));
+
+fn compile_routes(config: &Config) -> io::Result<Routes> {
+    Routes::compile(config).map_err(|error| io::Error::other(error.message))
+}
+
 /// The rules and lists in force. Replaced as a whole; requests in flight finish on the one they began with.
+#[derive(Default)]
 pub(crate) struct Snapshot {
     pub(crate) ruleset: Arc<Ruleset>,
     /// Version of the ruleset; 0 before the first one.
@@ -45,29 +56,79 @@ pub(crate) struct LinkState {
     pub(crate) from_disk: AtomicBool,
 }
 
-/// The node.
+/// The node under one configuration.
 pub(crate) struct State {
     pub(crate) config: Config,
+    /// How many configurations were in force before, since the start.
+    pub(crate) config_revision: u64,
     pub(crate) routes: Routes,
     pub(crate) client_ips: ClientIpRules,
     pub(crate) answers: BlockAnswers,
     pub(crate) engine: Arc<Engine>,
-    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) spool: Spool,
     /// One entry per worker.
-    pub(crate) workers: Vec<Arc<WorkerStats>>,
+    pub(crate) workers: Arc<[Arc<WorkerStats>]>,
     /// Events of denylisted sources; requests from other sources do not come here.
-    pub(crate) sampler: Mutex<Sampler>,
-    pub(crate) link: LinkState,
+    pub(crate) sampler: Arc<Mutex<Sampler>>,
+    pub(crate) link: Arc<LinkState>,
     /// Identity towards the cloud; empty before registration.
-    pub(crate) uuid: ArcSwap<String>,
+    pub(crate) uuid: Arc<ArcSwap<String>>,
     /// Random number of this start.
     pub(crate) start_id: u64,
     pub(crate) started: Instant,
-    pub(crate) draining: AtomicBool,
+    pub(crate) draining: Arc<AtomicBool>,
 }
 
 impl State {
+    /// The state of a node that starts.
+    ///
+    /// # Errors
+    /// A route that does not compile, a page that cannot be read.
+    pub(crate) fn new(config: Config, spool: Spool, start_id: u64) -> io::Result<State> {
+        Ok(State {
+            routes: compile_routes(&config)?,
+            client_ips: ClientIpRules::new(&config.client_ip),
+            answers: BlockAnswers::load(&config)?,
+            config_revision: 0,
+            engine: Arc::clone(&ENGINE),
+            snapshot: Arc::default(),
+            spool,
+            workers: (0..config.workers.count()).map(|_| Arc::default()).collect(),
+            sampler: Arc::default(),
+            link: Arc::default(),
+            uuid: Arc::new(ArcSwap::from_pointee(String::new())),
+            start_id,
+            started: Instant::now(),
+            draining: Arc::default(),
+            config,
+        })
+    }
+
+    /// The same node under another configuration.
+    ///
+    /// # Errors
+    /// Like [`State::new`].
+    pub(crate) fn reconfigured(&self, config: Config) -> io::Result<State> {
+        Ok(State {
+            routes: compile_routes(&config)?,
+            client_ips: ClientIpRules::new(&config.client_ip),
+            answers: BlockAnswers::load(&config)?,
+            config_revision: self.config_revision + 1,
+            engine: Arc::clone(&self.engine),
+            snapshot: Arc::clone(&self.snapshot),
+            spool: self.spool.clone(),
+            workers: Arc::clone(&self.workers),
+            sampler: Arc::clone(&self.sampler),
+            link: Arc::clone(&self.link),
+            uuid: Arc::clone(&self.uuid),
+            start_id: self.start_id,
+            started: self.started,
+            draining: Arc::clone(&self.draining),
+            config,
+        })
+    }
+
     pub(crate) fn totals(&self) -> Totals {
         Totals::sum(self.workers.iter().map(Arc::as_ref))
     }

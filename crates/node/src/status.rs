@@ -17,20 +17,21 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::live::Live;
 use crate::state::State;
 use crate::stats::Totals;
 
 /// Serves until the node stops.
-pub(crate) async fn serve(state: Arc<State>, listener: TcpListener) {
+pub(crate) async fn serve(live: Arc<Live>, listener: TcpListener) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
         };
-        let state = Arc::clone(&state);
+        let live = Arc::clone(&live);
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
-                let response = answer(&state, peer.ip(), request.uri().path(), request.uri().query());
+                let response = answer(&live.state(), peer.ip(), request.uri().path(), request.uri().query());
                 async move { Ok::<_, Infallible>(response) }
             });
             // A client that goes away is its own business.
@@ -107,7 +108,8 @@ fn traffic(totals: &Totals) -> Value {
     })
 }
 
-fn status(state: &State) -> Value {
+/// The statistics as JSON.
+pub(crate) fn status(state: &State) -> Value {
     let totals = state.totals();
     let snapshot = state.snapshot.load();
     let spool = state.spool.figures();
@@ -142,7 +144,7 @@ fn status(state: &State) -> Value {
         "db_files": [],
         "startid": state.start_id,
         "compatibility": 4,
-        "config_revision": 0,
+        "config_revision": state.config_revision,
         "timestamp": last_request(state),
         "rate_limit": { "shm_zone_size": 0, "buckets_count": 0, "entries": 0, "delayed": 0, "exceeded": 0,
             "expired": 0, "removed": 0, "no_free_nodes": 0 },

@@ -4,4 +4,5 @@
 mod command_line;
 mod kill;
 mod main_job;
+mod node;
 mod process;

@@ -123,6 +123,11 @@ impl Client {
         json("watch", self.get(&format!("/watch?since={since}")).timeout(WATCH_TIMEOUT)).await
     }
 
+    /// Leaves the cloud's list of nodes.
+    pub(crate) async fn unregister(&self) -> Result<(), LinkError> {
+        checked("unregister", self.post("/unregister")).await.map(drop)
+    }
+
     /// Sends an encoded batch.
     pub(crate) async fn events(
         &self,

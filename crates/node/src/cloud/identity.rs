@@ -64,6 +64,14 @@ impl Identity {
         }))
     }
 
+    /// Removes the identity from disk, so that the next start registers anew.
+    pub(crate) fn forget(config: &Config) -> io::Result<()> {
+        match std::fs::remove_file(path(config)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes `node.yaml`: the keys of the Wallarm file, and ours. Values are JSON, which YAML includes.
     pub(crate) fn save(&self, config: &Config) -> io::Result<()> {
         let keys: Vec<String> = self.signing_keys.iter().map(|key| hex::encode(key.as_bytes())).collect();

@@ -9,12 +9,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bartizan_api::node::{BundleKind, HeartbeatRequest};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::Backoff;
 use super::bundles::{self, Bundles, ListStore};
 use super::client::{Client, LinkError};
 use super::identity::Identity;
+use super::{Backoff, Reply, told};
 use crate::lists::Lists;
 use crate::state::{Snapshot, State};
 
@@ -27,6 +27,8 @@ struct Link<'a> {
     /// A version that was refused; fetching it again would not change it.
     refused: Option<i64>,
     seq: i64,
+    /// Who asked for a synchronisation and has not heard of it yet.
+    waiting: Vec<Reply>,
 }
 
 /// Synchronises until the node stops.
@@ -35,13 +37,15 @@ pub(super) async fn keep_in_sync(
     client: &Client,
     identity: &Identity,
     synced: &watch::Sender<bool>,
+    syncs: &mut mpsc::UnboundedReceiver<Reply>,
 ) {
     let bundles = Bundles::new(&state.config.state_dir);
     let lists = bundles.load_lists().unwrap_or_default();
-    let mut link = Link { state, client, identity, bundles, lists, refused: None, seq: 0 };
+    let mut link =
+        Link { state, client, identity, bundles, lists, refused: None, seq: 0, waiting: Vec::new() };
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
     loop {
-        match link.follow(synced).await {
+        match link.follow(synced, syncs).await {
             Ok(()) => backoff.reset(),
             Err(error) => {
                 if state.link.connected.swap(false, Ordering::Relaxed) {
@@ -52,7 +56,11 @@ pub(super) async fn keep_in_sync(
                     error = &error as &dyn std::error::Error,
                     "cloud.sync failed, the rules in force stay"
                 );
-                backoff.wait().await;
+                link.answer(&Err(told(&error)));
+                tokio::select! {
+                    () = backoff.wait() => {}
+                    Some(reply) = syncs.recv() => link.waiting.push(reply),
+                }
             }
         }
     }
@@ -60,14 +68,27 @@ pub(super) async fn keep_in_sync(
 
 impl Link<'_> {
     /// One full synchronisation, then changes as they come, until the next full one is due.
-    async fn follow(&mut self, synced: &watch::Sender<bool>) -> Result<(), LinkError> {
+    async fn follow(
+        &mut self,
+        synced: &watch::Sender<bool>,
+        syncs: &mut mpsc::UnboundedReceiver<Reply>,
+    ) -> Result<(), LinkError> {
         let due = Instant::now() + Duration::from_secs(self.identity.sync_s);
         self.rules().await?;
         self.lists().await?;
         self.note_success();
         synced.send_replace(true);
+        self.answer(&Ok(()));
         while Instant::now() < due {
-            let answer = self.client.watch(self.seq).await?;
+            let answer = tokio::select! {
+                answer = self.client.watch(self.seq) => answer?,
+                Some(reply) = syncs.recv() => {
+                    self.waiting.push(reply);
+                    // Whoever asks wants to see why it was refused, again.
+                    self.refused = None;
+                    return Ok(());
+                }
+            };
             for kind in &answer.changed {
                 match kind.as_str() {
                     "ruleset" => self.rules().await?,
@@ -80,6 +101,17 @@ impl Link<'_> {
             self.note_success();
         }
         Ok(())
+    }
+
+    fn answer(&mut self, outcome: &Result<(), String>) {
+        let outcome = match (outcome, self.refused) {
+            (Ok(()), Some(version)) => Err(format!("bundle {version} is refused, the rules in force stay")),
+            _ => outcome.clone(),
+        };
+        for reply in self.waiting.drain(..) {
+            // Who asked may be gone.
+            let _ = reply.send(outcome.clone());
+        }
     }
 
     fn note_success(&self) {

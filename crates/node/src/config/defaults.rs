@@ -65,6 +65,7 @@ impl Default for Config {
             spool: Spool::default(),
             status: Status::default(),
             masking: Masking::default(),
+            source: None,
         }
     }
 }
@@ -82,6 +83,7 @@ impl Default for Cloud {
             token_file: None,
             labels: std::collections::BTreeMap::new(),
             force_register: false,
+            unregister_on_exit: false,
             on_register_failure: OnRegisterFailure::default(),
         }
     }

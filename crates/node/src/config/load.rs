@@ -56,7 +56,50 @@ impl Config {
         })?;
         config.apply_cloud_aliases(|name| std::env::var(name).ok())?;
         config.validate().map_err(|error| locate(path, &text, error))?;
+        config.source = Some(path.to_owned());
         Ok(config)
+    }
+
+    /// Whether a node that runs under `old` can take this over while it runs.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] for the first changed key that only a restart can put in force.
+    pub(crate) fn reloadable_from(&self, old: &Config) -> Result<(), ConfigError> {
+        let fixed = [
+            ("workers", self.workers.count() == old.workers.count()),
+            ("state_dir", self.state_dir == old.state_dir),
+            ("spool", self.spool == old.spool),
+            ("status.address", self.status.address == old.status.address),
+            ("limits.connections", self.limits.connections == old.limits.connections),
+        ];
+        for (key, same) in fixed {
+            if !same {
+                let error = invalid(key, "a change of this needs a restart");
+                let Some(path) = &self.source else { return Err(error) };
+                // Without the text the key alone has to do.
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                return Err(locate(path, &text, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// JSON Schema of the file.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Config).to_value()
+    }
+
+    /// The state folder that a file names, also when the rest of the file is wrong: a running node can be asked all
+    /// the same.
+    #[must_use]
+    pub fn state_dir_of(path: &Path) -> PathBuf {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let named = std::env::var("BARTIZAN__STATE_DIR")
+            .ok()
+            .or_else(|| table.get("state_dir").and_then(|value| value.as_str()).map(str::to_owned));
+        named.map_or_else(super::defaults::state_dir, PathBuf::from)
     }
 
     /// Applies `BARTIZAN_API_*`, `BARTIZAN_LABELS` and their `WALLARM_` spellings.

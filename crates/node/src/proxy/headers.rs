@@ -16,7 +16,7 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Refuses heads that are too large or that no server should act on.
-pub(super) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), StatusCode> {
+pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), StatusCode> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.header_line_bytes {
         return Err(StatusCode::URI_TOO_LONG);
@@ -44,15 +44,15 @@ pub(super) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Stat
 }
 
 /// The host that the client named, with port, as sent.
-pub(super) fn host_of<B>(request: &Request<B>) -> &str {
-    match request.uri().authority() {
+pub(crate) fn host_of<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
+    match uri.authority() {
         Some(authority) => authority.as_str(),
-        None => request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
+        None => headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
     }
 }
 
 /// The host without its port.
-pub(super) fn host_name(host: &str) -> &str {
+pub(crate) fn host_name(host: &str) -> &str {
     if host.starts_with('[') {
         return host.split_inclusive(']').next().unwrap_or(host);
     }

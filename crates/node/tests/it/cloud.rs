@@ -44,7 +44,21 @@ pub(crate) struct Content {
     refuse_events: Option<StatusCode>,
     max_events: usize,
     heartbeats: Vec<HeartbeatRequest>,
-    registrations: usize,
+    pub(crate) registrations: usize,
+    pub(crate) unregistrations: usize,
+}
+
+impl Content {
+    /// The next bundle is signed by a stranger.
+    pub(crate) fn forge(&mut self) {
+        self.forged = true;
+        self.version += 1;
+    }
+
+    /// Hits that arrived.
+    pub(crate) fn hit_count(&self) -> usize {
+        self.events.len()
+    }
 }
 
 struct Shared {
@@ -123,7 +137,7 @@ impl Cloud {
         })
     }
 
-    fn content<T>(&self, read: impl FnOnce(&mut Content) -> T) -> T {
+    pub(crate) fn content<T>(&self, read: impl FnOnce(&mut Content) -> T) -> T {
         read(&mut self.shared.content.lock().unwrap())
     }
 
@@ -212,6 +226,10 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
                 signing_keys: vec![hex::encode(shared.key.verifying_key().as_bytes())],
                 intervals: Intervals { heartbeat_s: 1, sync_s: 3600 },
             })
+        }
+        "/node/v1/unregister" => {
+            shared.content.lock().unwrap().unregistrations += 1;
+            status(StatusCode::NO_CONTENT)
         }
         "/node/v1/heartbeat" => {
             shared.content.lock().unwrap().heartbeats.push(serde_json::from_slice(&body).unwrap());

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bartizan_node::control::{ControlRequest, call};
 use bartizan_node::{Config, Node, RunningNode};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -71,6 +72,26 @@ impl Setup {
         let node = Node::start(Config::load(&path).unwrap()).unwrap();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Setup { node, upstream, http, state }
+    }
+
+    /// The configuration file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.state.path().join("node.toml")
+    }
+
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.state.path().join("state")
+    }
+
+    /// Changes the text of the configuration file.
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.file()).unwrap();
+        std::fs::write(self.file(), change(text)).unwrap();
+    }
+
+    /// Asks the node through its control socket.
+    pub(crate) async fn control(&self, request: ControlRequest) -> Result<Value, String> {
+        call(&self.state_dir(), request).await.map_err(|error| error.to_string())
     }
 
     pub(crate) async fn in_mode(mode: &str) -> Setup {

@@ -12,5 +12,6 @@ mod evasion;
 mod faults;
 mod harness;
 mod modes;
+mod operation;
 mod protocol;
 mod upstream;

@@ -1,0 +1,147 @@
+//! `bartizan node` as a process: signals, and the commands beside it.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Process, eventually, free_port};
+
+const ATTACK: &str = "/files?name=../../../../etc/passwd";
+
+/// A node without a cloud, in front of nothing.
+struct Node {
+    process: Process,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Node {
+    async fn start(mode: &str) -> Node {
+        let folder = tempfile::tempdir().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        write(folder.path(), address, mode);
+        let config = config(folder.path());
+        let process =
+            Process::start(&["node", "--config", config.to_str().unwrap()], &folder.path().join("log"));
+        let node = Node { process, address, folder };
+        eventually("the node", Duration::from_secs(20), || async {
+            (node.run(&["status"]).0 == Some(0)).then_some(())
+        })
+        .await;
+        node
+    }
+
+    /// Exit code, standard output, standard error of a command on this node.
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+            .arg("node")
+            .args(arguments)
+            .args(["--config", config(self.folder.path()).to_str().unwrap()])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    fn signal(&self, name: &str) {
+        Command::new("kill").args([name, &self.process.0.id().to_string()]).status().unwrap();
+    }
+
+    async fn get(&self, path: &str) -> u16 {
+        reqwest::get(format!("http://{}{path}", self.address)).await.unwrap().status().as_u16()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+}
+
+fn config(folder: &Path) -> PathBuf {
+    folder.join("node.toml")
+}
+
+fn write(folder: &Path, address: SocketAddr, mode: &str) {
+    let text = format!(
+        "state_dir = {:?}\nworkers = 1\n[cloud]\nenabled = false\n[[listen]]\naddress = \"{address}\"\n\
+         [upstream.none]\nservers = [\"http://127.0.0.1:1\"]\n[status]\naddress = \"127.0.0.1:0\"\n\
+         [route]\nmode = \"{mode}\"\n",
+        folder.join("state")
+    );
+    std::fs::write(config(folder), text).unwrap();
+}
+
+#[tokio::test]
+async fn hang_up_and_reload_put_a_changed_file_in_force_and_a_wrong_one_not() {
+    let node = Node::start("monitoring").await;
+    assert_eq!(node.get(ATTACK).await, 502);
+    write(node.folder.path(), node.address, "block");
+    node.signal("-HUP");
+    eventually("the mode", Duration::from_secs(10), || async {
+        (node.get(ATTACK).await == 403).then_some(())
+    })
+    .await;
+    write(node.folder.path(), node.address, "blocking");
+    let (code, _, shown) = node.run(&["reload"]);
+    assert!(code == Some(2) && shown.contains("node.toml:11") && shown.contains("blocking"), "{shown}");
+    node.signal("-HUP");
+    eventually("the refusal in the log", Duration::from_secs(10), || async {
+        (node.log().matches("configuration is refused").count() == 2).then_some(())
+    })
+    .await;
+    // A wrong file does not keep an operator from the node.
+    assert_eq!(node.run(&["status"]).0, Some(0));
+    assert_eq!(node.get(ATTACK).await, 403);
+    write(node.folder.path(), node.address, "off");
+    let (code, shown, _) = node.run(&["reload"]);
+    assert!(code == Some(0) && shown.contains("\"config_revision\": 2"), "{shown}");
+    assert_eq!(node.get(ATTACK).await, 502);
+}
+
+#[tokio::test]
+async fn commands_speak_to_the_running_node() {
+    let node = Node::start("block").await;
+    let request = node.folder.path().join("request");
+    std::fs::write(&request, format!("GET {ATTACK} HTTP/1.1\nHost: shop.example\n")).unwrap();
+    let (code, shown, _) = node.run(&["test-request", request.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{shown}");
+    for line in [
+        "request      GET /files?name=../../../../etc/passwd",
+        "mode         block",
+        "  get name = \"../../../../etc/passwd\"",
+        "  ptrav at get name = ",
+        "verdict      block (attack, ptrav)",
+    ] {
+        assert!(shown.contains(line), "{line:?} is not in {shown}");
+    }
+    let (_, shown, _) = node.run(&["dump"]);
+    let dump: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(dump["config"]["route"]["mode"], "block");
+    let (code, _, shown) = node.run(&["sync"]);
+    assert!(code == Some(2) && shown.contains("cloud.enabled is false"), "{shown}");
+    let (_, shown, _) = node.run(&["config", "schema"]);
+    let schema: Value = serde_json::from_str(&shown).unwrap();
+    assert!(schema["properties"]["route"].is_object());
+    assert_eq!(node.run(&["check"]).0, Some(0));
+}
+
+#[tokio::test]
+async fn commands_say_that_there_is_no_node() {
+    let node = Node::start("block").await;
+    let Node { mut process, folder, .. } = node;
+    Command::new("kill").args(["-TERM", &process.0.id().to_string()]).status().unwrap();
+    // SIGTERM is a regular end.
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
+    let output = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+        .args(["node", "reload", "--config", config(folder.path()).to_str().unwrap()])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && shown.contains("no node answers"), "{shown}");
+}

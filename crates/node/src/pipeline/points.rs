@@ -1,0 +1,48 @@
+//! Every point of a request with its value, for a person who wants to see what the node sees.
+
+use bartizan_request::{Limits, Parser, Point, PointPath, RequestParts, Role};
+use bartizan_rules::Selection;
+use bytes::Bytes;
+use http::request;
+
+use super::{Context, printable, subject};
+
+/// Values are cut to this many bytes.
+const VALUE: usize = 256;
+
+/// Writes down what the walk shows.
+struct Recorder<'p, 's> {
+    selection: Option<&'p Selection<'s>>,
+    points: Vec<(Point, String)>,
+}
+
+impl bartizan_detect::Policy for Recorder<'_, '_> {
+    fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
+        self.selection.and_then(|selection| selection.parser_enabled(point, parser.name())).unwrap_or(true)
+    }
+
+    fn value_seen(&mut self, point: &PointPath<'_>, value: &[u8], _role: Role) {
+        self.points.push((point.to_point(), printable(value, VALUE)));
+    }
+}
+
+/// The points of a request under the rules in force, in the order of the walk.
+pub(crate) fn points(
+    context: &Context<'_>,
+    parts: &request::Parts,
+    body: &Bytes,
+    truncated: bool,
+) -> Vec<(Point, String)> {
+    let subject = subject(parts, context.connection.secure, body, truncated);
+    let selection = subject.select(context.snapshot, context.settings.application);
+    let request = RequestParts {
+        method: subject.method,
+        target: subject.target,
+        headers: &subject.headers,
+        body: subject.body,
+        body_truncated: subject.truncated,
+    };
+    let mut recorder = Recorder { selection: selection.as_ref(), points: Vec::new() };
+    bartizan_detect::inspect(&context.state.engine, &request, &Limits::default(), &mut recorder);
+    recorder.points
+}
