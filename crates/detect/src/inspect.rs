@@ -59,6 +59,18 @@ pub trait Policy {
         false
     }
 
+    /// Whether a sign of a value is chance, because rules say that the value is binary data or a file. `span` is where
+    /// in the value the sign stands; the whole value when it was found in a rewritten form.
+    fn is_noise(
+        &self,
+        _point: &PointPath<'_>,
+        _value: &[u8],
+        _attack_type: AttackType,
+        _span: &Range<usize>,
+    ) -> bool {
+        false
+    }
+
     /// Called for every point of the request, also those that are not scanned themselves.
     fn value_seen(&mut self, _point: &PointPath<'_>, _value: &[u8], _role: Role) {}
 }
@@ -200,7 +212,10 @@ fn collect(
 ) {
     let mut owned: Option<Point> = None;
     for sign in signs.drain(..) {
-        if policy.stamp_disabled(point, sign.stamp) || policy.type_disabled(point, sign.attack_type) {
+        if policy.stamp_disabled(point, sign.stamp)
+            || policy.type_disabled(point, sign.attack_type)
+            || policy.is_noise(point, value, sign.attack_type, &sign.span)
+        {
             continue;
         }
         let at = owned.get_or_insert_with(|| point.to_point());

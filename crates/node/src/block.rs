@@ -35,6 +35,8 @@ pub(crate) enum Form {
 pub(crate) struct Refusal<'a> {
     pub(crate) cause: BlockCause,
     pub(crate) attack_type: Option<AttackType>,
+    /// The status, where a rule says it.
+    pub(crate) status: Option<u16>,
     pub(crate) form: Form,
     pub(crate) request_id: RequestId,
     pub(crate) client: IpAddr,
@@ -64,8 +66,8 @@ impl BlockAnswers {
     /// The answer and its body.
     pub(crate) fn render(&self, refusal: &Refusal<'_>) -> Response<Bytes> {
         let rule = self.rule(refusal);
-        let status =
-            rule.and_then(|rule| StatusCode::from_u16(rule.status).ok()).unwrap_or(StatusCode::FORBIDDEN);
+        let status = refusal.status.or(rule.map(|rule| rule.status));
+        let status = status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::FORBIDDEN);
         if refusal.form == Form::Grpc {
             return grpc_refusal(refusal.request_id);
         }
@@ -183,6 +185,7 @@ mod tests {
 
     fn refusal(form: Form, host: &str) -> Refusal<'_> {
         Refusal {
+            status: None,
             cause: BlockCause::Attack,
             attack_type: Some(AttackType::Sqli),
             form,

@@ -56,6 +56,9 @@ pub struct Config {
     /// IP lists.
     #[serde(default)]
     pub acl: Acl,
+    /// Rates of requests.
+    #[serde(default)]
+    pub rate_limit: RateLimiting,
     /// Inspection.
     #[serde(default)]
     pub inspect: Inspect,
@@ -375,6 +378,20 @@ pub struct Acl {
     pub early: bool,
     /// Report requests of denylisted sources.
     pub export: bool,
+    /// Databases in MaxMind's format that tell the country, the autonomous system or the anonymiser of an address.
+    /// Entries for countries, data centres and proxies hold only with them.
+    pub databases: Vec<PathBuf>,
+}
+
+/// Limits of the request rate, as rules set them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RateLimiting {
+    /// Whether rules for rates are enforced.
+    pub enabled: bool,
+    /// Values that are counted at the same time, 1,000 to 10,000,000; above, idle and old ones are forgotten. One
+    /// takes about 100 bytes.
+    pub keys: usize,
 }
 
 /// Inspection.
@@ -479,13 +496,17 @@ pub struct Block {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockCause {
-    /// The source is denylisted.
+    /// The address is denylisted.
     AclIp,
+    /// The country, data centre or anonymiser of the address is denylisted.
+    AclSource,
     /// Attack signs, virtual patches, regular-expression rules.
     #[default]
     Attack,
     /// The body was larger than what is inspected.
     BodyLimit,
+    /// More requests than a rule allows; the status is the rule's.
+    RateLimit,
 }
 
 /// The event spool on disk.

@@ -16,7 +16,7 @@ use bartizan_request::{ApiProtocol, Element, Point, Step};
 use bartizan_rules::{FiltrationMode, Selection};
 use http::Version;
 
-use crate::pipeline::{Context, RegexMatch, Subject, printable, size_of_head};
+use crate::pipeline::{Context, Denial, RegexMatch, Subject, Violation, printable, size_of_head};
 use crate::request_id::event_id;
 use crate::state::State;
 
@@ -28,7 +28,7 @@ const VALUE_MAX: usize = 4096;
 /// Why a request was refused, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Acl,
+    Acl(Denial),
     Attack,
     NotBlocked,
     Overlimit,
@@ -101,14 +101,20 @@ impl Report {
         self.hits.push((point.clone(), hit));
     }
 
+    /// A limit that the request exceeds; the value itself says nothing.
+    pub(crate) fn violation(&mut self, found: &Violation) {
+        let hit = self.hit(found.attack_type, &found.point);
+        self.hits.push((found.point.clone(), hit));
+    }
+
     /// A request of a denylisted source.
-    pub(crate) fn denied(&mut self, attack_type: AttackType, count: u32, blocked: bool) {
+    pub(crate) fn denied(&mut self, denial: Denial, count: u32, blocked: bool) {
         let mut hit = self.template.clone();
         hit.event_id = event_id();
-        hit.attack_type = attack_type;
+        hit.attack_type = denial.attack_type;
         hit.ip_blocked = true;
         hit.aggregated_count = count;
-        hit.block_reason = format!("acl blacklist ip {}", attack_type.info().code);
+        hit.block_reason = acl_reason(denial);
         if blocked {
             hit.block_status = BlockStatus::Blocked;
         }
@@ -158,7 +164,7 @@ impl Report {
             Outcome::NotBlocked => "not blocked".to_owned(),
             Outcome::Attack => format!("attack mask={mask:016x}"),
             Outcome::Overlimit => "overlimit".to_owned(),
-            Outcome::Acl => "acl blacklist ip blocked_source".to_owned(),
+            Outcome::Acl(denial) => acl_reason(denial),
         };
         for hit in &mut events {
             hit.block_reason.clone_from(&reason);
@@ -209,6 +215,26 @@ impl PendingHits {
 impl Drop for PendingHits {
     fn drop(&mut self) {
         self.write(0, 0);
+    }
+}
+
+fn acl_reason(denial: Denial) -> String {
+    format!("acl blacklist {} {}", denial.by, denial.attack_type.info().code)
+}
+
+/// What the databases of the node say of the source.
+fn source_context(context: &Context<'_>) -> HitContext {
+    let sources = &context.state.sources;
+    if sources.is_empty() {
+        return HitContext::default();
+    }
+    let source = sources.of(context.client.ip);
+    HitContext {
+        country: source.country,
+        datacenter: source.datacenter.map(str::to_owned),
+        tor: source.proxies.contains(&"TOR"),
+        proxy_type: source.proxies.first().map(|&code| code.to_owned()),
+        ..HitContext::default()
     }
 }
 
@@ -268,7 +294,7 @@ fn template(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) 
         mode: mode.name().to_owned(),
         aggregated_count: 1,
         raw: raw(context, subject),
-        context: HitContext::default(),
+        context: source_context(context),
     }
 }
 

@@ -12,14 +12,27 @@ use bartizan_api::node::{ListEntry, ListName};
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
+use crate::sources::{Source, SourceKind};
+
 /// The lists in force.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     allow: Index,
     deny: Index,
     gray: Index,
-    /// Entries that this node cannot evaluate (sources that need a database it does not have).
+    /// Entries that name countries, data centres and anonymisers; far fewer than addresses.
+    sources: Vec<SourceEntry>,
+    /// Entries that this node cannot evaluate.
     pub(crate) ignored: usize,
+}
+
+/// A list entry for everything that comes from a kind of source.
+#[derive(Debug)]
+struct SourceEntry {
+    list: ListName,
+    kind: SourceKind,
+    value: Box<str>,
+    listing: Listing,
 }
 
 /// What a list says about an address.
@@ -107,14 +120,19 @@ impl Lists {
     pub(crate) fn build<'a>(entries: impl Iterator<Item = &'a ListEntry>) -> Lists {
         let mut lists = Lists::default();
         for entry in entries {
-            let Some(net) = parse_net(entry) else {
-                lists.ignored += 1;
-                continue;
-            };
             let listing = Listing {
                 apps: entry.apps.as_deref().map(Box::from),
                 expires_at: entry.expires_at.unwrap_or(i64::MAX),
                 attack_type: entry.attack_type,
+            };
+            if let Some(kind) = source_kind(&entry.kind) {
+                let (list, value) = (entry.list, entry.value.as_str().into());
+                lists.sources.push(SourceEntry { list, kind, value, listing });
+                continue;
+            }
+            let Some(net) = parse_net(entry) else {
+                lists.ignored += 1;
+                continue;
             };
             match entry.list {
                 ListName::Allow => lists.allow.insert(net, listing),
@@ -127,9 +145,37 @@ impl Lists {
 
     /// Whether there is nothing to look up.
     pub(crate) fn is_empty(&self) -> bool {
-        [&self.allow, &self.deny, &self.gray]
-            .iter()
-            .all(|i| i.v4.lengths.is_empty() && i.v6.lengths.is_empty())
+        self.sources.is_empty()
+            && [&self.allow, &self.deny, &self.gray]
+                .iter()
+                .all(|i| i.v4.lengths.is_empty() && i.v6.lengths.is_empty())
+    }
+
+    /// Whether a look-up has to know where a client is.
+    pub(crate) fn name_sources(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// The live entry of a list for a source, with the word for its kind in block reasons.
+    pub(crate) fn find_source(
+        &self,
+        list: ListName,
+        source: &Source,
+        application: i64,
+        now: i64,
+    ) -> Option<(&Listing, &'static str)> {
+        let entry = self.sources.iter().find(|entry| {
+            entry.list == list
+                && source.matches(entry.kind, &entry.value)
+                && entry.listing.holds(application, now)
+        })?;
+        let word = match entry.kind {
+            SourceKind::Country => "country",
+            SourceKind::Datacenter => "datacenter",
+            SourceKind::Proxy if entry.value.eq_ignore_ascii_case("TOR") => "tor",
+            SourceKind::Proxy => "proxy",
+        };
+        Some((&entry.listing, word))
     }
 
     /// The live entry of a list for an address; `now` is Unix seconds.
@@ -141,6 +187,16 @@ impl Lists {
         };
         index.find(ip, application, now)
     }
+}
+
+/// The kind of source that an entry names, by the words of both list APIs.
+fn source_kind(kind: &str) -> Option<SourceKind> {
+    Some(match kind {
+        "country" | "location" => SourceKind::Country,
+        "datacenter" => SourceKind::Datacenter,
+        "proxy" | "proxy_type" => SourceKind::Proxy,
+        _ => return None,
+    })
 }
 
 fn parse_net(entry: &ListEntry) -> Option<IpNet> {
@@ -227,9 +283,28 @@ mod tests {
 
     #[test]
     fn entries_of_unknown_kinds_are_counted_not_fatal() {
+        let mut future = entry(1, ListName::Deny, "FR");
+        future.kind = "planet".into();
+        assert_eq!(Lists::build([future, entry(2, ListName::Deny, "nonsense")].iter()).ignored, 2);
+    }
+
+    #[test]
+    fn sources_are_found_by_list_application_and_time() {
         let mut country = entry(1, ListName::Deny, "FR");
         country.kind = "country".into();
-        assert_eq!(Lists::build([country, entry(2, ListName::Deny, "nonsense")].iter()).ignored, 2);
+        country.apps = Some(vec![3]);
+        let mut tor = entry(2, ListName::Gray, "TOR");
+        tor.kind = "proxy".into();
+        tor.expires_at = Some(100);
+        let lists = Lists::build([country, tor].iter());
+        let source = Source { country: Some("FR".into()), proxies: vec!["TOR"], ..Source::default() };
+        let word =
+            |list, application, now| lists.find_source(list, &source, application, now).map(|(_, word)| word);
+        assert!(!lists.is_empty() && lists.name_sources());
+        assert_eq!(word(ListName::Deny, 3, 0), Some("country"));
+        assert_eq!(word(ListName::Deny, 4, 0), None);
+        assert_eq!(word(ListName::Gray, 4, 99), Some("tor"));
+        assert_eq!(word(ListName::Gray, 4, 100), None);
     }
 
     proptest! {

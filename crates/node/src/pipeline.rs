@@ -4,8 +4,12 @@
 //! rules over the request and turns what was found into a verdict. Neither locks or writes to disk; small requests
 //! are inspected on the worker, large ones elsewhere so that they do not hold up others.
 
+mod admit;
+mod checks;
+mod files;
 mod points;
 mod policy;
+mod rate;
 mod resolve;
 mod verdict;
 
@@ -13,27 +17,30 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bartizan_api::AttackType;
-use bartizan_api::node::ListName;
 use bartizan_request::{Limits, RequestParts, Target};
 use bartizan_rules::{
-    FiltrationMode, ModeOverride, OverlimitMode as RuleOverlimit, RequestFacts, Selection, effective_mode,
+    FiltrationMode, OverlimitMode as RuleOverlimit, RequestFacts, ResponseHeader, Selection,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version, header, request};
 use smallvec::SmallVec;
 
 use crate::client_ip::Client;
-use crate::config::{BlockCause, Mode, ModeAllowOverride, OverlimitMode};
-use crate::hits::{PendingHits, Report};
+use crate::config::{BlockCause, OverlimitMode};
+use crate::hits::PendingHits;
 use crate::proxy::worker::{Connection, LocalSnapshot};
+use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
 use crate::routes::Settings;
-use crate::sampler::Identity;
 use crate::state::{Snapshot, State};
 use crate::stats::WorkerStats;
+pub(crate) use admit::admit;
+use admit::sample;
+pub(crate) use checks::Violation;
 pub(crate) use points::points;
 use policy::RulesPolicy;
 pub(crate) use policy::{RegexMatch, printable};
+pub(crate) use rate::RateStage;
 use verdict::Findings;
 
 /// What is known about a request from the start.
@@ -54,13 +61,39 @@ pub(crate) enum Admission<'s> {
     /// Inspect, then decide.
     Inspect(Plan<'s>),
     /// To the upstream, uninspected.
-    Proxy,
+    Proxy { selection: Option<Selection<'s>> },
     /// The source is denylisted.
-    Refuse {
-        /// Type of the event that the list entry causes.
-        attack_type: AttackType,
-        hits: Option<PendingHits>,
-    },
+    Refuse { denial: Denial, hits: Option<PendingHits>, selection: Option<Selection<'s>> },
+}
+
+impl<'s> Admission<'s> {
+    /// What rules change in the head of the answer, whoever gives it.
+    pub(crate) fn response_headers(&self) -> ResponseHeaders<'s> {
+        let selection = match self {
+            Admission::Inspect(plan) => &plan.selection,
+            Admission::Proxy { selection } | Admission::Refuse { selection, .. } => selection,
+        };
+        selection.as_ref().map(|selection| selection.response_headers().collect()).unwrap_or_default()
+    }
+}
+
+/// Changes of the head of an answer, in the order in which they are made.
+pub(crate) type ResponseHeaders<'s> = SmallVec<[&'s ResponseHeader; 2]>;
+
+/// Why a source is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Denial {
+    /// Type of the event that the list entry causes.
+    pub(crate) attack_type: AttackType,
+    /// What the entry names, as block reasons say it: `ip`, `country`, `datacenter`, `proxy`, `tor`.
+    pub(crate) by: &'static str,
+}
+
+impl Denial {
+    /// The cause that chooses the answer.
+    pub(crate) fn cause(self) -> BlockCause {
+        if self.by == "ip" { BlockCause::AclIp } else { BlockCause::AclSource }
+    }
 }
 
 /// How to inspect a request.
@@ -69,7 +102,33 @@ pub(crate) struct Plan<'s> {
     selection: Option<Selection<'s>>,
     graylisted: bool,
     /// Denylisted, to be refused after inspection (`acl.early = false`).
-    denied: Option<AttackType>,
+    denied: Option<Denial>,
+}
+
+impl<'s> Plan<'s> {
+    /// Bytes of a body above which the request is refused, whatever is in it.
+    pub(crate) fn body_limit(&self, context: &Context<'_>) -> Option<u64> {
+        let selection = self.selection.as_ref().filter(|_| context.state.config.enforces())?;
+        checks::whole_upload_limit(selection, self.mode, self.graylisted).map(|limit| limit.max_bytes)
+    }
+
+    /// When the request rate is counted.
+    pub(crate) fn rate_stage(&self, context: &Context<'_>) -> Option<RateStage> {
+        let selection = self.selection.as_ref().filter(|_| context.state.config.enforces())?;
+        rate::stage(selection)
+    }
+
+    /// Counts the request where a rule limits its rate.
+    pub(crate) fn note_rate(
+        &self,
+        context: &Context<'_>,
+        parts: &request::Parts,
+        body: &[u8],
+    ) -> RateVerdict {
+        let Some(selection) = &self.selection else { return RateVerdict::Pass };
+        let subject = subject(parts, context.connection.secure, body, false);
+        rate::note(context, selection, &subject)
+    }
 }
 
 /// The decision after inspection.
@@ -90,6 +149,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) secure: bool,
     pub(crate) body: &'a [u8],
     pub(crate) truncated: bool,
+    /// Size of the whole body as far as it is known.
+    pub(crate) body_bytes: u64,
 }
 
 impl<'a> Subject<'a> {
@@ -117,6 +178,7 @@ impl<'a> Subject<'a> {
             secure,
             body: b"",
             truncated: false,
+            body_bytes: 0,
         }
     }
 
@@ -171,114 +233,9 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn local_mode(mode: Mode) -> FiltrationMode {
-    match mode {
-        Mode::Off => FiltrationMode::Off,
-        Mode::Monitoring => FiltrationMode::Monitoring,
-        Mode::SafeBlocking => FiltrationMode::SafeBlocking,
-        Mode::Block => FiltrationMode::Block,
-    }
-}
-
-fn mode_override(setting: ModeAllowOverride) -> ModeOverride {
-    match setting {
-        ModeAllowOverride::Off => ModeOverride::Off,
-        ModeAllowOverride::On => ModeOverride::On,
-        ModeAllowOverride::Strict => ModeOverride::Strict,
-    }
-}
-
 /// Whether anything may be refused in a mode.
 pub(crate) fn enforces(context: &Context<'_>, mode: FiltrationMode) -> bool {
     context.state.config.enforces() && mode == FiltrationMode::Block
-}
-
-/// Decides what the head alone decides.
-pub(crate) fn admit<'s>(
-    context: &Context<'s>,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    version: Version,
-) -> Admission<'s> {
-    let snapshot: &'s Snapshot = context.snapshot;
-    let application = context.settings.application;
-    // The list of headers is made only for those who ask; without rules and lists nobody does.
-    let subject = || Subject::new(method, uri, version, headers, context.connection.secure);
-    let effective = |cloud| {
-        let settings = context.settings;
-        effective_mode(local_mode(settings.mode), mode_override(settings.mode_allow_override), cloud)
-    };
-    let (selection, mode) = if snapshot.ruleset.hint_count() == 0 {
-        (None, effective(None))
-    } else {
-        let subject = subject();
-        let selection = subject.select(snapshot, application);
-        let mode = effective(selection.as_ref().and_then(Selection::mode));
-        // Not every server resolves paths. Whichever way this one reads it, it is not less protected.
-        let literal = subject.literal_mode(snapshot, application).map_or(mode, effective);
-        (selection, mode.max(literal))
-    };
-    if mode == FiltrationMode::Off {
-        return Admission::Proxy;
-    }
-    context.stats.requests.add(1);
-    let mut plan = Plan { mode, selection, graylisted: false, denied: None };
-    if !context.state.config.acl.enabled || snapshot.lists.is_empty() {
-        return Admission::Inspect(plan);
-    }
-    let now = crate::clock::unix_seconds();
-    let find = |list| snapshot.lists.find(list, context.client.ip, application, now);
-    if find(ListName::Allow).is_some() {
-        context.stats.acl_allow_list.add(1);
-        return Admission::Proxy;
-    }
-    if let Some(listing) = find(ListName::Deny) {
-        let attack_type = listing.attack_type.unwrap_or(AttackType::BlockedSource);
-        if context.state.config.acl.early && context.state.config.enforces() {
-            return deny(context, &subject(), &plan, attack_type, now);
-        }
-        plan.denied = Some(attack_type);
-    }
-    plan.graylisted = mode == FiltrationMode::SafeBlocking && find(ListName::Gray).is_some();
-    Admission::Inspect(plan)
-}
-
-fn deny<'s>(
-    context: &Context<'_>,
-    subject: &Subject<'_>,
-    plan: &Plan<'_>,
-    attack_type: AttackType,
-    now: i64,
-) -> Admission<'s> {
-    context.stats.blocked.add(1);
-    context.stats.blocked_by_acl.add(1);
-    context.stats.bytes_blocked_by_acl_in.add(size_of_head(subject));
-    let hits = sample(context, subject, now).map(|count| {
-        let mut report = Report::new(context, subject, plan.mode);
-        report.denied(attack_type, count, true);
-        if let Some(selection) = &plan.selection {
-            report.mask(selection);
-        }
-        report.pending()
-    });
-    Admission::Refuse { attack_type, hits }
-}
-
-/// How many refusals an event stands for, if there is to be one.
-fn sample(context: &Context<'_>, subject: &Subject<'_>, now: i64) -> Option<u32> {
-    if !context.state.config.acl.export {
-        return None;
-    }
-    let path = subject.target.split(|byte| *byte == b'?').next().unwrap_or_default();
-    let identity = Identity {
-        ip: context.client.ip,
-        host: std::str::from_utf8(subject.header("host").unwrap_or_default()).unwrap_or_default(),
-        path: std::str::from_utf8(path).unwrap_or_default(),
-        method: subject.method,
-    };
-    let mut sampler = context.state.sampler.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    sampler.note(identity, now)
 }
 
 pub(crate) fn size_of_head(subject: &Subject<'_>) -> u64 {
@@ -318,6 +275,9 @@ fn subject<'a>(parts: &'a request::Parts, secure: bool, body: &'a [u8], truncate
     let mut subject = Subject::new(&parts.method, &parts.uri, parts.version, &parts.headers, secure);
     subject.body = body;
     subject.truncated = truncated;
+    let declared =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    subject.body_bytes = declared.unwrap_or(0).max(body.len() as u64);
     subject
 }
 
@@ -391,7 +351,7 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
         Some(selection) => {
             let mut policy = RulesPolicy::new(selection);
             let inspection = bartizan_detect::inspect(&state.engine, &parts, &limits, &mut policy);
-            (inspection, policy.into_matches())
+            (inspection, policy.into_matches(subject.body_bytes))
         }
     };
     Findings {

@@ -28,7 +28,8 @@ use hyper::body::Incoming;
 use crate::block::{Form, Refusal};
 use crate::config::{BlockCause, Fallback};
 use crate::hits::PendingHits;
-use crate::pipeline::{self, Admission, Context};
+use crate::pipeline::{self, Admission, Context, Plan, RateStage};
+use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
 use body::{BodyError, Held, RequestBody, ResponseBody};
 use upstream::UpstreamError;
@@ -67,28 +68,33 @@ pub(crate) async fn handle(
     if request.headers().contains_key(header::UPGRADE) || headers::is_grpc(&request) {
         worker.stats.streams.add(1);
     }
+    let admission =
+        pipeline::admit(&context, request.method(), request.uri(), request.headers(), request.version());
+    let changes = admission.response_headers();
+    let mut response = answer(&current, &context, admission, request, in_flight).await;
+    headers::apply_rules(response.headers_mut(), &changes);
+    response
+}
+
+/// The answer to an admitted request: the upstream's or a refusal.
+async fn answer(
+    current: &Current,
+    context: &Context<'_>,
+    admission: Admission<'_>,
+    request: Request<Incoming>,
+    in_flight: InFlight,
+) -> Response<ResponseBody> {
+    let state = context.state;
     let limits = &state.config.limits;
-    let plan = match pipeline::admit(
-        &context,
-        request.method(),
-        request.uri(),
-        request.headers(),
-        request.version(),
-    ) {
-        Admission::Proxy => {
+    let plan = match admission {
+        Admission::Proxy { .. } => {
             let (parts, incoming) = request.into_parts();
             let held = Held::streaming(incoming, limits.body_max);
-            return forward(
-                &current,
-                &context,
-                Request::from_parts(parts, held.into_body()),
-                None,
-                in_flight,
-            )
-            .await;
+            return forward(current, context, Request::from_parts(parts, held.into_body()), None, in_flight)
+                .await;
         }
-        Admission::Refuse { attack_type, hits } => {
-            let refusal = refusal(&context, &request, BlockCause::AclIp, Some(attack_type));
+        Admission::Refuse { denial, hits, .. } => {
+            let refusal = refusal(context, &request, denial.cause(), Some(denial.attack_type));
             let response = state.answers.render(&refusal);
             return refuse(response, hits, in_flight).await;
         }
@@ -97,29 +103,86 @@ pub(crate) async fn handle(
     let grpc = headers::is_grpc(&request);
     let over_limit = state.config.inspect.on_body_over_limit;
     let (parts, incoming) = request.into_parts();
+    let rate_stage = plan.rate_stage(context);
+    if rate_stage == Some(RateStage::Head)
+        && let Some(status) = rate_refusal(context, &plan, &parts, b"").await
+    {
+        return too_many(context, &Request::from_parts(parts, ()), status, in_flight).await;
+    }
     // A gRPC stream may wait for answers before it goes on, so only its first message is held.
     let enough = move |bytes: &[u8]| grpc && first_message_is_complete(bytes);
     // The reaper knows the phases of HTTP/1 only.
     let idle =
         (parts.version == Version::HTTP_2).then(|| Duration::from_secs(state.config.timeouts.body_idle_s));
-    let bounds = body::Bounds { held: state.config.inspect.body_max, whole: limits.body_max, idle };
+    let bounds = bounds(context, &plan, &parts, idle);
     let held = match Held::read(incoming, bounds, enough).await {
         Ok(held) => held,
-        Err(error) => return body_failure(&worker, &error, in_flight),
+        Err(error) => return body_failure(context, &error, in_flight),
     };
+    if rate_stage == Some(RateStage::Body)
+        && let Some(status) = rate_refusal(context, &plan, &parts, &held.bytes).await
+    {
+        return too_many(context, &Request::from_parts(parts, ()), status, in_flight).await;
+    }
     let too_large = held.truncated && !(grpc && first_message_is_complete(&held.bytes));
-    let (parts, verdict) = pipeline::inspect(&context, plan, parts, held.bytes.clone(), too_large).await;
+    let (parts, verdict) = pipeline::inspect(context, plan, parts, held.bytes.clone(), too_large).await;
     let request = Request::from_parts(parts, held.into_body());
     if let Some((cause, attack_type)) = verdict.block {
-        let response = state.answers.render(&refusal(&context, &request, cause, attack_type));
+        let response = state.answers.render(&refusal(context, &request, cause, attack_type));
         return refuse(response, verdict.hits, in_flight).await;
     }
-    if too_large && over_limit == Fallback::Block && pipeline::enforces(&context, verdict.mode) {
-        worker.stats.blocked.add(1);
-        let response = state.answers.render(&refusal(&context, &request, BlockCause::BodyLimit, None));
+    if too_large && over_limit == Fallback::Block && pipeline::enforces(context, verdict.mode) {
+        context.stats.blocked.add(1);
+        let response = state.answers.render(&refusal(context, &request, BlockCause::BodyLimit, None));
         return refuse(response, verdict.hits, in_flight).await;
     }
-    forward(&current, &context, request, verdict.hits, in_flight).await
+    forward(current, context, request, verdict.hits, in_flight).await
+}
+
+/// How much of a body is read before the verdict. Where a rule refuses larger ones, not more than shows it.
+fn bounds(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    parts: &http::request::Parts,
+    idle: Option<Duration>,
+) -> body::Bounds {
+    let (mut held, mut whole) = (context.state.config.inspect.body_max, context.state.config.limits.body_max);
+    if let Some(limit) = plan.body_limit(context) {
+        let is_told = parts.headers.contains_key(header::CONTENT_LENGTH);
+        if !is_told && limit > held as u64 && (whole == 0 || whole > limit) {
+            // What goes beyond is noticed only while it streams, and broken off.
+            whole = limit;
+        }
+        held = held.min(usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1));
+    }
+    body::Bounds { held, whole, idle }
+}
+
+/// Waits as a rule for the rate says; the status with which the request is refused, if it is.
+async fn rate_refusal(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    parts: &http::request::Parts,
+    body: &[u8],
+) -> Option<u16> {
+    match plan.note_rate(context, parts, body) {
+        RateVerdict::Pass => None,
+        RateVerdict::Wait(time) => {
+            tokio::time::sleep(time).await;
+            None
+        }
+        RateVerdict::Refuse(status) => Some(status),
+    }
+}
+
+async fn too_many(
+    context: &Context<'_>,
+    request: &Request<()>,
+    status: u16,
+    in_flight: InFlight,
+) -> Response<ResponseBody> {
+    let refusal = Refusal { status: Some(status), ..refusal(context, request, BlockCause::RateLimit, None) };
+    refuse(context.state.answers.render(&refusal), None, in_flight).await
 }
 
 /// Whether the length-prefixed message at the start of a gRPC body is all there.
@@ -147,6 +210,7 @@ fn refusal<'a, B>(
     Refusal {
         cause,
         attack_type,
+        status: None,
         form,
         request_id: context.id,
         client: context.client.ip,
@@ -239,13 +303,13 @@ fn upstream_failure(error: &UpstreamError) -> (StatusCode, &'static str) {
     }
 }
 
-fn body_failure(worker: &Worker, error: &BodyError, in_flight: InFlight) -> Response<ResponseBody> {
-    worker.stats.abnormal.add(1);
+fn body_failure(context: &Context<'_>, error: &BodyError, in_flight: InFlight) -> Response<ResponseBody> {
+    context.stats.abnormal.add(1);
     match error {
         BodyError::TooLarge(_) => failure(StatusCode::PAYLOAD_TOO_LARGE, in_flight),
         BodyError::Stream(_) => failure(StatusCode::BAD_REQUEST, in_flight),
         BodyError::Late => {
-            worker.stats.timeouts.add(1);
+            context.stats.timeouts.add(1);
             failure(StatusCode::REQUEST_TIMEOUT, in_flight)
         }
     }

@@ -4,6 +4,7 @@
 //! in it and goes along; a request keeps the state that it began with.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Instant;
@@ -16,8 +17,10 @@ use crate::block::BlockAnswers;
 use crate::client_ip::ClientIpRules;
 use crate::config::Config;
 use crate::lists::Lists;
+use crate::rate_limit::RateTable;
 use crate::routes::Routes;
 use crate::sampler::Sampler;
+use crate::sources::Sources;
 use crate::spool::Spool;
 use crate::stats::{Totals, WorkerStats};
 
@@ -26,6 +29,14 @@ static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| Arc::new(Engine::new()))
 
 fn compile_routes(config: &Config) -> io::Result<Routes> {
     Routes::compile(config).map_err(|error| io::Error::other(error.message))
+}
+
+fn open_sources(config: &Config) -> io::Result<Sources> {
+    Sources::open(config.acl.databases.iter().map(PathBuf::as_path)).map_err(io::Error::other)
+}
+
+fn rate_table(config: &Config) -> RateTable {
+    RateTable::new(if config.rate_limit.enabled { config.rate_limit.keys } else { 0 })
 }
 
 /// The rules and lists in force. Replaced as a whole; requests in flight finish on the one they began with.
@@ -71,6 +82,10 @@ pub(crate) struct State {
     pub(crate) workers: Arc<[Arc<WorkerStats>]>,
     /// Events of denylisted sources; requests from other sources do not come here.
     pub(crate) sampler: Arc<Mutex<Sampler>>,
+    /// Request rates; requests without such a rule do not come here.
+    pub(crate) rates: Arc<RateTable>,
+    /// Where addresses are.
+    pub(crate) sources: Arc<Sources>,
     pub(crate) link: Arc<LinkState>,
     /// Identity towards the cloud; empty before registration.
     pub(crate) uuid: Arc<ArcSwap<String>>,
@@ -96,6 +111,8 @@ impl State {
             spool,
             workers: (0..config.workers.count()).map(|_| Arc::default()).collect(),
             sampler: Arc::default(),
+            rates: Arc::new(rate_table(&config)),
+            sources: Arc::new(open_sources(&config)?),
             link: Arc::default(),
             uuid: Arc::new(ArcSwap::from_pointee(String::new())),
             start_id,
@@ -120,6 +137,13 @@ impl State {
             spool: self.spool.clone(),
             workers: Arc::clone(&self.workers),
             sampler: Arc::clone(&self.sampler),
+            rates: if config.rate_limit == self.config.rate_limit {
+                Arc::clone(&self.rates)
+            } else {
+                Arc::new(rate_table(&config))
+            },
+            // The files may have been replaced.
+            sources: Arc::new(open_sources(&config)?),
             link: Arc::clone(&self.link),
             uuid: Arc::clone(&self.uuid),
             start_id: self.start_id,

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -81,6 +81,24 @@ fn seconds(nanoseconds: u64) -> f64 {
     std::time::Duration::from_nanos(nanoseconds).as_secs_f64()
 }
 
+/// Bytes that one counted value takes, about.
+const RATE_KEY_BYTES: usize = 100;
+
+fn rate_limit(state: &State) -> Value {
+    let (counts, entries) = (&state.rates.counts, state.rates.entries());
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({
+        "shm_zone_size": state.config.rate_limit.keys * RATE_KEY_BYTES,
+        "buckets_count": state.config.rate_limit.keys,
+        "entries": entries,
+        "delayed": count(&counts.delayed),
+        "exceeded": count(&counts.exceeded),
+        "expired": count(&counts.expired),
+        "removed": count(&counts.removed),
+        "no_free_nodes": count(&counts.no_free_nodes),
+    })
+}
+
 /// Unix seconds with milliseconds, of the last request on any worker.
 fn last_request(state: &State) -> f64 {
     let latest = state.workers.iter().map(|worker| worker.last_request_ms.get()).max().unwrap_or(0);
@@ -146,8 +164,7 @@ pub(crate) fn status(state: &State) -> Value {
         "compatibility": 4,
         "config_revision": state.config_revision,
         "timestamp": last_request(state),
-        "rate_limit": { "shm_zone_size": 0, "buckets_count": 0, "entries": 0, "delayed": 0, "exceeded": 0,
-            "expired": 0, "removed": 0, "no_free_nodes": 0 },
+        "rate_limit": rate_limit(state),
         "apifw_subrequest_timeouts": 0,
         "split": { "clients": [] },
         "spool": { "bytes": spool.bytes, "pending": spool.pending, "acked": spool.acked, "lost": spool.lost },

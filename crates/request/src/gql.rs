@@ -6,6 +6,8 @@
 
 use crate::element::Element;
 
+pub(crate) mod measure;
+
 /// An event of a document; names are spans of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event<'i> {

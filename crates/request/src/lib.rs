@@ -26,10 +26,11 @@ mod xml;
 
 pub use bytes::ByteSet;
 pub use element::{Arity, Element, Norm};
+pub use gql::measure::{GraphqlMeasures, measure_graphql};
 pub use limits::Limits;
 pub use parser::Parser;
 pub use path::{PointPath, StepRef};
 pub use point::{Point, PointError, Step};
 pub use report::{Anomaly, AnomalyKind, ApiProtocol, Report};
 pub use target::Target;
-pub use walk::{RequestParts, Role, Visitor, walk};
+pub use walk::{RequestParts, Role, Visitor, may_hold_graphql, walk};

@@ -30,6 +30,8 @@ mod protobuf;
 mod value;
 mod xml;
 
+pub use gql::may_hold_graphql;
+
 /// A request as the walk needs it. Header names may have any case.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestParts<'a> {

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::{
-    Acl, Cloud, Config, Fallback, Inspect, Limits, Masking, OnRegisterFailure, OverlimitMode, Spool, Status,
-    Timeouts,
+    Acl, Cloud, Config, Fallback, Inspect, Limits, Masking, OnRegisterFailure, OverlimitMode, RateLimiting,
+    Spool, Status, Timeouts,
 };
 
 pub(super) fn version() -> u32 {
@@ -58,6 +58,7 @@ impl Default for Config {
             route: super::Route::default(),
             client_ip: super::ClientIp::default(),
             acl: Acl::default(),
+            rate_limit: RateLimiting::default(),
             inspect: Inspect::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -91,7 +92,13 @@ impl Default for Cloud {
 
 impl Default for Acl {
     fn default() -> Acl {
-        Acl { enabled: true, early: true, export: true }
+        Acl { enabled: true, early: true, export: true, databases: Vec::new() }
+    }
+}
+
+impl Default for RateLimiting {
+    fn default() -> RateLimiting {
+        RateLimiting { enabled: true, keys: 130_000 }
     }
 }
 

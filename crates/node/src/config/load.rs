@@ -215,6 +215,7 @@ impl Config {
         range("limits.header_block_bytes", limits.header_block_bytes as u64, 8 << 10, 1 << 20)?;
         range("limits.header_line_bytes", limits.header_line_bytes as u64, 1 << 10, 1 << 20)?;
         range("limits.header_count", limits.header_count as u64, 16, 10_000)?;
+        range("rate_limit.keys", self.rate_limit.keys as u64, 1000, 10_000_000)?;
         range("limits.max_streams", limits.max_streams.into(), 1, 10_000)?;
         range("limits.connections", limits.connections as u64, 1, 1 << 20)?;
         range("inspect.process_time_limit_ms", self.inspect.process_time_limit_ms, 1, 10_000)?;

@@ -97,13 +97,13 @@ async fn judge(context: &Context<'_>, parts: request::Parts, body: Bytes) -> Val
     }
     let admission = pipeline::admit(context, &parts.method, &parts.uri, &parts.headers, parts.version);
     let plan = match admission {
-        Admission::Proxy => return json!({ "verdict": "pass", "inspected": false }),
-        Admission::Refuse { attack_type, hits } => {
+        Admission::Proxy { .. } => return json!({ "verdict": "pass", "inspected": false }),
+        Admission::Refuse { denial, hits, .. } => {
             return json!({
                 "verdict": "block",
                 "inspected": false,
-                "cause": "acl_ip",
-                "attack_type": attack_type.info().code,
+                "cause": denial.cause(),
+                "attack_type": denial.attack_type.info().code,
                 "findings": findings(hits),
             });
         }

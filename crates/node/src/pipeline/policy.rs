@@ -1,10 +1,15 @@
 //! The ruleset's say while a request is walked: what is switched off, what custom rules look for.
 
+use std::ops::Range;
+
 use bartizan_api::AttackType;
 use bartizan_detect::Policy;
 use bartizan_request::{Element, Parser, Point, PointPath, Role, StepRef};
 use bartizan_rules::{RegexRule, Selection, Vpatch};
 use smallvec::SmallVec;
+
+use super::checks::{Checks, Violation};
+use super::files;
 
 /// Payloads of rule matches are cut to this many bytes.
 const PAYLOAD: usize = 1024;
@@ -25,6 +30,14 @@ pub(crate) struct Matches {
     pub(crate) regexes: Vec<RegexMatch>,
     /// Virtual patches for anything at a point, and the first value that they met.
     pub(crate) vpatches: Vec<(Point, String)>,
+    /// Limits that were exceeded.
+    pub(crate) violations: Vec<Violation>,
+}
+
+impl Matches {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.regexes.is_empty() && self.vpatches.is_empty() && self.violations.is_empty()
+    }
 }
 
 pub(crate) struct RulesPolicy<'p, 's> {
@@ -32,6 +45,7 @@ pub(crate) struct RulesPolicy<'p, 's> {
     regexes: SmallVec<[&'s RegexRule; 4]>,
     /// Virtual patches that hold for every value of their point.
     vpatches: SmallVec<[&'s Vpatch; 4]>,
+    checks: Checks<'s>,
     matches: Matches,
 }
 
@@ -41,18 +55,21 @@ impl<'p, 's> RulesPolicy<'p, 's> {
             selection,
             regexes: selection.regexes().collect(),
             vpatches: selection.vpatches().filter(|vpatch| vpatch.attack_type.is_none()).collect(),
+            checks: Checks::new(selection),
             matches: Matches::default(),
         }
     }
 
-    pub(crate) fn into_matches(self) -> Matches {
+    /// What rules found; `body_bytes` is the size of the whole body as far as it is known.
+    pub(crate) fn into_matches(mut self, body_bytes: u64) -> Matches {
+        self.matches.violations = self.checks.finish(body_bytes);
         self.matches
     }
 }
 
 /// Whether a rule's point names a value. Repeating a parameter makes items of its values; they keep its name, or
 /// `?q=bad&q=` would get around a rule for `q`.
-fn names(rule: &Point, point: &PointPath<'_>) -> bool {
+pub(super) fn names(rule: &Point, point: &PointPath<'_>) -> bool {
     let is_item =
         |step| matches!(step, StepRef::Indexed(Element::Array, _) | StepRef::Simple(Element::Pollution));
     let mut at = Some(point);
@@ -68,6 +85,7 @@ fn names(rule: &Point, point: &PointPath<'_>) -> bool {
 impl Policy for RulesPolicy<'_, '_> {
     fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
         self.selection.parser_enabled(point, parser.name()).unwrap_or(true)
+            && !self.selection.is_binary(point)
     }
 
     fn type_disabled(&self, point: &PointPath<'_>, attack_type: AttackType) -> bool {
@@ -78,7 +96,18 @@ impl Policy for RulesPolicy<'_, '_> {
         self.selection.stamp_disabled(point, stamp)
     }
 
-    fn value_seen(&mut self, point: &PointPath<'_>, value: &[u8], _role: Role) {
+    fn is_noise(
+        &self,
+        point: &PointPath<'_>,
+        value: &[u8],
+        attack_type: AttackType,
+        span: &Range<usize>,
+    ) -> bool {
+        files::is_noise(self.selection, point, value, attack_type, span)
+    }
+
+    fn value_seen(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) {
+        self.checks.value_seen(point, value, role);
         let (selection, matches) = (self.selection, &mut self.matches);
         self.regexes.retain(|rule| {
             let hit = names(&rule.point, point)

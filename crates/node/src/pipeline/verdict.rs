@@ -7,6 +7,7 @@ use bartizan_detect::Detection;
 use bartizan_request::ApiProtocol;
 use bartizan_rules::{FiltrationMode, Selection};
 
+use super::checks::Violation;
 use super::policy::Matches;
 use super::{Context, InspectionFailed, Plan, Subject, Verdict, sample, size_of_head};
 use crate::config::{BlockCause, Fallback, OverlimitMode};
@@ -33,7 +34,7 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(super) fn is_empty(&self) -> bool {
-        self.detections.is_empty() && self.matches.regexes.is_empty() && self.matches.vpatches.is_empty()
+        self.detections.is_empty() && self.matches.is_empty()
     }
 }
 
@@ -76,7 +77,7 @@ pub(super) fn decide(
     if let Some((outcome, _)) = blocked {
         context.stats.blocked.add(1);
         let size = size_of_head(subject) + subject.body.len() as u64;
-        if outcome == Outcome::Acl {
+        if matches!(outcome, Outcome::Acl(_)) {
             context.stats.blocked_by_acl.add(1);
             context.stats.bytes_blocked_by_acl_in.add(size);
         } else {
@@ -84,7 +85,7 @@ pub(super) fn decide(
         }
     }
     let block = blocked.map(|(outcome, attack_type)| match outcome {
-        Outcome::Acl => (BlockCause::AclIp, attack_type),
+        Outcome::Acl(denial) => (denial.cause(), attack_type),
         _ => (BlockCause::Attack, attack_type),
     });
     Verdict { block, hits: (!report.is_empty()).then(|| report.pending()), mode: plan.mode }
@@ -108,9 +109,13 @@ fn block_outcome(
         return Some((Outcome::Attack, Some(AttackType::Vpatch)));
     }
     if plan.mode >= FiltrationMode::SafeBlocking
-        && let Some(attack_type) = plan.denied
+        && let Some(denial) = plan.denied
     {
-        return Some((Outcome::Acl, Some(attack_type)));
+        return Some((Outcome::Acl(denial), Some(denial.attack_type)));
+    }
+    let violated = |found: &&Violation| found.blocks(plan.mode, plan.graylisted);
+    if let Some(found) = findings.matches.violations.iter().find(violated) {
+        return Some((Outcome::Attack, Some(found.attack_type)));
     }
     let by_mode = match plan.mode {
         FiltrationMode::Block => true,
@@ -162,13 +167,17 @@ fn record(
         context.stats.note_found(AttackType::Vpatch);
         report.vpatch(point, value);
     }
+    for found in findings.matches.violations.iter().take(most) {
+        context.stats.note_found(found.attack_type);
+        report.violation(found);
+    }
     if !report.is_empty() {
         context.stats.attacks.add(1);
     }
-    if let Some(attack_type) = plan.denied
+    if let Some(denial) = plan.denied
         && let Some(count) = sample(context, subject, crate::clock::unix_seconds())
     {
-        report.denied(attack_type, count, outcome == Outcome::Acl);
+        report.denied(denial, count, matches!(outcome, Outcome::Acl(_)));
     }
     if let Some(selection) = &plan.selection {
         report.mask(selection);

@@ -1,5 +1,6 @@
 //! What a proxy changes on heads (RFC 9110 section 7.6, `spec/node.md` section 9.1).
 
+use bartizan_rules::{HeaderMode, ResponseHeader};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode, Uri, Version};
 
@@ -191,6 +192,28 @@ pub(super) fn to_client<B>(response: &mut http::Response<B>) {
     *response.version_mut() = Version::HTTP_11;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         strip_hop_by_hop(response.headers_mut());
+    }
+}
+
+/// Fields of the framing, which rules may not touch.
+const UNTOUCHABLE: [HeaderName; 4] =
+    [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE];
+
+/// Makes the changes that rules ask for, in their order (`spec/node.md` section 7.5).
+pub(super) fn apply_rules(headers: &mut HeaderMap, changes: &[&ResponseHeader]) {
+    for change in changes {
+        let Ok(name) = HeaderName::from_bytes(change.name.as_bytes()) else { continue };
+        if UNTOUCHABLE.contains(&name) {
+            continue;
+        }
+        if change.mode == HeaderMode::Replace {
+            headers.remove(&name);
+        }
+        for value in change.values.iter().filter(|value| !value.is_empty()) {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.append(name.clone(), value);
+            }
+        }
     }
 }
 

@@ -55,6 +55,11 @@ impl Content {
         self.version += 1;
     }
 
+    /// Hits that arrived, by their identity.
+    pub(crate) fn hits(&self) -> impl Iterator<Item = &Value> {
+        self.events.values()
+    }
+
     /// Hits that arrived.
     pub(crate) fn hit_count(&self) -> usize {
         self.events.len()
@@ -153,6 +158,17 @@ impl Cloud {
         self.change(|content| {
             content.hints = hints;
             content.version += 1;
+        });
+    }
+
+    /// Replaces all entries of all lists.
+    pub(crate) fn set_entries(&self, mut entries: Vec<ListEntry>) {
+        self.change(|content| {
+            content.lists_seq += 1;
+            for entry in &mut entries {
+                entry.id = content.lists_seq;
+            }
+            content.lists = entries;
         });
     }
 

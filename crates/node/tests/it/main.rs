@@ -14,4 +14,5 @@ mod harness;
 mod modes;
 mod operation;
 mod protocol;
+mod rules;
 mod upstream;

@@ -263,7 +263,8 @@ fn schema_knows_every_key_of_the_example() {
             Value::Object(fields) => {
                 for (key, value) in fields {
                     let property = &schema["properties"][key];
-                    let property = if property.is_null() { &schema["additionalProperties"] } else { property };
+                    let property =
+                        if property.is_null() { &schema["additionalProperties"] } else { property };
                     assert!(property.is_object(), "{path}.{key} is not in the schema");
                     known(property, root, value, &format!("{path}.{key}"));
                 }

@@ -14,7 +14,7 @@ use crate::report::ApiProtocol;
 impl Walker<'_> {
     /// Takes the value as a GraphQL document, if it is one and stands where one may.
     pub(super) fn gql(&mut self, path: &PointPath<'_>, value: &[u8]) -> ControlFlow<(), Taken> {
-        if !may_hold_document(path) || !self.may_parse(path, Parser::Gql) {
+        if !may_hold_graphql(path) || !self.may_parse(path, Parser::Gql) {
             return ControlFlow::Continue(Taken::No);
         }
         let Some(document) = parse(value) else { return ControlFlow::Continue(Taken::No) };
@@ -53,8 +53,10 @@ impl Walker<'_> {
     }
 }
 
-/// The body, or a value named like an operation, directly or through a decoder.
-pub(super) fn may_hold_document(path: &PointPath<'_>) -> bool {
+/// Whether a GraphQL document may stand at a point: the body, or a value named like an operation, directly or
+/// through a decoder.
+#[must_use]
+pub fn may_hold_graphql(path: &PointPath<'_>) -> bool {
     let is_decoder = |element| matches!(element, Element::Percent | Element::Base64 | Element::Gzip);
     let holder = path.ancestors().find(|path| !is_decoder(path.last().element()));
     match holder.map(PointPath::last) {

@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use super::gql::may_hold_document;
+use super::gql::may_hold_graphql;
 use super::{Flow, Role, Taken, Walker};
 use crate::bytes::ByteSet;
 use crate::decode::compress::{Bounds, Format, Outcome};
@@ -92,7 +92,7 @@ impl Walker<'_> {
             b'q' | b's' | b'f' | b'#' => (false, false, false, true),
             _ => return ControlFlow::Continue(Taken::No),
         };
-        let is_gql = is_gql && may_hold_document(path);
+        let is_gql = is_gql && may_hold_graphql(path);
         let candidate = value.len() >= 2 && (is_json || is_xml || is_token || is_gql);
         if !candidate || !self.may_descend(path, value) {
             return ControlFlow::Continue(Taken::No);

@@ -109,7 +109,7 @@ pub enum OverlimitMode {
 pub enum PolicyMode {
     /// Violations are blocked.
     Block,
-    /// The next less specific rule decides.
+    /// The next less specific rule decides; without one, the filtration mode.
     Default,
     /// Violations are recorded.
     Monitoring,

@@ -69,30 +69,36 @@ impl<'r> Selection<'r> {
         })
     }
 
-    /// The GraphQL limits to check; its mode is monitoring or block.
+    /// The GraphQL limits to check. Of the modes, `default` gives way to the next rule that decides; where none
+    /// does, it follows the filtration mode.
     #[must_use]
     pub fn graphql(&self) -> Option<&'r GraphqlPolicy> {
-        let mut policies = self.effects().filter_map(|effect| match effect {
-            Effect::Graphql(policy) if policy.mode != PolicyMode::Default => Some(policy),
-            _ => None,
-        });
-        policies.next().filter(|policy| policy.mode != PolicyMode::Off)
+        let policies = || {
+            self.effects().filter_map(|effect| match effect {
+                Effect::Graphql(policy) => Some(policy),
+                _ => None,
+            })
+        };
+        let decided = policies().find(|policy| policy.mode != PolicyMode::Default);
+        decided.or_else(|| policies().next()).filter(|policy| policy.mode != PolicyMode::Off)
     }
 
-    /// The size limits to check, one for each point; modes are monitoring or block.
+    /// The size limits to check, one for each point; modes as for [`Selection::graphql`].
     #[must_use]
     pub fn upload_limits(&self) -> SmallVec<[&'r UploadLimit; 2]> {
-        let mut decided: SmallVec<[&'r UploadLimit; 2]> = SmallVec::new();
+        let mut limits: SmallVec<[&'r UploadLimit; 2]> = SmallVec::new();
         for effect in self.effects() {
-            if let Effect::UploadLimit(limit) = effect
-                && limit.mode != PolicyMode::Default
-                && decided.iter().all(|other| other.point != limit.point)
-            {
-                decided.push(limit);
+            let Effect::UploadLimit(limit) = effect else { continue };
+            match limits.iter_mut().find(|other| other.point == limit.point) {
+                None => limits.push(limit),
+                Some(other) if other.mode == PolicyMode::Default && limit.mode != PolicyMode::Default => {
+                    *other = limit;
+                }
+                Some(_) => {}
             }
         }
-        decided.retain(|limit| limit.mode != PolicyMode::Off);
-        decided
+        limits.retain(|limit| limit.mode != PolicyMode::Off);
+        limits
     }
 
     /// Virtual patches.
