@@ -378,7 +378,7 @@ pub struct Acl {
     pub early: bool,
     /// Report requests of denylisted sources.
     pub export: bool,
-    /// Databases in MaxMind's format that tell the country, the autonomous system or the anonymiser of an address.
+    /// Databases in the `MaxMind` format that tell the country, the autonomous system or the anonymiser of an address.
     /// Entries for countries, data centres and proxies hold only with them.
     pub databases: Vec<PathBuf>,
 }

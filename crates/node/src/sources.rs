@@ -1,8 +1,8 @@
 //! What is known of a client address: country, data centre, anonymiser (`spec/node.md` sections 2.4 and 5).
 //!
-//! Databases in MaxMind's format, named in the configuration, are read whole into memory at the start and asked only
+//! Databases in the `MaxMind` format, named in the configuration, are read whole into memory at the start and asked only
 //! when a list has an entry that needs them, or for the events of an attack. Three kinds of record are understood, in
-//! any number of files: countries (GeoIP2, GeoLite2, and the flat `country_code` of free databases), autonomous
+//! any number of files: countries (`GeoIP2`, `GeoLite2`, and the flat `country_code` of free databases), autonomous
 //! systems (for data centres), and anonymisers (Tor exits, proxies, VPNs, hosting). A file that cannot be read is an
 //! error of the configuration; an address that is in no file has no source.
 

@@ -193,9 +193,11 @@ pub(crate) fn put_in_force(state: &State, verified: bundles::Verified) {
 pub(crate) fn put_lists_in_force(state: &State, store: &ListStore) {
     let lists = Arc::new(Lists::build(store.entries.values()));
     if lists.ignored > 0 {
+        tracing::warn!(entries = lists.ignored, "list entries of unknown kinds are not evaluated");
+    }
+    if lists.name_sources() && state.sources.is_empty() {
         tracing::warn!(
-            entries = lists.ignored,
-            "list entries of kinds that need a source database are not evaluated"
+            "list entries for countries, data centres or proxies match nothing: acl.databases is empty"
         );
     }
     state.update(|current| Snapshot {
