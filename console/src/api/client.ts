@@ -35,7 +35,7 @@ const session: Middleware = {
     return request
   },
   async onResponse({ response, schemaPath }) {
-    const signingIn = schemaPath === '/v1/login' || schemaPath === '/v1/session'
+    const signingIn = schemaPath === '/v1/login' || schemaPath === '/v1/login/mfa' || schemaPath === '/v1/session'
     if (!signingIn && !response.ok && (await isUnauthenticated(response))) onSignedOut()
   },
 }

@@ -360,6 +360,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/api_tokens/{id}/value": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the value of an API token
+         * @description For the owner; of a shared token, for administrators. Needs a fresh proof of the password (see
+         *     `/v1/session/reauth`) in the `X-Reauth` header. Reading is logged.
+         */
+        get: operations["api_token_value"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit_log": {
         parameters: {
             query?: never;
@@ -490,6 +511,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List invitations
+         * @description Those that are open, newest first.
+         */
+        get: operations["invitation_list"];
+        put?: never;
+        /**
+         * Invite a person
+         * @description The answer holds the link, this once; with `send` it also goes out by e-mail.
+         */
+        post: operations["invitation_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation
+         * @description Sets name and password; the link works once.
+         */
+        post: operations["invitation_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/token/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View an invitation by its token
+         * @description What the invited person may know before accepting.
+         */
+        get: operations["invitation_preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invitation
+         * @description Its link is void at once.
+         */
+        delete: operations["invitation_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/login": {
         parameters: {
             query?: never;
@@ -505,6 +610,27 @@ export interface paths {
          *     same answer as a wrong password.
          */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the second factor
+         * @description The second step of a sign-in that was answered with `mfa_required`: its ticket, and a code of the
+         *     authenticator or a recovery code. Five wrong codes void the ticket.
+         */
+        post: operations["login_mfa"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1369,6 +1495,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a reset link
+         * @description Goes out by e-mail if the address has an account with a password. The answer never tells.
+         */
+        post: operations["password_forgot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose a new password by a reset link
+         * @description Ends every session of the user. Secret and API tokens stay.
+         */
+        post: operations["password_reset_by_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/search": {
         parameters: {
             query?: never;
@@ -1425,6 +1591,26 @@ export interface paths {
          * @description For global users: the client that the Console shows from now on. It changes no rights.
          */
         post: operations["session_client"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/reauth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove the password again
+         * @description For what asks for it: the answer is a proof for the `X-Reauth` header, good for 15 minutes in this session.
+         */
+        post: operations["session_reauth"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1579,6 +1765,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/user/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the own e-mail address
+         * @description A link goes to the new address and a notice to the old one; the change happens when the link is opened.
+         */
+        post: operations["email_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm an e-mail address
+         * @description By the token of the link that went there.
+         */
+        post: operations["email_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin setting up the second factor
+         * @description The seed for an authenticator, valid for ten minutes. It counts only after its first code is confirmed.
+         */
+        post: operations["mfa_begin"];
+        /**
+         * Turn the second factor off
+         * @description Not while the client enforces it.
+         */
+        delete: operations["mfa_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/mfa/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn the second factor on
+         * @description With the first code and the password. The recovery codes are shown this once.
+         */
+        post: operations["mfa_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/mfa/recovery_codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew the recovery codes
+         * @description The old ones are void.
+         */
+        post: operations["mfa_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/user/password": {
         parameters: {
             query?: never;
@@ -1593,6 +1883,46 @@ export interface paths {
          */
         put: operations["password_update"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/{id}/mfa/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn the second factor of a user off
+         * @description For administrators, with their own password, when a user lost the authenticator.
+         */
+        post: operations["user_mfa_disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/{id}/resend_invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite a user again
+         * @description A new link for a user who was created without a password; the old one is void.
+         */
+        post: operations["invitation_resend"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2155,6 +2485,8 @@ export interface components {
              * @description Tenant; the caller's own by default.
              */
             client_id?: number | null;
+            /** @description Clients that a token of a global role is restricted to; every one in reach by default. */
+            client_ids?: number[] | null;
         };
         /** @description A token with its value. */
         ApiTokenSecretView: components["schemas"]["ApiTokenView"] & {
@@ -2174,6 +2506,11 @@ export interface components {
             permissions?: string[] | null;
             /** @description Whether it works. A disabled token is removed after a week. */
             enabled?: boolean | null;
+        };
+        /** @description The value of a token. */
+        ApiTokenValueView: {
+            /** @description The value for `X-WallarmApi-Token`; null when this cloud keeps no values. */
+            token?: string | null;
         };
         /** @description A token. Its value is shown only when it is made or renewed. */
         ApiTokenView: {
@@ -2242,6 +2579,8 @@ export interface components {
             last_used_at?: number | null;
             /** @description Address of the last use. */
             last_used_ip?: string | null;
+            /** @description Clients that a token of a global role is restricted to; null is every one in reach. */
+            client_ids?: number[] | null;
             /**
              * @description First five characters and asterisks.
              * @example AtotJ*****
@@ -2739,6 +3078,24 @@ export interface components {
             /** @description Why not. */
             reason?: string | null;
         };
+        /** @description `POST /v1/user/email`. */
+        EmailChange: {
+            /**
+             * @description New e-mail address.
+             * @example eve@acme.test
+             */
+            email: string;
+            /**
+             * Format: password
+             * @description Password of the account.
+             */
+            password: string;
+        };
+        /** @description `POST /v1/user/email/confirm`. */
+        EmailConfirm: {
+            /** @description Token of the link. */
+            token: string;
+        };
         /** @description An object whose fields the caller does not read: `{}`. */
         Empty: unknown;
         /** @description A success with its body. */
@@ -2837,6 +3194,20 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_ApiTokenValueView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The value of a token. */
+            body: {
+                /** @description The value for `X-WallarmApi-Token`; null when this cloud keeps no values. */
+                token?: string | null;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_ApiTokenView: {
             /**
              * Format: int32
@@ -2911,6 +3282,8 @@ export interface components {
                 last_used_at?: number | null;
                 /** @description Address of the last use. */
                 last_used_ip?: string | null;
+                /** @description Clients that a token of a global role is restricted to; null is every one in reach. */
+                client_ids?: number[] | null;
                 /**
                  * @description First five characters and asterisks.
                  * @example AtotJ*****
@@ -3236,6 +3609,98 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_InvitationLink: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A new invitation. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /** @description Link for the invited person, shown this once. */
+                url: string;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                expires_at: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_InvitationPreview: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What the holder of a link may know. */
+            body: {
+                /** @description E-mail address. */
+                email: string;
+                /** @description Name of the client that invites. */
+                client_name: string;
+                /** @description Name, when it is known. */
+                realname: string;
+                /** @description Whether single sign-on replaces the password. */
+                sso: boolean;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_InvitationView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description An open invitation. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                client_id: number;
+                /**
+                 * Format: int64
+                 * @description The user, when it was created beforehand.
+                 */
+                user_id?: number | null;
+                /** @description E-mail address. */
+                email: string;
+                /** @description Name, when it is known. */
+                realname: string;
+                /** @description Role or permissions. */
+                permissions: string[];
+                /**
+                 * Format: int64
+                 * @description Issuer.
+                 */
+                create_by: number;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                created_at: number;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                expires_at: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_LoginView: {
             /**
              * Format: int32
@@ -3277,6 +3742,24 @@ export interface components {
                  * @description Hits.
                  */
                 marked: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_MfaSetupView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A second factor that waits for its first code. */
+            body: {
+                /** @description Seed for typing into an authenticator, base32. */
+                secret: string;
+                /** @description The same as a link. */
+                otpauth_url: string;
+                /** @description The link as a QR code, an SVG picture. */
+                qr_svg: string;
             };
         };
         /** @description A success with its body. */
@@ -3619,6 +4102,40 @@ export interface components {
                  * @description Size of the whole body, bytes, when `body` is cut.
                  */
                 body_original_size?: number | null;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ReauthView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A proof that the password was given, for the `X-Reauth` header. */
+            body: {
+                /** @description The proof; works in this session only. */
+                ticket: string;
+                /**
+                 * Format: int64
+                 * @description Lifetime, seconds.
+                 * @example 900
+                 */
+                expires_in: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_RecoveryCodesView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Codes for the day when the authenticator is lost; each works once. Shown this once. */
+            body: {
+                /** @description Ten codes. */
+                recovery_codes: string[];
             };
         };
         /** @description A success with its body. */
@@ -4030,6 +4547,8 @@ export interface components {
                 last_used_at?: number | null;
                 /** @description Address of the last use. */
                 last_used_ip?: string | null;
+                /** @description Clients that a token of a global role is restricted to; null is every one in reach. */
+                client_ids?: number[] | null;
                 /**
                  * @description First five characters and asterisks.
                  * @example AtotJ*****
@@ -4389,6 +4908,53 @@ export interface components {
                 mitigation_control_id?: number | null;
                 /** @description Technique. */
                 attack_subtype?: string | null;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_InvitationView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                client_id: number;
+                /**
+                 * Format: int64
+                 * @description The user, when it was created beforehand.
+                 */
+                user_id?: number | null;
+                /** @description E-mail address. */
+                email: string;
+                /** @description Name, when it is known. */
+                realname: string;
+                /** @description Role or permissions. */
+                permissions: string[];
+                /**
+                 * Format: int64
+                 * @description Issuer.
+                 */
+                create_by: number;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                created_at: number;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                expires_at: number;
             }[];
         };
         /** @description A success with its body. */
@@ -5555,6 +6121,114 @@ export interface components {
              */
             sync_s: number;
         };
+        /** @description `POST /v1/invitations/accept`. */
+        InvitationAccept: {
+            /** @description Token of the link. */
+            token: string;
+            /** @description Name, 1 to 255 characters. */
+            realname?: string | null;
+            /**
+             * Format: password
+             * @description Password; not with single sign-on.
+             */
+            password?: string | null;
+            /**
+             * Format: password
+             * @description Password again.
+             */
+            password_confirmation?: string | null;
+        };
+        /** @description `POST /v1/invitations`. */
+        InvitationCreate: {
+            /**
+             * @description E-mail address of the invited person.
+             * @example eve@acme.test
+             */
+            email: string;
+            /**
+             * @description One role, or a set of permissions; never above those of the caller.
+             * @example [
+             *       "analytic"
+             *     ]
+             */
+            permissions: string[];
+            /** @description Name, when it is known. */
+            realname?: string | null;
+            /** @description Lifetime of the link. */
+            ttl?: components["schemas"]["Ttl"];
+            /** @description Whether to send the link by e-mail. */
+            send?: boolean;
+            /**
+             * Format: int64
+             * @description Tenant; the caller's own by default.
+             */
+            client_id?: number | null;
+        };
+        /** @description A new invitation. */
+        InvitationLink: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /** @description Link for the invited person, shown this once. */
+            url: string;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            expires_at: number;
+        };
+        /** @description What the holder of a link may know. */
+        InvitationPreview: {
+            /** @description E-mail address. */
+            email: string;
+            /** @description Name of the client that invites. */
+            client_name: string;
+            /** @description Name, when it is known. */
+            realname: string;
+            /** @description Whether single sign-on replaces the password. */
+            sso: boolean;
+        };
+        /** @description An open invitation. */
+        InvitationView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /**
+             * Format: int64
+             * @description The user, when it was created beforehand.
+             */
+            user_id?: number | null;
+            /** @description E-mail address. */
+            email: string;
+            /** @description Name, when it is known. */
+            realname: string;
+            /** @description Role or permissions. */
+            permissions: string[];
+            /**
+             * Format: int64
+             * @description Issuer.
+             */
+            create_by: number;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            expires_at: number;
+        };
         /** @description Hits of one address. */
         IpCount: {
             /** @description Address. */
@@ -5901,6 +6575,61 @@ export interface components {
              */
             marked: number;
         };
+        /** @description `POST /v1/user/mfa/confirm`. */
+        MfaConfirm: {
+            /**
+             * @description Code of six digits from the authenticator.
+             * @example 123456
+             */
+            otp: string;
+            /**
+             * Format: password
+             * @description Password of the account.
+             */
+            password: string;
+        };
+        /** @description `POST /v1/user/{id}/mfa/disable`. */
+        MfaDisable: {
+            /**
+             * Format: password
+             * @description Password of the caller, not of the user.
+             */
+            password: string;
+        };
+        /** @description `POST /v1/login/mfa`: the ticket and one of both codes. */
+        MfaLogin: {
+            /** @description The `X-MFA-Ticket` of the first step. */
+            ticket: string;
+            /**
+             * @description Code of six digits from the authenticator.
+             * @example 123456
+             */
+            otp?: string | null;
+            /** @description A recovery code instead. */
+            recovery_code?: string | null;
+        };
+        /** @description `DELETE /v1/user/mfa` and `POST /v1/user/mfa/recovery_codes`. */
+        MfaProof: {
+            /**
+             * Format: password
+             * @description Password of the account.
+             */
+            password: string;
+            /**
+             * @description Code of six digits from the authenticator.
+             * @example 123456
+             */
+            otp: string;
+        };
+        /** @description A second factor that waits for its first code. */
+        MfaSetupView: {
+            /** @description Seed for typing into an authenticator, base32. */
+            secret: string;
+            /** @description The same as a link. */
+            otpauth_url: string;
+            /** @description The link as a QR code, an SVG picture. */
+            qr_svg: string;
+        };
         /**
          * @description What `allowed_networks` limit.
          * @enum {string}
@@ -6113,6 +6842,14 @@ export interface components {
              */
             password_confirmation: string;
         };
+        /** @description `POST /v1/password/forgot`. */
+        PasswordForgot: {
+            /**
+             * @description E-mail address.
+             * @example eve@acme.test
+             */
+            email: string;
+        };
         /** @description What passwords must be. It applies from the next change of a password on. */
         PasswordPolicy: {
             /**
@@ -6138,6 +6875,16 @@ export interface components {
              * @default 0
              */
             history: number;
+        };
+        /** @description `POST /v1/password/reset`. */
+        PasswordReset: {
+            /** @description Token of the link. */
+            token: string;
+            /**
+             * Format: password
+             * @description New password.
+             */
+            password: string;
         };
         /** @description A plan that clients can have. */
         PlanView: {
@@ -6249,6 +6996,32 @@ export interface components {
              * @description Size of the whole body, bytes, when `body` is cut.
              */
             body_original_size?: number | null;
+        };
+        /** @description `POST /v1/session/reauth`. */
+        ReauthRequest: {
+            /**
+             * Format: password
+             * @description Password of the account.
+             */
+            password: string;
+            /** @description Second factor, when it is on. */
+            otp?: string | null;
+        };
+        /** @description A proof that the password was given, for the `X-Reauth` header. */
+        ReauthView: {
+            /** @description The proof; works in this session only. */
+            ticket: string;
+            /**
+             * Format: int64
+             * @description Lifetime, seconds.
+             * @example 900
+             */
+            expires_in: number;
+        };
+        /** @description Codes for the day when the authenticator is lost; each works once. Shown this once. */
+        RecoveryCodesView: {
+            /** @description Ten codes. */
+            recovery_codes: string[];
         };
         /** @description `POST /node/v1/register`: a new node instance introduces itself. */
         RegisterRequest: {
@@ -6739,6 +7512,11 @@ export interface components {
          * @enum {string}
          */
         TokenUsage: "api" | "node";
+        /**
+         * @description How long an invitation can be accepted.
+         * @enum {string}
+         */
+        Ttl: "day" | "week" | "month";
         /** @description `POST /v1/objects/user/create`. */
         UserCreate: components["schemas"]["UserProfile"] & {
             /**
@@ -8384,6 +9162,77 @@ export interface operations {
             };
         };
     };
+    api_token_value: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
+            path: {
+                /** @description Token */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The value */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ApiTokenValueView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     audit_list: {
         parameters: {
             query?: never;
@@ -8886,6 +9735,327 @@ export interface operations {
             };
         };
     };
+    invitation_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invitations */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_InvitationView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invitation_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationCreate"];
+            };
+        };
+        responses: {
+            /** @description The link */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_InvitationLink"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The e-mail address is taken: `Already exists` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invitation_accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationAccept"];
+            };
+        };
+        responses: {
+            /** @description The user can sign in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The e-mail address is taken: `Already exists` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invitation_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Token of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invitation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_InvitationPreview"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invitation_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Invitation */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The revoked invitation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_InvitationView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such invitation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -8896,6 +10066,66 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_LoginView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    login_mfa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MfaLogin"];
             };
         };
         responses: {
@@ -11590,6 +12820,126 @@ export interface operations {
             };
         };
     };
+    password_forgot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordForgot"];
+            };
+        };
+        responses: {
+            /** @description Understood */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    password_reset_by_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     search_filters: {
         parameters: {
             query?: never;
@@ -11726,6 +13076,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    session_reauth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReauthRequest"];
+            };
+        };
+        responses: {
+            /** @description The proof */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ReauthView"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -12297,6 +13707,371 @@ export interface operations {
             };
         };
     };
+    email_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description The link is on its way */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    email_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailConfirm"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The e-mail address is taken: `Already exists` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mfa_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The seed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_MfaSetupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mfa_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MfaProof"];
+            };
+        };
+        responses: {
+            /** @description It is off */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mfa_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MfaConfirm"];
+            };
+        };
+        responses: {
+            /** @description It is on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecoveryCodesView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    mfa_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MfaProof"];
+            };
+        };
+        responses: {
+            /** @description The new codes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecoveryCodesView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     password_update: {
         parameters: {
             query?: never;
@@ -12339,6 +14114,146 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    user_mfa_disable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MfaDisable"];
+            };
+        };
+        responses: {
+            /** @description It is off */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invitation_resend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new link */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_InvitationLink"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -17,9 +17,12 @@ import { RulesPage } from '../rules/RulesPage'
 import { readRuleSearch } from '../rules/search'
 import { sessionQuery } from '../session/queries'
 import { safeReturnPath } from '../session/returnPath'
+import { FirstPage } from '../session/FirstPage'
+import { EmailPage, ForgotPage, InvitationPage, ResetPage } from '../session/LinkPages'
 import { SignInPage } from '../session/SignInPage'
 import { ApplicationsPage } from '../settings/ApplicationsPage'
 import { CredentialsPage } from '../settings/CredentialsPage'
+import { SecurityPage } from '../settings/SecurityPage'
 import { SettingsFrame } from '../settings/SettingsFrame'
 import { TokensPage } from '../settings/TokensPage'
 import { UsersPage } from '../settings/UsersPage'
@@ -43,16 +46,42 @@ const signIn = createRoute({
   component: SignInPage,
 })
 
+// The links of letters carry their token behind the `#`, which never leaves the browser.
+const forgot = createRoute({ getParentRoute: () => root, path: '/forgot', component: ForgotPage })
+const reset = createRoute({ getParentRoute: () => root, path: '/reset', component: ResetPage })
+const invitation = createRoute({ getParentRoute: () => root, path: '/invitation', component: InvitationPage })
+const email = createRoute({ getParentRoute: () => root, path: '/email', component: EmailPage })
+
+interface Gate {
+  context: { queryClient: QueryClient }
+  location: { href: string }
+}
+
+async function requireSession({ context, location }: Gate) {
+  try {
+    return await context.queryClient.ensureQueryData(sessionQuery)
+  } catch (error) {
+    if (!isSignedOut(error)) throw error
+    throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { redirect: location.href } })
+  }
+}
+
+/** What must be done before the Console opens: a new password, a second factor. */
+const first = createRoute({
+  getParentRoute: () => root,
+  path: '/first',
+  beforeLoad: async (gate) => {
+    await requireSession(gate)
+  },
+  component: FirstPage,
+})
+
 const signedIn = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
-  beforeLoad: async ({ context, location }) => {
-    try {
-      await context.queryClient.ensureQueryData(sessionQuery)
-    } catch (error) {
-      if (!isSignedOut(error)) throw error
-      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { redirect: location.href } })
-    }
+  beforeLoad: async (gate) => {
+    const session = await requireSession(gate)
+    if (session.restriction) throw redirect({ to: '/first' })
   },
   errorComponent: ({ error, reset }) => <ErrorState error={error} onRetry={reset} />,
   component: Shell,
@@ -82,16 +111,17 @@ const settingsHome = createRoute({
   },
 })
 const credentials = createRoute({ getParentRoute: () => settings, path: '/credentials', component: CredentialsPage })
+const security = createRoute({ getParentRoute: () => settings, path: '/security', component: SecurityPage })
 const tokens = createRoute({ getParentRoute: () => settings, path: '/api-tokens', validateSearch: readTableState, component: TokensPage })
 const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: readTableState, component: UsersPage })
 const applications = createRoute({ getParentRoute: () => settings, path: '/applications', validateSearch: readTableState, component: ApplicationsPage })
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    signIn,
+    signIn, forgot, reset, invitation, email, first,
     signedIn.addChildren([
       home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
-      settings.addChildren([settingsHome, credentials, tokens, users, applications]),
+      settings.addChildren([settingsHome, credentials, security, tokens, users, applications]),
     ]),
   ]),
   context: { queryClient },

@@ -28,8 +28,18 @@ export function useRefusal(): (permission: Permission) => string | undefined {
   return (permission) => refusal(data, permission)
 }
 
-export async function signIn(username: string, password: string): Promise<void> {
-  await bodyOf(api.POST('/v1/login', { body: { username, password } }))
+/** Signs in by password. With a second factor the answer is the ticket for it, else `null`. */
+export async function signIn(username: string, password: string): Promise<string | null> {
+  const answer = await api.POST('/v1/login', { body: { username, password } })
+  const ticket = answer.response.headers.get('X-MFA-Ticket')
+  if (answer.response.status === 401 && ticket !== null) return ticket
+  await bodyOf(Promise.resolve(answer))
+  return null
+}
+
+/** Completes a sign-in by a code of the authenticator or a recovery code. */
+export async function signInByCode(ticket: string, code: { otp: string } | { recovery_code: string }): Promise<void> {
+  await bodyOf(api.POST('/v1/login/mfa', { body: { ticket, ...code } }))
 }
 
 /** Ends the session on the server; the page forgets it whatever the server says. */

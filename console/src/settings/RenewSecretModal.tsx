@@ -1,6 +1,8 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core'
+import { Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { RenewedCredentials } from '../api/types'
+import { currentUserQuery } from '../session/queries'
 import { FormModal } from '../ui/FormModal'
 import { SecretOnce } from '../ui/SecretOnce'
 import { useRenewSecret } from './queries'
@@ -15,10 +17,13 @@ interface RenewSecretModalProps {
 /** Asks for the password, then shows the new key, once. */
 export function RenewSecretModal({ opened, renewal, onClose }: RenewSecretModalProps) {
   const [password, setPassword] = useState('')
+  const [otp, setOtp] = useState('')
+  const { data: user } = useQuery(currentUserQuery)
   const renew = useRenewSecret()
   const close = () => {
     onClose()
     setPassword('')
+    setOtp('')
     renew.reset()
   }
   if (renew.data) return <RenewedModal renewed={renew.data} onClose={close} />
@@ -27,7 +32,7 @@ export function RenewSecretModal({ opened, renewal, onClose }: RenewSecretModalP
       title={renewal ? 'Renew the secret key' : 'Make a secret key'} opened={opened} onClose={close}
       submit={renewal ? 'Renew' : 'Make key'} busy={renew.isPending} error={renew.error}
       onSubmit={() => {
-        if (password !== '') renew.mutate(password)
+        if (password !== '') renew.mutate({ password, otp: user?.mfa_enabled ? otp.trim() : null })
       }}
     >
       {renewal ? (
@@ -38,6 +43,12 @@ export function RenewSecretModal({ opened, renewal, onClose }: RenewSecretModalP
         visibilityToggleButtonProps={{ 'aria-label': 'Show password' }}
         onChange={(event) => setPassword(event.currentTarget.value)}
       />
+      {user?.mfa_enabled ? (
+        <TextInput
+          label="Code of your authenticator" autoComplete="one-time-code" inputMode="numeric" required withAsterisk={false}
+          value={otp} onChange={(event) => setOtp(event.currentTarget.value)}
+        />
+      ) : null}
     </FormModal>
   )
 }

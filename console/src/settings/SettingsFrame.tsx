@@ -4,6 +4,7 @@ import { Page } from '../ui/Page'
 
 const tabs = [
   { to: '/settings/credentials', label: 'API credentials' },
+  { to: '/settings/security', label: 'Sign-in' },
   { to: '/settings/api-tokens', label: 'API tokens' },
   { to: '/settings/users', label: 'Users' },
   { to: '/settings/applications', label: 'Applications' },

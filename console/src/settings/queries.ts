@@ -11,7 +11,7 @@ export const credentialsQuery = queryOptions({
 export function useRenewSecret() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (password: string) => bodyOf(api.POST('/v1/user/credentials/renew', { body: { password } })),
+    mutationFn: (proof: { password: string; otp: string | null }) => bodyOf(api.POST('/v1/user/credentials/renew', { body: proof })),
     onSuccess: () => client.invalidateQueries({ queryKey: credentialsQuery.queryKey }),
     // The answer holds the secret; it goes with the dialog that showed it.
     gcTime: 0,

@@ -69,6 +69,8 @@ pub struct ApiTokenView {
     pub last_used_at: Option<i64>,
     /// Address of the last use.
     pub last_used_ip: Option<String>,
+    /// Clients that a token of a global role is restricted to; null is every one in reach.
+    pub client_ids: Option<Vec<i64>>,
     /// First five characters and asterisks.
     #[schema(example = "AtotJ*****")]
     pub token_masked: String,
@@ -110,6 +112,16 @@ pub struct ApiTokenCreate {
     /// Tenant; the caller's own by default.
     #[serde(default, deserialize_with = "lenient::int")]
     pub client_id: Option<i64>,
+    /// Clients that a token of a global role is restricted to; every one in reach by default.
+    #[serde(default)]
+    pub client_ids: Option<Vec<i64>>,
+}
+
+/// The value of a token.
+#[derive(Serialize, ToSchema)]
+pub struct ApiTokenValueView {
+    /// The value for `X-WallarmApi-Token`; null when this cloud keeps no values.
+    pub token: Option<String>,
 }
 
 /// `PUT /v1/api_tokens/{id}`: what is absent stays.

@@ -4,7 +4,7 @@
 
 use std::{io::Read, path::PathBuf};
 
-use bartizan_api::{Grant, Role};
+use bartizan_api::{Grant, Role, settings::PasswordPolicy};
 use bartizan_cloud::{
     Cloud, CloudConfig,
     secrets::{Secret, hash_password, password_weaknesses},
@@ -173,7 +173,7 @@ fn password(from_stdin: bool, email: &str) -> Result<(String, bool), Failure> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(Failure::fault)?;
     let text = text.trim_end_matches(['\n', '\r']).to_owned();
-    let weaknesses = password_weaknesses(&text, email, email);
+    let weaknesses = password_weaknesses(&PasswordPolicy::default(), &text, email, email);
     if weaknesses.is_empty() {
         Ok((text, false))
     } else {

@@ -45,6 +45,13 @@ pub const SECRET_ANSWERS: &[&str] = &[
     "/v1/user/credentials/renew",
     "/v1/api_tokens",
     "/v1/api_tokens/{id}/renew",
+    "/v1/api_tokens/{id}/value",
+    "/v1/session/reauth",
+    "/v1/user/mfa",
+    "/v1/user/mfa/confirm",
+    "/v1/user/mfa/recovery_codes",
+    "/v1/user/{id}/resend_invitation",
+    "/v1/invitations",
     "/v2/node",
     "/v2/node/{id}/regenerate_token",
     "/v1/objects/node",
@@ -59,6 +66,9 @@ pub const WITHOUT_CONSOLE: &[&str] = &[
     "/v1/user/credentials/renew",
     "/v1/user/credentials/revoke",
     "/v1/user/password",
+    "/v1/user/mfa",
+    "/v1/user/mfa/confirm",
+    "/v1/user/mfa/recovery_codes",
 ];
 
 /// What a route changes, as the activity log names it: kind of object and action. None for routes that read.
@@ -97,6 +107,14 @@ const OWN_CHANGES: &[(&str, &str, &str, &str)] = &[
     ("PUT", "/v1/user", "user", "update"),
     ("PUT", "/v1/user/password", "user", "update"),
     ("DELETE", "/v1/sessions/{id}", "sign_in", "delete"),
+    ("POST", "/v1/user/email", "user", "update"),
+    ("POST", "/v1/user/mfa/confirm", "mfa", "create"),
+    ("DELETE", "/v1/user/mfa", "mfa", "delete"),
+    ("POST", "/v1/user/mfa/recovery_codes", "mfa", "update"),
+    ("POST", "/v1/user/{id}/mfa/disable", "mfa", "delete"),
+    ("POST", "/v1/invitations", "invitation", "create"),
+    ("DELETE", "/v1/invitations/{id}", "invitation", "delete"),
+    ("POST", "/v1/user/{id}/resend_invitation", "invitation", "update"),
 ];
 
 /// Every route of the API.
@@ -107,10 +125,14 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/openapi.json", Access::Public),
     // Sessions
     ("POST", "/v1/login", Access::Public),
+    ("POST", "/v1/login/mfa", Access::Public),
     ("POST", "/v1/logout", Access::Public),
+    ("POST", "/v1/password/forgot", Access::Public),
+    ("POST", "/v1/password/reset", Access::Public),
     ("GET", "/v1/session", Access::Session),
     ("POST", "/v1/session/token", Access::Session),
     ("POST", "/v1/session/client", Access::Session),
+    ("POST", "/v1/session/reauth", Access::Session),
     // Current principal
     ("POST", "/v1/user", Access::Authenticated),
     ("GET", "/v1/user", Access::Authenticated),
@@ -119,6 +141,21 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/user/credentials/renew", Access::SessionNeeds(Permission::UpdateCredentials)),
     ("POST", "/v1/user/credentials/revoke", Access::SessionNeeds(Permission::UpdateCredentials)),
     ("PUT", "/v1/user/password", Access::Session),
+    ("POST", "/v1/user/email", Access::Session),
+    ("POST", "/v1/user/email/confirm", Access::Public),
+    // Second factor
+    ("POST", "/v1/user/mfa", Access::Session),
+    ("DELETE", "/v1/user/mfa", Access::Session),
+    ("POST", "/v1/user/mfa/confirm", Access::Session),
+    ("POST", "/v1/user/mfa/recovery_codes", Access::Session),
+    ("POST", "/v1/user/{id}/mfa/disable", Access::SessionNeeds(Permission::UpdateUser)),
+    // Invitations
+    ("GET", "/v1/invitations", Access::Needs(Permission::CreateUser)),
+    ("POST", "/v1/invitations", Access::Needs(Permission::CreateUser)),
+    ("DELETE", "/v1/invitations/{id}", Access::Needs(Permission::CreateUser)),
+    ("GET", "/v1/invitations/token/{token}", Access::Public),
+    ("POST", "/v1/invitations/accept", Access::Public),
+    ("POST", "/v1/user/{id}/resend_invitation", Access::Needs(Permission::UpdateUser)),
     ("GET", "/v1/sessions", Access::Session),
     ("DELETE", "/v1/sessions/{id}", Access::Session),
     // Users
@@ -156,6 +193,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/api_tokens", Access::Needs(Permission::ViewApiToken)),
     ("POST", "/v1/api_tokens", Access::SessionNeeds(Permission::CreateApiToken)),
     ("GET", "/v1/api_tokens/{id}", Access::Needs(Permission::ViewApiToken)),
+    ("GET", "/v1/api_tokens/{id}/value", Access::SessionNeeds(Permission::ViewApiToken)),
     ("PUT", "/v1/api_tokens/{id}", Access::Needs(Permission::UpdateApiToken)),
     ("DELETE", "/v1/api_tokens/{id}", Access::Needs(Permission::DeleteApiToken)),
     ("POST", "/v1/api_tokens/{id}/renew", Access::SessionNeeds(Permission::UpdateApiToken)),

@@ -31,6 +31,8 @@ pub struct CloudConfig {
     pub database: DatabaseConfig,
     /// Addresses that other programs reach the cloud by.
     pub public: Public,
+    /// Authentication.
+    pub auth: AuthConfig,
     /// Limits, all per process.
     pub limits: Limits,
     /// The mail server that letters go out by.
@@ -46,6 +48,7 @@ impl Default for CloudConfig {
             listen: Listen::default(),
             database: DatabaseConfig::default(),
             public: Public::default(),
+            auth: AuthConfig::default(),
             limits: Limits::default(),
             mail: MailConfig::default(),
         }
@@ -103,6 +106,20 @@ pub struct Public {
     pub allowed_origins: Vec<String>,
     /// Domain that the session cookie covers, when Console and API sit on different hosts of it.
     pub cookie_domain: String,
+}
+
+/// Authentication.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    /// Whether owners can read the values of their API tokens again; they are kept encrypted for it.
+    pub retrievable_tokens: bool,
+}
+
+impl Default for AuthConfig {
+    fn default() -> AuthConfig {
+        AuthConfig { retrievable_tokens: true }
+    }
 }
 
 /// Limits, all per process.

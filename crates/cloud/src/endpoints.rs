@@ -14,10 +14,13 @@ pub mod credentials;
 pub mod events;
 pub mod health;
 pub mod hits;
+pub mod invitations;
 pub mod ip_list;
 pub mod ip_rule;
+pub mod mfa;
 pub mod node_group;
 pub mod node_sync;
+pub mod password;
 pub mod pools;
 pub mod rule;
 pub mod rules_settings;
@@ -38,6 +41,9 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(user::routes())
         .merge(credentials::routes())
         .merge(account::routes())
+        .merge(mfa::routes())
+        .merge(password::routes())
+        .merge(invitations::routes())
         .merge(users::routes())
         .merge(clients::routes())
         .merge(settings::routes())

@@ -2,6 +2,7 @@
 
 use aes_gcm::{Aes256Gcm, KeyInit, aead::Aead};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use bartizan_api::settings::PasswordPolicy;
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -10,10 +11,11 @@ use hmac::{Hmac, Mac};
 use rand::Rng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::keys::Keys;
+
+mod slow;
 
 /// Longest credential that is looked at.
 pub const MAX_CREDENTIAL_LENGTH: usize = 256;
@@ -138,42 +140,46 @@ fn argon2() -> Option<Argon2<'static>> {
     Some(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64 * 1024, 3, 1, None).ok()?))
 }
 
-/// Hashes a password on the blocking pool; takes about 0.1 s of CPU on purpose.
+/// Hashes a password on threads of its own; takes about 0.1 s of CPU on purpose.
 pub async fn hash_password(password: String) -> Option<String> {
-    tokio::task::spawn_blocking(move || {
+    let hash = move || {
         let salt = argon2::password_hash::SaltString::encode_b64(&rand::rng().random::<[u8; 16]>()).ok()?;
         Some(argon2()?.hash_password(password.as_bytes(), &salt).ok()?.to_string())
-    })
-    .await
-    .ok()
-    .flatten()
+    };
+    slow::run(hash).await.flatten()
 }
 
-/// Verifies a password on the blocking pool. Without a stored hash it does the same work and says no.
+/// Verifies a password on threads of its own. Without a stored hash it does the same work and says no.
 pub async fn verify_password(password: String, stored: Option<String>) -> bool {
-    // Each takes 64 MiB: without a bound, many addresses at once would take all there is.
-    static RUNNING: Semaphore = Semaphore::const_new(4);
     const DUMMY: &str =
         "$argon2id$v=19$m=65536,t=3,p=1$YmFydGl6YW5kdW1teXNhbHQ$0000000000000000000000000000000000000000000";
-    let Ok(_running) = RUNNING.acquire().await else { return false };
-    tokio::task::spawn_blocking(move || {
+    let verify = move || {
         let known = stored.is_some();
         let text = stored.unwrap_or_else(|| DUMMY.to_owned());
         let (Ok(hash), Some(argon2)) = (PasswordHash::new(&text), argon2()) else { return false };
         argon2.verify_password(password.as_bytes(), &hash).is_ok() && known
-    })
-    .await
-    .unwrap_or(false)
+    };
+    slow::run(verify).await.unwrap_or(false)
 }
 
-/// What a password lacks, by the default policy of `spec/accounts.md` section 3.6; empty when it is fine.
+/// Passwords that everybody tries first, lower case; those with a digit and a capital or of ten characters
+/// would pass otherwise.
+const COMMON: &str = include_str!("secrets/common.txt");
+
+/// What a password lacks by a policy (`spec/accounts.md` section 3.6); empty when it is fine.
 #[must_use]
-pub fn password_weaknesses(password: &str, email: &str, name: &str) -> Vec<&'static str> {
+pub fn password_weaknesses(
+    policy: &PasswordPolicy,
+    password: &str,
+    email: &str,
+    name: &str,
+) -> Vec<&'static str> {
     let lower = password.chars().any(char::is_lowercase);
     let upper = password.chars().any(char::is_uppercase);
     let digit = password.chars().any(|c| c.is_ascii_digit());
     let other = password.chars().any(|c| !c.is_alphanumeric());
     let length = password.chars().count();
+    let least = usize::try_from(policy.min_length).unwrap_or(8);
     let classes = [lower, upper, digit, other].into_iter().filter(|held| *held).count();
     let strong = (length >= 8 && lower && upper && digit) || (length >= 10 && classes >= 3);
     let mut weaknesses = Vec::new();
@@ -183,8 +189,18 @@ pub fn password_weaknesses(password: &str, email: &str, name: &str) -> Vec<&'sta
     if password.eq_ignore_ascii_case(email) || password.eq_ignore_ascii_case(name) {
         weaknesses.push("personal");
     }
+    let folded = password.to_lowercase();
+    if COMMON.lines().any(|common| common == folded) {
+        weaknesses.push("common");
+    }
+    if length < least {
+        weaknesses.push("length");
+    }
+    if policy.require_special && !other {
+        weaknesses.push("special");
+    }
     if !strong {
-        let missing = [(length >= 8, "length"), (lower, "lower"), (upper, "upper"), (digit, "digit")];
+        let missing = [(lower, "lower"), (upper, "upper"), (digit, "digit")];
         weaknesses.extend(missing.into_iter().filter(|(held, _)| !held).map(|(_, name)| name));
     }
     weaknesses
@@ -214,9 +230,15 @@ mod tests {
 
     #[test]
     fn the_policy_names_what_is_missing() {
-        assert!(password_weaknesses("Aa1!aaaa9Z", "a@b.c", "A B").is_empty());
-        assert_eq!(password_weaknesses("aaaaaaaa", "a@b.c", "A B"), ["upper", "digit"]);
-        assert_eq!(password_weaknesses("Abcdefg1", "abcdefg1", "A B"), ["personal"]);
+        let policy = PasswordPolicy::default();
+        let weaknesses = |password: &str, email: &str| password_weaknesses(&policy, password, email, "A B");
+        assert!(weaknesses("Aa1!aaaa9Z", "a@b.c").is_empty());
+        assert_eq!(weaknesses("aaaaaaaa", "a@b.c"), ["upper", "digit"]);
+        assert_eq!(weaknesses("Abcdefg1", "abcdefg1"), ["personal"]);
+        assert_eq!(weaknesses("Passw0rd", "a@b.c"), ["common"]);
+        assert_eq!(weaknesses("Aa1", "a@b.c"), ["length"]);
+        let strict = PasswordPolicy { min_length: 12, require_special: true, ..policy };
+        assert_eq!(password_weaknesses(&strict, "Aa1aaaa9Z", "a@b.c", "A B"), ["length", "special"]);
     }
 
     #[tokio::test]

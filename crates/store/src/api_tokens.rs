@@ -5,8 +5,10 @@ use bartizan_api::{
     list::{Order, Page},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::NotSet,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
 };
 
 use crate::{
@@ -52,6 +54,41 @@ impl Store {
             .filter(visible.condition())
             .filter(filter_condition(filter, place));
         Ok(paged(query, order.field, "id", order, page).all(self.reader()).await?)
+    }
+
+    /// Working tokens that end within a period and lived long enough to be warned of, without a warning yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn tokens_about_to_end(
+        &self,
+        from: i64,
+        to: i64,
+        least_life_s: i64,
+    ) -> Result<Vec<Model>, StoreError> {
+        let lived = Expr::col(Column::ExpiresAt).sub(Expr::col(Column::GeneratedAt));
+        Ok(Entity::find()
+            .filter(Column::Enabled.eq(true))
+            .filter(Column::NotifiedAt.is_null())
+            .filter(Column::ExpiresAt.gt(from))
+            .filter(Column::ExpiresAt.lte(to))
+            .filter(lived.gte(least_life_s))
+            .all(self.reader())
+            .await?)
+    }
+
+    /// Claims the warning about a token: true for one caller, in whichever process.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn claim_token_notice(&self, id: i64, now: i64) -> Result<bool, StoreError> {
+        let claimed = Entity::update_many()
+            .col_expr(Column::NotifiedAt, Expr::val(now))
+            .filter(Column::Id.eq(id))
+            .filter(Column::NotifiedAt.is_null())
+            .exec(self.writer())
+            .await?;
+        Ok(claimed.rows_affected == 1)
     }
 
     /// Deactivates tokens whose time has come, and removes those disabled before `purge_before`.

@@ -31,6 +31,7 @@ pub mod partner_clients;
 pub mod pools;
 pub mod ruleset_settings;
 pub mod sessions;
+pub mod sso;
 pub mod tenant;
 pub mod tickets;
 pub mod users;

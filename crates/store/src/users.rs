@@ -4,7 +4,10 @@ use bartizan_api::{
     filter::Filter,
     list::{Order, Page},
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    sea_query::Expr,
+};
 
 use crate::{
     StoreError, TenantId, Tenants,
@@ -65,6 +68,26 @@ pub async fn update<C: ConnectionTrait>(
         row.into_active_model().reset_all().update(connection).await.map_err(StoreError::of_insert)?;
     debug_assert!(tenants.contains(TenantId(updated.client_id)), "a user left the tenants in reach");
     Ok(updated)
+}
+
+/// Notes that the code of a time step was used: true for the first use of it or a later step.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn advance_factor<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+    step: i64,
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
+        .col_expr(Column::MfaStep, Expr::val(step))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.eq(id))
+        .filter(Column::MfaStep.lt(step))
+        .exec(connection)
+        .await?;
+    Ok(changed.rows_affected == 1)
 }
 
 /// Removes a user; its address is free at once.

@@ -1,9 +1,9 @@
 //! API tokens (`spec/accounts.md` section 2.5).
 
-use axum::extract::State;
+use axum::{extract::State, http::HeaderMap};
 use bartizan_api::{
     Envelope,
-    api_token::{ApiTokenCreate, ApiTokenSecretView, ApiTokenUpdate, ApiTokenView},
+    api_token::{ApiTokenCreate, ApiTokenSecretView, ApiTokenUpdate, ApiTokenValueView, ApiTokenView},
     list::ListRequest,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -21,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(api_token_list, api_token_create))
         .routes(routes!(api_token_view, api_token_update, api_token_delete))
         .routes(routes!(api_token_renew))
+        .routes(routes!(api_token_value))
 }
 
 /// List API tokens
@@ -115,4 +116,23 @@ pub async fn api_token_delete(
     Path(id): Path<i64>,
 ) -> Result<Envelope<ApiTokenView>, Failure> {
     Ok(Envelope::new(api_tokens::delete(&cloud, &caller, id).await?))
+}
+
+/// Read the value of an API token
+///
+/// For the owner; of a shared token, for administrators. Needs a fresh proof of the password (see
+/// `/v1/session/reauth`) in the `X-Reauth` header. Reading is logged.
+#[utoipa::path(get, path = "/v1/api_tokens/{id}/value", tag = "API tokens", security(("Session" = [])),
+    params(("id" = i64, Path, description = "Token"),
+        ("X-Reauth" = String, Header, description = "Proof of the password")),
+    responses((status = 200, description = "The value", body = Envelope<ApiTokenValueView>),
+        (status = 404, description = "There is no such token", body = bartizan_api::ErrorBody)))]
+pub async fn api_token_value(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+) -> Result<Envelope<ApiTokenValueView>, Failure> {
+    let proof = headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(Envelope::new(api_tokens::value(&cloud, &caller, id, proof).await?))
 }

@@ -47,5 +47,7 @@ pub async fn credentials_renew(
     caller: Caller,
     Body(request): Body<RenewRequest>,
 ) -> Result<Envelope<RenewedView>, Failure> {
-    Ok(Envelope::new(session::renew_secret(&cloud, &caller, &request.password).await?))
+    Ok(Envelope::new(
+        session::renew_secret(&cloud, &caller, &request.password, request.otp.as_deref()).await?,
+    ))
 }

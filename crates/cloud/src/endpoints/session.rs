@@ -3,12 +3,16 @@
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bartizan_api::{
     ApiError, Empty, Envelope,
-    session::{LoginRequest, LoginView, LogoutRequest, SessionClient, SessionTokenView, SessionView},
+    mfa::MfaLogin,
+    session::{
+        LoginRequest, LoginView, LogoutRequest, ReauthRequest, ReauthView, SessionClient, SessionTokenView,
+        SessionView,
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -16,7 +20,7 @@ use crate::{
     auth::{self, Caller, Origin, Scheme},
     extract::Body,
     failure::Failure,
-    services::session,
+    services::session::{self, SignIn, Started},
     state::Cloud,
 };
 
@@ -27,6 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(session_view))
         .routes(routes!(session_token))
         .routes(routes!(session_client))
+        .routes(routes!(login_mfa))
+        .routes(routes!(session_reauth))
 }
 
 fn with_cookie(
@@ -57,10 +63,54 @@ pub async fn login(
 ) -> Result<Response, Failure> {
     // Else another site could sign its visitor in as somebody else.
     auth::session::check_page(&cloud, &headers, &origin)?;
-    let started = session::sign_in(&cloud, &request.username, &request.password, &origin).await?;
-    let view =
-        LoginView { user_id: started.user.id, client_id: started.user.client_id, mfa: "none".to_owned() };
-    with_cookie(&cloud, &origin, &started.id, started.lifetime_s, Envelope::new(view))
+    match session::sign_in(&cloud, &request.username, &request.password, &origin).await? {
+        SignIn::Started(started) => signed_in(&cloud, &origin, &started, "none"),
+        SignIn::SecondFactor(ticket) => {
+            let mut response = ApiError::text(StatusCode::UNAUTHORIZED, "mfa_required").into_response();
+            let ticket = HeaderValue::from_str(&ticket).map_err(|_| ApiError::internal())?;
+            response.headers_mut().insert("x-mfa-ticket", ticket);
+            Ok(response)
+        }
+    }
+}
+
+fn signed_in(cloud: &Cloud, origin: &Origin, started: &Started, mfa: &str) -> Result<Response, Failure> {
+    let (user_id, client_id) = (started.user.id, started.user.client_id);
+    let view = LoginView { user_id, client_id, mfa: mfa.to_owned() };
+    with_cookie(cloud, origin, &started.id, started.lifetime_s, Envelope::new(view))
+}
+
+/// Give the second factor
+///
+/// The second step of a sign-in that was answered with `mfa_required`: its ticket, and a code of the
+/// authenticator or a recovery code. Five wrong codes void the ticket.
+#[utoipa::path(post, path = "/v1/login/mfa", tag = "Sessions", security(()), request_body = MfaLogin,
+    responses((status = 200, description = "Signed in", body = Envelope<LoginView>)))]
+pub async fn login_mfa(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    Body(request): Body<MfaLogin>,
+) -> Result<Response, Failure> {
+    auth::session::check_page(&cloud, &headers, &origin)?;
+    let started = session::second_step(&cloud, &request, &origin).await?;
+    let mfa = if request.otp.is_some() { "totp" } else { "recovery_code" };
+    signed_in(&cloud, &origin, &started, mfa)
+}
+
+/// Prove the password again
+///
+/// For what asks for it: the answer is a proof for the `X-Reauth` header, good for 15 minutes in this session.
+#[utoipa::path(post, path = "/v1/session/reauth", tag = "Sessions", security(("Session" = [])),
+    request_body = ReauthRequest,
+    responses((status = 200, description = "The proof", body = Envelope<ReauthView>)))]
+pub async fn session_reauth(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<ReauthRequest>,
+) -> Result<Envelope<ReauthView>, Failure> {
+    let ticket = session::reauthenticate(&cloud, &caller, &request.password, request.otp.as_deref()).await?;
+    Ok(Envelope::new(ReauthView { ticket, expires_in: session::REAUTH_S }))
 }
 
 /// Sign out

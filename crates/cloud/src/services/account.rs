@@ -20,7 +20,7 @@ use super::{
     session::confirmed_user,
     user_profile,
     user_view::principal_view,
-    users::{grant_of, new_password, valid_name},
+    users::{NewPassword, grant_of, new_password, remember, valid_name},
 };
 use crate::{
     auth::{Caller, Scheme},
@@ -101,8 +101,12 @@ pub async fn change_password(
     if request.password != request.password_confirmation {
         return Err(ApiError::invalid("password_confirmation differs", Value::Null).into());
     }
-    let user = confirmed_user(cloud, caller, &request.current_password).await?;
-    let hash = new_password(&request.password, &user.email, &user.realname).await?;
+    let user = confirmed_user(cloud, caller, &request.current_password, None).await?;
+    if user.auth_method.is_some() {
+        return Err(ApiError::access_denied().into());
+    }
+    let policy = &caller.settings.password_policy;
+    let hash = new_password(policy, &NewPassword::of(&user, &request.password)).await?;
     let tenant = TenantId(user.client_id);
     let now = cloud.now();
     let mut profile = user.profile.clone();
@@ -119,6 +123,7 @@ pub async fn change_password(
     };
     // These columns only: hashing took a while, and what an administrator changed meanwhile stands.
     let mut row = user.clone().into_active_model();
+    row.password_history = Set(remember(&user));
     row.password_hash = Set(Some(hash));
     row.password_changed = Set(now);
     row.profile = Set(profile);
@@ -155,7 +160,7 @@ fn own_session(caller: &Caller) -> Option<&str> {
 /// # Errors
 /// 403 `Invalid password`, 403 for rights, 404 for an unknown user, 429.
 pub async fn revoke_secret(cloud: &Cloud, caller: &Caller, request: &RevokeRequest) -> Result<(), Failure> {
-    let own = confirmed_user(cloud, caller, &request.password).await?;
+    let own = confirmed_user(cloud, caller, &request.password, None).await?;
     let user = match request.user_id.filter(|id| *id != own.id && *id != 0) {
         None => own,
         Some(id) => reachable_user(cloud, caller, id, Permission::UpdateUser).await?,
@@ -180,7 +185,10 @@ pub async fn revoke_secret(cloud: &Cloud, caller: &Caller, request: &RevokeReque
 }
 
 /// Another user of the tenants in reach, if the caller holds the permission and no fewer rights than the user.
-async fn reachable_user(
+///
+/// # Errors
+/// 403 for rights, 404 for an unknown user.
+pub async fn reachable_user(
     cloud: &Cloud,
     caller: &Caller,
     id: i64,

@@ -1,9 +1,9 @@
 //! What time does to accounts: links, windows and old entries of the log end.
 
-use bartizan_store::{StoreError, client_settings};
+use bartizan_store::{StoreError, TenantId, client_settings, users};
 
-use super::{lockout, settings::AUDIT_RETENTION_DAYS};
-use crate::state::Cloud;
+use super::{grants, letters, lockout, settings::AUDIT_RETENTION_DAYS, users::grant_of};
+use crate::{failure::Failure, state::Cloud};
 
 const DAY_S: i64 = 86_400;
 
@@ -18,6 +18,9 @@ pub async fn clean(cloud: &Cloud) {
     };
     report("used-up links", store.purge_tickets(now).await);
     report("ended invitations", store.purge_invitations(now).await);
+    if warn_of_ends(cloud).await.is_err() {
+        tracing::warn!("owners were not warned of tokens that end");
+    }
     report("traces of changed rights", store.purge_auth_changes().await);
     report("old entries of the activity log", purge_activity(cloud).await);
     if lockout::purge(cloud).await.is_err() {
@@ -34,4 +37,33 @@ async fn purge_activity(cloud: &Cloud) -> Result<(), StoreError> {
     }
     let except: Vec<_> = own.into_iter().map(|(tenant, _)| tenant).collect();
     cloud.store.purge_activity(None, &except, now - AUDIT_RETENTION_DAYS * DAY_S).await
+}
+
+/// Days before its end that a token is warned of.
+const NOTICE_DAYS: i64 = 3;
+
+/// Warns of API tokens that end within three days: the owner, or of shared ones every administrator. Each
+/// token once, in whichever process; tokens of a shorter life not at all.
+///
+/// # Errors
+/// 500 when the store fails.
+async fn warn_of_ends(cloud: &Cloud) -> Result<(), Failure> {
+    let (store, now) = (&cloud.store, cloud.now());
+    let period = NOTICE_DAYS * DAY_S;
+    for token in store.tokens_about_to_end(now, now + period, period).await? {
+        let Some(end) = token.expires_at else { continue };
+        if !store.claim_token_notice(token.id, now).await? {
+            continue;
+        }
+        for user in users::of_tenant(store.reader(), TenantId(token.client_id)).await? {
+            let meant = match token.user_id {
+                Some(owner) => user.id == owner,
+                None => grants::is_administrator(&grant_of(&user)),
+            };
+            if meant && user.enabled && user.validated {
+                letters::post(cloud, letters::token_ends(cloud, &user.email, &token, end));
+            }
+        }
+    }
+    Ok(())
 }

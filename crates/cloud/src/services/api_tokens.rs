@@ -1,13 +1,16 @@
 //! API tokens: listing, making, changing, renewing (`spec/accounts.md` section 2.5).
 //!
-//! The value is kept only as a keyed hash, so it is shown when it is made or renewed and never again. A
-//! personal token is bounded by its owner at every call (see `auth`), not only when it is made.
+//! The value verifies by a keyed hash; unless the operator turned that off, it is also kept encrypted for its
+//! owner to read again. A personal token is bounded by its owner at every call (see `auth`), not only when it is made.
 
 use std::collections::{BTreeSet, HashMap};
 
 use bartizan_api::{
     ApiError, Grant, Permission, Role,
-    api_token::{ApiTokenCreate, ApiTokenSecretView, ApiTokenUpdate, ApiTokenView, TokenType, TokenUsage},
+    api_token::{
+        ApiTokenCreate, ApiTokenSecretView, ApiTokenUpdate, ApiTokenValueView, ApiTokenView, TokenType,
+        TokenUsage,
+    },
     filter::{Condition, Family, Field, Filter, Kind, Test},
     list::{ListRequest, Order, Page},
 };
@@ -23,12 +26,12 @@ use uuid::Uuid;
 
 use super::{
     activity::{self, Change},
-    grants,
+    grants, session,
 };
 use crate::{
     auth::{Caller, strings},
     failure::Failure,
-    secrets::Secret,
+    secrets::{Secret, seal, unseal},
     state::Cloud,
 };
 
@@ -130,6 +133,7 @@ fn view(row: entity::api_token::Model, bound: Option<&BTreeSet<Permission>>, now
         generated_at: row.generated_at,
         last_used_at: row.last_used_at,
         last_used_ip: row.last_used_ip,
+        client_ids: row.client_ids.and_then(|ids| serde_json::from_value(ids).ok()),
         token_masked: row.masked,
     }
 }
@@ -190,8 +194,8 @@ pub async fn create(
         last_used_ip: None,
         secret_mac: secret.mac(&cloud.keys),
         masked: masked(&token),
-        sealed: None,
-        client_ids: None,
+        sealed: sealed(cloud, &token),
+        client_ids: listed_tenants(caller, &grant, request.client_ids.as_deref())?,
         notified_at: None,
     };
     let transaction = cloud.store.begin().await?;
@@ -205,6 +209,43 @@ pub async fn create(
     transaction.commit().await?;
     let bound = user_id.is_some().then_some(&*caller.permissions);
     Ok(ApiTokenSecretView { properties: view(row, bound, now), token })
+}
+
+/// The value, encrypted for reading back, unless the operator turned that off.
+fn sealed(cloud: &Cloud, token: &str) -> Option<String> {
+    if cloud.config.auth.retrievable_tokens { seal(&cloud.keys, token) } else { None }
+}
+
+/// The tenants that a token of a global user is restricted to.
+fn listed_tenants(caller: &Caller, grant: &Grant, ids: Option<&[i64]>) -> Result<Option<Value>, ApiError> {
+    let Some(ids) = ids else { return Ok(None) };
+    if !grant.is_global() {
+        return Err(ApiError::invalid("client_ids need a global role", json!(ids)));
+    }
+    match ids.iter().find(|id| !caller.tenants.contains(TenantId(**id))) {
+        Some(_) => Err(ApiError::access_denied()),
+        None => Ok(Some(json!(ids))),
+    }
+}
+
+/// The value of a token, for its owner; of a shared one, for administrators. Reading it is logged.
+///
+/// # Errors
+/// 404, 403 also without a fresh proof of the password.
+pub async fn value(
+    cloud: &Cloud,
+    caller: &Caller,
+    id: i64,
+    proof: &str,
+) -> Result<ApiTokenValueView, Failure> {
+    refuse_foreign(cloud, caller, id).await?;
+    let transaction = cloud.store.begin().await?;
+    let row = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
+    session::require_proof(cloud, caller, proof).await?;
+    let entry = change(&row, "update", None, Some(json!({"value_read_by": caller.user_id()})));
+    activity::log(&transaction, caller, TenantId(row.client_id), cloud.now(), entry).await?;
+    transaction.commit().await?;
+    Ok(ApiTokenValueView { token: row.sealed.and_then(|sealed| unseal(&cloud.keys, &sealed)) })
 }
 
 /// The rights asked for: those of node deployment, a role, a set, or else the caller's own.
@@ -335,6 +376,7 @@ fn apply(
     }
     if let Some(end) = request.expires_at {
         row.expires_at = future(end, now)?;
+        row.notified_at = None;
     }
     match request.enabled {
         Some(true) if !row.enabled => {
@@ -380,6 +422,8 @@ pub async fn renew(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenSe
     let mut after = before.clone();
     after.secret_mac = secret.mac(&cloud.keys);
     after.masked = masked(&token);
+    after.sealed = sealed(cloud, &token);
+    after.notified_at = None;
     after.generated_at = cloud.now();
     let after = write(cloud, caller, &transaction, &before, after).await?;
     let properties = one(cloud, &transaction, caller, after).await?;

@@ -1,16 +1,16 @@
 //! Sign-in, sign-out, derived tokens, and the renewal of a user's secret.
 
-use bartizan_api::{ApiError, session::RenewedView, user::LoginRecord};
+use bartizan_api::{ApiError, mfa::MfaLogin, session::RenewedView, user::LoginRecord};
 use bartizan_store::{
     TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
-    sessions,
+    sessions, tickets,
 };
 use uuid::Uuid;
 
 use super::{
     activity::{self, Change},
-    lockout,
+    lockout, second_factor,
     settings::Settings,
 };
 use crate::{
@@ -22,6 +22,14 @@ use crate::{
 
 /// Seconds that a derived bearer token lives.
 pub const TOKEN_LIFETIME_S: i64 = 900;
+
+/// How far a sign-in came.
+pub enum SignIn {
+    /// The session.
+    Started(Box<Started>),
+    /// The second factor is asked for; the ticket stands for the first step.
+    SecondFactor(String),
+}
 
 /// A started session: the opaque id for the cookie, and its user.
 pub struct Started {
@@ -42,7 +50,7 @@ pub async fn sign_in(
     username: &str,
     password: &str,
     origin: &Origin,
-) -> Result<Started, Failure> {
+) -> Result<SignIn, Failure> {
     let email = username.trim().to_lowercase();
     cloud.limits.password_check(&email, origin.ip)?;
     lockout::check(cloud, &email).await?;
@@ -50,14 +58,122 @@ pub async fn sign_in(
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
     let right = verify_password(password.to_owned(), stored).await;
     let known = user.clone();
-    let user = user.filter(|user| right && user.enabled && user.validated);
+    // A user of an identity provider has no password here, except the one who must get in when it is down.
+    let by_password = |user: &entity::user::Model| user.auth_method.is_none() || user.is_fallback;
+    let user = user.filter(|user| right && user.enabled && user.validated && by_password(user));
     let Some(user) = working(cloud, user).await? else {
         // After the answer: writing would tell known accounts from others by time.
         tokio::spawn(note_failure(cloud.clone(), email, known, origin.clone()));
         return Err(ApiError::invalid_login().into());
     };
     lockout::forget(cloud, &email).await?;
+    if user.mfa_sealed.is_some() {
+        return Ok(SignIn::SecondFactor(first_step(cloud, &user).await?));
+    }
+    start(cloud, user, origin, None).await.map(Box::new).map(SignIn::Started)
+}
+
+/// A ticket for the second step, for five minutes.
+async fn first_step(cloud: &Cloud, user: &entity::user::Model) -> Result<String, Failure> {
+    let (secret, now) = (Secret::random(), cloud.now());
+    let ticket = entity::ticket::Model {
+        id_mac: secret.mac(&cloud.keys),
+        kind: MFA_LOGIN.to_owned(),
+        client_id: Some(user.client_id),
+        user_id: Some(user.id),
+        payload: serde_json::json!({}),
+        attempts: 0,
+        created_at: now,
+        expires_at: now + MFA_LOGIN_S,
+    };
+    tickets::insert(cloud.store.writer(), ticket).await?;
+    Ok(secret.opaque(MFA_PREFIX))
+}
+
+/// Completes a sign-in by the second factor. Five wrong codes void the ticket.
+///
+/// # Errors
+/// 401 `Invalid login or password`, 429.
+pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> Result<Started, Failure> {
+    let secret = Secret::parse_opaque(MFA_PREFIX, &request.ticket).ok_or_else(ApiError::invalid_login)?;
+    let id_mac = secret.mac(&cloud.keys);
+    let ticket = cloud.store.identify_ticket(&id_mac, MFA_LOGIN, cloud.now()).await?;
+    let ticket = ticket.ok_or_else(ApiError::invalid_login)?;
+    let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
+    let user = working(cloud, user.filter(|user| user.enabled && user.validated)).await?;
+    let user = user.ok_or_else(ApiError::invalid_login)?;
+    cloud.limits.password_check(&user.email, origin.ip)?;
+    let right = match (&request.otp, &request.recovery_code) {
+        (Some(otp), None) => second_factor::use_code(cloud, &user, otp).await?,
+        (None, Some(code)) => second_factor::use_recovery_code(cloud, &user, code).await?,
+        _ => {
+            return Err(
+                ApiError::invalid("either otp or recovery_code is needed", serde_json::Value::Null).into()
+            );
+        }
+    };
+    if !right {
+        cloud.store.fail_ticket(&id_mac, 5).await?;
+        let why = Some("wrong second factor");
+        activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), why).await?;
+        return Err(ApiError::invalid_login().into());
+    }
+    if !tickets::take(cloud.store.writer(), &id_mac).await? {
+        return Err(ApiError::invalid_login().into());
+    }
     start(cloud, user, origin, None).await
+}
+
+const MFA_LOGIN: &str = "mfa_login";
+const MFA_PREFIX: &str = "bzm_";
+/// Seconds between the two steps of a sign-in.
+const MFA_LOGIN_S: i64 = 300;
+const REAUTH: &str = "reauth";
+const REAUTH_PREFIX: &str = "bzp_";
+/// Seconds that a proven password counts.
+pub const REAUTH_S: i64 = 900;
+
+/// Takes the password again and gives a proof of it, good in this session only.
+///
+/// # Errors
+/// 403 `Invalid password`, 429.
+pub async fn reauthenticate(
+    cloud: &Cloud,
+    caller: &Caller,
+    password: &str,
+    otp: Option<&str>,
+) -> Result<String, Failure> {
+    let user = confirmed_user(cloud, caller, password, Some(otp.unwrap_or_default())).await?;
+    let session = caller.session.as_ref().ok_or_else(ApiError::access_denied)?;
+    let (secret, now) = (Secret::random(), cloud.now());
+    let ticket = entity::ticket::Model {
+        id_mac: secret.mac(&cloud.keys),
+        kind: REAUTH.to_owned(),
+        client_id: Some(user.client_id),
+        user_id: Some(user.id),
+        payload: serde_json::json!({"session": session.public_id}),
+        attempts: 0,
+        created_at: now,
+        expires_at: now + REAUTH_S,
+    };
+    tickets::insert(cloud.store.writer(), ticket).await?;
+    Ok(secret.opaque(REAUTH_PREFIX))
+}
+
+/// Refuses a caller who did not prove the password within the last quarter of an hour.
+///
+/// # Errors
+/// 403 `Access denied`.
+pub async fn require_proof(cloud: &Cloud, caller: &Caller, proof: &str) -> Result<(), Failure> {
+    let secret = Secret::parse_opaque(REAUTH_PREFIX, proof).ok_or_else(ApiError::access_denied)?;
+    let ticket = cloud.store.identify_ticket(&secret.mac(&cloud.keys), REAUTH, cloud.now()).await?;
+    let session = caller.session.as_ref().map(|session| session.public_id.as_str());
+    let own = ticket.is_some_and(|ticket| {
+        ticket.user_id == Some(caller.user_id())
+            && session.is_some()
+            && ticket.payload.get("session").and_then(serde_json::Value::as_str) == session
+    });
+    if own { Ok(()) } else { Err(ApiError::access_denied().into()) }
 }
 
 /// The user, if its tenant may work.
@@ -222,8 +338,16 @@ pub async fn derive_token(cloud: &Cloud, caller: &Caller, origin: &Origin) -> Re
 ///
 /// # Errors
 /// 403 `Invalid password`, 429.
-pub async fn renew_secret(cloud: &Cloud, caller: &Caller, password: &str) -> Result<RenewedView, Failure> {
-    let user = confirmed_user(cloud, caller, password).await?;
+pub async fn renew_secret(
+    cloud: &Cloud,
+    caller: &Caller,
+    password: &str,
+    otp: Option<&str>,
+) -> Result<RenewedView, Failure> {
+    let user = confirmed_user(cloud, caller, password, Some(otp.unwrap_or_default())).await?;
+    if user.auth_method.is_some() {
+        return Err(ApiError::access_denied().into());
+    }
     let secret = Secret::random();
     let (tenant, uuid) = (TenantId(user.client_id), user.uuid.clone());
     let entry = Change {
@@ -246,7 +370,8 @@ pub async fn renew_secret(cloud: &Cloud, caller: &Caller, password: &str) -> Res
     Ok(RenewedView { uuid, secret: secret.hex(), token })
 }
 
-/// The caller's user, once the password is proven again.
+/// The caller's user, once the password is proven again, and the second factor where `otp` is given and the
+/// user has one.
 ///
 /// # Errors
 /// 403 `Invalid password`, 429.
@@ -254,10 +379,15 @@ pub async fn confirmed_user(
     cloud: &Cloud,
     caller: &Caller,
     password: &str,
+    otp: Option<&str>,
 ) -> Result<entity::user::Model, Failure> {
     let user = caller.user.as_deref().cloned().ok_or_else(ApiError::access_denied)?;
     cloud.limits.password_check(&user.email, caller.ip)?;
-    if verify_password(password.to_owned(), user.password_hash.clone()).await {
+    let mut right = verify_password(password.to_owned(), user.password_hash.clone()).await;
+    if let Some(otp) = otp.filter(|_| right && user.mfa_sealed.is_some()) {
+        right = second_factor::use_code(cloud, &user, otp).await?;
+    }
+    if right {
         Ok(user)
     } else {
         Err(ApiError::text(axum::http::StatusCode::FORBIDDEN, "Invalid password").into())

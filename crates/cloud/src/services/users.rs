@@ -8,27 +8,33 @@ use std::collections::HashMap;
 use bartizan_api::{
     ApiError, Grant,
     filter::{Condition, Family, Field, Filter, Kind, Test},
+    invitation::{InvitationLink, Ttl},
     list::{ListRequest, Order, Page, SelectRequest},
+    settings::PasswordPolicy,
     user::{UserCreate, UserFields, UserUpdate, UserView},
 };
 use bartizan_store::{
-    StoreError, TenantId, Tenants, api_tokens, clients, entity,
+    StoreError, TenantId, Tenants, api_tokens, clients, entity, invitations as stored_invitations,
     sea_orm::{ConnectionTrait, DatabaseTransaction},
     sessions, users,
 };
 use serde_json::{Value, json};
 
 use super::{
+    account::managed,
     activity::{self, Change},
     grants,
+    invitations::{self, Invited},
+    letters,
     provision::{NewUser, create_user},
+    settings::Settings,
     user_profile,
     user_view::user_view,
 };
 use crate::{
     auth::{Caller, Scheme, strings},
     failure::Failure,
-    secrets::{hash_password, password_weaknesses},
+    secrets::{hash_password, password_weaknesses, verify_password},
     state::Cloud,
 };
 
@@ -121,9 +127,14 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
     }
     let realname = valid_name(&request.realname)?;
     let password_hash = match given(request.password.as_ref()) {
-        Some(password) => Some(new_password(password, &email, &realname).await?),
+        Some(password) => {
+            let settings = Settings::of(cloud, cloud.store.reader(), tenant).await?;
+            let new = NewPassword { password, email: &email, realname: &realname, former: vec![] };
+            Some(new_password(&settings.password_policy, &new).await?)
+        }
         None => None,
     };
+    let invited = password_hash.is_none();
     let new = NewUser {
         client_id: client.id,
         email,
@@ -143,8 +154,35 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
     }
     let entry = change(&row, "create", None, Some(state(&row)));
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    let link = match invited {
+        true => Some(invite(cloud, &transaction, caller, &client, &row).await?),
+        false => None,
+    };
     transaction.commit().await?;
+    if let Some(link) = link {
+        letters::post(cloud, letters::invitation(cloud, &row.email, &client.name, &link.url));
+    }
     Ok(user_view(cloud, &row, &client.name))
+}
+
+/// Invites a user who was created without a password.
+async fn invite(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    caller: &Caller,
+    client: &entity::client::Model,
+    user: &entity::user::Model,
+) -> Result<InvitationLink, Failure> {
+    let grant = grant_of(user);
+    let invited = Invited {
+        client,
+        user_id: Some(user.id),
+        email: &user.email,
+        realname: &user.realname,
+        grant: &grant,
+        ttl: Ttl::Week,
+    };
+    invitations::issue(cloud, transaction, caller, &invited).await
 }
 
 /// Changes the users that the filter selects, all or none.
@@ -161,7 +199,12 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: UserUpdate) -> Resu
     let rows = users::list(cloud.store.reader(), &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
     // Hashing takes time: before the transaction, which would hold up every other writer.
     let password_hash = match (given(fields.password.as_ref()), rows.first()) {
-        (Some(password), Some(row)) => Some(new_password(password, &row.email, &row.realname).await?),
+        (Some(_), Some(row)) if row.auth_method.is_some() => return Err(managed().into()),
+        (Some(password), Some(row)) => {
+            let tenant = TenantId(row.client_id);
+            let settings = Settings::of(cloud, cloud.store.reader(), tenant).await?;
+            Some(new_password(&settings.password_policy, &NewPassword::of(row, password)).await?)
+        }
         _ => None,
     };
     let transaction = cloud.store.begin().await?;
@@ -199,6 +242,9 @@ async fn update_one(
     let tenant = TenantId(before.client_id);
     let client = clients::lock(transaction, tenant).await?.ok_or_else(ApiError::access_denied)?;
     grants::may_manage(caller, &grant_of(&before))?;
+    if before.sso_managed && decides_access(plan.fields) {
+        return Err(managed().into());
+    }
     let mut after = before.clone();
     apply(caller, &mut after, plan, &client, cloud.now())?;
     let (own, moved) = (before.id == caller.user_id(), after.client_id != before.client_id);
@@ -221,6 +267,16 @@ async fn update_one(
     let entry = change(&after, "update", Some(state(&before)), Some(state(&after)));
     activity::log(transaction, caller, tenant, cloud.now(), entry).await?;
     Ok(after)
+}
+
+/// What the identity provider decides about the users it manages.
+fn decides_access(fields: &UserFields) -> bool {
+    let given = |text: Option<&String>| given(text).is_some();
+    fields.enabled.is_some()
+        || fields.permissions.is_some()
+        || fields.clientid.is_some_and(|id| id != 0)
+        || given(fields.email.as_ref())
+        || given(fields.password.as_ref())
 }
 
 /// Writes the fields into the row, checking each.
@@ -254,6 +310,10 @@ fn apply(
     }
     user_profile::apply(row, &fields.profile)?;
     if let Some(hash) = plan.password_hash {
+        if row.auth_method.is_some() {
+            return Err(managed());
+        }
+        row.password_history = remember(row);
         row.password_hash = Some(hash.to_owned());
         row.password_changed = now;
         row.validated = true;
@@ -278,7 +338,11 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
             return Err(own_access().into());
         }
         grants::may_manage(caller, &grant_of(row))?;
+        if row.sso_managed {
+            return Err(managed().into());
+        }
         let tenant = TenantId(row.client_id);
+        stored_invitations::delete_of_user(&transaction, tenant, row.id).await?;
         clients::lock(&transaction, tenant).await?;
         let gone = entity::user::Model { enabled: false, ..row.clone() };
         keep_administrator(&transaction, tenant, row, &gone).await?;
@@ -356,7 +420,11 @@ fn given(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
-fn valid_email(text: &str) -> Result<String, ApiError> {
+/// An address, lower case.
+///
+/// # Errors
+/// 400 when it is none.
+pub fn valid_email(text: &str) -> Result<String, ApiError> {
     let email = text.trim().to_lowercase();
     let shaped = email
         .split_once('@')
@@ -381,16 +449,61 @@ pub fn valid_name(text: &str) -> Result<String, ApiError> {
     }
 }
 
+/// A password that somebody chose, and whom it is for.
+pub struct NewPassword<'a> {
+    /// The password.
+    pub password: &'a str,
+    /// Address of the user.
+    pub email: &'a str,
+    /// Name of the user.
+    pub realname: &'a str,
+    /// Hashes of former passwords, the present one first.
+    pub former: Vec<String>,
+}
+
+impl<'a> NewPassword<'a> {
+    /// For a user who may have had passwords before.
+    #[must_use]
+    pub fn of(user: &'a entity::user::Model, password: &'a str) -> NewPassword<'a> {
+        NewPassword { password, email: &user.email, realname: &user.realname, former: former(user) }
+    }
+}
+
+fn former(user: &entity::user::Model) -> Vec<String> {
+    let mut former: Vec<String> = user.password_hash.iter().cloned().collect();
+    former.extend(user.password_history.as_ref().map(strings).unwrap_or_default());
+    former
+}
+
+/// Former passwords that are kept at most.
+const MOST_FORMER: usize = 24;
+
+/// The history of a user whose password is about to change.
+#[must_use]
+pub fn remember(user: &entity::user::Model) -> Option<Value> {
+    let mut former = former(user);
+    former.truncate(MOST_FORMER);
+    Some(json!(former))
+}
+
 /// Checks a password against the policy and hashes it.
 ///
 /// # Errors
 /// 400 `weak password` with what is missing, never the password.
-pub async fn new_password(password: &str, email: &str, realname: &str) -> Result<String, Failure> {
-    let weaknesses = password_weaknesses(password, email, realname);
+pub async fn new_password(policy: &PasswordPolicy, new: &NewPassword<'_>) -> Result<String, Failure> {
+    let weaknesses = password_weaknesses(policy, new.password, new.email, new.realname);
     if !weaknesses.is_empty() {
         return Err(ApiError::invalid("weak password", weaknesses).into());
     }
-    Ok(hash_password(password.to_owned()).await.ok_or_else(ApiError::internal)?)
+    // With rotation, going back and forth between two passwords would be none.
+    let rotated = if policy.rotation_days.is_some() { 5 } else { 0 };
+    let looked_at = usize::try_from(policy.history.max(rotated)).unwrap_or(0);
+    for hash in new.former.iter().take(looked_at) {
+        if verify_password(new.password.to_owned(), Some(hash.clone())).await {
+            return Err(ApiError::invalid("weak password", vec!["used_before"]).into());
+        }
+    }
+    Ok(hash_password(new.password.to_owned()).await.ok_or_else(ApiError::internal)?)
 }
 
 fn change(

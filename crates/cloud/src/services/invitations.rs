@@ -1,0 +1,352 @@
+//! Invitations: a link by which a person becomes a user (`spec/accounts.md` section 3.5).
+//!
+//! Either an administrator creates the user first and the link sets the password, or the link makes the user.
+//! The rights of who invited are checked again at acceptance: they may have shrunk since.
+
+use bartizan_api::{
+    ApiError, Grant, Permission,
+    invitation::{
+        InvitationAccept, InvitationCreate, InvitationLink, InvitationPreview, InvitationView, Ttl,
+    },
+};
+use bartizan_store::{
+    StoreError, TenantId, clients, entity, invitations,
+    sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, IntoActiveModel},
+    sessions, users,
+};
+use serde_json::{Value, json};
+
+use super::{
+    account,
+    activity::{self, Change},
+    grants, letters,
+    password_reset::invalid_link,
+    provision::{NewUser, create_user},
+    settings::Settings,
+    users::{NewPassword, grant_of, new_password, valid_email, valid_name},
+};
+use crate::{
+    auth::{Caller, Origin, strings},
+    failure::Failure,
+    secrets::Secret,
+    state::Cloud,
+};
+
+/// Prefix of invitation tokens.
+const PREFIX: &str = "bzi_";
+
+/// What an invitation is for.
+pub struct Invited<'a> {
+    /// Tenant.
+    pub client: &'a entity::client::Model,
+    /// The user, when it was created beforehand.
+    pub user_id: Option<i64>,
+    /// Address, lower case.
+    pub email: &'a str,
+    /// Name, or nothing.
+    pub realname: &'a str,
+    /// Rights.
+    pub grant: &'a Grant,
+    /// Lifetime.
+    pub ttl: Ttl,
+}
+
+/// Writes an invitation and returns its link.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn issue<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    caller: &Caller,
+    invited: &Invited<'_>,
+) -> Result<InvitationLink, Failure> {
+    let (secret, now) = (Secret::random(), cloud.now());
+    let row = entity::invitation::Model {
+        id: 0,
+        client_id: invited.client.id,
+        user_id: invited.user_id,
+        email: invited.email.to_owned(),
+        realname: invited.realname.to_owned(),
+        permissions: json!(invited.grant.strings()),
+        token_mac: secret.mac(&cloud.keys),
+        create_by: caller.user_id(),
+        created_at: now,
+        expires_at: now + invited.ttl.seconds(),
+    };
+    let row = invitations::insert(connection, row).await?;
+    let url = letters::link(cloud, "invitation", &secret.opaque(PREFIX));
+    Ok(InvitationLink { id: row.id, url, expires_at: row.expires_at })
+}
+
+/// Invites a person who becomes a user by the link.
+///
+/// # Errors
+/// 403 for rights above the caller's or a foreign tenant, 400 for invalid fields, 409 for a taken address.
+pub async fn create(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &InvitationCreate,
+) -> Result<InvitationLink, Failure> {
+    let tenant = caller.tenant_of(request.client_id)?;
+    let client = cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::access_denied)?;
+    let grant = grants::parse(&request.permissions)?;
+    grants::may_grant(caller, &grant, &client)?;
+    let email = valid_email(&request.email)?;
+    let realname = match request.realname.as_deref().filter(|name| !name.is_empty()) {
+        Some(name) => valid_name(name)?,
+        None => String::new(),
+    };
+    if cloud.store.identify_user_by_email(&email).await?.is_some() {
+        return Err(ApiError::user_exists().into());
+    }
+    let invited = Invited {
+        client: &client,
+        user_id: None,
+        email: &email,
+        realname: &realname,
+        grant: &grant,
+        ttl: request.ttl,
+    };
+    let transaction = cloud.store.begin().await?;
+    let link = issue(cloud, &transaction, caller, &invited).await?;
+    let after = json!({"email": email, "permissions": grant.strings(), "expires_at": link.expires_at});
+    let entry = change(link.id, &email, "create", None, Some(after));
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    transaction.commit().await?;
+    if request.send {
+        letters::post(cloud, letters::invitation(cloud, &email, &client.name, &link.url));
+    }
+    Ok(link)
+}
+
+fn change(
+    id: i64,
+    email: &str,
+    action: &'static str,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Change<'static> {
+    let (object_id, object_name) = (id.to_string(), email.to_owned());
+    Change { object_type: "invitation", action, object_id, object_name, before, after }
+}
+
+/// Open invitations of the tenants in reach, newest first.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn list(cloud: &Cloud, caller: &Caller) -> Result<Vec<InvitationView>, Failure> {
+    let rows = invitations::list(cloud.store.reader(), &caller.tenants, cloud.now()).await?;
+    Ok(rows.into_iter().map(view).collect())
+}
+
+fn view(row: entity::invitation::Model) -> InvitationView {
+    InvitationView {
+        id: row.id,
+        client_id: row.client_id,
+        user_id: row.user_id,
+        email: row.email,
+        realname: row.realname,
+        permissions: strings(&row.permissions),
+        create_by: row.create_by,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+    }
+}
+
+/// Revokes an invitation.
+///
+/// # Errors
+/// 404 when there is none, 403 when it is another tenant's.
+pub async fn delete(cloud: &Cloud, caller: &Caller, id: i64) -> Result<InvitationView, Failure> {
+    let tenant = cloud.store.identify_invitation_tenant(id).await?;
+    let tenant = tenant.ok_or_else(|| ApiError::not_found("invitation", id))?;
+    caller.tenant_of(Some(tenant.0))?;
+    let transaction = cloud.store.begin().await?;
+    let row = invitations::find(&transaction, &caller.tenants, id).await?;
+    let row = row.ok_or_else(|| ApiError::not_found("invitation", id))?;
+    invitations::delete(&transaction, tenant, id).await?;
+    let entry = change(id, &row.email, "delete", Some(json!({"email": row.email})), None);
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    transaction.commit().await?;
+    Ok(view(row))
+}
+
+/// Gives an invited user a new link; the old one is void.
+///
+/// # Errors
+/// 404 for an unknown user, 403 for rights, 400 for a user who has a password.
+pub async fn resend(cloud: &Cloud, caller: &Caller, user_id: i64) -> Result<InvitationLink, Failure> {
+    let user = account::reachable_user(cloud, caller, user_id, Permission::UpdateUser).await?;
+    if user.validated {
+        return Err(ApiError::invalid("the user is not invited", user_id).into());
+    }
+    let tenant = TenantId(user.client_id);
+    let client = cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::access_denied)?;
+    let grant = grant_of(&user);
+    let invited = Invited {
+        client: &client,
+        user_id: Some(user.id),
+        email: &user.email,
+        realname: &user.realname,
+        grant: &grant,
+        ttl: Ttl::Week,
+    };
+    let transaction = cloud.store.begin().await?;
+    invitations::delete_of_user(&transaction, tenant, user.id).await?;
+    let link = issue(cloud, &transaction, caller, &invited).await?;
+    let entry = change(link.id, &user.email, "update", None, Some(json!({"expires_at": link.expires_at})));
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
+    transaction.commit().await?;
+    letters::post(cloud, letters::invitation(cloud, &user.email, &client.name, &link.url));
+    Ok(link)
+}
+
+/// The invitation of a link with its tenant, both still good.
+async fn open(
+    cloud: &Cloud,
+    token: &str,
+    origin: &Origin,
+) -> Result<(entity::invitation::Model, entity::client::Model), Failure> {
+    let Some(secret) = Secret::parse_opaque(PREFIX, token) else { return Err(invalid_link().into()) };
+    let mac = secret.mac(&cloud.keys);
+    cloud.limits.password_check(&mac, origin.ip)?;
+    let row = cloud.store.identify_invitation(&mac, cloud.now()).await?.ok_or_else(invalid_link)?;
+    let client = cloud.store.identify_client(row.client_id).await?.filter(|client| client.enabled);
+    let client = client.ok_or_else(invalid_link)?;
+    check_issuer(cloud, &row, &client).await?;
+    Ok((row, client))
+}
+
+/// An issuer who lost rights or was disabled invites nobody any more. What the system issued stands.
+async fn check_issuer(
+    cloud: &Cloud,
+    row: &entity::invitation::Model,
+    client: &entity::client::Model,
+) -> Result<(), Failure> {
+    if row.create_by == 0 {
+        return Ok(());
+    }
+    let issuer = cloud.store.identify_user(row.create_by).await?.filter(|issuer| issuer.enabled);
+    let issuer = grant_of(&issuer.ok_or_else(invalid_link)?);
+    let grant = Grant::parse(&strings(&row.permissions)).map_err(|_| invalid_link())?;
+    let within = grant.permissions().is_subset(&issuer.permissions())
+        && issuer.permissions().contains(&Permission::CreateUser)
+        && (!grant.is_global()
+            || (client.is_technical && issuer.permissions().contains(&Permission::CreateTenant)));
+    if within { Ok(()) } else { Err(invalid_link().into()) }
+}
+
+/// What the holder of a link may know.
+///
+/// # Errors
+/// 400 for a link that does not work, 429.
+pub async fn preview(cloud: &Cloud, token: &str, origin: &Origin) -> Result<InvitationPreview, Failure> {
+    let (row, client) = open(cloud, token, origin).await?;
+    let sso = super::sso::replaces_password(cloud, TenantId(client.id)).await?.is_some();
+    Ok(InvitationPreview { email: row.email, client_name: client.name, realname: row.realname, sso })
+}
+
+/// Makes the invited person a user who can sign in. The link works once.
+///
+/// # Errors
+/// 400 for a link that does not work, a weak password or a confirmation that differs; 409 when the address got
+/// an account meanwhile; 429.
+pub async fn accept(cloud: &Cloud, request: &InvitationAccept, origin: &Origin) -> Result<(), Failure> {
+    let (row, client) = open(cloud, &request.token, origin).await?;
+    let tenant = TenantId(client.id);
+    let realname = match request.realname.as_deref().filter(|name| !name.is_empty()) {
+        Some(name) => valid_name(name)?,
+        None if row.realname.is_empty() => {
+            return Err(ApiError::invalid("realname must have 1 to 255 characters", "").into());
+        }
+        None => row.realname.clone(),
+    };
+    let method = super::sso::replaces_password(cloud, tenant).await?;
+    let hash = match method {
+        Some(_) => None,
+        None => Some(password_of(cloud, tenant, &row.email, &realname, request).await?),
+    };
+    let accepted = Accepted { realname, hash, method };
+    let transaction = cloud.store.begin().await?;
+    clients::lock(&transaction, tenant).await?;
+    if !invitations::delete(&transaction, tenant, row.id).await? {
+        return Err(invalid_link().into());
+    }
+    let user = match row.user_id {
+        Some(id) => complete(cloud, &transaction, tenant, id, accepted).await?,
+        None => make(cloud, &transaction, &row, accepted, origin).await?,
+    };
+    let entry = change(row.id, &user.email, "update", None, Some(json!({"accepted_by": user.email})));
+    activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// What an acceptance settles.
+struct Accepted {
+    realname: String,
+    /// Password hash; none with single sign-on.
+    hash: Option<String>,
+    /// Kind of single sign-on.
+    method: Option<String>,
+}
+
+async fn password_of(
+    cloud: &Cloud,
+    tenant: TenantId,
+    email: &str,
+    realname: &str,
+    request: &InvitationAccept,
+) -> Result<String, Failure> {
+    let password = request.password.as_deref().unwrap_or_default();
+    if request.password_confirmation.as_deref().is_some_and(|again| again != password) {
+        return Err(ApiError::invalid("password_confirmation differs", Value::Null).into());
+    }
+    let settings = Settings::of(cloud, cloud.store.reader(), tenant).await?;
+    let new = NewPassword { password, email, realname, former: vec![] };
+    new_password(&settings.password_policy, &new).await
+}
+
+async fn complete(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    user_id: i64,
+    accepted: Accepted,
+) -> Result<entity::user::Model, Failure> {
+    let user = users::find(transaction, tenant, user_id).await?.ok_or_else(invalid_link)?;
+    let mut row = user.into_active_model();
+    row.realname = Set(accepted.realname);
+    row.validated = Set(true);
+    row.password_changed = Set(if accepted.hash.is_some() { cloud.now() } else { 0 });
+    row.password_hash = Set(accepted.hash);
+    row.auth_method = Set(accepted.method);
+    Ok(sessions::update_user(transaction, tenant, row).await?)
+}
+
+async fn make(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    row: &entity::invitation::Model,
+    accepted: Accepted,
+    origin: &Origin,
+) -> Result<entity::user::Model, Failure> {
+    let new = NewUser {
+        client_id: row.client_id,
+        email: row.email.clone(),
+        realname: accepted.realname,
+        permissions: strings(&row.permissions),
+        password_hash: accepted.hash,
+        create_by: row.create_by,
+        create_from: origin.ip.to_string(),
+    };
+    let user = create_user(transaction, new, cloud.now()).await.map_err(|error| match error {
+        StoreError::Duplicate => Failure::from(ApiError::user_exists()),
+        other => other.into(),
+    })?;
+    let tenant = TenantId(user.client_id);
+    let mut change = user.into_active_model();
+    change.validated = Set(true);
+    change.auth_method = Set(accepted.method);
+    Ok(sessions::update_user(transaction, tenant, change).await?)
+}

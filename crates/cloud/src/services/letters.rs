@@ -1,0 +1,87 @@
+//! Letters of accounts: what they say, and sending them without making anybody wait.
+
+use bartizan_store::entity;
+
+use crate::{mail::Letter, state::Cloud};
+
+/// Sends a letter in the background. A cloud without a mail server sends none; what a letter would have said
+/// can be had otherwise (links are shown to administrators, tokens are listed with their end).
+pub fn post(cloud: &Cloud, letter: Letter) {
+    if !cloud.mailer.is_configured() {
+        tracing::debug!("a letter was not sent: no mail server is configured");
+        return;
+    }
+    let cloud = cloud.clone();
+    tokio::spawn(async move {
+        if let Err(error) = cloud.mailer.send(&letter).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a letter was not sent");
+        }
+    });
+}
+
+/// A page of the Console. Secrets go behind the `#`, which browsers keep to themselves.
+#[must_use]
+pub fn link(cloud: &Cloud, page: &str, token: &str) -> String {
+    format!("{}/{page}#{token}", cloud.config.public.console_url.trim_end_matches('/'))
+}
+
+fn letter(to: &str, subject: String, lines: &[String]) -> Letter {
+    Letter { to: vec![to.to_owned()], subject, text: lines.join("\n\n") + "\n", html: None }
+}
+
+/// To an invited person.
+#[must_use]
+pub fn invitation(cloud: &Cloud, to: &str, client: &str, url: &str) -> Letter {
+    let lines = [
+        format!("You are invited to {client} on Bartizan {}.", cloud.config.label),
+        format!("Choose your password here:\n{url}"),
+        "The link works once. If you do not know what this is about, ignore this letter.".to_owned(),
+    ];
+    letter(to, format!("Invitation to {client}"), &lines)
+}
+
+/// To a user who forgot the password.
+#[must_use]
+pub fn reset(cloud: &Cloud, to: &str, url: &str) -> Letter {
+    let lines = [
+        format!("Somebody, hopefully you, asked for a new password on Bartizan {}.", cloud.config.label),
+        format!("Choose it here within an hour:\n{url}"),
+        "If it was not you, ignore this letter: your password stays as it is.".to_owned(),
+    ];
+    letter(to, "A new password".to_owned(), &lines)
+}
+
+/// To the new address of a user.
+#[must_use]
+pub fn email_confirmation(to: &str, url: &str) -> Letter {
+    let lines = [
+        format!("Confirm that this is your new address within 24 hours:\n{url}"),
+        "If you do not know what this is about, ignore this letter.".to_owned(),
+    ];
+    letter(to, "Confirm your address".to_owned(), &lines)
+}
+
+/// To the address so far.
+#[must_use]
+pub fn email_notice(to: &str, new: &str) -> Letter {
+    let lines = [
+        format!("Your account is about to move to the address {new}."),
+        "If it was not you who asked for this, change your password now.".to_owned(),
+    ];
+    letter(to, "Your address is about to change".to_owned(), &lines)
+}
+
+/// To whom an API token matters, three days before its end.
+#[must_use]
+pub fn token_ends(cloud: &Cloud, to: &str, token: &entity::api_token::Model, end: i64) -> Letter {
+    let day = chrono::DateTime::from_timestamp(end, 0).unwrap_or_default().format("%Y-%m-%d %H:%M UTC");
+    let page = format!("{}/settings/api-tokens", cloud.config.public.console_url.trim_end_matches('/'));
+    let lines = [
+        format!(
+            "The API token \"{}\" ends on {day}. Programs that use it will be refused from then on.",
+            token.name
+        ),
+        format!("Extend or replace it here:\n{page}"),
+    ];
+    letter(to, format!("API token \"{}\" ends soon", token.name), &lines)
+}

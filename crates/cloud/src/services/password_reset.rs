@@ -1,0 +1,196 @@
+//! Forgotten passwords and changes of address: links by letter (`spec/accounts.md` sections 2.4 and 3.2).
+
+use bartizan_api::{ApiError, invitation::EmailChange};
+use bartizan_store::{
+    StoreError, TenantId, entity,
+    sea_orm::{ActiveValue::Set, IntoActiveModel},
+    sessions, tickets, users,
+};
+use serde_json::{Value, json};
+
+use super::{
+    activity::{self, Change},
+    letters,
+    session::confirmed_user,
+    settings::Settings,
+    users::{NewPassword, new_password, remember, valid_email},
+};
+use crate::{
+    auth::{Caller, Origin},
+    failure::Failure,
+    secrets::Secret,
+    state::Cloud,
+};
+
+const RESET: &str = "reset";
+const RESET_PREFIX: &str = "bzr_";
+/// Seconds that a reset link works.
+const RESET_S: i64 = 3600;
+const EMAIL: &str = "email";
+const EMAIL_PREFIX: &str = "bze_";
+/// Seconds that a confirmation link works.
+const EMAIL_S: i64 = 86_400;
+
+/// Sends a reset link if the address has an account with a password. The answer never tells.
+///
+/// # Errors
+/// 429.
+pub fn forgot(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), Failure> {
+    let email = email.trim().to_lowercase();
+    cloud.limits.password_check(&email, origin.ip)?;
+    // After the answer: looking and writing take longer for accounts that exist.
+    let cloud = cloud.clone();
+    tokio::spawn(async move {
+        if send_reset(&cloud, &email).await.is_err() {
+            tracing::warn!("a reset link was not made");
+        }
+    });
+    Ok(())
+}
+
+async fn send_reset(cloud: &Cloud, email: &str) -> Result<(), Failure> {
+    let user = cloud.store.identify_user_by_email(email).await?;
+    let Some(user) = user.filter(|user| user.enabled && user.validated && user.auth_method.is_none()) else {
+        return Ok(());
+    };
+    if cloud.store.identify_client(user.client_id).await?.is_none_or(|client| !client.enabled) {
+        return Ok(());
+    }
+    let token = ticket(cloud, &user, RESET, RESET_PREFIX, RESET_S, json!({})).await?;
+    letters::post(cloud, letters::reset(cloud, &user.email, &letters::link(cloud, "reset", &token)));
+    Ok(())
+}
+
+/// Makes a ticket of a user; earlier ones of its kind end.
+async fn ticket(
+    cloud: &Cloud,
+    user: &entity::user::Model,
+    kind: &str,
+    prefix: &str,
+    lifetime_s: i64,
+    payload: Value,
+) -> Result<String, Failure> {
+    let (secret, now) = (Secret::random(), cloud.now());
+    let row = entity::ticket::Model {
+        id_mac: secret.mac(&cloud.keys),
+        kind: kind.to_owned(),
+        client_id: Some(user.client_id),
+        user_id: Some(user.id),
+        payload,
+        attempts: 0,
+        created_at: now,
+        expires_at: now + lifetime_s,
+    };
+    let transaction = cloud.store.begin().await?;
+    tickets::delete_of_user(&transaction, user.id, kind).await?;
+    tickets::insert(&transaction, row).await?;
+    transaction.commit().await?;
+    Ok(secret.opaque(prefix))
+}
+
+/// The ticket of a link with its user, both still good.
+async fn holder(
+    cloud: &Cloud,
+    token: &str,
+    kind: &str,
+    prefix: &str,
+    origin: &Origin,
+) -> Result<(entity::ticket::Model, entity::user::Model), Failure> {
+    let Some(secret) = Secret::parse_opaque(prefix, token) else { return Err(invalid_link().into()) };
+    let id_mac = secret.mac(&cloud.keys);
+    cloud.limits.password_check(&id_mac, origin.ip)?;
+    let ticket = cloud.store.identify_ticket(&id_mac, kind, cloud.now()).await?.ok_or_else(invalid_link)?;
+    let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
+    let user = user.filter(|user| user.enabled && user.auth_method.is_none()).ok_or_else(invalid_link)?;
+    Ok((ticket, user))
+}
+
+/// 400 for a link that was used, ended or never was.
+#[must_use]
+pub fn invalid_link() -> ApiError {
+    ApiError::invalid("the link is invalid, used or expired", Value::Null)
+}
+
+/// Sets a new password by the token of a reset link. Sessions end; secret and tokens stay.
+///
+/// # Errors
+/// 400 for a link that does not work and for a weak password, 429.
+pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) -> Result<(), Failure> {
+    let (ticket, user) = holder(cloud, token, RESET, RESET_PREFIX, origin).await?;
+    let tenant = TenantId(user.client_id);
+    let settings = Settings::of(cloud, cloud.store.reader(), tenant).await?;
+    let hash = new_password(&settings.password_policy, &NewPassword::of(&user, password)).await?;
+    let now = cloud.now();
+    let entry = Change {
+        object_type: "user",
+        action: "update",
+        object_id: user.id.to_string(),
+        object_name: user.email.clone(),
+        before: Some(json!({"password_changed": user.password_changed})),
+        after: Some(json!({"password_changed": now})),
+    };
+    let mut profile = user.profile.clone();
+    if let Some(profile) = profile.as_object_mut() {
+        profile.insert("must_change_password".to_owned(), json!(false));
+    }
+    let mut row = user.clone().into_active_model();
+    row.password_history = Set(remember(&user));
+    row.password_hash = Set(Some(hash));
+    row.password_changed = Set(now);
+    row.profile = Set(profile);
+    let transaction = cloud.store.begin().await?;
+    if !tickets::take(&transaction, &ticket.id_mac).await? {
+        return Err(invalid_link().into());
+    }
+    sessions::update_user(&transaction, tenant, row).await?;
+    sessions::delete_of_user(&transaction, tenant, user.id, None).await?;
+    activity::log_by_user(&transaction, &user, origin, now, entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Sends a confirmation link to a new address and a notice to the old one. Whether the new address has an
+/// account already shows only to whoever reads its letters.
+///
+/// # Errors
+/// 403 `Invalid password` or for users of an identity provider, 400 for what is no address, 429.
+pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange) -> Result<(), Failure> {
+    let user = confirmed_user(cloud, caller, &request.password, None).await?;
+    if user.auth_method.is_some() {
+        return Err(ApiError::access_denied().into());
+    }
+    let email = valid_email(&request.email)?;
+    let token = ticket(cloud, &user, EMAIL, EMAIL_PREFIX, EMAIL_S, json!({ "email": email })).await?;
+    letters::post(cloud, letters::email_confirmation(&email, &letters::link(cloud, "email", &token)));
+    letters::post(cloud, letters::email_notice(&user.email, &email));
+    Ok(())
+}
+
+/// Moves an account to the address that received the link.
+///
+/// # Errors
+/// 400 for a link that does not work, 409 when the address has an account, 429.
+pub async fn confirm_email(cloud: &Cloud, token: &str, origin: &Origin) -> Result<(), Failure> {
+    let (ticket, user) = holder(cloud, token, EMAIL, EMAIL_PREFIX, origin).await?;
+    let email = ticket.payload.get("email").and_then(Value::as_str).ok_or_else(invalid_link)?.to_owned();
+    let tenant = TenantId(user.client_id);
+    let entry = Change {
+        object_type: "user",
+        action: "update",
+        object_id: user.id.to_string(),
+        object_name: email.clone(),
+        before: Some(json!({"email": user.email})),
+        after: Some(json!({ "email": email })),
+    };
+    let transaction = cloud.store.begin().await?;
+    if !tickets::take(&transaction, &ticket.id_mac).await? {
+        return Err(invalid_link().into());
+    }
+    let current = users::find(&transaction, tenant, user.id).await?.ok_or_else(invalid_link)?;
+    let moved = entity::user::Model { email, ..current };
+    users::update(&transaction, &tenant.into(), moved).await.map_err(|error| match error {
+        StoreError::Duplicate => Failure::from(ApiError::user_exists()),
+        other => other.into(),
+    })?;
+    activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
+}

@@ -1,0 +1,221 @@
+//! What goes out by mail and comes back by its links.
+
+use bartizan_testkit::{
+    Credential, Reply, TestCloud,
+    cloud::PASSWORD,
+    smtp::{MailServer, TakenLetter},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const ANYBODY: Credential = Credential::Anonymous;
+
+async fn start(mail: &MailServer) -> TestCloud {
+    let port = mail.port;
+    TestCloud::start_with(move |config| {
+        config.mail.host = "127.0.0.1".to_owned();
+        config.mail.port = Some(port);
+        config.mail.tls = bartizan_cloud::config::MailTls::None;
+        config.mail.from = "Bartizan <cloud@bartizan.test>".to_owned();
+    })
+    .await
+}
+
+/// The token behind the `#` of a link, undone from quoted-printable.
+fn token(letter: &TakenLetter, prefix: &str) -> String {
+    let text = letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
+    let begin = text.find(prefix).unwrap_or_else(|| panic!("no {prefix} in {text}"));
+    text[begin..].split_whitespace().next().unwrap().to_owned()
+}
+
+async fn sign_in(cloud: &TestCloud, email: &str, password: &str) -> u16 {
+    cloud.post(&ANYBODY, "/v1/login", json!({"username": email, "password": password})).await.status
+}
+
+async fn accept(cloud: &TestCloud, body: Value) -> Reply {
+    cloud.post(&ANYBODY, "/v1/invitations/accept", body).await
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_by_a_link_that_works_once() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    for email in ["nobody@acme.test", "Admin@Acme.test"] {
+        let reply = cloud.post(&ANYBODY, "/v1/password/forgot", json!({ "email": email })).await;
+        assert_eq!((reply.status, reply.text.as_str()), (200, r#"{"status":200,"body":{}}"#));
+    }
+    let letter = mail.next().await;
+    assert_eq!(letter.to, ["admin@acme.test"]);
+    let token = token(&letter, "bzr_");
+    let reset = async |token: &str, password: &str| {
+        let body = json!({"token": token, "password": password});
+        cloud.post(&ANYBODY, "/v1/password/reset", body).await.status
+    };
+    assert_eq!(reset(&token, "weak").await, 400);
+    assert_eq!(reset("bzr_x", "Correct2horse").await, 400);
+    assert_eq!(reset(&token, "Correct2horse").await, 200);
+    assert_eq!(reset(&token, "Correct3horse").await, 400);
+    assert_eq!(cloud.get(&session, "/v1/session").await.status, 401);
+    assert_eq!(
+        (
+            sign_in(&cloud, "admin@acme.test", PASSWORD).await,
+            sign_in(&cloud, "admin@acme.test", "Correct2horse").await
+        ),
+        (401, 200)
+    );
+    assert!(mail.now().await.is_none(), "a letter went to nobody");
+}
+
+#[tokio::test]
+async fn a_reset_link_ends_after_an_hour() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    cloud.post(&ANYBODY, "/v1/password/forgot", json!({"email": "admin@acme.test"})).await.body();
+    let token = token(&mail.next().await, "bzr_");
+    cloud.running.cloud.clock.shift_ms(3_601_000);
+    let body = json!({"token": token, "password": "Correct2horse"});
+    assert_eq!(cloud.post(&ANYBODY, "/v1/password/reset", body).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_user_without_a_password_is_invited() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let admin = cloud.admin_pair().await;
+    let new = json!({"email": "eve@acme.test", "realname": "Eve Low", "permissions": ["analytic"]});
+    let user = cloud.post(&admin, "/v1/objects/user/create", new).await.body();
+    assert_eq!((&user["invited"], &user["validated"]), (&json!(true), &json!(false)));
+    let first = token(&mail.next().await, "bzi_");
+    let again = format!("/v1/user/{}/resend_invitation", user["id"]);
+    cloud.post(&admin, &again, json!({})).await.body();
+    let second = token(&mail.next().await, "bzi_");
+    let preview = async |token: &str| cloud.get(&ANYBODY, &format!("/v1/invitations/token/{token}")).await;
+    assert_eq!(preview(&first).await.status, 400);
+    assert_eq!(
+        preview(&second).await.body(),
+        json!({"email": "eve@acme.test", "client_name": "Acme", "realname": "Eve Low", "sso": false})
+    );
+    let differs = json!({"token": second, "password": "Correct2horse", "password_confirmation": "x"});
+    assert_eq!(accept(&cloud, differs).await.status, 400);
+    let body =
+        json!({"token": second, "password": "Correct2horse", "password_confirmation": "Correct2horse"});
+    assert_eq!(accept(&cloud, body.clone()).await.status, 200);
+    assert_eq!(accept(&cloud, body).await.status, 400);
+    assert_eq!(sign_in(&cloud, "eve@acme.test", "Correct2horse").await, 200);
+    assert_eq!(cloud.post(&admin, &again, json!({})).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_link_makes_a_user() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let admin = cloud.admin_pair().await;
+    let invite = json!({"email": "Bob@acme.test", "permissions": ["auditor"], "ttl": "week", "send": true});
+    let made = cloud.post(&admin, "/v1/invitations", invite).await;
+    insta::assert_json_snapshot!(made.json(), {".body.url" => "[url]", ".body.expires_at" => "[time]"});
+    let listed = cloud.get(&admin, "/v1/invitations").await.json();
+    insta::assert_json_snapshot!(listed, {".**.created_at" => "[time]", ".**.expires_at" => "[time]"});
+    let token = token(&mail.next().await, "bzi_");
+    assert!(made.body()["url"].as_str().unwrap().ends_with(&format!("/invitation#{token}")));
+    let body = json!({"token": token, "realname": "Bob Builder", "password": "Correct2horse"});
+    assert_eq!(accept(&cloud, body).await.status, 200);
+    let bob =
+        cloud.post(&admin, "/v1/objects/user", json!({"filter": {"email": "bob@acme.test"}})).await.body();
+    assert_eq!((&bob[0]["permissions"], &bob[0]["create_by"]), (&json!(["auditor"]), &json!(cloud.admin.id)));
+    assert_eq!(cloud.get(&admin, "/v1/invitations").await.body(), json!([]));
+    let taken = cloud
+        .post(&admin, "/v1/invitations", json!({"email": "bob@acme.test", "permissions": ["auditor"]}))
+        .await;
+    assert_eq!((taken.status, taken.text.as_str()), (409, r#"{"status":409,"body":"Already exists"}"#));
+}
+
+#[tokio::test]
+async fn an_invitation_is_no_more_than_who_invited_has() {
+    let cloud = TestCloud::start().await;
+    let rights: Vec<&str> = bartizan_api::Role::Admin.permissions().into_iter().map(|p| p.code()).collect();
+    let helper = cloud.add_user(cloud.client.id, "h@acme.test", &rights).await;
+    let by = cloud.pair_of(&helper).await;
+    let invite = async |email: &str, role: &str| {
+        cloud.post(&by, "/v1/invitations", json!({"email": email, "permissions": [role]})).await
+    };
+    assert_eq!(invite("x@acme.test", "partner_admin").await.status, 403);
+    let link = invite("x@acme.test", "analytic").await.body();
+    let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+    let revoked = invite("y@acme.test", "analytic").await.body();
+    let admin = cloud.admin_pair().await;
+    let path = format!("/v1/invitations/{}", revoked["id"]);
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 200);
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 404);
+    let other = cloud.add_company("Other").await;
+    let there = cloud.add_user(other.id, "root@other.test", &["admin"]).await;
+    let there = cloud.pair_of(&there).await;
+    let foreign = format!("/v1/invitations/{}", link["id"]);
+    assert_eq!(cloud.call(&there, Method::DELETE, &foreign, None).await.status, 403);
+    let narrow = json!({"filter": {"id": helper.id}, "fields": {"permissions": ["auditor"]}});
+    cloud.post(&admin, "/v1/objects/user/update", narrow).await.body();
+    let body = json!({"token": token, "realname": "X Y", "password": "Correct2horse"});
+    assert_eq!(accept(&cloud, body).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_address_changes_when_its_new_owner_says_so() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let ask = async |password: &str| {
+        let body = json!({"email": "Ada@New.test", "password": password});
+        cloud.post(&session, "/v1/user/email", body).await.status
+    };
+    assert_eq!(ask("wrong").await, 403);
+    assert_eq!(ask(PASSWORD).await, 200);
+    let (one, two) = (mail.next().await, mail.next().await);
+    let confirmation = if one.to == ["ada@new.test"] { one } else { two };
+    let confirm = json!({"token": token(&confirmation, "bze_")});
+    assert_eq!(sign_in(&cloud, "ada@new.test", PASSWORD).await, 401);
+    cloud.post(&ANYBODY, "/v1/user/email/confirm", confirm.clone()).await.body();
+    assert_eq!(cloud.post(&ANYBODY, "/v1/user/email/confirm", confirm).await.status, 400);
+    assert_eq!(sign_in(&cloud, "ada@new.test", PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn owners_are_warned_once_of_tokens_that_end() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let now = cloud.running.cloud.now();
+    for (name, end) in [("soon", now + 4 * 86_400), ("short", now + 86_400)] {
+        cloud.post(&session, "/v1/api_tokens", json!({"name": name, "expires_at": end})).await.body();
+    }
+    let clean = async || bartizan_cloud::services::accounts::clean(&cloud.running.cloud).await;
+    clean().await;
+    assert!(mail.now().await.is_none());
+    cloud.running.cloud.clock.shift_ms(2 * 86_400_000 - 3_600_000 * 12);
+    clean().await;
+    clean().await;
+    let letter = mail.next().await;
+    assert_eq!(letter.to, ["admin@acme.test"]);
+    assert!(letter.data.contains("soon"), "{}", letter.data);
+    assert!(mail.now().await.is_none());
+}
+
+#[tokio::test]
+async fn the_value_of_a_token_is_read_again_with_the_password() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let made = cloud.post(&session, "/v1/api_tokens", json!({"name": "CI"})).await.body();
+    let Credential::Cookie(cookie, _) = session.clone() else { unreachable!() };
+    let read = async |proof: &str| {
+        let path = format!("{}/v1/api_tokens/{}/value", cloud.url, made["id"]);
+        let request = reqwest::Client::new().get(path).header("Cookie", &cookie).header("X-Reauth", proof);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    assert_eq!(read("bzp_x").await.0, 403);
+    assert_eq!(cloud.post(&session, "/v1/session/reauth", json!({"password": "wrong"})).await.status, 403);
+    let proof = cloud.post(&session, "/v1/session/reauth", json!({"password": PASSWORD})).await.body();
+    let proof = proof["ticket"].as_str().unwrap();
+    assert_eq!(read(proof).await, (200, json!({"status": 200, "body": {"token": made["token"]}})));
+    cloud.running.cloud.clock.shift_ms(901_000);
+    assert_eq!(read(proof).await.0, 403);
+}
