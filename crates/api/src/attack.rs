@@ -24,6 +24,21 @@ pub struct CountryCount {
     pub count: i64,
 }
 
+/// A vulnerability as the attacks that exploited it show it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LinkedVuln {
+    /// Identity.
+    pub id: i64,
+    /// Human id.
+    pub wid: String,
+    /// 0 to 100.
+    pub threat: i64,
+    /// `open`, `closed` or `falsepositive`.
+    pub status: String,
+    /// Title.
+    pub title: String,
+}
+
 /// A group of hits. Every key is always there.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AttackView {
@@ -86,8 +101,7 @@ pub struct AttackView {
     /// Vulnerability: then the attack is an incident.
     pub vulnid: Option<i64>,
     /// Linked vulnerabilities.
-    #[schema(value_type = Vec<Object>)]
-    pub vulns: Vec<Value>,
+    pub vulns: Vec<LinkedVuln>,
     /// 0 to 100.
     pub threat: i64,
     /// `server`, `client` or `database`.

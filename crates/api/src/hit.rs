@@ -129,3 +129,67 @@ pub struct HitDetailsQuery {
     #[serde(default)]
     pub id: String,
 }
+
+/// `GET /v1/objects/hit/aggs_counts` and `…/mitigations/stats`.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct HitStatsQuery {
+    /// Tenant.
+    #[serde(default, deserialize_with = "crate::lenient::int")]
+    pub client_id: Option<i64>,
+    /// Fields, separated by commas.
+    #[serde(default)]
+    pub terms: Option<String>,
+    /// Start, Unix seconds; six months ago when absent.
+    #[serde(default, deserialize_with = "crate::lenient::int")]
+    pub start_time: Option<i64>,
+    /// End, Unix seconds; now when absent.
+    #[serde(default, deserialize_with = "crate::lenient::int")]
+    pub end_time: Option<i64>,
+}
+
+/// Distinct addresses of hits, at most 10000 of each family.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HitAddresses {
+    /// IPv4.
+    #[schema(example = json!(["203.0.113.7"]))]
+    pub ipv4: Vec<String>,
+    /// IPv6.
+    #[schema(example = json!(["2001:db8::1"]))]
+    pub ipv6: Vec<String>,
+}
+
+/// Hits that a protection found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Mitigated {
+    /// Of them, blocked.
+    pub blocked: i64,
+    /// All.
+    pub total: i64,
+}
+
+/// Hits by protection.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+pub struct MitigationStats {
+    /// API abuse prevention.
+    pub api_abuse: Mitigated,
+    /// Credential stuffing detection.
+    pub credential_stuffing: Mitigated,
+    /// GraphQL policies.
+    pub graphql: Mitigated,
+    /// Limit of processing time.
+    pub overlimit_res: Mitigated,
+    /// Virtual patches.
+    pub vpatch: Mitigated,
+}
+
+/// Hits of a period.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct HitSummary {
+    /// Hits, sampled-out ones included.
+    pub hits: i64,
+    /// Incidents.
+    pub incidents: i64,
+    /// Blocked hits.
+    pub blocked: i64,
+}

@@ -67,6 +67,28 @@ pub struct TermsRequest {
     pub top: Value,
 }
 
+/// A request for values over time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct SeriesRequest {
+    /// Conditions, as in the list request; `time` is one range.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"time": [[1_767_225_600, 1_767_312_000]]}))]
+    pub filter: Value,
+    /// Values wanted, 1 to 1000, evenly spaced over the range.
+    #[serde(default)]
+    #[schema(value_type = i64, example = 24)]
+    pub points: Value,
+}
+
+/// Values over time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SeriesView {
+    /// Of everything in the range.
+    pub all: Vec<i64>,
+    /// Of what the filter selects.
+    pub filtered: Vec<i64>,
+}
+
 /// Marks or unmarks false positives.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct MarkRequest {

@@ -234,6 +234,64 @@ pub struct RejectedEvent {
 pub enum Event {
     /// A malicious request: one per attack type and point.
     Hit(Box<HitEvent>),
+    /// An answer that proves a vulnerability.
+    VulnEvidence(Box<VulnEvidence>),
+}
+
+/// What an answer proves of the application behind the node (`spec/node.md` section 6.1).
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct VulnEvidence {
+    /// Identity for idempotent insertion: 20 URL-safe characters, made by the node.
+    pub event_id: String,
+    /// Request whose answer it is, shared with its hits.
+    pub request_id: String,
+    /// Request time, Unix milliseconds.
+    pub ts_ms: i64,
+    /// UUID of the detecting node.
+    #[serde(default)]
+    pub node_uuid: String,
+    /// Application; -1 is the default one.
+    #[serde(default = "default_application")]
+    pub application: i64,
+    /// Vulnerability type, `sqli`, `infoleak`, `weak_auth`, ….
+    pub vuln_type: String,
+    /// Whether the attack in the request did what it was meant to: then its hits are an incident.
+    #[serde(default)]
+    pub exploited: bool,
+    /// Attack type of those hits.
+    #[serde(default)]
+    pub attack_type: Option<AttackType>,
+    /// Rendered point of those hits; empty when the request has no part in it.
+    #[serde(default)]
+    pub parameter: String,
+    /// Host header, lower case, with port when not default.
+    pub domain: String,
+    /// Path without query.
+    pub path: String,
+    /// HTTP method.
+    pub method: String,
+    /// `http` or `https`.
+    #[serde(default)]
+    pub scheme: String,
+    /// Status of the answer.
+    #[serde(default)]
+    pub statuscode: u16,
+    /// What in the answer proves it, in words.
+    #[serde(default)]
+    pub sign: String,
+    /// What that means, in words.
+    #[serde(default)]
+    pub description: String,
+    /// The part of the answer that proves it, at most 8 KiB; non-UTF-8 bytes as `\xNN`.
+    #[serde(default)]
+    pub evidence: String,
+    /// The request, after masking.
+    #[serde(default)]
+    pub raw: RawRequest,
+}
+
+fn default_application() -> i64 {
+    -1
 }
 
 /// Whether the node let the request through.
@@ -402,6 +460,7 @@ fn one() -> u32 {
 
 /// The serialised request of a hit, after masking (`spec/events.md` section 1.4, RAW).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct RawRequest {
     /// Peer address.
     pub remote_addr: String,

@@ -69,6 +69,46 @@ pub fn parse(indexed: Indexed, value: &Value) -> Result<Vec<Key>, Value> {
     Ok(keys)
 }
 
+/// What the name of an index says: whose rows of which month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexSpan {
+    /// Tenant.
+    pub clientid: i64,
+    /// `YYYYMM`.
+    pub month: i64,
+    /// First second of the month.
+    pub from: i64,
+    /// First second after it.
+    pub to: i64,
+}
+
+/// Reads the name of an index.
+#[must_use]
+pub fn index(indexed: Indexed, name: &str) -> Option<IndexSpan> {
+    let rest = name.strip_prefix(indexed.prefix())?.strip_prefix('_')?;
+    let mut parts = rest.split('_').skip(1);
+    let client = parts.next()?.parse().ok()?;
+    let month: u32 = parts.next().filter(|text| text.len() == 6)?.parse().ok()?;
+    let (year, month) = (i64::from(month / 100), i64::from(month % 100));
+    (1..=12).contains(&month).then_some(())?;
+    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    Some(IndexSpan {
+        clientid: client,
+        month: year * 100 + month,
+        from: first_second(year, month),
+        to: first_second(next.0, next.1),
+    })
+}
+
+/// The first second of a month, by the days of the proleptic Gregorian calendar.
+fn first_second(year: i64, month: i64) -> i64 {
+    // Years that begin in March have their leap day last.
+    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let days = of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5;
+    (era * 146_097 + days - 719_468) * 86_400
+}
+
 fn key(indexed: Indexed, index: &str, id: &str) -> Option<Key> {
     // <table>_<environment>_<client>_<month>_v_1; the environment may hold anything but an underscore.
     let rest = index.strip_prefix(indexed.prefix())?.strip_prefix('_')?;
@@ -93,6 +133,16 @@ mod tests {
         ] {
             assert_eq!(parse(Indexed::Hits, &value), Ok(vec![key.clone()]), "{value}");
         }
+    }
+
+    #[test]
+    fn an_index_is_a_month_of_a_tenant() {
+        let december = IndexSpan { clientid: 5, month: 202_512, from: 1_764_547_200, to: 1_767_225_600 };
+        assert_eq!(index(Indexed::Hits, "hits_production_5_202512_v_1"), Some(december));
+        let leap = index(Indexed::Hits, "hits_production_5_202402_v_1").unwrap();
+        assert_eq!((leap.from, leap.to), (1_706_745_600, 1_709_251_200));
+        assert_eq!(index(Indexed::Attacks, "hits_production_5_202512_v_1"), None);
+        assert_eq!(index(Indexed::Hits, "hits_production_5_202513_v_1"), None);
     }
 
     #[test]

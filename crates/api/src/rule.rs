@@ -184,6 +184,23 @@ pub struct ByHitView {
     pub conditions: Vec<ConditionView>,
     /// Tenant of the hit.
     pub clientid: i64,
+    /// The action with these conditions; null while no rule made one.
+    pub action: Option<ByHitAction>,
+}
+
+/// The action that rules about a hit belong to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ByHitAction {
+    /// Identity.
+    pub id: i64,
+    /// Tenant.
+    pub clientid: i64,
+    /// Name.
+    pub name: Option<String>,
+    /// Conditions.
+    pub conditions: Vec<ConditionView>,
+    /// Unix seconds.
+    pub updated_at: i64,
 }
 
 /// The general filtration mode of a tenant.

@@ -11,7 +11,7 @@ pub struct SearchRequest {
     #[serde(default)]
     #[schema(value_type = String, example = "attacks sqli !ip:10.0.0.0/8 statuscode:500+ last hour")]
     pub query: Value,
-    /// `UTC`, `UTC±H.M` or an abbreviation; anything else counts as UTC.
+    /// An IANA name, an abbreviation, or `UTC±H.M`; anything else counts as UTC.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "UTC")]
     pub time_zone: Value,
@@ -23,6 +23,29 @@ pub struct SearchRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub hits_type: Value,
+}
+
+/// `GET /v1/search/suggest`.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SuggestQuery {
+    /// The query so far.
+    #[serde(default)]
+    pub query: String,
+    /// Characters before the cursor; the end when absent.
+    #[serde(default, deserialize_with = "crate::lenient::int")]
+    pub cursor: Option<i64>,
+}
+
+/// What may stand in place of the word under the cursor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Suggestion {
+    /// The whole word.
+    #[schema(example = "statuscode:5xx")]
+    pub text: String,
+    /// `attribute`, `value`, `type`, `word`, `period` or `preset`.
+    #[schema(example = "value")]
+    pub kind: &'static str,
 }
 
 /// Filters to send to the list endpoints as they are. `time` is always there, as `[[from,to]]`.

@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::{
+    ApiError,
+    node::{RawRequest, VulnEvidence},
+};
+
 /// A vulnerability. Every key is always there.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct VulnView {
@@ -112,6 +117,121 @@ pub struct VulnUpdate {
 pub struct VulnsView {
     /// The vulnerabilities after the change.
     pub vulns: Vec<VulnView>,
+}
+
+/// What became of a request to check again.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct RecheckView {
+    /// `queued`.
+    #[schema(example = "queued")]
+    pub status: &'static str,
+}
+
+/// Text of a message, cut, with the size that it had.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Cut {
+    /// The beginning.
+    pub example: String,
+    /// Bytes of the whole.
+    pub original_size: Option<u64>,
+}
+
+/// A sign that an answer showed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ResponseStamp {
+    /// Whether the node refused the request.
+    pub blocked: bool,
+    /// Kind of the sign.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The part of the answer.
+    pub value: Cut,
+    /// Number of the sign.
+    pub num: Option<i64>,
+}
+
+/// The request behind a proof.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct PassiveRaw {
+    /// Method.
+    pub method: String,
+    /// Path with query.
+    pub uri: String,
+    /// `HTTP/1.1` and so on.
+    pub proto: String,
+    /// Header name to values.
+    pub headers: std::collections::BTreeMap<String, Vec<String>>,
+    /// Body.
+    pub body: Cut,
+    /// Signs of the answer.
+    pub response_stamps: Vec<ResponseStamp>,
+}
+
+/// `POST /v2/vuln/passive_detection`: a flaw that a node's analysis found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct PassiveDetection {
+    /// Vulnerability type.
+    #[serde(rename = "type")]
+    #[schema(example = "sqli")]
+    pub kind: String,
+    /// HTTP method.
+    pub method: String,
+    /// Host.
+    pub domain: String,
+    /// Path.
+    pub path: String,
+    /// Rendered point.
+    pub parameter: String,
+    /// Unix seconds.
+    pub request_time: Option<i64>,
+    /// The request.
+    pub raw: PassiveRaw,
+}
+
+impl PassiveDetection {
+    /// The proof as nodes send it with their events.
+    ///
+    /// # Errors
+    /// 400 naming a required field that is empty.
+    pub fn proof(&self, node_uuid: &str, now_ms: i64) -> Result<VulnEvidence, ApiError> {
+        let required = [("type", &self.kind), ("domain", &self.domain), ("path", &self.path)];
+        if let Some((name, _)) = required.iter().find(|(_, value)| value.is_empty()) {
+            return Err(ApiError::field(name, "is required", Value::Null));
+        }
+        let stamp = self.raw.response_stamps.first();
+        let text = |text: &str| text.replace('\0', " ");
+        Ok(VulnEvidence {
+            event_id: String::new(),
+            request_id: String::new(),
+            ts_ms: self.request_time.map_or(now_ms, |time| time.saturating_mul(1000)),
+            node_uuid: node_uuid.to_owned(),
+            application: -1,
+            vuln_type: text(&self.kind),
+            exploited: false,
+            attack_type: crate::AttackType::parse_code(&self.kind),
+            parameter: text(&self.parameter),
+            domain: text(&self.domain),
+            path: text(&self.path),
+            method: text(&self.method),
+            scheme: String::new(),
+            statuscode: 0,
+            sign: stamp.map(|stamp| text(&stamp.kind)).unwrap_or_default(),
+            description: String::new(),
+            evidence: stamp.map(|stamp| text(&stamp.value.example)).unwrap_or_default(),
+            raw: RawRequest {
+                method: text(&self.raw.method),
+                uri: text(&self.raw.uri),
+                proto: text(&self.raw.proto),
+                headers: self.raw.headers.clone(),
+                body: text(&self.raw.body.example),
+                ..RawRequest::default()
+            },
+        })
+    }
 }
 
 /// Names vulnerabilities whose status changes.

@@ -133,6 +133,9 @@ async fn admit(
     check_media_type(request)?;
     let access = access_of(request.method(), path)
         .ok_or_else(|| ApiError::text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"))?;
+    if path.starts_with(TOKEN_IN_REQUEST) {
+        take_token(cloud, request).await?;
+    }
     match access {
         Access::Public | Access::NodeToken => Ok(()),
         Access::Node => {
@@ -176,6 +179,36 @@ fn check_media_type(request: &Request) -> Result<(), ApiError> {
 
 /// Where identity providers post forms to.
 const FORMS: &[&str] = &["/v1/sso/saml/acs"];
+
+/// Routes whose public clients send the API token as a field of the query string or of the body.
+const TOKEN_IN_REQUEST: &str = "/v1/security_issues";
+/// Header of API tokens.
+const TOKEN: HeaderName = HeaderName::from_static("x-wallarmapi-token");
+
+/// Moves a token of the query string or the body to where every other client puts it. Headers win.
+async fn take_token(cloud: &Cloud, request: &mut Request) -> Result<(), Failure> {
+    let carried = ["x-wallarmapi-token", "x-wallarmapi-uuid", "authorization", "cookie"];
+    if carried.iter().any(|name| request.headers().contains_key(*name)) {
+        return Ok(());
+    }
+    let query = bartizan_api::filter::query_to_json(request.uri().query().unwrap_or_default());
+    let mut token = query.get("token").and_then(|token| token.as_str()).map(str::to_owned);
+    if token.is_none() {
+        let body = std::mem::take(request.body_mut());
+        let bytes = axum::body::to_bytes(body, cloud.config.limits.body_bytes)
+            .await
+            .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        token = value.get("token").and_then(|token| token.as_str()).map(str::to_owned);
+        *request.body_mut() = axum::body::Body::from(bytes);
+    }
+    if let Some(token) = token.filter(|token| !token.is_empty())
+        && let Ok(value) = HeaderValue::from_str(&token)
+    {
+        request.headers_mut().insert(TOKEN, value);
+    }
+    Ok(())
+}
 
 fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {
     let by_session = matches!(caller.scheme, Scheme::Session { .. });

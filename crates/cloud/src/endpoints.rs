@@ -7,12 +7,15 @@ use crate::state::Cloud;
 pub mod account;
 pub mod activity;
 pub mod api_tokens;
+pub mod attack_series;
 pub mod attacks;
 pub mod billing;
 pub mod clients;
 pub mod credentials;
+pub mod dashboards;
 pub mod events;
 pub mod health;
+pub mod hit_reports;
 pub mod hits;
 pub mod invitations;
 pub mod ip_list;
@@ -22,9 +25,12 @@ pub mod node_group;
 pub mod node_sync;
 pub mod password;
 pub mod pools;
+pub mod privacy;
+pub mod rechecker;
 pub mod rule;
 pub mod rules_settings;
 pub mod search;
+pub mod security_issues;
 pub mod session;
 pub mod settings;
 pub mod suggest;
@@ -53,9 +59,15 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(pools::routes())
         .merge(events::routes())
         .merge(hits::routes())
+        .merge(hit_reports::routes())
         .merge(attacks::routes())
+        .merge(attack_series::routes())
         .merge(search::routes())
         .merge(vulns::routes())
+        .merge(security_issues::routes())
+        .merge(dashboards::routes())
+        .merge(rechecker::routes())
+        .merge(privacy::routes())
         .merge(ip_list::routes())
         .merge(ip_rule::routes())
         .merge(node_group::routes())

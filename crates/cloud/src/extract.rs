@@ -109,6 +109,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for RackQuery<T> {
     }
 }
 
+/// As [`EventsBody`]; with an empty body the query string is read instead.
+pub struct BodyOrQuery<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Cloud> for BodyOrQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, cloud: &Cloud) -> Result<BodyOrQuery<T>, ApiError> {
+        let query = query_to_json(request.uri().query().unwrap_or_default());
+        let bytes = whole(Bytes::from_request(request, cloud).await)?;
+        let bytes = if bytes.trim_ascii().is_empty() { query.to_string().into() } else { bytes };
+        events_json(&bytes).map(BodyOrQuery)
+    }
+}
+
 /// A JSON body of the events family: as [`Body`], with errors keyed by field.
 pub struct EventsBody<T>(pub T);
 
@@ -118,16 +132,18 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for EventsBody<T> {
     async fn from_request(request: Request, cloud: &Cloud) -> Result<EventsBody<T>, ApiError> {
         let bytes = whole(Bytes::from_request(request, cloud).await)?;
         let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
-        let refused = |text: String| ApiError::field("body", text, Value::Null);
-        let value = strict_json::parse(&bytes).map_err(|refusal| match refusal {
-            Refusal::Invalid(text) => refused(format!("invalid json: {text}")),
-            Refusal::Duplicate(key) => ApiError::field(&key, "duplicate key", Value::Null),
-        })?;
-        if has_nul(&value) {
-            return Err(refused(NUL.to_owned()));
-        }
-        serde_json::from_value(value)
-            .map(EventsBody)
-            .map_err(|error| refused(format!("invalid json: {error}")))
+        events_json(&bytes).map(EventsBody)
     }
+}
+
+fn events_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let refused = |text: String| ApiError::field("body", text, Value::Null);
+    let value = strict_json::parse(bytes).map_err(|refusal| match refusal {
+        Refusal::Invalid(text) => refused(format!("invalid json: {text}")),
+        Refusal::Duplicate(key) => ApiError::field(&key, "duplicate key", Value::Null),
+    })?;
+    if has_nul(&value) {
+        return Err(refused(NUL.to_owned()));
+    }
+    serde_json::from_value(value).map_err(|error| refused(format!("invalid json: {error}")))
 }

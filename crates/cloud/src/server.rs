@@ -241,5 +241,8 @@ async fn housekeeping(cloud: Cloud) {
         if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
         }
+        if let Err(failure) = crate::services::privacy::housekeeping(&cloud).await {
+            tracing::warn!(error = %failure.0, "data that is kept no longer was not removed");
+        }
     }
 }

@@ -26,6 +26,7 @@ mod place;
 mod ptrav;
 mod rce;
 mod redir;
+mod response;
 mod scanner;
 mod shape;
 mod signature;
@@ -40,6 +41,7 @@ mod xxe;
 pub use engine::{Engine, Sign, StampInfo};
 pub use inspect::{Detection, Inspection, NoPolicy, Policy, inspect};
 pub use place::Place;
+pub use response::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseEngine, ResponseParts};
 
 /// Every detector, in the order in which signs are reported.
 static DETECTORS: &[&signature::Detector] = &[

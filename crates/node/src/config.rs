@@ -408,6 +408,8 @@ pub struct Inspect {
     pub on_body_over_limit: Fallback,
     /// Bodies above this many bytes are inspected off the worker thread.
     pub offload_bytes: usize,
+    /// Look at answers for vulnerabilities, in monitoring mode.
+    pub parse_response: bool,
 }
 
 /// What reaching the processing time leads to.

@@ -18,6 +18,7 @@ use http::Version;
 
 use crate::pipeline::{Context, Denial, RegexMatch, Subject, Violation, printable, size_of_head};
 use crate::request_id::event_id;
+use crate::response::Watched;
 use crate::state::State;
 
 /// What stands in place of a masked value; it hides the length too.
@@ -145,9 +146,25 @@ impl Report {
             }
             points.iter().for_each(|sensitive| mask_parts(&mut hit.raw, &mut hit.path, sensitive));
         }
-        for hit in &mut self.other {
+        for hit in self.other.iter_mut().chain([&mut self.template]) {
             points.iter().for_each(|sensitive| mask_parts(&mut hit.raw, &mut hit.path, sensitive));
         }
+    }
+
+    /// What the answer is to be compared with. Call it when everything is masked.
+    pub(crate) fn watched(
+        &self,
+        detections: &[Detection],
+        subject: &Subject<'_>,
+        endpoint: u64,
+    ) -> Box<Watched> {
+        let mut base = self.template.clone();
+        // Masked with the hits, where there are any.
+        if let Some((_, hit)) = self.hits.first() {
+            base.raw = hit.raw.clone();
+            base.path.clone_from(&hit.path);
+        }
+        Watched::new(base, &self.hits, detections, subject, endpoint)
     }
 
     /// The events, to be completed when the answer is known.

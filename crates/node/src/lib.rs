@@ -24,6 +24,7 @@ mod pipeline;
 mod proxy;
 mod rate_limit;
 mod request_id;
+mod response;
 mod routes;
 mod sampler;
 mod sources;

@@ -13,6 +13,7 @@ mod rate;
 mod resolve;
 mod verdict;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ use crate::hits::PendingHits;
 use crate::proxy::worker::{Connection, LocalSnapshot};
 use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
+use crate::response::{Endpoints, Watched};
 use crate::routes::Settings;
 use crate::state::{Snapshot, State};
 use crate::stats::WorkerStats;
@@ -48,6 +50,8 @@ use verdict::Findings;
 pub(crate) struct Context<'a> {
     pub(crate) state: &'a Arc<State>,
     pub(crate) stats: &'a WorkerStats,
+    /// Endpoints whose answers were watched.
+    pub(crate) endpoints: &'a RefCell<Endpoints>,
     pub(crate) snapshot: &'a LocalSnapshot,
     pub(crate) settings: &'a Settings,
     pub(crate) id: RequestId,
@@ -137,6 +141,8 @@ pub(crate) struct Verdict {
     pub(crate) block: Option<(BlockCause, Option<AttackType>)>,
     /// Events to be written before the answer leaves.
     pub(crate) hits: Option<PendingHits>,
+    /// Set when the answer is to be compared with the request.
+    pub(crate) watched: Option<Box<Watched>>,
     pub(crate) mode: FiltrationMode,
 }
 
@@ -264,11 +270,18 @@ pub(crate) async fn inspect(
     let verdict = match outcome {
         Ok(findings) if findings.is_empty() && plan.denied.is_none() => {
             verdict::note_time(context, &findings);
-            Verdict { block: None, hits: None, mode: plan.mode }
+            let watched = watches(context, plan.mode)
+                .then(|| verdict::watch_clean(context, &plan, &subject(&parts, secure, &body, truncated)));
+            Verdict { block: None, hits: None, watched: watched.flatten(), mode: plan.mode }
         }
         outcome => verdict::decide(context, &plan, &subject(&parts, secure, &body, truncated), outcome),
     };
     (parts, verdict)
+}
+
+/// Whether answers are compared with their requests.
+fn watches(context: &Context<'_>, mode: FiltrationMode) -> bool {
+    mode == FiltrationMode::Monitoring && context.state.config.inspect.parse_response
 }
 
 fn subject<'a>(parts: &'a request::Parts, secure: bool, body: &'a [u8], truncated: bool) -> Subject<'a> {

@@ -31,6 +31,7 @@ use crate::hits::PendingHits;
 use crate::pipeline::{self, Admission, Context, Plan, RateStage};
 use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
+use crate::response::{Watch, Watched};
 use body::{BodyError, Held, RequestBody, ResponseBody};
 use upstream::UpstreamError;
 use worker::{Connection, Current, InFlight, Worker};
@@ -58,6 +59,7 @@ pub(crate) async fn handle(
     let context = Context {
         state,
         stats: &worker.stats,
+        endpoints: &worker.endpoints,
         snapshot: &snapshot,
         settings,
         id: RequestId::random(),
@@ -90,8 +92,8 @@ async fn answer(
         Admission::Proxy { .. } => {
             let (parts, incoming) = request.into_parts();
             let held = Held::streaming(incoming, limits.body_max);
-            return forward(current, context, Request::from_parts(parts, held.into_body()), None, in_flight)
-                .await;
+            let request = Request::from_parts(parts, held.into_body());
+            return forward(current, context, request, (None, None), in_flight).await;
         }
         Admission::Refuse { denial, hits, .. } => {
             let refusal = refusal(context, &request, denial.cause(), Some(denial.attack_type));
@@ -136,7 +138,7 @@ async fn answer(
         let response = state.answers.render(&refusal(context, &request, BlockCause::BodyLimit, None));
         return refuse(response, verdict.hits, in_flight).await;
     }
-    forward(current, context, request, verdict.hits, in_flight).await
+    forward(current, context, request, (verdict.hits, verdict.watched), in_flight).await
 }
 
 /// How much of a body is read before the verdict. Where a rule refuses larger ones, not more than shows it.
@@ -234,7 +236,7 @@ async fn forward(
     current: &Current,
     context: &Context<'_>,
     mut request: Request<RequestBody>,
-    hits: Option<PendingHits>,
+    (hits, watched): (Option<PendingHits>, Option<Box<Watched>>),
     in_flight: InFlight,
 ) -> Response<ResponseBody> {
     let Some(upstream) = context.settings.upstream else {
@@ -270,7 +272,8 @@ async fn forward(
         }
         return response.map(|_| ResponseBody::own(Bytes::new(), in_flight));
     }
-    response.map(|incoming| ResponseBody::upstream(incoming, exchange.lease, in_flight))
+    let watch = Watch::begin(context.state, watched, &response);
+    response.map(|incoming| ResponseBody::upstream(incoming, exchange.lease, in_flight, watch))
 }
 
 fn upstream_failure(error: &UpstreamError) -> (StatusCode, &'static str) {

@@ -18,6 +18,7 @@ use crate::client_ip::ClientIpRules;
 use crate::config::Config;
 use crate::lists::Lists;
 use crate::rate_limit::RateTable;
+use crate::response::ResponseState;
 use crate::routes::Routes;
 use crate::sampler::Sampler;
 use crate::sources::Sources;
@@ -86,6 +87,8 @@ pub(crate) struct State {
     pub(crate) rates: Arc<RateTable>,
     /// Where addresses are.
     pub(crate) sources: Arc<Sources>,
+    /// What is known of answers.
+    pub(crate) response: Arc<ResponseState>,
     pub(crate) link: Arc<LinkState>,
     /// Identity towards the cloud; empty before registration.
     pub(crate) uuid: Arc<ArcSwap<String>>,
@@ -112,6 +115,7 @@ impl State {
             workers: (0..config.workers.count()).map(|_| Arc::default()).collect(),
             sampler: Arc::default(),
             rates: Arc::new(rate_table(&config)),
+            response: Arc::default(),
             sources: Arc::new(open_sources(&config)?),
             link: Arc::default(),
             uuid: Arc::new(ArcSwap::from_pointee(String::new())),
@@ -144,6 +148,7 @@ impl State {
             },
             // The files may have been replaced.
             sources: Arc::new(open_sources(&config)?),
+            response: Arc::clone(&self.response),
             link: Arc::clone(&self.link),
             uuid: Arc::clone(&self.uuid),
             start_id: self.start_id,

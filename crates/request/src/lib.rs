@@ -25,6 +25,7 @@ mod walk;
 mod xml;
 
 pub use bytes::ByteSet;
+pub use decode::compress::inflate_prefix;
 pub use element::{Arity, Element, Norm};
 pub use gql::measure::{GraphqlMeasures, measure_graphql};
 pub use limits::Limits;

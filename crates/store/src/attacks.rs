@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bartizan_api::{
     filter::{Condition as Asked, Field, Filter, Kind, Range, Test},
-    public_id::{self, Indexed},
+    public_id::{self, Indexed, Key},
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryResult,
@@ -15,6 +15,7 @@ use crate::{
     Store, StoreError, TenantId, Tenants,
     conditions::{self, Place},
     entity::{
+        self,
         attack::{self, Column},
         hit,
     },
@@ -22,7 +23,9 @@ use crate::{
 };
 
 mod aggregate;
+mod series;
 pub use aggregate::{Aggregate, Source};
+pub use series::VectorOfHit;
 
 /// What is asked of the attack itself. Every other field of hits asks for a hit of the attack.
 const OWN: &[(Field, Place)] = &[
@@ -45,7 +48,11 @@ const OWN: &[(Field, Place)] = &[
     (Field::new("ips", Kind::Int), Place::Elsewhere),
     (Field::new("block_status", Kind::Text), Place::Elsewhere),
     (Field::new("sampled", Kind::Bool), Place::Elsewhere),
-    (Field::nullable("recheck_status", Kind::Text), Place::Constant(None)),
+    (Field::nullable("recheck_status", Kind::Text), Place::Column("recheck_status")),
+    (Field::new("index", Kind::Text), Place::Elsewhere),
+    (Field::new("changed_time", Kind::Time), Place::Elsewhere),
+    (Field::new("preset", Kind::Text), Place::Elsewhere),
+    (Field::new("incident_status", Kind::Text), Place::Elsewhere),
 ];
 
 /// Everything that a filter of attacks may name.
@@ -159,6 +166,19 @@ fn own_test(asked: &Asked) -> Option<Condition> {
         ("block_status", Test::Texts(texts)) => {
             texts.iter().fold(Condition::any().add(Expr::val(1).eq(0)), |any, text| any.add(block_test(text)))
         }
+        ("preset", Test::Texts(words)) => {
+            Condition::all().add(Expr::col("kind").is_in(hits::preset_types(words)))
+        }
+        ("index", Test::Texts(names)) => {
+            hits::index_condition(Indexed::Attacks, names, &|index| Expr::col("month").eq(index.month))
+        }
+        ("changed_time", test) => {
+            let changed = || Func::coalesce([Expr::col("changed_at"), Expr::col("last_time")]).into();
+            hits::since(test, &changed)
+        }
+        ("incident_status", Test::Texts(words)) => words
+            .iter()
+            .fold(Condition::any().add(Expr::val(1).eq(0)), |any, word| any.add(incident_test(word))),
         ("sampled", Test::Bool(flag)) => {
             let stored = Expr::col("stored_hits").sub(Expr::col("false_hits"));
             let sampled = Expr::col("hits").gt(stored);
@@ -187,6 +207,27 @@ fn block_test(status: &str) -> SimpleExpr {
         "monitored" => blocked().eq(0),
         "partially_blocked" => blocked().gt(0).and(blocked().lt(Expr::col("hits"))),
         _ => Expr::val(1).eq(0),
+    }
+}
+
+/// Incidents with an open vulnerability, or without one.
+fn incident_test(status: &str) -> Condition {
+    let open = Query::select()
+        .column("id")
+        .from(entity::vuln::Entity)
+        .and_where(Expr::col("status").eq("open"))
+        .to_owned();
+    let open = Query::select()
+        .column("attack_id")
+        .from(entity::incident::Entity)
+        .and_where(Expr::col("vuln_id").in_subquery(open))
+        .to_owned();
+    let is_open = Expr::col("id").in_subquery(open);
+    let incident = Condition::all().add(Expr::col("vuln_id").is_not_null());
+    match status {
+        "open" => incident.add(is_open),
+        "closed" => incident.add(is_open.not()),
+        _ => incident.add(Expr::val(1).eq(0)),
     }
 }
 
@@ -444,4 +485,42 @@ pub async fn recount<C: ConnectionTrait>(
         ingest::update_attack(connection, &row).await?;
     }
     Ok(())
+}
+
+/// Attacks that keys name, as far as the tenants hold them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn of_keys<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    keys: &[Key],
+) -> Result<Vec<attack::Model>, StoreError> {
+    Ok(attack::Entity::find()
+        .filter(tenants.holds("client_id"))
+        .filter(hits::keys_condition("public_id", keys))
+        .all(connection)
+        .await?)
+}
+
+/// Notes the state of active verification, and returns the attack after it.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn set_recheck<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+    status: &str,
+    now: i64,
+) -> Result<Option<attack::Model>, StoreError> {
+    attack::Entity::update_many()
+        .col_expr(Column::RecheckStatus, Expr::val(Some(status.to_owned())))
+        .col_expr(Column::RecheckTime, Expr::val(Some(now)))
+        .col_expr(Column::ChangedAt, Expr::val(Some(now)))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ClientId.eq(tenant.0))
+        .exec(connection)
+        .await?;
+    Ok(attack::Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
 }

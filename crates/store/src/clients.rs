@@ -110,6 +110,24 @@ pub async fn update<C: ConnectionTrait>(
     row.into_active_model().reset_all().update(connection).await.map_err(StoreError::of_insert)
 }
 
+/// Tenants that were deleted before a moment. Housekeeping: it knows no tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn deleted_before<C: ConnectionTrait>(
+    connection: &C,
+    moment: i64,
+) -> Result<Vec<TenantId>, StoreError> {
+    let ids: Vec<i64> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DeletedAt.lt(moment))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().map(TenantId).collect())
+}
+
 fn place(field: &str) -> Place {
     match field {
         "id" | "clientid" => Place::Column("id"),

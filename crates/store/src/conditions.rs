@@ -21,6 +21,8 @@ pub enum Place {
     JsonList(&'static str),
     /// Text columns, any of which may contain the text asked for, whatever the case.
     Search(&'static [&'static str]),
+    /// A text column whose null stands for a word.
+    Or(&'static str, &'static str),
     /// The same value in every row, because nothing sets another yet; none is null.
     Constant(Option<&'static str>),
     /// Handled by the caller: left out here.
@@ -56,6 +58,13 @@ pub fn test(place: &Place, asked: &Asked) -> Option<Condition> {
         Place::Folded(column) => column_tests(column, &folded(&asked.test)),
         Place::JsonList(column) => json_list_tests(column, &asked.test),
         Place::Search(columns) => search_tests(columns, &asked.test),
+        Place::Or(column, word) => match &asked.test {
+            Test::Texts(texts) => {
+                let value: SimpleExpr = Func::coalesce([Expr::col(*column), Expr::val(*word)]).into();
+                vec![value.is_in(texts.iter().cloned())]
+            }
+            _ => vec![],
+        },
         Place::Constant(value) => vec![Expr::val(i32::from(constant_passes(*value, &asked.test))).eq(1)],
     };
     let any = if tests.is_empty() {

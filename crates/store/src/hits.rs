@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use bartizan_api::{
     AttackType,
     filter::{Condition as Asked, Field, Filter, Kind, Test},
-    public_id::{self, Indexed, Key},
+    owasp,
+    public_id::{self, IndexSpan, Indexed, Key},
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 
 use crate::{
@@ -18,6 +19,9 @@ use crate::{
     conditions::{self, Place},
     entity::{self, hit::Column},
 };
+
+mod terms;
+pub use terms::{Bucket, KindCount, Term, Timeline};
 
 /// What hits can be filtered by, and where it lives. Values that nothing collects yet are constants; those that
 /// this product never collects are accepted without effect.
@@ -58,18 +62,29 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::new("search", Kind::Text), Place::Search(&["domain", "path"])),
     (Field::new("target", Kind::Text), Place::Elsewhere),
     (Field::new("threat", Kind::Int), Place::Elsewhere),
-    (Field::new("datacenter", Kind::Text), Place::Constant(Some("unknown"))),
-    (Field::new("tor", Kind::Text), Place::Constant(Some("none"))),
-    (Field::nullable("proxy_type", Kind::Text), Place::Constant(None)),
-    (Field::nullable("known_false", Kind::Text), Place::Constant(None)),
-    (Field::nullable("endpoint_id", Kind::Text), Place::Constant(None)),
-    (Field::nullable("api_spec_id", Kind::Text), Place::Constant(None)),
-    (Field::nullable("session_id", Kind::Text), Place::Constant(None)),
-    (Field::nullable("mitigation_control_id", Kind::Int), Place::Constant(None)),
+    (Field::new("datacenter", Kind::Text), Place::Or("datacenter", "unknown")),
+    (Field::new("tor", Kind::Text), Place::Or("tor", "none")),
+    (Field::nullable("proxy_type", Kind::Text), Place::Column("proxy_type")),
+    (Field::nullable("known_false", Kind::Text), Place::Column("known_false")),
+    (Field::nullable("endpoint_id", Kind::Text), Place::Column("endpoint_id")),
+    (Field::nullable("api_spec_id", Kind::Text), Place::Column("api_spec_id")),
+    (Field::nullable("api_spec_violation", Kind::Text), Place::Column("api_spec_violation")),
+    (Field::nullable("session_id", Kind::Text), Place::Column("session_id")),
+    (Field::nullable("orig_session_id", Kind::Text), Place::Column("orig_session_id")),
+    (Field::nullable("mitigation_control_id", Kind::Int), Place::Column("mitigation_control_id")),
     (Field::new("anomality", Kind::Text), Place::Constant(None)),
-    (Field::nullable("wallarm_scanner", Kind::Bool), Place::Constant(None)),
-    (Field::nullable("ebpf", Kind::Bool), Place::Constant(None)),
-    (Field::new("aasm_event", Kind::Bool), Place::Constant(None)),
+    (Field::nullable("wallarm_scanner", Kind::Bool), Place::Column("wallarm_scanner")),
+    (Field::nullable("ebpf", Kind::Bool), Place::Column("ebpf")),
+    (Field::new("aasm_event", Kind::Bool), Place::Column("aasm_event")),
+    (Field::new("value_hash", Kind::Int), Place::Column("value_hash")),
+    (Field::nullable("brute_counter", Kind::Text), Place::Column("counter")),
+    (Field::nullable("dirbust_counter", Kind::Text), Place::Column("counter")),
+    (Field::nullable("bola_counter", Kind::Text), Place::Column("counter")),
+    (Field::new("ips", Kind::Ip), Place::Address("ip", "ip_key")),
+    (Field::new("hitid", Kind::Raw), Place::Elsewhere),
+    (Field::new("index", Kind::Text), Place::Elsewhere),
+    (Field::new("changed_time", Kind::Time), Place::Elsewhere),
+    (Field::new("preset", Kind::Text), Place::Elsewhere),
     (Field::new("probability", Kind::Raw), Place::Elsewhere),
     (Field::new("impression", Kind::Raw), Place::Elsewhere),
     (Field::new("rawid", Kind::Raw), Place::Elsewhere),
@@ -111,7 +126,7 @@ pub(crate) fn test(asked: &Asked) -> Option<Condition> {
     let positive = match (asked.field, &asked.test) {
         // The tenants of the query say it already; 0 is the caller's own.
         ("clientid", _) if !asked.negated => return None,
-        ("id", Test::Raw(value)) => {
+        ("id" | "hitid", Test::Raw(value)) => {
             let keys = public_id::parse(Indexed::Hits, value).unwrap_or_default();
             keys_condition("event_id", &keys)
         }
@@ -122,6 +137,14 @@ pub(crate) fn test(asked: &Asked) -> Option<Condition> {
         ("target" | "threat", tested) => {
             let kinds = AttackType::ALL.iter().filter(|kind| kind_passes(**kind, tested));
             Condition::all().add(Expr::col("kind").is_in(kinds.map(|kind| kind.code())))
+        }
+        ("preset", Test::Texts(words)) => Condition::all().add(Expr::col("kind").is_in(preset_types(words))),
+        ("index", Test::Texts(names)) => index_condition(Indexed::Hits, names, &|index| {
+            Expr::col("time").between(index.from, index.to - 1)
+        }),
+        ("changed_time", test) => {
+            let changed = || Func::coalesce([Expr::col("changed_at"), Expr::col("received_at")]).into();
+            since(test, &changed)
         }
         (field, _) => {
             let place = FIELDS.iter().find(|(known, _)| known.name == field).map(|(_, place)| place)?;
@@ -140,6 +163,36 @@ pub(crate) fn keys_condition(column: &'static str, keys: &[Key]) -> Condition {
     // Nothing named, nothing found.
     by_tenant.into_iter().fold(Condition::any().add(Expr::val(1).eq(0)), |any, (client, ids)| {
         any.add(Expr::col("client_id").eq(client).and(Expr::col(column).is_in(ids)))
+    })
+}
+
+/// The types of OWASP presets. A word that names none was refused before.
+pub(crate) fn preset_types(words: &[String]) -> Vec<&'static str> {
+    let categories = words.iter().filter_map(|word| owasp::preset(word));
+    categories.filter_map(|category| owasp::types_of(category.id)).flatten().collect()
+}
+
+/// Rows of the monthly indexes of these names; `within` says that a row lies in a span of time.
+pub(crate) fn index_condition(
+    indexed: Indexed,
+    names: &[String],
+    within: &dyn Fn(&IndexSpan) -> SimpleExpr,
+) -> Condition {
+    let none = Condition::any().add(Expr::val(1).eq(0));
+    names
+        .iter()
+        .filter_map(|name| public_id::index(indexed, name))
+        .fold(none, |any, index| any.add(Expr::col("client_id").eq(index.clientid).and(within(&index))))
+}
+
+/// Rows changed since a moment, or within a range.
+pub(crate) fn since(test: &Test, changed: &dyn Fn() -> SimpleExpr) -> Condition {
+    let none = Condition::any().add(Expr::val(1).eq(0));
+    let Test::Ints(moments, ranges) = test else { return none };
+    let any = moments.iter().fold(none, |any, moment| any.add(changed().gte(*moment)));
+    ranges.iter().fold(any, |any, range| {
+        let (from, to) = (range.from.unwrap_or(i64::MIN), range.to.unwrap_or(i64::MAX));
+        any.add(changed().between(from, to))
     })
 }
 
@@ -234,40 +287,6 @@ impl Store {
             .collect();
         Ok(hits.into_iter().filter_map(|hit| raws.remove(&hit.id).map(|raw| (hit, raw))).collect())
     }
-
-    /// Values of a column with their number of hits, most first.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn hit_terms(
-        &self,
-        query: HitQuery<'_>,
-        column: Column,
-        limit: u64,
-    ) -> Result<Vec<(serde_json::Value, i64)>, StoreError> {
-        let count = || SimpleExpr::from(Column::Id.count());
-        let select = entity::hit::Entity::find()
-            .select_only()
-            .column(column)
-            .expr(count())
-            .filter(query.condition())
-            .group_by(column)
-            .order_by(count(), Order::Desc)
-            .order_by(column, Order::Asc)
-            .limit(limit)
-            .into_query();
-        let mut terms = Vec::new();
-        for row in self.reader().query_all(&select).await? {
-            let number = matches!(column, Column::Statuscode | Column::Pool);
-            let value = if number {
-                serde_json::Value::from(row.try_get_by_index::<i64>(0)?)
-            } else {
-                serde_json::Value::from(row.try_get_by_index::<Option<String>>(0)?)
-            };
-            terms.push((value, row.try_get_by_index(1)?));
-        }
-        Ok(terms)
-    }
 }
 
 /// Marks hits within a transaction and returns how many changed and the attacks they belong to.
@@ -281,15 +300,7 @@ pub async fn mark<C: ConnectionTrait>(
     state: Option<&str>,
     now: i64,
 ) -> Result<(u64, Vec<i64>), StoreError> {
-    let marked = |state: Option<&str>| match state {
-        Some(state) => Column::State.eq(state),
-        None => Column::State.is_null(),
-    };
-    let wanted = Condition::all().add(Column::ClientId.eq(tenant.0)).add(condition).add(match state {
-        // `<>` is not true of null.
-        Some(state) => Column::State.is_null().or(Column::State.ne(state)),
-        None => marked(None).not(),
-    });
+    let wanted = changing(tenant, condition, state);
     let attacks: Vec<i64> = entity::hit::Entity::find()
         .select_only()
         .column(Column::AttackId)
@@ -305,4 +316,73 @@ pub async fn mark<C: ConnectionTrait>(
         .exec(connection)
         .await?;
     Ok((done.rows_affected, attacks))
+}
+
+/// The hits of the condition whose mark would change.
+fn changing(tenant: TenantId, condition: Condition, state: Option<&str>) -> Condition {
+    Condition::all().add(Column::ClientId.eq(tenant.0)).add(condition).add(match state {
+        // `<>` is not true of null.
+        Some(state) => Column::State.is_null().or(Column::State.ne(state)),
+        None => Column::State.is_not_null(),
+    })
+}
+
+/// Hits that a rule against false positives cannot tell apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MarkedGroup {
+    /// Attack type.
+    pub kind: String,
+    /// Application.
+    pub pool: i64,
+    /// Host.
+    pub domain: String,
+    /// Path.
+    pub path: String,
+    /// Rendered point.
+    pub parameter: String,
+    /// Ids of regexp rules, a comma list with outer commas.
+    pub regex: String,
+    /// Flat point.
+    pub point: serde_json::Value,
+}
+
+/// The groups of the hits whose mark is about to change, at most `limit`.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn marked_groups<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    condition: Condition,
+    state: Option<&str>,
+    limit: u64,
+) -> Result<Vec<MarkedGroup>, StoreError> {
+    let columns = ["kind", "pool", "domain", "path", "parameter", "regex"];
+    // PostgreSQL cannot compare JSON, so the point comes from one hit of each group.
+    let select = Query::select()
+        .expr(Func::min(Expr::col("id")))
+        .from(entity::hit::Entity)
+        .cond_where(changing(tenant, condition, state))
+        .group_by_columns(columns)
+        .order_by_expr(Func::min(Expr::col("id")).into(), Order::Asc)
+        .limit(limit)
+        .to_owned();
+    let rows = connection.query_all(&select).await?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+    let hits = entity::hit::Entity::find()
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::ClientId.eq(tenant.0))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    let group = |hit: entity::hit::Model| MarkedGroup {
+        kind: hit.kind,
+        pool: hit.pool,
+        domain: hit.domain,
+        path: hit.path,
+        parameter: hit.parameter,
+        regex: hit.regex,
+        point: hit.point,
+    };
+    Ok(hits.into_iter().map(group).collect())
 }

@@ -330,7 +330,7 @@ impl crate::Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn purge_events(&self, events: i64, batches: i64) -> Result<(), StoreError> {
-        use entity::{attack, event_batch, hit, hit_raw, rejected_event};
+        use entity::{attack, event_batch, hit, hit_raw, incident, rejected_event, vuln_proof};
         let transaction = self.begin().await?;
         // The first statement writes: on SQLite it takes the lock before any read.
         event_batch::Entity::delete_many()
@@ -357,6 +357,19 @@ impl crate::Store {
             .await?;
         hit::Entity::delete_many()
             .filter(hit::Column::AttackId.in_subquery(attacks))
+            .exec(&transaction)
+            .await?;
+        let gone = Query::select()
+            .column(attack::Column::Id)
+            .from(attack::Entity)
+            .and_where(attack::Column::LastTime.lt(events))
+            .to_owned();
+        incident::Entity::delete_many()
+            .filter(incident::Column::AttackId.in_subquery(gone))
+            .exec(&transaction)
+            .await?;
+        vuln_proof::Entity::delete_many()
+            .filter(vuln_proof::Column::ReceivedAt.lt(events))
             .exec(&transaction)
             .await?;
         attack::Entity::delete_many().filter(attack::Column::LastTime.lt(events)).exec(&transaction).await?;

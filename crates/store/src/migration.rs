@@ -5,6 +5,9 @@ use sea_orm_migration::prelude::*;
 mod m0001_initial;
 mod m0020_ruleset_settings;
 mod m0040_event_context;
+mod m0041_mark_rules;
+mod m0042_vulnerabilities;
+mod m0043_traffic;
 mod m0060_accounts;
 
 /// Runs migrations.
@@ -17,6 +20,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0020_ruleset_settings::Migration),
             Box::new(m0040_event_context::Migration),
+            Box::new(m0041_mark_rules::Migration),
+            Box::new(m0042_vulnerabilities::Migration),
+            Box::new(m0043_traffic::Migration),
             Box::new(m0060_accounts::Migration),
         ]
     }

@@ -242,3 +242,21 @@ pub async fn delete_instance<C: ConnectionTrait>(
         .await?;
     Ok(())
 }
+
+/// When the nodes of tenants were last heard of, Unix seconds.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn last_seen<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+) -> Result<Vec<i64>, StoreError> {
+    use node_instance::{Column, Entity};
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::LastSeenAt)
+        .filter(tenants.holds("client_id"))
+        .into_tuple()
+        .all(connection)
+        .await?)
+}

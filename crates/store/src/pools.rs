@@ -109,3 +109,15 @@ pub async fn ids_named<C: ConnectionTrait>(
     let pools = Entity::find().filter(tenants.holds("client_id")).filter(Column::Name.eq(name));
     Ok(pools.all(connection).await?.into_iter().map(|pool| pool.id).collect())
 }
+
+/// Names of the applications in use, in order.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn names<C: ConnectionTrait>(connection: &C, tenants: &Tenants) -> Result<Vec<String>, StoreError> {
+    let pools = Entity::find()
+        .filter(tenants.holds("client_id"))
+        .filter(Column::Deleted.eq(false))
+        .order_by_asc(Column::Name);
+    Ok(pools.all(connection).await?.into_iter().map(|pool| pool.name).collect())
+}

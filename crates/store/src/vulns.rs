@@ -1,19 +1,26 @@
 //! Queries of vulnerabilities.
 
-use bartizan_api::filter::{Field, Filter, Kind};
+use bartizan_api::filter::{Condition as Asked, Field, Filter, Kind, Test};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
     StoreError, TenantId, Tenants,
     conditions::{self, Place},
-    entity::vuln::{Column, Entity, Model},
+    entity::{
+        incident,
+        vuln::{Column, Entity, Model},
+    },
+    hits::preset_types,
 };
+
+pub mod history;
+pub mod incidents;
 
 /// What vulnerabilities can be filtered by, and where it lives.
 pub const FIELDS: &[(Field, Place)] = &[
@@ -35,8 +42,16 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::new("status", Kind::Text), Place::Column("status")),
     (Field::nullable("vuln_recheck_type", Kind::Text), Place::Column("vuln_recheck_type")),
     (Field::new("search", Kind::Text), Place::Search(&["domain", "path"])),
-    (Field::nullable("testrun_id", Kind::Int), Place::Constant(None)),
-    (Field::nullable("pool", Kind::Int), Place::Constant(None)),
+    (Field::nullable("testrun_id", Kind::Int), Place::Column("testrun_id")),
+    (Field::nullable("pool", Kind::Int), Place::Column("pool")),
+    (Field::new("wid", Kind::Text), Place::Column("wid")),
+    (Field::new("title", Kind::Text), Place::Column("title")),
+    (Field::new("template", Kind::Text), Place::Column("template")),
+    (Field::new("detection_method", Kind::Text), Place::Column("detection_method")),
+    (Field::new("created_at", Kind::Time), Place::Column("created_at")),
+    (Field::new("issue_search", Kind::Text), Place::Search(&["title", "domain", "path", "parameter"])),
+    (Field::new("incident", Kind::Bool), Place::Elsewhere),
+    (Field::new("preset", Kind::Text), Place::Elsewhere),
     (Field::nullable("scid", Kind::Text), Place::Constant(None)),
 ];
 
@@ -55,11 +70,27 @@ fn condition(tenants: &Tenants, filter: &Filter) -> Condition {
             if asked.field == "clientid" && !asked.negated {
                 return None;
             }
-            let place = FIELDS.iter().find(|(field, _)| field.name == asked.field).map(|(_, place)| place)?;
-            conditions::test(place, asked)
+            test(asked)
         });
         any.add(tests.fold(Condition::all().add(Expr::val(1).eq(1)), Condition::add))
     }))
+}
+
+fn test(asked: &Asked) -> Option<Condition> {
+    let positive = match (asked.field, &asked.test) {
+        ("preset", Test::Texts(words)) => Column::Kind.is_in(preset_types(words)),
+        ("incident", Test::Bool(flag)) => {
+            let exploited = Query::select().column("vuln_id").from(incident::Entity).to_owned();
+            let exploited = Expr::col("id").in_subquery(exploited);
+            if *flag { exploited } else { exploited.not() }
+        }
+        (name, _) => {
+            let place = FIELDS.iter().find(|(field, _)| field.name == name).map(|(_, place)| place)?;
+            return conditions::test(place, asked);
+        }
+    };
+    let all = Condition::all().add(positive);
+    Some(if asked.negated { all.not() } else { all })
 }
 
 /// Vulnerabilities, sorted; equal ones by id.
@@ -127,6 +158,28 @@ pub async fn open_twin<C: ConnectionTrait>(connection: &C, row: &Model) -> Resul
         .filter(Column::Path.eq(row.path.as_str()))
         .filter(Column::Parameter.eq(row.parameter.as_str()));
     Ok(twins.count(connection).await? > 0)
+}
+
+/// The vulnerability of this kind in this place: an open one, else one judged false, else the one closed last.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn twin<C: ConnectionTrait>(connection: &C, row: &Model) -> Result<Option<Model>, StoreError> {
+    let twins = Entity::find()
+        .filter(Column::ClientId.eq(row.client_id))
+        .filter(Column::Kind.eq(row.kind.as_str()))
+        .filter(Column::Domain.eq(row.domain.as_str()))
+        .filter(Column::Path.eq(row.path.as_str()))
+        .filter(Column::Parameter.eq(row.parameter.as_str()))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    let rank = |twin: &Model| match twin.status.as_str() {
+        "open" => (2, i64::MAX),
+        "falsepositive" => (1, i64::MAX),
+        _ => (0, twin.invalidate_time.unwrap_or(0)),
+    };
+    Ok(twins.into_iter().max_by_key(rank))
 }
 
 /// Inserts a vulnerability with the next human id of its tenant; call it under the event lock.

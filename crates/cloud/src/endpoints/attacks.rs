@@ -13,7 +13,7 @@ use crate::{
     auth::Caller,
     extract::EventsBody,
     failure::Failure,
-    services::{attacks, hits},
+    services::{attacks, hits::marks},
     state::Cloud,
 };
 
@@ -91,5 +91,5 @@ pub async fn attack_mark_false(
     caller: Caller,
     EventsBody(request): EventsBody<MarkRequest>,
 ) -> Result<Envelope<Marked>, Failure> {
-    Ok(Envelope::new(hits::mark_false(&cloud, &caller, &request.of_attack()).await?))
+    Ok(Envelope::new(marks::mark_false(&cloud, &caller, &request.of_attack()).await?))
 }

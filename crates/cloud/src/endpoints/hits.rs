@@ -8,18 +8,18 @@ use axum::{
 use bartizan_api::{
     Envelope,
     hit::{HitDetailsQuery, HitRawView, HitView},
-    listing::{Count, EventListRequest, FilterRequest, Filtered, MarkRequest, Marked, TermsRequest},
+    listing::{Count, EventListRequest, FilterRequest, Filtered, MarkRequest, Marked},
     node::RawRequest,
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
     extract::{EventsBody, RackQuery},
     failure::Failure,
-    services::hits,
+    services::hits::{self, marks},
     state::Cloud,
 };
 
@@ -31,8 +31,6 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(hit_details_view))
         .routes(routes!(hit_raw))
         .routes(routes!(hit_mark_false))
-        .routes(routes!(hit_terms))
-        .routes(routes!(hit_term_counts))
 }
 
 /// The reply in its envelope, the header of ignored keys kept.
@@ -114,7 +112,8 @@ pub async fn hit_raw(
 /// Mark hits as false positives
 ///
 /// The filter names hits by `id` or all hits of attacks by `attackid`. Marked hits leave the counters of their
-/// attack; detection does not change. `mode` `"false"` takes the mark away.
+/// attack, and a rule keeps nodes from finding the same again, which goes with the last mark. `mode` `"false"` takes
+/// the mark away.
 #[utoipa::path(post, path = "/v1/objects/hit/mark_false", tag = "Hits", request_body = MarkRequest,
     responses((status = 200, description = "How many hits changed", body = Envelope<Marked>)))]
 pub async fn hit_mark_false(
@@ -122,31 +121,5 @@ pub async fn hit_mark_false(
     caller: Caller,
     EventsBody(request): EventsBody<MarkRequest>,
 ) -> Result<Envelope<Marked>, Failure> {
-    Ok(Envelope::new(hits::mark_false(&cloud, &caller, &request).await?))
-}
-
-/// List the values of hit fields
-///
-/// The unique values of each field in `terms`, at most 1000 each.
-#[utoipa::path(post, path = "/v1/objects/hit/aggs_terms", tag = "Hits", request_body = TermsRequest,
-    responses((status = 200, description = "Values by field", body = Envelope<Object>)))]
-pub async fn hit_terms(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    EventsBody(request): EventsBody<TermsRequest>,
-) -> Result<Response, Failure> {
-    Ok(enveloped::<Map<String, Value>>(hits::terms(&cloud, &caller, &request).await?))
-}
-
-/// Count hits by field values
-///
-/// The `top` most frequent values of each field in `terms`.
-#[utoipa::path(post, path = "/v1/objects/hit/aggs_term_counts", tag = "Hits", request_body = TermsRequest,
-    responses((status = 200, description = "Values with counts by field", body = Envelope<Object>)))]
-pub async fn hit_term_counts(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    EventsBody(request): EventsBody<TermsRequest>,
-) -> Result<Response, Failure> {
-    Ok(enveloped::<Map<String, Value>>(hits::term_counts(&cloud, &caller, &request).await?))
+    Ok(Envelope::new(marks::mark_false(&cloud, &caller, &request).await?))
 }

@@ -3,14 +3,20 @@
 use axum::extract::State;
 use bartizan_api::{
     Envelope,
-    search::{SearchFilters, SearchRequest},
+    search::{SearchFilters, SearchRequest, SuggestQuery, Suggestion},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::Caller, extract::EventsBody, failure::Failure, services::search, state::Cloud};
+use crate::{
+    auth::Caller,
+    extract::{EventsBody, RackQuery},
+    failure::Failure,
+    services::search,
+    state::Cloud,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
-    OpenApiRouter::new().routes(routes!(search_filters))
+    OpenApiRouter::new().routes(routes!(search_filters)).routes(routes!(search_suggest))
 }
 
 /// Turn words into filters
@@ -26,4 +32,18 @@ pub async fn search_filters(
     EventsBody(request): EventsBody<SearchRequest>,
 ) -> Result<Envelope<SearchFilters>, Failure> {
     Ok(Envelope::new(search::search(&cloud, &caller, &request).await?))
+}
+
+/// Complete a query
+///
+/// What may stand in place of the word under the cursor: attributes, their values, attack types, words, periods and
+/// OWASP categories, at most 50.
+#[utoipa::path(get, path = "/v1/search/suggest", tag = "Search", params(SuggestQuery),
+    responses((status = 200, description = "Suggestions", body = Envelope<Vec<Suggestion>>)))]
+pub async fn search_suggest(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    RackQuery(query): RackQuery<SuggestQuery>,
+) -> Result<Envelope<Vec<Suggestion>>, Failure> {
+    Ok(Envelope::new(search::suggest(&cloud, &caller, &query).await?))
 }

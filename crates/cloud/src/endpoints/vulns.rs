@@ -4,12 +4,18 @@ use axum::{extract::State, response::Response};
 use bartizan_api::{
     Envelope,
     listing::{Count, EventListRequest, FilterRequest},
-    vuln::{VulnCreate, VulnStatusRequest, VulnUpdate, VulnView, VulnsView},
+    vuln::{PassiveDetection, RecheckView, VulnCreate, VulnStatusRequest, VulnUpdate, VulnView, VulnsView},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::hits::enveloped;
-use crate::{auth::Caller, extract::EventsBody, failure::Failure, services::vulns, state::Cloud};
+use crate::{
+    auth::{Caller, node::NodeCaller},
+    extract::EventsBody,
+    failure::Failure,
+    services::vulns,
+    state::Cloud,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new()
@@ -20,6 +26,8 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(vuln_close))
         .routes(routes!(vuln_open))
         .routes(routes!(vuln_falsepositive))
+        .routes(routes!(vuln_recheck))
+        .routes(routes!(vuln_passive_detection))
 }
 
 /// List vulnerabilities
@@ -113,4 +121,33 @@ pub async fn vuln_falsepositive(
     EventsBody(request): EventsBody<VulnStatusRequest>,
 ) -> Result<Envelope<VulnsView>, Failure> {
     Ok(Envelope::new(vulns::set_status(&cloud, &caller, &request, "falsepositive").await?))
+}
+
+/// Check vulnerabilities again
+///
+/// Notes the wish; what cannot be checked again, because `vuln_recheck_type` is null, is a 400.
+#[utoipa::path(post, path = "/v1/objects/vuln/recheck", tag = "Vulnerabilities", request_body = VulnStatusRequest,
+    responses((status = 200, description = "Noted", body = Envelope<RecheckView>),
+        (status = 404, description = "No such vulnerability", body = bartizan_api::ErrorBody)))]
+pub async fn vuln_recheck(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    EventsBody(request): EventsBody<VulnStatusRequest>,
+) -> Result<Envelope<RecheckView>, Failure> {
+    Ok(Envelope::new(vulns::recheck(&cloud, &caller, &request).await?))
+}
+
+/// Report a passively detected vulnerability
+///
+/// For filter nodes. Answers with the vulnerability found or made; the tenant is the node's.
+#[utoipa::path(post, path = "/v2/vuln/passive_detection", tag = "Node protocol", security(("Node" = [])),
+    request_body = PassiveDetection,
+    responses((status = 200, description = "The vulnerability", body = Envelope<VulnView>),
+        (status = 404, description = "A rule keeps it out", body = bartizan_api::ErrorBody)))]
+pub async fn vuln_passive_detection(
+    State(cloud): State<Cloud>,
+    node: NodeCaller,
+    EventsBody(request): EventsBody<PassiveDetection>,
+) -> Result<Envelope<VulnView>, Failure> {
+    Ok(Envelope::new(vulns::passive_detection(&cloud, &node, &request).await?))
 }

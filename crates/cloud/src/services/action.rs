@@ -4,10 +4,10 @@ use bartizan_api::{
     ApiError,
     filter::{Family, Field, Filter, Kind},
     list::ListRequest,
-    rule::{ActionView, ByHitView, ConditionView},
+    rule::{ActionView, ByHitAction, ByHitView, ConditionView},
 };
 use bartizan_rules::Scope;
-use bartizan_store::{Tenants, entity::action, hints};
+use bartizan_store::{TenantId, Tenants, entity::action, hints};
 use serde_json::Value;
 
 use super::{page, provision::DEFAULT_BRANCH_HASH};
@@ -76,7 +76,22 @@ pub async fn by_hit(cloud: &Cloud, caller: &Caller, id: &Value) -> Result<ByHitV
     let tenants = caller.tenants_of(&[client]);
     let hit = hints::find_hit(cloud.store.reader(), &tenants, event).await?.ok_or_else(ApiError::absent)?;
     let scope = Scope::by_hit(hit.pool, &hit.domain, &hit.path);
-    Ok(ByHitView { conditions: conditions(&scope.to_json())?, clientid: hit.client_id })
+    let reader = cloud.store.reader();
+    let known = hints::find_action_by_hash(reader, TenantId(hit.client_id), &scope.conditions_hash()).await?;
+    let action = known.map(|row| {
+        Ok::<_, Failure>(ByHitAction {
+            id: row.id,
+            clientid: row.client_id,
+            name: row.name.clone(),
+            conditions: conditions(&row.conditions)?,
+            updated_at: row.updated_at,
+        })
+    });
+    Ok(ByHitView {
+        conditions: conditions(&scope.to_json())?,
+        clientid: hit.client_id,
+        action: action.transpose()?,
+    })
 }
 
 fn conditions(wire: &Value) -> Result<Vec<ConditionView>, Failure> {

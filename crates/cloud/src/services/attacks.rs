@@ -1,32 +1,37 @@
 //! Attacks: pages with what their hits add up to, counts, addresses.
 
 use bartizan_api::{
-    ApiError,
-    attack::{AttackCount, AttackPage, AttackView, CountryCount, IpCount},
+    ApiError, AttackType,
+    attack::{AttackCount, AttackPage, AttackView, CountryCount, IpCount, LinkedVuln},
     listing::{EventListRequest, FilterRequest, Filtered},
     public_id::Indexed,
+    vuln_type,
 };
 use bartizan_store::{
     attacks::{self, Aggregate, AttackOrder, AttackQuery, Position, Start},
     entity,
+    vulns::incidents,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     cursor,
     event_view::attack_id,
-    listing::{Asked, Rows, choice, flag},
+    listing::{Asked, Rows, attack_types, choice, flag},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
-const IDS: &[(&str, Indexed)] = &[("id", Indexed::Attacks), ("attackid", Indexed::Attacks)];
+pub mod series;
+
+const IDS: &[(&str, Indexed)] =
+    &[("id", Indexed::Attacks), ("hitid", Indexed::Hits), ("attackid", Indexed::Attacks)];
 /// Addresses and countries shown with an attack.
 const TOP: usize = 5;
 /// Most addresses of the address list.
 const MAX_IPS: u64 = 10_000;
 
 fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiError> {
-    Asked::parse(cloud, caller, filter, &attacks::fields(), IDS)
+    Asked::parse(cloud, caller, filter, &attacks::fields(), IDS, attack_types)
 }
 
 fn query(asked: &Asked) -> AttackQuery<'_> {
@@ -70,9 +75,13 @@ pub async fn list(
     });
     let ids: Vec<i64> = page.iter().map(|(attack, _)| attack.id).collect();
     let mut aggregates = cloud.store.attack_aggregates(query(&asked), &ids).await?;
+    let mut vulns = incidents::vulns_of_attacks(cloud.store.reader(), &asked.tenants, &ids).await?;
     let body = page
         .iter()
-        .map(|(attack, _)| attack_view(attack, aggregates.remove(&attack.id).unwrap_or_default()))
+        .map(|(attack, _)| {
+            let linked = vulns.remove(&attack.id).unwrap_or_default();
+            attack_view(attack, aggregates.remove(&attack.id).unwrap_or_default(), &linked)
+        })
         .collect();
     Ok(Filtered { reply: AttackPage { status: 200, cursor, body }, ignored: asked.filter.ignored })
 }
@@ -135,7 +144,7 @@ pub async fn ips(
 }
 
 /// An attack as lists return it.
-fn attack_view(attack: &entity::attack::Model, hits: Aggregate) -> AttackView {
+fn attack_view(attack: &entity::attack::Model, hits: Aggregate, vulns: &[entity::vuln::Model]) -> AttackView {
     let id = attack_id(attack);
     let countries = countries(&hits);
     let top = hits.sources.iter().take(TOP).map(|source| IpCount {
@@ -167,8 +176,8 @@ fn attack_view(attack: &entity::attack::Model, hits: Aggregate) -> AttackView {
         ip_top: top.collect(),
         country_count: i64::try_from(countries.len()).unwrap_or(i64::MAX),
         country_top: countries.into_iter().take(TOP).collect(),
-        datacenter: vec![],
-        tor: None,
+        datacenter: hits.datacenters.iter().cloned().collect(),
+        tor: hits.tor.then(|| "tor".to_owned()),
         statuscodes: hits.statuscodes.iter().copied().collect(),
         statuscodes_by_filter: Some(hits.filtered_statuscodes.iter().copied().collect()),
         vectors_count: hits.vectors,
@@ -176,18 +185,41 @@ fn attack_view(attack: &entity::attack::Model, hits: Aggregate) -> AttackView {
         anomality: None,
         sid: hits.stamps.iter().map(ToString::to_string).collect(),
         vulnid: attack.vuln_id,
-        vulns: vec![],
+        vulns: vulns.iter().map(linked).collect(),
         threat: attack.threat,
         target: attack.target.clone(),
         experimental: attack.experimental,
-        recheck_status: None,
-        recheck_time: None,
+        recheck_status: attack.recheck_status.clone(),
+        recheck_time: attack.recheck_time,
         block_status: Some(block_status(attack).to_owned()),
         state: attack.state.clone(),
         known_attack: hits.known_attack.into_iter().collect(),
         sampled: attack.hits > attack.stored_hits - attack.false_hits,
-        incident_status: None,
+        incident_status: attack.vuln_id.map(|_| {
+            let open = vulns.iter().any(|row| row.status == "open");
+            if open { "open" } else { "closed" }.to_owned()
+        }),
     }
+}
+
+/// A vulnerability as its incidents show it.
+fn linked(row: &entity::vuln::Model) -> LinkedVuln {
+    LinkedVuln {
+        id: row.id,
+        wid: row.wid.clone(),
+        threat: row.threat,
+        status: row.status.clone(),
+        title: row.title.clone(),
+    }
+}
+
+/// Kept for older clients: there is no estimate.
+///
+/// # Errors
+/// 400 by field, 403.
+pub fn cost(cloud: &Cloud, caller: &Caller, request: &FilterRequest) -> Result<Filtered<i64>, Failure> {
+    let asked = asked(cloud, caller, &request.filter)?;
+    Ok(Filtered { reply: 0, ignored: asked.filter.ignored })
 }
 
 fn block_status(attack: &entity::attack::Model) -> &'static str {
@@ -215,3 +247,55 @@ fn countries(hits: &Aggregate) -> Vec<CountryCount> {
     counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.country.cmp(&b.country)));
     counts
 }
+
+/// The attack types that make sense in each place.
+#[must_use]
+pub fn suggested_types() -> Map<String, Value> {
+    let codes = |passes: &dyn Fn(AttackType) -> bool| -> Vec<&'static str> {
+        AttackType::ALL.iter().copied().filter(|kind| passes(*kind)).map(AttackType::code).collect()
+    };
+    // Types that the platform uses for itself have no threat.
+    let shown = codes(&|kind| kind.info().threat > 0);
+    let exploitable = codes(&|kind| EXPLOITABLE.contains(&kind.code()));
+    let vulns: Vec<&str> =
+        exploitable.iter().copied().chain(vuln_type::ONLY_VULNS.iter().map(|info| info.code)).collect();
+    let lists: [(&str, Vec<&str>); 12] = [
+        ("rules.regex", bartizan_rules::attack_types::BY_PATTERN.to_vec()),
+        ("rules.disable_attack", bartizan_rules::attack_types::PATCHABLE.to_vec()),
+        ("rules.vpatch", bartizan_rules::attack_types::PATCHABLE.to_vec()),
+        ("events.vulns", vulns),
+        ("events.attacks", shown.clone()),
+        ("events.incidents", exploitable.clone()),
+        ("triggers.attacks", shown.clone()),
+        ("triggers.incidents", exploitable),
+        ("triggers.malicious_payload", codes(&|kind| PAYLOADS.contains(&kind.code()))),
+        ("sessions", shown.clone()),
+        ("known", shown),
+        ("test_runs", vec![]),
+    ];
+    lists.into_iter().map(|(place, list)| (place.to_owned(), json!(list))).collect()
+}
+
+/// Types whose success an answer can prove.
+const EXPLOITABLE: &[&str] =
+    &["sqli", "nosqli", "rce", "ssti", "ldapi", "ssrf", "xxe", "xss", "redir", "crlf", "ptrav", "infoleak"];
+/// Types that carry a payload of the client.
+const PAYLOADS: &[&str] = &[
+    "xss",
+    "sqli",
+    "rce",
+    "xxe",
+    "ptrav",
+    "crlf",
+    "redir",
+    "nosqli",
+    "ldapi",
+    "scanner",
+    "mass_assignment",
+    "ssrf",
+    "ssi",
+    "mail_injection",
+    "ssti",
+    "invalid_xml",
+    "vpatch",
+];

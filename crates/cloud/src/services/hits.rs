@@ -5,33 +5,32 @@ use std::fmt::Write;
 use bartizan_api::{
     ApiError,
     filter::Field,
-    hit::{HitRawView, HitView},
-    listing::{Count, EventListRequest, FilterRequest, Filtered, MarkRequest, Marked, TermsRequest},
+    hit::{HitRawView, HitStatsQuery, HitView},
+    listing::{Count, EventListRequest, FilterRequest, Filtered},
     public_id::{self, Indexed, Key},
 };
 use bartizan_store::{
-    TenantId, Tenants, attacks,
-    entity::{self, hit::Column},
-    hits::{self, FIELDS, HitOrder, HitQuery},
-    ingest,
-    sea_orm::{ColumnTrait, EntityTrait, QueryFilter},
+    entity::hit::Column,
+    hits::{FIELDS, HitOrder, HitQuery},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
-    activity::{self, Change},
-    event_view::{attack_id, hit_id, hit_view},
-    listing::{Asked, Rows, choice, flag, keys, oldest},
+    event_view::{hit_id, hit_view},
+    listing::{Asked, Rows, attack_types, choice, flag, keys, oldest},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
-const IDS: &[(&str, Indexed)] = &[("id", Indexed::Hits), ("attackid", Indexed::Attacks)];
-/// Most values of a term.
-const MAX_VALUES: u64 = 1000;
+pub mod marks;
+pub mod reports;
+pub mod terms;
+
+const IDS: &[(&str, Indexed)] =
+    &[("id", Indexed::Hits), ("hitid", Indexed::Hits), ("attackid", Indexed::Attacks)];
 
 fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiError> {
     let fields: Vec<Field> = FIELDS.iter().map(|(field, _)| *field).collect();
-    Asked::parse(cloud, caller, filter, &fields, IDS)
+    Asked::parse(cloud, caller, filter, &fields, IDS, attack_types)
 }
 
 fn query(asked: &Asked) -> HitQuery<'_> {
@@ -151,135 +150,11 @@ fn named(filter: &Value) -> Result<Vec<Key>, ApiError> {
     keys("id", Indexed::Hits, id)
 }
 
-/// Marks hits as false positives, or takes the mark away, and counts their attacks anew.
+/// The filter of a query that names a tenant and a period.
 ///
 /// # Errors
-/// 400 when neither `id` nor `attackid` is given, 403.
-pub async fn mark_false(cloud: &Cloud, caller: &Caller, request: &MarkRequest) -> Result<Marked, Failure> {
-    let names = |key: &str| request.filter.get(key).is_some_and(|value| !value.is_null());
-    if !names("id") && !names("attackid") {
-        return Err(ApiError::field("filter", "id or attackid is required", request.filter.clone()).into());
-    }
-    let asked = asked(cloud, caller, &request.filter)?;
-    let state = flag("mode", &request.mode, true)?.then_some("falsepositive");
-    // The ids name their tenants themselves; without `clientid` every tenant in reach is meant.
-    let tenants = if names("clientid") { asked.tenants.clone() } else { caller.tenants.clone() };
-    let mut marked = 0;
-    for &tenant in tenants.ids() {
-        marked += mark_in(cloud, caller, tenant, &asked, state).await?;
-    }
-    Ok(Marked { marked })
-}
-
-async fn mark_in(
-    cloud: &Cloud,
-    caller: &Caller,
-    tenant: TenantId,
-    asked: &Asked,
-    state: Option<&str>,
-) -> Result<u64, Failure> {
-    let own = Tenants::from(tenant);
-    let condition = HitQuery { tenants: &own, since: asked.since, filter: &asked.filter }.condition();
-    let transaction = cloud.store.begin().await?;
-    ingest::lock(&transaction, tenant).await?;
-    let (marked, changed) = hits::mark(&transaction, tenant, condition, state, cloud.now()).await?;
-    if marked > 0 {
-        attacks::recount(&transaction, tenant, &changed, cloud.now()).await?;
-        let rows = entity::attack::Entity::find()
-            .filter(entity::attack::Column::Id.is_in(changed))
-            .filter(entity::attack::Column::ClientId.eq(tenant.0))
-            .all(&transaction)
-            .await?;
-        for attack in rows {
-            let change = Change {
-                object_type: "attack",
-                action: "mark_false",
-                object_id: attack_id(&attack).join(":"),
-                object_name: format!("{} {}{}", attack.kind, attack.domain, attack.path),
-                before: None,
-                after: Some(json!({"mark": state, "hits": attack.hits, "false_hits": attack.false_hits})),
-            };
-            activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
-        }
-    }
-    transaction.commit().await?;
-    Ok(marked)
-}
-
-/// Unique values of fields.
-///
-/// # Errors
-/// 400 by field, 403.
-pub async fn terms(
-    cloud: &Cloud,
-    caller: &Caller,
-    request: &TermsRequest,
-) -> Result<Filtered<Map<String, Value>>, Failure> {
-    let (asked, found) = grouped(cloud, caller, request, MAX_VALUES).await?;
-    let values = |rows: Vec<(Value, i64)>| rows.into_iter().map(|(value, _)| value).collect();
-    let reply = found.into_iter().map(|(term, rows)| (term, values(rows))).collect();
-    Ok(Filtered { reply, ignored: asked.filter.ignored })
-}
-
-/// The most frequent values of fields with their number of hits.
-///
-/// # Errors
-/// 400 by field, 403.
-pub async fn term_counts(
-    cloud: &Cloud,
-    caller: &Caller,
-    request: &TermsRequest,
-) -> Result<Filtered<Map<String, Value>>, Failure> {
-    let top = bartizan_api::filter::int(&request.top)
-        .and_then(|top| u64::try_from(top).ok())
-        .filter(|top| (1..=100).contains(top))
-        .ok_or_else(|| ApiError::field("top", "top must be between 1 and 100", request.top.clone()))?;
-    let (asked, found) = grouped(cloud, caller, request, top).await?;
-    let counts = |rows: Vec<(Value, i64)>| {
-        rows.into_iter().map(|(value, count)| json!({"value": value, "count": count})).collect()
-    };
-    let reply = found.into_iter().map(|(term, rows)| (term, counts(rows))).collect();
-    Ok(Filtered { reply, ignored: asked.filter.ignored })
-}
-
-type Terms = Vec<(String, Vec<(Value, i64)>)>;
-
-async fn grouped(
-    cloud: &Cloud,
-    caller: &Caller,
-    request: &TermsRequest,
-    limit: u64,
-) -> Result<(Asked, Terms), Failure> {
-    let asked = asked(cloud, caller, &request.filter)?;
-    let names = match &request.terms {
-        Value::Array(names) if !names.is_empty() && names.len() <= 20 => names.clone(),
-        Value::String(_) => vec![request.terms.clone()],
-        other => return Err(ApiError::field("terms", "1 to 20 fields are required", other.clone()).into()),
-    };
-    let mut found = Vec::with_capacity(names.len());
-    for name in &names {
-        let unknown = || ApiError::field("terms", "unknown field", name.clone());
-        let name = name.as_str().ok_or_else(unknown)?;
-        let column = term_column(name).ok_or_else(unknown)?;
-        found.push((name.to_owned(), cloud.store.hit_terms(query(&asked), column, limit).await?));
-    }
-    Ok((asked, found))
-}
-
-fn term_column(name: &str) -> Option<Column> {
-    Some(match name {
-        "domain" => Column::Domain,
-        "path" => Column::Path,
-        "type" => Column::Kind,
-        "ip" => Column::Ip,
-        "remote_country" => Column::RemoteCountry,
-        "statuscode" => Column::Statuscode,
-        "method" => Column::Method,
-        "poolid" => Column::Pool,
-        "protocol" => Column::ApiProtocol,
-        "node_uuid" => Column::NodeUuid,
-        "block_status" => Column::BlockStatus,
-        "parameter" => Column::Parameter,
-        _ => return None,
-    })
+/// 400 without a tenant.
+fn period(request: &HitStatsQuery) -> Result<Value, ApiError> {
+    let client = request.client_id.ok_or_else(|| ApiError::field("client_id", "is required", Value::Null))?;
+    Ok(json!({"clientid": client, "time": [[request.start_time, request.end_time]]}))
 }

@@ -9,12 +9,13 @@ use std::collections::{HashMap, HashSet};
 
 use bartizan_api::{
     ApiError,
-    node::{Event, EventsRequest, EventsResponse, HitEvent, RejectedEvent},
+    node::{Event, EventsRequest, EventsResponse, HitEvent, RejectedEvent, VulnEvidence},
 };
 use bartizan_store::{JsonText, entity, ingest as store};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::vulns::detection;
 use crate::{auth::node::NodeCaller, failure::Failure, state::Cloud};
 
 mod event;
@@ -32,7 +33,17 @@ const MAX_PAYLOAD: usize = 64 << 10;
 /// An event as it came: understood, or not.
 enum Sent {
     Hit(Box<HitEvent>),
+    Proof(Box<VulnEvidence>),
     Bad { reason: String, payload: Value },
+}
+
+impl From<Event> for Sent {
+    fn from(event: Event) -> Sent {
+        match event {
+            Event::Hit(hit) => Sent::Hit(hit),
+            Event::VulnEvidence(proof) => Sent::Proof(proof),
+        }
+    }
 }
 
 struct Batch {
@@ -59,7 +70,8 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, bytes: &[u8]) -> Result<Even
         },
     )
     .await?;
-    let mut taken = Taken { node, now_ms, batch_id: batch.id, hits: vec![], rejected: vec![] };
+    let mut taken =
+        Taken { node, now_ms, batch_id: batch.id, hits: vec![], proofs: vec![], rejected: vec![] };
     for (index, sent) in batch.events.into_iter().enumerate() {
         taken.sort_in(index, sent);
     }
@@ -86,7 +98,7 @@ fn parse(bytes: &[u8]) -> Result<Batch, ApiError> {
     let bad = |text: String| ApiError::field("body", text, Value::Null);
     let batch = match serde_json::from_slice::<EventsRequest>(bytes) {
         Ok(request) => {
-            let events = request.events.into_iter().map(|Event::Hit(hit)| Sent::Hit(hit)).collect();
+            let events = request.events.into_iter().map(Sent::from).collect();
             Batch { id: request.batch_id, seq: request.seq, events }
         }
         Err(error) => {
@@ -112,7 +124,7 @@ fn parse(bytes: &[u8]) -> Result<Batch, ApiError> {
 
 fn one(payload: Value) -> Sent {
     match serde_json::from_value::<Event>(payload.clone()) {
-        Ok(Event::Hit(hit)) => Sent::Hit(hit),
+        Ok(event) => Sent::from(event),
         Err(error) => Sent::Bad { reason: error.to_string(), payload },
     }
 }
@@ -123,6 +135,7 @@ struct Taken<'a> {
     now_ms: i64,
     batch_id: String,
     hits: Vec<(entity::hit::Model, Value)>,
+    proofs: Vec<VulnEvidence>,
     rejected: Vec<entity::rejected_event::Model>,
 }
 
@@ -130,6 +143,16 @@ impl Taken<'_> {
     fn sort_in(&mut self, index: usize, sent: Sent) {
         let (reason, payload) = match sent {
             Sent::Bad { reason, payload } => (reason, payload),
+            Sent::Proof(proof) => match event::check_proof(&proof) {
+                Ok(()) => {
+                    self.proofs.push(*proof);
+                    return;
+                }
+                Err(reason) => {
+                    let payload = serde_json::to_value(Event::VulnEvidence(proof)).unwrap_or_default();
+                    (reason.to_owned(), payload)
+                }
+            },
             Sent::Hit(hit) => match event::check(&hit) {
                 Ok(()) => {
                     self.hits.push(event::rows(*hit, self.node, self.now_ms));
@@ -170,15 +193,20 @@ impl Taken<'_> {
         // Grouping looks at hits one after the other: in the order of their times it does not depend on how
         // the node happened to write them.
         fresh.sort_by(|(a, _), (b, _)| (a.ts_ms, &a.event_id).cmp(&(b.ts_ms, &b.event_id)));
+        let now = self.now_ms / 1000;
         if !fresh.is_empty() {
             settle_pools(connection, tenant, &mut fresh).await?;
             let (hits, raws): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
+            let requests: HashSet<String> = hits.iter().map(|hit| hit.request_id.clone()).collect();
             write_hits(connection, tenant, hits, raws).await?;
+            let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
+            detection::link_late(connection, tenant, &requests, now).await?;
         }
+        detection::take(connection, tenant, self.proofs, now).await?;
         if !self.rejected.is_empty() {
             store::set_aside(connection, self.rejected).await?;
         }
-        store::note_upload(connection, tenant, &self.node.node.uuid, self.now_ms / 1000).await?;
+        store::note_upload(connection, tenant, &self.node.node.uuid, now).await?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use bartizan_api::{
     ApiError, AttackType,
     filter::{Family, Field, Filter, Test, int},
     listing::EventListRequest,
+    owasp,
     public_id::{self, Indexed, Key},
 };
 use bartizan_store::Tenants;
@@ -33,7 +34,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Reads a filter against the fields of an endpoint. `ids` says which fields hold public ids of what.
+    /// Reads a filter against the fields of an endpoint. `ids` says which fields hold public ids of what, `named`
+    /// which types a word means.
     ///
     /// # Errors
     /// 400 by field, 403 for a tenant out of reach.
@@ -43,6 +45,7 @@ impl Asked {
         filter: &Value,
         fields: &[Field],
         ids: &[(&str, Indexed)],
+        named: fn(&str) -> Vec<String>,
     ) -> Result<Asked, ApiError> {
         let mut filter = Filter::parse(filter, fields, Family::Events)?;
         for condition in filter.clauses.iter_mut().flatten() {
@@ -53,7 +56,12 @@ impl Asked {
                     }
                 }
                 Test::Texts(words) if condition.field == "type" => {
-                    *words = words.iter().flat_map(|word| types_named(word)).collect();
+                    *words = words.iter().flat_map(|word| named(word)).collect();
+                }
+                Test::Texts(words) if condition.field == "preset" => {
+                    if let Some(word) = words.iter().find(|word| owasp::preset(word).is_none()) {
+                        return Err(ApiError::field("preset", "unknown preset", word.as_str()));
+                    }
                 }
                 _ => {}
             }
@@ -82,8 +90,9 @@ pub fn keys(name: &str, indexed: Indexed, value: &Value) -> Result<Vec<Key>, Api
     Ok(keys)
 }
 
-/// The type codes that a word names; a word that names none stands for itself and matches nothing.
-fn types_named(word: &str) -> Vec<String> {
+/// The attack types that a word names; a word that names none stands for itself and matches nothing.
+#[must_use]
+pub fn attack_types(word: &str) -> Vec<String> {
     let types = AttackType::named(word);
     if types.is_empty() {
         vec![word.to_owned()]

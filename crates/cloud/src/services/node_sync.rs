@@ -12,9 +12,10 @@ use bartizan_api::{
 };
 use bartizan_store::{
     TenantId, config_versions,
-    entity::{config_version, ip_group, node_instance},
+    entity::{config_version, ip_group, node_instance, traffic_minute},
     nodes,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
+    traffic,
 };
 use chrono::{DateTime, Datelike};
 use tokio::time::Instant;
@@ -53,6 +54,9 @@ pub async fn heartbeat(
     let row = nodes::lock_instance(&transaction, tenant, &node.node.uuid)
         .await?
         .ok_or_else(|| ApiError::text(axum::http::StatusCode::UNAUTHORIZED, "Unauthorized"))?;
+    if is_news(&row, request) {
+        traffic::add(&transaction, minute(&row, request, cloud.now())).await?;
+    }
     let change = after_heartbeat(row, request, cloud.now(), &node.ip.to_string());
     nodes::update_instance(&transaction, tenant, change).await?;
     let versions = config_versions::current(&transaction, tenant).await?;
@@ -61,6 +65,25 @@ pub async fn heartbeat(
     Ok(HeartbeatResponse {
         desired: desired.into_iter().map(|(kind, version)| (kind.to_owned(), version)).collect(),
     })
+}
+
+/// Whether a heartbeat was not applied before.
+fn is_news(row: &node_instance::Model, request: &HeartbeatRequest) -> bool {
+    let seq = i64::try_from(request.seq).unwrap_or(i64::MAX);
+    row.startid != request.startid || seq > row.heartbeat_seq
+}
+
+/// The traffic that a heartbeat reports.
+fn minute(row: &node_instance::Model, request: &HeartbeatRequest, now: i64) -> traffic_minute::Model {
+    let count = |name: &str| i64::try_from(request.stats.get(name).copied().unwrap_or(0)).unwrap_or(i64::MAX);
+    traffic_minute::Model {
+        client_id: row.client_id,
+        time: now - now.rem_euclid(60),
+        node_uuid: row.uuid.clone(),
+        requests: count("requests"),
+        attacks: count("attacks"),
+        blocked: count("blocked"),
+    }
 }
 
 /// What a heartbeat changes in the row of its instance.

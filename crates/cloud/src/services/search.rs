@@ -5,7 +5,7 @@
 
 use bartizan_api::{
     ApiError,
-    search::{SearchFilters, SearchRequest},
+    search::{SearchFilters, SearchRequest, SuggestQuery, Suggestion},
 };
 use bartizan_store::pools;
 use chrono::{DateTime, Months};
@@ -19,13 +19,15 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 mod attribute;
 mod period;
+mod suggest;
 mod words;
+mod zone;
 
 /// Longest query, characters.
 const MAX_QUERY: usize = 4096;
 /// Keys that filters of vulnerabilities know too.
 const VULN_KEYS: &[&str] =
-    &["type", "domain", "path", "parameter", "method", "threat", "target", "status", "search"];
+    &["type", "domain", "path", "parameter", "method", "threat", "target", "status", "search", "preset"];
 
 /// A query that is not understood, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +89,27 @@ pub async fn search(
             .insert("clientid".to_owned(), json!(tenants.ids().iter().map(|id| id.0).collect::<Vec<_>>()));
     }
     Ok(filters(found, hits_type, now))
+}
+
+/// What may stand in place of the word under the cursor.
+///
+/// # Errors
+/// 400 for a query that is too long.
+pub async fn suggest(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &SuggestQuery,
+) -> Result<Vec<Suggestion>, Failure> {
+    if request.query.chars().count() > MAX_QUERY {
+        return Err(ApiError::field("query", "at most 4096 characters are allowed", Value::Null).into());
+    }
+    let cursor = request.cursor.map_or(usize::MAX, |cursor| usize::try_from(cursor).unwrap_or(0));
+    let applications = if suggest::asks_applications(&request.query, cursor) {
+        pools::names(cloud.store.reader(), &caller.tenant().into()).await?
+    } else {
+        vec![]
+    };
+    Ok(suggest::suggest(&request.query, cursor, &applications))
 }
 
 fn understand(query: &str, calendar: &Calendar) -> Result<Found, SearchError> {

@@ -4,12 +4,17 @@ use bartizan_api::{
     ApiError, AttackType,
     filter::{Field, Test, int},
     listing::{Count, EventListRequest, FilterRequest, Filtered},
-    vuln::{VulnCreate, VulnStatusRequest, VulnUpdate, VulnView, VulnsView},
+    vuln::{PassiveDetection, RecheckView, VulnCreate, VulnStatusRequest, VulnUpdate, VulnView, VulnsView},
+    vuln_type,
 };
 use bartizan_store::{
     TenantId, Tenants,
-    entity::vuln::{Column, Model},
-    ingest, vulns as store,
+    entity::{
+        self,
+        vuln::{Column, Model},
+    },
+    ingest,
+    vulns::{self as store, history, incidents},
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -18,11 +23,22 @@ use super::{
     activity::{self, Change},
     listing::{Asked, Rows, choice, flag},
 };
-use crate::{auth::Caller, failure::Failure, state::Cloud};
+use crate::{
+    auth::{Caller, node::NodeCaller},
+    failure::Failure,
+    state::Cloud,
+};
+
+pub(crate) mod detection;
+mod view;
+
+/// Most attacks that a page of vulnerabilities names.
+const MAX_INCIDENTS: u64 = 10_000;
 
 fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiError> {
     let fields: Vec<Field> = store::FIELDS.iter().map(|(field, _)| *field).collect();
-    let mut asked = Asked::parse(cloud, caller, filter, &fields, &[])?;
+    let named = |word: &str| vec![vuln_type::code_of(word)];
+    let mut asked = Asked::parse(cloud, caller, filter, &fields, &[], named)?;
     for condition in asked.filter.clauses.iter_mut().flatten() {
         if let ("status", Test::Texts(words)) = (condition.field, &mut condition.test) {
             words.iter_mut().filter(|word| *word == "active").for_each(|word| "open".clone_into(word));
@@ -50,13 +66,24 @@ pub async fn list(
         store::list(cloud.store.reader(), &asked.tenants, &asked.filter, order, rows.offset, rows.limit)
             .await?
     };
-    Ok(Filtered { reply: found.iter().map(view).collect(), ignored: asked.filter.ignored })
+    let reply = views(cloud, &asked.tenants, &found).await?;
+    Ok(Filtered { reply, ignored: asked.filter.ignored })
+}
+
+/// Rows as lists return them.
+async fn views(cloud: &Cloud, tenants: &Tenants, rows: &[Model]) -> Result<Vec<VulnView>, Failure> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let attacks = incidents::attacks_of_vulns(cloud.store.reader(), tenants, &ids, MAX_INCIDENTS).await?;
+    let of = |row: &Model| attacks.get(&row.id).map(Vec::as_slice).unwrap_or_default();
+    Ok(rows.iter().map(|row| view::view(row, of(row))).collect())
 }
 
 fn order_named(name: &str) -> Option<Column> {
     Some(match name {
         // What is not collected is equal in all rows.
-        "id" | "pool" | "scid" | "testrun_id" => Column::Id,
+        "id" | "scid" => Column::Id,
+        "pool" => Column::Pool,
+        "testrun_id" => Column::TestrunId,
         "clientid" => Column::ClientId,
         "time" | "validate_time" => Column::ValidateTime,
         "invalidate_time" => Column::InvalidateTime,
@@ -104,10 +131,12 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
         }
     }
     let place = |name: &str| request.fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    (row.kind, row.domain, row.path) = (place("type"), place("domain"), place("path"));
+    (row.kind, row.domain, row.path) = (vuln_type::code_of(&place("type")), place("domain"), place("path"));
     (row.method, row.parameter) = (place("method"), place("parameter"));
-    if let Some(info) = AttackType::parse_code(&row.kind).map(AttackType::info) {
+    if let Some(info) = vuln_type::info(&row.kind) {
         row.threat = i64::from(info.threat);
+    }
+    if let Some(info) = AttackType::parse_code(&row.kind).map(AttackType::info) {
         row.target = json!(info.target).as_str().unwrap_or("server").to_owned();
     }
     if let target @ ("server" | "client" | "database") = place("target").as_str() {
@@ -129,7 +158,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
     let row = store::insert(&transaction, tenant, &prefix.unwrap_or_else(|| "BRTZ".to_owned()), row).await?;
     log(cloud, caller, &transaction, "create", None, &row, None).await?;
     transaction.commit().await?;
-    Ok(view(&row))
+    Ok(view::view(&row, &[]))
 }
 
 fn blank(tenant: TenantId, now: i64) -> Model {
@@ -160,6 +189,18 @@ fn blank(tenant: TenantId, now: i64) -> Model {
         vuln_recheck_type: None,
         scope: json!([]),
         template_params: json!({}),
+        pool: None,
+        testrun_id: None,
+        volume: Some(1),
+        last_seen: None,
+        created_at: Some(now),
+        mitigation_rule_id: None,
+        false_positive_rule_id: None,
+        recheck_requested_at: None,
+        ticket_status: None,
+        ticket_history: None,
+        scheme: None,
+        evidence: None,
     }
 }
 
@@ -197,24 +238,94 @@ async fn change(
     fields: &Map<String, Value>,
     comment: Option<&str>,
 ) -> Result<VulnsView, Failure> {
+    let rows = change_rows(cloud, caller, tenants, &ids_of(id)?, fields, comment).await?;
+    Ok(VulnsView { vulns: views(cloud, tenants, &rows).await? })
+}
+
+/// One id or a list of them.
+fn ids_of(id: &Value) -> Result<Vec<i64>, ApiError> {
     let items = id.as_array().cloned().unwrap_or_else(|| vec![id.clone()]);
     let ids: Option<Vec<i64>> = items.iter().map(int).collect();
-    let ids = ids
-        .filter(|ids| (1..=1000).contains(&ids.len()))
-        .ok_or_else(|| ApiError::field("id", "one id or a list is required", id.clone()))?;
+    ids.filter(|ids| (1..=1000).contains(&ids.len()))
+        .ok_or_else(|| ApiError::field("id", "one id or a list is required", id.clone()))
+}
+
+/// Changes rows of the tenants and keeps what happened to them.
+///
+/// # Errors
+/// 400 by field.
+pub(super) async fn change_rows(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenants: &Tenants,
+    ids: &[i64],
+    fields: &Map<String, Value>,
+    comment: Option<&str>,
+) -> Result<Vec<Model>, Failure> {
     let transaction = cloud.store.begin().await?;
-    let mut vulns = Vec::new();
-    for before in store::of_ids(&transaction, tenants, &ids).await? {
+    let mut rows = Vec::new();
+    for before in store::of_ids(&transaction, tenants, ids).await? {
         let mut row = before.clone();
         for (name, value) in fields {
             set(&mut row, name, value, cloud.now())?;
         }
+        if row.status != "falsepositive" {
+            row.false_positive_rule_id = None;
+        }
         let row = store::update(&transaction, row).await?;
         log(cloud, caller, &transaction, "update", Some(&before), &row, comment).await?;
-        vulns.push(view(&row));
+        rows.push(row);
     }
     transaction.commit().await?;
-    Ok(VulnsView { vulns })
+    Ok(rows)
+}
+
+/// Notes that vulnerabilities are to be checked again.
+///
+/// # Errors
+/// 400 without an id or when one cannot be checked, 404 when there is none.
+pub async fn recheck(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &VulnStatusRequest,
+) -> Result<RecheckView, Failure> {
+    let transaction = cloud.store.begin().await?;
+    let rows = store::of_ids(&transaction, &caller.tenants, &ids_of(&request.id)?).await?;
+    if rows.is_empty() {
+        return Err(ApiError::absent().into());
+    }
+    for mut row in rows {
+        if row.vuln_recheck_type.is_none() || row.status == "falsepositive" {
+            return Err(ApiError::field("id", "cannot be checked again", row.id).into());
+        }
+        row.recheck_requested_at = Some(cloud.now());
+        let before = row.clone();
+        let row = store::update(&transaction, row).await?;
+        log(cloud, caller, &transaction, "recheck", Some(&before), &row, request.comment.as_str()).await?;
+    }
+    transaction.commit().await?;
+    Ok(RecheckView { status: "queued" })
+}
+
+/// Takes a proof that a node's analysis sends by itself, and returns the vulnerability found or made.
+///
+/// # Errors
+/// 400 by field; 404 when a rule keeps it out.
+pub async fn passive_detection(
+    cloud: &Cloud,
+    node: &NodeCaller,
+    request: &PassiveDetection,
+) -> Result<VulnView, Failure> {
+    let tenant = node.tenant();
+    let proof = request.proof(&node.node.uuid, cloud.clock.now_ms())?;
+    let transaction = cloud.store.begin().await?;
+    ingest::lock(&transaction, tenant).await?;
+    let rules = super::false_positive_rules::compiled(&transaction, tenant).await?;
+    let row = detection::find_or_create(&transaction, tenant, &proof, &rules, cloud.now()).await?;
+    transaction.commit().await?;
+    let row = row.ok_or_else(ApiError::absent)?;
+    let found = views(cloud, &tenant.into(), std::slice::from_ref(&row)).await?;
+    Ok(found.into_iter().next().ok_or_else(ApiError::absent)?)
 }
 
 async fn log<C: bartizan_store::sea_orm::ConnectionTrait>(
@@ -239,6 +350,21 @@ async fn log<C: bartizan_store::sea_orm::ConnectionTrait>(
         before: before.map(state),
         after: Some(now),
     };
+    let status = |row: &Model| if row.hidden { "hidden".to_owned() } else { row.status.clone() };
+    let was = before.map(status).unwrap_or_default();
+    if was != status(after) || comment.is_some() {
+        let entry = entity::vuln_change::Model {
+            id: 0,
+            client_id: after.client_id,
+            vuln_id: after.id,
+            time: cloud.now(),
+            author: caller.name.clone(),
+            before: was,
+            after: status(after),
+            comment: comment.unwrap_or_default().replace('\0', "").chars().take(4096).collect(),
+        };
+        history::append(connection, entry).await?;
+    }
     activity::log(connection, caller, TenantId(after.client_id), cloud.now(), change).await
 }
 
@@ -289,55 +415,4 @@ fn set(row: &mut Model, name: &str, sent: &Value, now: i64) -> Result<(), ApiErr
         _ => {}
     }
     Ok(())
-}
-
-fn view(row: &Model) -> VulnView {
-    let mut params = json!({
-        "method": row.method, "domain": row.domain, "path": row.path, "parameter": row.parameter,
-        "exploit_example": row.exploit_example,
-    });
-    if let (Some(params), Some(own)) = (params.as_object_mut(), row.template_params.as_object()) {
-        params.extend(own.clone());
-    }
-    VulnView {
-        id: row.id,
-        clientid: row.client_id,
-        wid: row.wid.clone(),
-        short_wid: row.wid.clone(),
-        status: row.status.clone(),
-        kind: row.kind.clone(),
-        target: row.target.clone(),
-        threat: row.threat,
-        threat_level: match row.threat {
-            ..20 => "info",
-            20..40 => "low",
-            40..70 => "medium",
-            70..95 => "high",
-            _ => "critical",
-        },
-        title: row.title.clone(),
-        description: row.description.clone(),
-        additional: row.additional.clone(),
-        exploit_example: row.exploit_example.clone(),
-        method: row.method.clone(),
-        domain: row.domain.clone(),
-        path: row.path.clone(),
-        parameter: row.parameter.clone(),
-        filter: row.scope.clone(),
-        template: row.template.clone(),
-        template_params: params,
-        validate_time: row.validate_time,
-        invalidate_time: row.invalidate_time,
-        last_check: row.last_check,
-        incidents: None,
-        validated: row.validated,
-        hidden: row.hidden,
-        detection_method: row.detection_method.clone(),
-        vuln_recheck_type: row.vuln_recheck_type.clone(),
-        testrun_id: None,
-        ticket_status: None,
-        ticket_history: vec![],
-        vpatched: row.vpatched,
-        pool: None,
-    }
 }

@@ -1,8 +1,14 @@
 //! Security events end to end: a node uploads, the API shows.
 
+mod aggregations;
 mod attacks;
+mod clients;
+mod dashboards;
 mod exporters;
 mod hits;
+mod incidents;
+mod rechecker;
+mod security_issues;
 mod upload;
 mod vulns;
 
@@ -19,7 +25,7 @@ use serde_json::{Value, json};
 /// A registered node.
 pub(crate) struct TestNode {
     pub(crate) uuid: String,
-    secret: String,
+    pub(crate) secret: String,
 }
 
 static BATCHES: AtomicU64 = AtomicU64::new(0);

@@ -97,9 +97,13 @@ fn encode(state: &State, batch: &Batch) -> Vec<u8> {
 
 /// Events from before the registration do not name their node yet.
 fn with_uuid(event: &[u8], uuid: &str) -> Vec<u8> {
-    let Ok(Event::Hit(mut hit)) = serde_json::from_slice(event) else { return event.to_vec() };
-    if hit.node_uuid.is_empty() {
-        uuid.clone_into(&mut hit.node_uuid);
+    let Ok(mut parsed) = serde_json::from_slice::<Event>(event) else { return event.to_vec() };
+    let named = match &mut parsed {
+        Event::Hit(hit) => &mut hit.node_uuid,
+        Event::VulnEvidence(proof) => &mut proof.node_uuid,
+    };
+    if named.is_empty() {
+        uuid.clone_into(named);
     }
-    serde_json::to_vec(&Event::Hit(hit)).unwrap_or_else(|_| event.to_vec())
+    serde_json::to_vec(&parsed).unwrap_or_else(|_| event.to_vec())
 }

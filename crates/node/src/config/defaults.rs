@@ -110,6 +110,7 @@ impl Default for Inspect {
             body_max: 8 << 20,
             on_body_over_limit: Fallback::Pass,
             offload_bytes: 256 << 10,
+            parse_response: true,
         }
     }
 }

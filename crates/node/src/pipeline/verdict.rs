@@ -12,6 +12,7 @@ use super::policy::Matches;
 use super::{Context, InspectionFailed, Plan, Subject, Verdict, sample, size_of_head};
 use crate::config::{BlockCause, Fallback, OverlimitMode};
 use crate::hits::{Outcome, Report};
+use crate::response::{Watched, endpoint_of};
 
 /// Hits that one request can cause; what is beyond them is the same attack again.
 const HITS_MAX: usize = 64;
@@ -88,7 +89,30 @@ pub(super) fn decide(
         Outcome::Acl(denial) => (denial.cause(), attack_type),
         _ => (BlockCause::Attack, attack_type),
     });
-    Verdict { block, hits: (!report.is_empty()).then(|| report.pending()), mode: plan.mode }
+    let watched = (block.is_none() && super::watches(context, plan.mode))
+        .then(|| report.watched(&findings.detections, subject, endpoint(subject)));
+    Verdict { block, hits: (!report.is_empty()).then(|| report.pending()), watched, mode: plan.mode }
+}
+
+/// A request without findings whose answer is looked at all the same: the first one of an endpoint, then some.
+pub(super) fn watch_clean(
+    context: &Context<'_>,
+    plan: &Plan<'_>,
+    subject: &Subject<'_>,
+) -> Option<Box<Watched>> {
+    let endpoint = endpoint(subject);
+    context.endpoints.borrow_mut().wants(endpoint).then(|| {
+        let mut report = Report::new(context, subject, plan.mode);
+        if let Some(selection) = &plan.selection {
+            report.mask(selection);
+        }
+        report.watched(&[], subject, endpoint)
+    })
+}
+
+fn endpoint(subject: &Subject<'_>) -> u64 {
+    let path = subject.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    endpoint_of(subject.header("host").unwrap_or_default(), subject.method, path)
 }
 
 /// Why the request is to be refused, if it is.
@@ -193,5 +217,6 @@ fn failed(context: &Context<'_>, plan: &Plan<'_>) -> Verdict {
     if refuse {
         context.stats.blocked.add(1);
     }
-    Verdict { block: refuse.then_some((BlockCause::Attack, None)), hits: None, mode: plan.mode }
+    let block = refuse.then_some((BlockCause::Attack, None));
+    Verdict { block, hits: None, watched: None, mode: plan.mode }
 }

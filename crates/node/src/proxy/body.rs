@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 
 use super::upstream::Lease;
 use super::worker::InFlight;
+use crate::response::Watch;
 
 /// Why a body broke off.
 #[derive(Debug, thiserror::Error)]
@@ -230,7 +231,7 @@ pub(crate) struct ResponseBody {
 
 enum Source {
     Own(Option<Bytes>),
-    Upstream { incoming: Incoming, lease: Option<Lease> },
+    Upstream { incoming: Incoming, lease: Option<Lease>, watch: Option<Box<Watch>> },
 }
 
 impl ResponseBody {
@@ -241,9 +242,14 @@ impl ResponseBody {
     }
 
     /// A body that streams from an upstream; its connection goes back to the pool at the end.
-    pub(crate) fn upstream(incoming: Incoming, lease: Option<Lease>, in_flight: InFlight) -> ResponseBody {
-        let mut source = Source::Upstream { incoming, lease };
-        if let Source::Upstream { incoming, lease } = &mut source
+    pub(crate) fn upstream(
+        incoming: Incoming,
+        lease: Option<Lease>,
+        in_flight: InFlight,
+        watch: Option<Box<Watch>>,
+    ) -> ResponseBody {
+        let mut source = Source::Upstream { incoming, lease, watch };
+        if let Source::Upstream { incoming, lease, .. } = &mut source
             && incoming.is_end_stream()
             && let Some(lease) = lease.take()
         {
@@ -263,8 +269,13 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.source {
             Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Upstream { incoming, lease } => {
+            Source::Upstream { incoming, lease, watch } => {
                 let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+                let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+                // Dropped as soon as it has enough, or with the body.
+                if watch.as_mut().zip(data).is_some_and(|(watch, data)| watch.push(data)) {
+                    *watch = None;
+                }
                 if (frame.is_none() || incoming.is_end_stream())
                     && let Some(lease) = lease.take()
                 {

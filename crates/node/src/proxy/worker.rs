@@ -30,6 +30,7 @@ use super::io::ClientStream;
 use super::upstream::Upstreams;
 use super::wire::{ConnState, Phase, Wire};
 use crate::config::Config;
+use crate::response::Endpoints;
 use crate::state::{Snapshot, State};
 use crate::stats::WorkerStats;
 
@@ -51,6 +52,8 @@ pub(crate) struct Worker {
     pub(crate) stats: Arc<WorkerStats>,
     current: RefCell<Rc<Current>>,
     rules: Arc<ArcSwap<Snapshot>>,
+    /// Endpoints whose answers were watched.
+    pub(crate) endpoints: RefCell<Endpoints>,
     snapshot: RefCell<LocalSnapshot>,
     listening: RefCell<HashMap<u64, Listening>>,
     slots: Arc<Semaphore>,
@@ -189,6 +192,7 @@ impl Worker {
             slots: Arc::new(Semaphore::new(state.config.limits.connections)),
             current: RefCell::new(Current::new(state, upstreams)),
             listening: RefCell::default(),
+            endpoints: RefCell::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
             emptied: Notify::new(),

@@ -14,5 +14,6 @@ mod harness;
 mod modes;
 mod operation;
 mod protocol;
+mod response;
 mod rules;
 mod upstream;

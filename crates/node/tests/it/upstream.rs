@@ -76,6 +76,9 @@ async fn answer(mut request: Request<Incoming>) -> Response<BoxBody<Bytes, Infal
     if request.uri().path() == "/grpc" {
         return grpc(request).await;
     }
+    if let Some(answer) = ordered(&request) {
+        return answer;
+    }
     let mut size = 0;
     while let Some(frame) = request.body_mut().frame().await {
         match frame {
@@ -89,6 +92,35 @@ async fn answer(mut request: Request<Incoming>) -> Response<BoxBody<Bytes, Infal
     response.headers_mut().insert("connection", HeaderValue::from_static("x-hop"));
     response.headers_mut().insert("x-hop", HeaderValue::from_static("1"));
     response
+}
+
+/// The answer that the request orders, in hex so that inspection does not see it.
+fn ordered(request: &Request<Incoming>) -> Option<Response<BoxBody<Bytes, Infallible>>> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let mut body = hex::decode(header("x-answer")?).unwrap();
+    let packed = header("x-answer-gzip").is_some();
+    if packed {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, &body).unwrap();
+        body = encoder.finish().unwrap();
+    }
+    // In small pieces, as a server that streams.
+    let pieces: Vec<_> =
+        body.chunks(1000).map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
+    let mut response = Response::new(StreamBody::new(futures_util::stream::iter(pieces)).boxed());
+    *response.status_mut() = header("x-answer-status").unwrap_or("200").parse().unwrap();
+    let headers = response.headers_mut();
+    headers.insert(
+        "content-type",
+        HeaderValue::from_str(header("x-answer-type").unwrap_or("text/html")).unwrap(),
+    );
+    if packed {
+        headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+    }
+    if let Some(location) = header("x-answer-location") {
+        headers.insert("location", HeaderValue::from_str(location).unwrap());
+    }
+    Some(response)
 }
 
 /// Echoes whatever the upgraded connection brings.

@@ -81,6 +81,20 @@ impl Format {
     }
 }
 
+/// The beginning of compressed content, at most `max_bytes`, for those who need no more of it. `coding` is the value
+/// of a `Content-Encoding` field with a single coding; `None` when it is not known or the data is not of it.
+#[must_use]
+pub fn inflate_prefix(coding: &[u8], data: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
+    let bounds = Bounds { max_bytes, max_ratio: usize::MAX, ratio_grace_bytes: max_bytes, deadline: None };
+    Format::of_coding(coding.trim_ascii()).iter().find_map(|format| {
+        let mut out = Vec::new();
+        // What comes out before the limit is what is wanted here.
+        let outcome = format.decode(data, &mut out, bounds);
+        out.truncate(max_bytes);
+        (outcome != Outcome::Failed).then_some(out)
+    })
+}
+
 const CHUNK: usize = 8 * 1024;
 const TURNS_PER_CLOCK: usize = 64;
 /// 16 MiB, so that a header can not claim 128 MiB of window memory.
@@ -150,6 +164,19 @@ mod tests {
         let brotli = [0x0B, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
         assert_eq!(Format::Brotli.decode(&brotli, &mut out, BOUNDS), Outcome::Done);
         assert_eq!(out, b"hello");
+    }
+
+    #[test]
+    fn a_prefix_is_bounded_whatever_follows() {
+        let text = vec![b'a'; 1 << 20];
+        assert_eq!(inflate_prefix(b"gzip", &gzip(&text), 1000).unwrap(), &text[..1000]);
+        let packed = gzip(b"hello hello hello");
+        assert_eq!(
+            inflate_prefix(b" GZIP ", &packed[..packed.len() - 4], 1000).unwrap(),
+            b"hello hello hello"
+        );
+        assert_eq!(inflate_prefix(b"gzip", b"plain", 1000), None);
+        assert_eq!(inflate_prefix(b"gzip, br", &packed, 1000), None);
     }
 
     #[test]

@@ -34,6 +34,10 @@ pub struct Aggregate {
     pub stamps: BTreeSet<i64>,
     /// CVE ids and tags.
     pub known_attack: BTreeSet<String>,
+    /// Data centres of the sources.
+    pub datacenters: BTreeSet<String>,
+    /// Whether a source is a Tor exit.
+    pub tor: bool,
     /// Distinct payloads.
     pub vectors: i64,
     /// Stored hits that match the filter.
@@ -108,13 +112,15 @@ impl Store {
 
     async fn add_signs(&self, ids: &[i64], page: &mut HashMap<i64, Aggregate>) -> Result<(), StoreError> {
         let select = grouped(ids)
-            .columns(["stamps", "known_attack"])
-            .group_by_columns(["stamps", "known_attack"])
+            .columns(["stamps", "known_attack", "datacenter", "tor"])
+            .group_by_columns(["stamps", "known_attack", "datacenter", "tor"])
             .to_owned();
         for row in self.reader().query_all(&select).await? {
             if let Some(attack) = page.get_mut(&row.try_get_by_index(0)?) {
                 let (stamps, known): (String, String) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
                 attack.stamps.extend(stamps.split(',').filter_map(|stamp| stamp.parse::<i64>().ok()));
+                attack.datacenters.extend(row.try_get_by_index::<Option<String>>(3)?);
+                attack.tor |= row.try_get_by_index::<Option<String>>(4)?.is_some();
                 attack.known_attack.extend(known.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned));
             }
         }

@@ -59,6 +59,30 @@ pub struct Model {
     pub scope: Json,
     /// Values for the template, as last written.
     pub template_params: Json,
+    /// Application.
+    pub pool: Option<i64>,
+    /// Schema-based test run.
+    pub testrun_id: Option<i64>,
+    /// How often it was seen; null is once.
+    pub volume: Option<i64>,
+    /// Last proof, Unix seconds.
+    pub last_seen: Option<i64>,
+    /// When the row was made, Unix seconds; null is the time of confirmation.
+    pub created_at: Option<i64>,
+    /// Rule that patches it virtually.
+    pub mitigation_rule_id: Option<i64>,
+    /// Rule that judged it false.
+    pub false_positive_rule_id: Option<i64>,
+    /// When somebody asked to check it again, Unix seconds.
+    pub recheck_requested_at: Option<i64>,
+    /// `open` or `closed`, of the linked ticket.
+    pub ticket_status: Option<String>,
+    /// JSON list of what happened to the ticket.
+    pub ticket_history: Option<String>,
+    /// `http` or `https`.
+    pub scheme: Option<String>,
+    /// Excerpt of the answer that proved it.
+    pub evidence: Option<String>,
 }
 
 /// None: rows are joined by explicit queries.

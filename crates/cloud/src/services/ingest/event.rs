@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bartizan_api::node::{BlockStatus, HitEvent, RawRequest};
+use bartizan_api::node::{BlockStatus, HitEvent, RawRequest, VulnEvidence};
 use bartizan_store::{conditions::address_key, entity};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,11 @@ use crate::auth::node::NodeCaller;
 const MAX_AGE_MS: i64 = 86_400_000;
 /// Furthest request time in the future that is believed.
 const MAX_AHEAD_MS: i64 = 300_000;
+/// Times outside of 2000 to 2100 are no wrong clock but garbage.
+const MIN_TS_MS: i64 = 946_684_800_000;
+const MAX_TS_MS: i64 = 4_102_444_800_000;
+/// Largest size that is believed, bytes: 1 PiB.
+const MAX_SIZE: u64 = 1 << 50;
 /// Longest payload, characters.
 const MAX_VALUE: usize = 4096;
 /// Longest other text that a node adds, characters.
@@ -47,6 +52,39 @@ pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
     ];
     if texts.iter().any(|(length, limit)| length > limit) {
         return Err("a field is too long");
+    }
+    if !(MIN_TS_MS..MAX_TS_MS).contains(&hit.ts_ms) {
+        return Err("ts_ms is not a time of this age");
+    }
+    let sizes = hit.response_size.max(hit.request_size).max(hit.raw.body_original_size.unwrap_or(0));
+    if sizes > MAX_SIZE {
+        return Err("a size is not possible");
+    }
+    if hit.statuscode > 999 {
+        return Err("statuscode is not one");
+    }
+    Ok(())
+}
+
+/// Whether a proof can be stored.
+pub(super) fn check_proof(proof: &VulnEvidence) -> Result<(), &'static str> {
+    let id = proof.event_id.as_bytes();
+    if !(1..=64).contains(&id.len())
+        || !id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+    {
+        return Err("event_id must be 1 to 64 URL-safe characters");
+    }
+    if proof.request_id.is_empty() || proof.request_id.len() > 64 || proof.request_id.contains('\0') {
+        return Err("request_id must be 1 to 64 characters");
+    }
+    if proof.vuln_type.is_empty() || proof.domain.is_empty() || proof.path.is_empty() {
+        return Err("vuln_type, domain and path are required");
+    }
+    if proof.parameter.len() > 65_536 || proof.path.len() > 65_536 || proof.domain.len() > 2048 {
+        return Err("a field is too long");
+    }
+    if proof.parameter.contains('\0') {
+        return Err("U+0000 is not allowed");
     }
     Ok(())
 }

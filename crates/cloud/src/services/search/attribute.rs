@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bartizan_api::AttackType;
+use bartizan_api::{AttackType, owasp};
 use serde_json::{Map, Value, json};
 
 use super::{SearchError, words::Term};
@@ -73,7 +73,8 @@ fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
         "sampled" => {
             found.filter.insert("sampled".to_owned(), json!(!not));
         }
-        word if word.starts_with("owasp_") => return Err(error(term, "OWASP words are not supported")),
+        word if owasp::preset(word).is_some() => found.add("preset", not, json!(word)),
+        word if word.starts_with("owasp_") => return Err(error(term, "unknown OWASP category")),
         _ if text.starts_with('/') => found.add("path", not, json!(text)),
         _ if is_method(text) => found.add("method", not, json!(text)),
         _ if is_address(text) => found.add("ip", not, json!(text)),
@@ -133,8 +134,8 @@ fn pair(term: &Term, key: &str, found: &mut Found) -> Result<(), SearchError> {
                 found.add("anomality", not, json!(name));
             }
             "request_id" | "session_id" | "node_uuid" => found.add(key, not, json!(value)),
-            "attackid" if value.contains(':') => found.add("attackid", not, json!(value)),
-            "attackid" => return Err(error(term, "an id is required")),
+            "attackid" | "hitid" if value.contains(':') => found.add(key, not, json!(value)),
+            "attackid" | "hitid" => return Err(error(term, "an id is required")),
             "spec" => found.add("api_spec_id", not, json!(value)),
             _ => {
                 let column = term.column + usize::from(not);

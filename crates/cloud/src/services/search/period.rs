@@ -1,8 +1,8 @@
 //! Times in a query: `today`, `last 3 days`, month names, dates and ranges of dates.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime};
 
-use super::{SearchError, words::Term};
+use super::{SearchError, words::Term, zone::Zone};
 
 /// How a user writes dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +16,7 @@ pub(super) enum DateOrder {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Calendar {
     now: i64,
-    /// Seconds east of UTC.
-    offset: i64,
+    zone: Zone,
     order: DateOrder,
 }
 
@@ -39,21 +38,21 @@ const MONTHS: [&str; 12] = [
 impl Calendar {
     /// A zone that is not known counts as UTC.
     pub(super) fn new(now: i64, zone: &str, order: DateOrder) -> Calendar {
-        Calendar { now, offset: offset_of(zone), order }
+        Calendar { now, zone: Zone::named(zone), order }
     }
 
     fn today(&self) -> NaiveDate {
-        DateTime::from_timestamp(self.now + self.offset, 0).unwrap_or_default().date_naive()
+        self.zone.date_of(self.now)
     }
 
     /// The first second of a day.
     fn start(&self, day: NaiveDate) -> i64 {
-        day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() - self.offset
+        self.zone.moment(day, NaiveTime::MIN)
     }
 
     /// From the first second of a day to the last of another.
     fn days(&self, from: NaiveDate, to: NaiveDate) -> (i64, i64) {
-        (self.start(from), self.start(to) + 86_399)
+        (self.start(from), to.succ_opt().map_or(i64::MAX, |next| self.start(next) - 1))
     }
 
     /// A month, or as much of it as is over.
@@ -63,53 +62,9 @@ impl Calendar {
     }
 }
 
-fn offset_of(zone: &str) -> i64 {
-    let zone = zone.trim().to_uppercase();
-    let hours = match zone.as_str() {
-        "EST" | "CDT" => -5,
-        "EDT" => -4,
-        "CST" | "MDT" => -6,
-        "MST" | "PDT" => -7,
-        "PST" => -8,
-        "CET" | "BST" => 1,
-        "CEST" | "EET" => 2,
-        "EEST" | "MSK" => 3,
-        "JST" => 9,
-        other => return numeric_offset(other),
-    };
-    hours * 3600
-}
-
-/// `UTC-3.0`, `UTC+5.5`, `+05:30`; 0 for anything else.
-fn numeric_offset(zone: &str) -> i64 {
-    let text = zone.trim_start_matches("UTC").trim_start_matches("GMT");
-    let (sign, digits) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
-        (Some(rest), _) => (1, rest),
-        (_, Some(rest)) => (-1, rest),
-        _ => return 0,
-    };
-    let seconds = if let Some((hours, minutes)) = digits.split_once(':') {
-        hours
-            .parse::<i64>()
-            .ok()
-            .zip(minutes.parse::<i64>().ok())
-            .map(|(hours, minutes)| hours.saturating_mul(3600).saturating_add(minutes.saturating_mul(60)))
-    } else {
-        let (hours, tenths) = digits.split_once('.').unwrap_or((digits, "0"));
-        let part = match tenths {
-            "25" => 900,
-            "5" | "50" => 1800,
-            "75" => 2700,
-            _ => 0,
-        };
-        hours.parse::<i64>().ok().map(|hours| hours.saturating_mul(3600).saturating_add(part))
-    };
-    seconds.filter(|seconds| (0..=14 * 3600).contains(seconds)).map_or(0, |seconds| sign * seconds)
-}
-
 /// The period that the terms begin with, if they do, and how many terms it takes.
 pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, i64)>, usize), SearchError> {
-    let word = |index: usize| {
+    let word = |index: usize| -> Option<String> {
         let term = terms.get(index).filter(|term| term.key.is_none() && !term.quoted && !term.negated)?;
         Some(term.value.to_lowercase())
     };
@@ -123,7 +78,7 @@ pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, 
         "this" => this(&second, calendar).map(|range| (range, 2)),
         name => match MONTHS.iter().position(|month| *month == name) {
             Some(index) => Some((named_month(index, calendar), 1)),
-            None => dates(name, calendar).map(|range| (Some(range), 1)),
+            None => dated(&word, calendar),
         },
     };
     let bad = || SearchError {
@@ -203,25 +158,60 @@ fn named_month(index: usize, calendar: &Calendar) -> Option<(i64, i64)> {
     calendar.month(NaiveDate::from_ymd_opt(year, number, 1)?)
 }
 
-/// A date, `a-b`, `>a` or `<a`.
-fn dates(text: &str, calendar: &Calendar) -> Option<(i64, i64)> {
+/// Dates and times of day; with blanks they take up to three words, and the longest reading is meant.
+fn dated(word: &dyn Fn(usize) -> Option<String>, calendar: &Calendar) -> Read {
+    let mut text = String::new();
+    let mut found = None;
+    for used in 1..=3 {
+        let Some(next) = word(used - 1) else { break };
+        if used > 1 {
+            text.push(' ');
+        }
+        text.push_str(&next);
+        if let Some(range) = moments(&text, calendar) {
+            found = Some((Some(range), used));
+        }
+    }
+    found
+}
+
+/// A date, a date with a time of day, `a-b`, `>a` or `<a`.
+fn moments(text: &str, calendar: &Calendar) -> Option<(i64, i64)> {
     if let Some(rest) = text.strip_prefix('>') {
-        let rest = rest.trim_start_matches('=');
-        return Some((calendar.start(date(rest, calendar.order)?), calendar.now));
+        return Some((span(rest.trim_start_matches('='), None, calendar)?.0, calendar.now));
     }
     if let Some(rest) = text.strip_prefix('<') {
-        let rest = rest.trim_start_matches('=');
-        let day = date(rest, calendar.order)?;
-        return Some((0, calendar.days(day, day).1));
+        return Some((0, span(rest.trim_start_matches('='), None, calendar)?.1));
     }
-    if let Some(day) = date(text, calendar.order) {
-        return Some(calendar.days(day, day));
+    if let Some(span) = span(text, None, calendar) {
+        return Some(span);
     }
-    // The dash between two dates, not one of those inside an ISO date.
+    // The dash between two moments, not one of those inside an ISO date.
     text.match_indices('-').find_map(|(at, _)| {
         let (from, to) = (text.get(..at)?, text.get(at + 1..)?);
-        Some(calendar.days(date(from, calendar.order)?, date(to, calendar.order)?))
+        // `11:30-12:22` alone is today's.
+        let (first, day) = match span(from, None, calendar) {
+            Some((first, _)) => (first, date(from.split(' ').next()?, calendar.order)?),
+            None => (span(from, Some(calendar.today()), calendar)?.0, calendar.today()),
+        };
+        Some((first, span(to, Some(day), calendar)?.1)).filter(|(from, to)| from <= to)
     })
+}
+
+/// The first and last second of a day or minute. A time of day alone is of `day`, if there is one.
+fn span(text: &str, day: Option<NaiveDate>, calendar: &Calendar) -> Option<(i64, i64)> {
+    let text = text.trim();
+    let minute = |day: NaiveDate, time: &str| {
+        let start = calendar.zone.moment(day, NaiveTime::parse_from_str(time, "%H:%M").ok()?);
+        Some((start, start + 59))
+    };
+    if let Some((first, time)) = text.split_once(' ') {
+        return minute(date(first, calendar.order)?, time);
+    }
+    match date(text, calendar.order) {
+        Some(day) => Some(calendar.days(day, day)),
+        None => minute(day?, text),
+    }
 }
 
 fn date(text: &str, order: DateOrder) -> Option<NaiveDate> {

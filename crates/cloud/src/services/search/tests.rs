@@ -66,6 +66,11 @@ fn words_and_pairs_become_keys() {
         ),
         ("p:id", json!({"parameter": ["id", "id_*", "*_id", "*_id_*"]})),
         ("app:7 app:-1", json!({"poolid": [7, -1]})),
+        (
+            "owasp_api1_2023 !owasp_a3_2021",
+            json!({"preset": ["owasp_api1_2023"], "!preset": ["owasp_a3_2021"]}),
+        ),
+        ("hitid:hits_production_5_202611_v_1:abc", json!({"hitid": ["hits_production_5_202611_v_1:abc"]})),
         ("a:time d:x", json!({"anomality": ["response_time"], "domain": ["x"]})),
     ] {
         assert_eq!(filter(query), expected, "{query}");
@@ -77,6 +82,7 @@ fn mistakes_are_told_with_their_column() {
     assert_eq!(refused("sqli  foo:bar"), ("unknown attribute", "foo".into(), 7));
     assert_eq!(refused("!foo:bar"), ("unknown attribute", "foo".into(), 2));
     assert_eq!(refused("d:'shop"), ("the quotation is not closed", "shop".into(), 3));
+    assert_eq!(refused("sqli owasp_api11_2023"), ("unknown OWASP category", "owasp_api11_2023".into(), 6));
     assert_eq!(refused("last moon"), ("unknown period", "last".into(), 1));
     assert_eq!(refused("statuscode:moon"), ("a number is required", "moon".into(), 1));
     assert_eq!(refused("ip:house"), ("an address is required", "house".into(), 1));
@@ -100,11 +106,18 @@ fn periods_are_ranges() {
         ("13/07/26-14/07/26", (midnight - 2 * day, midnight - 1)),
         ("2026-07-13-2026-07-14", (midnight - 2 * day, midnight - 1)),
         (">14/07/2026", (midnight - day, NOW)),
+        ("14/07/2026 10:15", (midnight - day + 36_900, midnight - day + 36_959)),
+        ("08:00-09:30", (midnight + 28_800, midnight + 34_259)),
+        ("13/07/2026 11:12-14/07/2026 12:14", (midnight - 2 * day + 40_320, midnight - day + 44_099)),
+        ("13/07/2026 11:12-12:14", (midnight - 2 * day + 40_320, midnight - 2 * day + 44_099)),
+        (">13/07/2026 11:12 sqli", (midnight - 2 * day + 40_320, NOW)),
     ] {
         assert_eq!(found(query).periods, [expected], "{query}");
     }
     let zoned = Calendar::new(NOW, "UTC-3.0", DateOrder::DayMonthYear);
     assert_eq!(understand("today", &zoned).unwrap().periods, [(midnight + 3 * 3600, NOW)]);
+    let zoned = Calendar::new(NOW, "Europe/Berlin", DateOrder::DayMonthYear);
+    assert_eq!(understand("today", &zoned).unwrap().periods, [(midnight - 2 * 3600, NOW)]);
     assert!(found("sqli").periods.is_empty());
 }
 

@@ -72,22 +72,12 @@ async fn unbelievable_times_become_the_time_of_receipt() {
     let node = TestNode::register(&cloud, cloud.client.id).await;
     let admin = cloud.admin_pair().await;
     let now = cloud.running.cloud.now();
-    node.upload(
-        &cloud,
-        &[
-            hit("old", now - 90_000),
-            hit("future", now + 600),
-            hit("clock", now + 200),
-            hit_with("epoch", now, json!({"ts_ms": -5})),
-            hit_with("last", now, json!({"ts_ms": i64::MAX})),
-        ],
-    )
-    .await;
+    node.upload(&cloud, &[hit("old", now - 90_000), hit("future", now + 600), hit("clock", now + 200)]).await;
     for hit in hits(&cloud, &admin, json!({})).await {
         assert!((now..=now + 210).contains(&hit["time"].as_i64().unwrap()), "{hit}");
     }
     let rows = entity::hit::Entity::find().all(cloud.running.cloud.store.reader()).await.unwrap();
-    assert_eq!(rows.iter().filter(|row| row.reported_ts_ms.is_some()).count(), 4);
+    assert_eq!(rows.iter().filter(|row| row.reported_ts_ms.is_some()).count(), 2);
 }
 
 #[tokio::test]

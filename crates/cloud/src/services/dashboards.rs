@@ -1,0 +1,478 @@
+//! Figures for dashboards: over time, of a period, of a month (`spec/events.md` section 8.3).
+//!
+//! Hit counts include those that a stored hit stands for; hits marked false count nowhere.
+
+use std::collections::BTreeMap;
+
+use bartizan_api::{
+    ApiError, AttackType,
+    dashboard::{
+        DashboardObject, DashboardState, DashboardWrite, GraphRequest, MonthlySummary, MonthlyTraffic,
+        OwaspCount, OwaspQuery, Point, TargetCounts, TargetsView,
+    },
+    filter::{Condition, Filter, Range, Test, int},
+    owasp,
+};
+use bartizan_store::{
+    JsonText, TenantId, Tenants, dashboards as store, event_settings,
+    hits::{HitQuery, KindCount, Term, Timeline},
+    nodes, traffic,
+};
+use chrono::{DateTime, Datelike, Months, NaiveDate};
+use serde_json::{Map, Value, json};
+
+use super::{
+    activity::{self, Change},
+    listing::oldest,
+};
+use crate::{auth::Caller, failure::Failure, state::Cloud};
+
+/// Values of a field shown.
+const TOP: u64 = 300;
+/// Seconds after which a silent node is not active.
+const ACTIVE_S: i64 = 300;
+/// Largest settings of a dashboard, bytes.
+const MAX_STATE: usize = 4096;
+
+/// Which hits a figure counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// Those that proved nothing.
+    Attacks,
+    /// Those that proved a vulnerability.
+    Incidents,
+}
+
+/// What a graph shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Hits.
+    Hits(Category),
+    /// Requests.
+    Requests,
+    /// Requests per second, of one node or of all.
+    Rps(Option<String>),
+    /// Vulnerabilities found.
+    Vulns,
+    /// Entries of the denylist.
+    Denylist,
+    /// Test runs, of which there are none.
+    Testruns,
+}
+
+fn period(request: &GraphRequest) -> Result<(i64, i64), ApiError> {
+    let moment = |name: &str, value: &Value| {
+        let time = int(value).filter(|time| (0..=253_402_300_799).contains(time));
+        time.ok_or_else(|| ApiError::field(name, "must be Unix seconds", value.clone()))
+    };
+    let from = moment("start_time", &request.start_time)?;
+    let to = moment("end_time", &request.end_time)?;
+    if to <= from {
+        return Err(ApiError::field("end_time", "must be after start_time", to));
+    }
+    Ok((from, to))
+}
+
+fn timeline(request: &GraphRequest) -> Result<Timeline, ApiError> {
+    let (from, to) = period(request)?;
+    let points = int(&request.points_count)
+        .and_then(|points| usize::try_from(points).ok())
+        .filter(|points| (1..=1000).contains(points))
+        .ok_or_else(|| {
+            let text = "points_count must be between 1 and 1000";
+            ApiError::field("points_count", text, request.points_count.clone())
+        })?;
+    match request.interpolation.as_str() {
+        None if request.interpolation.is_null() => {}
+        Some("coarse" | "linear" | "") => {}
+        _ => {
+            let sent = request.interpolation.clone();
+            return Err(ApiError::field("interpolation", "must be coarse or linear", sent));
+        }
+    }
+    // The end itself belongs to no stretch.
+    Ok(Timeline::over(from, to - 1, points))
+}
+
+/// Hits that count, of a category and a period.
+fn filter(category: Option<Category>, range: Option<(i64, i64)>, more: Vec<Condition>) -> Filter {
+    let mut clause = vec![Condition {
+        field: "state",
+        negated: true,
+        test: Test::Texts(vec!["falsepositive".to_owned()]),
+    }];
+    if let Some(category) = category {
+        let negated = category == Category::Incidents;
+        clause.push(Condition { field: "vulnid", negated, test: Test::Null });
+    }
+    if let Some((from, to)) = range {
+        let range = Range { from: Some(from), to: Some(to) };
+        clause.push(Condition { field: "time", negated: false, test: Test::Ints(vec![], vec![range]) });
+    }
+    clause.extend(more);
+    Filter { clauses: vec![clause], ignored: vec![] }
+}
+
+/// A figure over time: exactly as many points as asked for, each with the start of its stretch.
+///
+/// # Errors
+/// 400 by field, 403 for a tenant out of reach.
+pub async fn graph(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: Option<i64>,
+    figure: &Figure,
+    request: &GraphRequest,
+) -> Result<Vec<Point>, Failure> {
+    let tenants = match (client_id, figure) {
+        // A node names its tenant itself.
+        (None, Figure::Rps(Some(_))) => caller.tenants.clone(),
+        _ => Tenants::from(caller.tenant_of(client_id)?),
+    };
+    let timeline = timeline(request)?;
+    let values = values(cloud, &tenants, figure, request, timeline).await?;
+    let starts = (0i64..).map(|index| timeline.from.saturating_add(index.saturating_mul(timeline.step)));
+    Ok(starts.zip(values).collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a graph are far below 2^52")]
+async fn values(
+    cloud: &Cloud,
+    tenants: &Tenants,
+    figure: &Figure,
+    request: &GraphRequest,
+    timeline: Timeline,
+) -> Result<Vec<Value>, Failure> {
+    let reader = cloud.store.reader();
+    let step = timeline.step.max(1) as f64;
+    Ok(match figure {
+        Figure::Hits(category) => {
+            let filter = filter(Some(*category), None, vec![]);
+            let query = HitQuery { tenants, since: oldest(cloud.now()), filter: &filter };
+            let buckets = cloud.store.hit_series(query, timeline).await?;
+            buckets.iter().map(|bucket| json!(bucket.hits)).collect()
+        }
+        Figure::Requests => {
+            let sums = traffic::series(reader, tenants, None, timeline).await?;
+            sums.iter().map(|sum| json!(sum.requests)).collect()
+        }
+        Figure::Rps(node) => {
+            let sums = traffic::series(reader, tenants, node.as_deref(), timeline).await?;
+            sums.iter().map(|sum| json!(rounded(sum.requests as f64 / step))).collect()
+        }
+        Figure::Vulns => {
+            let threats = threats(&request.threat)?;
+            let counts = store::vuln_series(reader, tenants, threats, timeline).await?;
+            counts.into_iter().map(Value::from).collect()
+        }
+        Figure::Denylist => {
+            let sizes = store::denylist_series(reader, tenants, timeline).await?;
+            sizes.into_iter().map(Value::from).collect()
+        }
+        Figure::Testruns => vec![json!(0); timeline.points],
+    })
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// Levels of threat as people sort them into three: info is low, critical is high.
+fn threats(word: &Value) -> Result<Option<(i64, i64)>, ApiError> {
+    Ok(match word {
+        Value::Null => None,
+        Value::String(word) if word.is_empty() => None,
+        Value::String(word) if word == "low" => Some((0, 39)),
+        Value::String(word) if word == "medium" => Some((40, 69)),
+        Value::String(word) if word == "high" => Some((70, 100)),
+        other => return Err(ApiError::field("threat", "must be low, medium or high", other.clone())),
+    })
+}
+
+/// Hits of a period by type.
+async fn kinds(
+    cloud: &Cloud,
+    tenants: &Tenants,
+    category: Option<Category>,
+    range: (i64, i64),
+    more: Vec<Condition>,
+) -> Result<Vec<KindCount>, Failure> {
+    let filter = filter(category, Some(range), more);
+    let query = HitQuery { tenants, since: oldest(cloud.now()), filter: &filter };
+    Ok(cloud.store.hit_kinds(query).await?)
+}
+
+/// Hits by what they aim at.
+///
+/// # Errors
+/// 400 by field, 403.
+pub async fn targets(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    request: &GraphRequest,
+) -> Result<TargetsView, Failure> {
+    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
+    let range = period(request)?;
+    let sum = |counts: Vec<KindCount>| {
+        counts.iter().fold(TargetCounts::default(), |mut sum, count| {
+            let target = AttackType::parse_code(&count.kind).map(|kind| json!(kind.info().target));
+            let place = match target.as_ref().and_then(Value::as_str) {
+                Some("client") => &mut sum.client,
+                Some("database") => &mut sum.database,
+                _ => &mut sum.server,
+            };
+            *place += count.hits;
+            sum
+        })
+    };
+    Ok(TargetsView {
+        attacks: sum(kinds(cloud, &tenants, Some(Category::Attacks), range, vec![]).await?),
+        incidents: sum(kinds(cloud, &tenants, Some(Category::Incidents), range, vec![]).await?),
+    })
+}
+
+/// Hits by attack type, optionally of some applications.
+///
+/// # Errors
+/// 400 by field, 403.
+pub async fn attack_types(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    request: &GraphRequest,
+) -> Result<BTreeMap<String, i64>, Failure> {
+    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
+    let range = period(request)?;
+    let sent = request.poolid.as_array().map_or_else(|| vec![request.poolid.clone()], Clone::clone);
+    let pools: Vec<i64> = sent.iter().filter_map(int).collect();
+    let more = if pools.is_empty() {
+        vec![]
+    } else {
+        vec![Condition { field: "poolid", negated: false, test: Test::Ints(pools, vec![]) }]
+    };
+    let mut counts = BTreeMap::new();
+    for count in kinds(cloud, &tenants, None, range, more).await? {
+        *counts.entry(count.kind).or_default() += count.hits;
+    }
+    Ok(counts)
+}
+
+/// Hits by country, data centre and Tor, for each category asked for.
+///
+/// # Errors
+/// 400 by field, 403.
+pub async fn sources(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    request: &GraphRequest,
+) -> Result<Map<String, Value>, Failure> {
+    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
+    let range = period(request)?;
+    let words = |name: &str, sent: &Value, known: &[&'static str]| -> Result<Vec<&'static str>, ApiError> {
+        if sent.is_null() {
+            return Ok(known.to_vec());
+        }
+        let items = sent.as_array().cloned().unwrap_or_else(|| vec![sent.clone()]);
+        let word = |item: &Value| {
+            let found = known.iter().copied().find(|known| item.as_str() == Some(known));
+            found.ok_or_else(|| ApiError::field(name, "unknown", item.clone()))
+        };
+        items.iter().map(word).collect()
+    };
+    let categories = words("request_categories", &request.request_categories, &["attacks", "incidents"])?;
+    let fields = words("fields", &request.fields, &["countries", "datacenters", "tors"])?;
+    let mut reply = Map::new();
+    for category in categories {
+        let which = if category == "attacks" { Category::Attacks } else { Category::Incidents };
+        let filter = filter(Some(which), Some(range), vec![]);
+        let query = HitQuery { tenants: &tenants, since: oldest(cloud.now()), filter: &filter };
+        let mut of_category = Map::new();
+        for field in &fields {
+            let name = match *field {
+                "countries" => "remote_country",
+                "datacenters" => "datacenter",
+                _ => "tor",
+            };
+            let term = Term::named(name).ok_or_else(ApiError::internal)?;
+            let rows = cloud.store.hit_terms(query, term, TOP).await?;
+            // What is not known is no country and no data centre.
+            let known = rows.into_iter().filter_map(|(value, hits)| {
+                let value = value.as_str().filter(|value| !["", "unknown", "none"].contains(value))?;
+                Some((value.to_owned(), json!(hits)))
+            });
+            of_category.insert((*field).to_owned(), Value::Object(known.collect()));
+        }
+        reply.insert(category.to_owned(), Value::Object(of_category));
+    }
+    Ok(reply)
+}
+
+/// Requests, malicious and refused ones of a month.
+///
+/// # Errors
+/// 400 by field, 403.
+pub async fn monthly_summary(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    request: &GraphRequest,
+) -> Result<MonthlySummary, Failure> {
+    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
+    let number = |value: &Value| int(value).and_then(|number| u32::try_from(number).ok());
+    let year = int(&request.year).and_then(|year| i32::try_from(year).ok()).filter(|year| *year >= 1970);
+    let year = year.ok_or_else(|| ApiError::field("year", "must be a year", request.year.clone()))?;
+    let first = number(&request.month).and_then(|month| NaiveDate::from_ymd_opt(year, month, 1));
+    let first = first.ok_or_else(|| ApiError::field("month", "must be 1 to 12", request.month.clone()))?;
+    let (from, to) = month(first);
+    let sums = traffic::series(cloud.store.reader(), &tenants, None, Timeline::over(from, to - 1, 1)).await?;
+    let requests = sums.first().map_or(0, |sum| sum.requests);
+    let kinds = kinds(cloud, &tenants, None, (from, to - 1), vec![]).await?;
+    let hits = |blocked: bool| -> i64 {
+        kinds.iter().filter(|count| count.blocked || !blocked).map(|count| count.hits).sum()
+    };
+    Ok(MonthlySummary {
+        requests_count: requests,
+        attacks_count: hits(false),
+        blocked_attacks_count: hits(true),
+    })
+}
+
+/// The first second of a month and the first one after it.
+fn month(first: NaiveDate) -> (i64, i64) {
+    let start = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp();
+    (start(first), first.checked_add_months(Months::new(1)).map_or(i64::MAX, start))
+}
+
+/// Requests of the last six months, oldest first.
+///
+/// # Errors
+/// 403.
+#[expect(clippy::cast_precision_loss, reason = "requests of a month are far below 2^52")]
+pub async fn monthly_traffic(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+) -> Result<Vec<MonthlyTraffic>, Failure> {
+    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
+    let now = cloud.now();
+    let today = DateTime::from_timestamp(now, 0).unwrap_or_default().date_naive();
+    let this = today.with_day(1).unwrap_or(today);
+    let mut months = Vec::new();
+    for back in (0..6).rev() {
+        let Some(first) = this.checked_sub_months(Months::new(back)) else { continue };
+        let (from, to) = month(first);
+        let timeline = Timeline::over(from, to - 1, 1);
+        let sums = traffic::series(cloud.store.reader(), &tenants, None, timeline).await?;
+        let requests = sums.first().map_or(0, |sum| sum.requests);
+        let seconds = (to.min(now + 1) - from).max(1) as f64;
+        months.push(MonthlyTraffic {
+            year: i64::from(first.year()),
+            month: i64::from(first.month()),
+            requests_count: requests,
+            rps: rounded(requests as f64 / seconds),
+        });
+    }
+    Ok(months)
+}
+
+/// Hits by category of an OWASP API list.
+///
+/// # Errors
+/// 403, 404 for a year without a list.
+pub async fn owasp(
+    cloud: &Cloud,
+    caller: &Caller,
+    year: &str,
+    client_id: i64,
+    query: &OwaspQuery,
+) -> Result<BTreeMap<String, OwaspCount>, Failure> {
+    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
+    let now = cloud.now();
+    let range = (query.time_from.unwrap_or_else(|| oldest(now)), query.time_to.unwrap_or(now));
+    let kinds = kinds(cloud, &tenants, None, range, vec![]).await?;
+    let mut counts = BTreeMap::new();
+    for number in 1..=10 {
+        let name = format!("API{number}");
+        let types = owasp::types_of(&format!("{name}:{year}")).ok_or_else(ApiError::absent)?;
+        let mut of_category = OwaspCount::default();
+        for count in kinds.iter().filter(|count| types.contains(&count.kind.as_str())) {
+            of_category.count += count.hits;
+            *of_category.by_type.entry(count.kind.clone()).or_default() += count.hits;
+            *of_category.by_response_status.entry(count.statuscode.to_string()).or_default() += count.hits;
+        }
+        counts.insert(name, of_category);
+    }
+    Ok(counts)
+}
+
+/// What of the product a tenant uses.
+///
+/// # Errors
+/// 403.
+pub async fn state(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<DashboardState, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let tenants = Tenants::from(tenant);
+    let reader = cloud.store.reader();
+    let now = cloud.now();
+    let seen = nodes::last_seen(reader, &tenants).await?;
+    let requests = requests_this_month(cloud, &tenants).await?;
+    let attacks = filter(None, None, vec![]);
+    let attacks = HitQuery { tenants: &tenants, since: oldest(now), filter: &attacks };
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    Ok(DashboardState {
+        object: DashboardObject {
+            vulns: bartizan_store::vulns::count(reader, &tenants, &Filter::default()).await? > 0,
+            scope: false,
+            nodes: !seen.is_empty(),
+            traffic: requests > 0,
+            attacks: cloud.store.hit_exists(attacks).await?,
+            testrun: false,
+            nodes_active: number(seen.iter().filter(|at| now - **at <= ACTIVE_S).count()),
+            nodes_count: number(seen.len()),
+            requests_amount: requests,
+        },
+        partner_requests_amount: requests_this_month(cloud, &caller.tenants).await?,
+        cloud_requests_amount: None,
+    })
+}
+
+async fn requests_this_month(cloud: &Cloud, tenants: &Tenants) -> Result<i64, Failure> {
+    let today = DateTime::from_timestamp(cloud.now(), 0).unwrap_or_default().date_naive();
+    let (from, to) = month(today.with_day(1).unwrap_or(today));
+    let sums = traffic::series(cloud.store.reader(), tenants, None, Timeline::over(from, to - 1, 1)).await?;
+    Ok(sums.first().map_or(0, |sum| sum.requests))
+}
+
+/// Keeps what a page remembers of its dashboard.
+///
+/// # Errors
+/// 400 for anything but a small object, 403.
+pub async fn write_state(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    request: &DashboardWrite,
+) -> Result<DashboardState, Failure> {
+    let tenant: TenantId = caller.tenant_of(Some(client_id))?;
+    let state = &request.dashboard_state;
+    if !state.is_object() || state.to_string().len() > MAX_STATE {
+        return Err(ApiError::field("dashboard_state", "must be a small object", Value::Null).into());
+    }
+    let transaction = cloud.store.begin().await?;
+    let mut row = event_settings::of_tenant(&transaction, tenant).await?;
+    let before = std::mem::replace(&mut row.dashboard, JsonText(state.clone())).0;
+    event_settings::put(&transaction, row).await?;
+    let change = Change {
+        object_type: "dashboard",
+        action: "update",
+        object_id: tenant.0.to_string(),
+        object_name: "dashboard".to_owned(),
+        before: Some(before),
+        after: Some(state.clone()),
+    };
+    activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
+    transaction.commit().await?;
+    self::state(cloud, caller, client_id).await
+}

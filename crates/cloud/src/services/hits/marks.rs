@@ -1,0 +1,178 @@
+//! False-positive marks: the hits, their attacks' counters, and the rule that keeps the node from finding the same
+//! again (`spec/events.md` section 2.6).
+//!
+//! A mark says that one attack type at one point of one address is no attack, so the rule is `disable_attack_type`
+//! there, or `disable_regex` for what a custom expression found. It goes when the last such hit loses its mark, and
+//! is never made where the tenant has one like it already. Whoever may not create rules only marks.
+
+use bartizan_api::{
+    ApiError,
+    listing::{MarkRequest, Marked},
+};
+use bartizan_rules::Scope;
+use bartizan_store::{
+    TenantId, Tenants, attacks,
+    entity::{self, mark_rule},
+    hits::{self, HitQuery, MarkedGroup},
+    ingest, mark_rules,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter},
+};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::asked;
+use crate::{
+    auth::Caller,
+    failure::Failure,
+    services::{
+        activity::{self, Change},
+        event_view::{attack_id, items},
+        listing::{Asked, flag},
+        rule,
+    },
+    state::Cloud,
+};
+
+/// Most kinds of hits of one request that get rules; who marks more is not correcting detection.
+const MAX_GROUPS: u64 = 20;
+/// What a mark writes into the comment of its rule.
+const COMMENT: &str = "Made by marking hits as false positives";
+
+/// Marks hits as false positives, or takes the mark away, and counts their attacks anew.
+///
+/// # Errors
+/// 400 when neither `id` nor `attackid` is given, 403.
+pub async fn mark_false(cloud: &Cloud, caller: &Caller, request: &MarkRequest) -> Result<Marked, Failure> {
+    let names = |key: &str| request.filter.get(key).is_some_and(|value| !value.is_null());
+    if !names("id") && !names("attackid") {
+        return Err(ApiError::field("filter", "id or attackid is required", request.filter.clone()).into());
+    }
+    let asked = asked(cloud, caller, &request.filter)?;
+    let state = flag("mode", &request.mode, true)?.then_some("falsepositive");
+    // The ids name their tenants themselves; without `clientid` every tenant in reach is meant.
+    let tenants = if names("clientid") { asked.tenants.clone() } else { caller.tenants.clone() };
+    let mut marked = 0;
+    for &tenant in tenants.ids() {
+        marked += mark_in(cloud, caller, tenant, &asked, state).await?;
+    }
+    Ok(Marked { marked })
+}
+
+async fn mark_in(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    asked: &Asked,
+    state: Option<&str>,
+) -> Result<u64, Failure> {
+    let own = Tenants::from(tenant);
+    let condition = HitQuery { tenants: &own, since: asked.since, filter: &asked.filter }.condition();
+    let transaction = cloud.store.begin().await?;
+    ingest::lock(&transaction, tenant).await?;
+    let groups = hits::marked_groups(&transaction, tenant, condition.clone(), state, MAX_GROUPS).await?;
+    let (marked, changed) = hits::mark(&transaction, tenant, condition, state, cloud.now()).await?;
+    if marked > 0 {
+        attacks::recount(&transaction, tenant, &changed, cloud.now()).await?;
+        let rows = entity::attack::Entity::find()
+            .filter(entity::attack::Column::Id.is_in(changed))
+            .filter(entity::attack::Column::ClientId.eq(tenant.0))
+            .all(&transaction)
+            .await?;
+        for attack in rows {
+            let change = Change {
+                object_type: "attack",
+                action: "mark_false",
+                object_id: attack_id(&attack).join(":"),
+                object_name: format!("{} {}{}", attack.kind, attack.domain, attack.path),
+                before: None,
+                after: Some(json!({"mark": state, "hits": attack.hits, "false_hits": attack.false_hits})),
+            };
+            activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
+        }
+    }
+    transaction.commit().await?;
+    if marked > 0 {
+        settle_rules(cloud, caller, tenant, groups, state.is_some()).await?;
+    }
+    Ok(marked)
+}
+
+/// Makes or removes the rules of groups of hits whose mark changed.
+async fn settle_rules(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    groups: Vec<MarkedGroup>,
+    marked: bool,
+) -> Result<(), Failure> {
+    for group in groups {
+        let known = mark_rules::of_group(cloud.store.reader(), tenant, &group).await?;
+        if marked && known.is_empty() {
+            for body in rules_of(tenant, &group) {
+                make_rule(cloud, caller, tenant, &group, &body).await?;
+            }
+        } else if !marked && !mark_rules::is_needed(cloud.store.reader(), tenant, &group).await? {
+            let ids: Vec<i64> = known.iter().map(|row| row.hint_id).collect();
+            remove_rules(cloud, caller, tenant, &ids).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The rules that keep a group from being found again; none where no rule can.
+fn rules_of(tenant: TenantId, group: &MarkedGroup) -> Vec<Map<String, Value>> {
+    let scope = Scope::by_hit(group.pool, &group.domain, &group.path).to_json();
+    let base = |kind: &str, name: &str, value: Value| {
+        let rule = json!({
+            "type": kind, "clientid": tenant.0, "action": scope, "point": group.point, name: value,
+            "comment": COMMENT,
+        });
+        rule.as_object().cloned().unwrap_or_default()
+    };
+    let expressions = items(&group.regex);
+    if expressions.is_empty() {
+        return vec![base("disable_attack_type", "attack_type", json!(group.kind))];
+    }
+    let ids = expressions.iter().filter_map(|id| id.parse::<i64>().ok());
+    ids.map(|id| base("disable_regex", "regex_id", json!(id))).collect()
+}
+
+async fn make_rule(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    group: &MarkedGroup,
+    body: &Map<String, Value>,
+) -> Result<(), Failure> {
+    match rule::create(cloud, caller, body).await {
+        Ok(made) => {
+            let row = mark_rule::Model {
+                hint_id: made.id,
+                client_id: tenant.0,
+                kind: group.kind.clone(),
+                pool: group.pool,
+                domain: group.domain.clone(),
+                path: group.path.clone(),
+                parameter: group.parameter.clone(),
+            };
+            Ok(mark_rules::insert(cloud.store.writer(), row).await?)
+        }
+        // No rule can say it, or the caller may not, or rules are locked: the mark stands all the same.
+        Err(Failure(error)) if error.status.is_client_error() => {
+            tracing::debug!(%error, attack.kind = group.kind, "no rule for a false-positive mark");
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn remove_rules(cloud: &Cloud, caller: &Caller, tenant: TenantId, ids: &[i64]) -> Result<(), Failure> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    match rule::delete(cloud, caller, &json!({"id": ids, "clientid": tenant.0})).await {
+        Ok(_) => Ok(mark_rules::delete(cloud.store.writer(), tenant, ids).await?),
+        Err(Failure(error)) if [StatusCode::FORBIDDEN, StatusCode::LOCKED].contains(&error.status) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,221 @@
+//! Retention, deletion and export of a tenant's data.
+
+use axum::body::Bytes;
+use bartizan_api::{
+    ApiError,
+    privacy::{DeletionRequest, DeletionView, EventSettings, EventSettingsUpdate},
+};
+use bartizan_store::{TenantId, entity, event_settings, ingest, privacy as store};
+use futures_util::{Stream, stream};
+use serde_json::{Map, Value, json};
+
+use super::{
+    activity::{self, Change},
+    listing::flag,
+};
+use crate::{auth::Caller, failure::Failure, state::Cloud};
+
+/// Rows that an export reads at once.
+const PAGE: u64 = 500;
+/// Seconds that a deleted tenant's data is kept.
+const KEPT_DELETED_S: i64 = 30 * 86_400;
+/// Tables that say nothing about anybody outside of the server.
+const INTERNAL: &[&str] = &["config_versions", "event_batches"];
+
+fn view(row: &entity::event_setting::Model) -> EventSettings {
+    EventSettings { retention_days: row.retention_days, attack_ip_grouping: row.ip_grouping }
+}
+
+/// The settings of a tenant.
+///
+/// # Errors
+/// 403.
+pub async fn settings(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<EventSettings, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    Ok(view(&event_settings::of_tenant(cloud.store.reader(), tenant).await?))
+}
+
+/// Changes settings. A shorter retention removes what is over at once.
+///
+/// # Errors
+/// 400 by field, 403.
+pub async fn update_settings(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    request: &EventSettingsUpdate,
+) -> Result<EventSettings, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let transaction = cloud.store.begin().await?;
+    ingest::lock(&transaction, tenant).await?;
+    let before = event_settings::of_tenant(&transaction, tenant).await?;
+    let mut row = before.clone();
+    if let Some(days) = request.retention_days {
+        if days.is_some_and(|days| !(1..=180).contains(&days)) {
+            return Err(ApiError::field("retention_days", "must be 1 to 180", json!(days)).into());
+        }
+        row.retention_days = days;
+    }
+    row.ip_grouping = flag("attack_ip_grouping", &request.attack_ip_grouping, row.ip_grouping)?;
+    event_settings::put(&transaction, row.clone()).await?;
+    if let Some(days) = row.retention_days {
+        store::purge_events(&transaction, tenant, cloud.now() - days * 86_400).await?;
+    }
+    let change = Change {
+        object_type: "event_settings",
+        action: "update",
+        object_id: tenant.0.to_string(),
+        object_name: "event settings".to_owned(),
+        before: Some(json!(view(&before))),
+        after: Some(json!(view(&row))),
+    };
+    activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
+    transaction.commit().await?;
+    Ok(view(&row))
+}
+
+/// Removes every hit, attack and incident of a tenant.
+///
+/// # Errors
+/// 400 without the tenant's name, 403.
+pub async fn delete_events(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+    request: &DeletionRequest,
+) -> Result<DeletionView, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let client = cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::absent)?;
+    if request.confirm.as_str() != Some(client.name.as_str()) {
+        let text = "must be the name of the tenant";
+        return Err(ApiError::field("confirm", text, request.confirm.clone()).into());
+    }
+    let transaction = cloud.store.begin().await?;
+    ingest::lock(&transaction, tenant).await?;
+    let deleted = store::delete_events(&transaction, tenant).await?;
+    let change = Change {
+        object_type: "events",
+        action: "delete",
+        object_id: tenant.0.to_string(),
+        object_name: client.name,
+        before: None,
+        after: Some(json!({"deleted": deleted})),
+    };
+    activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
+    transaction.commit().await?;
+    Ok(DeletionView { deleted })
+}
+
+/// Where an export stands.
+struct Progress {
+    cloud: Cloud,
+    tenant: TenantId,
+    tables: Vec<String>,
+    offset: u64,
+}
+
+/// Everything that is stored about a tenant, a JSON object per line, read page by page while it is sent.
+///
+/// # Errors
+/// 403.
+pub async fn export(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: i64,
+) -> Result<impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let mut tables = store::tables(cloud.store.reader()).await?;
+    tables.retain(|table| !INTERNAL.contains(&table.as_str()));
+    tables.insert(0, "clients".to_owned());
+    tables.reverse();
+    let transaction = cloud.store.begin().await?;
+    let change = Change {
+        object_type: "tenant_data",
+        action: "export",
+        object_id: tenant.0.to_string(),
+        object_name: "export".to_owned(),
+        before: None,
+        after: None,
+    };
+    activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
+    transaction.commit().await?;
+    let progress = Progress { cloud: cloud.clone(), tenant, tables, offset: 0 };
+    Ok(stream::try_unfold(progress, next_page))
+}
+
+async fn next_page(mut at: Progress) -> Result<Option<(Bytes, Progress)>, std::io::Error> {
+    while let Some(table) = at.tables.last() {
+        let rows = store::rows(at.cloud.store.reader(), at.tenant, table, at.offset, PAGE)
+            .await
+            .map_err(std::io::Error::other)?;
+        let text: String = rows
+            .iter()
+            .map(|row| format!("{}\n", json!({"table": table, "row": without_secrets(row)})))
+            .collect();
+        if (rows.len() as u64) < PAGE {
+            at.tables.pop();
+            at.offset = 0;
+        } else {
+            at.offset += PAGE;
+        }
+        if !text.is_empty() {
+            return Ok(Some((text.into(), at)));
+        }
+    }
+    Ok(None)
+}
+
+/// A row without what proves an identity: hashes, sealed values, keys.
+fn without_secrets(row: &Value) -> Value {
+    let secret = |name: &str| {
+        ["mac", "hash", "sealed", "secret", "password", "token", "totp", "key"]
+            .iter()
+            .any(|part| name.split('_').any(|word| word == *part))
+            && !["group_key", "ip_key", "stamps_hash", "value_hash", "conditions_hash", "point_hash"]
+                .contains(&name)
+    };
+    match row {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(name, _)| !secret(name));
+            Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Removes what tenants keep no longer, and deleted tenants whose month is over.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn housekeeping(cloud: &Cloud) -> Result<(), Failure> {
+    let now = cloud.now();
+    for row in event_settings::all(cloud.store.reader()).await? {
+        if let Some(days) = row.retention_days {
+            let transaction = cloud.store.begin().await?;
+            let tenant = TenantId(row.client_id);
+            ingest::lock(&transaction, tenant).await?;
+            store::purge_events(&transaction, tenant, now - days * 86_400).await?;
+            transaction.commit().await?;
+        }
+    }
+    bartizan_store::traffic::purge(cloud.store.writer(), super::listing::oldest(now)).await?;
+    for tenant in bartizan_store::clients::deleted_before(cloud.store.reader(), now - KEPT_DELETED_S).await? {
+        let transaction = cloud.store.begin().await?;
+        store::delete_tenant(&transaction, tenant).await?;
+        transaction.commit().await?;
+        tracing::info!(tenant.id = tenant.0, "a deleted tenant was removed for good");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_stay_behind() {
+        let row = json!({"id": 1, "password_hash": "x", "secret_mac": "x", "token_sealed": "x", "stamps_hash": 3,
+            "email": "a", "totp_secret": "x", "api_key": "x", "group_key": "g"});
+        assert_eq!(without_secrets(&row), json!({"id": 1, "stamps_hash": 3, "email": "a", "group_key": "g"}));
+    }
+}

@@ -1,0 +1,206 @@
+//! What may follow in a query: the word under the cursor, completed.
+
+use bartizan_api::{AttackType, owasp, search::Suggestion};
+
+/// Most suggestions of one answer.
+const MAX: usize = 50;
+
+const ATTRIBUTES: &[&str] = &[
+    "a:",
+    "anomaly:",
+    "app:",
+    "application:",
+    "attackid:",
+    "auth:",
+    "country:",
+    "d:",
+    "domain:",
+    "hitid:",
+    "ip:",
+    "known:",
+    "method:",
+    "N:",
+    "node_uuid:",
+    "p:",
+    "param:",
+    "parameter:",
+    "proto:",
+    "request_id:",
+    "rt:",
+    "s:",
+    "session_id:",
+    "size:",
+    "source:",
+    "spec:",
+    "statuscode:",
+    "time:",
+    "u:",
+    "url:",
+];
+const WORDS: &[&str] = &[
+    "attacks",
+    "blocked",
+    "client",
+    "closed",
+    "custom_rule",
+    "database",
+    "falsepositive",
+    "high",
+    "incidents",
+    "known",
+    "low",
+    "medium",
+    "monitored",
+    "open",
+    "partially_blocked",
+    "request_id",
+    "sampled",
+    "server",
+    "vulns",
+];
+const PERIODS: &[&str] = &[
+    "today",
+    "yesterday",
+    "last hour",
+    "last 3 hours",
+    "last day",
+    "last 7 days",
+    "last week",
+    "last month",
+    "last 3 months",
+    "this week",
+    "this month",
+];
+const GROUPS: &[&str] =
+    &["api_specification", "graphql_attacks", "mcp_attacks", "api_abuse_group", "ai_attacks"];
+
+/// The values of an attribute that has a list of them.
+fn values(key: &str) -> &'static [&'static str] {
+    match key {
+        "proto" => &[
+            "rest",
+            "graphql",
+            "grpc",
+            "soap",
+            "json-rpc",
+            "xml-rpc",
+            "websocket",
+            "webdav",
+            "web-form",
+            "none",
+        ],
+        "auth" => &[
+            "api-key", "awsv2", "awsv4", "basic", "bearer", "cookie", "digest", "hawk", "jwt", "none",
+            "ntlm", "oauth1", "oauth2", "openid", "scram", "spnego",
+        ],
+        "source" => &[
+            "tor",
+            "vpn",
+            "proxy",
+            "spider",
+            "malicious",
+            "aws",
+            "azure",
+            "gce",
+            "alibaba",
+            "docean",
+            "hetzner",
+            "huawei",
+            "ibm",
+            "linode",
+            "oracle",
+            "ovh",
+            "plusserver",
+            "rackspace",
+            "tencent",
+            "unknown",
+        ],
+        "method" => &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
+        "statuscode" => &["2xx", "3xx", "4xx", "5xx", "400-499", "500+", "404"],
+        "a" | "anomaly" => &["size", "statuscode", "time", "stamps", "impression", "vector"],
+        "n" => &[">100", ">1000"],
+        _ => &[],
+    }
+}
+
+/// The word that the cursor (in characters) stands in or after, as far as it is typed.
+fn word(query: &str, cursor: usize) -> String {
+    let typed: String = query.chars().take(cursor).collect();
+    typed.rsplit(char::is_whitespace).next().unwrap_or_default().to_owned()
+}
+
+/// The attribute whose value is being typed, when it names applications.
+pub(super) fn asks_applications(query: &str, cursor: usize) -> bool {
+    let word = word(query, cursor);
+    let key = word.trim_start_matches('!').split_once(':').map(|(key, _)| key.to_lowercase());
+    key.is_some_and(|key| key == "app" || key == "application")
+}
+
+/// Completions of the word under the cursor; `applications` are offered for `application:`.
+pub(super) fn suggest(query: &str, cursor: usize, applications: &[String]) -> Vec<Suggestion> {
+    let word = word(query, cursor);
+    let (sign, word) = word.strip_prefix('!').map_or(("", word.as_str()), |rest| ("!", rest));
+    let mut found = Vec::new();
+    let mut offer = |text: String, kind: &'static str| {
+        if found.len() < MAX {
+            found.push(Suggestion { text: format!("{sign}{text}"), kind });
+        }
+    };
+    if let Some((key, typed)) = word.split_once(':') {
+        let (attribute, typed) = (key.to_lowercase(), typed.trim_start_matches(['"', '\'']).to_lowercase());
+        for value in values(&attribute) {
+            if value.to_lowercase().starts_with(&typed) {
+                offer(format!("{key}:{value}"), "value");
+            }
+        }
+        for name in applications.iter().filter(|name| name.to_lowercase().starts_with(&typed)) {
+            let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+            offer(if plain { format!("{key}:{name}") } else { format!("{key}:{}", quoted(name)) }, "value");
+        }
+        return found;
+    }
+    let typed = word.to_lowercase();
+    let begins = |candidate: &str| candidate.to_lowercase().starts_with(&typed);
+    let types = AttackType::ALL.iter().map(|kind| kind.info()).filter(|info| info.threat > 0);
+    types.filter(|info| begins(info.code)).for_each(|info| offer(info.code.to_owned(), "type"));
+    let groups = GROUPS.iter().filter(|word| begins(word));
+    groups.for_each(|word| offer((*word).to_owned(), "type"));
+    ATTRIBUTES.iter().filter(|name| begins(name)).for_each(|name| offer((*name).to_owned(), "attribute"));
+    WORDS.iter().filter(|word| begins(word)).for_each(|word| offer((*word).to_owned(), "word"));
+    if sign.is_empty() {
+        PERIODS.iter().filter(|word| begins(word)).for_each(|word| offer((*word).to_owned(), "period"));
+    }
+    // Thirty of them would bury the rest.
+    if typed.starts_with('o') {
+        owasp::presets().filter(|word| begins(word)).for_each(|word| offer(word, "preset"));
+    }
+    found
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(query: &str) -> Vec<String> {
+        let names = ["shop".to_owned(), "My \"app\"".to_owned()];
+        let names: &[String] = if asks_applications(query, usize::MAX) { &names } else { &[] };
+        suggest(query, usize::MAX, names).into_iter().map(|one| one.text).collect()
+    }
+
+    #[test]
+    fn the_word_under_the_cursor_is_completed() {
+        assert_eq!(texts("attacks sq"), ["sqli"]);
+        assert_eq!(texts("!sq"), ["!sqli"]);
+        assert_eq!(texts("xss stat"), ["statuscode:"]);
+        assert_eq!(texts("statuscode:5"), ["statuscode:5xx", "statuscode:500+"]);
+        assert_eq!(texts("!proto:gr"), ["!proto:graphql", "!proto:grpc"]);
+        assert_eq!(texts("app:m"), ["app:\"My \\\"app\\\"\""]);
+        assert!(texts("owasp_api1_").contains(&"owasp_api1_2023".to_owned()));
+        assert!(texts("").len() == MAX && texts("sqli ").len() == MAX);
+        assert_eq!(suggest("sqli xss", 2, &[]).len(), 1);
+    }
+}

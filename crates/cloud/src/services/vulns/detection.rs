@@ -1,0 +1,202 @@
+//! Vulnerabilities that nodes saw: from the proof in an answer to the vulnerability and its incident
+//! (`spec/events.md` sections 3 and 4.3, `spec/node.md` section 6.1).
+//!
+//! A flaw is known by type, host, path and parameter; every later proof of it attaches to the same row. One that was
+//! closed before the proof opens again; one that a user judged false stays so. Proofs are known by their event, so a
+//! repeated batch changes nothing, and a proof that overtakes its hits finds them when they arrive.
+
+use bartizan_api::{AttackType, node::VulnEvidence, vuln_type};
+use bartizan_store::{
+    TenantId, entity,
+    entity::{vuln::Model, vuln_proof},
+    sea_orm::{ConnectionTrait, EntityTrait},
+    vulns::{self as store, history, incidents},
+};
+use serde_json::json;
+
+use super::blank;
+use crate::{
+    failure::Failure,
+    services::{
+        false_positive_rules::{self, Judgement},
+        security_issues::view::mitigation,
+    },
+};
+
+/// Longest text that is kept of a proof, characters.
+const MAX_TEXT: usize = 8192;
+/// Longest name, characters.
+const MAX_NAME: usize = 2048;
+/// Who changes what nobody changed by hand.
+const SYSTEM: &str = "system";
+
+/// Stores the proofs of a batch, oldest first. Call it under the event lock, after the hits of the batch.
+pub(crate) async fn take<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    mut proofs: Vec<VulnEvidence>,
+    now: i64,
+) -> Result<(), Failure> {
+    if proofs.is_empty() {
+        return Ok(());
+    }
+    proofs.sort_by(|a, b| (a.ts_ms, &a.event_id).cmp(&(b.ts_ms, &b.event_id)));
+    let rules = false_positive_rules::compiled(connection, tenant).await?;
+    for proof in proofs {
+        let mut row = vuln_proof::Model {
+            client_id: tenant.0,
+            event_id: proof.event_id.clone(),
+            vuln_id: 0,
+            request_id: proof.request_id.clone(),
+            kind: proof.attack_type.map_or("", AttackType::code).to_owned(),
+            parameter: proof.parameter.clone(),
+            exploited: proof.exploited,
+            received_at: now,
+        };
+        if !incidents::note_proof(connection, row.clone()).await? {
+            continue;
+        }
+        let Some(vuln) = find_or_create(connection, tenant, &proof, &rules, now).await? else { continue };
+        row.vuln_id = vuln.id;
+        incidents::settle_proof(connection, tenant, &row.event_id, vuln.id).await?;
+        if row.exploited && vuln.status != "falsepositive" {
+            incidents::link(connection, tenant, &row, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Links hits that arrive after the proof of their exploit.
+pub(crate) async fn link_late<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    requests: &[&str],
+    now: i64,
+) -> Result<(), Failure> {
+    for proof in incidents::proofs_of(connection, tenant, requests).await? {
+        incidents::link(connection, tenant, &proof, now).await?;
+    }
+    Ok(())
+}
+
+/// The vulnerability of a proof; none when a rule drops it.
+pub(crate) async fn find_or_create<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    proof: &VulnEvidence,
+    rules: &[false_positive_rules::Rule],
+    now: i64,
+) -> Result<Option<Model>, Failure> {
+    let fresh = row_of(tenant, proof, now);
+    let Some(known) = store::twin(connection, &fresh).await? else {
+        return create(connection, tenant, fresh, rules, now).await;
+    };
+    let mut row = known.clone();
+    row.volume = Some(known.volume.unwrap_or(1).saturating_add(1));
+    row.last_seen = known.last_seen.max(Some(fresh.validate_time));
+    let seen_after = known.invalidate_time.is_none_or(|closed| fresh.validate_time > closed);
+    if known.status == "closed" && seen_after {
+        "open".clone_into(&mut row.status);
+        row.invalidate_time = None;
+        note(connection, &row, "closed", "Seen again", now).await?;
+    }
+    Ok(Some(store::update(connection, row).await?))
+}
+
+async fn create<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    mut row: Model,
+    rules: &[false_positive_rules::Rule],
+    now: i64,
+) -> Result<Option<Model>, Failure> {
+    let mut comment = "Found by passive detection";
+    match false_positive_rules::judge(rules, &row) {
+        Judgement::None => {}
+        Judgement::Drop => return Ok(None),
+        Judgement::False(rule) => {
+            "falsepositive".clone_into(&mut row.status);
+            row.invalidate_time = Some(now);
+            row.false_positive_rule_id = Some(rule);
+            comment = "Judged false by a rule";
+        }
+    }
+    let client = entity::client::Entity::find_by_id(tenant.0).one(connection).await?;
+    let prefix = client.map_or_else(|| "BRTZ".to_owned(), |client| client.vuln_prefix);
+    let row = store::insert(connection, tenant, &prefix, row).await?;
+    note(connection, &row, "", comment, now).await?;
+    Ok(Some(row))
+}
+
+async fn note<C: ConnectionTrait>(
+    connection: &C,
+    row: &Model,
+    before: &str,
+    comment: &str,
+    now: i64,
+) -> Result<(), Failure> {
+    let change = entity::vuln_change::Model {
+        id: 0,
+        client_id: row.client_id,
+        vuln_id: row.id,
+        time: now,
+        author: SYSTEM.to_owned(),
+        before: before.to_owned(),
+        after: row.status.clone(),
+        comment: comment.to_owned(),
+    };
+    Ok(history::append(connection, change).await?)
+}
+
+/// The row that a proof makes when the flaw is new.
+fn row_of(tenant: TenantId, proof: &VulnEvidence, now: i64) -> Model {
+    let text = |text: &str, most: usize| -> String {
+        text.chars().take(most).map(|c| if c == '\0' { ' ' } else { c }).collect()
+    };
+    let kind = vuln_type::code_of(&text(&proof.vuln_type, 64));
+    let mut row = blank(tenant, now);
+    let info = vuln_type::info(&kind);
+    let label = vuln_type::label(&kind);
+    row.threat = info.map_or(50, |info| i64::from(info.threat));
+    if let Some(target) = AttackType::parse_code(&kind).map(|kind| json!(kind.info().target)) {
+        target.as_str().unwrap_or("server").clone_into(&mut row.target);
+    }
+    row.template = format!("{kind}_generic");
+    row.kind = kind;
+    row.method = text(&proof.method, 64);
+    row.domain = text(&proof.domain, MAX_NAME);
+    row.path = text(&proof.path, MAX_NAME);
+    row.parameter = text(&proof.parameter, MAX_NAME);
+    row.title = if row.parameter.is_empty() {
+        format!("{label} at {}", row.path)
+    } else {
+        format!("{label} in {} at {}", row.parameter, row.path)
+    };
+    row.title = text(&row.title, 255);
+    row.description = format!("{}\n\n{}", text(&proof.description, MAX_TEXT), mitigation(&row.kind));
+    row.additional = text(&proof.sign, MAX_TEXT);
+    row.exploit_example = text(&example(proof), MAX_TEXT);
+    row.evidence = Some(text(&proof.evidence, MAX_TEXT));
+    "passive".clone_into(&mut row.detection_method);
+    row.validate_time = proof.ts_ms.div_euclid(1000).clamp(now - 86_400 * 180, now);
+    row.last_seen = Some(row.validate_time);
+    row.scheme = Some(if proof.scheme == "https" { "https" } else { "http" }.to_owned());
+    row.pool = Some(proof.application);
+    row.vuln_recheck_type = proof.exploited.then(|| "manual".to_owned());
+    row.scope =
+        json!([{"method": row.method, "domain": row.domain, "path": row.path, "parameter": row.parameter}]);
+    row
+}
+
+/// The request that shows the flaw, as text.
+fn example(proof: &VulnEvidence) -> String {
+    let raw = &proof.raw;
+    let host = raw.headers.get("HOST").and_then(|values| values.first());
+    let host = host.map_or(proof.domain.as_str(), String::as_str);
+    let mut text = format!("{} {} {}\nHost: {host}\n", raw.method, raw.uri, raw.proto);
+    if !raw.body.is_empty() {
+        text.push('\n');
+        text.push_str(&raw.body);
+    }
+    text
+}

@@ -1,0 +1,226 @@
+//! Proofs of vulnerabilities by nodes, and the incidents that they make.
+
+use bartizan_testkit::TestCloud;
+use serde_json::{Value, json};
+
+use super::{TestNode, assert_consistent, attacks, hit_with, hits, recent};
+
+/// A proof that the SQL injection of hit `of` worked.
+fn proof(id: &str, of: &str, time: i64, changes: Value) -> Value {
+    let mut proof = json!({
+        "kind": "vuln_evidence", "event_id": format!("{id:p<20}"), "request_id": request_of(of),
+        "ts_ms": time * 1000, "application": -1, "vuln_type": "sqli", "exploited": true, "attack_type": "sqli",
+        "parameter": "POST_JSON_DOC_ARRAY_0_HASH_q_value", "domain": "shop.test", "path": "/search",
+        "method": "POST", "scheme": "https", "statuscode": 500, "sign": "MySQL error",
+        "description": "The answer holds an error of the database.",
+        "evidence": "You have an error in your SQL syntax", "raw": {
+            "method": "POST", "uri": "/search?x=1", "proto": "HTTP/1.1", "headers": {"HOST": ["shop.test"]},
+            "body": "[]"
+        }
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        proof[key] = value.clone();
+    }
+    proof
+}
+
+fn request_of(hit: &str) -> String {
+    let hex: String = hit.bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("{hex:0>32}")
+}
+
+#[tokio::test]
+async fn a_proof_makes_a_vulnerability_and_an_incident() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let events =
+        [hit_with("a", now, json!({"block_status": "monitored"})), hit_with("b", now, json!({"path": "/x"}))];
+    node.upload(&cloud, &events).await;
+    let proven = proof("p", "a", now, json!({}));
+    node.upload(&cloud, &[proven.clone()]).await;
+    // Sent again, and in another batch: it counts once.
+    node.upload(&cloud, &[proven.clone(), proven]).await;
+    let admin = cloud.admin_pair().await;
+    let mut settings = insta::Settings::clone_current();
+    settings.set_sort_maps(true);
+    let _sorted = settings.bind_to_scope();
+    let vulns = cloud.post(&admin, "/v1/objects/vuln", json!({})).await.json();
+    insta::assert_json_snapshot!(vulns, {
+        ".body[].id" => "[id]", ".body[].clientid" => "[client]", ".body[].validate_time" => "[time]",
+        ".body[].incidents[]" => "[joined]",
+    });
+    let vuln = &vulns["body"][0];
+
+    let incidents = attacks(&cloud, &admin, json!({"!vulnid": null})).await;
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(incidents[0]["vulnid"], vuln["id"]);
+    assert_eq!(vuln["incidents"], json!([incidents[0]["attackid"]]));
+    assert_eq!(incidents[0]["vulns"][0]["wid"], vuln["wid"]);
+    assert_eq!(incidents[0]["incident_status"], "open");
+    assert_eq!(attacks(&cloud, &admin, json!({"vulnid": null})).await.len(), 1);
+    let hit = &hits(&cloud, &admin, json!({"security_issue_id": vuln["id"]})).await[0];
+    assert_eq!(hit["vulnid"], vuln["id"]);
+
+    cloud.post(&admin, "/v1/objects/vuln/close", json!({"id": vuln["id"]})).await.body();
+    let closed = attacks(&cloud, &admin, json!({"incident_status": "closed"})).await;
+    assert_eq!((closed.len(), &closed[0]["incident_status"]), (1, &json!("closed")));
+    assert!(attacks(&cloud, &admin, json!({"incident_status": "open"})).await.is_empty());
+    let summary = cloud.post(&admin, "/v2/hits/summary", json!({})).await.body();
+    assert_eq!(summary["incidents"], 1);
+    assert_consistent(&cloud).await;
+}
+
+#[tokio::test]
+async fn a_proof_that_overtakes_its_hit_finds_it_later() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    node.upload(&cloud, &[proof("p", "a", now, json!({}))]).await;
+    let admin = cloud.admin_pair().await;
+    assert!(attacks(&cloud, &admin, json!({"!vulnid": null})).await.is_empty());
+    node.upload(&cloud, &[hit_with("a", now, json!({}))]).await;
+    assert_eq!(attacks(&cloud, &admin, json!({"!vulnid": null})).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_flaw_seen_again_opens_again_unless_a_user_called_it_false() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let admin = cloud.admin_pair().await;
+    node.upload(&cloud, &[proof("p", "a", now - 30, json!({}))]).await;
+    let vuln = async || cloud.post(&admin, "/v1/objects/vuln", json!({})).await.body()[0].clone();
+    let id = vuln().await["id"].clone();
+    cloud.post(&admin, "/v1/objects/vuln/close", json!({"id": id, "comment": "fixed"})).await.body();
+    // It was seen before it was closed, so the fix may hold.
+    node.upload(&cloud, &[proof("q", "a", now - 20, json!({}))]).await;
+    assert_eq!(vuln().await["status"], "closed");
+    cloud.running.cloud.clock.shift_ms(100_000);
+    node.upload(&cloud, &[proof("r", "a", now + 100, json!({}))]).await;
+    assert_eq!(
+        (vuln().await["status"].as_str(), vuln().await["invalidate_time"].clone()),
+        (Some("open"), json!(null))
+    );
+    cloud.post(&admin, "/v1/objects/vuln/falsepositive", json!({"id": id})).await.body();
+    node.upload(&cloud, &[proof("s", "a", now + 110, json!({})), hit_with("a", now, json!({}))]).await;
+    assert_eq!(vuln().await["status"], "falsepositive");
+
+    let detail = cloud.get(&admin, &format!("/v1/security_issues/{id}")).await.json();
+    assert_eq!((&detail["volume"], &detail["state"]), (&json!(4), &json!("marked_false")));
+    let history: Vec<_> = detail["status_history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["author"].clone(), one["from"].clone(), one["to"].clone(), one["comment"].clone()))
+        .collect();
+    let row =
+        |author: &str, from: &str, to: &str, text: &str| (json!(author), json!(from), json!(to), json!(text));
+    assert_eq!(
+        history,
+        [
+            row("system", "", "open", "Found by passive detection"),
+            row("Ada Admin", "open", "closed", "fixed"),
+            row("system", "closed", "open", "Seen again"),
+            row("Ada Admin", "open", "marked_false", ""),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn rules_judge_new_flaws_false_or_keep_them_out() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let admin = cloud.admin_pair().await;
+    let path = "/v1/security_issues/false_positive_rules";
+    for broken in [
+        json!({}),
+        json!({"title": ""}),
+        json!({"title": "t", "scope": {"moon": "x"}}),
+        json!({"title": "t", "scope": {"hostname": "("}}),
+        json!({"title": "t", "issues": {"types": "sqli"}}),
+        json!({"title": "t", "action": "explode"}),
+    ] {
+        let reply = cloud.post(&admin, path, broken.clone()).await;
+        assert_eq!(reply.status, 400, "{broken}: {}", reply.text);
+    }
+    let rule = json!({"title": "Staging", "source": ["passive_detect"], "scope": {"hostname": "^staging"}});
+    let rule = cloud.post(&admin, path, rule).await.json();
+    insta::assert_json_snapshot!(rule, {
+        ".id" => "[id]", ".client_id" => "[client]", ".created_at" => "[time]",
+    });
+    let drop = json!({"title": "Leaks", "issues": {"types": ["info"]}, "action": "auto_delete"});
+    let drop = cloud.post(&admin, path, drop).await.json();
+    node.upload(
+        &cloud,
+        &[
+            proof("p", "a", now, json!({"domain": "staging.shop.test"})),
+            proof("q", "a", now, json!({"vuln_type": "infoleak", "exploited": false, "attack_type": null})),
+            proof("r", "a", now, json!({})),
+        ],
+    )
+    .await;
+    let rows = cloud.post(&admin, "/v1/security_issues", json!({"order_by": "host"})).await.json();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    assert_eq!((&rows[0]["host"], &rows[0]["state"]), (&json!("shop.test"), &json!("open")));
+    assert_eq!(
+        (&rows[1]["state"], &rows[1]["false_positive_rule_id"]),
+        (&json!("marked_false"), &rule["id"])
+    );
+    let put = json!({"title": "Stage"});
+    let id = rule["id"].clone();
+    let changed = cloud.call(&admin, reqwest::Method::PUT, &format!("{path}/{id}"), Some(&put)).await.json();
+    assert_eq!((&changed["title"], &changed["scope"]), (&json!("Stage"), &json!({"hostname": "^staging"})));
+    for rule in [&rule, &drop] {
+        let path = format!("{path}/{}", rule["id"]);
+        assert_eq!(cloud.call(&admin, reqwest::Method::DELETE, &path, None).await.status, 200);
+        assert_eq!(cloud.call(&admin, reqwest::Method::DELETE, &path, None).await.status, 404);
+    }
+    assert_eq!(cloud.get(&admin, path).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn broken_proofs_and_absurd_hits_are_set_aside() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let events = [
+        proof("p", "a", now, json!({"vuln_type": ""})),
+        proof("!", "a", now, json!({})),
+        hit_with("a", now, json!({"ts_ms": -5})),
+        hit_with("b", now, json!({"ts_ms": 9_000_000_000_000_000i64})),
+        hit_with("c", now, json!({"response_size": u64::MAX})),
+        hit_with("d", now, json!({"statuscode": 60_000})),
+        hit_with("e", now, json!({})),
+        proof("q", "e", now, json!({"evidence": "x".repeat(100_000)})),
+    ];
+    let reply = node.upload(&cloud, &events).await;
+    let indexes: Vec<_> =
+        reply["rejected"].as_array().unwrap().iter().map(|one| one["index"].clone()).collect();
+    assert_eq!(indexes, [0, 1, 2, 3, 4, 5]);
+    let admin = cloud.admin_pair().await;
+    assert_eq!(attacks(&cloud, &admin, json!({"!vulnid": null})).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_may_report_a_flaw_by_itself() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let by = bartizan_testkit::Credential::Node(node.uuid.clone(), node.secret.clone());
+    let body = json!({
+        "clientid": 1, "type": "infoleak", "method": "GET", "domain": "shop.test", "path": "/debug",
+        "parameter": "", "request_time": recent(&cloud),
+        "raw": {"method": "GET", "uri": "/debug", "proto": "HTTP/1.1", "headers": {}, "response_stamps":
+            [{"blocked": false, "type": "stack_trace", "value": {"example": "Traceback", "original_size": 9}, "num": 1}]},
+    });
+    let first = cloud.post(&by, "/v2/vuln/passive_detection", body.clone()).await.body();
+    assert_eq!(
+        (&first["type"], &first["title"]),
+        (&json!("infoleak"), &json!("Information Exposure at /debug"))
+    );
+    let again = cloud.post(&by, "/v2/vuln/passive_detection", body).await.body();
+    assert_eq!(again["id"], first["id"]);
+    let bad = cloud.post(&by, "/v2/vuln/passive_detection", json!({"type": "infoleak"})).await;
+    assert_eq!((bad.status, bad.json()["body"].clone()), (400, json!({"domain": {"error": "is required"}})));
+}

@@ -1,0 +1,201 @@
+//! What an answer proves: the request's findings compared with the response (`spec/node.md` section 6.1).
+//!
+//! A finding in a request is an attempt; the same finding with its effect in the answer is a vulnerability. Each class
+//! has its own rule of evidence: a file's content for a traversal, an error of the database for an injection, the
+//! payload unescaped where a browser runs it for a script. What betrays itself without an attack (a stack trace on an
+//! error page, a private key, a token signed with a word of the dictionary) is reported without one.
+//!
+//! The caller hands over at most 256 KiB of the decoded body; work is linear in that.
+
+mod computed;
+mod headers;
+mod reflection;
+mod signs;
+mod token;
+
+use std::ops::Range;
+
+use bartizan_api::attack_type::AttackType;
+
+use signs::{Family, SignSet};
+
+/// Bytes of an answer that are looked at.
+pub const RESPONSE_MAX: usize = 256 << 10;
+/// Most proofs of one answer.
+const MAX_PROOFS: usize = 8;
+
+/// An answer.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseParts<'a> {
+    /// Status.
+    pub status: u16,
+    /// Names in lower case, with values.
+    pub headers: &'a [(&'a [u8], &'a [u8])],
+    /// The beginning of the body, decoded.
+    pub body: &'a [u8],
+}
+
+impl<'a> ResponseParts<'a> {
+    /// The first value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let mut headers = self.headers.iter();
+        headers.find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| *value)
+    }
+}
+
+/// What was found in the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// Attack type.
+    pub attack_type: AttackType,
+    /// Payload, decoded and unmasked.
+    pub value: &'a str,
+}
+
+/// What is needed of the request besides its findings.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Host, lower case, as the client named it.
+    pub host: &'a str,
+    /// Values of `Authorization` and `Cookie`.
+    pub credentials: &'a [&'a [u8]],
+    /// What was found.
+    pub attempts: &'a [Attempt<'a>],
+}
+
+/// What an answer proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Vulnerability type.
+    pub vuln_type: &'static str,
+    /// The attempt that succeeded, by index; none where no attack was needed.
+    pub attempt: Option<usize>,
+    /// What was seen, in words.
+    pub sign: &'static str,
+    /// What that means, in words.
+    pub meaning: &'static str,
+    /// Where in the body, if there.
+    pub span: Option<Range<usize>>,
+    /// The text that shows it, where it is not in the body.
+    pub text: String,
+    /// Whether the same sign in answers to harmless requests speaks against an attack.
+    pub needs_baseline: bool,
+}
+
+/// Looks at answers. Build it once.
+#[derive(Debug)]
+pub struct ResponseEngine {
+    signs: SignSet,
+}
+
+impl Default for ResponseEngine {
+    fn default() -> ResponseEngine {
+        ResponseEngine::new()
+    }
+}
+
+impl ResponseEngine {
+    /// Builds the automaton of all signs.
+    #[must_use]
+    pub fn new() -> ResponseEngine {
+        ResponseEngine { signs: SignSet::new() }
+    }
+
+    /// Everything that the answer proves, attacks first, at most one proof per vulnerability type.
+    #[must_use]
+    pub fn inspect(&self, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Vec<Proof> {
+        let mut proofs: Vec<Proof> = Vec::new();
+        for found in self.signs.find(response.body) {
+            add(&mut proofs, by_sign(&found, asked, response));
+        }
+        for (index, attempt) in asked.attempts.iter().enumerate() {
+            add(&mut proofs, by_attempt(index, attempt, asked, response));
+        }
+        for proof in token::weak(asked, response) {
+            add(&mut proofs, Some(proof));
+        }
+        add(&mut proofs, headers::vulnerable_component(response));
+        proofs.sort_by_key(|proof| proof.attempt.is_none());
+        proofs.truncate(MAX_PROOFS);
+        proofs
+    }
+}
+
+/// Keeps one proof per type, one of an attack rather than one without.
+fn add(proofs: &mut Vec<Proof>, proof: Option<Proof>) {
+    let Some(proof) = proof else { return };
+    match proofs.iter_mut().find(|known| known.vuln_type == proof.vuln_type) {
+        None => proofs.push(proof),
+        Some(known) if known.attempt.is_none() && proof.attempt.is_some() => *known = proof,
+        Some(_) => {}
+    }
+}
+
+/// What a sign in the body proves: an attack that aims at it, or a leak where it shows without one.
+fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Option<Proof> {
+    let sign = found.sign;
+    let proof = |vuln_type, attempt, needs_baseline| Proof {
+        vuln_type,
+        attempt,
+        sign: sign.name,
+        meaning: sign.family.meaning(),
+        span: Some(found.span.clone()),
+        text: String::new(),
+        needs_baseline,
+    };
+    let aimed = asked.attempts.iter().enumerate().find(|(_, attempt)| sign.family.proves(attempt));
+    if let Some((index, attempt)) = aimed {
+        // What the client itself sent is no answer.
+        if !attempt.value.as_bytes().windows(sign.needle.len()).any(|part| part == sign.needle) {
+            return Some(proof(attempt.attack_type.code(), Some(index), sign.family.is_error()));
+        }
+    }
+    let failing = response.status >= 400;
+    let leaks = match sign.family {
+        Family::Secret | Family::Source | Family::Listing => true,
+        // On pages that work they may be text about errors.
+        Family::Trace | Family::SqlError | Family::NosqlError | Family::LdapError => failing,
+        Family::UnixFile | Family::WindowsFile | Family::Metadata | Family::Command => false,
+    };
+    leaks.then(|| proof("infoleak", None, false))
+}
+
+fn by_attempt(
+    index: usize,
+    attempt: &Attempt<'_>,
+    asked: &Asked<'_>,
+    response: &ResponseParts<'_>,
+) -> Option<Proof> {
+    let (sign, meaning, span, text) = match attempt.attack_type {
+        AttackType::Xss => {
+            let span = reflection::executable(attempt.value, response)?;
+            ("The payload stands unescaped in the page", reflection::MEANING, Some(span), String::new())
+        }
+        AttackType::Redir => {
+            let text = headers::redirected(attempt.value, asked.host, response)?;
+            ("Location names the injected host", headers::REDIRECT_MEANING, None, text)
+        }
+        AttackType::Crlf => {
+            let text = headers::injected(attempt.value, response)?;
+            ("The injected header is in the answer", headers::CRLF_MEANING, None, text)
+        }
+        AttackType::Ssti | AttackType::Rce => {
+            let span = computed::result(attempt.value, response.body)?;
+            ("The result of the injected expression", computed::MEANING, Some(span), String::new())
+        }
+        _ => return None,
+    };
+    Some(Proof {
+        vuln_type: attempt.attack_type.code(),
+        attempt: Some(index),
+        sign,
+        meaning,
+        span,
+        text,
+        needs_baseline: false,
+    })
+}
+
+#[cfg(test)]
+mod tests;

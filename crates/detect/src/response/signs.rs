@@ -1,0 +1,236 @@
+//! Texts that betray something wherever they stand in an answer.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use bartizan_api::attack_type::AttackType;
+
+use super::Attempt;
+
+/// What a sign is a sign of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Command,
+    LdapError,
+    Listing,
+    Metadata,
+    NosqlError,
+    Secret,
+    Source,
+    SqlError,
+    Trace,
+    UnixFile,
+    WindowsFile,
+}
+
+impl Family {
+    /// Whether the sign is what an attempt was after.
+    pub(super) fn proves(self, attempt: &Attempt<'_>) -> bool {
+        use AttackType::{Ldapi, Nosqli, Ptrav, Rce, Sqli, Ssrf, Ssti, Xxe};
+        let wanted: &[AttackType] = match self {
+            Family::UnixFile | Family::WindowsFile => &[Ptrav, Xxe, Ssrf, Rce],
+            Family::Command => &[Rce, Ssti],
+            Family::Metadata => &[Ssrf, Xxe],
+            Family::SqlError => &[Sqli],
+            Family::NosqlError => &[Nosqli],
+            Family::LdapError => &[Ldapi],
+            Family::Secret | Family::Source => &[Ptrav, Xxe],
+            Family::Listing | Family::Trace => &[],
+        };
+        wanted.contains(&attempt.attack_type)
+    }
+
+    /// Whether the application shows the same to anybody when it is in trouble.
+    pub(super) fn is_error(self) -> bool {
+        matches!(self, Family::SqlError | Family::NosqlError | Family::LdapError)
+    }
+
+    pub(super) fn meaning(self) -> &'static str {
+        match self {
+            Family::Command => "The answer holds the output of a system command.",
+            Family::LdapError => "The answer holds an error of the directory service.",
+            Family::Listing => "The server lists the files of a folder.",
+            Family::Metadata => "The answer holds data of an internal service.",
+            Family::NosqlError => "The answer holds an error of the document database.",
+            Family::Secret => "The answer holds a secret.",
+            Family::Source => "The answer holds source code or files of a repository.",
+            Family::SqlError => "The answer holds an error of the database.",
+            Family::Trace => "The answer shows where the program failed.",
+            Family::UnixFile | Family::WindowsFile => "The answer holds a file of the operating system.",
+        }
+    }
+}
+
+/// One sign.
+#[derive(Debug)]
+pub(super) struct Sign {
+    pub(super) needle: &'static [u8],
+    pub(super) family: Family,
+    pub(super) name: &'static str,
+    /// Looks at what surrounds the needle.
+    check: fn(&[u8], &Range<usize>) -> bool,
+}
+
+/// A sign that was found.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) sign: &'static Sign,
+    pub(super) span: Range<usize>,
+}
+
+fn always(_: &[u8], _: &Range<usize>) -> bool {
+    true
+}
+
+/// At the start of a line.
+fn at_line_start(body: &[u8], span: &Range<usize>) -> bool {
+    span.start == 0
+        || matches!(body.get(span.start - 1), Some(b'\n' | b'>' | b'"' | b'\'' | b' '))
+        || body.get(..span.start).is_some_and(|before| before.ends_with(b"\\n"))
+}
+
+/// At the very start of the answer.
+fn at_start(body: &[u8], span: &Range<usize>) -> bool {
+    body.get(..span.start).is_some_and(|before| before.trim_ascii().is_empty())
+}
+
+/// `uid=0(root) gid=`.
+fn is_identity(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let after = rest.get(digits..).unwrap_or_default();
+    let after = after.get(..48).unwrap_or(after);
+    digits > 0 && memchr::memmem::find(after, b" gid=").is_some()
+}
+
+/// `total 12` and then a line of `ls -l`.
+fn is_listing(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let rest = rest.get(..32).unwrap_or(rest);
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0
+        && rest.get(digits..).is_some_and(|after| after.starts_with(b"\ndrwx") || after.starts_with(b"\n-rw"))
+}
+
+/// Followed by a value.
+fn has_value(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let value = rest.iter().take_while(|byte| !byte.is_ascii_whitespace() && **byte != b'<').count();
+    value >= 4
+}
+
+macro_rules! signs {
+    ($($family:ident $name:literal $check:ident [$($needle:literal),* $(,)?];)*) => {
+        static SIGNS: &[Sign] = &[$($(
+            Sign { needle: $needle, family: Family::$family, name: $name, check: $check },
+        )*)*];
+    };
+}
+
+signs! {
+    UnixFile "The password file of a Unix system" at_line_start [
+        b"root:x:0:0:", b"root:*:0:0:", b"daemon:x:1:1:", b"nobody:x:65534:"];
+    UnixFile "The shadow file of a Unix system" at_line_start [b"root:$6$", b"root:$y$", b"root:$1$"];
+    UnixFile "The version of the kernel" always [b"Linux version 2.", b"Linux version 3.", b"Linux version 4.",
+        b"Linux version 5.", b"Linux version 6."];
+    WindowsFile "The start-up file of a Windows system" always [b"[boot loader]", b"; for 16-bit app support"];
+    Command "The identity of the server's account" is_identity [b"uid="];
+    Command "A folder listing of the server" is_listing [b"total "];
+    Command "The output of a Windows command" always [
+        b"Volume Serial Number is ", b"Windows IP Configuration", b"Microsoft Windows [Version "];
+    Command "The page of phpinfo" always [b"<title>phpinfo()</title>", b"<title>PHP "];
+    Metadata "The metadata of a cloud machine" always [
+        b"ami-launch-index", b"instance-id\ninstance-type", b"\"AccessKeyId\" : \"", b"\"accountId\" : \"",
+        b"computeMetadata/v1", b"\"azEnvironment\"", b"public-keys/\nreservation-id"];
+    Metadata "The greeting of an internal service" always [
+        b"SSH-2.0-OpenSSH", b"redis_version:", b"-ERR wrong number of arguments for 'get' command",
+        b"STAT pid ", b"\"cluster_name\" : \"", b"-ERR unknown command"];
+    SqlError "An error of MySQL" always [
+        b"You have an error in your SQL syntax", b"mysql_fetch_", b"mysqli_sql_exception", b"MySQLSyntaxErrorException",
+        b"com.mysql.jdbc.exceptions", b"Unknown column '", b"MySqlClient."];
+    SqlError "An error of PostgreSQL" always [
+        b"PG::SyntaxError", b"org.postgresql.util.PSQLException", b"unterminated quoted string at or near",
+        b"syntax error at or near \"", b"invalid input syntax for type ", b"invalid input syntax for integer",
+        b"Warning: pg_query()", b"psycopg2.errors.", b"psycopg2.ProgrammingError", b"pq: syntax error"];
+    SqlError "An error of SQL Server" always [
+        b"Unclosed quotation mark after the character string", b"Microsoft OLE DB Provider for SQL Server",
+        b"Incorrect syntax near ", b"System.Data.SqlClient.SqlException", b"[SQL Server]", b"SqlException (0x"];
+    SqlError "An error of Oracle" always [
+        b"ORA-00933", b"ORA-01756", b"ORA-00921", b"ORA-00936", b"ORA-01789", b"ORA-01790",
+        b"quoted string not properly terminated", b"oracle.jdbc."];
+    SqlError "An error of SQLite" always [
+        b"sqlite3.OperationalError", b"SQLite3::SQLException", b"SQLITE_ERROR", b"SQLiteException",
+        b"unrecognized token: \"", b"near \"'\": syntax error", b"near \"union\": syntax error"];
+    SqlError "An error of a database driver" always [
+        b"SQLSTATE[", b"java.sql.SQLException", b"java.sql.SQLSyntaxErrorException", b"DB2 SQL error",
+        b"SequelizeDatabaseError", b"ODBC SQL ", b"[Microsoft][ODBC"];
+    NosqlError "An error of MongoDB" always [
+        b"MongoError", b"MongoServerError", b"MongoDB.Driver.", b"com.mongodb.", b"unknown operator: $",
+        b"unknown top level operator: $", b"CastError: Cast to "];
+    LdapError "An error of the directory service" always [
+        b"javax.naming.directory", b"javax.naming.NameNotFoundException", b"LDAPException", b"Invalid DN syntax",
+        b"supplied argument is not a valid ldap", b"ldap_search(): ", b"Bad search filter", b"Protocol error occurred"];
+    Trace "A stack trace of Python" always [b"Traceback (most recent call last)", b"Werkzeug Debugger"];
+    Trace "A stack trace of Java" always [b"\tat java.", b"\tat org.", b"\tat com.", b"Exception in thread \"",
+        b"\tat javax.", b"\tat jakarta.", b"java.lang.NullPointerException"];
+    Trace "A stack trace of PHP" always [b"PHP Fatal error:", b"Fatal error: Uncaught ", b"<b>Fatal error</b>:",
+        b"<b>Warning</b>: ", b"Stack trace:\n#0 "];
+    Trace "A stack trace of .NET" always [b"   at System.", b"System.NullReferenceException",
+        b"Server Error in '/' Application"];
+    Trace "A stack trace of Node.js" always [b"    at Module._compile (", b"    at Object.<anonymous> (",
+        b"    at Layer.handle [as handle_request]", b"    at process.processTicksAndRejections ("];
+    Trace "A stack trace of Go or Rust" always [b"goroutine 1 [running]:", b"runtime error: index out of range",
+        b"panicked at src/"];
+    Trace "A stack trace of Ruby" always [b"ActionController::", b"ActiveRecord::StatementInvalid", b".rb:in `"];
+    Trace "A debugging page" always [b"seeing this error because you have <code>DEBUG = True</code>",
+        b"Whoops! There was an error.", b"Symfony Exception"];
+    Secret "A private key" always [b"-----BEGIN RSA PRIVATE KEY-----", b"-----BEGIN PRIVATE KEY-----",
+        b"-----BEGIN EC PRIVATE KEY-----", b"-----BEGIN OPENSSH PRIVATE KEY-----",
+        b"-----BEGIN DSA PRIVATE KEY-----"];
+    Secret "A password in a configuration" has_value [b"DB_PASSWORD=", b"MYSQL_ROOT_PASSWORD=", b"APP_KEY=base64:",
+        b"aws_secret_access_key = ", b"AWS_SECRET_ACCESS_KEY=", b"SECRET_KEY_BASE="];
+    Secret "The password of a database in source code" always [b"define('DB_PASSWORD'", b"define( 'DB_PASSWORD'"];
+    Source "A file of a Git repository" always [b"repositoryformatversion = "];
+    Source "Source code of PHP" at_start [b"<?php"];
+    Listing "A folder listing" always [b"<title>Index of /", b"<title>Directory listing for /",
+        b"<h1>Directory Listing For /"];
+}
+
+/// All signs in one automaton.
+#[derive(Debug)]
+pub(super) struct SignSet {
+    automaton: Option<AhoCorasick>,
+}
+
+impl SignSet {
+    pub(super) fn new() -> SignSet {
+        let needles = SIGNS.iter().map(|sign| sign.needle);
+        // A table that does not build is a bug that the tests show; a node without it still works.
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(needles).ok();
+        SignSet { automaton }
+    }
+
+    /// The first place of each family.
+    pub(super) fn find(&self, body: &[u8]) -> Vec<Found> {
+        let mut found: Vec<Found> = Vec::new();
+        let Some(automaton) = &self.automaton else { return found };
+        for matched in automaton.find_overlapping_iter(body) {
+            let Some(sign) = SIGNS.get(matched.pattern().as_usize()) else { continue };
+            let span = matched.start()..matched.end();
+            if found.iter().all(|known| known.sign.family != sign.family) && (sign.check)(body, &span) {
+                found.push(Found { sign, span });
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_builds() {
+        assert!(SignSet::new().automaton.is_some());
+    }
+}

@@ -1,0 +1,93 @@
+//! Evidence per class: what fires, and what must not.
+
+use super::*;
+
+struct Case<'a> {
+    attempts: &'a [(AttackType, &'a str)],
+    status: u16,
+    headers: &'a [(&'a str, &'a str)],
+    body: &'a str,
+}
+
+fn proofs(case: &Case<'_>) -> Vec<Proof> {
+    let headers: Vec<(&[u8], &[u8])> =
+        case.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let attempts: Vec<Attempt<'_>> = case
+        .attempts
+        .iter()
+        .map(|(attack_type, value)| Attempt { attack_type: *attack_type, value })
+        .collect();
+    let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
+    let response = ResponseParts { status: case.status, headers: &headers, body: case.body.as_bytes() };
+    ResponseEngine::new().inspect(&asked, &response)
+}
+
+fn types(attempts: &[(AttackType, &str)], status: u16, body: &str) -> Vec<(&'static str, bool)> {
+    let case = Case { attempts, status, headers: &[("content-type", "text/html")], body };
+    proofs(&case).iter().map(|proof| (proof.vuln_type, proof.attempt.is_some())).collect()
+}
+
+#[test]
+fn effects_prove_attacks() {
+    use AttackType::{Ldapi, Nosqli, Ptrav, Rce, Sqli, Ssrf, Ssti, Xss, Xxe};
+    let passwd = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:";
+    for (attack, payload, status, body, expected) in [
+        (Ptrav, "../../etc/passwd", 200, passwd, "ptrav"),
+        (Xxe, "file:///etc/passwd", 200, passwd, "xxe"),
+        (Ptrav, "..\\..\\boot.ini", 200, "[boot loader]\ntimeout=30", "ptrav"),
+        (Sqli, "1'", 500, "You have an error in your SQL syntax; check", "sqli"),
+        (Sqli, "1'", 200, "unterminated quoted string at or near", "sqli"),
+        (Nosqli, "{$gt:1}", 500, "MongoServerError: unknown operator", "nosqli"),
+        (Ldapi, "*)(uid=*", 500, "javax.naming.directory.InvalidSearchFilterException", "ldapi"),
+        (Rce, ";id", 200, "uid=33(www-data) gid=33(www-data)", "rce"),
+        (Rce, ";ls -l", 200, "total 12\ndrwxr-xr-x 2 root", "rce"),
+        (Ssti, "{{1234*4}}", 200, "Hello 4936", "ssti"),
+        (Ssrf, "http://169.254.169.254/latest/meta-data", 200, "ami-id\nami-launch-index\nhostname", "ssrf"),
+        (Xss, "<svg onload=alert(1)>", 200, "<p><svg onload=alert(1)></p>", "xss"),
+    ] {
+        assert_eq!(types(&[(attack, payload)], status, body), [(expected, true)], "{payload}");
+    }
+}
+
+#[test]
+fn without_the_effect_an_attempt_proves_nothing() {
+    use AttackType::{Ptrav, Rce, Sqli, Xss};
+    for (attack, payload, status, body) in [
+        (Ptrav, "../../etc/passwd", 404, "not found: ../../etc/passwd"),
+        (Ptrav, "root:x:0:0:", 200, "you sent root:x:0:0:"),
+        (Sqli, "1' or 1=1", 200, "3 items found"),
+        (Rce, ";id", 200, "uid=abc"),
+        (Xss, "<svg onload=alert(1)>", 200, "&lt;svg onload=alert(1)&gt;"),
+    ] {
+        assert_eq!(types(&[(attack, payload)], status, body), [], "{payload}");
+    }
+}
+
+#[test]
+fn leaks_need_no_attack_and_articles_are_none() {
+    assert_eq!(types(&[], 500, "Traceback (most recent call last):\n"), [("infoleak", false)]);
+    assert_eq!(types(&[], 500, "SQLSTATE[42000]: Syntax error"), [("infoleak", false)]);
+    assert_eq!(types(&[], 200, "-----BEGIN RSA PRIVATE KEY-----\nMIIE"), [("infoleak", false)]);
+    assert_eq!(types(&[], 200, "APP=1\nDB_PASSWORD=hunter22\n"), [("infoleak", false)]);
+    assert_eq!(types(&[], 200, "<title>Index of /backup</title>"), [("infoleak", false)]);
+    assert_eq!(types(&[], 200, "<?php echo 1;"), [("infoleak", false)]);
+    assert_eq!(types(&[], 200, "How to read Traceback (most recent call last)"), []);
+    assert_eq!(types(&[], 200, "the line root:x:0:0: explained"), []);
+    assert_eq!(types(&[], 200, "DB_PASSWORD=\n"), []);
+}
+
+#[test]
+fn errors_may_be_the_same_for_everybody() {
+    let body = "You have an error in your SQL syntax";
+    let case = Case { attempts: &[(AttackType::Sqli, "'")], status: 500, headers: &[], body };
+    assert!(proofs(&case)[0].needs_baseline);
+}
+
+#[test]
+fn heads_prove_redirects_and_banners() {
+    let headers = [("location", "https://evil.example/"), ("server", "Apache/2.4.49")];
+    let attempts = [(AttackType::Redir, "https://evil.example/")];
+    let case = Case { attempts: &attempts, status: 302, headers: &headers, body: "" };
+    let found: Vec<_> = proofs(&case).iter().map(|proof| proof.vuln_type).collect();
+    assert_eq!(found, ["redir", "vuln_component"]);
+}

@@ -1,0 +1,195 @@
+//! Passive detection of vulnerabilities: answers compared with what their requests tried (`spec/node.md` section 6.1).
+//!
+//! Only in `monitoring` mode. An answer to a request with findings is always watched; of the others the first one of
+//! each endpoint and then one in a hundred. While the answer streams to the client, the beginning of its body is
+//! copied aside, at most [`RESPONSE_MAX`] bytes as they come from the upstream; when it ends, or that much is there,
+//! it is inflated within the same bound and looked at on a thread for long work. The client never waits for it.
+//!
+//! Proofs go to the cloud through the spool like hits, after them: hits are on disk before the head of the answer
+//! leaves.
+
+mod memory;
+mod watched;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bartizan_api::node::{Event, VulnEvidence};
+use bartizan_detect::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseParts};
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+
+pub(crate) use memory::{Endpoints, ResponseState, endpoint_of};
+pub(crate) use watched::Watched;
+
+use crate::pipeline::printable;
+use crate::request_id::event_id;
+use crate::state::State;
+
+/// Bytes of an answer that go to the cloud as evidence.
+const EVIDENCE: usize = 8 << 10;
+/// Bytes shown before the sign.
+const LEAD: usize = 512;
+
+/// An answer on its way, with what was copied of it. Dropping it looks at what is there.
+pub(crate) struct Watch {
+    state: Arc<State>,
+    watched: Option<Box<Watched>>,
+    status: u16,
+    headers: HeaderMap,
+    copy: Vec<u8>,
+}
+
+impl Watch {
+    /// Begins to watch an answer, when its body may show something and there is memory for it.
+    pub(crate) fn begin<B>(
+        state: &Arc<State>,
+        watched: Option<Box<Watched>>,
+        response: &Response<B>,
+    ) -> Option<Box<Watch>> {
+        let watched = watched?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS || !state.response.reserve() {
+            return None;
+        }
+        Some(Box::new(Watch {
+            state: Arc::clone(state),
+            watched: Some(watched),
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            copy: Vec::new(),
+        }))
+    }
+
+    /// Copies a piece of the body; true when no more is wanted.
+    pub(crate) fn push(&mut self, data: &Bytes) -> bool {
+        if !is_text(&self.headers) {
+            return true;
+        }
+        let room = RESPONSE_MAX.saturating_sub(self.copy.len());
+        let part = data.get(..data.len().min(room)).unwrap_or_default();
+        self.copy.extend_from_slice(part);
+        self.copy.len() >= RESPONSE_MAX
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let state = Arc::clone(&self.state);
+        let Some(watched) = self.watched.take() else { return };
+        let (status, headers) = (self.status, std::mem::take(&mut self.headers));
+        let copy = std::mem::take(&mut self.copy);
+        // Without a runtime the node is stopping: what it would find now comes again with the next attack.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            state.response.release();
+            return;
+        };
+        runtime.spawn_blocking(move || {
+            // A panic is a bug in a rule of evidence; it must not take the reservation with it.
+            let look = std::panic::AssertUnwindSafe(|| look(&state, &watched, status, &headers, &copy));
+            if std::panic::catch_unwind(look).is_err() {
+                state.response.failures.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(request.id = watched.request_id(), "inspection of an answer failed");
+            }
+            state.response.release();
+        });
+    }
+}
+
+/// Whether a body is something that people or programs read as text.
+fn is_text(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return true };
+    let kind = kind.as_bytes().to_ascii_lowercase();
+    kind.starts_with(b"text/")
+        || [
+            &b"json"[..],
+            b"xml",
+            b"javascript",
+            b"x-www-form-urlencoded",
+            b"octet-stream",
+            b"yaml",
+            b"graphql",
+        ]
+        .iter()
+        .any(|part| memchr::memmem::find(&kind, part).is_some())
+}
+
+fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy: &[u8]) {
+    let inflated;
+    let body = match headers.get(header::CONTENT_ENCODING) {
+        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            // What does not inflate is not looked at: compressed bytes say nothing.
+            inflated =
+                bartizan_request::inflate_prefix(coding.as_bytes(), copy, RESPONSE_MAX).unwrap_or_default();
+            inflated.as_slice()
+        }
+        _ => copy,
+    };
+    let list: Vec<(&[u8], &[u8])> =
+        headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
+    let response = ResponseParts { status, headers: &list, body };
+    let attempts: Vec<Attempt<'_>> = watched
+        .attempts
+        .iter()
+        .map(|attempt| Attempt { attack_type: attempt.attack_type, value: &attempt.value })
+        .collect();
+    let credentials: Vec<&[u8]> = watched.credentials.iter().map(Vec::as_slice).collect();
+    let asked = Asked { host: watched.host(), credentials: &credentials, attempts: &attempts };
+    let proofs = state.response.engine.inspect(&asked, &response);
+    let events: Vec<Vec<u8>> = proofs
+        .iter()
+        .filter_map(|proof| event(state, watched, proof, status, body))
+        .filter_map(|event| serde_json::to_vec(&Event::VulnEvidence(Box::new(event))).ok())
+        .collect();
+    if !events.is_empty() {
+        state.response.proofs.fetch_add(events.len() as u64, Ordering::Relaxed);
+        // Nobody waits for these: the answer is gone already.
+        drop(state.spool.append(events));
+    }
+}
+
+/// The event of a proof; none when it says nothing new.
+fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u8]) -> Option<VulnEvidence> {
+    let endpoint = watched.endpoint;
+    let attempt = proof.attempt.and_then(|index| watched.attempts.get(index));
+    if proof.attempt.is_none() {
+        state.response.note_clean(endpoint, proof.sign, attempt.is_none() && watched.attempts.is_empty());
+    }
+    // An error that harmless requests get as well is no effect of the attack.
+    let exploited =
+        attempt.is_some() && !(proof.needs_baseline && state.response.is_usual(endpoint, proof.sign));
+    let vuln_type = if attempt.is_some() && !exploited { "infoleak" } else { proof.vuln_type };
+    let parameter = attempt.filter(|_| exploited).map_or("", |attempt| attempt.parameter.as_str());
+    if !state.response.is_news(vuln_type, endpoint, parameter, crate::clock::unix_seconds()) {
+        return None;
+    }
+    let base = &watched.base;
+    let private = attempt.is_some_and(|attempt| attempt.private);
+    Some(VulnEvidence {
+        event_id: event_id(),
+        request_id: base.request_id.clone(),
+        ts_ms: base.ts_ms,
+        node_uuid: base.node_uuid.clone(),
+        application: base.application,
+        vuln_type: vuln_type.to_owned(),
+        exploited,
+        attack_type: attempt.filter(|_| exploited).map(|attempt| attempt.attack_type),
+        parameter: parameter.to_owned(),
+        domain: base.domain.clone(),
+        path: base.path.clone(),
+        method: base.method.clone(),
+        scheme: base.scheme.clone(),
+        statuscode: status,
+        sign: proof.sign.to_owned(),
+        description: proof.meaning.to_owned(),
+        // What a rule masks in the request must not leave in the answer that repeats it.
+        evidence: if private { String::new() } else { excerpt(proof, body) },
+        raw: base.raw.clone(),
+    })
+}
+
+/// The sign with what surrounds it.
+fn excerpt(proof: &Proof, body: &[u8]) -> String {
+    let Some(span) = &proof.span else { return proof.text.clone() };
+    let start = span.start.saturating_sub(LEAD);
+    printable(body.get(start..).unwrap_or_default(), EVIDENCE / 2)
+}

@@ -1,0 +1,75 @@
+//! A request whose answer is watched: what it tried, and how it is reported.
+
+use bartizan_api::AttackType;
+use bartizan_api::node::HitEvent;
+use bartizan_detect::Detection;
+use http::header;
+
+use crate::pipeline::Subject;
+
+/// Longest payload that is compared, bytes.
+const VALUE_MAX: usize = 4096;
+/// Most attempts of one request that are compared.
+const ATTEMPTS_MAX: usize = 16;
+
+/// What a request tried at one point.
+pub(crate) struct Tried {
+    pub(crate) attack_type: AttackType,
+    /// Rendered point, as in the hit.
+    pub(crate) parameter: String,
+    /// Payload as it was sent. It stays in memory.
+    pub(crate) value: String,
+    /// Whether a rule masks it.
+    pub(crate) private: bool,
+}
+
+/// A request whose answer is watched.
+pub(crate) struct Watched {
+    /// Everything about the request that events repeat, masked.
+    pub(crate) base: HitEvent,
+    pub(crate) attempts: Vec<Tried>,
+    /// Values of `Authorization` and `Cookie`, for tokens. They stay in memory.
+    pub(crate) credentials: Vec<Vec<u8>>,
+    pub(crate) endpoint: u64,
+}
+
+impl Watched {
+    /// A request with the hits that report it.
+    pub(crate) fn new(
+        base: HitEvent,
+        hits: &[(bartizan_request::Point, HitEvent)],
+        detections: &[Detection],
+        subject: &Subject<'_>,
+        endpoint: u64,
+    ) -> Box<Watched> {
+        let attempts = hits
+            .iter()
+            .filter_map(|(point, hit)| {
+                let found = detections
+                    .iter()
+                    .find(|found| found.attack_type == hit.attack_type && found.point == *point)?;
+                Some(Tried {
+                    attack_type: hit.attack_type,
+                    parameter: hit.parameter.clone(),
+                    value: found.value.chars().take(VALUE_MAX).collect(),
+                    private: hit.value.is_empty() && !found.value.is_empty(),
+                })
+            })
+            .take(ATTEMPTS_MAX)
+            .collect();
+        let credentials = [header::AUTHORIZATION, header::COOKIE]
+            .iter()
+            .filter_map(|name| subject.header(name.as_str()))
+            .map(<[u8]>::to_vec)
+            .collect();
+        Box::new(Watched { base, attempts, credentials, endpoint })
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.base.request_id
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.base.domain
+    }
+}

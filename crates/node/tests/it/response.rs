@@ -1,0 +1,139 @@
+//! Passive detection: what an answer proves reaches the spool, after the hits, and only in monitoring mode.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Options, Setup, eventually};
+
+const SQLI: &str = "/search?q=1%27%20union%20select%20password%20from%20users--";
+const ERROR: &str = "You have an error in your SQL syntax; check the manual";
+
+/// What the upstream is to answer.
+#[derive(Clone, Copy)]
+struct Ordered<'a> {
+    status: u16,
+    kind: &'a str,
+    body: &'a str,
+    gzip: bool,
+}
+
+fn ordered(body: &str) -> Ordered<'_> {
+    Ordered { status: 200, kind: "text/html", body, gzip: false }
+}
+
+async fn send(setup: &Setup, path: &str, answer: Ordered<'_>) -> String {
+    let mut request = setup
+        .http
+        .get(setup.url(path))
+        .header("x-answer", hex::encode(answer.body))
+        .header("x-answer-status", answer.status.to_string())
+        .header("x-answer-type", answer.kind);
+    if answer.gzip {
+        request = request.header("x-answer-gzip", "1");
+    }
+    let reply = request.send().await.unwrap();
+    String::from_utf8_lossy(&reply.bytes().await.unwrap()).into_owned()
+}
+
+fn proofs(setup: &Setup) -> Vec<Value> {
+    setup.spooled().into_iter().filter(|event| event["kind"] == "vuln_evidence").collect()
+}
+
+async fn proof(setup: &Setup, count: usize) -> Value {
+    eventually("the proof is in the spool", || async { proofs(setup).len() >= count }).await;
+    proofs(setup).pop().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_the_database_proves_an_injection() {
+    let setup = Setup::in_mode("monitoring").await;
+    let answer = send(&setup, SQLI, Ordered { status: 500, ..ordered(ERROR) }).await;
+    assert_eq!(answer, ERROR, "the client gets the answer untouched");
+    let found = proof(&setup, 1).await;
+    let hit = setup.spooled().into_iter().find(|event| event["kind"] == "hit").unwrap();
+    assert_eq!((&found["vuln_type"], &found["exploited"]), (&"sqli".into(), &true.into()));
+    for key in ["request_id", "parameter", "domain", "path", "method", "attack_type"] {
+        assert_eq!(found[key], hit[key], "{key}");
+    }
+    assert_eq!((&found["statuscode"], &found["sign"]), (&500.into(), &"An error of MySQL".into()));
+    assert!(found["evidence"].as_str().unwrap().contains("SQL syntax"));
+    // The same again within a minute says nothing new.
+    send(&setup, SQLI, Ordered { status: 500, ..ordered(ERROR) }).await;
+    send(&setup, "/other?q=%3Csvg%20onload%3Dalert(1)%3E", ordered("<p><svg onload=alert(1)></p>")).await;
+    let second = proof(&setup, 2).await;
+    assert_eq!(second["vuln_type"], "xss");
+    assert_eq!(proofs(&setup).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_and_long_answers_are_read_within_bounds() {
+    let setup = Setup::in_mode("monitoring").await;
+    let long = format!("{}{ERROR}", "x".repeat(100_000));
+    send(&setup, SQLI, Ordered { status: 500, gzip: true, ..ordered(&long) }).await;
+    assert_eq!(proof(&setup, 1).await["vuln_type"], "sqli");
+    // Beyond the bound nothing is looked at; what comes before it is.
+    let too_long = format!("{}{ERROR}", "x".repeat(300 << 10));
+    let length = send(&setup, &SQLI.replace("search", "far"), Ordered { status: 500, ..ordered(&too_long) })
+        .await
+        .len();
+    assert_eq!(length, too_long.len());
+    let near = format!("{ERROR}{}", "x".repeat(300 << 10));
+    send(&setup, &SQLI.replace("search", "near"), Ordered { status: 500, ..ordered(&near) }).await;
+    assert_eq!(proof(&setup, 2).await["path"], "/near");
+    assert_eq!(proofs(&setup).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaks_are_found_without_an_attack() {
+    let setup = Setup::in_mode("monitoring").await;
+    let trace = "Traceback (most recent call last):\n  File \"app.py\"";
+    send(&setup, "/orders/17", Ordered { status: 500, kind: "text/plain", ..ordered(trace) }).await;
+    let found = proof(&setup, 1).await;
+    assert_eq!(
+        (&found["vuln_type"], &found["exploited"], &found["attack_type"]),
+        (&"infoleak".into(), &false.into(), &Value::Null)
+    );
+    assert_eq!((&found["parameter"], &found["path"]), (&"".into(), &"/orders/17".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_everybody_gets_is_no_exploit() {
+    let setup = Setup::in_mode("monitoring").await;
+    send(&setup, "/broken?q=1", Ordered { status: 500, ..ordered(ERROR) }).await;
+    assert_eq!(proof(&setup, 1).await["exploited"], false);
+    send(&setup, &SQLI.replace("search", "broken"), Ordered { status: 500, ..ordered(ERROR) }).await;
+    // It is the same leak at the same place, and that was told already.
+    tokio::time::timeout(Duration::from_secs(5), async {
+        eventually("the hit is in the spool", || async {
+            setup.spooled().iter().any(|event| event["kind"] == "hit")
+        })
+        .await;
+    })
+    .await
+    .unwrap();
+    assert!(proofs(&setup).iter().all(|proof| proof["exploited"] == false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_watched_in_other_modes_or_when_switched_off() {
+    for (mode, extra) in
+        [("block", ""), ("off", ""), ("monitoring", "inspect = { parse_response = false }\n")]
+    {
+        let setup = Setup::new(Options { mode, extra, ..Options::default() }).await;
+        send(&setup, "/plain", Ordered { status: 500, ..ordered(ERROR) }).await;
+        send(&setup, SQLI, Ordered { status: 500, ..ordered(ERROR) }).await;
+        let (state, _upstream) = setup.stop().await;
+        let spooled = crate::harness::spooled(&state.path().join("state/spool"));
+        assert!(spooled.iter().all(|event| event["kind"] == "hit"), "{mode} {extra}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_are_not_read() {
+    let setup = Setup::in_mode("monitoring").await;
+    send(&setup, SQLI, Ordered { status: 500, kind: "image/png", ..ordered(ERROR) }).await;
+    let (state, _upstream) = setup.stop().await;
+    let spooled = crate::harness::spooled(&state.path().join("state/spool"));
+    assert!(spooled.iter().all(|event| event["kind"] == "hit"));
+}

@@ -1,0 +1,328 @@
+//! What hits add up to: the values of their fields, their addresses, their number by type and over time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{
+    Condition, ConnectionTrait, ExprTrait, Order,
+    sea_query::{Alias, Expr, Func, Query, SelectStatement, SimpleExpr},
+};
+use serde_json::Value;
+
+use super::HitQuery;
+use crate::{Store, StoreError, entity::hit};
+
+/// A field that hits can be grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    column: &'static str,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Number,
+    Text,
+    /// A text whose null stands for a word.
+    Or(&'static str),
+    /// `,a,b,`: each item is a value.
+    List,
+}
+
+impl Term {
+    /// The field of this wire name, if hits can be grouped by it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Term> {
+        let (column, form) = match name {
+            "domain" => ("domain", Form::Text),
+            "path" => ("path", Form::Text),
+            "type" => ("kind", Form::Text),
+            "ip" => ("ip", Form::Text),
+            "remote_country" => ("remote_country", Form::Text),
+            "statuscode" => ("statuscode", Form::Number),
+            "method" => ("method", Form::Text),
+            "poolid" => ("pool", Form::Number),
+            "protocol" => ("api_protocol", Form::Text),
+            "auth_protocol" => ("auth_protocol", Form::List),
+            "datacenter" => ("datacenter", Form::Or("unknown")),
+            "tor" => ("tor", Form::Or("none")),
+            "known_attack" => ("known_attack", Form::List),
+            "node_uuid" => ("node_uuid", Form::Text),
+            "block_status" => ("block_status", Form::Text),
+            "parameter" => ("parameter", Form::Text),
+            _ => return None,
+        };
+        Some(Term { column, form })
+    }
+
+    /// Whether a hit has several values.
+    pub(crate) fn is_list(self) -> bool {
+        self.form == Form::List
+    }
+
+    pub(crate) fn column(self) -> &'static str {
+        self.column
+    }
+
+    fn expression(self) -> SimpleExpr {
+        match self.form {
+            Form::Or(word) => Func::coalesce([Expr::col(self.column), Expr::val(word)]).into(),
+            _ => Expr::col(self.column),
+        }
+    }
+
+    fn value(self, row: &sea_orm::QueryResult) -> Result<Value, StoreError> {
+        Ok(match self.form {
+            Form::Number => Value::from(row.try_get_by_index::<i64>(0)?),
+            _ => Value::from(row.try_get_by_index::<Option<String>>(0)?),
+        })
+    }
+}
+
+/// Hits of one type with one outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindCount {
+    /// Attack type.
+    pub kind: String,
+    /// Whether they were blocked.
+    pub blocked: bool,
+    /// Status sent.
+    pub statuscode: i64,
+    /// How many, counting those that a stored one stands for.
+    pub hits: i64,
+}
+
+/// Hits of one stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// How many, counting those that a stored one stands for.
+    pub hits: i64,
+    /// Distinct addresses.
+    pub ips: i64,
+}
+
+/// Equal stretches of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// Start of the first one, Unix seconds.
+    pub from: i64,
+    /// Seconds of each, at least 1.
+    pub step: i64,
+    /// How many.
+    pub points: usize,
+}
+
+impl Timeline {
+    /// The stretches that cover `from..=to`.
+    #[must_use]
+    pub fn over(from: i64, to: i64, points: usize) -> Timeline {
+        let number = Ord::max(i64::try_from(points).unwrap_or(i64::MAX), 1);
+        let seconds = Ord::max(to.saturating_sub(from).saturating_add(1), 1);
+        Timeline { from, step: seconds.div_euclid(number) + i64::from(seconds % number != 0), points }
+    }
+
+    fn column(self) -> SimpleExpr {
+        Expr::col("time").sub(self.from).div(Ord::max(self.step, 1))
+    }
+
+    /// The condition that a time lies within.
+    pub(crate) fn covers(self, column: &'static str) -> SimpleExpr {
+        let seconds = self.step.saturating_mul(i64::try_from(self.points).unwrap_or(i64::MAX));
+        Expr::col(column).between(self.from, self.from.saturating_add(seconds).saturating_sub(1))
+    }
+}
+
+/// Names of computed columns; no table has such a column.
+const TERM: &str = "term_value";
+const STRETCH: &str = "stretch";
+
+fn counted(term: SimpleExpr, what: SimpleExpr, select: &mut SelectStatement, limit: u64) {
+    // By name: PostgreSQL would not see that two expressions with bound values are the same.
+    select
+        .expr_as(term, TERM)
+        .expr(what.clone())
+        .group_by_col(TERM)
+        .order_by_expr(what, Order::Desc)
+        .order_by(TERM, Order::Asc)
+        .limit(limit);
+}
+
+fn sum_of_hits() -> SimpleExpr {
+    SimpleExpr::from(Func::sum(Expr::col("aggregated_count"))).cast_as(Alias::new("bigint"))
+}
+
+impl Store {
+    /// Values of a field with their number of hits, most first.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_terms(
+        &self,
+        query: HitQuery<'_>,
+        term: Term,
+        limit: u64,
+    ) -> Result<Vec<(Value, i64)>, StoreError> {
+        let mut select = Query::select();
+        select.from(hit::Entity).cond_where(query.condition());
+        self.terms(select, term, Func::count(Expr::col("id")).into(), limit).await
+    }
+
+    /// Number of different values of a field; absent ones do not count.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_distinct(&self, query: HitQuery<'_>, term: Term) -> Result<i64, StoreError> {
+        if term.form == Form::List {
+            let found = self.hit_terms(query, term, u64::MAX).await?;
+            return Ok(i64::try_from(found.len()).unwrap_or(i64::MAX));
+        }
+        let select = Query::select()
+            .expr(Func::count_distinct(term.expression()))
+            .from(hit::Entity)
+            .cond_where(query.condition())
+            .to_owned();
+        Ok(match self.reader().query_one(&select).await? {
+            Some(row) => row.try_get_by_index(0)?,
+            None => 0,
+        })
+    }
+
+    /// Values of a field over the hits that `select` ranges over, with `what` of each; nothing selected yet.
+    pub(crate) async fn terms(
+        &self,
+        mut select: SelectStatement,
+        term: Term,
+        what: SimpleExpr,
+        limit: u64,
+    ) -> Result<Vec<(Value, i64)>, StoreError> {
+        if term.form == Form::List {
+            return self.list_terms(select, term, what, limit).await;
+        }
+        counted(term.expression(), what, &mut select, limit);
+        let rows = self.reader().query_all(&select).await?;
+        rows.iter().map(|row| Ok((term.value(row)?, row.try_get_by_index(1)?))).collect()
+    }
+
+    /// As [`Store::terms`] where a hit has several values: whole lists are grouped, then taken apart.
+    async fn list_terms(
+        &self,
+        mut select: SelectStatement,
+        term: Term,
+        what: SimpleExpr,
+        limit: u64,
+    ) -> Result<Vec<(Value, i64)>, StoreError> {
+        select.expr_as(term.expression(), TERM).expr(what).group_by_col(TERM);
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+        for row in self.reader().query_all(&select).await? {
+            let (list, hits): (String, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let items: BTreeSet<&str> = list.split(',').filter(|item| !item.is_empty()).collect();
+            for item in items {
+                *counts.entry(item.to_owned()).or_default() += hits;
+            }
+        }
+        let mut counts: Vec<(Value, i64)> =
+            counts.into_iter().map(|(value, hits)| (Value::from(value), hits)).collect();
+        counts.sort_by_key(|(_, hits)| std::cmp::Reverse(*hits));
+        counts.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(counts)
+    }
+
+    /// Distinct addresses of one family.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_addresses(
+        &self,
+        query: HitQuery<'_>,
+        v6: bool,
+        limit: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let colon = Expr::col("ip").like("%:%");
+        let select = Query::select()
+            .distinct()
+            .column("ip")
+            .column("ip_key")
+            .from(hit::Entity)
+            .cond_where(query.condition())
+            .and_where(if v6 { colon } else { colon.not() })
+            .order_by("ip_key", Order::Asc)
+            .limit(limit)
+            .to_owned();
+        let rows = self.reader().query_all(&select).await?;
+        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// Hits by type, outcome and status.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_kinds(&self, query: HitQuery<'_>) -> Result<Vec<KindCount>, StoreError> {
+        let select = Query::select()
+            .columns(["kind", "block_status", "statuscode"])
+            .expr(sum_of_hits())
+            .from(hit::Entity)
+            .cond_where(query.condition())
+            .group_by_columns(["kind", "block_status", "statuscode"])
+            .to_owned();
+        let rows = self.reader().query_all(&select).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(KindCount {
+                    kind: row.try_get_by_index(0)?,
+                    blocked: row.try_get_by_index::<String>(1)? == "blocked",
+                    statuscode: row.try_get_by_index(2)?,
+                    hits: row.try_get_by_index(3)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Hits over time.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hit_series(
+        &self,
+        query: HitQuery<'_>,
+        timeline: Timeline,
+    ) -> Result<Vec<Bucket>, StoreError> {
+        let mut select = Query::select();
+        select.from(hit::Entity).cond_where(query.condition());
+        self.series(select, timeline).await
+    }
+
+    /// The hits that `select` ranges over, by stretch of time; nothing selected yet.
+    pub(crate) async fn series(
+        &self,
+        mut select: SelectStatement,
+        timeline: Timeline,
+    ) -> Result<Vec<Bucket>, StoreError> {
+        select
+            .expr_as(timeline.column(), STRETCH)
+            .expr(sum_of_hits())
+            .expr(Func::count_distinct(Expr::col("ip")))
+            .cond_where(Condition::all().add(timeline.covers("time")))
+            .group_by_col(STRETCH);
+        let mut buckets = vec![Bucket::default(); timeline.points];
+        for row in self.reader().query_all(&select).await? {
+            let index: i64 = row.try_get_by_index(0)?;
+            let bucket = usize::try_from(index).ok().and_then(|index| buckets.get_mut(index));
+            if let Some(bucket) = bucket {
+                (bucket.hits, bucket.ips) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            }
+        }
+        Ok(buckets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_cover_their_period() {
+        assert_eq!(Timeline::over(0, 99, 10), Timeline { from: 0, step: 10, points: 10 });
+        assert_eq!(Timeline::over(0, 100, 10).step, 11);
+        assert_eq!(Timeline::over(5, 5, 1000).step, 1);
+        assert_eq!(Timeline::over(9, 0, 3).step, 1);
+    }
+}

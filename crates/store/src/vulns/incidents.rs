@@ -1,0 +1,227 @@
+//! Which attacks exploited which vulnerabilities.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
+};
+
+use crate::{
+    StoreError, TenantId, Tenants,
+    entity::{attack, hit, incident, vuln, vuln_proof},
+};
+
+/// Notes a proof; false when it is known already.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn note_proof<C: ConnectionTrait>(
+    connection: &C,
+    proof: vuln_proof::Model,
+) -> Result<bool, StoreError> {
+    use vuln_proof::{Column, Entity};
+    let inserted = Entity::insert(proof.into_active_model())
+        .on_conflict_do_nothing_on([Column::ClientId, Column::EventId])
+        .exec_without_returning(connection)
+        .await?;
+    Ok(matches!(inserted, sea_orm::TryInsertResult::Inserted(rows) if rows > 0))
+}
+
+/// Sets the vulnerability that a proof led to.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn settle_proof<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    event_id: &str,
+    vuln_id: i64,
+) -> Result<(), StoreError> {
+    use vuln_proof::{Column, Entity};
+    Entity::update_many()
+        .col_expr(Column::VulnId, Expr::val(vuln_id))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::EventId.eq(event_id))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+/// Proofs of exploits by these requests.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn proofs_of<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    requests: &[&str],
+) -> Result<Vec<vuln_proof::Model>, StoreError> {
+    use vuln_proof::{Column, Entity};
+    let own = || Entity::find().filter(Column::ClientId.eq(tenant.0));
+    // Most tenants have none at all.
+    if requests.is_empty() || own().one(connection).await?.is_none() {
+        return Ok(vec![]);
+    }
+    let mut proofs = Vec::new();
+    for requests in requests.chunks(500) {
+        let found = own()
+            .filter(Column::Exploited.eq(true))
+            .filter(Column::VulnId.ne(0))
+            .filter(Column::RequestId.is_in(requests.iter().copied()))
+            .order_by_asc(Column::EventId);
+        proofs.extend(found.all(connection).await?);
+    }
+    Ok(proofs)
+}
+
+/// Makes incidents of the attacks that hold the hits of a proof, and says how many hits there were.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn link<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    proof: &vuln_proof::Model,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let hits = hit::Entity::find()
+        .filter(hit::Column::ClientId.eq(tenant.0))
+        .filter(hit::Column::RequestId.eq(proof.request_id.as_str()))
+        .filter(hit::Column::Kind.eq(proof.kind.as_str()))
+        .filter(hit::Column::Parameter.eq(proof.parameter.as_str()))
+        .all(connection)
+        .await?;
+    for hit in &hits {
+        hit::Entity::update_many()
+            .col_expr(hit::Column::VulnId, Expr::val(Some(proof.vuln_id)))
+            .col_expr(hit::Column::ChangedAt, Expr::val(Some(now)))
+            .filter(hit::Column::Id.eq(hit.id))
+            .exec(connection)
+            .await?;
+        link_attack(connection, tenant, proof.vuln_id, hit.attack_id, hit.time).await?;
+        attack::Entity::update_many()
+            .col_expr(attack::Column::ChangedAt, Expr::val(Some(now)))
+            .filter(attack::Column::Id.eq(hit.attack_id))
+            .exec(connection)
+            .await?;
+    }
+    Ok(hits.len() as u64)
+}
+
+/// Makes an attack an incident of a vulnerability.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn link_attack<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    vuln_id: i64,
+    attack_id: i64,
+    time: i64,
+) -> Result<(), StoreError> {
+    let row = incident::Model { vuln_id, attack_id, client_id: tenant.0, time };
+    incident::Entity::insert(row.into_active_model())
+        .on_conflict_do_nothing_on([incident::Column::VulnId, incident::Column::AttackId])
+        .exec_without_returning(connection)
+        .await?;
+    // The first vulnerability stays: an incident never changes its identity.
+    attack::Entity::update_many()
+        .col_expr(attack::Column::VulnId, Expr::val(Some(vuln_id)))
+        .filter(attack::Column::Id.eq(attack_id))
+        .filter(attack::Column::ClientId.eq(tenant.0))
+        .filter(attack::Column::VulnId.is_null())
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+/// Vulnerabilities by row of the attacks that exploited them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn vulns_of_attacks<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    attacks: &[i64],
+) -> Result<HashMap<i64, Vec<vuln::Model>>, StoreError> {
+    if attacks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let links = incident::Entity::find()
+        .filter(tenants.holds("client_id"))
+        .filter(incident::Column::AttackId.is_in(attacks.iter().copied()))
+        .order_by_asc(incident::Column::VulnId)
+        .all(connection)
+        .await?;
+    let ids: Vec<i64> = links.iter().map(|link| link.vuln_id).collect();
+    let vulns = super::of_ids(connection, tenants, &ids).await?;
+    let vulns: HashMap<i64, vuln::Model> = vulns.into_iter().map(|row| (row.id, row)).collect();
+    let mut found: HashMap<i64, Vec<vuln::Model>> = HashMap::new();
+    for link in links {
+        found.entry(link.attack_id).or_default().extend(vulns.get(&link.vuln_id).cloned());
+    }
+    Ok(found)
+}
+
+/// Attacks by the vulnerabilities that they exploited, oldest first, at most `limit` in all.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn attacks_of_vulns<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    vulns: &[i64],
+    limit: u64,
+) -> Result<HashMap<i64, Vec<attack::Model>>, StoreError> {
+    if vulns.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let links = incident::Entity::find()
+        .filter(tenants.holds("client_id"))
+        .filter(incident::Column::VulnId.is_in(vulns.iter().copied()))
+        .order_by_asc(incident::Column::Time)
+        .order_by_asc(incident::Column::AttackId)
+        .limit(limit)
+        .all(connection)
+        .await?;
+    let mut attacks: HashMap<i64, attack::Model> = HashMap::new();
+    for ids in links.chunks(500) {
+        let rows = attack::Entity::find()
+            .filter(attack::Column::Id.is_in(ids.iter().map(|link| link.attack_id)))
+            .filter(tenants.holds("client_id"))
+            .all(connection)
+            .await?;
+        attacks.extend(rows.into_iter().map(|row| (row.id, row)));
+    }
+    let mut found: HashMap<i64, Vec<attack::Model>> = HashMap::new();
+    for link in links {
+        found.entry(link.vuln_id).or_default().extend(attacks.get(&link.attack_id).cloned());
+    }
+    Ok(found)
+}
+
+/// Which of these vulnerabilities were exploited.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn exploited<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    vulns: &[i64],
+) -> Result<HashSet<i64>, StoreError> {
+    let mut found = HashSet::new();
+    for ids in vulns.chunks(500) {
+        let ids: Vec<i64> = incident::Entity::find()
+            .select_only()
+            .column(incident::Column::VulnId)
+            .distinct()
+            .filter(tenants.holds("client_id"))
+            .filter(incident::Column::VulnId.is_in(ids.iter().copied()))
+            .into_tuple()
+            .all(connection)
+            .await?;
+        found.extend(ids);
+    }
+    Ok(found)
+}
