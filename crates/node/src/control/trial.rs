@@ -66,9 +66,11 @@ pub(super) async fn try_out(
     let settings = state.routes.find(headers::host_name(&host).as_bytes(), parts.uri.path().as_bytes());
     let peer = SocketAddr::new(circumstances.client, 0);
     let connection = Connection::new(peer, peer, circumstances.secure, Arc::default());
+    let endpoints = RefCell::default();
     let context = Context {
         state: &state,
         stats: &stats,
+        endpoints: &endpoints,
         snapshot: &snapshot,
         settings,
         id: RequestId::random(),
