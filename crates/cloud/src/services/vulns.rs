@@ -358,7 +358,7 @@ async fn log<C: bartizan_store::sea_orm::ConnectionTrait>(
             client_id: after.client_id,
             vuln_id: after.id,
             time: cloud.now(),
-            author: caller.name.clone(),
+            author: caller.name.to_string(),
             before: was,
             after: status(after),
             comment: comment.unwrap_or_default().replace('\0', "").chars().take(4096).collect(),
