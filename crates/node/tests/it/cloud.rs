@@ -295,7 +295,7 @@ fn events(shared: &Shared, body: &[u8]) -> Response<Full<Bytes>> {
         return status(StatusCode::PAYLOAD_TOO_LARGE);
     }
     for event in batch.events {
-        let Event::Hit(hit) = event;
+        let Event::Hit(hit) = event else { continue };
         assert_eq!(hit.node_uuid, "node-uuid");
         content.events.insert(hit.event_id.clone(), serde_json::to_value(&*hit).unwrap());
     }
