@@ -466,6 +466,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/client/{client_id}/event_settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the settings of events
+         * @description How long they are kept and how they are grouped.
+         */
+        get: operations["event_settings_view"];
+        /**
+         * Change the settings of events
+         * @description A shorter retention removes what is over at once; what is absent stays.
+         */
+        put: operations["event_settings_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete all events
+         * @description Every hit, attack and incident of the tenant, for good; `confirm` is the name of the tenant. Vulnerabilities stay.
+         */
+        delete: operations["event_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export all data
+         * @description Everything that is stored about the tenant, without secrets: a JSON object with `table` and `row` per line.
+         */
+        get: operations["tenant_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{client_id}/billing/subscriptions": {
         parameters: {
             query?: never;
@@ -504,6 +568,46 @@ export interface paths {
          *     and nodes are not affected by them.
          */
         put: operations["settings_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph_data/baseline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Graph baselines
+         * @description Kept for older clients: there are none, so every value is 0.
+         */
+        get: operations["baseline_graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/graph_data/testrun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Graph test runs
+         * @description Kept for older clients: there are none, so every value is 0.
+         */
+        get: operations["testrun_graph"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -720,6 +824,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/objects/attack/aggs_terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count attacks by field values
+         * @description For each field in `terms` the 100 values that most attacks have a hit with.
+         */
+        post: operations["attack_term_counts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/attack/cost_interval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate the cost of attacks
+         * @description Kept for older clients: always 0, because no estimate is made.
+         */
+        post: operations["attack_cost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/objects/attack/count": {
         parameters: {
             query?: never;
@@ -734,6 +878,26 @@ export interface paths {
          * @description Attacks, their hits and their distinct addresses, by the filter of the list.
          */
         post: operations["attack_count"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/attack/hit_count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count the hits of attacks over time
+         * @description The range of `filter.time` in `points` equal parts; `all` counts every hit in it, `filtered` those of the filter.
+         */
+        post: operations["attack_hit_series"];
         delete?: never;
         options?: never;
         head?: never;
@@ -760,6 +924,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/objects/attack/ip_count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count the addresses of attacks over time
+         * @description `filter.time` and `filter.attackid` are required. `all` counts every hit of the attacks, `filtered` those that
+         *     match the whole filter.
+         */
+        post: operations["attack_ip_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/objects/attack/mark_false": {
         parameters: {
             query?: never;
@@ -774,6 +959,26 @@ export interface paths {
          * @description Marks all hits of the attacks that `filter.attackid` names; `mode` `"false"` takes the marks away.
          */
         post: operations["attack_mark_false"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/attack/vectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the payloads of attacks
+         * @description Payloads with the joined ids of the hits that carried them, at most 1000 payloads.
+         */
+        post: operations["attack_vectors"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1011,6 +1216,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/objects/hit/aggs_counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the values of hit fields
+         * @description How many different values each field in `terms` has.
+         */
+        get: operations["hit_distinct_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/objects/hit/aggs_term_counts": {
         parameters: {
             query?: never;
@@ -1042,9 +1267,31 @@ export interface paths {
         put?: never;
         /**
          * List the values of hit fields
-         * @description The unique values of each field in `terms`, at most 1000 each.
+         * @description The unique values of each field in `terms`, at most 1000 each. Fields are `domain`, `path`, `type`, `ip`,
+         *     `remote_country`, `statuscode`, `method`, `poolid`, `protocol`, `auth_protocol`, `datacenter`, `known_attack`,
+         *     `node_uuid`, `block_status` and `parameter`.
          */
         post: operations["hit_terms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/hit/compromised_logins/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download compromised logins
+         * @description A table of the logins that credential stuffing detection found, newest first, of at most 10000 hits.
+         */
+        post: operations["hit_compromised_logins"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1092,6 +1339,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/objects/hit/ips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the addresses of hits
+         * @description Distinct source addresses, at most 10000 of each family.
+         */
+        post: operations["hit_addresses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/objects/hit/mark_false": {
         parameters: {
             query?: never;
@@ -1104,9 +1371,31 @@ export interface paths {
         /**
          * Mark hits as false positives
          * @description The filter names hits by `id` or all hits of attacks by `attackid`. Marked hits leave the counters of their
-         *     attack; detection does not change. `mode` `"false"` takes the mark away.
+         *     attack, and a rule keeps nodes from finding the same again, which goes with the last mark. `mode` `"false"` takes
+         *     the mark away.
          */
         post: operations["hit_mark_false"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/hit/mitigations/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count hits by protection
+         * @description Blocked hits and all hits that API abuse prevention, credential stuffing detection, GraphQL policies, the limit of
+         *     processing time and virtual patches found.
+         */
+        get: operations["hit_mitigation_stats"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1475,6 +1764,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/objects/vuln/recheck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check vulnerabilities again
+         * @description Notes the wish; what cannot be checked again, because `vuln_recheck_type` is null, is a 400.
+         */
+        post: operations["vuln_recheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/objects/vuln/update": {
         parameters: {
             query?: never;
@@ -1535,6 +1844,146 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rechecker/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a verification
+         * @description The attack is skipped.
+         */
+        post: operations["recheck_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rechecker/cannot_connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report an unreachable host
+         * @description The host did not answer.
+         */
+        post: operations["recheck_cannot_connect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rechecker/current_status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the state of a verification
+         * @description `attackid` is the bare id, `attackindex` the name of its index.
+         */
+        get: operations["recheck_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rechecker/forced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a verification
+         * @description Somebody wants the attack repeated now.
+         */
+        post: operations["recheck_forced"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rechecker/tech_failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a failed verification
+         * @description It could not be carried out.
+         */
+        post: operations["recheck_tech_failed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rechecker/vuln_found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a proven attack
+         * @description `vulnid` names the vulnerability; the attack becomes an incident.
+         */
+        post: operations["recheck_vuln_found"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rechecker/vuln_not_found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a disproven attack
+         * @description Repeating the attack showed no flaw.
+         */
+        post: operations["recheck_vuln_not_found"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/search": {
         parameters: {
             query?: never;
@@ -1551,6 +2000,205 @@ export interface paths {
          *     meant. A word that is not understood is a 400 with the word and its column.
          */
         post: operations["search_filters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Complete a query
+         * @description What may stand in place of the word under the cursor: attributes, their values, attack types, words, periods and
+         *     OWASP categories, at most 50.
+         */
+        get: operations["search_suggest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List security issues by GET
+         * @description The same as by POST, for older clients that send the body with GET.
+         */
+        get: operations["security_issue_list_by_get"];
+        put?: never;
+        /**
+         * List security issues
+         * @description Newest first unless `order_by` says otherwise. Filters by `severity`, `host`, `state`, `created_since`,
+         *     `discovered_since`, `discovered_by`, `id`, `issue_type`, `owasp`, `source_template`, `group_id`, `search_query`,
+         *     `verified` and `incident`; hidden issues only where `state` names them. The token may stand in the body.
+         */
+        post: operations["security_issue_list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count security issues
+         * @description Takes the filter of the list.
+         */
+        post: operations["security_issue_count"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues/false_positive_rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List rules for false issues
+         * @description In the order in which they judge.
+         */
+        get: operations["false_positive_rule_list"];
+        put?: never;
+        /**
+         * Create a rule for false issues
+         * @description Judges issues before they are stored, never those that exist. `auto_delete` keeps them out altogether.
+         */
+        post: operations["false_positive_rule_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues/false_positive_rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a rule for false issues
+         * @description What is absent stays.
+         */
+        put: operations["false_positive_rule_update"];
+        post?: never;
+        /**
+         * Delete a rule for false issues
+         * @description What it judged stays as it is.
+         */
+        delete: operations["false_positive_rule_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List groups of security issues
+         * @description Issues of the same title, severity and source are one group; most severe first.
+         */
+        post: operations["security_issue_groups"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues/groups_count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count groups of security issues
+         * @description Takes the filter of the list.
+         */
+        post: operations["security_issue_groups_count"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download security issues
+         * @description The list as `csv` or `json`; without a limit all of it.
+         */
+        post: operations["security_issue_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security_issues/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a security issue
+         * @description With history, references and what to do.
+         */
+        get: operations["security_issue_view"];
+        /**
+         * Change a security issue
+         * @description State or severity, with a comment; a comment alone only goes into the history.
+         */
+        put: operations["security_issue_update"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2042,6 +2690,330 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/dashboard_state/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View what a tenant uses
+         * @description Which parts of the product have data, and how many nodes and requests there are.
+         */
+        get: operations["dashboard_state_view"];
+        /**
+         * Keep the state of a dashboard
+         * @description What a page remembers; the reply is the state as it is now.
+         */
+        put: operations["dashboard_state_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/dashboards/owasp_api_2019/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count attacks by OWASP API 2019 category
+         * @description Hits of a period in each of the ten categories, by type and by status sent.
+         */
+        get: operations["owasp_2019"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/dashboards/owasp_api_2023/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count attacks by OWASP API 2023 category
+         * @description Hits of a period in each of the ten categories, by type and by status sent.
+         */
+        get: operations["owasp_2023"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/attack_types/total/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count attacks by type
+         * @description Hits of a period; `poolid` names applications.
+         */
+        post: operations["attack_type_totals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/attacks/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph attacks
+         * @description Hits over time that proved no vulnerability. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["attack_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/attacks_stats/total/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count attacks by source
+         * @description Hits of a period by country, data centre and Tor, for each of `request_categories`.
+         */
+        post: operations["source_totals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/blacklist_size/client/{client_id}/full": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph the denylist
+         * @description Entries of the denylist over time. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["denylist_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/incidents/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph incidents
+         * @description Hits over time that proved a vulnerability. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["incident_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/requests/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph requests
+         * @description Inspected requests over time. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["request_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/rps/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph the request rate
+         * @description Requests per second over time. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["rps_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/rps/cloud_node/{uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph the request rate of a cloud node
+         * @description As of any node. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["cloud_node_rps_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/rps/node/{uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph the request rate of a node
+         * @description Requests per second over time. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["node_rps_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/summary/monthly/total/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Summarize a month
+         * @description `year` and `month` instead of times.
+         */
+        post: operations["monthly_summary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/summary/rpm/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Summarize the traffic of months
+         * @description The last six months, oldest first.
+         */
+        post: operations["monthly_traffic"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/targets/total/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count attacks by target
+         * @description Hits of a period at servers, clients and databases, attacks and incidents apart.
+         */
+        post: operations["target_totals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/graph_data/vulns/client/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Graph vulnerabilities
+         * @description Vulnerabilities found over time; `threat` is `low`, `medium` or `high`. Exactly `points_count` pairs of start and value.
+         */
+        post: operations["vuln_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/hit/details": {
         parameters: {
             query?: never;
@@ -2056,6 +3028,26 @@ export interface paths {
         get: operations["hit_details_view"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/hits/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Summarize hits
+         * @description Hits, incidents and blocked hits of one range of `time`; sampled-out hits count.
+         */
+        post: operations["hit_summary"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2187,6 +3179,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/suggest/attack_types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Suggest attack types
+         * @description The types that make sense in each place: rules, events, triggers, sessions.
+         */
+        get: operations["attack_types_suggest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/suggest/point": {
         parameters: {
             query?: never;
@@ -2202,6 +3214,26 @@ export interface paths {
          *     chain that cannot exist.
          */
         post: operations["point_suggest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/vuln/passive_detection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a passively detected vulnerability
+         * @description For filter nodes. Answers with the vulnerability found or made; the tenant is the node's.
+         */
+        post: operations["vuln_passive_detection"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2731,7 +3763,7 @@ export interface components {
              */
             vulnid?: number | null;
             /** @description Linked vulnerabilities. */
-            vulns: unknown[];
+            vulns: components["schemas"]["LinkedVuln"][];
             /**
              * Format: int64
              * @description 0 to 100.
@@ -2859,6 +3891,28 @@ export interface components {
          * @enum {string}
          */
         BundleKind: "ruleset";
+        /** @description The action that rules about a hit belong to. */
+        ByHitAction: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            clientid: number;
+            /** @description Name. */
+            name?: string | null;
+            /** @description Conditions. */
+            conditions: components["schemas"]["ConditionView"][];
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            updated_at: number;
+        };
         /** @description `POST /v1/objects/action/by_hit`. */
         ByHitRequest: {
             /**
@@ -2879,6 +3933,30 @@ export interface components {
              * @description Tenant of the hit.
              */
             clientid: number;
+            action?: components["schemas"]["ByHitAction"] | null;
+        };
+        /** @description A category of one of the Top 10 lists. */
+        Category: {
+            /**
+             * @description `API1:2023`.
+             * @example API1:2023
+             */
+            id: string;
+            /**
+             * @description Short name.
+             * @example BOLA
+             */
+            name: string;
+            /**
+             * @description Id and title.
+             * @example API1:2023 Broken Object Level Authorization
+             */
+            full_name: string;
+            /**
+             * @description Where the list is explained.
+             * @example https://owasp.org/API-Security/
+             */
+            link: string;
         };
         /** @description `POST /v1/objects/client/create`. */
         ClientCreate: {
@@ -3077,6 +4155,86 @@ export interface components {
             available: boolean;
             /** @description Why not. */
             reason?: string | null;
+        };
+        /** @description Text of a message, cut, with the size that it had. */
+        Cut: {
+            /**
+             * @description The beginning.
+             * @default
+             */
+            example: string;
+            /**
+             * Format: int64
+             * @description Bytes of the whole.
+             * @default null
+             */
+            original_size: number | null;
+        };
+        /** @description What of the product a tenant uses. */
+        DashboardObject: {
+            /** @description There are vulnerabilities. */
+            vulns: boolean;
+            /** @description There is a known scope. */
+            scope: boolean;
+            /** @description There are nodes. */
+            nodes: boolean;
+            /** @description There was traffic this month. */
+            traffic: boolean;
+            /** @description There were attacks within the retention time. */
+            attacks: boolean;
+            /** @description There were test runs. */
+            testrun: boolean;
+            /**
+             * Format: int64
+             * @description Nodes heard of within five minutes.
+             */
+            nodes_active: number;
+            /**
+             * Format: int64
+             * @description Nodes.
+             */
+            nodes_count: number;
+            /**
+             * Format: int64
+             * @description Requests this month.
+             */
+            requests_amount: number;
+        };
+        /** @description State of a dashboard. */
+        DashboardState: {
+            /** @description Of the tenant. */
+            object: components["schemas"]["DashboardObject"];
+            /**
+             * Format: int64
+             * @description Requests this month of all tenants in reach.
+             */
+            partner_requests_amount: number;
+            /**
+             * Format: int64
+             * @description Requests through nodes that the cloud itself runs; null where there are none.
+             */
+            cloud_requests_amount?: number | null;
+        };
+        /** @description `PUT /v2/dashboard_state/{clientid}`. */
+        DashboardWrite: {
+            /** @description `vulns`, `nodes`, `traffic`, `requests_amount` and `monthly_requests_quota`, as the page last knew them. */
+            dashboard_state?: unknown;
+        };
+        /** @description Confirms a deletion. */
+        DeletionRequest: {
+            /**
+             * @description The name of the tenant, letter by letter.
+             * @example Acme
+             */
+            confirm?: string;
+        };
+        /** @description What was deleted. */
+        DeletionView: {
+            /**
+             * Format: int64
+             * @description Rows.
+             */
+            deleted: number;
         };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
@@ -3351,6 +4509,7 @@ export interface components {
                  * @description Tenant of the hit.
                  */
                 clientid: number;
+                action?: components["schemas"]["ByHitAction"] | null;
             };
         };
         /** @description A success with its body. */
@@ -3513,6 +4672,47 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_DashboardState: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description State of a dashboard. */
+            body: {
+                /** @description Of the tenant. */
+                object: components["schemas"]["DashboardObject"];
+                /**
+                 * Format: int64
+                 * @description Requests this month of all tenants in reach.
+                 */
+                partner_requests_amount: number;
+                /**
+                 * Format: int64
+                 * @description Requests through nodes that the cloud itself runs; null where there are none.
+                 */
+                cloud_requests_amount?: number | null;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_DeletionView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What was deleted. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Rows.
+                 */
+                deleted: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_Empty: {
             /**
              * Format: int32
@@ -3522,6 +4722,26 @@ export interface components {
             status: number;
             /** @description An object whose fields the caller does not read: `{}`. */
             body: unknown;
+        };
+        /** @description A success with its body. */
+        Envelope_EventSettings: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What a tenant decides about its events. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Days that hits and attacks are kept, 1 to 180; null is six months.
+                 * @example 90
+                 */
+                retention_days?: number | null;
+                /** @description Whether many hits of one address within a quarter of an hour form one attack. */
+                attack_ip_grouping: boolean;
+            };
         };
         /** @description A success with its body. */
         Envelope_HintView: {
@@ -3606,6 +4826,59 @@ export interface components {
                  * @description Id of the pattern, given by the server.
                  */
                 regex_id?: number | null;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_HitAddresses: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Distinct addresses of hits, at most 10000 of each family. */
+            body: {
+                /**
+                 * @description IPv4.
+                 * @example [
+                 *       "203.0.113.7"
+                 *     ]
+                 */
+                ipv4: string[];
+                /**
+                 * @description IPv6.
+                 * @example [
+                 *       "2001:db8::1"
+                 *     ]
+                 */
+                ipv6: string[];
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_HitSummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits of a period. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Hits, sampled-out ones included.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Incidents.
+                 */
+                incidents: number;
+                /**
+                 * Format: int64
+                 * @description Blocked hits.
+                 */
+                blocked: number;
             };
         };
         /** @description A success with its body. */
@@ -3760,6 +5033,55 @@ export interface components {
                 otpauth_url: string;
                 /** @description The link as a QR code, an SVG picture. */
                 qr_svg: string;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_MitigationStats: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits by protection. */
+            body: {
+                /** @description API abuse prevention. */
+                api_abuse: components["schemas"]["Mitigated"];
+                /** @description Credential stuffing detection. */
+                credential_stuffing: components["schemas"]["Mitigated"];
+                /** @description GraphQL policies. */
+                graphql: components["schemas"]["Mitigated"];
+                /** @description Limit of processing time. */
+                overlimit_res: components["schemas"]["Mitigated"];
+                /** @description Virtual patches. */
+                vpatch: components["schemas"]["Mitigated"];
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_MonthlySummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A month in three numbers. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Requests that nodes inspected.
+                 */
+                requests_count: number;
+                /**
+                 * Format: int64
+                 * @description Malicious ones.
+                 */
+                attacks_count: number;
+                /**
+                 * Format: int64
+                 * @description Refused ones.
+                 */
+                blocked_attacks_count: number;
             };
         };
         /** @description A success with its body. */
@@ -4077,31 +5399,59 @@ export interface components {
             status: number;
             /** @description The serialised request of a hit, after masking (`spec/events.md` section 1.4, RAW). */
             body: {
-                /** @description Peer address. */
+                /**
+                 * @description Peer address.
+                 * @default
+                 */
                 remote_addr: string;
-                /** @description Peer port. */
+                /**
+                 * @description Peer port.
+                 * @default
+                 */
                 remote_port: string;
-                /** @description Server address. */
+                /**
+                 * @description Server address.
+                 * @default
+                 */
                 server_addr: string;
-                /** @description Server port. */
+                /**
+                 * @description Server port.
+                 * @default
+                 */
                 server_port: string;
-                /** @description Method. */
+                /**
+                 * @description Method.
+                 * @default
+                 */
                 method: string;
-                /** @description `HTTP/1.1` and so on. */
+                /**
+                 * @description `HTTP/1.1` and so on.
+                 * @default
+                 */
                 proto: string;
-                /** @description Path with query. */
+                /**
+                 * @description Path with query.
+                 * @default
+                 */
                 uri: string;
-                /** @description Upper-case header name to values. */
+                /**
+                 * @description Upper-case header name to values.
+                 * @default {}
+                 */
                 headers: {
                     [key: string]: string[];
                 };
-                /** @description First 8 KiB of the body; non-UTF-8 bytes as `\xNN`. */
+                /**
+                 * @description First 8 KiB of the body; non-UTF-8 bytes as `\xNN`.
+                 * @default
+                 */
                 body: string;
                 /**
                  * Format: int64
                  * @description Size of the whole body, bytes, when `body` is cut.
+                 * @default null
                  */
-                body_original_size?: number | null;
+                body_original_size: number | null;
             };
         };
         /** @description A success with its body. */
@@ -4122,6 +5472,41 @@ export interface components {
                  * @example 900
                  */
                 expires_in: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_RecheckStatusView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How far it is. */
+            body: {
+                /**
+                 * @description `unrecheckable`, `in_progress`, `forced`, `tech_failed`, `vuln_not_found`, `vuln_found`, `skipped`,
+                 *     `connect_failed`, `forced_tech_failed`, `forced_without_vuln`, or null when nothing was asked.
+                 * @example forced
+                 */
+                current_status?: string | null;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_RecheckView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What became of a request to check again. */
+            body: {
+                /**
+                 * @description `queued`.
+                 * @example queued
+                 */
+                status: string;
             };
         };
         /** @description A success with its body. */
@@ -4203,6 +5588,22 @@ export interface components {
                 incidents: unknown;
                 /** @description For vulnerabilities. */
                 vulns: unknown;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_SeriesView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Values over time. */
+            body: {
+                /** @description Of everything in the range. */
+                all: number[];
+                /** @description Of what the filter selects. */
+                filtered: number[];
             };
         };
         /** @description A success with its body. */
@@ -4314,6 +5715,22 @@ export interface components {
                  * @description Days that the activity log is kept.
                  */
                 audit_retention_days: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_TargetsView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits by target, attacks and incidents apart. */
+            body: {
+                /** @description Of attacks. */
+                attacks: components["schemas"]["TargetCounts"];
+                /** @description Of incidents. */
+                incidents: components["schemas"]["TargetCounts"];
             };
         };
         /** @description A success with its body. */
@@ -4958,6 +6375,37 @@ export interface components {
             }[];
         };
         /** @description A success with its body. */
+        Envelope_Vec_MonthlyTraffic: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Year.
+                 */
+                year: number;
+                /**
+                 * Format: int64
+                 * @description Month, 1 to 12.
+                 */
+                month: number;
+                /**
+                 * Format: int64
+                 * @description Requests.
+                 */
+                requests_count: number;
+                /**
+                 * Format: double
+                 * @description Requests per second, on average.
+                 */
+                rps: number;
+            }[];
+        };
+        /** @description A success with its body. */
         Envelope_Vec_NodeFlatView: {
             /**
              * Format: int32
@@ -5123,6 +6571,27 @@ export interface components {
             body: string[];
         };
         /** @description A success with its body. */
+        Envelope_Vec_Suggestion: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * @description The whole word.
+                 * @example statuscode:5xx
+                 */
+                text: string;
+                /**
+                 * @description `attribute`, `value`, `type`, `word`, `period` or `preset`.
+                 * @example value
+                 */
+                kind: string;
+            }[];
+        };
+        /** @description A success with its body. */
         Envelope_Vec_UserView: {
             /**
              * Format: int32
@@ -5241,6 +6710,16 @@ export interface components {
              */
             status: number;
             body: string[][];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_Vec_f64: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: number[][];
         };
         /** @description A success with its body. */
         Envelope_Vec_VulnView: {
@@ -5486,6 +6965,17 @@ export interface components {
                 mode: string;
             };
         };
+        /** @description A success with its body. */
+        Envelope_i64: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** Format: int64 */
+            body: number;
+        };
         /** @description The wire form of an error. */
         ErrorBody: {
             /**
@@ -5498,10 +6988,13 @@ export interface components {
             body: unknown;
         };
         /** @description An event of a node. */
-        Event: components["schemas"]["HitEvent"] & {
+        Event: (components["schemas"]["HitEvent"] & {
             /** @enum {string} */
             kind: "hit";
-        };
+        }) | (components["schemas"]["VulnEvidence"] & {
+            /** @enum {string} */
+            kind: "vuln_evidence";
+        });
         /** @description A list request of security events. Wrong values are answered with a 400 that names the field. */
         EventListRequest: {
             /** @description Conditions: an object, or an array of objects meaning any of them. Absent or `{}` is everything. */
@@ -5527,6 +7020,28 @@ export interface components {
             /** @description The `cursor` of the page before (attacks). */
             cursor?: string | null;
         };
+        /** @description What a tenant decides about its events. */
+        EventSettings: {
+            /**
+             * Format: int64
+             * @description Days that hits and attacks are kept, 1 to 180; null is six months.
+             * @example 90
+             */
+            retention_days?: number | null;
+            /** @description Whether many hits of one address within a quarter of an hour form one attack. */
+            attack_ip_grouping: boolean;
+        };
+        /** @description A change of these settings; what is absent stays. */
+        EventSettingsUpdate: {
+            /**
+             * Format: int64
+             * @description Days that hits and attacks are kept, 1 to 180; null is six months.
+             * @example 90
+             */
+            retention_days?: number | null;
+            /** @description Whether many hits of one address within a quarter of an hour form one attack. */
+            attack_ip_grouping?: boolean | null;
+        };
         /** @description `POST /node/v1/events`: a batch from the spool. Sending it again changes nothing. */
         EventsRequest: {
             /** @description Identity of the batch. */
@@ -5548,6 +7063,60 @@ export interface components {
             acked_seq: number;
             /** @description Events that could not be taken (set aside and counted), by index. */
             rejected?: components["schemas"]["RejectedEvent"][];
+        };
+        /** @description A rule that judges new issues false. */
+        FalsePositiveRuleView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /** @description Name. */
+            title: string;
+            /** @description How issues were found; empty is any way. */
+            source: string[];
+            /** @description Patterns for `hostname`, `endpoint` and `parameter`. */
+            scope: unknown;
+            /** @description `{"titles_regex"}` or `{"types"}`. */
+            issues: unknown;
+            /** @description `mark_as_false` or `auto_delete`. */
+            action: string;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            created_at: number;
+        };
+        /** @description A new or changed rule for false issues. */
+        FalsePositiveRuleWrite: {
+            /**
+             * Format: int64
+             * @description Tenant; absent or 0 is the caller's own.
+             */
+            client_id?: number | null;
+            /**
+             * @description Name, 1 to 255 characters.
+             * @example Staging
+             */
+            title?: string | null;
+            /**
+             * @description Ways of finding; empty is any.
+             * @example [
+             *       "passive_detect"
+             *     ]
+             */
+            source?: string[] | null;
+            /** @description Patterns, each optional: `hostname`, `endpoint`, `parameter`. */
+            scope?: unknown;
+            /** @description `{"titles_regex": pattern}` or `{"types": [code]}`; absent is every issue. */
+            issues?: unknown;
+            /** @description `mark_as_false` (default) or `auto_delete`. */
+            action?: string | null;
         };
         /** @description A feature. */
         Feature: {
@@ -5598,6 +7167,73 @@ export interface components {
              * @example Eve Low
              */
             realname: string;
+        };
+        /** @description A request for figures over time or of a period. Which fields matter depends on the figure. */
+        GraphRequest: {
+            /**
+             * Format: int64
+             * @description Start, Unix seconds.
+             * @default null
+             * @example 1767225600
+             */
+            start_time: number;
+            /**
+             * Format: int64
+             * @description End, Unix seconds.
+             * @default null
+             * @example 1767312000
+             */
+            end_time: number;
+            /**
+             * Format: int64
+             * @description Values wanted, 1 to 1000.
+             * @default null
+             * @example 24
+             */
+            points_count: number;
+            /**
+             * @description `coarse` (default) or `linear`.
+             * @default null
+             */
+            interpolation: string | null;
+            /**
+             * @description `low`, `medium` or `high`, for vulnerabilities.
+             * @default null
+             */
+            threat: string | null;
+            /**
+             * @description Applications, for attack types.
+             * @default null
+             */
+            poolid: number[] | null;
+            /**
+             * @description `attacks` and `incidents`, for sources.
+             * @default null
+             */
+            request_categories: string[] | null;
+            /**
+             * @description `countries`, `datacenters` and `tors`, for sources.
+             * @default null
+             */
+            fields: string[] | null;
+            /**
+             * Format: int64
+             * @description Year, for a monthly summary.
+             * @default null
+             */
+            year: number | null;
+            /**
+             * Format: int64
+             * @description Month, 1 to 12, for a monthly summary.
+             * @default null
+             */
+            month: number | null;
+            /**
+             * Format: int64
+             * @description Tenant.
+             * @default null
+             */
+            clientid: number | null;
         };
         /** @description `POST /node/v1/heartbeat`: the node is alive, and this is what it runs. */
         HeartbeatRequest: {
@@ -5765,6 +7401,23 @@ export interface components {
              * @description Id of the pattern, given by the server.
              */
             regex_id?: number | null;
+        };
+        /** @description Distinct addresses of hits, at most 10000 of each family. */
+        HitAddresses: {
+            /**
+             * @description IPv4.
+             * @example [
+             *       "203.0.113.7"
+             *     ]
+             */
+            ipv4: string[];
+            /**
+             * @description IPv6.
+             * @example [
+             *       "2001:db8::1"
+             *     ]
+             */
+            ipv6: string[];
         };
         /** @description What a node or a feature knows of a request beyond the request itself; everything may be absent. */
         HitContext: {
@@ -5956,6 +7609,24 @@ export interface components {
             id: string[];
             /** @description The request: peer, method, uri, headers, body. */
             raw: components["schemas"]["RawRequest"];
+        };
+        /** @description Hits of a period. */
+        HitSummary: {
+            /**
+             * Format: int64
+             * @description Hits, sampled-out ones included.
+             */
+            hits: number;
+            /**
+             * Format: int64
+             * @description Incidents.
+             */
+            incidents: number;
+            /**
+             * Format: int64
+             * @description Blocked hits.
+             */
+            blocked: number;
         };
         /** @description A malicious request: one attack type, one point. Every key is always there. */
         HitView: {
@@ -6425,6 +8096,271 @@ export interface components {
              */
             deleted_by?: number | null;
         };
+        /** @description A security issue with everything known of it. */
+        IssueDetail: components["schemas"]["IssueView"] & {
+            /** @description Leaked credentials. */
+            credentials: string[];
+            /** @description More about it. */
+            additional_info: string;
+            /** @description Requests that show it. */
+            exploitation_examples: string[];
+            /** @description Interactions from outside. */
+            oob_interaction: unknown[];
+            /** @description Whether passive detection saw it exploited. */
+            passive_detect_incident: boolean;
+            /** @description What it is. */
+            description: string;
+            /** @description Where to read more. */
+            references: string[];
+            /** @description What to do. */
+            mitigation: string;
+            /** @description CWE ids. */
+            cwe: string[];
+            /** @description Threat, 0 to 100, and its word. */
+            risk_info: unknown;
+            /** @description How it was found. */
+            source: string;
+            /** @description Technique; empty when unknown. */
+            issue_subtype: unknown;
+            /** @description Addresses where it was seen. */
+            passive_detect_urls: string[];
+            /** @description Entered by hand. */
+            manual: boolean;
+            /** @description Leaks. */
+            leaks_info: unknown[];
+            /** @description Whether the address still answers. */
+            url_active: boolean;
+            /** @description What happened to it, oldest first. */
+            status_history: components["schemas"]["IssueStatusChange"][];
+            /** @description Whether it can be checked again. */
+            recheckable: boolean;
+            /** @description The last check; empty when there was none. */
+            last_recheck: unknown;
+        };
+        /** @description Issues of one title, severity and source. */
+        IssueGroup: {
+            /** @description Opaque; goes into the filter `group_id`. */
+            group_id: string;
+            /** @description Title. */
+            title: string;
+            /** @description Severity. */
+            severity: string;
+            /** @description How they were found. */
+            discovered_by: string;
+            /** @description The same for people. */
+            discovered_by_display_name: string;
+            /** @description Kind. */
+            issue_type: components["schemas"]["IssueType"];
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            security_issues_count: number;
+            /** @description How many of each state. */
+            states: components["schemas"]["IssueStates"];
+            /** @description OWASP categories. */
+            owasp: components["schemas"]["Category"][];
+            /**
+             * Format: int64
+             * @description Distinct hosts.
+             */
+            hosts_count: number;
+            /** @description The first of them in the alphabet. */
+            first_host: string;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /** @description Labels of any of them. */
+            tags: components["schemas"]["IssueTag"][];
+        };
+        /** @description `POST` or `GET /v1/security_issues`, and its counts and groups. */
+        IssueListRequest: {
+            /**
+             * Format: int64
+             * @description Tenant; 0 or absent is the caller's own.
+             * @example 1
+             */
+            client_id?: number | null;
+            /** @description API token, instead of the header. */
+            token?: string | null;
+            /**
+             * Format: int64
+             * @description Rows to skip.
+             */
+            offset?: number | null;
+            /**
+             * Format: int64
+             * @description Rows, 0 to 1000; 0 is the default of 1000.
+             */
+            limit?: number | null;
+            /** @description Whether all rows are wanted, up to 100000. */
+            unlimited?: boolean | null;
+            /** @description Conditions, all of which hold; zero values are no condition, `!` before a name negates. */
+            filter?: unknown;
+            /** @description `{"name", "direction"}`, or a name together with `order_desc`. */
+            order_by?: unknown;
+            /** @description Greatest first, where `order_by` is a name. */
+            order_desc?: boolean | null;
+            /** @description `csv` or `json`, for the report. */
+            format?: string | null;
+        };
+        /** @description Issues by state. */
+        IssueStates: {
+            /**
+             * Format: int64
+             * @description Open.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description Closed.
+             */
+            closed: number;
+            /**
+             * Format: int64
+             * @description Marked false.
+             */
+            marked_false: number;
+            /**
+             * Format: int64
+             * @description Hidden.
+             */
+            hidden: number;
+        };
+        /** @description A change of an issue's state. */
+        IssueStatusChange: {
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            time: number;
+            /** @description Who. */
+            author: string;
+            /** @description State before; empty when it was found. */
+            from: string;
+            /** @description State after. */
+            to: string;
+            /** @description Why. */
+            comment: string;
+        };
+        /** @description A label of an issue. */
+        IssueTag: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /** @description Name. */
+            name: string;
+            /** @description Name for addresses. */
+            slug: string;
+        };
+        /** @description What kind of issue. */
+        IssueType: {
+            /**
+             * @description Code.
+             * @example sqli
+             */
+            id: string;
+            /**
+             * @description Name shown to people.
+             * @example SQL Injection
+             */
+            name: string;
+        };
+        /** @description `PUT /v1/security_issues/{id}`. */
+        IssueUpdate: {
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id?: number | null;
+            /**
+             * @description `open`, `closed`, `marked_false` or `hidden`.
+             * @example closed
+             */
+            state?: string | null;
+            /** @description `info`, `low`, `medium`, `high` or `critical`. */
+            severity?: string | null;
+            /**
+             * @description Why; alone it only comments.
+             * @example fixed in 2.4
+             */
+            comment?: string | null;
+        };
+        /** @description A security issue. */
+        IssueView: {
+            /**
+             * Format: int64
+             * @description Identity, that of the vulnerability.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /** @description `info`, `low`, `medium`, `high` or `critical`. */
+            severity: string;
+            /** @description `open`, `closed`, `marked_false` or `hidden`. */
+            state: string;
+            /**
+             * Format: int64
+             * @description How often it was seen.
+             */
+            volume: number;
+            /** @description Title. */
+            name: string;
+            /**
+             * Format: int64
+             * @description When it was stored, Unix seconds.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description When it was found, Unix seconds.
+             */
+            discovered_at: number;
+            /** @description How it was found. */
+            discovered_by: string;
+            /** @description The same for people. */
+            discovered_by_display_name: string;
+            /** @description Address. */
+            url: string;
+            /** @description Host. */
+            host: string;
+            /** @description Path. */
+            path: string;
+            /** @description Rendered point. */
+            parameter_display_name: string;
+            /** @description `query`, `body`, `header`, `cookie`, `path` or empty. */
+            parameter_position: string;
+            /** @description Parameter alone. */
+            parameter_name: string;
+            /** @description HTTP method. */
+            http_method: string;
+            /** @description Text template. */
+            aasm_template: string;
+            /** @description What is done against it. */
+            mitigations: components["schemas"]["Mitigations"];
+            /** @description Kind. */
+            issue_type: components["schemas"]["IssueType"];
+            /** @description OWASP categories. */
+            owasp: components["schemas"]["Category"][];
+            /** @description Labels. */
+            tags: components["schemas"]["IssueTag"][];
+            /** @description Confirmed. */
+            verified: boolean;
+            /** @description Exploited by an attack. */
+            incident: boolean;
+            /**
+             * Format: int64
+             * @description Rule that judged it false.
+             */
+            false_positive_rule_id?: number | null;
+        };
         /** @description A value with the name that people read. */
         Labelled: {
             /**
@@ -6437,6 +8373,25 @@ export interface components {
              * @example api_token
              */
             value: string;
+        };
+        /** @description A vulnerability as the attacks that exploited it show it. */
+        LinkedVuln: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /** @description Human id. */
+            wid: string;
+            /**
+             * Format: int64
+             * @description 0 to 100.
+             */
+            threat: number;
+            /** @description `open`, `closed` or `falsepositive`. */
+            status: string;
+            /** @description Title. */
+            title: string;
         };
         /** @description One IP-list entry as a node sees it. */
         ListEntry: {
@@ -6629,6 +8584,77 @@ export interface components {
             otpauth_url: string;
             /** @description The link as a QR code, an SVG picture. */
             qr_svg: string;
+        };
+        /** @description Hits that a protection found. */
+        Mitigated: {
+            /**
+             * Format: int64
+             * @description Of them, blocked.
+             */
+            blocked: number;
+            /**
+             * Format: int64
+             * @description All.
+             */
+            total: number;
+        };
+        /** @description Hits by protection. */
+        MitigationStats: {
+            /** @description API abuse prevention. */
+            api_abuse: components["schemas"]["Mitigated"];
+            /** @description Credential stuffing detection. */
+            credential_stuffing: components["schemas"]["Mitigated"];
+            /** @description GraphQL policies. */
+            graphql: components["schemas"]["Mitigated"];
+            /** @description Limit of processing time. */
+            overlimit_res: components["schemas"]["Mitigated"];
+            /** @description Virtual patches. */
+            vpatch: components["schemas"]["Mitigated"];
+        };
+        /** @description What is done against an issue. */
+        Mitigations: {
+            vpatch?: components["schemas"]["VpatchLink"] | null;
+        };
+        /** @description A month in three numbers. */
+        MonthlySummary: {
+            /**
+             * Format: int64
+             * @description Requests that nodes inspected.
+             */
+            requests_count: number;
+            /**
+             * Format: int64
+             * @description Malicious ones.
+             */
+            attacks_count: number;
+            /**
+             * Format: int64
+             * @description Refused ones.
+             */
+            blocked_attacks_count: number;
+        };
+        /** @description Requests of a month. */
+        MonthlyTraffic: {
+            /**
+             * Format: int64
+             * @description Year.
+             */
+            year: number;
+            /**
+             * Format: int64
+             * @description Month, 1 to 12.
+             */
+            month: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            requests_count: number;
+            /**
+             * Format: double
+             * @description Requests per second, on average.
+             */
+            rps: number;
         };
         /**
          * @description What `allowed_networks` limit.
@@ -6823,6 +8849,94 @@ export interface components {
             /** @description Parameters. */
             params?: unknown;
         };
+        /** @description `POST /v2/vuln/passive_detection`: a flaw that a node's analysis found. */
+        PassiveDetection: {
+            /**
+             * @description Vulnerability type.
+             * @default
+             * @example sqli
+             */
+            type: string;
+            /**
+             * @description HTTP method.
+             * @default
+             */
+            method: string;
+            /**
+             * @description Host.
+             * @default
+             */
+            domain: string;
+            /**
+             * @description Path.
+             * @default
+             */
+            path: string;
+            /**
+             * @description Rendered point.
+             * @default
+             */
+            parameter: string;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             * @default null
+             */
+            request_time: number | null;
+            /**
+             * @description The request.
+             * @default {
+             *       "method": "",
+             *       "uri": "",
+             *       "proto": "",
+             *       "headers": {},
+             *       "body": {
+             *         "example": "",
+             *         "original_size": null
+             *       },
+             *       "response_stamps": []
+             *     }
+             */
+            raw: components["schemas"]["PassiveRaw"];
+        };
+        /** @description The request behind a proof. */
+        PassiveRaw: {
+            /**
+             * @description Method.
+             * @default
+             */
+            method: string;
+            /**
+             * @description Path with query.
+             * @default
+             */
+            uri: string;
+            /**
+             * @description `HTTP/1.1` and so on.
+             * @default
+             */
+            proto: string;
+            /**
+             * @description Header name to values.
+             * @default {}
+             */
+            headers: {
+                [key: string]: string[];
+            };
+            /**
+             * @description Body.
+             * @default {
+             *       "example": "",
+             *       "original_size": null
+             *     }
+             */
+            body: components["schemas"]["Cut"];
+            /**
+             * @description Signs of the answer.
+             * @default []
+             */
+            response_stamps: components["schemas"]["ResponseStamp"][];
+        };
         /** @description `PUT /v1/user/password`. */
         PasswordChange: {
             /**
@@ -6971,31 +9085,59 @@ export interface components {
         };
         /** @description The serialised request of a hit, after masking (`spec/events.md` section 1.4, RAW). */
         RawRequest: {
-            /** @description Peer address. */
+            /**
+             * @description Peer address.
+             * @default
+             */
             remote_addr: string;
-            /** @description Peer port. */
+            /**
+             * @description Peer port.
+             * @default
+             */
             remote_port: string;
-            /** @description Server address. */
+            /**
+             * @description Server address.
+             * @default
+             */
             server_addr: string;
-            /** @description Server port. */
+            /**
+             * @description Server port.
+             * @default
+             */
             server_port: string;
-            /** @description Method. */
+            /**
+             * @description Method.
+             * @default
+             */
             method: string;
-            /** @description `HTTP/1.1` and so on. */
+            /**
+             * @description `HTTP/1.1` and so on.
+             * @default
+             */
             proto: string;
-            /** @description Path with query. */
+            /**
+             * @description Path with query.
+             * @default
+             */
             uri: string;
-            /** @description Upper-case header name to values. */
+            /**
+             * @description Upper-case header name to values.
+             * @default {}
+             */
             headers: {
                 [key: string]: string[];
             };
-            /** @description First 8 KiB of the body; non-UTF-8 bytes as `\xNN`. */
+            /**
+             * @description First 8 KiB of the body; non-UTF-8 bytes as `\xNN`.
+             * @default
+             */
             body: string;
             /**
              * Format: int64
              * @description Size of the whole body, bytes, when `body` is cut.
+             * @default null
              */
-            body_original_size?: number | null;
+            body_original_size: number | null;
         };
         /** @description `POST /v1/session/reauth`. */
         ReauthRequest: {
@@ -7017,6 +9159,41 @@ export interface components {
              * @example 900
              */
             expires_in: number;
+        };
+        /** @description `POST /v1/rechecker/…`. */
+        RecheckRequest: {
+            /**
+             * @description Bare id of the attack.
+             * @example Zk3v0q8bN1xYw2Lt5RcA
+             */
+            attackid?: string;
+            /**
+             * @description Index of the attack.
+             * @example attacks_production_1_202611_v_1
+             */
+            attackindex?: string;
+            /**
+             * Format: int64
+             * @description The vulnerability found, for `vuln_found`.
+             */
+            vulnid?: number | null;
+        };
+        /** @description How far it is. */
+        RecheckStatusView: {
+            /**
+             * @description `unrecheckable`, `in_progress`, `forced`, `tech_failed`, `vuln_not_found`, `vuln_found`, `skipped`,
+             *     `connect_failed`, `forced_tech_failed`, `forced_without_vuln`, or null when nothing was asked.
+             * @example forced
+             */
+            current_status?: string | null;
+        };
+        /** @description What became of a request to check again. */
+        RecheckView: {
+            /**
+             * @description `queued`.
+             * @example queued
+             */
+            status: string;
         };
         /** @description Codes for the day when the authenticator is lost; each works once. Shown this once. */
         RecoveryCodesView: {
@@ -7092,6 +9269,33 @@ export interface components {
             secret: string;
             /** @description The same secret as a token for the `X-WallarmApi-Token` header. */
             token: string;
+        };
+        /** @description A sign that an answer showed. */
+        ResponseStamp: {
+            /**
+             * @description Whether the node refused the request.
+             * @default false
+             */
+            blocked: boolean;
+            /**
+             * @description Kind of the sign.
+             * @default
+             */
+            type: string;
+            /**
+             * @description The part of the answer.
+             * @default {
+             *       "example": "",
+             *       "original_size": null
+             *     }
+             */
+            value: components["schemas"]["Cut"];
+            /**
+             * Format: int64
+             * @description Number of the sign.
+             * @default null
+             */
+            num: number | null;
         };
         /** @description `POST /v1/user/credentials/revoke`. */
         RevokeRequest: {
@@ -7264,7 +9468,7 @@ export interface components {
              */
             query?: string;
             /**
-             * @description `UTC`, `UTC±H.M` or an abbreviation; anything else counts as UTC.
+             * @description An IANA name, an abbreviation, or `UTC±H.M`; anything else counts as UTC.
              * @example UTC
              */
             time_zone?: string | null;
@@ -7277,6 +9481,24 @@ export interface components {
         SelectRequest: {
             /** @description Conditions as in lists; it must select by more than the tenant. */
             filter?: unknown;
+        };
+        /** @description A request for values over time. */
+        SeriesRequest: {
+            /** @description Conditions, as in the list request; `time` is one range. */
+            filter?: unknown;
+            /**
+             * Format: int64
+             * @description Values wanted, 1 to 1000, evenly spaced over the range.
+             * @example 24
+             */
+            points?: number;
+        };
+        /** @description Values over time. */
+        SeriesView: {
+            /** @description Of everything in the range. */
+            all: number[];
+            /** @description Of what the filter selects. */
+            filtered: number[];
         };
         /** @description `POST /v1/session/client`. */
         SessionClient: {
@@ -7489,6 +9711,44 @@ export interface components {
              *     ]
              */
             points?: unknown[][][];
+        };
+        /** @description What may stand in place of the word under the cursor. */
+        Suggestion: {
+            /**
+             * @description The whole word.
+             * @example statuscode:5xx
+             */
+            text: string;
+            /**
+             * @description `attribute`, `value`, `type`, `word`, `period` or `preset`.
+             * @example value
+             */
+            kind: string;
+        };
+        /** @description Hits by what they aim at. */
+        TargetCounts: {
+            /**
+             * Format: int64
+             * @description The application.
+             */
+            server: number;
+            /**
+             * Format: int64
+             * @description Other users.
+             */
+            client: number;
+            /**
+             * Format: int64
+             * @description The data store.
+             */
+            database: number;
+        };
+        /** @description Hits by target, attacks and incidents apart. */
+        TargetsView: {
+            /** @description Of attacks. */
+            attacks: components["schemas"]["TargetCounts"];
+            /** @description Of incidents. */
+            incidents: components["schemas"]["TargetCounts"];
         };
         /** @description A request that aggregates. */
         TermsRequest: {
@@ -7723,6 +9983,14 @@ export interface components {
             /** @description Name of the owner tenant. */
             client_name: string;
         };
+        /** @description A virtual patch that answers an issue. */
+        VpatchLink: {
+            /**
+             * Format: int64
+             * @description Rule.
+             */
+            rule_id: number;
+        };
         /** @description A new vulnerability. */
         VulnCreate: unknown & {
             /**
@@ -7730,6 +9998,53 @@ export interface components {
              * @description Tenant; absent or 0 is the caller's own.
              */
             clientid?: number | null;
+        };
+        /** @description What an answer proves of the application behind the node (`spec/node.md` section 6.1). */
+        VulnEvidence: {
+            /** @description Identity for idempotent insertion: 20 URL-safe characters, made by the node. */
+            event_id: string;
+            /** @description Request whose answer it is, shared with its hits. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Request time, Unix milliseconds.
+             */
+            ts_ms: number;
+            /** @description UUID of the detecting node. */
+            node_uuid?: string;
+            /**
+             * Format: int64
+             * @description Application; -1 is the default one.
+             */
+            application?: number;
+            /** @description Vulnerability type, `sqli`, `infoleak`, `weak_auth`, …. */
+            vuln_type: string;
+            /** @description Whether the attack in the request did what it was meant to: then its hits are an incident. */
+            exploited?: boolean;
+            attack_type?: components["schemas"]["AttackType"] | null;
+            /** @description Rendered point of those hits; empty when the request has no part in it. */
+            parameter?: string;
+            /** @description Host header, lower case, with port when not default. */
+            domain: string;
+            /** @description Path without query. */
+            path: string;
+            /** @description HTTP method. */
+            method: string;
+            /** @description `http` or `https`. */
+            scheme?: string;
+            /**
+             * Format: int32
+             * @description Status of the answer.
+             */
+            statuscode?: number;
+            /** @description What in the answer proves it, in words. */
+            sign?: string;
+            /** @description What that means, in words. */
+            description?: string;
+            /** @description The part of the answer that proves it, at most 8 KiB; non-UTF-8 bytes as `\xNN`. */
+            evidence?: string;
+            /** @description The request, after masking. */
+            raw?: components["schemas"]["RawRequest"];
         };
         /** @description Names vulnerabilities whose status changes. */
         VulnStatusRequest: {
@@ -9554,6 +11869,250 @@ export interface operations {
             };
         };
     };
+    event_settings_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_EventSettings"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    event_settings_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventSettingsUpdate"];
+            };
+        };
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_EventSettings"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    event_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionRequest"];
+            };
+        };
+        responses: {
+            /** @description What went */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_DeletionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    tenant_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The data */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     subscription_list: {
         parameters: {
             query?: never;
@@ -9695,6 +12254,164 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_SettingsView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    baseline_graph: {
+        parameters: {
+            query?: {
+                /** @description Start, Unix seconds. */
+                start_time?: number;
+                /** @description End, Unix seconds. */
+                end_time?: number;
+                /** @description Values wanted, 1 to 1000. */
+                points_count?: number;
+                /** @description `coarse` (default) or `linear`. */
+                interpolation?: string;
+                /** @description `low`, `medium` or `high`, for vulnerabilities. */
+                threat?: string;
+                /** @description Applications, for attack types. */
+                poolid?: number[];
+                /** @description `attacks` and `incidents`, for sources. */
+                request_categories?: string[];
+                /** @description `countries`, `datacenters` and `tors`, for sources. */
+                fields?: string[];
+                /** @description Year, for a monthly summary. */
+                year?: number;
+                /** @description Month, 1 to 12, for a monthly summary. */
+                month?: number;
+                /** @description Tenant. */
+                clientid?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    testrun_graph: {
+        parameters: {
+            query?: {
+                /** @description Start, Unix seconds. */
+                start_time?: number;
+                /** @description End, Unix seconds. */
+                end_time?: number;
+                /** @description Values wanted, 1 to 1000. */
+                points_count?: number;
+                /** @description `coarse` (default) or `linear`. */
+                interpolation?: string;
+                /** @description `low`, `medium` or `high`, for vulnerabilities. */
+                threat?: string;
+                /** @description Applications, for attack types. */
+                poolid?: number[];
+                /** @description `attacks` and `incidents`, for sources. */
+                request_categories?: string[];
+                /** @description `countries`, `datacenters` and `tors`, for sources. */
+                fields?: string[];
+                /** @description Year, for a monthly summary. */
+                year?: number;
+                /** @description Month, 1 to 12, for a monthly summary. */
+                month?: number;
+                /** @description Tenant. */
+                clientid?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -10423,6 +13140,126 @@ export interface operations {
             };
         };
     };
+    attack_term_counts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TermsRequest"];
+            };
+        };
+        responses: {
+            /** @description Values with counts by field */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_cost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterRequest"];
+            };
+        };
+        responses: {
+            /** @description Zero */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_i64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     attack_count: {
         parameters: {
             query?: never;
@@ -10443,6 +13280,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_AttackCount"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_hit_series: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeriesRequest"];
+            };
+        };
+        responses: {
+            /** @description One value per point */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SeriesView"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -10543,6 +13440,66 @@ export interface operations {
             };
         };
     };
+    attack_ip_series: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeriesRequest"];
+            };
+        };
+        responses: {
+            /** @description One value per point */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SeriesView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     attack_mark_false: {
         parameters: {
             query?: never;
@@ -10563,6 +13520,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Marked"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_vectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterRequest"];
+            };
+        };
+        responses: {
+            /** @description Hits by payload */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -11353,6 +14370,71 @@ export interface operations {
             };
         };
     };
+    hit_distinct_counts: {
+        parameters: {
+            query?: {
+                /** @description Tenant. */
+                client_id?: number;
+                /** @description Fields, separated by commas. */
+                terms?: string;
+                /** @description Start, Unix seconds; six months ago when absent. */
+                start_time?: number;
+                /** @description End, Unix seconds; now when absent. */
+                end_time?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts by field */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     hit_term_counts: {
         parameters: {
             query?: never;
@@ -11433,6 +14515,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hit_compromised_logins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterRequest"];
+            };
+        };
+        responses: {
+            /** @description The table */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -11593,6 +14735,66 @@ export interface operations {
             };
         };
     };
+    hit_addresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterRequest"];
+            };
+        };
+        responses: {
+            /** @description The addresses */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_HitAddresses"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     hit_mark_false: {
         parameters: {
             query?: never;
@@ -11613,6 +14815,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Marked"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hit_mitigation_stats: {
+        parameters: {
+            query?: {
+                /** @description Tenant. */
+                client_id?: number;
+                /** @description Fields, separated by commas. */
+                terms?: string;
+                /** @description Start, Unix seconds; six months ago when absent. */
+                start_time?: number;
+                /** @description End, Unix seconds; now when absent. */
+                end_time?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts by protection */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_MitigationStats"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -12760,6 +16027,75 @@ export interface operations {
             };
         };
     };
+    vuln_recheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VulnStatusRequest"];
+            };
+        };
+        responses: {
+            /** @description Noted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such vulnerability */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     vuln_update: {
         parameters: {
             query?: never;
@@ -12940,6 +16276,490 @@ export interface operations {
             };
         };
     };
+    recheck_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckStatusView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such attack */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recheck_cannot_connect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckStatusView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such attack */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recheck_status: {
+        parameters: {
+            query?: {
+                /** @description Bare id of the attack. */
+                attackid?: string;
+                /** @description Index of the attack. */
+                attackindex?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckStatusView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such attack */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recheck_forced: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckStatusView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such attack */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recheck_tech_failed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckStatusView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such attack */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recheck_vuln_found: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckStatusView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such attack */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    recheck_vuln_not_found: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecheckRequest"];
+            };
+        };
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RecheckStatusView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such attack */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     search_filters: {
         parameters: {
             query?: never;
@@ -12982,6 +16802,829 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    search_suggest: {
+        parameters: {
+            query?: {
+                /** @description The query so far. */
+                query?: string;
+                /** @description Characters before the cursor; the end when absent. */
+                cursor?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Suggestions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Suggestion"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_list_by_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The issues */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueView"][];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueListRequest"];
+            };
+        };
+        responses: {
+            /** @description The issues */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueView"][];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_count: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueListRequest"];
+            };
+        };
+        responses: {
+            /** @description How many */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    false_positive_rule_list: {
+        parameters: {
+            query?: {
+                /** @description Tenant. */
+                client_id?: number;
+                /** @description API token, instead of the header. */
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FalsePositiveRuleView"][];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    false_positive_rule_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FalsePositiveRuleWrite"];
+            };
+        };
+        responses: {
+            /** @description The rule */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FalsePositiveRuleView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    false_positive_rule_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Rule */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FalsePositiveRuleWrite"];
+            };
+        };
+        responses: {
+            /** @description The rule */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FalsePositiveRuleView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such rule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    false_positive_rule_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Rule */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such rule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueListRequest"];
+            };
+        };
+        responses: {
+            /** @description The groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueGroup"][];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_groups_count: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueListRequest"];
+            };
+        };
+        responses: {
+            /** @description How many */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueListRequest"];
+            };
+        };
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_view: {
+        parameters: {
+            query?: {
+                /** @description Tenant. */
+                client_id?: number;
+                /** @description API token, instead of the header. */
+                token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Issue */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The issue */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueDetail"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such issue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    security_issue_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Issue */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueUpdate"];
+            };
+        };
+        responses: {
+            /** @description After the change */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssueView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such issue */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14781,6 +19424,1071 @@ export interface operations {
             };
         };
     };
+    dashboard_state_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_DashboardState"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    dashboard_state_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardWrite"];
+            };
+        };
+        responses: {
+            /** @description The state */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_DashboardState"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    owasp_2019: {
+        parameters: {
+            query?: {
+                /** @description Start, Unix seconds; six months ago when absent. */
+                time_from?: number;
+                /** @description End, Unix seconds; now when absent. */
+                time_to?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts by category */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    owasp_2023: {
+        parameters: {
+            query?: {
+                /** @description Start, Unix seconds; six months ago when absent. */
+                time_from?: number;
+                /** @description End, Unix seconds; now when absent. */
+                time_to?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts by category */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_type_totals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    source_totals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    denylist_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    incident_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    request_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rps_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cloud_node_rps_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Node instance */
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    node_rps_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Node instance */
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    monthly_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_MonthlySummary"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    monthly_traffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The months */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_MonthlyTraffic"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    target_totals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_TargetsView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vuln_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     hit_details_view: {
         parameters: {
             query?: {
@@ -14831,6 +20539,66 @@ export interface operations {
             };
             /** @description No such hit */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hit_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterRequest"];
+            };
+        };
+        responses: {
+            /** @description The sums */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_HitSummary"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15296,6 +21064,62 @@ export interface operations {
             };
         };
     };
+    attack_types_suggest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Types by place */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     point_suggest: {
         parameters: {
             query?: never;
@@ -15353,6 +21177,75 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vuln_passive_detection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PassiveDetection"];
+            };
+        };
+        responses: {
+            /** @description The vulnerability */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_VulnView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A rule keeps it out */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
