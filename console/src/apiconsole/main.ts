@@ -7,6 +7,7 @@
 import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle.js'
 import 'swagger-ui-dist/swagger-ui.css'
 import './apiconsole.css'
+import { requestSnippets, snippetPlugin } from './snippets'
 import { fetchWithSession, hasOwnKeys, startSession } from './session'
 
 function banner(state: 'in' | 'out' | 'failed') {
@@ -40,6 +41,9 @@ function showDocument() {
     persistAuthorization: false,
     tryItOutEnabled: false,
     validatorUrl: null,
+    requestSnippetsEnabled: true,
+    requestSnippets,
+    plugins: [snippetPlugin],
     requestInterceptor: (request) => {
       const documentItself = request['loadSpec'] === true
       if (!documentItself && !hasOwnKeys(request.headers ?? {})) request['userFetch'] = fetchWithSession

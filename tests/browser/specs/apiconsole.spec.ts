@@ -48,3 +48,24 @@ test('keys entered under Authorize are used instead of the session', async ({ pa
   await operation.getByRole('button', { name: 'Execute' }).click()
   await expect(operation.locator('.live-responses-table .response .response-col_status')).toContainText('200')
 })
+
+test('a call is shown as a program, and its address leads back to it', async ({ console: page }) => {
+  await page.goto('/apiconsole/#/Users/user_self_read')
+  const operation = page.locator('#operations-Users-user_self_read')
+  await operation.getByRole('button', { name: 'Try it out' }).click()
+  await operation.getByRole('button', { name: 'Execute' }).click()
+  const snippets = operation.locator('.request-snippets')
+  await snippets.getByText('Python', { exact: true }).click()
+  await expect(snippets).toContainText('requests.request(')
+  await snippets.getByText('Go', { exact: true }).click()
+  await expect(snippets).toContainText('http.NewRequest("GET"')
+  await expect(snippets).not.toContainText('bzs_')
+})
+
+test('on a phone nothing is wider than the screen', async ({ console: page }) => {
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.goto('/apiconsole/#/Users/user_self_read')
+  await expect(page.locator('#operations-Users-user_self_read').getByRole('button', { name: 'Try it out' })).toBeVisible()
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+  expect(overflow).toBeLessThanOrEqual(0)
+})
