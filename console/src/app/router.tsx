@@ -24,6 +24,7 @@ import { ApplicationsPage } from '../settings/ApplicationsPage'
 import { CredentialsPage } from '../settings/CredentialsPage'
 import { SecurityPage } from '../settings/SecurityPage'
 import { SettingsFrame } from '../settings/SettingsFrame'
+import { SsoPage } from '../settings/SsoPage'
 import { TokensPage } from '../settings/TokensPage'
 import { UsersPage } from '../settings/UsersPage'
 import { ErrorState } from '../ui/States'
@@ -39,11 +40,26 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ compon
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { redirect?: string; expired?: boolean } => {
+  validateSearch: (search: Record<string, unknown>): { redirect?: string; expired?: boolean; error?: string } => {
     const path = safeReturnPath(search['redirect'])
-    return { ...(path === undefined ? {} : { redirect: path }), ...(search['expired'] === true ? { expired: true } : {}) }
+    const error = search['error']
+    return {
+      ...(path === undefined ? {} : { redirect: path }),
+      ...(search['expired'] === true ? { expired: true } : {}),
+      ...(typeof error === 'string' ? { error } : {}),
+    }
   },
   component: SignInPage,
+})
+
+/** Where single sign-on sends people back to when it refuses them. */
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/login',
+  beforeLoad: ({ search }) => {
+    const error = (search as Record<string, unknown>)['error']
+    throw redirect({ to: '/sign-in', search: typeof error === 'string' ? { error } : {}, replace: true })
+  },
 })
 
 // The links of letters carry their token behind the `#`, which never leaves the browser.
@@ -112,16 +128,17 @@ const settingsHome = createRoute({
 })
 const credentials = createRoute({ getParentRoute: () => settings, path: '/credentials', component: CredentialsPage })
 const security = createRoute({ getParentRoute: () => settings, path: '/security', component: SecurityPage })
+const sso = createRoute({ getParentRoute: () => settings, path: '/sso', component: SsoPage })
 const tokens = createRoute({ getParentRoute: () => settings, path: '/api-tokens', validateSearch: readTableState, component: TokensPage })
 const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: readTableState, component: UsersPage })
 const applications = createRoute({ getParentRoute: () => settings, path: '/applications', validateSearch: readTableState, component: ApplicationsPage })
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    signIn, forgot, reset, invitation, email, first,
+    signIn, login, forgot, reset, invitation, email, first,
     signedIn.addChildren([
       home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
-      settings.addChildren([settingsHome, credentials, security, tokens, users, applications]),
+      settings.addChildren([settingsHome, credentials, security, tokens, users, applications, sso]),
     ]),
   ]),
   context: { queryClient },

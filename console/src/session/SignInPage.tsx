@@ -1,14 +1,39 @@
 import { Alert, Anchor, Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
 import { IconAlertCircle, IconInfoCircle } from '@tabler/icons-react'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
+import { api, bodyOf } from '../api/client'
 import { messageOf } from '../api/errors'
 import { AuthFrame } from './AuthFrame'
 import { sessionQuery, signIn, signInByCode } from './queries'
 
+/** What the codes of refused single sign-on mean (`spec/accounts.md` 6.5). */
+const ssoRefusals: Record<string, string> = {
+  client_not_found: 'Single sign-on leads to a company that does not exist here.',
+  no_mail_in_saml_response: 'Your identity provider did not tell your e-mail address.',
+  oidc_error: 'Your identity provider and Bartizan did not understand each other. Ask your administrator.',
+  role_not_mapped: 'None of your groups has a role in Bartizan. Ask your administrator.',
+  saml_auth_not_found: 'Single sign-on is not switched on for you.',
+  user_disabled: 'Your account is disabled.',
+  user_not_found: 'There is no account for you here.',
+}
+
+/** Clouds with users of their own: who is not known here may be there. */
+function OtherClouds() {
+  const { data } = useQuery({ queryKey: ['login-options'], queryFn: () => bodyOf(api.GET('/v1/login/options')), staleTime: Infinity, retry: false })
+  if (!data || data.clouds.length === 0) return null
+  return (
+    <Text size="sm">
+      This is the {data.label} cloud. Go to {data.clouds.map(({ label, console_url: url }, index) => (
+        <span key={url}>{index > 0 ? ', ' : ''}<Anchor href={url} size="sm" underline="always">{label}</Anchor></span>
+      ))}.
+    </Text>
+  )
+}
+
 export function SignInPage() {
-  const { redirect, expired } = useSearch({ from: '/sign-in' })
+  const { redirect, expired, error } = useSearch({ from: '/sign-in' })
   const navigate = useNavigate()
   const queryClient = useQueryClient()
   const [ticket, setTicket] = useState<string | null>(null)
@@ -23,7 +48,11 @@ export function SignInPage() {
       {expired ? (
         <Alert icon={<IconInfoCircle />} color="verdigris" role="status">Your session ended. Sign in to go on where you were.</Alert>
       ) : null}
+      {error !== undefined ? (
+        <Alert icon={<IconAlertCircle />} color="red" role="alert">{ssoRefusals[error] ?? 'Single sign-on did not work.'}</Alert>
+      ) : null}
       <PasswordStep onDone={enter} onTicket={setTicket} />
+      <OtherClouds />
       <Text size="xs" c="dimmed">
         Calling the API from a program? See the <Anchor href="/apiconsole/" size="xs" underline="always">API Console</Anchor>.
       </Text>
@@ -45,6 +74,8 @@ function PasswordStep({ onDone, onTicket }: { onDone: () => Promise<void>; onTic
     },
     onError: () => setPassword(''),
   })
+  const discovery = useMutation({ mutationFn: (address: string) => bodyOf(api.POST('/v1/login/discover', { body: { username: address } })) })
+  const company = discovery.data?.sso_url
   return (
     <form
       onSubmit={(event) => {
@@ -54,6 +85,9 @@ function PasswordStep({ onDone, onTicket }: { onDone: () => Promise<void>; onTic
     >
       <Stack gap="md">
         <TextInput
+          onBlur={() => {
+            if (username.includes('@')) discovery.mutate(username.trim())
+          }}
           label="Email" type="email" name="username" autoComplete="username" required autoFocus withAsterisk={false} size="md"
           value={username} onChange={(event) => setUsername(event.currentTarget.value)}
         />
@@ -66,6 +100,7 @@ function PasswordStep({ onDone, onTicket }: { onDone: () => Promise<void>; onTic
           <Alert icon={<IconAlertCircle />} color="red" role="alert">{messageOf(attempt.error)}</Alert>
         ) : null}
         <Button type="submit" size="md" fullWidth loading={attempt.isPending}>Sign in</Button>
+        {company ? <Button component="a" href={company} variant="default" size="md" fullWidth>Use the account of your company</Button> : null}
         <Anchor component={Link} to="/forgot" size="sm" underline="always">Forgot your password?</Anchor>
       </Stack>
     </form>

@@ -45,7 +45,9 @@ export async function signInByCode(ticket: string, code: { otp: string } | { rec
 /** Ends the session on the server; the page forgets it whatever the server says. */
 export async function signOut(): Promise<void> {
   try {
-    await bodyOf(api.POST('/v1/logout', { body: {} }))
+    const { sso_logout_url: provider } = await bodyOf(api.POST('/v1/logout', { body: {} }))
+    // After single sign-on the session at the provider ends too.
+    if (provider) window.location.assign(provider)
   } finally {
     setCsrf(null)
   }

@@ -8,6 +8,7 @@ const tabs = [
   { to: '/settings/api-tokens', label: 'API tokens' },
   { to: '/settings/users', label: 'Users' },
   { to: '/settings/applications', label: 'Applications' },
+  { to: '/settings/sso', label: 'Single sign-on' },
 ] as const
 
 /** The frame of the settings: one heading, one tab for each subject. */

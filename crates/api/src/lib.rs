@@ -35,6 +35,7 @@ pub mod search;
 pub mod security_issue;
 pub mod session;
 pub mod settings;
+pub mod sso;
 pub mod user;
 pub mod vuln;
 pub mod vuln_type;

@@ -216,6 +216,8 @@ permissions! {
     ViewLicense "view_license" [Admin Analyst ReadOnly ApiDeveloper];
     ViewSettings "view_settings" [Admin];
     UpdateSettings "update_settings" [Admin];
+    ViewSso "view_sso" [Admin];
+    UpdateSso "update_sso" [Admin];
     ViewCredentials "view_credentials" [Admin Analyst Deploy];
     UpdateCredentials "update_credentials" [Admin Analyst Deploy];
     ViewTenant "view_tenant" [];

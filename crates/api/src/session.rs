@@ -223,3 +223,36 @@ pub struct SessionItem {
     /// Whether this call came by it.
     pub current: bool,
 }
+
+/// A sign-out.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct LogoutView {
+    /// Where the session at the identity provider ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sso_logout_url: Option<String>,
+}
+
+/// What the sign-in page offers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoginOptions {
+    /// Region of this cloud.
+    #[schema(example = "us1")]
+    pub region: String,
+    /// Its name for people.
+    #[schema(example = "US")]
+    pub label: String,
+    /// Whether letters go out, so that a forgotten password can be replaced.
+    pub mail: bool,
+    /// Other clouds, with users of their own.
+    pub clouds: Vec<CloudLink>,
+}
+
+/// Another cloud.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CloudLink {
+    /// Its name for people.
+    #[schema(example = "EU")]
+    pub label: String,
+    /// Origin of its Console.
+    pub console_url: String,
+}

@@ -12,8 +12,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 mod mail;
+mod outgoing;
 
 pub use mail::{MailConfig, MailPassword, MailTls};
+pub use outgoing::OutgoingConfig;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub struct CloudConfig {
     pub limits: Limits,
     /// The mail server that letters go out by.
     pub mail: MailConfig,
+    /// Connections that the cloud opens to addresses that users name.
+    pub outgoing: OutgoingConfig,
 }
 
 impl Default for CloudConfig {
@@ -51,6 +55,7 @@ impl Default for CloudConfig {
             auth: AuthConfig::default(),
             limits: Limits::default(),
             mail: MailConfig::default(),
+            outgoing: OutgoingConfig::default(),
         }
     }
 }
@@ -106,6 +111,18 @@ pub struct Public {
     pub allowed_origins: Vec<String>,
     /// Domain that the session cookie covers, when Console and API sit on different hosts of it.
     pub cookie_domain: String,
+    /// The other clouds, which the sign-in page links to.
+    pub clouds: Vec<OtherCloud>,
+}
+
+/// Another cloud with users of its own.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherCloud {
+    /// Name shown to people.
+    pub label: String,
+    /// Origin of its Console.
+    pub console_url: String,
 }
 
 /// Authentication.
@@ -114,11 +131,13 @@ pub struct Public {
 pub struct AuthConfig {
     /// Whether owners can read the values of their API tokens again; they are kept encrypted for it.
     pub retrievable_tokens: bool,
+    /// Whether LDAP without TLS is allowed, for servers on the machine itself.
+    pub insecure_ldap: bool,
 }
 
 impl Default for AuthConfig {
     fn default() -> AuthConfig {
-        AuthConfig { retrievable_tokens: true }
+        AuthConfig { retrievable_tokens: true, insecure_ldap: false }
     }
 }
 

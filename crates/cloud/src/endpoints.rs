@@ -33,6 +33,7 @@ pub mod search;
 pub mod security_issues;
 pub mod session;
 pub mod settings;
+pub mod sso;
 pub mod suggest;
 pub mod user;
 pub mod users;
@@ -53,6 +54,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(users::routes())
         .merge(clients::routes())
         .merge(settings::routes())
+        .merge(sso::routes())
         .merge(billing::routes())
         .merge(activity::routes())
         .merge(api_tokens::routes())

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod mail;
 pub mod notices;
 pub mod openapi;
+pub mod outgoing;
 pub mod secrets;
 pub mod server;
 pub mod services;

@@ -78,6 +78,14 @@ impl RateLimits {
         self.account.take(&account.chars().take(254).collect::<String>().to_lowercase()).map(drop)
     }
 
+    /// One sign-in that begins at an identity provider, whoever it will be.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After`.
+    pub fn sign_in_begun(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.address.take(&network(address)).map(drop)
+    }
+
     /// One failed authentication by header. What the caller presented is `name`: a UUID, or nothing.
     ///
     /// # Errors

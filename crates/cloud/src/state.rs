@@ -11,8 +11,14 @@ use std::{
 use bartizan_store::Store;
 
 use crate::{
-    auth::KnownCredentials, config::CloudConfig, keys::Keys, limits::RateLimits, mail::Mailer,
-    notices::ConfigNotices, services::ruleset::Bundles,
+    auth::KnownCredentials,
+    config::CloudConfig,
+    keys::Keys,
+    limits::RateLimits,
+    mail::Mailer,
+    notices::ConfigNotices,
+    outgoing::Outgoing,
+    services::{ruleset::Bundles, sso::oidc::Providers},
 };
 
 /// The shared state; cheap to clone.
@@ -31,12 +37,16 @@ pub struct Shared {
     pub limits: RateLimits,
     /// Credentials that were checked before.
     pub known: KnownCredentials,
+    /// Identity providers that were asked lately.
+    pub providers: Providers,
     /// Wakes nodes that wait for a change.
     pub notices: ConfigNotices,
     /// Bundles made for nodes.
     pub bundles: Bundles,
     /// Sends letters.
     pub mailer: Mailer,
+    /// Connects to what users name.
+    pub outgoing: Outgoing,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -46,15 +56,18 @@ impl Cloud {
     #[must_use]
     pub fn new(store: Store, keys: Keys, mailer: Mailer, config: CloudConfig) -> Cloud {
         let limits = RateLimits::new(&config.limits);
+        let outgoing = Outgoing::new(config.outgoing.clone());
         Cloud(Arc::new(Shared {
             store,
             keys,
             config,
             limits,
             known: KnownCredentials::default(),
+            providers: Providers::default(),
             notices: ConfigNotices::default(),
             bundles: Bundles::default(),
             mailer,
+            outgoing,
             clock: Clock::default(),
         }))
     }

@@ -10,8 +10,8 @@ use bartizan_api::{
     ApiError, Empty, Envelope,
     mfa::MfaLogin,
     session::{
-        LoginRequest, LoginView, LogoutRequest, ReauthRequest, ReauthView, SessionClient, SessionTokenView,
-        SessionView,
+        CloudLink, DiscoverRequest, DiscoverView, LoginOptions, LoginRequest, LoginView, LogoutRequest,
+        LogoutView, ReauthRequest, ReauthView, SessionClient, SessionTokenView, SessionView,
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -20,7 +20,10 @@ use crate::{
     auth::{self, Caller, Origin, Scheme},
     extract::Body,
     failure::Failure,
-    services::session::{self, SignIn, Started},
+    services::{
+        session::{self, SignIn, Started},
+        sso,
+    },
     state::Cloud,
 };
 
@@ -32,6 +35,8 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(session_token))
         .routes(routes!(session_client))
         .routes(routes!(login_mfa))
+        .routes(routes!(login_discover))
+        .routes(routes!(login_options))
         .routes(routes!(session_reauth))
 }
 
@@ -115,21 +120,28 @@ pub async fn session_reauth(
 
 /// Sign out
 ///
-/// Ends this session, or every session of the user. Answers 200 also when the session is already gone.
+/// Ends this session, or every session of the user. Answers 200 also when the session is already gone. After
+/// single sign-on the answer says where the session at the identity provider ends.
 #[utoipa::path(post, path = "/v1/logout", tag = "Sessions", security(("Session" = []), ()), request_body = LogoutRequest,
-    responses((status = 200, description = "Signed out", body = Envelope<Empty>)))]
+    responses((status = 200, description = "Signed out", body = Envelope<LogoutView>)))]
 pub async fn logout(
     State(cloud): State<Cloud>,
     Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     Body(request): Body<LogoutRequest>,
 ) -> Result<Response, Failure> {
+    let mut view = LogoutView::default();
     match auth::session::authenticate(&cloud, &axum::http::Method::POST, &headers, &origin).await {
-        Ok(caller) => session::sign_out(&cloud, &caller, request.all).await?,
-        Err(failure) if failure.0.status == axum::http::StatusCode::UNAUTHORIZED => {}
+        Ok(caller) => {
+            session::sign_out(&cloud, &caller, request.all).await?;
+            if let Some(user) = &caller.user {
+                view.sso_logout_url = sso::oidc::sign_out_url(&cloud, user).await;
+            }
+        }
+        Err(failure) if failure.0.status == StatusCode::UNAUTHORIZED => {}
         Err(failure) => return Err(failure),
     }
-    with_cookie(&cloud, &origin, "", 0, Envelope::new(Empty {}))
+    with_cookie(&cloud, &origin, "", 0, Envelope::new(view))
 }
 
 /// View the session
@@ -184,4 +196,36 @@ pub async fn session_client(
 ) -> Result<Envelope<Empty>, Failure> {
     session::show_client(&cloud, &caller, request.client_id).await?;
     Ok(Envelope::new(Empty {}))
+}
+
+/// Find out how to sign in
+///
+/// By the domain of an e-mail address; whether the address has an account does not matter.
+#[utoipa::path(post, path = "/v1/login/discover", tag = "Sessions", security(()), request_body = DiscoverRequest,
+    responses((status = 200, description = "The ways", body = Envelope<DiscoverView>)))]
+pub async fn login_discover(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    Body(request): Body<DiscoverRequest>,
+) -> Result<Envelope<DiscoverView>, Failure> {
+    Ok(Envelope::new(session::discover(&cloud, &request.username, &origin).await?))
+}
+
+/// View what the sign-in page offers
+///
+/// Name of this cloud, and the other clouds with users of their own.
+#[utoipa::path(get, path = "/v1/login/options", tag = "Sessions", security(()),
+    responses((status = 200, description = "The options", body = Envelope<LoginOptions>)))]
+pub async fn login_options(State(cloud): State<Cloud>) -> Envelope<LoginOptions> {
+    let config = &cloud.config;
+    let link = |other: &crate::config::OtherCloud| CloudLink {
+        label: other.label.clone(),
+        console_url: other.console_url.clone(),
+    };
+    Envelope::new(LoginOptions {
+        region: config.region.clone(),
+        label: config.label.clone(),
+        mail: cloud.mailer.is_configured(),
+        clouds: config.public.clouds.iter().map(link).collect(),
+    })
 }

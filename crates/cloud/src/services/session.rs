@@ -1,6 +1,11 @@
 //! Sign-in, sign-out, derived tokens, and the renewal of a user's secret.
 
-use bartizan_api::{ApiError, mfa::MfaLogin, session::RenewedView, user::LoginRecord};
+use bartizan_api::{
+    ApiError,
+    mfa::MfaLogin,
+    session::{DiscoverView, RenewedView},
+    user::LoginRecord,
+};
 use bartizan_store::{
     TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
@@ -12,6 +17,7 @@ use super::{
     activity::{self, Change},
     lockout, second_factor,
     settings::Settings,
+    sso::{self, admission::Refused},
 };
 use crate::{
     auth::{Caller, Origin, Scheme, session::PREFIX},
@@ -55,6 +61,9 @@ pub async fn sign_in(
     cloud.limits.password_check(&email, origin.ip)?;
     lockout::check(cloud, &email).await?;
     let user = cloud.store.identify_user_by_email(&email).await?;
+    if let Some(config) = ldap_of(cloud, &email, user.as_ref()).await? {
+        return by_ldap(cloud, &config, &email, password, user, origin).await;
+    }
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
     let right = verify_password(password.to_owned(), stored).await;
     let known = user.clone();
@@ -174,6 +183,72 @@ pub async fn require_proof(cloud: &Cloud, caller: &Caller, proof: &str) -> Resul
             && ticket.payload.get("session").and_then(serde_json::Value::as_str) == session
     });
     if own { Ok(()) } else { Err(ApiError::access_denied().into()) }
+}
+
+/// The LDAP server that knows the password: that of the user, or for a person who is not known yet, that of the
+/// e-mail domain.
+async fn ldap_of(
+    cloud: &Cloud,
+    email: &str,
+    user: Option<&entity::user::Model>,
+) -> Result<Option<entity::sso_config::Model>, Failure> {
+    let config = match user {
+        Some(user) if user.auth_method.as_deref() == Some("ldap") => {
+            bartizan_store::sso::find(cloud.store.reader(), TenantId(user.client_id)).await?
+        }
+        Some(_) => None,
+        None => sso::of_address(cloud, email).await?.filter(|config| config.provisioning),
+    };
+    Ok(config.filter(|config| config.kind == "ldap" && config.state == "active"))
+}
+
+async fn by_ldap(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    email: &str,
+    password: &str,
+    known: Option<entity::user::Model>,
+    origin: &Origin,
+) -> Result<SignIn, Failure> {
+    let client = cloud.store.identify_client(config.client_id).await?.filter(|client| client.enabled);
+    let client = client.ok_or_else(ApiError::invalid_login)?;
+    let admitted = match sso::ldap::identify(cloud, config, email, password).await {
+        Ok(identity) => sso::admission::admit(cloud, config, &client, &identity, origin).await,
+        Err(refused) => Err(refused),
+    };
+    match admitted {
+        Ok(user) => {
+            lockout::forget(cloud, email).await?;
+            start(cloud, user, origin, None).await.map(Box::new).map(SignIn::Started)
+        }
+        Err(Refused::Code(code, detail)) => {
+            tracing::info!(request.id = %origin.request_id, code, detail, "a sign-in by LDAP was refused");
+            tokio::spawn(note_failure(cloud.clone(), email.to_owned(), known, origin.clone()));
+            Err(ApiError::invalid_login().into())
+        }
+        Err(Refused::Failure(failure)) => Err(failure),
+    }
+}
+
+/// How people of an e-mail domain sign in; whether the address has an account does not matter.
+///
+/// # Errors
+/// 429.
+pub async fn discover(cloud: &Cloud, username: &str, origin: &Origin) -> Result<DiscoverView, Failure> {
+    let email = username.trim().to_lowercase();
+    cloud.limits.password_check(&format!("discover {email}"), origin.ip)?;
+    let password = || "password".to_owned();
+    let Some(config) = sso::of_address(cloud, &email).await?.filter(|config| config.kind == "oidc") else {
+        return Ok(DiscoverView { methods: vec![password()], sso_url: None });
+    };
+    let client = cloud.store.identify_client(config.client_id).await?;
+    let base = cloud.config.public.console_url.trim_end_matches('/');
+    let sso_url = client.map(|client| format!("{base}/v1/sso/login?client={}", client.uuid));
+    let mut methods = vec!["sso".to_owned()];
+    if !config.strict && !config.provisioning {
+        methods.push(password());
+    }
+    Ok(DiscoverView { methods, sso_url })
 }
 
 /// The user, if its tenant may work.

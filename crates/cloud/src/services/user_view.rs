@@ -68,10 +68,10 @@ pub fn user_view(cloud: &Cloud, row: &entity::user::Model, client_name: &str) ->
         notifications: notifications(&profile("notifications")),
         components: strings(&profile("components")),
         job_title: row.job_title.clone(),
-        available_authentications: vec!["default".to_owned()],
+        available_authentications: authentications(row),
         frontend_url: cloud.config.public.console_url.clone(),
         invited: !row.validated,
-        sso_managed: false,
+        sso_managed: row.sso_managed,
         must_change_password: profile("must_change_password").as_bool().unwrap_or(false),
         client_name: client_name.to_owned(),
     }
@@ -87,6 +87,13 @@ fn notifications(stored: &Value) -> Value {
         .map(|kind| ((*kind).to_owned(), json!({"email": flag(kind, "email"), "sms": flag(kind, "sms")})))
         .collect::<serde_json::Map<_, _>>()
         .into()
+}
+
+/// Ways in which a user can prove who it is.
+fn authentications(row: &entity::user::Model) -> Vec<String> {
+    let Some(method) = &row.auth_method else { return vec!["default".to_owned()] };
+    let api = row.api_access.then(|| "api".to_owned());
+    std::iter::once(method.clone()).chain(api).collect()
 }
 
 /// The effective permissions of a grant, sorted by name.

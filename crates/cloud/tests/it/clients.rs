@@ -197,3 +197,33 @@ async fn subscriptions_come_without_an_envelope() {
     insta::assert_json_snapshot!(cloud.get(&admin, &path).await.json(), {"[0].start_on" => "[day]"});
     insta::assert_json_snapshot!(cloud.get(&admin, "/v1/billing/plans").await.json());
 }
+
+#[tokio::test]
+async fn a_month_after_its_deletion_nothing_of_a_tenant_is_left() {
+    use bartizan_store::sea_orm::{ConnectionTrait, Statement};
+    let cloud = TestCloud::start().await;
+    let (global, _, linked) = global(&cloud).await;
+    let user = cloud.add_user(linked, "u@linked.test", &["admin"]).await;
+    let pair = cloud.pair_of(&user).await;
+    cloud.post(&pair, "/v1/objects/pool/create", json!({"name": "Shop"})).await.body();
+    cloud.post(&pair, "/v2/node", json!({"hostname": "n", "type": "cloud_node"})).await.body();
+    cloud.post(&global, "/v1/objects/client/disabling", json!({"clientid": linked})).await.body();
+    cloud.post(&global, "/v1/objects/client/delete", json!({"filter": {"id": linked}})).await.body();
+    let rows = async || {
+        let reader = cloud.running.cloud.store.reader();
+        let mut left = 0;
+        for table in bartizan_store::clients::tables_of_tenants(reader).await.unwrap() {
+            let sql = format!("SELECT COUNT(*) AS n FROM \"{table}\" WHERE client_id = {linked}");
+            let row = reader.query_one_raw(Statement::from_string(reader.get_database_backend(), sql)).await;
+            left += row.unwrap().unwrap().try_get::<i64>("", "n").unwrap();
+        }
+        left
+    };
+    let clean = async || bartizan_cloud::services::accounts::clean(&cloud.running.cloud).await;
+    cloud.running.cloud.clock.shift_ms(29 * 86_400_000);
+    clean().await;
+    assert!(rows().await > 5);
+    cloud.running.cloud.clock.shift_ms(2 * 86_400_000);
+    clean().await;
+    assert_eq!(rows().await, 0);
+}

@@ -21,4 +21,6 @@ mod rule;
 mod rules_settings;
 mod session;
 mod settings;
+mod sso;
+mod two_clouds;
 mod users;

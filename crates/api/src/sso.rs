@@ -1,0 +1,205 @@
+//! Shapes of single sign-on (`spec/accounts.md` section 6).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::lenient;
+
+/// A group of the identity provider and the role that its members get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupMapping {
+    /// Name of the group; with LDAP its distinguished name.
+    #[schema(example = "security")]
+    pub group: String,
+    /// Role.
+    #[schema(example = "admin")]
+    pub role: String,
+}
+
+/// Single sign-on of a client. Secrets are not part of it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SsoView {
+    /// `oidc` or `ldap`; null when nothing is set up.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// `google`, `okta` or `custom`.
+    pub vendor: String,
+    /// `draft`, `testing` or `active`.
+    pub state: String,
+    /// Whether the identity provider is the source of users and roles.
+    pub provisioning: bool,
+    /// Whether everybody must use it.
+    pub strict: bool,
+    /// For SAML: signed requests, encrypted assertions.
+    pub extended_security: bool,
+    /// Whether groups decide about clients.
+    pub tenant_permissions: bool,
+    /// Which group gets which role.
+    pub role_mapping: Vec<GroupMapping>,
+    /// Settings of the kind.
+    #[schema(value_type = Object)]
+    pub settings: Value,
+    /// Where the identity provider sends people back to.
+    pub callback_url: String,
+    /// Where sign-in begins.
+    pub login_url: String,
+    /// Last successful test sign-in, Unix seconds.
+    pub tested_at: Option<i64>,
+    /// The administrator who keeps a password whatever happens to the identity provider.
+    pub fallback_user_id: Option<i64>,
+}
+
+/// `PUT /v1/sso/oidc`.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OidcSettings {
+    /// Issuer, as the provider's discovery document names it.
+    #[schema(example = "https://login.example.com")]
+    pub issuer: String,
+    /// Client at the provider.
+    pub client_id: String,
+    /// Its secret; absent keeps the one that is stored.
+    #[serde(default)]
+    #[schema(format = Password)]
+    pub client_secret: Option<String>,
+    /// Scopes to ask for.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// Claim that names the groups.
+    #[serde(default = "default_groups_claim")]
+    pub groups_claim: String,
+    /// E-mail domains whose sign-in page offers it; the caller's own.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// `google`, `okta` or `custom`.
+    #[serde(default = "default_vendor")]
+    pub vendor: String,
+}
+
+fn default_scopes() -> Vec<String> {
+    ["openid", "email", "profile"].map(str::to_owned).to_vec()
+}
+
+fn default_groups_claim() -> String {
+    "groups".to_owned()
+}
+
+fn default_vendor() -> String {
+    "custom".to_owned()
+}
+
+/// `PUT /v1/sso/ldap`.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LdapSettings {
+    /// `ldaps://host:636`, or `ldap://host:389` which then uses STARTTLS.
+    #[schema(example = "ldaps://ldap.example.com:636")]
+    pub url: String,
+    /// Where users and groups are.
+    #[schema(example = "dc=example,dc=com")]
+    pub base_dn: String,
+    /// Account that searches.
+    pub bind_dn: String,
+    /// Its password; absent keeps the one that is stored.
+    #[serde(default)]
+    #[schema(format = Password)]
+    pub bind_password: Option<String>,
+    /// Attribute that holds the e-mail address.
+    #[serde(default = "default_email_attribute")]
+    #[schema(example = "mail")]
+    pub email_attribute: String,
+    /// PEM certificate of an authority to trust besides the public ones.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// E-mail domains whose users sign in by it; the caller's own.
+    #[serde(default)]
+    pub domains: Vec<String>,
+}
+
+fn default_email_attribute() -> String {
+    "mail".to_owned()
+}
+
+/// `PUT /v1/sso`: what is absent stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SsoOptions {
+    /// Whether the identity provider is the source of users and roles.
+    #[serde(default)]
+    pub provisioning: Option<bool>,
+    /// Whether everybody must use it.
+    #[serde(default)]
+    pub strict: Option<bool>,
+    /// The administrator who keeps a password; needs a second factor.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub fallback_user_id: Option<i64>,
+}
+
+/// A test sign-in.
+#[derive(Serialize, ToSchema)]
+pub struct SsoTestLink {
+    /// For asking about the result.
+    pub id: String,
+    /// Where to sign in, once.
+    pub url: String,
+}
+
+/// What a test sign-in came to.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct SsoTestView {
+    /// `waiting`, `success` or `failure`.
+    pub state: String,
+    /// What the identity provider said about the person.
+    #[schema(value_type = Object)]
+    pub attributes: Value,
+    /// Role that the groups give.
+    pub role: Option<String>,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// `POST /v1/sso/ldap/test`: a person to sign in as.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LdapTest {
+    /// E-mail address.
+    pub username: String,
+    /// Password there.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+/// `POST /v1/user/{id}/sso` and `/api_access`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserSwitch {
+    /// On or off.
+    pub enabled: bool,
+}
+
+/// `GET /v1/sso/login`.
+#[derive(Debug, Default, Deserialize)]
+pub struct SsoLoginQuery {
+    /// Public UUID of the client.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// A test sign-in instead.
+    #[serde(default)]
+    pub test: Option<String>,
+}
+
+/// `GET /v1/sso/oidc/callback`.
+#[derive(Debug, Default, Deserialize)]
+pub struct OidcCallback {
+    /// State that the sign-in began with.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Code to exchange.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// What the provider refuses with.
+    #[serde(default)]
+    pub error: Option<String>,
+}

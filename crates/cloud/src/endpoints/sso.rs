@@ -1,0 +1,295 @@
+//! Single sign-on (`spec/accounts.md` section 6.5).
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bartizan_api::{
+    ApiError, Empty, Envelope,
+    sso::{
+        GroupMapping, LdapSettings, LdapTest, OidcCallback, OidcSettings, SsoLoginQuery, SsoOptions,
+        SsoTestLink, SsoTestView, SsoView, UserSwitch,
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    auth::{Caller, Origin, session::set_cookie},
+    extract::{Body, Path, RackQuery},
+    failure::Failure,
+    services::sso::{
+        self,
+        admission::Refused,
+        ldap,
+        oidc::{self, Finished},
+    },
+    state::Cloud,
+};
+
+pub(super) fn routes() -> OpenApiRouter<Cloud> {
+    OpenApiRouter::new()
+        .routes(routes!(sso_view, sso_update, sso_delete))
+        .routes(routes!(sso_oidc_update))
+        .routes(routes!(sso_ldap_update))
+        .routes(routes!(sso_ldap_test))
+        .routes(routes!(sso_mapping_update))
+        .routes(routes!(sso_test))
+        .routes(routes!(sso_test_view))
+        .routes(routes!(sso_activate))
+        .routes(routes!(sso_deactivate))
+        .routes(routes!(sso_login))
+        .routes(routes!(sso_oidc_callback))
+        .routes(routes!(user_sso))
+        .routes(routes!(user_api_access))
+}
+
+/// View single sign-on
+///
+/// What is set up for the caller's client. Secrets are not returned.
+#[utoipa::path(get, path = "/v1/sso", tag = "Single sign-on",
+    responses((status = 200, description = "The configuration", body = Envelope<SsoView>)))]
+pub async fn sso_view(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(sso::find(&cloud, &caller).await?))
+}
+
+/// Change what single sign-on means for users
+///
+/// Provisioning, strict mode, and the fallback account. Needs a fresh proof of the password in `X-Reauth`; turning
+/// something on also needs a test sign-in within the last day and a fallback account.
+#[utoipa::path(put, path = "/v1/sso", tag = "Single sign-on", security(("Session" = [])),
+    params(("X-Reauth" = String, Header, description = "Proof of the password")), request_body = SsoOptions,
+    responses((status = 200, description = "The configuration", body = Envelope<SsoView>)))]
+pub async fn sso_update(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(request): Body<SsoOptions>,
+) -> Result<Envelope<SsoView>, Failure> {
+    let proof = headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(Envelope::new(sso::put_options(&cloud, &caller, proof, &request).await?))
+}
+
+/// Remove single sign-on
+///
+/// Users are back to passwords. Not while the identity provider is the source of users.
+#[utoipa::path(delete, path = "/v1/sso", tag = "Single sign-on",
+    responses((status = 200, description = "Nothing is set up now", body = Envelope<SsoView>)))]
+pub async fn sso_delete(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(sso::delete(&cloud, &caller).await?))
+}
+
+/// Set an OpenID Connect provider
+///
+/// A draft until it is tested and activated. Register `callback_url` of the answer at the provider.
+#[utoipa::path(put, path = "/v1/sso/oidc", tag = "Single sign-on", request_body = OidcSettings,
+    responses((status = 200, description = "The configuration", body = Envelope<SsoView>)))]
+pub async fn sso_oidc_update(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<OidcSettings>,
+) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(sso::put_oidc(&cloud, &caller, request).await?))
+}
+
+/// Set an LDAP server
+///
+/// A draft until it is tested and activated.
+#[utoipa::path(put, path = "/v1/sso/ldap", tag = "Single sign-on", request_body = LdapSettings,
+    responses((status = 200, description = "The configuration", body = Envelope<SsoView>)))]
+pub async fn sso_ldap_update(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<LdapSettings>,
+) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(sso::put_ldap(&cloud, &caller, request).await?))
+}
+
+/// Test LDAP
+///
+/// Signs in as somebody and shows what the server says, changing nothing here.
+#[utoipa::path(post, path = "/v1/sso/ldap/test", tag = "Single sign-on", security(("Session" = [])),
+    request_body = LdapTest,
+    responses((status = 200, description = "The result", body = Envelope<SsoTestView>)))]
+pub async fn sso_ldap_test(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<LdapTest>,
+) -> Result<Envelope<SsoTestView>, Failure> {
+    Ok(Envelope::new(ldap::test(&cloud, &caller, &request).await?))
+}
+
+/// Map groups to roles
+///
+/// Of several roles a person gets the widest; of none, no access.
+#[utoipa::path(put, path = "/v1/sso/mapping", tag = "Single sign-on", request_body = Vec<GroupMapping>,
+    responses((status = 200, description = "The configuration", body = Envelope<SsoView>)))]
+pub async fn sso_mapping_update(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<serde_json::Value>,
+) -> Result<Envelope<SsoView>, Failure> {
+    let mapping = serde_json::from_value::<Vec<GroupMapping>>(request)
+        .map_err(|error| ApiError::invalid("invalid request", error.to_string()))?;
+    Ok(Envelope::new(sso::put_mapping(&cloud, &caller, mapping).await?))
+}
+
+/// Begin a test sign-in
+///
+/// Open the link of the answer, sign in at the provider, then ask for the result. Nothing changes here.
+#[utoipa::path(post, path = "/v1/sso/test", tag = "Single sign-on", security(("Session" = [])),
+    responses((status = 200, description = "Where to sign in", body = Envelope<SsoTestLink>)))]
+pub async fn sso_test(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoTestLink>, Failure> {
+    Ok(Envelope::new(oidc::test_link(&cloud, &caller).await?))
+}
+
+/// View the result of a test sign-in
+///
+/// What the provider said about the person, and the role that it gives.
+#[utoipa::path(get, path = "/v1/sso/test/{id}", tag = "Single sign-on", security(("Session" = [])),
+    params(("id" = String, Path, description = "Test")),
+    responses((status = 200, description = "The result", body = Envelope<SsoTestView>),
+        (status = 404, description = "There is no such test", body = bartizan_api::ErrorBody)))]
+pub async fn sso_test_view(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Envelope<SsoTestView>, Failure> {
+    Ok(Envelope::new(oidc::test_result(&cloud, &caller, &id).await?))
+}
+
+/// Activate single sign-on
+///
+/// Needs a successful test sign-in within the last day.
+#[utoipa::path(post, path = "/v1/sso/activate", tag = "Single sign-on",
+    responses((status = 200, description = "In force", body = Envelope<SsoView>)))]
+pub async fn sso_activate(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(sso::activate(&cloud, &caller).await?))
+}
+
+/// Deactivate single sign-on
+///
+/// Users are back to passwords. Not while the identity provider is the source of users.
+#[utoipa::path(post, path = "/v1/sso/deactivate", tag = "Single sign-on",
+    responses((status = 200, description = "Out of force", body = Envelope<SsoView>)))]
+pub async fn sso_deactivate(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(sso::deactivate(&cloud, &caller).await?))
+}
+
+/// Sign in by single sign-on
+///
+/// For browsers: leads to the identity provider of a client.
+#[utoipa::path(get, path = "/v1/sso/login", tag = "Single sign-on", security(()),
+    params(("client" = Option<String>, Query, description = "Public UUID of the client"),
+        ("test" = Option<String>, Query, description = "A test sign-in instead")),
+    responses((status = 302, description = "To the identity provider, or back with an error code")))]
+pub async fn sso_login(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    RackQuery(query): RackQuery<SsoLoginQuery>,
+) -> Result<Response, Failure> {
+    cloud.limits.sign_in_begun(origin.ip)?;
+    match oidc::begin(&cloud, query.client.as_deref(), query.test.as_deref()).await {
+        Ok(begun) => {
+            let secure = if origin.tls { "; Secure" } else { "" };
+            let cookie = format!(
+                "{}={}; Path={}; HttpOnly; SameSite=Lax; Max-Age=600{secure}",
+                oidc::COOKIE,
+                begun.binding,
+                oidc::CALLBACK
+            );
+            redirect(&begun.location, Some(&cookie))
+        }
+        Err(refused) => refuse(&refused, &origin),
+    }
+}
+
+/// Come back from the identity provider
+///
+/// For browsers: ends a sign-in that began with `/v1/sso/login`.
+#[utoipa::path(get, path = "/v1/sso/oidc/callback", tag = "Single sign-on", security(()),
+    params(("state" = Option<String>, Query, description = "State"),
+        ("code" = Option<String>, Query, description = "Code"),
+        ("error" = Option<String>, Query, description = "Refusal of the provider")),
+    responses((status = 302, description = "To the Console, or to its sign-in page with an error code")))]
+pub async fn sso_oidc_callback(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    RackQuery(query): RackQuery<OidcCallback>,
+) -> Result<Response, Failure> {
+    let binding = binding(&headers);
+    match oidc::finish(&cloud, &query, &binding, &origin).await {
+        Ok(Finished::Session(started)) => {
+            let cookie = set_cookie(&cloud, origin.tls, &started.id, started.lifetime_s);
+            redirect("/", Some(&cookie))
+        }
+        Ok(Finished::Tested) => redirect("/settings/sso?tested=true", None),
+        Err(refused) => refuse(&refused, &origin),
+    }
+}
+
+fn binding(headers: &HeaderMap) -> String {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == oidc::COOKIE).map(|(_, value)| value.to_owned()).unwrap_or_default()
+}
+
+fn redirect(location: &str, cookie: Option<&str>) -> Result<Response, Failure> {
+    let mut response = StatusCode::FOUND.into_response();
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|_| ApiError::internal());
+    response.headers_mut().insert(header::LOCATION, value(location)?);
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, value(cookie)?);
+    }
+    Ok(response)
+}
+
+/// To the sign-in page with a code; the details stay in the log.
+fn refuse(refused: &Refused, origin: &Origin) -> Result<Response, Failure> {
+    match refused {
+        Refused::Code(code, detail) => {
+            tracing::info!(request.id = %origin.request_id, code, detail, "single sign-on was refused");
+            redirect(&format!("/login?error={code}"), None)
+        }
+        Refused::Failure(failure) => Err(Failure(failure.0.clone())),
+    }
+}
+
+/// Switch single sign-on for a user
+///
+/// Where neither strict mode nor the identity provider decides.
+#[utoipa::path(post, path = "/v1/user/{id}/sso", tag = "Single sign-on",
+    params(("id" = i64, Path, description = "User")), request_body = UserSwitch,
+    responses((status = 200, description = "Switched", body = Envelope<Empty>),
+        (status = 404, description = "There is no such user", body = bartizan_api::ErrorBody)))]
+pub async fn user_sso(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Body(request): Body<UserSwitch>,
+) -> Result<Envelope<Empty>, Failure> {
+    sso::switch_one(&cloud, &caller, id, request.enabled).await?;
+    Ok(Envelope::new(Empty {}))
+}
+
+/// Let a user of an identity provider have API tokens
+///
+/// For administrators under provisioning or strict mode. Turning it off disables their tokens.
+#[utoipa::path(post, path = "/v1/user/{id}/api_access", tag = "Single sign-on",
+    params(("id" = i64, Path, description = "User")), request_body = UserSwitch,
+    responses((status = 200, description = "Switched", body = Envelope<Empty>),
+        (status = 404, description = "There is no such user", body = bartizan_api::ErrorBody)))]
+pub async fn user_api_access(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    Body(request): Body<UserSwitch>,
+) -> Result<Envelope<Empty>, Failure> {
+    sso::switch_api_access(&cloud, &caller, id, request.enabled).await?;
+    Ok(Envelope::new(Empty {}))
+}

@@ -1,0 +1,183 @@
+//! LDAP: the password is proven by a bind at the server, groups are read by the searching account.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use bartizan_api::{
+    ApiError,
+    sso::{LdapTest, SsoTestView},
+};
+use bartizan_store::entity;
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use serde_json::{Value, json};
+
+use super::admission::{self, Identity, Refused};
+use crate::{auth::Caller, failure::Failure, secrets::unseal, state::Cloud};
+
+/// Longest wait for the server, per step.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who signs in with this address and password, as the server of the tenant knows it.
+///
+/// # Errors
+/// [`Refused`] with `invalid_login` for a wrong password or an unknown person, `oidc_error` when the server
+/// cannot be asked.
+pub async fn identify(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    email: &str,
+    password: &str,
+) -> Result<Identity, Refused> {
+    let wrong = || Refused::code("invalid_login", "wrong password or unknown person");
+    // A bind without a password succeeds as nobody (RFC 4513 section 5.1.2).
+    if password.is_empty() || password.contains('\0') {
+        return Err(wrong());
+    }
+    let asked = tokio::time::timeout(TIMEOUT * 3, ask(cloud, config, email, password)).await;
+    let identity = asked.map_err(|_| Refused::code("oidc_error", "the LDAP server did not answer"))?;
+    match identity {
+        Ok(Some(identity)) => Ok(identity),
+        Ok(None) => Err(wrong()),
+        Err(error) => Err(Refused::code("oidc_error", error.to_string())),
+    }
+}
+
+/// Why the server cannot be asked.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("LDAP: {0}")]
+    Ldap(#[from] ldap3::LdapError),
+    #[error("the configuration cannot be used: {0}")]
+    Configuration(&'static str),
+}
+
+fn text<'a>(config: &'a entity::sso_config::Model, name: &str) -> &'a str {
+    config.settings.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+async fn ask(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    email: &str,
+    password: &str,
+) -> Result<Option<Identity>, Trouble> {
+    let secret = config.secret_sealed.as_deref().and_then(|sealed| unseal(&cloud.keys, sealed));
+    let secret = secret.ok_or(Trouble::Configuration("the bind password is not readable"))?;
+    let mut searcher = connect(cloud, config).await?;
+    searcher.with_timeout(TIMEOUT).simple_bind(text(config, "bind_dn"), &secret).await?.success()?;
+    let found = person(&mut searcher, config, email).await?;
+    let Some(entry) = found else { return Ok(None) };
+    let mut own = connect(cloud, config).await?;
+    let bound = own.with_timeout(TIMEOUT).simple_bind(&entry.dn, password).await?;
+    let _ = own.unbind().await;
+    if bound.rc != 0 {
+        return Ok(None);
+    }
+    let groups = groups(&mut searcher, config, &entry.dn).await?;
+    let _ = searcher.unbind().await;
+    let first = |name: &str| entry.attrs.get(name).and_then(|values| values.first()).cloned();
+    let realname = first("displayName").or_else(|| first("cn")).unwrap_or_else(|| email.to_owned());
+    Ok(Some(Identity {
+        subject: format!("{}|{}", text(config, "url"), entry.dn.to_lowercase()),
+        email: email.to_owned(),
+        realname: realname.chars().take(255).collect(),
+        groups,
+    }))
+}
+
+async fn connect(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<Ldap, Trouble> {
+    let url = text(config, "url");
+    let encrypted = url.starts_with("ldaps://");
+    let plain = cloud.config.auth.insecure_ldap && !encrypted;
+    let mut settings = LdapConnSettings::new().set_conn_timeout(TIMEOUT).set_starttls(!encrypted && !plain);
+    if !plain {
+        settings = settings.set_config(Arc::new(tls(config)?));
+    }
+    let (connection, ldap) = LdapConnAsync::with_settings(settings, url).await?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.drive().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "an LDAP connection ended");
+        }
+    });
+    Ok(ldap)
+}
+
+fn tls(config: &entity::sso_config::Model) -> Result<ClientConfig, Trouble> {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(pem) = config.settings.get("certificate").and_then(Value::as_str) {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let certificate = certificate.map_err(|_| Trouble::Configuration("certificate"))?;
+            roots.add(certificate).map_err(|_| Trouble::Configuration("certificate"))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|_| Trouble::Configuration("TLS versions"))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The one person with this address; two with the same are none.
+async fn person(
+    ldap: &mut Ldap,
+    config: &entity::sso_config::Model,
+    email: &str,
+) -> Result<Option<SearchEntry>, Trouble> {
+    let filter = format!("({}={})", text(config, "email_attribute"), ldap_escape(email));
+    let attributes = vec!["displayName", "cn"];
+    let search =
+        ldap.with_timeout(TIMEOUT).search(text(config, "base_dn"), Scope::Subtree, &filter, attributes);
+    let (mut entries, _) = search.await?.success()?;
+    let last = entries.pop();
+    Ok(if entries.is_empty() { last.map(SearchEntry::construct) } else { None })
+}
+
+/// Distinguished names of the groups that a person is in.
+async fn groups(
+    ldap: &mut Ldap,
+    config: &entity::sso_config::Model,
+    dn: &str,
+) -> Result<Vec<String>, Trouble> {
+    let dn = ldap_escape(dn);
+    let filter = format!(
+        "(|(&(objectClass=groupOfNames)(member={dn}))(&(objectClass=groupOfUniqueNames)(uniqueMember={dn})))"
+    );
+    let search =
+        ldap.with_timeout(TIMEOUT).search(text(config, "base_dn"), Scope::Subtree, &filter, vec!["1.1"]);
+    let (entries, _) = search.await?.success()?;
+    let names: HashSet<String> = entries.into_iter().map(|entry| SearchEntry::construct(entry).dn).collect();
+    Ok(names.into_iter().collect())
+}
+
+/// A test sign-in: what the server says about a person, changing nothing.
+///
+/// # Errors
+/// 400 without a configuration, 429.
+pub async fn test(cloud: &Cloud, caller: &Caller, request: &LdapTest) -> Result<SsoTestView, Failure> {
+    let config = super::configured(cloud.store.reader(), caller.tenant()).await?;
+    if config.kind != "ldap" {
+        return Err(ApiError::invalid("LDAP is not set up", Value::Null).into());
+    }
+    let email = request.username.trim().to_lowercase();
+    cloud.limits.password_check(&email, caller.ip)?;
+    match identify(cloud, &config, &email, &request.password).await {
+        Ok(identity) => {
+            let role = admission::role_of(&config, caller.client.is_technical, &identity.groups);
+            let attributes = json!({
+                "email": identity.email, "realname": identity.realname, "groups": identity.groups,
+                "subject": identity.subject,
+            });
+            super::note_test(cloud, config).await?;
+            let role = role.map(|role| role.code().to_owned());
+            Ok(SsoTestView { state: "success".to_owned(), attributes, role, error: None })
+        }
+        Err(Refused::Code(code, detail)) => {
+            let error = Some(format!("{code}: {detail}"));
+            Ok(SsoTestView { state: "failure".to_owned(), error, ..SsoTestView::default() })
+        }
+        Err(Refused::Failure(failure)) => Err(failure),
+    }
+}

@@ -1,0 +1,503 @@
+//! OpenID Connect: the authorization code flow with PKCE (`spec/accounts.md` section 6.5).
+//!
+//! `jsonwebtoken` verifies signatures, the guarded client of the cloud fetches. State, nonce and PKCE verifier
+//! live in a ticket that works once; a cookie binds it to the browser that began. Only RS256 and ES256 are
+//! taken, from keys that the provider publishes.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bartizan_api::{
+    ApiError,
+    sso::{OidcCallback, SsoTestLink, SsoTestView},
+};
+use bartizan_store::{TenantId, entity, sso, tickets};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+use reqwest::{
+    Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::admission::{self, Identity, Refused};
+use crate::{
+    auth::{Caller, Origin},
+    failure::Failure,
+    outgoing::OutgoingRequest,
+    secrets::{Secret, same, seal, unseal},
+    services::session::{self, Started},
+    state::Cloud,
+};
+
+/// Path that the provider sends people back to.
+pub const CALLBACK: &str = "/v1/sso/oidc/callback";
+/// Cookie that binds a sign-in to its browser.
+pub const COOKIE: &str = "bzsso";
+const STATE: &str = "sso_state";
+const TEST: &str = "sso_test";
+const PREFIX: &str = "bzo_";
+/// Seconds that a sign-in may take at the provider.
+const STATE_S: i64 = 600;
+/// Seconds of difference between clocks.
+const LEEWAY_S: i64 = 120;
+/// Seconds that a discovery document and keys are kept.
+const KEPT_S: i64 = 600;
+/// Largest document of a provider.
+const MAX_DOCUMENT: usize = 256 << 10;
+
+/// What a provider publishes about itself.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Provider {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    #[serde(default)]
+    end_session_endpoint: Option<String>,
+    #[serde(skip)]
+    keys: Option<Arc<JwkSet>>,
+}
+
+/// Providers that were asked lately.
+#[derive(Debug, Default)]
+pub struct Providers(Mutex<HashMap<String, (i64, Provider)>>);
+
+impl Providers {
+    fn find(&self, issuer: &str, now: i64) -> Option<Provider> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(issuer).filter(|(at, _)| at + KEPT_S > now).map(|(_, provider)| provider.clone())
+    }
+
+    fn keep(&self, issuer: &str, now: i64, provider: Provider) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (at, _)| *at + KEPT_S > now);
+        known.insert(issuer.to_owned(), (now, provider));
+    }
+}
+
+fn text<'a>(config: &'a entity::sso_config::Model, name: &str) -> &'a str {
+    config.settings.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Discovery document and keys of the configured provider.
+async fn provider(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    fresh: bool,
+) -> Result<Provider, Refused> {
+    let issuer = text(config, "issuer");
+    if let Some(known) = cloud.providers.find(issuer, cloud.now()).filter(|_| !fresh) {
+        return Ok(known);
+    }
+    let document = fetch(cloud, &format!("{issuer}/.well-known/openid-configuration")).await?;
+    let mut provider: Provider =
+        serde_json::from_slice(&document).map_err(|error| broken("discovery document", error))?;
+    if provider.issuer.trim_end_matches('/') != issuer {
+        return Err(Refused::code("oidc_error", format!("the provider calls itself {}", provider.issuer)));
+    }
+    let keys = fetch(cloud, &provider.jwks_uri).await?;
+    provider.keys = Some(Arc::new(serde_json::from_slice(&keys).map_err(|error| broken("key set", error))?));
+    cloud.providers.keep(issuer, cloud.now(), provider.clone());
+    Ok(provider)
+}
+
+fn broken(what: &str, error: impl std::fmt::Display) -> Refused {
+    Refused::code("oidc_error", format!("{what}: {error}"))
+}
+
+async fn fetch(cloud: &Cloud, address: &str) -> Result<Vec<u8>, Refused> {
+    let url = cloud.outgoing.check(address, false).map_err(|reason| broken(address, reason))?;
+    let answer = cloud.outgoing.send(OutgoingRequest::get(url, MAX_DOCUMENT)).await;
+    let answer = answer.map_err(|error| broken(address, error))?;
+    if answer.status == 200 {
+        Ok(answer.body)
+    } else {
+        Err(broken(address, format!("status {}", answer.status)))
+    }
+}
+
+/// Where the browser goes, and the cookie that it must bring back.
+pub struct Begun {
+    /// The provider's page.
+    pub location: String,
+    /// Value of the binding cookie.
+    pub binding: String,
+}
+
+/// Begins a sign-in at the provider of a tenant, or a test of it.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn begin(cloud: &Cloud, client: Option<&str>, test: Option<&str>) -> Result<Begun, Refused> {
+    let (config, test_mac) = match test {
+        Some(token) => {
+            let (config, id_mac) = test_config(cloud, token).await?;
+            (config, Some(id_mac))
+        }
+        None => {
+            let client = cloud.store.identify_client_by_uuid(client.unwrap_or_default()).await?;
+            let client = client.filter(|client| client.enabled);
+            let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
+            let config = sso::find(cloud.store.reader(), TenantId(client.id)).await?;
+            let active = config.filter(|config| config.state == "active" && config.kind == "oidc");
+            (active.ok_or_else(|| Refused::code("saml_auth_not_found", client.id.to_string()))?, None)
+        }
+    };
+    let provider = provider(cloud, &config, false).await?;
+    let state = Secret::random();
+    let (nonce, verifier, binding) =
+        (Secret::random().hex(), Secret::random().opaque(""), Secret::random().opaque(""));
+    let sealed = seal(&cloud.keys, &verifier).ok_or_else(ApiError::internal)?;
+    let now = cloud.now();
+    let ticket = entity::ticket::Model {
+        id_mac: state.mac(&cloud.keys),
+        kind: STATE.to_owned(),
+        client_id: Some(config.client_id),
+        user_id: None,
+        payload: json!({
+            "nonce": nonce, "verifier": sealed, "binding": digest(&binding), "test": test_mac,
+        }),
+        attempts: 0,
+        created_at: now,
+        expires_at: now + STATE_S,
+    };
+    tickets::insert(cloud.store.writer(), ticket).await?;
+    let mut url =
+        Url::parse(&provider.authorization_endpoint).map_err(|error| broken("authorization", error))?;
+    let scopes = config.settings.get("scopes").map(crate::auth::strings).unwrap_or_default().join(" ");
+    url.query_pairs_mut()
+        .append_pair("response_type", "code")
+        .append_pair("client_id", text(&config, "client_id"))
+        .append_pair("redirect_uri", &callback(cloud))
+        .append_pair("scope", &scopes)
+        .append_pair("state", &state.opaque(PREFIX))
+        .append_pair("nonce", &nonce)
+        .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())))
+        .append_pair("code_challenge_method", "S256");
+    Ok(Begun { location: url.into(), binding })
+}
+
+fn digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+fn callback(cloud: &Cloud) -> String {
+    format!("{}{CALLBACK}", cloud.config.public.console_url.trim_end_matches('/'))
+}
+
+/// What came of a sign-in at the provider.
+pub enum Finished {
+    /// A session.
+    Session(Box<Started>),
+    /// A test: its result waits for the administrator.
+    Tested,
+}
+
+/// Finishes a sign-in with what the provider sent the browser back with.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn finish(
+    cloud: &Cloud,
+    query: &OidcCallback,
+    binding: &str,
+    origin: &Origin,
+) -> Result<Finished, Refused> {
+    let state = query.state.as_deref().and_then(|state| Secret::parse_opaque(PREFIX, state));
+    let state = state.ok_or_else(|| Refused::code("oidc_error", "no state"))?;
+    let id_mac = state.mac(&cloud.keys);
+    let ticket = cloud.store.identify_ticket(&id_mac, STATE, cloud.now()).await?;
+    let ticket = ticket.ok_or_else(|| Refused::code("oidc_error", "unknown or used state"))?;
+    let payload =
+        |name: &str| ticket.payload.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if !same(&digest(binding), &payload("binding")) {
+        return Err(Refused::code("oidc_error", "the sign-in began in another browser"));
+    }
+    if !tickets::take(cloud.store.writer(), &id_mac).await? {
+        return Err(Refused::code("oidc_error", "used state"));
+    }
+    let config = sso::find(cloud.store.reader(), TenantId(ticket.client_id.unwrap_or(0))).await?;
+    let config = config.filter(|config| config.kind == "oidc");
+    let config = config.ok_or_else(|| Refused::code("oidc_error", "single sign-on was removed"))?;
+    let test = payload("test");
+    let verifier = unseal(&cloud.keys, &payload("verifier")).ok_or_else(ApiError::internal)?;
+    let identity = identify(cloud, &config, query, &verifier, &payload("nonce")).await;
+    if !test.is_empty() {
+        return finish_test(cloud, config, &test, identity).await;
+    }
+    if config.state != "active" {
+        return Err(Refused::code("oidc_error", "single sign-on is not active"));
+    }
+    let identity = identity?;
+    let client = cloud.store.identify_client(config.client_id).await?.filter(|client| client.enabled);
+    let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
+    let user = admission::admit(cloud, &config, &client, &identity, origin).await?;
+    Ok(Finished::Session(Box::new(session::start(cloud, user, origin, None).await?)))
+}
+
+/// Exchanges the code and verifies who it is.
+async fn identify(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    query: &OidcCallback,
+    verifier: &str,
+    nonce: &str,
+) -> Result<Identity, Refused> {
+    if let Some(error) = &query.error {
+        return Err(Refused::code("oidc_error", error.chars().take(200).collect::<String>()));
+    }
+    let code = query.code.as_deref().ok_or_else(|| Refused::code("oidc_error", "no code"))?;
+    let provider_now = provider(cloud, config, false).await?;
+    let token = exchange(cloud, config, &provider_now, code, verifier).await?;
+    let claims = match verified(config, &provider_now, &token, nonce, cloud.now()) {
+        // Keys rotate: an unknown key is looked for once more.
+        Err(Unverified::UnknownKey) => {
+            let fresh = provider(cloud, config, true).await?;
+            verified(config, &fresh, &token, nonce, cloud.now())
+        }
+        other => other,
+    };
+    identity_of(config, &claims.map_err(|error| Refused::code("oidc_error", error.to_string()))?)
+}
+
+async fn exchange(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    provider: &Provider,
+    code: &str,
+    verifier: &str,
+) -> Result<String, Refused> {
+    let secret = config.secret_sealed.as_deref().and_then(|sealed| unseal(&cloud.keys, sealed));
+    let secret = secret.ok_or_else(ApiError::internal)?;
+    let (redirect, client_id) = (callback(cloud), text(config, "client_id"));
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", redirect.as_str()),
+        ("code_verifier", verifier),
+        ("client_id", client_id),
+    ];
+    let form = form.map(|(name, value)| format!("{name}={}", url_encoded(value))).join("&");
+    // RFC 6749 section 2.3.1: both parts form-encoded, then as basic credentials.
+    let pair = format!("{}:{}", url_encoded(client_id), url_encoded(&secret));
+    let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    let mut basic = HeaderValue::from_str(&basic).map_err(|error| broken("credentials", error))?;
+    basic.set_sensitive(true);
+    headers.insert(AUTHORIZATION, basic);
+    let url = cloud.outgoing.check(&provider.token_endpoint, false);
+    let url = url.map_err(|reason| broken("token endpoint", reason))?;
+    let request = OutgoingRequest {
+        headers,
+        answer_limit: MAX_DOCUMENT,
+        ..OutgoingRequest::post(url, form.into_bytes())
+    };
+    let answer = cloud.outgoing.send(request).await.map_err(|error| broken("token endpoint", error))?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match body.get("id_token").and_then(Value::as_str) {
+        Some(token) if answer.status == 200 => Ok(token.to_owned()),
+        _ => {
+            let reason = body.get("error").and_then(Value::as_str).unwrap_or("no id_token");
+            Err(broken("token endpoint", format!("status {}, {reason}", answer.status)))
+        }
+    }
+}
+
+fn url_encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Why an ID token is not believed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unverified {
+    /// Not RS256 or ES256.
+    #[error("the algorithm of the token is not taken")]
+    Algorithm,
+    /// Signed by a key that the provider does not publish.
+    #[error("the token is signed by an unknown key")]
+    UnknownKey,
+    /// Broken, or the signature does not fit.
+    #[error("the token is not valid: {0}")]
+    Signature(String),
+    /// A claim that does not fit.
+    #[error("the token is not for this sign-in: {0}")]
+    Claim(&'static str),
+}
+
+/// The claims of an ID token that is signed by the provider, for this client and this sign-in, now.
+///
+/// # Errors
+/// [`Unverified`].
+pub fn verified(
+    config: &entity::sso_config::Model,
+    provider: &Provider,
+    token: &str,
+    nonce: &str,
+    now: i64,
+) -> Result<Value, Unverified> {
+    let header =
+        jsonwebtoken::decode_header(token).map_err(|error| Unverified::Signature(error.to_string()))?;
+    if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
+        return Err(Unverified::Algorithm);
+    }
+    let keys = provider.keys.as_deref().ok_or(Unverified::UnknownKey)?;
+    let key = match &header.kid {
+        Some(kid) => keys.find(kid),
+        None if keys.keys.len() == 1 => keys.keys.first(),
+        None => None,
+    };
+    let key = DecodingKey::from_jwk(key.ok_or(Unverified::UnknownKey)?);
+    let key = key.map_err(|error| Unverified::Signature(error.to_string()))?;
+    let mut validation = Validation::new(header.alg);
+    validation.set_issuer(&[&provider.issuer]);
+    validation.set_audience(&[text(config, "client_id")]);
+    validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+    // Times are checked below, by the clock of the cloud.
+    validation.validate_exp = false;
+    let data = jsonwebtoken::decode::<Value>(token, &key, &validation);
+    let claims = data.map_err(|error| Unverified::Signature(error.to_string()))?.claims;
+    check_claims(&claims, text(config, "client_id"), nonce, now)?;
+    Ok(claims)
+}
+
+fn check_claims(claims: &Value, client_id: &str, nonce: &str, now: i64) -> Result<(), Unverified> {
+    let number = |name: &str| claims.get(name).and_then(Value::as_i64);
+    let word = |name: &str| claims.get(name).and_then(Value::as_str);
+    if number("exp").is_none_or(|end| end + LEEWAY_S <= now) {
+        return Err(Unverified::Claim("it ended"));
+    }
+    if number("iat").is_none_or(|at| at > now + LEEWAY_S || at + 86_400 < now) {
+        return Err(Unverified::Claim("it was not made just now"));
+    }
+    if number("nbf").is_some_and(|begin| begin > now + LEEWAY_S) {
+        return Err(Unverified::Claim("it has not begun"));
+    }
+    if !word("nonce").is_some_and(|given| same(given, nonce)) {
+        return Err(Unverified::Claim("nonce"));
+    }
+    let several = claims.get("aud").and_then(Value::as_array).is_some_and(|audience| audience.len() > 1);
+    match word("azp") {
+        Some(party) if party != client_id => Err(Unverified::Claim("azp")),
+        None if several => Err(Unverified::Claim("azp")),
+        _ => Ok(()),
+    }
+}
+
+fn identity_of(config: &entity::sso_config::Model, claims: &Value) -> Result<Identity, Refused> {
+    let word =
+        |name: &str| claims.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+    let email = word("email").ok_or_else(|| Refused::code("no_mail_in_saml_response", "no email claim"))?;
+    let confirmed =
+        claims.get("email_verified").is_some_and(|flag| flag == &json!(true) || flag == &json!("true"));
+    if !confirmed {
+        return Err(Refused::code("oidc_error", "email_verified is not true"));
+    }
+    let subject = format!("{}|{}", word("iss").unwrap_or_default(), word("sub").unwrap_or_default());
+    let given = [word("given_name"), word("family_name")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let name = word("name").map(str::to_owned).filter(|name| !name.is_empty()).unwrap_or(given);
+    let email = email.to_lowercase();
+    let realname = if name.is_empty() { email.clone() } else { name.chars().take(255).collect() };
+    let groups = match claims.get(text(config, "groups_claim")) {
+        Some(Value::String(group)) => vec![group.clone()],
+        Some(list) => crate::auth::strings(list),
+        None => vec![],
+    };
+    Ok(Identity { subject, email, realname, groups })
+}
+
+/// Begins a test: a link that signs in at the provider and changes nothing here.
+///
+/// # Errors
+/// 400 without a configuration.
+pub async fn test_link(cloud: &Cloud, caller: &Caller) -> Result<SsoTestLink, Failure> {
+    let config = super::configured(cloud.store.reader(), caller.tenant()).await?;
+    if config.kind != "oidc" {
+        return Err(ApiError::invalid("test LDAP by /v1/sso/ldap/test", Value::Null).into());
+    }
+    let (secret, now) = (Secret::random(), cloud.now());
+    let waiting = SsoTestView { state: "waiting".to_owned(), ..SsoTestView::default() };
+    let ticket = entity::ticket::Model {
+        id_mac: secret.mac(&cloud.keys),
+        kind: TEST.to_owned(),
+        client_id: Some(config.client_id),
+        user_id: Some(caller.user_id()),
+        payload: json!(waiting),
+        attempts: 0,
+        created_at: now,
+        expires_at: now + STATE_S,
+    };
+    tickets::insert(cloud.store.writer(), ticket).await?;
+    let id = secret.opaque(PREFIX);
+    let base = cloud.config.public.console_url.trim_end_matches('/');
+    Ok(SsoTestLink { url: format!("{base}/v1/sso/login?test={id}"), id })
+}
+
+async fn test_config(cloud: &Cloud, token: &str) -> Result<(entity::sso_config::Model, String), Refused> {
+    let absent = || Refused::code("oidc_error", "the test ended");
+    let id_mac = Secret::parse_opaque(PREFIX, token).ok_or_else(absent)?.mac(&cloud.keys);
+    let ticket = cloud.store.identify_ticket(&id_mac, TEST, cloud.now()).await?.ok_or_else(absent)?;
+    let config = sso::find(cloud.store.reader(), TenantId(ticket.client_id.unwrap_or(0))).await?;
+    Ok((config.ok_or_else(absent)?, id_mac))
+}
+
+async fn finish_test(
+    cloud: &Cloud,
+    config: entity::sso_config::Model,
+    id_mac: &str,
+    identity: Result<Identity, Refused>,
+) -> Result<Finished, Refused> {
+    let client = cloud.store.identify_client(config.client_id).await?;
+    let technical = client.is_some_and(|client| client.is_technical);
+    let result = match identity {
+        Ok(identity) => {
+            let role = admission::role_of(&config, technical, &identity.groups);
+            let attributes = json!({
+                "email": identity.email, "realname": identity.realname, "groups": identity.groups,
+                "subject": identity.subject,
+            });
+            super::note_test(cloud, config).await?;
+            let role = role.map(|role| role.code().to_owned());
+            SsoTestView { state: "success".to_owned(), attributes, role, error: None }
+        }
+        Err(Refused::Code(code, detail)) => {
+            let error = Some(format!("{code}: {detail}"));
+            SsoTestView { state: "failure".to_owned(), error, ..SsoTestView::default() }
+        }
+        Err(failure) => return Err(failure),
+    };
+    cloud.store.update_ticket(id_mac, &json!(result)).await?;
+    Ok(Finished::Tested)
+}
+
+/// The result of a test.
+///
+/// # Errors
+/// 404 when it ended or is another's.
+pub async fn test_result(cloud: &Cloud, caller: &Caller, id: &str) -> Result<SsoTestView, Failure> {
+    let absent = || ApiError::not_found("test", id.chars().take(64).collect::<String>());
+    let secret = Secret::parse_opaque(PREFIX, id).ok_or_else(absent)?;
+    let ticket = cloud.store.identify_ticket(&secret.mac(&cloud.keys), TEST, cloud.now()).await?;
+    let ticket = ticket.filter(|ticket| ticket.client_id == Some(caller.client.id)).ok_or_else(absent)?;
+    Ok(serde_json::from_value(ticket.payload).unwrap_or_default())
+}
+
+/// Where the provider ends its own session, for users who came from it.
+pub async fn sign_out_url(cloud: &Cloud, user: &entity::user::Model) -> Option<String> {
+    if user.auth_method.as_deref() != Some("oidc") {
+        return None;
+    }
+    let config = sso::find(cloud.store.reader(), TenantId(user.client_id)).await.ok().flatten()?;
+    let provider = provider(cloud, &config, false).await.ok()?;
+    let mut url = Url::parse(&provider.end_session_endpoint?).ok()?;
+    let back = format!("{}/sign-in", cloud.config.public.console_url.trim_end_matches('/'));
+    url.query_pairs_mut()
+        .append_pair("client_id", text(&config, "client_id"))
+        .append_pair("post_logout_redirect_uri", &back);
+    Some(url.into())
+}

@@ -1,0 +1,160 @@
+//! LDAP against Debian's slapd.
+
+use std::{
+    io::Write,
+    process::{Child, Command, Stdio},
+};
+
+use bartizan_testkit::{Credential, PATIENCE, TestCloud, cloud::PASSWORD};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A directory server with one person and one group.
+struct Slapd {
+    child: Child,
+    url: String,
+    _folder: TempDir,
+}
+
+impl Drop for Slapd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const PEOPLE: &str = "\
+dn: dc=acme,dc=test
+objectClass: dcObject
+objectClass: organization
+o: Acme
+dc: acme
+
+dn: cn=search,dc=acme,dc=test
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: search
+userPassword: look it up
+
+dn: uid=lea,dc=acme,dc=test
+objectClass: inetOrgPerson
+uid: lea
+cn: Lea
+sn: Low
+displayName: Lea Low
+mail: lea@acme.test
+userPassword: in the directory
+
+dn: cn=security,dc=acme,dc=test
+objectClass: groupOfNames
+cn: security
+member: uid=lea,dc=acme,dc=test
+";
+
+impl Slapd {
+    async fn start() -> Slapd {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let config = folder.path().join("slapd.conf");
+        let modules = ["/usr/lib/ldap", "/usr/lib/openldap"]
+            .into_iter()
+            .find(|path| std::path::Path::new(path).exists());
+        let text = format!(
+            "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n\
+             include /etc/ldap/schema/inetorgperson.schema\nmodulepath {}\nmoduleload back_mdb\n\
+             pidfile {}\ndatabase mdb\nsuffix dc=acme,dc=test\nrootdn cn=root,dc=acme,dc=test\ndirectory {}\n",
+            modules.unwrap(),
+            folder.path().join("slapd.pid").display(),
+            data.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut load =
+            Command::new("/usr/sbin/slapadd").arg("-f").arg(&config).stdin(Stdio::piped()).spawn().unwrap();
+        load.stdin.take().unwrap().write_all(PEOPLE.as_bytes()).unwrap();
+        assert!(load.wait().unwrap().success());
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("ldap://127.0.0.1:{port}");
+        // In the foreground, so that it ends with the test.
+        let child = Command::new("/usr/sbin/slapd")
+            .args(["-d", "0", "-h", &url, "-f"])
+            .arg(&config)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let ready = tokio::time::timeout(PATIENCE, async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        });
+        ready.await.expect("slapd did not start");
+        Slapd { child, url, _folder: folder }
+    }
+}
+
+async fn set_up(cloud: &TestCloud, session: &Credential, url: &str, password: &str) {
+    let settings = json!({
+        "url": url, "base_dn": "dc=acme,dc=test", "bind_dn": "cn=search,dc=acme,dc=test", "bind_password": password,
+        "domains": ["acme.test"],
+    });
+    cloud.call(session, Method::PUT, "/v1/sso/ldap", Some(&settings)).await.body();
+    let mapping = json!([{"group": "cn=security,dc=acme,dc=test", "role": "analytic"}]);
+    cloud.call(session, Method::PUT, "/v1/sso/mapping", Some(&mapping)).await.body();
+}
+
+async fn test(cloud: &TestCloud, session: &Credential, username: &str, password: &str) -> Value {
+    let body = json!({"username": username, "password": password});
+    cloud.post(session, "/v1/sso/ldap/test", body).await.body()
+}
+
+async fn sign_in(cloud: &TestCloud, password: &str) -> u16 {
+    let body = json!({"username": "Lea@acme.test", "password": password});
+    cloud.post(&Credential::Anonymous, "/v1/login", body).await.status
+}
+
+#[tokio::test]
+async fn people_of_the_directory_sign_in_with_its_password() {
+    let slapd = Slapd::start().await;
+    let cloud = TestCloud::start_with(|config| config.auth.insecure_ldap = true).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    set_up(&cloud, &session, &slapd.url, "look it up").await;
+    for (name, password) in
+        [("lea@acme.test", "wrong"), ("lea@acme.test", ""), ("nobody@acme.test", "x"), ("*", "x")]
+    {
+        let result = test(&cloud, &session, name, password).await;
+        assert_eq!(result["state"], "failure", "{name} {password}: {result}");
+    }
+    let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
+    assert_eq!((&result["state"], &result["role"]), (&json!("success"), &json!("analytic")));
+    assert_eq!(result["attributes"]["realname"], "Lea Low");
+    assert_eq!(sign_in(&cloud, "in the directory").await, 401);
+    super::activate_tested(&cloud, &session, json!({"provisioning": true})).await;
+    assert_eq!((sign_in(&cloud, "wrong").await, sign_in(&cloud, "").await), (401, 401));
+    assert_eq!(sign_in(&cloud, "in the directory").await, 200);
+    let lea = json!({"filter": {"email": "lea@acme.test"}});
+    let lea = cloud.post(&session, "/v1/objects/user", lea).await.body()[0].clone();
+    assert_eq!((&lea["permissions"], &lea["sso_managed"]), (&json!(["analytic"]), &json!(true)));
+    // A password here would be a second way in.
+    assert_eq!(sign_in(&cloud, PASSWORD).await, 401);
+}
+
+#[tokio::test]
+async fn without_tls_nothing_is_asked_unless_the_operator_says_so() {
+    let slapd = Slapd::start().await;
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    set_up(&cloud, &session, &slapd.url, "look it up").await;
+    let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
+    assert_eq!(result["state"], "failure", "{result}");
+}
+
+#[tokio::test]
+async fn a_searching_account_that_may_not_is_said() {
+    let slapd = Slapd::start().await;
+    let cloud = TestCloud::start_with(|config| config.auth.insecure_ldap = true).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    set_up(&cloud, &session, &slapd.url, "not it").await;
+    let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
+    assert!(result["error"].as_str().unwrap().starts_with("oidc_error: LDAP"), "{result}");
+}
