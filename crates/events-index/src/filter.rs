@@ -1,0 +1,224 @@
+//! Which rows: a tree of tests, decided once per distinct value where a column is coded.
+
+use std::{fmt, ops::RangeInclusive, sync::Arc};
+
+use hashbrown::HashSet;
+
+use crate::{
+    block::ColumnId,
+    column::{Number, Text},
+    dictionary::request_hash,
+    error::IndexError,
+    scan::Part,
+    tenant::Tenant,
+};
+
+/// Whether a text passes.
+pub type TextTest = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Which rows are meant.
+#[derive(Clone)]
+pub enum Filter {
+    /// All of them hold; without members, every row.
+    All(Vec<Filter>),
+    /// One of them holds; without members, no row.
+    Any(Vec<Filter>),
+    /// It does not hold.
+    Not(Box<Filter>),
+    /// The text passes.
+    Text(Text, TextTest),
+    /// The number is in one of the ranges.
+    Number(Number, Vec<RangeInclusive<i64>>),
+    /// The row belongs to one of these requests.
+    Requests(Vec<String>),
+}
+
+impl Filter {
+    /// Rows whose text passes.
+    pub fn text(column: Text, test: impl Fn(&str) -> bool + Send + Sync + 'static) -> Filter {
+        Filter::Text(column, Arc::new(test))
+    }
+
+    /// Rows with a number in the range.
+    #[must_use]
+    pub fn number(column: Number, range: RangeInclusive<i64>) -> Filter {
+        Filter::Number(column, vec![range])
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Filter::All(members) => f.debug_tuple("All").field(members).finish(),
+            Filter::Any(members) => f.debug_tuple("Any").field(members).finish(),
+            Filter::Not(member) => f.debug_tuple("Not").field(member).finish(),
+            Filter::Text(column, _) => f.debug_tuple("Text").field(column).finish_non_exhaustive(),
+            Filter::Number(column, ranges) => f.debug_tuple("Number").field(column).field(ranges).finish(),
+            Filter::Requests(ids) => f.debug_tuple("Requests").field(ids).finish(),
+        }
+    }
+}
+
+/// A filter against the codes of one tenant.
+pub(crate) enum Test {
+    Constant(bool),
+    All(Vec<Test>),
+    Any(Vec<Test>),
+    Not(Box<Test>),
+    /// Passing codes.
+    Codes(Text, Vec<bool>),
+    Ranges(Number, Vec<RangeInclusive<i64>>),
+    Requests(HashSet<u32>),
+}
+
+impl Test {
+    pub(crate) fn compile(filter: &Filter, tenant: &Tenant) -> Test {
+        let members =
+            |filters: &[Filter]| filters.iter().map(|filter| Test::compile(filter, tenant)).collect();
+        match filter {
+            Filter::All(filters) => Test::all(members(filters)),
+            Filter::Any(filters) => Test::any(members(filters)),
+            Filter::Not(filter) => match Test::compile(filter, tenant) {
+                Test::Constant(passes) => Test::Constant(!passes),
+                test => Test::Not(Box::new(test)),
+            },
+            Filter::Text(column, passes) => {
+                let words = tenant.dictionaries.get(column.slot());
+                let codes: Vec<bool> =
+                    words.map(|words| words.iter().map(|text| passes(text)).collect()).unwrap_or_default();
+                // Code 0, the empty text, exists in every dictionary but perhaps in no row.
+                match (codes.iter().any(|passes| *passes), codes.iter().all(|passes| *passes)) {
+                    (false, _) => Test::Constant(false),
+                    (_, true) => Test::Constant(true),
+                    _ => Test::Codes(*column, codes),
+                }
+            }
+            Filter::Number(column, ranges) => Test::Ranges(*column, ranges.clone()),
+            Filter::Requests(ids) => {
+                let codes: HashSet<u32> =
+                    ids.iter().filter_map(|id| tenant.requests.find(request_hash(id))).collect();
+                if codes.is_empty() { Test::Constant(false) } else { Test::Requests(codes) }
+            }
+        }
+    }
+
+    fn all(mut tests: Vec<Test>) -> Test {
+        if tests.iter().any(|test| matches!(test, Test::Constant(false))) {
+            return Test::Constant(false);
+        }
+        tests.retain(|test| !matches!(test, Test::Constant(true)));
+        if tests.is_empty() { Test::Constant(true) } else { Test::All(tests) }
+    }
+
+    fn any(mut tests: Vec<Test>) -> Test {
+        if tests.iter().any(|test| matches!(test, Test::Constant(true))) {
+            return Test::Constant(true);
+        }
+        tests.retain(|test| !matches!(test, Test::Constant(false)));
+        if tests.is_empty() { Test::Constant(false) } else { Test::Any(tests) }
+    }
+
+    /// The passing rows of a part, ascending.
+    pub(crate) fn rows(&self, part: &Part<'_>) -> Result<Vec<u32>, IndexError> {
+        let all = || 0..u32::try_from(part.rows()).unwrap_or(u32::MAX);
+        Ok(match self.passing(part)? {
+            Passing::All => all().collect(),
+            Passing::None => vec![],
+            Passing::Some(rows) => {
+                all().zip(rows).filter(|(_, passes)| *passes).map(|(row, _)| row).collect()
+            }
+        })
+    }
+
+    fn passing(&self, part: &Part<'_>) -> Result<Passing, IndexError> {
+        Ok(match self {
+            Test::Constant(true) => Passing::All,
+            Test::Constant(false) => Passing::None,
+            Test::Not(test) => match test.passing(part)? {
+                Passing::All => Passing::None,
+                Passing::None => Passing::All,
+                Passing::Some(rows) => Passing::Some(rows.into_iter().map(|passes| !passes).collect()),
+            },
+            Test::All(tests) => {
+                let mut passing = Passing::All;
+                for test in tests {
+                    passing = passing.and(|| test.passing(part))?;
+                }
+                passing
+            }
+            Test::Any(tests) => {
+                let mut passing = Passing::None;
+                for test in tests {
+                    passing = passing.or(|| test.passing(part))?;
+                }
+                passing
+            }
+            Test::Codes(column, codes) => {
+                let data = part.column(ColumnId::Text(*column))?;
+                let passes = |code: &u32| codes.get(*code as usize).copied().unwrap_or_default();
+                Passing::Some(data.codes().iter().map(passes).collect())
+            }
+            Test::Requests(wanted) => {
+                let data = part.column(ColumnId::Request)?;
+                Passing::Some(data.codes().iter().map(|code| wanted.contains(code)).collect())
+            }
+            Test::Ranges(column, ranges) => ranges_passing(part, *column, ranges)?,
+        })
+    }
+}
+
+fn ranges_passing(
+    part: &Part<'_>,
+    column: Number,
+    ranges: &[RangeInclusive<i64>],
+) -> Result<Passing, IndexError> {
+    let (smallest, largest) = part.bounds(column);
+    if ranges.iter().any(|range| range.contains(&smallest) && range.contains(&largest)) {
+        return Ok(Passing::All);
+    }
+    if ranges.iter().all(|range| *range.start() > largest || *range.end() < smallest) {
+        return Ok(Passing::None);
+    }
+    let data = part.column(ColumnId::Number(column))?;
+    let passes = |value: i64| ranges.iter().any(|range| range.contains(&value));
+    Ok(Passing::Some((0..part.rows()).map(|row| passes(data.value(row))).collect()))
+}
+
+/// The rows of a part that pass.
+enum Passing {
+    All,
+    None,
+    Some(Vec<bool>),
+}
+
+impl Passing {
+    fn and(self, other: impl FnOnce() -> Result<Passing, IndexError>) -> Result<Passing, IndexError> {
+        Ok(match self {
+            Passing::None => Passing::None,
+            Passing::All => other()?,
+            Passing::Some(mut rows) => match other()? {
+                Passing::All => Passing::Some(rows),
+                Passing::None => Passing::None,
+                Passing::Some(more) => {
+                    rows.iter_mut().zip(more).for_each(|(row, other)| *row &= other);
+                    Passing::Some(rows)
+                }
+            },
+        })
+    }
+
+    fn or(self, other: impl FnOnce() -> Result<Passing, IndexError>) -> Result<Passing, IndexError> {
+        Ok(match self {
+            Passing::All => Passing::All,
+            Passing::None => other()?,
+            Passing::Some(mut rows) => match other()? {
+                Passing::All => Passing::All,
+                Passing::None => Passing::Some(rows),
+                Passing::Some(more) => {
+                    rows.iter_mut().zip(more).for_each(|(row, other)| *row |= other);
+                    Passing::Some(rows)
+                }
+            },
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! All tenants: opening, adding, asking.
+
+use std::{
+    fs::{File, TryLockError},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use hashbrown::HashMap;
+
+use crate::{
+    aggregate::{self, Aggregation, Group, Table},
+    block::ColumnId,
+    cache::Cache,
+    column::{Mark, Number, Row},
+    error::IndexError,
+    filter::{Filter, Test},
+    scan::{self, in_parallel},
+    tenant::{Change, Tenant, file_path},
+};
+
+/// Where the index lives and what it may use.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder of the files; made when it is missing.
+    pub folder: PathBuf,
+    /// Bytes of columns kept in memory. Dictionaries come on top.
+    pub cache_bytes: usize,
+}
+
+/// The index of all tenants.
+#[derive(Debug)]
+pub struct Index {
+    options: Options,
+    cache: Cache,
+    open: Mutex<Open>,
+}
+
+/// Tenants in memory. The lock keeps two processes from writing the same files; it is taken with the first tenant,
+/// so that a process that never asks does not stand in the way.
+#[derive(Debug, Default)]
+struct Open {
+    tenants: HashMap<i64, Arc<RwLock<Tenant>>>,
+    lock: Option<File>,
+}
+
+impl Index {
+    /// Opens a folder; tenants are loaded when they are first named.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`].
+    pub fn open(options: Options) -> Result<Index, IndexError> {
+        std::fs::create_dir_all(&options.folder)
+            .map_err(|source| IndexError::Io { path: options.folder.clone(), source })?;
+        let cache = Cache::new(options.cache_bytes);
+        Ok(Index { options, cache, open: Mutex::default() })
+    }
+
+    fn tenant(&self, id: i64) -> Result<Arc<RwLock<Tenant>>, IndexError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tenant) = open.tenants.get(&id) {
+            return Ok(Arc::clone(tenant));
+        }
+        if open.lock.is_none() {
+            open.lock = Some(self.lock()?);
+        }
+        let tenant = Arc::new(RwLock::new(Tenant::open(&self.options.folder, id)?));
+        open.tenants.insert(id, Arc::clone(&tenant));
+        Ok(tenant)
+    }
+
+    fn lock(&self) -> Result<File, IndexError> {
+        let path = self.options.folder.join("lock");
+        let io = |source| IndexError::Io { path: path.clone(), source };
+        let file = File::options().create(true).append(true).open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(IndexError::InUse { folder: self.options.folder.clone() }),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
+    /// Writes what the files lack and lets go of the folder. What is asked later opens it again.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`].
+    pub fn close(&self) -> Result<(), IndexError> {
+        let flushed = self.flush();
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
+        flushed
+    }
+
+    /// Row number of the last hit that the index has of a tenant; 0 for none.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn position(&self, tenant: i64) -> Result<i64, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(tenant.position())
+    }
+
+    /// Number of rows of a tenant.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn rows(&self, tenant: i64) -> Result<usize, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(tenant.rows())
+    }
+
+    /// Adds rows, in ascending order of their numbers; those that are known are skipped.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`] when a full block cannot be written; the rows are kept in memory then.
+    pub fn append(&self, tenant: i64, rows: &[Row]) -> Result<(), IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
+        tenant.append(rows)
+    }
+
+    /// Notes that there is nothing between the last row and this position.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn advance(&self, tenant: i64, position: i64) -> Result<(), IndexError> {
+        let tenant = self.tenant(tenant)?;
+        tenant.write().unwrap_or_else(PoisonError::into_inner).advance(position);
+        Ok(())
+    }
+
+    /// Replaces what is known of changed hits of a tenant: everything that is marked or led to a vulnerability.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn set_changes(&self, tenant: i64, changes: &[(i64, Mark, i64)]) -> Result<(), IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let mut changes: Vec<Change> =
+            changes.iter().map(|&(id, mark, issue)| Change { id, mark, issue }).collect();
+        changes.sort_unstable_by_key(|change| change.id);
+        tenant.write().unwrap_or_else(PoisonError::into_inner).changes = changes;
+        Ok(())
+    }
+
+    /// Writes what the files lack. Nothing is lost without it: it saves reading from the database at a start.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`].
+    pub fn flush(&self) -> Result<(), IndexError> {
+        let tenants: Vec<_> = {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.tenants.values().cloned().collect()
+        };
+        for tenant in tenants {
+            tenant.write().unwrap_or_else(PoisonError::into_inner).flush()?;
+        }
+        Ok(())
+    }
+
+    /// Moves the file of a tenant out of the way and starts an empty one; answers where it was moved.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`].
+    pub fn set_aside(&self, tenant: i64) -> Result<PathBuf, IndexError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.lock.is_none() {
+            open.lock = Some(self.lock()?);
+        }
+        let path = file_path(&self.options.folder, tenant);
+        // One is kept: enough to look at what happened, and it cannot fill the disk.
+        let aside = path.with_extension("damaged");
+        match std::fs::rename(&path, &aside) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(IndexError::Io { path, source });
+            }
+            _ => {}
+        }
+        open.tenants.remove(&tenant);
+        Ok(aside)
+    }
+
+    /// Removes everything of a tenant.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`].
+    pub fn forget(&self, tenant: i64) -> Result<(), IndexError> {
+        let aside = self.set_aside(tenant)?;
+        match std::fs::remove_file(&aside) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(IndexError::Io { path: aside, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Groups rows and measures the groups; `choose` picks those that come out, in their order, after seeing all.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn aggregate(
+        &self,
+        tenant: i64,
+        asked: &Aggregation,
+        choose: impl FnOnce(&Table<'_>) -> Vec<usize>,
+    ) -> Result<Vec<Group>, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        aggregate::run(&tenant, &self.cache, asked, choose)
+    }
+
+    /// The newest rows that pass, newest first, as (time, row number); `after` continues a list.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn newest(
+        &self,
+        tenant: i64,
+        filter: &Filter,
+        after: Option<(i64, i64)>,
+        limit: usize,
+    ) -> Result<Vec<(i64, i64)>, IndexError> {
+        let mut found = self.matching(tenant, filter)?;
+        if let Some(after) = after {
+            found.retain(|row| *row < after);
+        }
+        if found.len() > limit && limit > 0 {
+            found.select_nth_unstable_by(limit - 1, |a, b| b.cmp(a));
+        }
+        found.truncate(limit);
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(found)
+    }
+
+    /// Every row that passes, as (time, row number), in no particular order.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn matching(&self, tenant: i64, filter: &Filter) -> Result<Vec<(i64, i64)>, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let test = Test::compile(filter, &tenant);
+        let parts = scan::parts(&tenant, &self.cache);
+        let found = in_parallel(&parts, |part| {
+            let rows = test.rows(part)?;
+            if rows.is_empty() {
+                return Ok(vec![]);
+            }
+            let times = part.column(ColumnId::Number(Number::Time))?;
+            let ids = part.column(ColumnId::Number(Number::Id))?;
+            let pair = |row: u32| (times.value(row as usize), ids.value(row as usize));
+            Ok(rows.into_iter().map(pair).collect())
+        })?;
+        Ok(found.concat())
+    }
+}

@@ -1,0 +1,365 @@
+//! One tenant: dictionaries and the list of blocks in memory, the columns of full blocks in a file.
+//!
+//! The file is a sequence of full blocks and at most one that is not full, which is written again in the same
+//! place as it grows. What the file lacks after a crash is at most what came since the last flush, and is asked
+//! from the database again: [`Tenant::position`] says from where.
+
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::{
+    block::{BLOCK_ROWS, COLUMNS, ColumnId, Data, Header, Tail},
+    column::{Mark, Number, Row, Text},
+    dictionary::{Dictionary, Requests, request_hash},
+    error::IndexError,
+};
+
+/// The first bytes of a file; the last one is the version of the format.
+const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x01";
+const BLOCK_MAGIC: u32 = 0x4b4c_4245;
+/// Magic, length and checksum of the header.
+const PREFIX: usize = 12;
+/// A header is a few kilobytes; one that claims more is damaged.
+const MAX_HEADER: usize = 1 << 20;
+
+/// Numbers blocks of the process, so that a cache never mixes two up.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+/// A full block.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) serial: u64,
+    pub(crate) header: Header,
+    columns_at: u64,
+}
+
+/// What changed on a hit after it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) id: i64,
+    pub(crate) mark: Mark,
+    pub(crate) issue: i64,
+}
+
+/// The index of one tenant.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: i64,
+    path: PathBuf,
+    file: File,
+    pub(crate) dictionaries: Vec<Dictionary>,
+    pub(crate) requests: Requests,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) tail: Tail,
+    /// Changed hits by row number, ascending.
+    pub(crate) changes: Vec<Change>,
+    /// Row number of the last row.
+    position: i64,
+    /// Where the block that is filling starts in the file.
+    full_until: u64,
+    /// Dictionary lengths at that place.
+    bases: Vec<usize>,
+    requests_base: usize,
+    /// Requests that turned out to have several rows since that place.
+    newly_repeated: Vec<u32>,
+    /// Rows of the tail that the file has.
+    flushed: usize,
+}
+
+impl Tenant {
+    /// Opens the file of a tenant, or makes one.
+    pub(crate) fn open(folder: &Path, id: i64) -> Result<Tenant, IndexError> {
+        let path = file_path(folder, id);
+        let io = |source| IndexError::Io { path: path.clone(), source };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            // Payloads are as confidential as the database.
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
+        let mut tenant = Tenant {
+            id,
+            path: path.clone(),
+            file,
+            dictionaries: Text::ALL.iter().map(|_| Dictionary::default()).collect(),
+            requests: Requests::default(),
+            blocks: vec![],
+            tail: Tail::default(),
+            changes: vec![],
+            position: 0,
+            full_until: 16,
+            bases: vec![1; Text::ALL.len()],
+            requests_base: 0,
+            newly_repeated: vec![],
+            flushed: 0,
+        };
+        let length = tenant.file.metadata().map_err(io)?.len();
+        if length == 0 {
+            let mut start = FILE_MAGIC.to_vec();
+            start.extend(id.to_le_bytes());
+            tenant.file.write_all_at(&start, 0).map_err(io)?;
+        } else {
+            tenant.load(length)?;
+        }
+        Ok(tenant)
+    }
+
+    /// Row number of the last row that the index has; 0 for none.
+    pub(crate) fn position(&self) -> i64 {
+        self.position
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.blocks.iter().map(|block| block.header.rows).sum::<usize>() + self.tail.rows()
+    }
+
+    /// Adds rows in ascending order; those up to the position are known already.
+    pub(crate) fn append<'a>(&mut self, rows: impl IntoIterator<Item = &'a Row>) -> Result<(), IndexError> {
+        for row in rows {
+            if row.id() <= self.position {
+                continue;
+            }
+            let (request, new) = self.requests.code(request_hash(&row.request));
+            if !new && self.requests.repeated.insert(request as usize) {
+                self.newly_repeated.push(request);
+            }
+            let codes = self.dictionaries.iter_mut().zip(row.texts()).map(|(words, text)| words.code(text));
+            self.tail.push(row, codes, request);
+            self.position = row.id();
+            if self.tail.rows() >= BLOCK_ROWS {
+                self.seal()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that there are no rows up to `position`. Not kept in the file: asking again costs little.
+    pub(crate) fn advance(&mut self, position: i64) {
+        self.position = self.position.max(position);
+    }
+
+    /// Writes what the file lacks.
+    pub(crate) fn flush(&mut self) -> Result<(), IndexError> {
+        if self.flushed < self.tail.rows() {
+            self.write_tail()?;
+            self.flushed = self.tail.rows();
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self) -> Result<(), IndexError> {
+        let (header, columns_at, end) = self.write_tail()?;
+        self.blocks.push(Block { serial: SERIAL.fetch_add(1, Ordering::Relaxed), header, columns_at });
+        self.start_block(end);
+        Ok(())
+    }
+
+    /// A block ends here; the next one starts empty.
+    fn start_block(&mut self, at: u64) {
+        self.full_until = at;
+        self.tail = Tail::default();
+        self.flushed = 0;
+        self.bases = self.dictionaries.iter().map(Dictionary::len).collect();
+        self.requests_base = self.requests.len();
+        self.newly_repeated.clear();
+    }
+
+    /// Writes the tail where it belongs; answers its header, where its columns are, and where it ends.
+    fn write_tail(&mut self) -> Result<(Header, u64, u64), IndexError> {
+        let deltas = self.deltas();
+        let (header, columns) = self.tail.encode(&deltas);
+        // A header is plain data: serialising it cannot fail; an empty one would not load.
+        let text = serde_json::to_vec(&header).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(PREFIX + text.len() + deltas.len() + columns.len());
+        bytes.extend(BLOCK_MAGIC.to_le_bytes());
+        bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend(crc32fast::hash(&text).to_le_bytes());
+        bytes.extend(&text);
+        bytes.extend(&deltas);
+        let columns_at = self.full_until + bytes.len() as u64;
+        bytes.extend(&columns);
+        let end = self.full_until + bytes.len() as u64;
+        let io = |source| IndexError::Io { path: self.path.clone(), source };
+        self.file.write_all_at(&bytes, self.full_until).map_err(io)?;
+        self.file.set_len(end).map_err(io)?;
+        Ok((header, columns_at, end))
+    }
+
+    fn deltas(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let number = |out: &mut Vec<u8>, number: usize| {
+            out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+        };
+        for (words, &base) in self.dictionaries.iter().zip(&self.bases) {
+            number(&mut out, words.len() - base);
+            for text in words.since(base) {
+                number(&mut out, text.len());
+                out.extend(text.as_bytes());
+            }
+        }
+        let requests = self.requests.since(self.requests_base);
+        number(&mut out, requests.len());
+        requests.iter().for_each(|hash| out.extend(hash.to_le_bytes()));
+        number(&mut out, self.newly_repeated.len());
+        self.newly_repeated.iter().for_each(|code| out.extend(code.to_le_bytes()));
+        out
+    }
+
+    fn corrupt(&self, reason: &'static str) -> IndexError {
+        IndexError::Corrupt { tenant: self.id, reason }
+    }
+
+    fn read(&self, at: u64, length: usize) -> Result<Vec<u8>, IndexError> {
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, at).map_err(|source| {
+            if source.kind() == std::io::ErrorKind::UnexpectedEof {
+                return self.corrupt("the file is shorter than it says");
+            }
+            IndexError::Io { path: self.path.clone(), source }
+        })?;
+        Ok(bytes)
+    }
+
+    /// Reads the file. A last block that is cut short is forgotten; its rows come from the database again.
+    fn load(&mut self, length: u64) -> Result<(), IndexError> {
+        let start = self.read(0, 16)?;
+        let (magic, tenant) = start.split_at(FILE_MAGIC.len());
+        if magic != FILE_MAGIC || tenant != self.id.to_le_bytes() {
+            return Err(self.corrupt("not an index of this tenant and version"));
+        }
+        let mut at = 16;
+        while let Some((header, deltas_at)) = self.header_at(at, length)? {
+            let columns_at = deltas_at + header.deltas_len;
+            let end = columns_at + header.columns_len;
+            if end > length {
+                break;
+            }
+            let deltas = self.read(deltas_at, usize::try_from(header.deltas_len).unwrap_or(usize::MAX))?;
+            let partial = header.rows < BLOCK_ROWS;
+            let block = Block { serial: SERIAL.fetch_add(1, Ordering::Relaxed), header, columns_at };
+            let tail = if partial { self.read_tail(&block)? } else { None };
+            if crc32fast::hash(&deltas) != block.header.deltas_crc || (partial && tail.is_none()) {
+                // Only the block that is written again and again can be torn.
+                if partial {
+                    break;
+                }
+                return Err(self.corrupt("a dictionary has a wrong checksum"));
+            }
+            self.take_deltas(&deltas).ok_or_else(|| self.corrupt("a dictionary does not read"))?;
+            self.position = block.header.bounds(Number::Id).1;
+            if let Some(tail) = tail {
+                self.flushed = tail.rows();
+                self.tail = tail;
+                return Ok(());
+            }
+            self.blocks.push(block);
+            self.start_block(end);
+            at = end;
+        }
+        Ok(())
+    }
+
+    /// The header at a place and where the dictionaries after it start; none at the end or when it is cut off.
+    fn header_at(&self, at: u64, length: u64) -> Result<Option<(Header, u64)>, IndexError> {
+        if at + PREFIX as u64 > length {
+            return Ok(None);
+        }
+        let prefix = self.read(at, PREFIX)?;
+        let word = |index: usize| {
+            let bytes = prefix.get(index * 4..index * 4 + 4).and_then(|four| four.try_into().ok());
+            bytes.map_or(0, u32::from_le_bytes)
+        };
+        let header_len = word(1) as usize;
+        if word(0) != BLOCK_MAGIC || header_len > MAX_HEADER {
+            return Err(self.corrupt("a block does not start where it should"));
+        }
+        let header_at = at + PREFIX as u64;
+        if header_at + header_len as u64 > length {
+            return Ok(None);
+        }
+        let text = self.read(header_at, header_len)?;
+        if crc32fast::hash(&text) != word(2) {
+            return Err(self.corrupt("a header has a wrong checksum"));
+        }
+        let header: Header =
+            serde_json::from_slice(&text).map_err(|_| self.corrupt("a header does not read"))?;
+        if header.rows > BLOCK_ROWS || header.sections.len() != COLUMNS {
+            return Err(self.corrupt("a block has another form"));
+        }
+        Ok(Some((header, header_at + header_len as u64)))
+    }
+
+    /// The block that is not full, whole in memory; none when it is torn.
+    fn read_tail(&self, block: &Block) -> Result<Option<Tail>, IndexError> {
+        let column = |id| match self.read_column(block, id) {
+            Ok(data) => Ok(Some(data)),
+            Err(IndexError::Corrupt { .. }) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let mut tail = Tail::default();
+        for (text, codes) in Text::ALL.into_iter().zip(&mut tail.texts) {
+            let Some(data) = column(ColumnId::Text(text))? else { return Ok(None) };
+            codes.extend_from_slice(data.codes());
+        }
+        for (number, values) in Number::STORED.into_iter().zip(&mut tail.numbers) {
+            let Some(data) = column(ColumnId::Number(number))? else { return Ok(None) };
+            values.extend((0..block.header.rows).map(|row| data.value(row)));
+        }
+        let Some(data) = column(ColumnId::Request)? else { return Ok(None) };
+        tail.requests.extend_from_slice(data.codes());
+        Ok(Some(tail))
+    }
+
+    fn take_deltas(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut rest = bytes;
+        let number = |rest: &mut &[u8]| {
+            let (four, after) = rest.split_first_chunk::<4>()?;
+            *rest = after;
+            Some(u32::from_le_bytes(*four))
+        };
+        for words in &mut self.dictionaries {
+            for _ in 0..number(&mut rest)? {
+                let length = number(&mut rest)? as usize;
+                let (text, after) = rest.split_at_checked(length)?;
+                rest = after;
+                words.code(std::str::from_utf8(text).ok()?);
+            }
+        }
+        for _ in 0..number(&mut rest)? {
+            let (eight, after) = rest.split_first_chunk::<8>()?;
+            rest = after;
+            self.requests.code(u64::from_le_bytes(*eight));
+        }
+        for _ in 0..number(&mut rest)? {
+            let code = number(&mut rest)?;
+            self.requests.repeated.insert(code as usize);
+            self.newly_repeated.push(code);
+        }
+        Some(())
+    }
+
+    /// Reads a column of a full block.
+    pub(crate) fn read_column(&self, block: &Block, column: ColumnId) -> Result<Data, IndexError> {
+        let absent = || self.corrupt("a column is missing");
+        let section = block.header.section(column).ok_or_else(absent)?;
+        let length = usize::try_from(section.len).map_err(|_| absent())?;
+        if section.offset.saturating_add(section.len) > block.header.columns_len {
+            return Err(absent());
+        }
+        let bytes = self.read(block.columns_at + section.offset, length)?;
+        let data = block.header.decode_column(column, &bytes);
+        data.ok_or_else(|| self.corrupt("a column has a wrong checksum"))
+    }
+}
+
+/// The file of a tenant.
+pub(crate) fn file_path(folder: &Path, tenant: i64) -> PathBuf {
+    folder.join(format!("{tenant}.events"))
+}

@@ -1,0 +1,344 @@
+//! The index against a model that knows nothing of codes, blocks or files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use crate::{
+    Aggregation, Condition, Dimension, Filter, Group, Index, IndexError, Mark, Metric, Number, Options, Row,
+    Subject, Text, Value,
+};
+
+const TENANT: i64 = 7;
+
+fn open(folder: &std::path::Path) -> Index {
+    Index::open(Options { folder: folder.to_owned(), cache_bytes: 1 << 20 }).unwrap()
+}
+
+prop_compose! {
+    fn row()(
+        request in 0_u8..40, kind in 0_usize..4, ip in 0_u8..12, host in 0_u8..3, path in 0_u8..9,
+        payload in "[ab%]{0,4}", time in 0_i64..400_000_000, status in prop::sample::select(vec![0, 200, 201, 403, 500]),
+        size in prop_oneof![0_i64..5000, Just(i64::from(u32::MAX) * 3)], blocked in 0_i64..2,
+    ) -> Row {
+        let kind = ["sqli", "xss", "rce", ""][kind];
+        Row::new(0, format!("r{request}"))
+            .with_text(Text::Kind, kind)
+            .with_text(Text::Ip, format!("192.0.2.{ip}"))
+            .with_text(Text::Host, format!("h{host}"))
+            .with_text(Text::Path, format!("/{path}"))
+            .with_text(Text::Payload, payload)
+            .with_number(Number::Time, time)
+            .with_number(Number::Status, status)
+            .with_number(Number::RequestSize, size)
+            .with_number(Number::Blocked, blocked)
+    }
+}
+
+/// Rows with ascending numbers that have gaps.
+fn rows(most: usize) -> impl Strategy<Value = Vec<Row>> {
+    prop::collection::vec(row(), 0..most).prop_map(|rows| {
+        rows.into_iter()
+            .enumerate()
+            .map(|(place, row)| row.with_number(Number::Id, 3 * place as i64 + 1))
+            .collect()
+    })
+}
+
+fn filters() -> impl Strategy<Value = Filter> {
+    let leaf = prop_oneof![
+        "[ab]".prop_map(|text| Filter::text(Text::Payload, move |value| value.contains(&text))),
+        Just(Filter::text(Text::Kind, |kind| kind == "sqli")),
+        (0_i64..600).prop_map(|from| Filter::number(Number::Status, from..=from + 200)),
+        (0_i64..400_000_000).prop_map(|from| Filter::number(Number::Time, from..=i64::MAX)),
+        (0_u8..45).prop_map(|request| Filter::Requests(vec![format!("r{request}")])),
+        Just(Filter::number(Number::Mark, 1..=1)),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::All),
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::Any),
+            inner.prop_map(|filter| Filter::Not(Box::new(filter))),
+        ]
+    })
+}
+
+fn number(row: &Row, column: Number, marks: &BTreeMap<i64, i64>) -> i64 {
+    match column {
+        Number::Mark => marks.get(&row.id()).copied().unwrap_or(0),
+        column => row.number(column),
+    }
+}
+
+fn passes(filter: &Filter, row: &Row, marks: &BTreeMap<i64, i64>) -> bool {
+    match filter {
+        Filter::All(members) => members.iter().all(|filter| passes(filter, row, marks)),
+        Filter::Any(members) => members.iter().any(|filter| passes(filter, row, marks)),
+        Filter::Not(filter) => !passes(filter, row, marks),
+        Filter::Text(column, test) => test(row.text(*column)),
+        Filter::Number(column, ranges) => {
+            ranges.iter().any(|range| range.contains(&number(row, *column, marks)))
+        }
+        Filter::Requests(ids) => ids.contains(&row.request),
+    }
+}
+
+fn dimensions() -> Vec<Dimension> {
+    vec![
+        Dimension::Time(std::sync::Arc::new(|start| start / 86_400)),
+        Dimension::Text(Text::Kind),
+        Dimension::Number(Number::Status, 100),
+        // Two values for one kind, none for another.
+        Dimension::Mapped(
+            Text::Kind,
+            std::sync::Arc::new(|kind| match kind {
+                "rce" => vec!["78".to_owned(), "94".to_owned()],
+                "sqli" => vec!["89".to_owned()],
+                _ => vec![],
+            }),
+        ),
+    ]
+}
+
+fn values(dimension: &Dimension, row: &Row) -> Vec<Value> {
+    match dimension {
+        Dimension::Text(column) => vec![Value::Text(row.text(*column).to_owned())],
+        Dimension::Mapped(column, map) => {
+            let values = map(row.text(*column));
+            let values = if values.is_empty() { vec![String::new()] } else { values };
+            values.into_iter().map(Value::Text).collect()
+        }
+        Dimension::Number(column, by) => vec![Value::Number(row.number(*column).div_euclid(*by))],
+        Dimension::Time(map) => {
+            vec![Value::Number(map(row.number(Number::Time).div_euclid(900_000) * 900))]
+        }
+        Dimension::Request => vec![Value::Text(row.request.clone())],
+    }
+}
+
+fn metrics() -> Vec<Metric> {
+    vec![
+        Metric::Rows(None),
+        Metric::Rows(Some(Condition(Number::Blocked, 1..=1))),
+        Metric::Distinct(Subject::Requests, None),
+        Metric::Distinct(Subject::Requests, Some(Condition(Number::Status, 200..=299))),
+        Metric::Distinct(Subject::Text(Text::Ip), None),
+        Metric::Distinct(Subject::Text(Text::Kind), None),
+        Metric::Distinct(Subject::Number(Number::RequestSize), None),
+        Metric::Distinct(Subject::Endpoints, None),
+        Metric::RequestSum(Number::RequestSize),
+        Metric::Min(Number::Time),
+        Metric::Max(Number::Time),
+    ]
+}
+
+fn measured(metric: &Metric, rows: &[&Row]) -> i64 {
+    let meets = |row: &&&Row, condition: &Option<Condition>| {
+        condition.as_ref().is_none_or(|Condition(column, range)| range.contains(&row.number(*column)))
+    };
+    let distinct = |values: BTreeSet<String>| values.len() as i64;
+    match metric {
+        Metric::Rows(condition) => rows.iter().filter(|row| meets(row, condition)).count() as i64,
+        Metric::Distinct(subject, condition) => distinct(
+            rows.iter()
+                .filter(|row| meets(row, condition))
+                .map(|row| match subject {
+                    Subject::Requests => row.request.clone(),
+                    Subject::Text(column) => row.text(*column).to_owned(),
+                    Subject::Number(column) => row.number(*column).to_string(),
+                    Subject::Endpoints => {
+                        [Text::Host, Text::Path, Text::Method].map(|column| row.text(column)).join(" ")
+                    }
+                })
+                .filter(|value| !value.is_empty())
+                .collect(),
+        ),
+        Metric::RequestSum(column) => {
+            let mut seen = BTreeSet::new();
+            rows.iter().filter(|row| seen.insert(&row.request)).map(|row| row.number(*column)).sum()
+        }
+        Metric::Min(column) => rows.iter().map(|row| row.number(*column)).min().unwrap(),
+        Metric::Max(column) => rows.iter().map(|row| row.number(*column)).max().unwrap(),
+        Metric::RequestAverage(_) => unreachable!("not asked"),
+    }
+}
+
+/// Groups of the model, by key, with their metrics.
+fn model(
+    rows: &[Row],
+    filter: &Filter,
+    dimensions: &[Dimension],
+    marks: &BTreeMap<i64, i64>,
+) -> BTreeMap<Vec<Value>, Vec<i64>> {
+    let mut groups: BTreeMap<Vec<Value>, Vec<&Row>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| passes(filter, row, marks)) {
+        let keys = dimensions.iter().fold(vec![vec![]], |keys: Vec<Vec<Value>>, dimension| {
+            let with = |key: &Vec<Value>, value| [key.clone(), vec![value]].concat();
+            keys.iter()
+                .flat_map(|key| values(dimension, row).into_iter().map(move |value| with(key, value)))
+                .collect()
+        });
+        for key in keys {
+            groups.entry(key).or_default().push(row);
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(key, rows)| (key, metrics().iter().map(|metric| measured(metric, &rows)).collect()))
+        .collect()
+}
+
+fn asked(filter: &Filter, dimensions: Vec<Dimension>) -> Aggregation {
+    let tops = vec![(Dimension::Text(Text::Ip), 3)];
+    Aggregation { filter: filter.clone(), dimensions, metrics: metrics(), details: metrics(), tops }
+}
+
+fn all_groups(index: &Index, asked: &Aggregation) -> Vec<Group> {
+    index.aggregate(TENANT, asked, |table| (0..table.len()).collect()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn groups_and_lists_agree_with_the_model(
+        rows in rows(120), filter in filters(), split in 0_usize..120, marked in prop::collection::btree_set(0_i64..120, 0..20),
+        picked in prop::collection::vec(0_usize..4, 0..3),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let index = open(folder.path());
+        // In two uploads that overlap, with a restart in between.
+        index.append(TENANT, &rows[..split.min(rows.len())]).unwrap();
+        index.flush().unwrap();
+        let index = open(folder.path());
+        index.append(TENANT, &rows).unwrap();
+        let marks: BTreeMap<i64, i64> = marked.into_iter().map(|place| (3 * place + 1, 1)).collect();
+        let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
+        index.set_changes(TENANT, &changes).unwrap();
+
+        let dimensions: Vec<Dimension> = picked.into_iter().map(|place| dimensions()[place].clone()).collect();
+        let expected = model(&rows, &filter, &dimensions, &marks);
+        let groups = all_groups(&index, &asked(&filter, dimensions));
+        let found: BTreeMap<_, _> = groups.iter().map(|group| (group.key.clone(), group.metrics.clone())).collect();
+        prop_assert_eq!(found.len(), groups.len());
+        prop_assert_eq!(&found, &expected);
+        for group in &groups {
+            prop_assert_eq!(&group.details, &group.metrics);
+            prop_assert_eq!(group.tops[0].count as i64, group.metrics[4]);
+            prop_assert!(group.tops[0].values.len() <= 3);
+        }
+
+        let mut matching: Vec<(i64, i64)> = rows
+            .iter()
+            .filter(|row| passes(&filter, row, &marks))
+            .map(|row| (row.number(Number::Time), row.id()))
+            .collect();
+        matching.sort_unstable_by(|a, b| b.cmp(a));
+        let mut paged: Vec<(i64, i64)> = vec![];
+        loop {
+            let page = index.newest(TENANT, &filter, paged.last().copied(), 7).unwrap();
+            if page.is_empty() {
+                break;
+            }
+            paged.extend(page);
+        }
+        prop_assert_eq!(paged, matching);
+    }
+}
+
+/// Enough rows for two full blocks and a part of a third.
+fn many() -> Vec<Row> {
+    (1..=140_000)
+        .map(|id| {
+            Row::new(id, format!("r{}", id / 3))
+                .with_text(Text::Kind, if id % 5 == 0 { "xss" } else { "sqli" })
+                .with_text(Text::Ip, format!("198.51.{}.{}", id % 50, id % 7))
+                .with_text(Text::Payload, format!("' or {}={0} --", id % 1000))
+                .with_number(Number::Time, id * 1000)
+                .with_number(Number::Status, 200 + id % 3 * 100)
+        })
+        .collect()
+}
+
+fn by_kind(index: &Index) -> Vec<Group> {
+    all_groups(index, &asked(&Filter::All(vec![]), vec![Dimension::Text(Text::Kind)]))
+}
+
+#[test]
+fn a_restart_keeps_what_was_flushed_and_tells_where_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = many();
+    let index = open(folder.path());
+    index.append(TENANT, &rows[..139_000]).unwrap();
+    index.flush().unwrap();
+    index.append(TENANT, &rows[139_000..]).unwrap();
+    let before = by_kind(&index);
+    // Dropped without a flush, as by a kill: the last thousand rows are not in the file.
+    drop(index);
+    let index = open(folder.path());
+    assert_eq!(index.position(TENANT).unwrap(), 139_000);
+    index.append(TENANT, &rows).unwrap();
+    assert_eq!(by_kind(&index), before);
+    assert_eq!(before.iter().map(|group| group.metrics[0]).sum::<i64>(), 140_000);
+}
+
+#[test]
+fn a_file_cut_anywhere_loses_at_most_its_last_block() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = many();
+    let index = open(folder.path());
+    index.append(TENANT, &rows).unwrap();
+    index.flush().unwrap();
+    let expected = by_kind(&index);
+    drop(index);
+    let path = folder.path().join("7.events");
+    let whole = std::fs::read(&path).unwrap();
+    for lost in [1, 13, 1000, 40_000] {
+        std::fs::write(&path, &whole[..whole.len() - lost]).unwrap();
+        let index = open(folder.path());
+        assert_eq!(index.position(TENANT).unwrap(), 131_072, "{lost}");
+        index.append(TENANT, &rows).unwrap();
+        assert_eq!(by_kind(&index), expected);
+    }
+}
+
+#[test]
+fn damage_is_told_and_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = many();
+    let index = open(folder.path());
+    index.append(TENANT, &rows).unwrap();
+    index.flush().unwrap();
+    let expected = by_kind(&index);
+    drop(index);
+    let path = folder.path().join("7.events");
+    let whole = std::fs::read(&path).unwrap();
+    for at in (16..whole.len() / 2).step_by(whole.len() / 40) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        std::fs::write(&path, damaged).unwrap();
+        let index = open(folder.path());
+        let asked = asked(&Filter::All(vec![]), vec![Dimension::Text(Text::Kind)]);
+        match index.aggregate(TENANT, &asked, |table| (0..table.len()).collect()) {
+            Err(IndexError::Corrupt { tenant: TENANT, .. }) => {}
+            // A column that was not asked for.
+            Ok(groups) => assert_eq!(groups, expected, "{at}"),
+            Err(error) => panic!("{at}: {error}"),
+        }
+        assert!(index.set_aside(TENANT).unwrap().exists());
+        assert_eq!(index.position(TENANT).unwrap(), 0);
+        index.append(TENANT, &rows).unwrap();
+        assert_eq!(by_kind(&index), expected);
+    }
+}
+
+#[test]
+fn tenants_do_not_see_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    index.append(1, &[Row::new(1, "a")]).unwrap();
+    index.append(2, &[Row::new(2, "b"), Row::new(3, "b")]).unwrap();
+    assert_eq!((index.rows(1).unwrap(), index.rows(2).unwrap()), (1, 2));
+    index.forget(1).unwrap();
+    assert_eq!((index.rows(1).unwrap(), index.rows(2).unwrap()), (0, 2));
+}
