@@ -1,8 +1,12 @@
 //! Identities that a node makes: of requests and of events.
 //!
-//! Both are random, so that several nodes and restarts never collide.
+//! Both start with the time in milliseconds, so that the cloud's indexes of them grow at one end instead of
+//! everywhere, and are random after it, so that several nodes and restarts never collide.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use http::HeaderValue;
 use rand::Rng as _;
@@ -15,7 +19,7 @@ impl RequestId {
     /// A new identity.
     pub(crate) fn random() -> RequestId {
         let mut rng = rand::rng();
-        RequestId::from_parts(rng.random(), rng.random())
+        RequestId::from_parts(now_ms() << 16 | u64::from(rng.random::<u16>()), rng.random())
     }
 
     pub(crate) fn from_parts(high: u64, low: u64) -> RequestId {
@@ -51,11 +55,22 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// Identity of an event: 20 URL-safe characters.
+/// Milliseconds since 1970, 48 bits: enough for ten thousand years.
+fn now_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    u64::try_from(elapsed).unwrap_or_default() & ((1 << 48) - 1)
+}
+
+/// Identity of an event: 20 URL-safe characters, later ones greater.
 pub(crate) fn event_id() -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    // In the order of ASCII, so that texts sort as the times do.
+    const ALPHABET: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+    let letter = |index: u64| {
+        let index = usize::try_from(index % 64).unwrap_or_default();
+        ALPHABET.get(index).copied().map_or('-', char::from)
+    };
+    let now = now_ms();
     let mut rng = rand::rng();
-    (0..20)
-        .filter_map(|_| ALPHABET.get(rng.random_range(0..ALPHABET.len())).copied().map(char::from))
-        .collect()
+    let time = (0..8).rev().map(|place| letter(now >> (6 * place)));
+    time.chain((0..12).map(|_| letter(rng.random_range(0..64)))).collect()
 }
