@@ -440,6 +440,22 @@ fn position(row: &QueryResult, order: AttackOrder) -> Result<Position, StoreErro
     Ok(Position { value, id: row.try_get_by_index(0)? })
 }
 
+/// Attacks by row, within a transaction.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn by_rows<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    ids: &[i64],
+) -> Result<Vec<attack::Model>, StoreError> {
+    Ok(attack::Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::ClientId.eq(tenant.0))
+        .all(connection)
+        .await?)
+}
+
 /// Counts the hits of attacks anew, after their marks changed.
 ///
 /// # Errors
@@ -450,6 +466,7 @@ pub async fn recount<C: ConnectionTrait>(
     ids: &[i64],
     now: i64,
 ) -> Result<(), StoreError> {
+    let mut changed = vec![];
     for mut row in attack::Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::ClientId.eq(tenant.0))
@@ -482,9 +499,9 @@ pub async fn recount<C: ConnectionTrait>(
         let all_false = row.stored_hits > 0 && row.false_hits == row.stored_hits;
         row.changed_at = Some(now);
         row.state = all_false.then(|| "falsepositive".to_owned());
-        ingest::update_attack(connection, &row).await?;
+        changed.push(row);
     }
-    Ok(())
+    ingest::update_attacks(connection, changed).await
 }
 
 /// Attacks that keys name, as far as the tenants hold them.

@@ -315,6 +315,9 @@ pub async fn mark<C: ConnectionTrait>(
         .filter(wanted)
         .exec(connection)
         .await?;
+    if done.rows_affected > 0 {
+        crate::event_index::note_change(connection, tenant).await?;
+    }
     Ok((done.rows_affected, attacks))
 }
 

@@ -7,11 +7,13 @@
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
-    ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, sea_query::Query,
+    ActiveValue::NotSet,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QuerySelect, QueryTrait,
+    sea_query::{OnConflict, Query},
 };
 
-use crate::{StoreError, TenantId, entity};
+use crate::{StoreError, TenantId, entity, event_index};
 
 /// Rows per bulk insert: the widest table has 61 columns.
 const ROWS: usize = 500;
@@ -143,28 +145,26 @@ pub async fn insert_attacks<C: ConnectionTrait>(
     Ok(numbers)
 }
 
-/// Inserts hits and returns their row numbers by event id.
+/// Inserts hits of a tenant and returns their row numbers by event id.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn insert_hits<C: ConnectionTrait>(
     connection: &C,
+    tenant: TenantId,
     hits: Vec<entity::hit::Model>,
 ) -> Result<HashMap<String, i64>, StoreError> {
     use entity::hit::{Column, Entity};
     let mut numbers = HashMap::with_capacity(hits.len());
     for rows in chunks(hits) {
-        let rows = rows.into_iter().map(|row| {
-            let mut row = row.into_active_model();
-            row.id = NotSet;
-            row
-        });
+        let rows = without_empty_columns(rows);
         let mut insert = Entity::insert_many(rows).into_query();
         insert.returning(Query::returning().columns([Column::Id, Column::EventId]));
         for row in connection.query_all(&insert).await? {
             numbers.insert(row.try_get_by_index(1)?, row.try_get_by_index(0)?);
         }
     }
+    event_index::advance_heads(connection, numbers.values().map(|&row| (tenant, row))).await?;
     Ok(numbers)
 }
 
@@ -183,32 +183,38 @@ pub async fn insert_raws<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Writes what hits change on an attack: times, counters, state and path.
+/// Writes what hits change on attacks: times, counters, state and path. One statement for many: the rows exist, so
+/// the insert always meets its conflict.
 ///
 /// # Errors
 /// [`StoreError::Query`].
-pub async fn update_attack<C: ConnectionTrait>(
+pub async fn update_attacks<C: ConnectionTrait>(
     connection: &C,
-    attack: &entity::attack::Model,
+    attacks: Vec<entity::attack::Model>,
 ) -> Result<(), StoreError> {
     use entity::attack::{Column, Entity};
-    use sea_orm::sea_query::Expr;
-    let value = |number: i64| Expr::val(number);
-    Entity::update_many()
-        .col_expr(Column::FirstTime, value(attack.first_time))
-        .col_expr(Column::LastTime, value(attack.last_time))
-        .col_expr(Column::Hits, value(attack.hits))
-        .col_expr(Column::BlockedHits, value(attack.blocked_hits))
-        .col_expr(Column::StoredHits, value(attack.stored_hits))
-        .col_expr(Column::FalseHits, value(attack.false_hits))
-        .col_expr(Column::Experimental, Expr::val(attack.experimental))
-        .col_expr(Column::State, Expr::val(attack.state.clone()))
-        .col_expr(Column::Path, Expr::val(attack.path.clone()))
-        .col_expr(Column::ChangedAt, Expr::val(attack.changed_at))
-        .filter(Column::Id.eq(attack.id))
-        .filter(Column::ClientId.eq(attack.client_id))
-        .exec(connection)
-        .await?;
+    for rows in chunks(attacks) {
+        let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
+        Entity::insert_many(rows)
+            .on_conflict(
+                OnConflict::column(Column::Id)
+                    .update_columns([
+                        Column::FirstTime,
+                        Column::LastTime,
+                        Column::Hits,
+                        Column::BlockedHits,
+                        Column::StoredHits,
+                        Column::FalseHits,
+                        Column::Experimental,
+                        Column::State,
+                        Column::Path,
+                        Column::ChangedAt,
+                    ])
+                    .to_owned(),
+            )
+            .exec_without_returning(connection)
+            .await?;
+    }
     Ok(())
 }
 
@@ -311,6 +317,26 @@ pub async fn note_upload<C: ConnectionTrait>(
         .exec(connection)
         .await?;
     Ok(())
+}
+
+/// Rows for one insert, without their numbers and without the columns that are null in all of them: most hits have
+/// no session, no specification and so on, and each value costs time.
+fn without_empty_columns(rows: Vec<entity::hit::Model>) -> Vec<entity::hit::ActiveModel> {
+    use entity::hit::Column;
+    use sea_orm::{ActiveModelTrait, Iterable};
+    let mut rows: Vec<_> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
+    let nullable = Column::iter().filter(|column| column.def().is_null());
+    let is_null = |row: &entity::hit::ActiveModel, column| {
+        row.get(column).into_value().is_none_or(|value| value == value.as_null())
+    };
+    let empty: Vec<Column> = nullable.filter(|column| rows.iter().all(|row| is_null(row, *column))).collect();
+    for row in &mut rows {
+        row.id = NotSet;
+        for column in &empty {
+            row.not_set(*column);
+        }
+    }
+    rows
 }
 
 /// The rows in groups that fit one statement.

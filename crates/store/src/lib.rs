@@ -7,6 +7,7 @@
 
 pub mod activity;
 pub mod api_tokens;
+pub mod attack_views;
 pub mod attacks;
 pub mod auth_changes;
 pub mod client_settings;
@@ -17,6 +18,7 @@ pub mod connection;
 pub mod dashboards;
 pub mod entity;
 pub mod error;
+pub mod event_index;
 pub mod event_settings;
 pub mod false_positive_rules;
 pub mod hints;

@@ -8,6 +8,8 @@ mod m0040_event_context;
 mod m0041_mark_rules;
 mod m0042_vulnerabilities;
 mod m0043_traffic;
+mod m0050_event_heads;
+mod m0051_attack_views;
 mod m0060_accounts;
 
 /// Runs migrations.
@@ -23,6 +25,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0041_mark_rules::Migration),
             Box::new(m0042_vulnerabilities::Migration),
             Box::new(m0043_traffic::Migration),
+            Box::new(m0050_event_heads::Migration),
+            Box::new(m0051_attack_views::Migration),
             Box::new(m0060_accounts::Migration),
         ]
     }

@@ -127,6 +127,8 @@ pub struct Model {
     pub ebpf: Option<bool>,
     /// Caused by the attack-surface scanner.
     pub aasm_event: Option<bool>,
+    /// Characters of the request's address with its query.
+    pub uri_length: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

@@ -1,0 +1,290 @@
+//! What a derived index of hits reads: how far the events go, hits in the order of their rows, changed hits.
+//!
+//! Writers of one tenant's events take turns, so its rows become visible in the order of their numbers: whoever has
+//! read up to a head has missed none below it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+
+use crate::{
+    Store, StoreError, TenantId,
+    entity::{event_head, hit, hit_raw},
+};
+
+/// Rows of one statement.
+const CHUNK: usize = 1000;
+
+/// The columns of a hit that analytics look at.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct IndexedHit {
+    /// Row.
+    pub id: i64,
+    /// Request.
+    pub request_id: String,
+    /// Unix milliseconds.
+    pub ts_ms: i64,
+    /// Row of the attack.
+    pub attack_id: i64,
+    /// Attack type.
+    pub kind: String,
+    /// Technique.
+    pub subtype: Option<String>,
+    /// Source.
+    pub ip: String,
+    /// Country.
+    pub remote_country: Option<String>,
+    /// Host.
+    pub domain: String,
+    /// Path.
+    pub path: String,
+    /// Method.
+    pub method: String,
+    /// Scheme.
+    pub scheme: String,
+    /// HTTP version.
+    pub proto: String,
+    /// API protocol.
+    pub api_protocol: String,
+    /// Comma list.
+    pub auth_protocol: String,
+    /// Rendered point.
+    pub parameter: String,
+    /// Payload.
+    pub value: String,
+    /// Comma list.
+    pub known_attack: String,
+    /// Session.
+    pub orig_session_id: Option<String>,
+    /// Status sent.
+    pub statuscode: i64,
+    /// Application.
+    pub pool: i64,
+    /// Milliseconds.
+    pub response_time: i64,
+    /// Bytes.
+    pub response_size: i64,
+    /// Bytes.
+    pub request_size: i64,
+    /// Characters.
+    pub uri_length: Option<i64>,
+    /// `blocked` or `monitored`.
+    pub block_status: String,
+    /// Rule or control.
+    pub mitigation_control_id: Option<i64>,
+}
+
+/// A hit that was judged or led to a vulnerability.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct ChangedHit {
+    /// Row.
+    pub id: i64,
+    /// `falsepositive` or `truepositive`.
+    pub state: Option<String>,
+    /// Vulnerability.
+    pub vuln_id: Option<i64>,
+}
+
+const COLUMNS: [hit::Column; 27] = {
+    use hit::Column as C;
+    [
+        C::Id,
+        C::RequestId,
+        C::TsMs,
+        C::AttackId,
+        C::Kind,
+        C::Subtype,
+        C::Ip,
+        C::RemoteCountry,
+        C::Domain,
+        C::Path,
+        C::Method,
+        C::Scheme,
+        C::Proto,
+        C::ApiProtocol,
+        C::AuthProtocol,
+        C::Parameter,
+        C::Value,
+        C::KnownAttack,
+        C::OrigSessionId,
+        C::Statuscode,
+        C::Pool,
+        C::ResponseTime,
+        C::ResponseSize,
+        C::RequestSize,
+        C::UriLength,
+        C::BlockStatus,
+        C::MitigationControlId,
+    ]
+};
+
+impl Store {
+    /// How far the events of every tenant go. It knows no tenant: the index follows all of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn event_heads(&self) -> Result<Vec<event_head::Model>, StoreError> {
+        Ok(event_head::Entity::find().order_by_asc(event_head::Column::ClientId).all(self.reader()).await?)
+    }
+
+    /// How far the events of a tenant go; none before its first hit.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn event_head(&self, tenant: TenantId) -> Result<Option<event_head::Model>, StoreError> {
+        Ok(event_head::Entity::find_by_id(tenant.0).one(self.reader()).await?)
+    }
+
+    /// Hits after a row up to another, in the order of rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hits_after(
+        &self,
+        tenant: TenantId,
+        after: i64,
+        upto: i64,
+        limit: u64,
+    ) -> Result<Vec<IndexedHit>, StoreError> {
+        Ok(hit::Entity::find()
+            .select_only()
+            .columns(COLUMNS)
+            .filter(hit::Column::ClientId.eq(tenant.0))
+            .filter(hit::Column::Id.gt(after))
+            .filter(hit::Column::Id.lte(upto))
+            .order_by_asc(hit::Column::Id)
+            .limit(limit)
+            .into_model()
+            .all(self.reader())
+            .await?)
+    }
+
+    /// Hits by row.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn hits_by_row(
+        &self,
+        tenant: TenantId,
+        rows: &[i64],
+    ) -> Result<HashMap<i64, hit::Model>, StoreError> {
+        Ok(hit::Entity::find()
+            .filter(hit::Column::ClientId.eq(tenant.0))
+            .filter(hit::Column::Id.is_in(rows.iter().copied()))
+            .all(self.reader())
+            .await?
+            .into_iter()
+            .map(|hit| (hit.id, hit))
+            .collect())
+    }
+
+    /// The request ids of hits, by row.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn request_ids(
+        &self,
+        tenant: TenantId,
+        rows: &[i64],
+    ) -> Result<HashMap<i64, String>, StoreError> {
+        let mut ids = HashMap::with_capacity(rows.len());
+        for rows in rows.chunks(CHUNK) {
+            let found: Vec<(i64, String)> = hit::Entity::find()
+                .select_only()
+                .columns([hit::Column::Id, hit::Column::RequestId])
+                .filter(hit::Column::ClientId.eq(tenant.0))
+                .filter(hit::Column::Id.is_in(rows.iter().copied()))
+                .into_tuple()
+                .all(self.reader())
+                .await?;
+            ids.extend(found);
+        }
+        Ok(ids)
+    }
+
+    /// The serialised requests of hits, by row.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn raws_by_row(
+        &self,
+        tenant: TenantId,
+        rows: &[i64],
+    ) -> Result<HashMap<i64, serde_json::Value>, StoreError> {
+        Ok(hit_raw::Entity::find()
+            .filter(hit_raw::Column::ClientId.eq(tenant.0))
+            .filter(hit_raw::Column::HitId.is_in(rows.iter().copied()))
+            .all(self.reader())
+            .await?
+            .into_iter()
+            .map(|raw| (raw.hit_id, raw.raw.0))
+            .collect())
+    }
+
+    /// Every hit of a tenant that is judged or led to a vulnerability.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn changed_hits(&self, tenant: TenantId) -> Result<Vec<ChangedHit>, StoreError> {
+        Ok(hit::Entity::find()
+            .select_only()
+            .columns([hit::Column::Id, hit::Column::State, hit::Column::VulnId])
+            .filter(hit::Column::ClientId.eq(tenant.0))
+            // As the partial index has it.
+            .filter(hit::Column::State.is_not_null().or(hit::Column::VulnId.is_not_null()))
+            .into_model()
+            .all(self.reader())
+            .await?)
+    }
+}
+
+/// Row of the tenant's last hit, 0 for none, within a transaction that holds the tenant's lock.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn head<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<i64, StoreError> {
+    let head = event_head::Entity::find_by_id(tenant.0).one(connection).await?;
+    Ok(head.map_or(0, |head| head.hit_id))
+}
+
+/// Notes new hits: the head of each tenant becomes its greatest row. In the transaction that wrote them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn advance_heads<C: ConnectionTrait>(
+    connection: &C,
+    rows: impl IntoIterator<Item = (TenantId, i64)>,
+) -> Result<(), StoreError> {
+    use event_head::{ActiveModel, Column, Entity};
+    let mut heads: BTreeMap<i64, i64> = BTreeMap::new();
+    for (tenant, row) in rows {
+        let head = heads.entry(tenant.0).or_default();
+        *head = std::cmp::max(*head, row);
+    }
+    for (client_id, hit_id) in heads {
+        let head = ActiveModel { client_id: Set(client_id), hit_id: Set(hit_id), changes: Set(0) };
+        Entity::insert(head)
+            .on_conflict(OnConflict::column(Column::ClientId).update_column(Column::HitId).to_owned())
+            .exec_without_returning(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Notes that marks or vulnerabilities of hits changed. In the transaction that changed them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn note_change<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<(), StoreError> {
+    use event_head::{Column, Entity};
+    Entity::update_many()
+        .col_expr(Column::Changes, Expr::col(Column::Changes).add(1))
+        .filter(Column::ClientId.eq(tenant.0))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
