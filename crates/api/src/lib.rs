@@ -8,6 +8,8 @@ pub mod activity;
 pub mod api_token;
 pub mod attack;
 pub mod attack_type;
+pub mod attack_vector;
+pub mod attack_view;
 pub mod billing;
 pub mod client;
 pub mod dashboard;

@@ -89,6 +89,8 @@ enum Command {
     },
     /// Bring the database schema up to date and exit.
     Migrate,
+    /// Build the event index anew from the database; the cloud must not run.
+    Reindex,
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -117,6 +119,7 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
             println!("the database schema is up to date");
             Ok(())
         }
+        Command::Reindex => reindex(cloud).await,
         // Handled before the database is opened.
         Command::Restore { .. } => Ok(()),
     }
@@ -285,5 +288,12 @@ fn restore(config: &CloudConfig, from: &std::path::Path) -> Result<(), Failure> 
             .map_err(|error| Failure::usage(format!("{} cannot be restored: {error}", source.display())))?;
     }
     println!("restored into {}", config.data_dir.display());
+    Ok(())
+}
+
+async fn reindex(cloud: &Cloud) -> Result<(), Failure> {
+    let rows = cloud.event_index.rebuild().await.map_err(|error| Failure::fault(chain(error.as_ref())))?;
+    cloud.event_index.close().await;
+    println!("the event index is built: {rows} hits");
     Ok(())
 }

@@ -35,6 +35,8 @@ pub struct CloudConfig {
     pub public: Public,
     /// Authentication.
     pub auth: AuthConfig,
+    /// Security events.
+    pub events: EventsConfig,
     /// Limits, all per process.
     pub limits: Limits,
     /// The mail server that letters go out by.
@@ -53,6 +55,7 @@ impl Default for CloudConfig {
             database: DatabaseConfig::default(),
             public: Public::default(),
             auth: AuthConfig::default(),
+            events: EventsConfig::default(),
             limits: Limits::default(),
             mail: MailConfig::default(),
             outgoing: OutgoingConfig::default(),
@@ -138,6 +141,20 @@ pub struct AuthConfig {
 impl Default for AuthConfig {
     fn default() -> AuthConfig {
         AuthConfig { retrievable_tokens: true, insecure_ldap: false }
+    }
+}
+
+/// Security events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventsConfig {
+    /// Bytes of columns that the event index keeps in memory; its dictionaries come on top.
+    pub index_cache_bytes: usize,
+}
+
+impl Default for EventsConfig {
+    fn default() -> EventsConfig {
+        EventsConfig { index_cache_bytes: 512 << 20 }
     }
 }
 

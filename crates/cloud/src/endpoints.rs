@@ -8,6 +8,8 @@ pub mod account;
 pub mod activity;
 pub mod api_tokens;
 pub mod attack_series;
+pub mod attack_vectors;
+pub mod attack_views;
 pub mod attacks;
 pub mod billing;
 pub mod clients;
@@ -64,6 +66,8 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(hit_reports::routes())
         .merge(attacks::routes())
         .merge(attack_series::routes())
+        .merge(attack_vectors::routes())
+        .merge(attack_views::routes())
         .merge(search::routes())
         .merge(vulns::routes())
         .merge(security_issues::routes())

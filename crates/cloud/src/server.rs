@@ -12,6 +12,7 @@ use axum::{
 };
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use bartizan_api::ApiError;
+use bartizan_events_index::IndexError;
 use bartizan_store::{Store, StoreError, StoreOptions};
 use hyper::body::Incoming;
 use tokio::task::JoinHandle;
@@ -31,7 +32,7 @@ use crate::{
     keys::{Keys, KeysError},
     mail::{MailError, Mailer},
     openapi,
-    services::{accounts, api_tokens::KEPT_DISABLED_S},
+    services::{accounts, api_tokens::KEPT_DISABLED_S, attack_vectors, event_index},
     state::Cloud,
 };
 
@@ -66,6 +67,9 @@ pub enum StartError {
     /// The database does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The folder of the event index cannot be used.
+    #[error(transparent)]
+    EventIndex(#[from] IndexError),
 }
 
 /// A cloud that serves.
@@ -95,7 +99,8 @@ pub async fn open(config: CloudConfig) -> Result<Cloud, StartError> {
     let mut options = StoreOptions::new(config.database_url());
     options.max_connections = config.database.max_connections;
     let store = Store::open(&options).await?;
-    Ok(Cloud::new(store, keys, mailer, config))
+    let event_index = event_index::EventIndex::open(store.clone(), &config)?;
+    Ok(Cloud::new(store, event_index, keys, mailer, config))
 }
 
 impl RunningCloud {
@@ -134,8 +139,12 @@ impl RunningCloud {
                 None => axum_server::from_tcp(listener)?.handle(serving).serve(service).await,
             }
         });
-        let jobs =
-            vec![tokio::spawn(housekeeping(cloud.clone())), tokio::spawn(auth::known::watch(cloud.clone()))];
+        let jobs = vec![
+            tokio::spawn(housekeeping(cloud.clone())),
+            tokio::spawn(auth::known::watch(cloud.clone())),
+            tokio::spawn(event_index::follow(cloud.clone())),
+            tokio::spawn(attack_vectors::export_work(cloud.clone())),
+        ];
         Ok(RunningCloud { cloud, address, handle, server, jobs })
     }
 
@@ -145,6 +154,7 @@ impl RunningCloud {
         self.handle.graceful_shutdown(Some(Duration::from_secs(5)));
         self.jobs.iter().for_each(JoinHandle::abort);
         let _ = self.server.await;
+        self.cloud.event_index.close().await;
         self.cloud.store.clone().close().await;
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     mail::Mailer,
     notices::ConfigNotices,
     outgoing::Outgoing,
-    services::{ruleset::Bundles, sso::oidc::Providers},
+    services::{event_index::EventIndex, ruleset::Bundles, sso::oidc::Providers},
 };
 
 /// The shared state; cheap to clone.
@@ -47,6 +47,8 @@ pub struct Shared {
     pub mailer: Mailer,
     /// Connects to what users name.
     pub outgoing: Outgoing,
+    /// The index that analytics of events read.
+    pub event_index: EventIndex,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -54,7 +56,13 @@ pub struct Shared {
 impl Cloud {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(store: Store, keys: Keys, mailer: Mailer, config: CloudConfig) -> Cloud {
+    pub fn new(
+        store: Store,
+        event_index: EventIndex,
+        keys: Keys,
+        mailer: Mailer,
+        config: CloudConfig,
+    ) -> Cloud {
         let limits = RateLimits::new(&config.limits);
         let outgoing = Outgoing::new(config.outgoing.clone());
         Cloud(Arc::new(Shared {
@@ -68,6 +76,7 @@ impl Cloud {
             bundles: Bundles::default(),
             mailer,
             outgoing,
+            event_index,
             clock: Clock::default(),
         }))
     }

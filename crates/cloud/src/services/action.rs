@@ -7,7 +7,11 @@ use bartizan_api::{
     rule::{ActionView, ByHitAction, ByHitView, ConditionView},
 };
 use bartizan_rules::Scope;
-use bartizan_store::{TenantId, Tenants, entity::action, hints};
+use bartizan_store::{
+    TenantId, Tenants,
+    entity::{action, hit},
+    hints,
+};
 use serde_json::Value;
 
 use super::{page, provision::DEFAULT_BRANCH_HASH};
@@ -87,11 +91,15 @@ pub async fn by_hit(cloud: &Cloud, caller: &Caller, id: &Value) -> Result<ByHitV
             updated_at: row.updated_at,
         })
     });
-    Ok(ByHitView {
-        conditions: conditions(&scope.to_json())?,
-        clientid: hit.client_id,
-        action: action.transpose()?,
-    })
+    Ok(ByHitView { conditions: of_hit(&hit)?, clientid: hit.client_id, action: action.transpose()? })
+}
+
+/// The conditions that a rule about this hit would have.
+///
+/// # Errors
+/// None that a stored hit can cause.
+pub(super) fn of_hit(hit: &hit::Model) -> Result<Vec<ConditionView>, Failure> {
+    conditions(&Scope::by_hit(hit.pool, &hit.domain, &hit.path).to_json())
 }
 
 fn conditions(wire: &Value) -> Result<Vec<ConditionView>, Failure> {

@@ -11,7 +11,7 @@ use bartizan_api::{
     ApiError,
     node::{Event, EventsRequest, EventsResponse, HitEvent, RejectedEvent, VulnEvidence},
 };
-use bartizan_store::{JsonText, entity, ingest as store};
+use bartizan_store::{JsonText, entity, event_index, ingest as store};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -83,13 +83,17 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, bytes: &[u8]) -> Result<Even
             reason: row.reason.clone(),
         })
         .collect::<Vec<_>>();
+    let mut stored = None;
     if state != store::BatchState::Repeated {
         if !rejected.is_empty() {
             tracing::warn!(node = %node.node.uuid, count = rejected.len(), "events set aside");
         }
-        taken.write(&transaction).await?;
+        stored = taken.write(&transaction).await?;
     }
     transaction.commit().await?;
+    if let Some((after, hits)) = stored {
+        cloud.event_index.feed(node.tenant(), after, hits).await;
+    }
     Ok(EventsResponse { acked_seq: batch.seq, rejected })
 }
 
@@ -181,7 +185,11 @@ impl Taken<'_> {
         });
     }
 
-    async fn write<C: bartizan_store::sea_orm::ConnectionTrait>(self, connection: &C) -> Result<(), Failure> {
+    /// Stores the batch. Answers the hits that are new, and the tenant's last hit before them.
+    async fn write<C: bartizan_store::sea_orm::ConnectionTrait>(
+        self,
+        connection: &C,
+    ) -> Result<Option<(i64, Vec<entity::hit::Model>)>, Failure> {
         let tenant = self.node.tenant();
         store::lock(connection, tenant).await?;
         let mut seen = {
@@ -194,11 +202,13 @@ impl Taken<'_> {
         // the node happened to write them.
         fresh.sort_by(|(a, _), (b, _)| (a.ts_ms, &a.event_id).cmp(&(b.ts_ms, &b.event_id)));
         let now = self.now_ms / 1000;
+        let mut stored = None;
         if !fresh.is_empty() {
             settle_pools(connection, tenant, &mut fresh).await?;
             let (hits, raws): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
             let requests: HashSet<String> = hits.iter().map(|hit| hit.request_id.clone()).collect();
-            write_hits(connection, tenant, hits, raws).await?;
+            let after = event_index::head(connection, tenant).await?;
+            stored = Some((after, write_hits(connection, tenant, hits, raws).await?));
             let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
             detection::link_late(connection, tenant, &requests, now).await?;
         }
@@ -207,7 +217,7 @@ impl Taken<'_> {
             store::set_aside(connection, self.rejected).await?;
         }
         store::note_upload(connection, tenant, &self.node.node.uuid, now).await?;
-        Ok(())
+        Ok(stored)
     }
 }
 
@@ -240,7 +250,7 @@ async fn write_hits<C: bartizan_store::sea_orm::ConnectionTrait>(
     tenant: bartizan_store::TenantId,
     mut hits: Vec<entity::hit::Model>,
     raws: Vec<Value>,
-) -> Result<(), Failure> {
+) -> Result<Vec<entity::hit::Model>, Failure> {
     let keys: Vec<String> = hits.iter().map(group_key).collect();
     let groups: HashSet<&str> = keys.iter().map(String::as_str).collect();
     let mut groups: Vec<&str> = groups.into_iter().collect();
@@ -253,25 +263,20 @@ async fn write_hits<C: bartizan_store::sea_orm::ConnectionTrait>(
     let homes: Vec<usize> = hits.iter().zip(&keys).map(|(hit, key)| grouping.add(hit, key)).collect();
 
     let numbers = store::insert_attacks(connection, grouping.new_attacks()).await?;
-    for attack in grouping.changed_attacks() {
-        store::update_attack(connection, attack).await?;
-    }
+    store::update_attacks(connection, grouping.changed_attacks().cloned().collect()).await?;
     for (hit, home) in hits.iter_mut().zip(homes) {
         hit.attack_id = grouping.row_of(home, &numbers).unwrap_or_default();
     }
-    let events: Vec<String> = hits.iter().map(|hit| hit.event_id.clone()).collect();
-    let numbers: HashMap<String, i64> = store::insert_hits(connection, hits).await?;
-    let raws = events
-        .iter()
-        .zip(raws)
-        .filter_map(|(event, raw)| {
-            numbers.get(event).map(|&hit_id| entity::hit_raw::Model {
-                hit_id,
-                client_id: tenant.0,
-                raw: JsonText(raw),
-            })
-        })
-        .collect();
-    store::insert_raws(connection, raws).await?;
-    Ok(())
+    let numbers: HashMap<String, i64> = store::insert_hits(connection, tenant, hits.clone()).await?;
+    for hit in &mut hits {
+        hit.id = numbers.get(&hit.event_id).copied().unwrap_or_default();
+    }
+    let raws = hits.iter().zip(raws).map(|(hit, raw)| entity::hit_raw::Model {
+        hit_id: hit.id,
+        client_id: tenant.0,
+        raw: JsonText(raw),
+    });
+    store::insert_raws(connection, raws.collect()).await?;
+    hits.sort_unstable_by_key(|hit| hit.id);
+    Ok(hits)
 }

@@ -6,6 +6,7 @@ mod access;
 mod account;
 mod activity;
 mod api_tokens;
+mod attack_vectors;
 mod clients;
 mod events;
 mod hostile;

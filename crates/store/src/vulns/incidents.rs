@@ -106,6 +106,9 @@ pub async fn link<C: ConnectionTrait>(
             .exec(connection)
             .await?;
     }
+    if !hits.is_empty() {
+        crate::event_index::note_change(connection, tenant).await?;
+    }
     Ok(hits.len() as u64)
 }
 

@@ -95,6 +95,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
     let ts_ms = if believed { hit.ts_ms } else { now_ms };
     // Checked before; the unspecified address would be visible as such.
     let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let uri_length = i64::try_from(hit.raw.uri.chars().count()).unwrap_or(i64::MAX);
     let raw = raw_value(hit.raw);
     let context = hit.context;
     let text = |value: Option<String>| value.map(|value| without_nul(cut(value, MAX_TEXT)));
@@ -169,6 +170,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         wallarm_scanner: context.wallarm_scanner.then_some(true),
         ebpf: context.ebpf.then_some(true),
         aasm_event: context.aasm_event.then_some(true),
+        uri_length: Some(uri_length),
     };
     (row, raw)
 }

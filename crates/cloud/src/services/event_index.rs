@@ -1,0 +1,341 @@
+//! Keeping the event index up to date with the database, and asking it.
+//!
+//! The database is the truth; the index follows. A batch that was just stored is handed over directly
+//! ([`EventIndex::feed`]); whatever that misses (a start after a crash, another process, batches that passed each
+//! other) is read from the database by the tenant's head ([`EventIndex::catch_up`]). A question first makes sure
+//! that the index has what the database had when it was asked, so an acknowledged event is never missing.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    time::Duration,
+};
+
+use axum::http::StatusCode;
+use bartizan_api::ApiError;
+use bartizan_events_index::{Index, IndexError, Mark, Number, Options, Row, Text};
+use bartizan_store::{
+    Store, StoreError, TenantId,
+    entity::{self, event_head},
+    event_index::IndexedHit,
+};
+use tokio::sync::Mutex;
+
+use crate::{config::CloudConfig, failure::Failure, state::Cloud};
+
+/// Hits read from the database at once.
+const PAGE: u64 = 20_000;
+/// How long a question waits for an index that is far behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the index looks for what it was not handed.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+/// Every how many looks the files are written.
+const FLUSH_EVERY: u32 = 10;
+
+/// Why the index is behind.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error("the events cannot be read")]
+    Store(#[from] StoreError),
+    #[error("the event index cannot be used")]
+    Index(#[from] IndexError),
+    #[error("a task was stopped")]
+    Stopped,
+}
+
+/// The index of events, with what it takes to follow the database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct EventIndex(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    index: Index,
+    store: Store,
+    /// One follower per tenant at a time; inside, the number of changes that the index has seen.
+    followers: StdMutex<HashMap<TenantId, Arc<Mutex<Option<i64>>>>>,
+}
+
+impl EventIndex {
+    /// Opens the index in the data folder.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`].
+    pub fn open(store: Store, config: &CloudConfig) -> Result<EventIndex, IndexError> {
+        let index = Index::open(Options {
+            folder: config.data_dir.join("events-index"),
+            cache_bytes: config.events.index_cache_bytes,
+        })?;
+        Ok(EventIndex(Arc::new(Shared { index, store, followers: StdMutex::default() })))
+    }
+
+    /// Takes hits that were just committed; `after` is the tenant's head before them.
+    pub async fn feed(&self, tenant: TenantId, after: i64, hits: Vec<entity::hit::Model>) {
+        let shared = Arc::clone(&self.0);
+        let follower = self.follower(tenant).lock_owned().await;
+        let fed = tokio::task::spawn_blocking(move || {
+            if shared.index.position(tenant.0)? == after {
+                let rows: Vec<Row> = hits.into_iter().map(row_of_model).collect();
+                shared.index.append(tenant.0, &rows)?;
+            }
+            drop(follower);
+            Ok::<(), IndexError>(())
+        });
+        // The next look at the database repairs whatever went wrong here.
+        if let Ok(Err(error)) = fed.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the event index took no hits");
+        }
+    }
+
+    /// Asks the index of one tenant, after making sure that it has every event stored so far.
+    ///
+    /// # Errors
+    /// 503 while the index is being built, 500 when it cannot be used.
+    pub async fn ask<R: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        question: impl Fn(&Index) -> Result<R, IndexError> + Send + Sync + 'static,
+    ) -> Result<R, Failure> {
+        let question = Arc::new(question);
+        for _ in 0..2 {
+            self.ready(tenant).await?;
+            let (shared, asked) = (Arc::clone(&self.0), Arc::clone(&question));
+            match tokio::task::spawn_blocking(move || asked(&shared.index)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => self.repair(error)?,
+                Err(_) => return Err(ApiError::internal().into()),
+            }
+        }
+        Err(busy())
+    }
+
+    /// Waits until the index has what the database has now.
+    async fn ready(&self, tenant: TenantId) -> Result<(), Failure> {
+        let Some(head) = self.0.store.event_head(tenant).await? else { return Ok(()) };
+        let this = self.clone();
+        // Goes on when the caller leaves or is sent away.
+        let following = tokio::spawn(async move { this.catch_up(&head).await });
+        match tokio::time::timeout(PATIENCE, following).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(FollowError::Store(error)))) => Err(error.into()),
+            Ok(Ok(Err(FollowError::Index(error)))) => self.repair(error).and_then(|()| Err(busy())),
+            Ok(Ok(Err(FollowError::Stopped)) | Err(_)) => Err(ApiError::internal().into()),
+            Err(_) => Err(busy()),
+        }
+    }
+
+    /// Sets a damaged file aside, so that it is built again; every other error is a failure.
+    fn repair(&self, error: IndexError) -> Result<(), Failure> {
+        tracing::error!(error = &error as &dyn std::error::Error, "event index");
+        let IndexError::Corrupt { tenant, .. } = error else { return Err(ApiError::internal().into()) };
+        match self.0.index.set_aside(tenant) {
+            Ok(path) => {
+                self.forget_changes(TenantId(tenant));
+                tracing::error!(
+                    tenant.id = tenant,
+                    path = %path.display(),
+                    "the event index was damaged, was set aside and is built again"
+                );
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "event index");
+                Err(ApiError::internal().into())
+            }
+        }
+    }
+
+    /// Reads what the index lacks up to a head.
+    async fn catch_up(&self, head: &event_head::Model) -> Result<(), FollowError> {
+        let tenant = TenantId(head.client_id);
+        let mut seen_changes = self.follower(tenant).lock_owned().await;
+        let mut position = self.blocking(move |index| index.position(tenant.0)).await?;
+        if position > head.hit_id {
+            // The database is older than the index: it was restored from a backup.
+            let current = self.0.store.event_head(tenant).await?.map_or(0, |head| head.hit_id);
+            if position > current {
+                tracing::warn!(tenant.id = tenant.0, "the event index is ahead of the database; built again");
+                self.blocking(move |index| index.forget(tenant.0)).await?;
+                (position, *seen_changes) = (0, None);
+            }
+        }
+        while position < head.hit_id {
+            let hits = self.0.store.hits_after(tenant, position, head.hit_id, PAGE).await?;
+            // The last ones may have expired.
+            position = hits.last().map_or(head.hit_id, |hit| hit.id);
+            self.blocking(move |index| {
+                let rows: Vec<Row> = hits.into_iter().map(row_of).collect();
+                index.append(tenant.0, &rows)?;
+                index.advance(tenant.0, position)
+            })
+            .await?;
+        }
+        if *seen_changes != Some(head.changes) {
+            let changed = self.0.store.changed_hits(tenant).await?;
+            self.blocking(move |index| {
+                let changes: Vec<_> = changed
+                    .iter()
+                    .map(|hit| (hit.id, mark_of(hit.state.as_deref()), hit.vuln_id.unwrap_or_default()))
+                    .collect();
+                index.set_changes(tenant.0, &changes)
+            })
+            .await?;
+            *seen_changes = Some(head.changes);
+        }
+        Ok(())
+    }
+
+    async fn blocking<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Index) -> Result<R, IndexError> + Send + 'static,
+    ) -> Result<R, FollowError> {
+        let shared = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&shared.index)).await;
+        Ok(done.map_err(|_| FollowError::Stopped)??)
+    }
+
+    fn follower(&self, tenant: TenantId) -> Arc<Mutex<Option<i64>>> {
+        let mut followers = self.0.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(followers.entry(tenant).or_default())
+    }
+
+    fn forget_changes(&self, tenant: TenantId) {
+        self.0.followers.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+    }
+
+    /// Brings every tenant up to date.
+    async fn catch_up_all(&self) -> Result<(), FollowError> {
+        for head in self.0.store.event_heads().await? {
+            match self.catch_up(&head).await {
+                Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
+                    if self.repair(error).is_ok() {
+                        self.catch_up(&head).await?;
+                    }
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the index anew from the database.
+    ///
+    /// # Errors
+    /// What stopped it.
+    pub async fn rebuild(&self) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+        let mut rows = 0;
+        for head in self.0.store.event_heads().await? {
+            let tenant = TenantId(head.client_id);
+            self.forget_changes(tenant);
+            self.blocking(move |index| index.forget(tenant.0)).await?;
+            self.catch_up(&head).await?;
+            rows += self.blocking(move |index| index.rows(tenant.0)).await? as u64;
+        }
+        self.blocking(Index::flush).await?;
+        Ok(rows)
+    }
+
+    /// Writes what the files lack: a start then reads less from the database.
+    async fn flush(&self) {
+        if let Err(error) = self.blocking(Index::flush).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the event index was not written");
+        }
+    }
+
+    /// Writes what the files lack and lets go of them, before the process ends.
+    pub async fn close(&self) {
+        if let Err(error) = self.blocking(Index::close).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the event index was not written");
+        }
+    }
+}
+
+/// Follows the database while the process runs.
+pub async fn follow(cloud: Cloud) {
+    let mut tick = tokio::time::interval(FOLLOW_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looks = 0_u32;
+    loop {
+        tick.tick().await;
+        if let Err(error) = cloud.event_index.catch_up_all().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the event index is behind");
+        }
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(FLUSH_EVERY) {
+            cloud.event_index.flush().await;
+        }
+    }
+}
+
+fn busy() -> Failure {
+    let body = "The event index is being built".into();
+    Failure(ApiError { status: StatusCode::SERVICE_UNAVAILABLE, body, retry_after_s: Some(5) })
+}
+
+fn mark_of(state: Option<&str>) -> Mark {
+    match state {
+        Some("falsepositive") => Mark::False,
+        Some("truepositive") => Mark::True,
+        _ => Mark::None,
+    }
+}
+
+fn row_of(hit: IndexedHit) -> Row {
+    Row::new(hit.id, hit.request_id)
+        .with_text(Text::Kind, hit.kind)
+        .with_text(Text::Subtype, hit.subtype.unwrap_or_default())
+        .with_text(Text::Ip, hit.ip)
+        .with_text(Text::Country, hit.remote_country.unwrap_or_default())
+        .with_text(Text::Host, hit.domain)
+        .with_text(Text::Path, hit.path)
+        .with_text(Text::Method, hit.method)
+        .with_text(Text::Scheme, hit.scheme)
+        .with_text(Text::Protocol, hit.proto)
+        .with_text(Text::ApiProtocol, hit.api_protocol)
+        .with_text(Text::AuthProtocol, hit.auth_protocol)
+        .with_text(Text::Parameter, hit.parameter)
+        .with_text(Text::Payload, hit.value)
+        .with_text(Text::KnownAttack, hit.known_attack)
+        .with_text(Text::Session, hit.orig_session_id.unwrap_or_default())
+        .with_number(Number::Time, hit.ts_ms)
+        .with_number(Number::Attack, hit.attack_id)
+        .with_number(Number::Status, hit.statuscode)
+        .with_number(Number::Application, hit.pool)
+        .with_number(Number::ResponseTime, hit.response_time)
+        .with_number(Number::ResponseSize, hit.response_size)
+        .with_number(Number::RequestSize, hit.request_size)
+        .with_number(Number::UriLength, hit.uri_length.unwrap_or_default())
+        .with_number(Number::Blocked, i64::from(hit.block_status == "blocked"))
+        .with_number(Number::Control, hit.mitigation_control_id.unwrap_or_default())
+}
+
+fn row_of_model(hit: entity::hit::Model) -> Row {
+    row_of(IndexedHit {
+        id: hit.id,
+        request_id: hit.request_id,
+        ts_ms: hit.ts_ms,
+        attack_id: hit.attack_id,
+        kind: hit.kind,
+        subtype: hit.subtype,
+        ip: hit.ip,
+        remote_country: hit.remote_country,
+        domain: hit.domain,
+        path: hit.path,
+        method: hit.method,
+        scheme: hit.scheme,
+        proto: hit.proto,
+        api_protocol: hit.api_protocol,
+        auth_protocol: hit.auth_protocol,
+        parameter: hit.parameter,
+        value: hit.value,
+        known_attack: hit.known_attack,
+        orig_session_id: hit.orig_session_id,
+        statuscode: hit.statuscode,
+        pool: hit.pool,
+        response_time: hit.response_time,
+        response_size: hit.response_size,
+        request_size: hit.request_size,
+        uri_length: hit.uri_length,
+        block_status: hit.block_status,
+        mitigation_control_id: hit.mitigation_control_id,
+    })
+}
