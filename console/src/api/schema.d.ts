@@ -466,6 +466,280 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/client/{client_id}/attack-vectors/by-group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the vectors of a group
+         * @description Newest first, with the requests as far as they are stored. `group_id` is the `id` of a row of a query; it is
+         *     signed and good for this client only.
+         */
+        post: operations["vectors_by_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/by-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the vectors of a request
+         * @description Newest first, with the conditions that a rule for this request would have. An unknown request has none.
+         */
+        post: operations["vectors_by_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/mark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark vectors as true or false positives
+         * @description Exactly one of `group_id`, `vector_ids` and `request_ids` says which. False positives leave the counters of
+         *     their attacks; an empty mark takes them back.
+         */
+        post: operations["vectors_mark"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/security-agg/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export groups of attack vectors
+         * @description Takes a query without `cursor` and `limit`, and an `email`. The file (CSV, at most 100,000 rows) is made in the
+         *     background; its link is mailed and is valid for seven days.
+         */
+        post: operations["vector_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/security-agg/export/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View an export
+         * @description Its status, and where the file is once it is ready.
+         */
+        get: operations["vector_export_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/security-agg/export/{export_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an export
+         * @description The link that was mailed; it needs no sign-in.
+         */
+        get: operations["vector_export_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/security-agg/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Query groups of attack vectors
+         * @description Groups vectors (one attack sign of one request each) and measures the groups. Vectors marked `fp` are hidden
+         *     unless `where` names `mark`. `X-Time-Zone` (an IANA name or `±HH:MM`) sets where days begin.
+         */
+        post: operations["vector_query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/security-agg/query/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the schema of attack queries
+         * @description Columns, dimensions, fields of filters with their operators, and presets. A client that builds its forms from
+         *     it needs no list of its own.
+         */
+        get: operations["vector_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-vectors/security-agg/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Query the widgets of a dashboard
+         * @description Single numbers, series over time (empty buckets are 0), and the greatest groups with their share.
+         */
+        post: operations["vector_stats"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List saved views of attacks
+         * @description Presets, the client's own views, and views that are shared in its organisation.
+         */
+        get: operations["attack_view_list"];
+        put?: never;
+        /**
+         * Create a view of attacks
+         * @description `name` and `config` are required. Keys of `config` that the product does not know are kept as they are.
+         */
+        post: operations["attack_view_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** View a saved view of attacks */
+        get: operations["attack_view_view"];
+        /**
+         * Update a view of attacks
+         * @description What is left out stays. `visibility` cannot change; presets cannot change at all.
+         */
+        put: operations["attack_view_update"];
+        post?: never;
+        /**
+         * Delete a view of attacks
+         * @description A preset cannot be deleted, nor a view that somebody starts with.
+         */
+        delete: operations["attack_view_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-views/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Duplicate a view of attacks
+         * @description Copies it under another name; the copy is neither a preset nor a default.
+         */
+        post: operations["attack_view_duplicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/client/{client_id}/attack-views/{id}/set-default": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start with a view of attacks
+         * @description Makes it the view that the caller starts with in this client.
+         */
+        post: operations["attack_view_set_default"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/client/{client_id}/event_settings": {
         parameters: {
             query?: never;
@@ -720,6 +994,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/login/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find out how to sign in
+         * @description By the domain of an e-mail address; whether the address has an account does not matter.
+         */
+        post: operations["login_discover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/login/mfa": {
         parameters: {
             query?: never;
@@ -741,6 +1035,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/login/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View what the sign-in page offers
+         * @description Name of this cloud, and the other clouds with users of their own.
+         */
+        get: operations["login_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/logout": {
         parameters: {
             query?: never;
@@ -752,7 +1066,8 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description Ends this session, or every session of the user. Answers 200 also when the session is already gone.
+         * @description Ends this session, or every session of the user. Answers 200 also when the session is already gone. After
+         *     single sign-on the answer says where the session at the identity provider ends.
          */
         post: operations["logout"];
         delete?: never;
@@ -2325,6 +2640,235 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sso": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View single sign-on
+         * @description What is set up for the caller's client. Secrets are not returned.
+         */
+        get: operations["sso_view"];
+        /**
+         * Change what single sign-on means for users
+         * @description Provisioning, strict mode, and the fallback account. Needs a fresh proof of the password in `X-Reauth`; turning
+         *     something on also needs a test sign-in within the last day and a fallback account.
+         */
+        put: operations["sso_update"];
+        post?: never;
+        /**
+         * Remove single sign-on
+         * @description Users are back to passwords. Not while the identity provider is the source of users.
+         */
+        delete: operations["sso_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Activate single sign-on
+         * @description Needs a successful test sign-in within the last day.
+         */
+        post: operations["sso_activate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/deactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deactivate single sign-on
+         * @description Users are back to passwords. Not while the identity provider is the source of users.
+         */
+        post: operations["sso_deactivate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/ldap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set an LDAP server
+         * @description A draft until it is tested and activated.
+         */
+        put: operations["sso_ldap_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/ldap/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test LDAP
+         * @description Signs in as somebody and shows what the server says, changing nothing here.
+         */
+        post: operations["sso_ldap_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign in by single sign-on
+         * @description For browsers: leads to the identity provider of a client.
+         */
+        get: operations["sso_login"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/mapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Map groups to roles
+         * @description Of several roles a person gets the widest; of none, no access.
+         */
+        put: operations["sso_mapping_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set an OpenID Connect provider
+         * @description A draft until it is tested and activated. Register `callback_url` of the answer at the provider.
+         */
+        put: operations["sso_oidc_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the identity provider
+         * @description For browsers: ends a sign-in that began with `/v1/sso/login`.
+         */
+        get: operations["sso_oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a test sign-in
+         * @description Open the link of the answer, sign in at the provider, then ask for the result. Nothing changes here.
+         */
+        post: operations["sso_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/test/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the result of a test sign-in
+         * @description What the provider said about the person, and the role that it gives.
+         */
+        get: operations["sso_test_view"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/user": {
         parameters: {
             query?: never;
@@ -2537,6 +3081,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/user/{id}/api_access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a user of an identity provider have API tokens
+         * @description For administrators under provisioning or strict mode. Turning it off disables their tokens.
+         */
+        post: operations["user_api_access"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/user/{id}/mfa/disable": {
         parameters: {
             query?: never;
@@ -2571,6 +3135,26 @@ export interface paths {
          * @description A new link for a user who was created without a password; the old one is void.
          */
         post: operations["invitation_resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/user/{id}/sso": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch single sign-on for a user
+         * @description Where neither strict mode nor the identity provider decides.
+         */
+        post: operations["user_sso"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3637,6 +4221,34 @@ export interface components {
              */
             ips: number;
         };
+        /** @description An export that was asked for. */
+        AttackExportAccepted: {
+            /**
+             * @description Id, for asking how far it is.
+             * @example 5f9a0c2e-6f0b-4c6e-9a53-0a4c6f1f2b11
+             */
+            export_id: string;
+            /**
+             * @description `accepted`.
+             * @example accepted
+             */
+            status: string;
+        };
+        /** @description How far an export is. */
+        AttackExportStatus: {
+            /**
+             * @description Id.
+             * @example 5f9a0c2e-6f0b-4c6e-9a53-0a4c6f1f2b11
+             */
+            export_id: string;
+            /**
+             * @description `accepted`, `running`, `ready` or `failed`.
+             * @example ready
+             */
+            status: string;
+            /** @description Where the file is once it is ready, for seven days; the link needs no sign-in. */
+            url?: string | null;
+        };
         /** @description A page of attacks. */
         AttackPage: {
             /**
@@ -3790,6 +4402,70 @@ export interface components {
             sampled: boolean;
             /** @description `open` while a linked vulnerability is; null for attacks proper. */
             incident_status?: string | null;
+        };
+        /** @description A view to make, or what changes about one. */
+        AttackViewChange: {
+            /**
+             * @description 1 to 128 characters, unique within the client.
+             * @default null
+             * @example Injections of this week
+             */
+            name: string | null;
+            /** @description At most 64 KiB; unknown keys are kept as they are. */
+            config?: unknown;
+            /**
+             * @description Description.
+             * @default null
+             */
+            description: string | null;
+            /**
+             * @description `tenant` (default) or `org`; fixed when the view is made.
+             * @default null
+             * @example tenant
+             */
+            visibility: string | null;
+        };
+        /** @description Every view that the caller sees. */
+        AttackViewList: {
+            /** @description Presets, the client's own views, views shared in the organisation. */
+            data: components["schemas"]["AttackViewSaved"][];
+        };
+        /** @description A saved way of looking at attacks. */
+        AttackViewSaved: {
+            /**
+             * Format: int64
+             * @description Id.
+             * @example 12
+             */
+            id: number;
+            /**
+             * @description Name, unique within the client.
+             * @example Injections of this week
+             */
+            name: string;
+            /** @description Description. */
+            description: string;
+            /** @description What was stored: `where`, `groupBy`, `timeRange`, `sorting` and whatever else the client keeps. */
+            config: unknown;
+            /**
+             * @description `tenant` or `org`.
+             * @example tenant
+             */
+            visibility: string;
+            /** @description Whether the product brings it along. */
+            is_preset: boolean;
+            /** @description Whether the caller starts with it. */
+            is_default: boolean;
+            /**
+             * @description RFC 3339.
+             * @example 2026-07-09T12:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description RFC 3339.
+             * @example 2026-07-09T12:00:00Z
+             */
+            updated_at: string;
         };
         /** @description State before and after. */
         AuditDiff: {
@@ -4087,6 +4763,16 @@ export interface components {
             /** @description Whether this is the home of global users. */
             is_technical: boolean;
         };
+        /** @description Another cloud. */
+        CloudLink: {
+            /**
+             * @description Its name for people.
+             * @example EU
+             */
+            label: string;
+            /** @description Origin of its Console. */
+            console_url: string;
+        };
         /** @description One condition of an action. */
         ConditionView: {
             /**
@@ -4235,6 +4921,26 @@ export interface components {
              * @description Rows.
              */
             deleted: number;
+        };
+        /** @description `POST /v1/login/discover`. */
+        DiscoverRequest: {
+            /**
+             * @description E-mail address.
+             * @example admin@demo.test
+             */
+            username: string;
+        };
+        /** @description How people of an e-mail domain sign in. */
+        DiscoverView: {
+            /**
+             * @description `password` or `sso`.
+             * @example [
+             *       "password"
+             *     ]
+             */
+            methods: string[];
+            /** @description Where single sign-on begins. */
+            sso_url?: string | null;
         };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
@@ -4713,6 +5419,27 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_DiscoverView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How people of an e-mail domain sign in. */
+            body: {
+                /**
+                 * @description `password` or `sso`.
+                 * @example [
+                 *       "password"
+                 *     ]
+                 */
+                methods: string[];
+                /** @description Where single sign-on begins. */
+                sso_url?: string | null;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_Empty: {
             /**
              * Format: int32
@@ -4974,6 +5701,32 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_LoginOptions: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What the sign-in page offers. */
+            body: {
+                /**
+                 * @description Region of this cloud.
+                 * @example us1
+                 */
+                region: string;
+                /**
+                 * @description Its name for people.
+                 * @example US
+                 */
+                label: string;
+                /** @description Whether letters go out, so that a forgotten password can be replaced. */
+                mail: boolean;
+                /** @description Other clouds, with users of their own. */
+                clouds: components["schemas"]["CloudLink"][];
+            };
+        };
+        /** @description A success with its body. */
         Envelope_LoginView: {
             /**
              * Format: int32
@@ -4998,6 +5751,20 @@ export interface components {
                  * @example none
                  */
                 mfa: string;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_LogoutView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A sign-out. */
+            body: {
+                /** @description Where the session at the identity provider ends. */
+                sso_logout_url?: string | null;
             };
         };
         /** @description A success with its body. */
@@ -5715,6 +6482,86 @@ export interface components {
                  * @description Days that the activity log is kept.
                  */
                 audit_retention_days: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_SsoTestLink: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A test sign-in. */
+            body: {
+                /** @description For asking about the result. */
+                id: string;
+                /** @description Where to sign in, once. */
+                url: string;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_SsoTestView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What a test sign-in came to. */
+            body: {
+                /** @description `waiting`, `success` or `failure`. */
+                state: string;
+                /** @description What the identity provider said about the person. */
+                attributes: unknown;
+                /** @description Role that the groups give. */
+                role?: string | null;
+                /** @description What went wrong. */
+                error?: string | null;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_SsoView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Single sign-on of a client. Secrets are not part of it. */
+            body: {
+                /** @description `oidc` or `ldap`; null when nothing is set up. */
+                type?: string | null;
+                /** @description `google`, `okta` or `custom`. */
+                vendor: string;
+                /** @description `draft`, `testing` or `active`. */
+                state: string;
+                /** @description Whether the identity provider is the source of users and roles. */
+                provisioning: boolean;
+                /** @description Whether everybody must use it. */
+                strict: boolean;
+                /** @description For SAML: signed requests, encrypted assertions. */
+                extended_security: boolean;
+                /** @description Whether groups decide about clients. */
+                tenant_permissions: boolean;
+                /** @description Which group gets which role. */
+                role_mapping: components["schemas"]["GroupMapping"][];
+                /** @description Settings of the kind. */
+                settings: unknown;
+                /** @description Where the identity provider sends people back to. */
+                callback_url: string;
+                /** @description Where sign-in begins. */
+                login_url: string;
+                /**
+                 * Format: int64
+                 * @description Last successful test sign-in, Unix seconds.
+                 */
+                tested_at?: number | null;
+                /**
+                 * Format: int64
+                 * @description The administrator who keeps a password whatever happens to the identity provider.
+                 */
+                fallback_user_id?: number | null;
             };
         };
         /** @description A success with its body. */
@@ -7235,6 +8082,19 @@ export interface components {
              */
             clientid: number | null;
         };
+        /** @description A group of the identity provider and the role that its members get. */
+        GroupMapping: {
+            /**
+             * @description Name of the group; with LDAP its distinguished name.
+             * @example security
+             */
+            group: string;
+            /**
+             * @description Role.
+             * @example admin
+             */
+            role: string;
+        };
         /** @description `POST /node/v1/heartbeat`: the node is alive, and this is what it runs. */
         HeartbeatRequest: {
             /** @description Random number made at each process start; counters restart with it. A string: it uses all 64 bits. */
@@ -8374,6 +9234,45 @@ export interface components {
              */
             value: string;
         };
+        /** @description `PUT /v1/sso/ldap`. */
+        LdapSettings: {
+            /**
+             * @description `ldaps://host:636`, or `ldap://host:389` which then uses STARTTLS.
+             * @example ldaps://ldap.example.com:636
+             */
+            url: string;
+            /**
+             * @description Where users and groups are.
+             * @example dc=example,dc=com
+             */
+            base_dn: string;
+            /** @description Account that searches. */
+            bind_dn: string;
+            /**
+             * Format: password
+             * @description Its password; absent keeps the one that is stored.
+             */
+            bind_password?: string | null;
+            /**
+             * @description Attribute that holds the e-mail address.
+             * @example mail
+             */
+            email_attribute?: string;
+            /** @description PEM certificate of an authority to trust besides the public ones. */
+            certificate?: string | null;
+            /** @description E-mail domains whose users sign in by it; the caller's own. */
+            domains?: string[];
+        };
+        /** @description `POST /v1/sso/ldap/test`: a person to sign in as. */
+        LdapTest: {
+            /** @description E-mail address. */
+            username: string;
+            /**
+             * Format: password
+             * @description Password there.
+             */
+            password: string;
+        };
         /** @description A vulnerability as the attacks that exploited it show it. */
         LinkedVuln: {
             /**
@@ -8456,6 +9355,23 @@ export interface components {
             /** @description Ids of removed entries. */
             del: number[];
         };
+        /** @description What the sign-in page offers. */
+        LoginOptions: {
+            /**
+             * @description Region of this cloud.
+             * @example us1
+             */
+            region: string;
+            /**
+             * @description Its name for people.
+             * @example US
+             */
+            label: string;
+            /** @description Whether letters go out, so that a forgotten password can be replaced. */
+            mail: boolean;
+            /** @description Other clouds, with users of their own. */
+            clouds: components["schemas"]["CloudLink"][];
+        };
         /** @description A sign-in in the past. */
         LoginRecord: {
             /**
@@ -8501,6 +9417,11 @@ export interface components {
         LogoutRequest: {
             /** @description End every session of the user, not only this one. */
             all?: boolean;
+        };
+        /** @description A sign-out. */
+        LogoutView: {
+            /** @description Where the session at the identity provider ends. */
+            sso_logout_url?: string | null;
         };
         /** @description `GET /node/v1/manifest`. */
         Manifest: {
@@ -8795,6 +9716,29 @@ export interface components {
             rps: number;
             /** @description Shown in the answer to the creation only. */
             secret?: string | null;
+        };
+        /** @description `PUT /v1/sso/oidc`. */
+        OidcSettings: {
+            /**
+             * @description Issuer, as the provider's discovery document names it.
+             * @example https://login.example.com
+             */
+            issuer: string;
+            /** @description Client at the provider. */
+            client_id: string;
+            /**
+             * Format: password
+             * @description Its secret; absent keeps the one that is stored.
+             */
+            client_secret?: string | null;
+            /** @description Scopes to ask for. */
+            scopes?: string[];
+            /** @description Claim that names the groups. */
+            groups_claim?: string;
+            /** @description E-mail domains whose sign-in page offers it; the caller's own. */
+            domains?: string[];
+            /** @description `google`, `okta` or `custom`. */
+            vendor?: string;
         };
         /** @description The general time budget of a request: what holds where no `overlimit_res_settings` rule says otherwise. */
         OverlimitSettings: {
@@ -9648,6 +10592,71 @@ export interface components {
              */
             audit_retention_days: number;
         };
+        /** @description `PUT /v1/sso`: what is absent stays. */
+        SsoOptions: {
+            /** @description Whether the identity provider is the source of users and roles. */
+            provisioning?: boolean | null;
+            /** @description Whether everybody must use it. */
+            strict?: boolean | null;
+            /**
+             * Format: int64
+             * @description The administrator who keeps a password; needs a second factor.
+             */
+            fallback_user_id?: number | null;
+        };
+        /** @description A test sign-in. */
+        SsoTestLink: {
+            /** @description For asking about the result. */
+            id: string;
+            /** @description Where to sign in, once. */
+            url: string;
+        };
+        /** @description What a test sign-in came to. */
+        SsoTestView: {
+            /** @description `waiting`, `success` or `failure`. */
+            state: string;
+            /** @description What the identity provider said about the person. */
+            attributes: unknown;
+            /** @description Role that the groups give. */
+            role?: string | null;
+            /** @description What went wrong. */
+            error?: string | null;
+        };
+        /** @description Single sign-on of a client. Secrets are not part of it. */
+        SsoView: {
+            /** @description `oidc` or `ldap`; null when nothing is set up. */
+            type?: string | null;
+            /** @description `google`, `okta` or `custom`. */
+            vendor: string;
+            /** @description `draft`, `testing` or `active`. */
+            state: string;
+            /** @description Whether the identity provider is the source of users and roles. */
+            provisioning: boolean;
+            /** @description Whether everybody must use it. */
+            strict: boolean;
+            /** @description For SAML: signed requests, encrypted assertions. */
+            extended_security: boolean;
+            /** @description Whether groups decide about clients. */
+            tenant_permissions: boolean;
+            /** @description Which group gets which role. */
+            role_mapping: components["schemas"]["GroupMapping"][];
+            /** @description Settings of the kind. */
+            settings: unknown;
+            /** @description Where the identity provider sends people back to. */
+            callback_url: string;
+            /** @description Where sign-in begins. */
+            login_url: string;
+            /**
+             * Format: int64
+             * @description Last successful test sign-in, Unix seconds.
+             */
+            tested_at?: number | null;
+            /**
+             * Format: int64
+             * @description The administrator who keeps a password whatever happens to the identity provider.
+             */
+            fallback_user_id?: number | null;
+        };
         /** @description A subscription of a client. */
         SubscriptionView: {
             /**
@@ -9875,6 +10884,11 @@ export interface components {
             /** @description Saved searches, name to query: at most 100, 2 KiB each. An empty object leaves them, null removes them. */
             search_templates?: unknown;
         };
+        /** @description `POST /v1/user/{id}/sso` and `/api_access`. */
+        UserSwitch: {
+            /** @description On or off. */
+            enabled: boolean;
+        };
         /** @description `POST /v1/objects/user/update`. */
         UserUpdate: {
             /** @description Which users; it must select by more than the tenant. */
@@ -9982,6 +10996,369 @@ export interface components {
             must_change_password: boolean;
             /** @description Name of the owner tenant. */
             client_name: string;
+        };
+        /** @description A page of groups. */
+        VectorGroups: {
+            /**
+             * @description One object per group: its `id`, one key per dimension, one per column.
+             * @example [
+             *       {
+             *         "id": "eyJm",
+             *         "ts_day": "2026-07-09",
+             *         "attack_type": "sqli",
+             *         "attack_type_label": "SQL Injection",
+             *         "attack_types": {
+             *           "count": 1,
+             *           "values": [
+             *             "sqli"
+             *           ]
+             *         },
+             *         "requests_count": 142,
+             *         "unique_ips": 7,
+             *         "status": "Partially Blocked"
+             *       }
+             *     ]
+             */
+            data: unknown[];
+            /** @description Next page; null on the last one. */
+            next_cursor?: string | null;
+            /** @description Page before; null on the first one. */
+            prev_cursor?: string | null;
+        };
+        /** @description Which vectors of a group or request. */
+        VectorListRequest: {
+            /**
+             * @description `id` of a group.
+             * @default null
+             * @example eyJmIjpb
+             */
+            group_id: string | null;
+            /**
+             * @description A request.
+             * @default null
+             * @example 0192f1e3a4b5c6d7e8f9a0b1c2d3e4f5
+             */
+            request_id: string | null;
+            /** @description Filter as in a query, for groups. */
+            where?: unknown;
+            /**
+             * Format: int64
+             * @description 1 to 1000, by default 100.
+             * @default null
+             * @example 100
+             */
+            limit: number | null;
+            /**
+             * @description `cursor` of the page before.
+             * @default null
+             */
+            cursor: string | null;
+        };
+        /** @description Which vectors to judge, and how: exactly one of the three selectors. */
+        VectorMarkRequest: {
+            /**
+             * @description `id` of a group.
+             * @default null
+             */
+            group_id: string | null;
+            /**
+             * @description At most 1000 vectors.
+             * @default null
+             */
+            vector_ids: string[] | null;
+            /**
+             * @description At most 1000 requests.
+             * @default null
+             * @example [
+             *       "0192f1e3a4b5c6d7e8f9a0b1c2d3e4f5"
+             *     ]
+             */
+            request_ids: string[] | null;
+            /**
+             * @description `fp`, `tp`, or empty to take the mark away.
+             * @default null
+             * @example fp
+             */
+            mark: string;
+        };
+        /** @description How many vectors changed. */
+        VectorMarked: {
+            /**
+             * Format: int64
+             * @description Vectors.
+             * @example 3
+             */
+            marked_count: number;
+        };
+        /** @description A page of vectors. */
+        VectorPage: {
+            /** @description Vectors, newest first. */
+            data: components["schemas"]["VectorView"][];
+            /** @description Next page; absent on the last one. */
+            cursor?: string | null;
+            /** @description Whether there is a next page. */
+            has_more: boolean;
+        };
+        /** @description What to group and measure. */
+        VectorQuery: {
+            /**
+             * @description 1 to 50 metrics, display columns or dimensions of the schema. Without a metric, `requests_count` is added.
+             * @default null
+             * @example [
+             *       "attack_types",
+             *       "requests_count",
+             *       "unique_ips",
+             *       "status"
+             *     ]
+             */
+            select: string[];
+            /**
+             * @description `type`, `source_ip`, `none` (one row per request and type) or one dimension. Not together with `group_by`.
+             * @default null
+             * @example type
+             */
+            preset: string | null;
+            /**
+             * @description 1 to 4 dimensions. A day is added in front unless a time bucket is named.
+             * @default null
+             * @example [
+             *       "attack_type",
+             *       "host"
+             *     ]
+             */
+            group_by: string[] | null;
+            /** @description Filter: a tree of conditions and groups, or a text such as `attack_type = 'sqli' AND status_code >= 500`. */
+            where?: unknown;
+            /**
+             * @description At most 3 selected metrics or dimensions; by default `requests_count`, most first.
+             * @default null
+             * @example [
+             *       {
+             *         "field": "requests_count",
+             *         "desc": true
+             *       }
+             *     ]
+             */
+            order_by: unknown[] | null;
+            /**
+             * @description `-24h` (default), `-7d`, `-1m` (months), or `FROM-TO` in Unix seconds; at most six months.
+             * @default null
+             * @example -24h
+             */
+            time_range: string | null;
+            /**
+             * Format: int64
+             * @description Rows of a page, 1 to 100, by default 50.
+             * @default null
+             * @example 50
+             */
+            limit: number | null;
+            /**
+             * @description `next_cursor` or `prev_cursor` of a page, with the same query. Valid for 24 hours.
+             * @default null
+             */
+            cursor: string | null;
+            /**
+             * @description For exports: who gets the link.
+             * @default null
+             * @example soc@example.com
+             */
+            email: string | null;
+        };
+        /** @description What can be asked. */
+        VectorSchema: {
+            /** @description Columns: `name`, `label`, `type`, `category`, `sortable`. */
+            select_fields: unknown[];
+            /** @description Dimensions of a query. */
+            group_by_fields: unknown[];
+            /** @description Dimensions of widgets. */
+            stats_group_by_fields: unknown[];
+            /** @description Fields of filters: `name`, `label`, `type`, `operators`, `options`. */
+            where_fields: unknown[];
+            /** @description Presets: `value`, `label`, `description`. */
+            grouping_presets: unknown[];
+        };
+        /** @description Widgets with their data, in the order asked for. */
+        VectorStats: {
+            /** @description Widgets. */
+            widgets: components["schemas"]["VectorWidget"][];
+        };
+        /** @description What the widgets of a dashboard show. */
+        VectorStatsRequest: {
+            /**
+             * @description As in a query.
+             * @default null
+             * @example -7d
+             */
+            time_range: string | null;
+            /** @description As in a query. */
+            where?: unknown;
+            /**
+             * @description Only this group.
+             * @default null
+             */
+            group_id: string | null;
+            /**
+             * @description 1 to 20 widgets: `type` (`single_value`, `timeseries`, `top_list`, `pie_chart`), `field`, `group_by`,
+             *     `limit` (1 to 50, by default 5), `title`.
+             * @default null
+             * @example [
+             *       {
+             *         "type": "top_list",
+             *         "field": "requests_count",
+             *         "group_by": "country",
+             *         "limit": 5,
+             *         "title": "Countries"
+             *       }
+             *     ]
+             */
+            widgets: unknown[];
+        };
+        /** @description One attack sign of one request. */
+        VectorView: {
+            /** @description Opaque id, for marking. */
+            vector_id: string;
+            /** @description Request. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /**
+             * Format: int64
+             * @description Application, -1 for the default one.
+             */
+            application_id: number;
+            /** @description Attack type. */
+            type: string;
+            /** @description Technique, or empty. */
+            attack_subtype: string;
+            /**
+             * @description The attacked point as a JSON text.
+             * @example ["header","XSS"]
+             */
+            point: string;
+            /** @description Payload. */
+            value: string;
+            /** @description Payloads. */
+            payloads: string[];
+            /** @description Signatures. */
+            stamps: number[];
+            /**
+             * Format: int64
+             * @description Unsigned 32-bit hash of the signatures.
+             */
+            stamps_hash: number;
+            /** @description Host. */
+            host: string;
+            /** @description Path. */
+            path: string;
+            /** @description Host as rules see it. */
+            normalized_host: string;
+            /** @description Path as rules see it. */
+            normalized_path: string;
+            /** @description `http` or `https`. */
+            scheme: string;
+            /** @description Method. */
+            method: string;
+            /** @description HTTP version. */
+            protocol: string;
+            /** @description IPv4 source, or empty. */
+            remote_addr4: string;
+            /** @description IPv6 source, or empty. */
+            remote_addr6: string;
+            /** @description Country, or empty. */
+            country: string;
+            /**
+             * Format: int64
+             * @description Status sent.
+             */
+            response_status_code: number;
+            /** @description RFC 3339 in groups, Unix milliseconds by request. */
+            request_time: unknown;
+            /** @description `blocked` or `monitored`. */
+            block_status: string;
+            /** @description CVE ids and tags, comma-joined. */
+            known_attack: string;
+            /** @description Node. */
+            node_uuid: string[];
+            /** @description `NOT FILLED`. */
+            state: string;
+            /** @description Judgement: empty, `tp` or `fp`. */
+            mark: string;
+            /** @description CWE ids. */
+            cwe_ids: string[];
+            /** @description OWASP categories. */
+            owasp_categories: string[];
+            /** @description CAPEC ids. */
+            capec_ids: string[];
+            /** @description CVE ids. */
+            cve_ids: string[];
+            /** @description User, or empty. */
+            user: string;
+            /** @description Role, or empty. */
+            user_role: string;
+            /** @description API session, or empty. */
+            session_id: string;
+            /** @description API session as the application names it, or empty. */
+            orig_session_id: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            request_size: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            response_size: number;
+            /**
+             * Format: int64
+             * @description Milliseconds.
+             */
+            response_time: number;
+            /**
+             * Format: int64
+             * @description Characters.
+             */
+            uri_length: number;
+            /**
+             * Format: int64
+             * @description Control that reacted.
+             */
+            mitigation_control_id?: number | null;
+            /**
+             * Format: int64
+             * @description Security issue that was exploited.
+             */
+            security_issue_id?: number | null;
+            /** @description The request, in groups. */
+            full_request?: unknown;
+            /** @description Conditions of a rule for this request, by request. */
+            action_conditions?: unknown[] | null;
+        };
+        /** @description One widget. */
+        VectorWidget: {
+            /**
+             * @description As asked.
+             * @example top_list
+             */
+            type: string;
+            /** @description As asked. */
+            title: string;
+            /**
+             * @description `{label, key, value}` and, of lists, `percentage`.
+             * @example [
+             *       {
+             *         "label": "DE",
+             *         "key": "DE",
+             *         "value": 12,
+             *         "percentage": 60
+             *       }
+             *     ]
+             */
+            data: unknown[];
         };
         /** @description A virtual patch that answers an issue. */
         VpatchLink: {
@@ -11869,6 +13246,1091 @@ export interface operations {
             };
         };
     };
+    vectors_by_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VectorListRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of vectors */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorPage"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vectors_by_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VectorListRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of vectors */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorPage"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vectors_mark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VectorMarkRequest"];
+            };
+        };
+        responses: {
+            /** @description How many vectors changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorMarked"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vector_export: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Where days begin
+                 * @example Europe/Berlin
+                 */
+                "X-Time-Zone"?: string | null;
+            };
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VectorQuery"];
+            };
+        };
+        responses: {
+            /** @description The export is accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackExportAccepted"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vector_export_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Export
+                 * @example 5f9a0c2e-6f0b-4c6e-9a53-0a4c6f1f2b11
+                 */
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The export */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackExportStatus"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vector_export_file: {
+        parameters: {
+            query: {
+                /**
+                 * @description Token of the link
+                 * @example 0f1e2d3c
+                 */
+                token: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Export
+                 * @example 5f9a0c2e-6f0b-4c6e-9a53-0a4c6f1f2b11
+                 */
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vector_query: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Where days begin
+                 * @example Europe/Berlin
+                 */
+                "X-Time-Zone"?: string | null;
+            };
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VectorQuery"];
+            };
+        };
+        responses: {
+            /** @description A page of groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorGroups"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vector_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schema */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorSchema"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    vector_stats: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Where days begin
+                 * @example Europe/Berlin
+                 */
+                "X-Time-Zone"?: string | null;
+            };
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VectorStatsRequest"];
+            };
+        };
+        responses: {
+            /** @description The widgets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VectorStats"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_view_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The views */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackViewList"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_view_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AttackViewChange"];
+            };
+        };
+        responses: {
+            /** @description The view */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackViewSaved"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_view_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description View
+                 * @example 12
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The view */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackViewSaved"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_view_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description View
+                 * @example 12
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AttackViewChange"];
+            };
+        };
+        responses: {
+            /** @description The view */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackViewSaved"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_view_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description View
+                 * @example 12
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_view_duplicate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description View
+                 * @example 12
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AttackViewChange"];
+            };
+        };
+        responses: {
+            /** @description The copy */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackViewSaved"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_view_set_default: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description View
+                 * @example 12
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The view */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackViewSaved"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     event_settings_view: {
         parameters: {
             query?: never;
@@ -12833,6 +15295,66 @@ export interface operations {
             };
         };
     };
+    login_discover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiscoverRequest"];
+            };
+        };
+        responses: {
+            /** @description The ways */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_DiscoverView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     login_mfa: {
         parameters: {
             query?: never;
@@ -12893,6 +15415,62 @@ export interface operations {
             };
         };
     };
+    login_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The options */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_LoginOptions"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     logout: {
         parameters: {
             query?: never;
@@ -12912,7 +15490,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Empty"];
+                    "application/json": components["schemas"]["Envelope_LogoutView"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -18002,6 +20580,777 @@ export interface operations {
             };
         };
     };
+    sso_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_update: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SsoOptions"];
+            };
+        };
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing is set up now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_activate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_deactivate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Out of force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_ldap_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LdapSettings"];
+            };
+        };
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_ldap_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LdapTest"];
+            };
+        };
+        responses: {
+            /** @description The result */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoTestView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_login: {
+        parameters: {
+            query?: {
+                /** @description Public UUID of the client */
+                client?: string;
+                /** @description A test sign-in instead */
+                test?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the identity provider, or back with an error code */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_mapping_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupMapping"][];
+            };
+        };
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_oidc_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OidcSettings"];
+            };
+        };
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_oidc_callback: {
+        parameters: {
+            query?: {
+                /** @description State */
+                state?: string;
+                /** @description Code */
+                code?: string;
+                /** @description Refusal of the provider */
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the Console, or to its sign-in page with an error code */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where to sign in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoTestLink"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_test_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Test */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The result */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoTestView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such test */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     user_self_read: {
         parameters: {
             query?: never;
@@ -18775,6 +22124,78 @@ export interface operations {
             };
         };
     };
+    user_api_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserSwitch"];
+            };
+        };
+        responses: {
+            /** @description Switched */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     user_mfa_disable: {
         parameters: {
             query?: never;
@@ -18866,6 +22287,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_InvitationLink"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    user_sso: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserSwitch"];
+            };
+        };
+        responses: {
+            /** @description Switched */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
                 };
             };
             /** @description The request is not valid; the body names the field */
