@@ -4,7 +4,7 @@
 //! rows give equal bytes, so every process of a cloud makes the same bundle.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -38,17 +38,26 @@ pub struct Bundle {
     pub bytes: Vec<u8>,
 }
 
-/// The last bundle of each tenant.
+/// How many bundles of a tenant are kept: rules may change between a node's reading of the manifest and of the
+/// bundle that it names.
+const KEPT: usize = 3;
+
+/// The last bundles of each tenant, newest first.
 #[derive(Debug, Default)]
-pub struct Bundles(Mutex<HashMap<TenantId, Arc<Bundle>>>);
+pub struct Bundles(Mutex<HashMap<TenantId, VecDeque<Arc<Bundle>>>>);
 
 impl Bundles {
-    fn of(&self, tenant: TenantId) -> Option<Arc<Bundle>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
+    /// The bundle of a version, if it is among the last ones.
+    pub fn of(&self, tenant: TenantId, version: i64) -> Option<Arc<Bundle>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&tenant)?.iter().find(|bundle| bundle.entry.version == version).cloned()
     }
 
     fn keep(&self, tenant: TenantId, bundle: &Arc<Bundle>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, Arc::clone(bundle));
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_tenant = kept.entry(tenant).or_default();
+        of_tenant.push_front(Arc::clone(bundle));
+        of_tenant.truncate(KEPT);
     }
 }
 
@@ -59,8 +68,7 @@ impl Bundles {
 pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle>), Failure> {
     for _ in 0..ATTEMPTS {
         let before = config_versions::current(cloud.store.reader(), tenant).await?;
-        let kept = cloud.bundles.of(tenant);
-        if let Some(bundle) = kept.filter(|bundle| bundle.entry.version == before.ruleset_version) {
+        if let Some(bundle) = cloud.bundles.of(tenant, before.ruleset_version) {
             return Ok((before.seq, bundle));
         }
         let settings = rules_settings::stored(cloud.store.reader(), tenant).await?;
