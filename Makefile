@@ -4,7 +4,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-contract debug-binary bench \
+.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-go test-contract debug-binary bench \
 	bench-detection lint clean tools console openapi
 
 ## Builds everything and starts the demo.
@@ -24,8 +24,8 @@ console: console/dist/index.html
 console/dist/index.html: $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print 2>/dev/null) openapi/bartizan.json
 	cd console && npm ci && npm run build
 
-## Runs every test: Rust on SQLite and PostgreSQL, Console, browser, Python client, the API against its document.
-test: test-rust test-postgres test-console test-browser test-python test-contract
+## Runs every test: Rust on SQLite and PostgreSQL, Console, browser, Python and Go clients, the API against its document.
+test: test-rust test-postgres test-console test-browser test-python test-go test-contract
 	@echo "all test suites passed"
 
 test-tools:
@@ -55,6 +55,9 @@ test-python: debug-binary
 # A minute and a half: the API against its own document, with each kind of credential.
 test-contract: debug-binary
 	scripts/contract-tests $(abspath $(TARGET))/debug/bartizan 20
+
+test-go: debug-binary
+	scripts/go-tests $(abspath $(TARGET))/debug/bartizan
 
 ## Measures speed side by side with nginx and ModSecurity + CRS, and detection quality.
 bench: build bench-detection
