@@ -104,6 +104,47 @@ pub struct IpGroupIds {
     pub ids: Vec<i64>,
 }
 
+/// How many entries there are of each type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IpListCounts {
+    /// Addresses and subnets.
+    pub subnet: i64,
+    /// Countries and regions.
+    pub location: i64,
+    /// Hosting providers.
+    pub datacenter: i64,
+    /// Kinds of source.
+    pub proxy_type: i64,
+}
+
+/// How many entries an import made.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct IpListImported {
+    /// Entries.
+    #[schema(example = 50000)]
+    pub created: usize,
+}
+
+/// An address that is or was denied, in the oldest form.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BlacklistRecord {
+    /// Address or subnet.
+    #[schema(example = "203.0.113.7/32")]
+    pub ip: String,
+    /// Why.
+    pub reason: String,
+    /// Unix seconds.
+    pub blocked_at: i64,
+    /// Unix seconds; 33223139044 is never.
+    pub expire_at: i64,
+    /// Unix seconds; null while it is denied.
+    pub unblocked_at: Option<i64>,
+    /// Application; 0 is all.
+    pub pool_id: i64,
+    /// Tenant.
+    pub client_id: i64,
+}
+
 /// An entry of a list in the legacy form.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct IpRuleView {

@@ -12,6 +12,7 @@ pub mod attack_vectors;
 pub mod attack_views;
 pub mod attacks;
 pub mod billing;
+pub mod blacklist;
 pub mod clients;
 pub mod credentials;
 pub mod dashboards;
@@ -76,6 +77,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(privacy::routes())
         .merge(ip_list::routes())
         .merge(ip_rule::routes())
+        .merge(blacklist::routes())
         .merge(node_group::routes())
         .merge(node_sync::routes())
         .merge(rule::routes())

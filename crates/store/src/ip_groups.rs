@@ -1,5 +1,7 @@
 //! IP lists: groups with the sequence numbers of their addition and removal.
 
+use std::collections::HashMap;
+
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
@@ -13,6 +15,9 @@ use crate::{
     entity::ip_group::{Column, Entity, Model},
 };
 
+/// Rows or values of one statement.
+const STEP: usize = 500;
+
 /// What a list of groups asks for.
 #[derive(Clone, Debug, Default)]
 pub struct GroupFilter {
@@ -24,6 +29,8 @@ pub struct GroupFilter {
     pub ids: Option<Vec<i64>>,
     /// A value to look up.
     pub value: Option<ValueQuery>,
+    /// Applications, one of which it holds for; empty is any.
+    pub applications: Vec<i64>,
     /// Whether to list what expired instead of what is live.
     pub expired: bool,
 }
@@ -53,6 +60,13 @@ impl GroupFilter {
         if let Some(ids) = &self.ids {
             all = all.add(Column::Id.is_in(ids.iter().copied()));
         }
+        if !self.applications.is_empty() {
+            let mut any = Condition::any();
+            for id in self.applications.iter().chain([&0]) {
+                any = any.add(holds_application(*id));
+            }
+            all = all.add(any);
+        }
         match &self.value {
             Some(ValueQuery::Network(network)) => all.add(Column::Network.eq(network.clone())),
             Some(ValueQuery::Code(code)) => all.add(Column::Network.is_null()).add(holds_code(code)),
@@ -67,6 +81,22 @@ fn holds_code(code: &str) -> SimpleExpr {
         code.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace('"', "");
     let text = SimpleExpr::from(Func::lower(Expr::col(Column::Values).cast_as("text")));
     text.like(LikeExpr::new(format!("%\"{escaped}\"%")).escape('\\'))
+}
+
+/// Whether the JSON array of applications holds this one, 0 being all of them.
+fn holds_application(id: i64) -> Condition {
+    let text = || SimpleExpr::from(Expr::col(Column::ApplicationIds).cast_as("text"));
+    // An array of numbers, written with or without spaces.
+    [
+        format!("[{id}]"),
+        format!("[{id},%"),
+        format!("%,{id},%"),
+        format!("%,{id}]"),
+        format!("%, {id},%"),
+        format!("%, {id}]"),
+    ]
+    .into_iter()
+    .fold(Condition::any(), |any, pattern| any.add(text().like(pattern)))
 }
 
 impl Store {
@@ -90,6 +120,52 @@ impl Store {
             .limit(limit)
             .all(self.reader())
             .await?)
+    }
+
+    /// The number of live groups of each type on some lists of a tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn ip_group_counts(
+        &self,
+        tenant: TenantId,
+        lists: &[String],
+        now: i64,
+    ) -> Result<HashMap<String, i64>, StoreError> {
+        let rows: Vec<(String, i64)> = Entity::find()
+            .select_only()
+            .column(Column::RuleType)
+            .column_as(Column::Id.count(), "groups")
+            .filter(Column::ClientId.eq(tenant.0))
+            .filter(Column::List.is_in(lists.iter().cloned()))
+            .filter(Column::RemovedSeq.is_null())
+            .filter(Column::ExpiredAt.gt(now))
+            .group_by(Column::RuleType)
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// A page of the denied subnets of tenants, newest first: those live at a time, or all there ever were.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn denied_subnets(
+        &self,
+        tenants: &Tenants,
+        live_at: Option<i64>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<Model>, StoreError> {
+        let mut select = Entity::find()
+            .filter(Column::ClientId.is_in(tenants.ids().iter().map(|id| id.0)))
+            .filter(Column::List.eq("block"))
+            .filter(Column::RuleType.eq("subnet"));
+        if let Some(now) = live_at {
+            select = select.filter(Column::RemovedSeq.is_null()).filter(Column::ExpiredAt.gt(now));
+        }
+        Ok(select.order_by_desc(Column::Id).offset(offset).limit(limit).all(self.reader()).await?)
     }
 
     /// Every live group of a tenant that was added after `since`, oldest first.
@@ -139,7 +215,13 @@ pub async fn with_networks<C: ConnectionTrait>(
     networks: &[String],
     now: i64,
 ) -> Result<Vec<Model>, StoreError> {
-    live(tenant, now, Condition::all().add(Column::Network.is_in(networks.iter().cloned())), connection).await
+    let mut found = Vec::new();
+    // In steps: a statement takes a limited number of values.
+    for step in networks.chunks(STEP) {
+        let among = Condition::all().add(Column::Network.is_in(step.iter().cloned()));
+        found.extend(live(tenant, now, among, connection).await?);
+    }
+    Ok(found)
 }
 
 /// The live groups of a tenant that hold codes of one type.
@@ -184,25 +266,6 @@ async fn live<C: ConnectionTrait>(
         .await?)
 }
 
-/// The applications that a tenant has.
-///
-/// # Errors
-/// [`StoreError::Query`].
-pub async fn known_applications<C: ConnectionTrait>(
-    connection: &C,
-    tenant: TenantId,
-) -> Result<Vec<i64>, StoreError> {
-    use crate::entity::pool;
-    Ok(pool::Entity::find()
-        .select_only()
-        .column(pool::Column::Id)
-        .filter(pool::Column::ClientId.eq(tenant.0))
-        .filter(pool::Column::Deleted.eq(false))
-        .into_tuple()
-        .all(connection)
-        .await?)
-}
-
 /// Inserts a group; its `id` is ignored.
 ///
 /// # Errors
@@ -211,6 +274,25 @@ pub async fn insert<C: ConnectionTrait>(connection: &C, group: Model) -> Result<
     let mut row = group.into_active_model();
     row.id = NotSet;
     Ok(row.insert(connection).await?)
+}
+
+/// Inserts many groups; their ids are ignored.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn insert_many<C: ConnectionTrait>(connection: &C, groups: Vec<Model>) -> Result<(), StoreError> {
+    let mut rows = groups.into_iter().map(|group| {
+        let mut row = group.into_active_model();
+        row.id = NotSet;
+        row
+    });
+    loop {
+        let step: Vec<_> = rows.by_ref().take(STEP).collect();
+        if step.is_empty() {
+            return Ok(());
+        }
+        Entity::insert_many(step).exec_without_returning(connection).await?;
+    }
 }
 
 /// Marks groups as removed. The rows stay, for nodes that lag behind and for the history.
@@ -224,13 +306,15 @@ pub async fn remove<C: ConnectionTrait>(
     seq: i64,
     now: i64,
 ) -> Result<(), StoreError> {
-    Entity::update_many()
-        .col_expr(Column::RemovedSeq, Expr::val(seq))
-        .col_expr(Column::RemovedAt, Expr::val(now))
-        .filter(Column::ClientId.eq(tenant.0))
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::RemovedSeq.is_null())
-        .exec(connection)
-        .await?;
+    for step in ids.chunks(STEP) {
+        Entity::update_many()
+            .col_expr(Column::RemovedSeq, Expr::val(seq))
+            .col_expr(Column::RemovedAt, Expr::val(now))
+            .filter(Column::ClientId.eq(tenant.0))
+            .filter(Column::Id.is_in(step.iter().copied()))
+            .filter(Column::RemovedSeq.is_null())
+            .exec(connection)
+            .await?;
+    }
     Ok(())
 }

@@ -169,8 +169,27 @@ impl TestCloud {
         path: &str,
         body: Option<&Value>,
     ) -> Reply {
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
-        request = match credential {
+        let mut request = self.request(credential, method, path);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        reply(request).await
+    }
+
+    /// Calls the API with a body that is no JSON.
+    pub async fn send_text(
+        &self,
+        credential: &Credential,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Reply {
+        reply(self.request(credential, method, path).header("Content-Type", "text/plain").body(body)).await
+    }
+
+    fn request(&self, credential: &Credential, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match credential {
             Credential::Anonymous => request,
             Credential::Pair(uuid, secret) => {
                 request.header("X-WallarmAPI-UUID", uuid).header("X-WallarmAPI-Secret", secret)
@@ -180,15 +199,6 @@ impl TestCloud {
                 request.header("Authorization", format!("Node {uuid}:{secret}"))
             }
             Credential::Cookie(cookie, csrf) => request.header("Cookie", cookie).header("X-CSRF-Token", csrf),
-        };
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().await.unwrap();
-        Reply {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            text: response.text().await.unwrap(),
         }
     }
 
@@ -200,5 +210,14 @@ impl TestCloud {
     /// GETs a path.
     pub async fn get(&self, credential: &Credential, path: &str) -> Reply {
         self.call(credential, Method::GET, path, None).await
+    }
+}
+
+async fn reply(request: reqwest::RequestBuilder) -> Reply {
+    let response = request.send().await.unwrap();
+    Reply {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        text: response.text().await.unwrap(),
     }
 }

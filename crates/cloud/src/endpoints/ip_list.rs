@@ -1,18 +1,21 @@
 //! IP lists, current API (`spec/rules.md` sections 6.3 to 6.5).
 
-use axum::extract::State;
+use axum::{
+    body::Bytes,
+    extract::{DefaultBodyLimit, State, rejection::BytesRejection},
+};
 use bartizan_api::{
-    ApiError, Envelope,
-    ip_list::{AccessRulesRequest, IpGroupDeleteRequest, IpGroupView, Objects},
+    ApiError, Envelope, filter,
+    ip_list::{AccessRulesRequest, IpGroupDeleteRequest, IpGroupView, IpListCounts, IpListImported, Objects},
     list::ListRequest,
 };
 use bartizan_store::{entity::ip_group::Model, ip_groups::GroupFilter};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Caller, strings},
-    extract::{Body, Path, RackQuery},
+    extract::{Body, Path, RackQuery, whole},
     failure::Failure,
     services::{
         ip_list::{self, List, NewEntries, RuleType, Spelling},
@@ -23,9 +26,17 @@ use crate::{
 
 /// Rows of a list without a limit.
 const DEFAULT_LIMIT: u64 = 50;
+/// Largest text of an import.
+const IMPORT_BYTES: usize = 8 << 20;
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
-    OpenApiRouter::new().routes(routes!(ip_group_list, ip_group_delete)).routes(routes!(access_rule_create))
+    let import =
+        OpenApiRouter::new().routes(routes!(ip_list_import)).layer(DefaultBodyLimit::max(IMPORT_BYTES));
+    OpenApiRouter::new()
+        .routes(routes!(ip_group_list, ip_group_delete))
+        .routes(routes!(access_rule_create))
+        .routes(routes!(access_rule_counts))
+        .merge(import)
 }
 
 fn view_of(cloud: &Cloud, group: &Model) -> Result<IpGroupView, Failure> {
@@ -67,6 +78,19 @@ pub(super) fn lists(filter: &Value) -> Result<Vec<List>, ApiError> {
     texts(filter, "list").into_iter().map(parse).collect()
 }
 
+/// The applications that a filter value names.
+fn applications(filter: &Value) -> Result<Vec<i64>, ApiError> {
+    let asked = match filter.get("application_ids") {
+        None => return Ok(vec![]),
+        Some(Value::Array(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+    };
+    let number = |item: &Value| {
+        filter::int(item).ok_or_else(|| ApiError::field("application_ids", "is invalid", item.clone()))
+    };
+    asked.into_iter().map(number).collect()
+}
+
 pub(super) fn rule_type(field: &str, name: &str) -> Result<RuleType, ApiError> {
     RuleType::parse(name).ok_or_else(|| ApiError::field(field, "is invalid", name))
 }
@@ -79,6 +103,7 @@ pub(super) fn rule_type(field: &str, name: &str) -> Result<RuleType, ApiError> {
         ("filter[list]" = Option<String>, Query, description = "`allow`, `block` or `gray`"),
         ("filter[rule_type][]" = Option<Vec<String>>, Query, description = "Types"),
         ("filter[query]" = Option<String>, Query, description = "Value"),
+        ("filter[application_ids][]" = Option<Vec<i64>>, Query, description = "Applications that it holds for"),
         ("filter[status]" = Option<String>, Query, description = "`expired` lists what has ended"),
         ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000; default 50"),
         ("offset" = Option<i64>, Query, description = "Rows to skip")),
@@ -95,6 +120,7 @@ pub async fn ip_group_list(
     let filter = GroupFilter {
         rule_types: types.into_iter().map(|kind| kind.stored().to_owned()).collect(),
         value: texts(&request.filter, "query").first().map(|text| ip_list::value_query(text)),
+        applications: applications(&request.filter)?,
         expired: texts(&request.filter, "status") == ["expired"],
         ..GroupFilter::default()
     };
@@ -156,4 +182,62 @@ pub async fn ip_group_delete(
         });
     }
     views(&cloud, &ip_list::delete(&cloud, &caller, tenant, &filters).await?)
+}
+
+/// Count entries of the IP lists
+///
+/// Live entries by type, over all lists or over those that the filter names.
+#[utoipa::path(get, path = "/v1/blocklist/clients/{client_id}/access_rules/counts", tag = "IP lists",
+    params(("client_id" = i64, Path, description = "Tenant"),
+        ("filter[list]" = Option<String>, Query, description = "`allow`, `block` or `gray`")),
+    responses((status = 200, description = "Counts", body = Envelope<IpListCounts>)))]
+pub async fn access_rule_counts(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(client_id): Path<i64>,
+    RackQuery(request): RackQuery<ListRequest>,
+) -> Result<Envelope<IpListCounts>, Failure> {
+    let tenant = caller.tenant_of(Some(client_id))?;
+    let asked = lists(&request.filter)?;
+    Ok(Envelope::new(ip_list::counts(&cloud, &caller, tenant, &asked).await?))
+}
+
+/// Import addresses into an IP list
+///
+/// The body is text with an address or subnet on each line, up to 100,000; empty lines and what follows `#` are
+/// left out. A bad line is named, and then nothing is imported.
+#[utoipa::path(post, path = "/v1/blocklist/clients/{client_id}/import", tag = "IP lists",
+    params(("client_id" = i64, Path, description = "Tenant"),
+        ("list" = String, Query, description = "`allow`, `block` or `gray`"),
+        ("expired_at" = i64, Query, description = "Unix seconds; 0 is never"),
+        ("reason" = Option<String>, Query, description = "Why"),
+        ("application_ids[]" = Option<Vec<i64>>, Query, description = "Applications; none is all"),
+        ("force" = Option<bool>, Query, description = "Replace entries that conflict instead of refusing")),
+    request_body(content = String, content_type = "text/plain", example = "198.51.100.7\n203.0.113.0/24 # scanner"),
+    responses((status = 200, description = "How many entries were made", body = Envelope<IpListImported>),
+        (status = 409, description = "Conflicting entries")))]
+pub async fn ip_list_import(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path(client_id): Path<i64>,
+    RackQuery(options): RackQuery<Map<String, Value>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Envelope<IpListImported>, Failure> {
+    let options = Value::Object(options);
+    let text = whole(body)?;
+    let text = std::str::from_utf8(&text).map_err(|_| ApiError::field("body", "is not text", Value::Null))?;
+    let option = |key: &str| texts(&options, key).first().copied().unwrap_or_default();
+    let new = NewEntries {
+        tenant: caller.tenant_of(Some(client_id))?,
+        spelling: Spelling::Current,
+        list: List::parse(option("list"))
+            .ok_or_else(|| ApiError::field("list", "is invalid", option("list")))?,
+        force: option("force") == "true",
+        reason: option("reason").to_owned(),
+        applications: applications(&options)?,
+        expired_at: options.get("expired_at").cloned().unwrap_or_default(),
+        rules: vec![],
+    };
+    let created = ip_list::import(&cloud, &caller, new, text).await?;
+    Ok(Envelope::new(IpListImported { created }))
 }

@@ -4,7 +4,11 @@
 //! tenant's lists and is stamped with it, so that nodes load only what changed.
 
 use axum::http::StatusCode;
-use bartizan_api::{ApiError, Permission, list::Page};
+use bartizan_api::{
+    ApiError, Permission,
+    ip_list::{BlacklistRecord, IpListCounts},
+    list::Page,
+};
 use bartizan_store::{
     TenantId, Tenants, config_versions,
     entity::ip_group::Model,
@@ -13,7 +17,10 @@ use bartizan_store::{
 };
 use serde_json::{Value, json};
 
-use super::activity::{self, Change};
+use super::{
+    activity::{self, Change},
+    pools::{DEFAULT_ID, MAX_ID},
+};
 use crate::{
     auth::{Caller, strings},
     failure::Failure,
@@ -30,8 +37,10 @@ pub use values::canonical_network;
 pub const NEVER: i64 = 33_223_139_044;
 /// The application id that means all applications.
 pub const ALL_APPLICATIONS: i64 = 0;
-/// The application that always exists.
-const DEFAULT_APPLICATION: i64 = -1;
+/// Most values of one request.
+const MAX_VALUES: usize = 1000;
+/// Most lines of one import.
+const MAX_IMPORTED: usize = 100_000;
 /// Longest reason, characters.
 const MAX_REASON_CHARS: usize = 1024;
 
@@ -96,40 +105,138 @@ pub fn value_query(text: &str) -> ValueQuery {
 /// 400 for invalid values, 403, 409 with the conflicts.
 pub async fn create(cloud: &Cloud, caller: &Caller, new: NewEntries) -> Result<Vec<Model>, Failure> {
     caller.require(new.list.create_permission())?;
-    let now = cloud.now();
-    let expired_at = expiry(&new.expired_at, now)?;
-    let groups = values::groups(&new.rules)?;
+    let rows = Rows::judge(cloud.now(), &new, values::groups(&new.rules, MAX_VALUES)?)?;
     let transaction = cloud.store.begin().await?;
-    let seq = config_versions::bump_lists(&transaction, new.tenant).await?.lists_seq;
-    let applications = applications(&transaction, new.tenant, &new.applications).await?;
-    let conflicts = conflicts(&transaction, new.tenant, &groups, &applications, now).await?;
-    if !conflicts.is_empty() {
-        resolve(&transaction, caller, &new, &groups, &conflicts, (seq, now)).await?;
+    let rows = rows.make_room(&transaction, caller, &new).await?;
+    let mut created = Vec::with_capacity(rows.len());
+    for row in rows {
+        created.push(ip_groups::insert(&transaction, row).await?);
     }
-    let mut created = Vec::new();
-    for group in groups {
-        let row = Model {
+    log(&transaction, caller, new.tenant, cloud.now(), "create", &created).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(new.tenant);
+    Ok(created)
+}
+
+/// Creates an entry for each line of a text, all or none, and returns how many.
+///
+/// # Errors
+/// 400 that names a bad line, 403, 409 with the conflicts.
+pub async fn import(cloud: &Cloud, caller: &Caller, new: NewEntries, text: &str) -> Result<usize, Failure> {
+    caller.require(new.list.create_permission())?;
+    let rows = Rows::judge(cloud.now(), &new, values::lines(text, MAX_IMPORTED)?)?;
+    let transaction = cloud.store.begin().await?;
+    let rows = rows.make_room(&transaction, caller, &new).await?;
+    let count = rows.len();
+    log(&transaction, caller, new.tenant, cloud.now(), "create", &rows).await?;
+    ip_groups::insert_many(&transaction, rows).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(new.tenant);
+    Ok(count)
+}
+
+/// New entries that are valid in themselves.
+struct Rows {
+    groups: Vec<values::Group>,
+    applications: Vec<i64>,
+    expired_at: i64,
+    now: i64,
+}
+
+impl Rows {
+    fn judge(now: i64, new: &NewEntries, groups: Vec<values::Group>) -> Result<Rows, ApiError> {
+        let (expired_at, applications) = (expiry(&new.expired_at, now)?, applications(&new.applications)?);
+        Ok(Rows { groups, applications, expired_at, now })
+    }
+
+    /// Takes conflicting entries away, or refuses, and returns what is to insert.
+    async fn make_room(
+        self,
+        transaction: &DatabaseTransaction,
+        caller: &Caller,
+        new: &NewEntries,
+    ) -> Result<Vec<Model>, Failure> {
+        let seq = config_versions::bump_lists(transaction, new.tenant).await?.lists_seq;
+        let conflicts =
+            conflicts(transaction, new.tenant, &self.groups, &self.applications, self.now).await?;
+        if !conflicts.is_empty() {
+            resolve(transaction, caller, new, &self.groups, &conflicts, (seq, self.now)).await?;
+        }
+        let row = |group: values::Group| Model {
             id: 0,
             client_id: new.tenant.0,
             list: new.list.stored().to_owned(),
             rule_type: group.rule_type.stored().to_owned(),
             values: json!(group.values),
             network: group.network,
-            application_ids: json!(applications),
+            application_ids: json!(self.applications),
             reason: new.reason.chars().take(MAX_REASON_CHARS).collect(),
-            created_at: now,
-            expired_at,
+            created_at: self.now,
+            expired_at: self.expired_at,
             author_user_id: caller.user_id(),
             added_seq: seq,
             removed_seq: None,
             removed_at: None,
         };
-        created.push(ip_groups::insert(&transaction, row).await?);
+        Ok(self.groups.into_iter().map(row).collect())
     }
-    log(&transaction, caller, new.tenant, now, "create", &created).await?;
-    transaction.commit().await?;
-    cloud.notices.changed(new.tenant);
-    Ok(created)
+}
+
+/// The number of live entries of each type on the lists that the caller may see, of those asked for.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn counts(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    asked: &[List],
+) -> Result<IpListCounts, Failure> {
+    let visible = visible_lists(caller).into_iter().filter(|list| asked.is_empty() || asked.contains(list));
+    let lists: Vec<String> = visible.map(|list| list.stored().to_owned()).collect();
+    let counted = cloud.store.ip_group_counts(tenant, &lists, cloud.now()).await?;
+    let of = |kind: RuleType| counted.get(kind.stored()).copied().unwrap_or(0);
+    Ok(IpListCounts {
+        subnet: of(RuleType::Subnet),
+        location: of(RuleType::Location),
+        datacenter: of(RuleType::Datacenter),
+        proxy_type: of(RuleType::ProxyType),
+    })
+}
+
+/// The denied addresses, one record per address and application, newest first; with `history` also those that
+/// are denied no more.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn denied(
+    cloud: &Cloud,
+    tenants: &Tenants,
+    history: bool,
+    page: Page,
+) -> Result<Vec<BlacklistRecord>, Failure> {
+    let now = cloud.now();
+    let groups =
+        cloud.store.denied_subnets(tenants, (!history).then_some(now), page.offset, page.limit).await?;
+    let records = groups.iter().flat_map(|group| {
+        let applications: Vec<i64> =
+            serde_json::from_value(group.application_ids.clone()).unwrap_or_default();
+        let ended = group.removed_at.or((group.expired_at <= now).then_some(group.expired_at));
+        let values = strings(&group.values);
+        let record = move |ip: String, pool_id: i64| BlacklistRecord {
+            ip,
+            reason: group.reason.clone(),
+            blocked_at: group.created_at,
+            expire_at: group.expired_at,
+            unblocked_at: ended,
+            pool_id,
+            client_id: group.client_id,
+        };
+        values.into_iter().flat_map(move |ip| {
+            applications.clone().into_iter().map(move |pool_id| record(ip.clone(), pool_id))
+        })
+    });
+    Ok(records.collect())
 }
 
 /// Deletes the entries that each filter names, and returns them. Unknown ids are ignored.
@@ -183,19 +290,14 @@ fn expiry(sent: &Value, now: i64) -> Result<i64, ApiError> {
     }
 }
 
-/// The applications of an entry; all of them as `[0]`.
-async fn applications(
-    transaction: &DatabaseTransaction,
-    tenant: TenantId,
-    sent: &[i64],
-) -> Result<Vec<i64>, Failure> {
+/// The applications of an entry; all of them as `[0]`. One that does not exist yet may be named: public clients
+/// list addresses for applications that appear later.
+fn applications(sent: &[i64]) -> Result<Vec<i64>, ApiError> {
     if sent.is_empty() || sent.contains(&ALL_APPLICATIONS) {
         return Ok(vec![ALL_APPLICATIONS]);
     }
-    let known = ip_groups::known_applications(transaction, tenant).await?;
-    let unknown = sent.iter().find(|id| **id != DEFAULT_APPLICATION && !known.contains(id));
-    match unknown {
-        Some(id) => Err(ApiError::field("application_ids", "is invalid", *id).into()),
+    match sent.iter().find(|id| **id != DEFAULT_ID && !(1..=MAX_ID).contains(*id)) {
+        Some(id) => Err(ApiError::field("application_ids", "is invalid", *id)),
         None => Ok(sent.to_vec()),
     }
 }

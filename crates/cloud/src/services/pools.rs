@@ -15,7 +15,7 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 /// Id of the default application, which every tenant has.
 pub const DEFAULT_ID: i64 = -1;
 /// Largest id that a node can carry.
-const MAX_ID: i64 = 2_147_483_647;
+pub const MAX_ID: i64 = 2_147_483_647;
 /// Most applications of a tenant.
 const MAX_POOLS: u64 = 10_000;
 

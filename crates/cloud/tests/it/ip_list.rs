@@ -80,8 +80,11 @@ async fn conflicts_are_refused_or_replaced() {
     let mut scoped = rules("allow", "subnet", json!(["192.0.2.1"]));
     scoped["application_ids"] = json!([-1]);
     add(&cloud, scoped.clone()).await.body();
+    scoped["application_ids"] = json!([-2]);
+    assert_eq!(add(&cloud, scoped.clone()).await.json()["body"]["application_ids"]["error"], "is invalid");
+    // An application may appear later than the entry for it.
     scoped["application_ids"] = json!([77]);
-    assert_eq!(add(&cloud, scoped).await.json()["body"]["application_ids"]["error"], "is invalid");
+    assert_eq!(add(&cloud, scoped).await.body()["objects"][0]["application_ids"], json!([77]));
 }
 
 #[tokio::test]
@@ -142,4 +145,70 @@ async fn the_legacy_api_speaks_of_the_same_entries() {
     let auditor = cloud.pair_of(&auditor).await;
     assert_eq!(cloud.get(&auditor, "/v4/ip_rules").await.status, 200);
     assert_eq!(cloud.call(&auditor, Method::DELETE, "/v4/ip_rules", Some(&delete)).await.status, 403);
+}
+
+async fn import(cloud: &TestCloud, query: &str, text: String) -> Reply {
+    let admin = cloud.admin_pair().await;
+    let path = format!("/v1/blocklist/clients/{}/import?{query}", cloud.client.id);
+    cloud.send_text(&admin, Method::POST, &path, text).await
+}
+
+#[tokio::test]
+async fn a_text_is_imported_whole_or_not_at_all() {
+    let cloud = TestCloud::start().await;
+    let lines = |bad: Option<usize>| {
+        let line = |n: usize| match bad {
+            Some(line) if line == n => "10.0.0.256".to_owned(),
+            _ => format!("10.{}.{}.1 # seen {n}", n / 250, n % 250),
+        };
+        let body: Vec<String> = (1..=50_000).map(line).collect();
+        format!("\n{}", body.join("\n"))
+    };
+    let query = "list=block&expired_at=0&reason=feed&application_ids[]=3";
+    let refused = import(&cloud, query, lines(Some(31_336))).await;
+    assert_eq!(
+        (refused.status, refused.text.as_str()),
+        (400, r#"{"status":400,"body":{"values":{"error":"is invalid","value":"10.0.0.256","line":31337}}}"#)
+    );
+    assert_eq!(groups(&cloud, "").await, json!([]));
+    let done = import(&cloud, query, lines(None)).await;
+    assert_eq!(done.text, r#"{"status":200,"body":{"created":50000}}"#);
+    let found = groups(&cloud, "filter[query]=10.199.249.1&filter[application_ids][]=3").await;
+    assert_eq!(
+        (&found[0]["values"], &found[0]["application_ids"], &found[0]["reason"]),
+        (&json!(["10.199.249.1/32"]), &json!([3]), &json!("feed"))
+    );
+    assert_eq!(groups(&cloud, "filter[query]=10.199.249.1&filter[application_ids][]=4").await, json!([]));
+    let counts = call(&cloud, Method::GET, "access_rules/counts", None).await.text;
+    assert_eq!(
+        counts,
+        r#"{"status":200,"body":{"subnet":50000,"location":0,"datacenter":0,"proxy_type":0}}"#
+    );
+    assert_eq!(import(&cloud, query, lines(None)).await.status, 409);
+    assert_eq!(import(&cloud, &format!("{query}&force=true"), lines(None)).await.status, 200);
+    assert_eq!(
+        import(&cloud, "list=block", "10.0.0.1".into()).await.json()["body"]["expired_at"]["error"],
+        "can't be blank"
+    );
+    assert_eq!(import(&cloud, query, "# nothing".into()).await.status, 400);
+    let many = json!((0..1001).map(|n| format!("11.0.{}.{}", n / 250, n % 250)).collect::<Vec<_>>());
+    let refused = add(&cloud, rules("block", "subnet", many)).await.json();
+    assert_eq!(refused["body"]["values"], json!({"error": "should be in 1..1000", "value": 1001}));
+}
+
+#[tokio::test]
+async fn the_oldest_form_shows_what_is_and_was_denied() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let mut scoped = rules("block", "subnet", json!(["192.0.2.1", "192.0.2.2"]));
+    scoped["application_ids"] = json!([1, 2]);
+    let made = add(&cloud, scoped).await.body()["objects"].clone();
+    let delete = json!({"rules": [{"rule_type": "subnet", "ids": [made[0]["id"]]}]});
+    call(&cloud, Method::DELETE, "groups", Some(delete)).await.body();
+    let path = format!("filter[clientid]={}&limit=10", cloud.client.id);
+    let now = cloud.get(&admin, &format!("/v3/blacklist?{path}")).await.body()["objects"].clone();
+    insta::assert_json_snapshot!(now, { "[].blocked_at" => "[time]" });
+    let history = cloud.get(&admin, &format!("/v3/blacklist/history?{path}")).await.body()["objects"].clone();
+    assert_eq!(history.as_array().unwrap().len(), 4);
+    assert_eq!((&history[2]["ip"], history[2]["unblocked_at"].is_i64()), (&json!("192.0.2.1/32"), true));
 }

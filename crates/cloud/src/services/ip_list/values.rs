@@ -1,14 +1,15 @@
 //! Values of entries: validation, echo form, and the canonical network that finds them.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use bartizan_api::ApiError;
 use ipnet::IpNet;
+use serde_json::{Value, json};
 
 use super::RuleType;
 
-/// Most values of one request.
-const MAX_VALUES: usize = 1000;
+/// Longest part of a bad value that is shown, characters.
+const MAX_SHOWN_CHARS: usize = 100;
 /// Widest IPv4 subnet.
 const MIN_V4_PREFIX: u8 = 8;
 /// Widest IPv6 subnet.
@@ -43,44 +44,76 @@ pub(super) struct Group {
     pub(super) network: Option<String>,
 }
 
-/// The groups of a request: one per subnet, one per rule of codes.
-pub(super) fn groups(rules: &[(RuleType, Vec<String>)]) -> Result<Vec<Group>, ApiError> {
+/// The groups of a request: one per subnet, one per rule of codes. Values are judged before they are counted, so
+/// that a bad one among many is named.
+pub(super) fn groups(rules: &[(RuleType, Vec<String>)], most: usize) -> Result<Vec<Group>, ApiError> {
     if rules.is_empty() {
-        return Err(ApiError::field("rules", "can't be blank", serde_json::Value::Null));
-    }
-    let count: usize = rules.iter().map(|(_, values)| values.len()).sum();
-    if count > MAX_VALUES {
-        return Err(ApiError::field("values", format!("should be in 1..{MAX_VALUES}"), count));
+        return Err(ApiError::field("rules", "can't be blank", Value::Null));
     }
     let mut groups: Vec<Group> = Vec::new();
-    let mut networks = std::collections::HashSet::new();
+    let mut networks = HashSet::new();
     for (rule_type, values) in rules {
         if values.is_empty() {
-            return Err(ApiError::field("values", "can't be blank", serde_json::Value::Null));
+            return Err(ApiError::field("values", "can't be blank", Value::Null));
         }
         if *rule_type == RuleType::Subnet {
-            for value in values {
-                let (echo, network) =
-                    subnet(value).ok_or_else(|| ApiError::field("values", "is invalid", value.as_str()))?;
+            for (index, value) in values.iter().enumerate() {
+                let (echo, network) = subnet(value).ok_or_else(|| bad_value(index, value))?;
                 // The same network twice is one entry.
                 if networks.insert(network.clone()) {
                     groups.push(Group { rule_type: *rule_type, values: vec![echo], network: Some(network) });
                 }
             }
         } else {
-            let mut codes: Vec<String> = Vec::new();
-            for value in values {
-                if !is_code(*rule_type, value) {
-                    return Err(ApiError::field("values", "is invalid", value.as_str()));
-                }
-                if !codes.iter().any(|code| code.eq_ignore_ascii_case(value)) {
-                    codes.push(value.clone());
-                }
-            }
-            groups.push(Group { rule_type: *rule_type, values: codes, network: None });
+            groups.push(Group { rule_type: *rule_type, values: codes(*rule_type, values)?, network: None });
         }
     }
+    let count: usize = rules.iter().map(|(_, values)| values.len()).sum();
+    if count > most {
+        return Err(ApiError::field("values", format!("should be in 1..{most}"), count));
+    }
     Ok(groups)
+}
+
+/// The groups of a text with a subnet on each line.
+pub(super) fn lines(text: &str, most: usize) -> Result<Vec<Group>, ApiError> {
+    let mut groups = Vec::new();
+    let mut networks = HashSet::new();
+    for (index, line) in text.lines().enumerate() {
+        let value = line.split('#').next().unwrap_or_default().trim();
+        if value.is_empty() {
+            continue;
+        }
+        let (echo, network) = subnet(value).ok_or_else(|| bad_value(index, value))?;
+        if networks.insert(network.clone()) {
+            groups.push(Group { rule_type: RuleType::Subnet, values: vec![echo], network: Some(network) });
+        }
+    }
+    if groups.is_empty() || groups.len() > most {
+        return Err(ApiError::field("values", format!("should be in 1..{most}"), groups.len()));
+    }
+    Ok(groups)
+}
+
+/// The codes of a rule, each once.
+fn codes(rule_type: RuleType, values: &[String]) -> Result<Vec<String>, ApiError> {
+    let mut codes: Vec<String> = Vec::new();
+    for (index, value) in values.iter().enumerate() {
+        if !is_code(rule_type, value) {
+            return Err(bad_value(index, value));
+        }
+        if !codes.iter().any(|code| code.eq_ignore_ascii_case(value)) {
+            codes.push(value.clone());
+        }
+    }
+    Ok(codes)
+}
+
+/// Names a bad value and its place, counted from 1.
+fn bad_value(index: usize, value: &str) -> ApiError {
+    let shown: String = value.chars().take(MAX_SHOWN_CHARS).collect();
+    let body = json!({"values": {"error": "is invalid", "value": shown, "line": index + 1}});
+    ApiError { body, ..ApiError::field("values", "", Value::Null) }
 }
 
 /// The echo form and the canonical network of an address or subnet within the widest that is allowed.
@@ -141,6 +174,17 @@ mod tests {
             assert_eq!(subnet(text), None, "{text}");
         }
         assert!(subnet("10.0.0.0/8").is_some() && subnet("2001:db8::/32").is_some());
+    }
+
+    #[test]
+    fn a_bad_line_among_many_is_named() {
+        let mut values: Vec<String> = (0..50_000).map(|n| format!("10.{}.{}.1", n / 250, n % 250)).collect();
+        assert_eq!(groups(&[(RuleType::Subnet, values.clone())], 50_000).unwrap().len(), 50_000);
+        let many = groups(&[(RuleType::Subnet, values.clone())], 1000).unwrap_err();
+        assert_eq!(many.body["values"]["error"], "should be in 1..1000");
+        values[31_336] = "10.0.0".to_owned();
+        let bad = groups(&[(RuleType::Subnet, values)], 1000).unwrap_err();
+        assert_eq!(bad.body, json!({"values": {"error": "is invalid", "value": "10.0.0", "line": 31_337}}));
     }
 
     #[test]
