@@ -442,6 +442,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/blocklist/clients/{client_id}/access_rules/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count entries of the IP lists
+         * @description Live entries by type, over all lists or over those that the filter names.
+         */
+        get: operations["access_rule_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blocklist/clients/{client_id}/groups": {
         parameters: {
             query?: never;
@@ -461,6 +481,27 @@ export interface paths {
          * @description Unknown and foreign ids are ignored.
          */
         delete: operations["ip_group_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blocklist/clients/{client_id}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import addresses into an IP list
+         * @description The body is text with an address or subnet on each line, up to 100,000; empty lines and what follows `#` are
+         *     left out. A bad line is named, and then nothing is imported.
+         */
+        post: operations["ip_list_import"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3844,6 +3885,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v3/blacklist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List denied addresses
+         * @description The oldest form: a record for each application. `filter[clientid]` names the tenant.
+         */
+        get: operations["blacklist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v3/blacklist/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List addresses that were denied
+         * @description As the list of denied ones, with those that are denied no more and since when.
+         */
+        get: operations["blacklist_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v3/hint/{id}": {
         parameters: {
             query?: never;
@@ -4530,6 +4611,41 @@ export interface components {
              * @description Identity of the entry.
              */
             realid: number;
+        };
+        /** @description An address that is or was denied, in the oldest form. */
+        BlacklistRecord: {
+            /**
+             * @description Address or subnet.
+             * @example 203.0.113.7/32
+             */
+            ip: string;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            blocked_at: number;
+            /**
+             * Format: int64
+             * @description Unix seconds; 33223139044 is never.
+             */
+            expire_at: number;
+            /**
+             * Format: int64
+             * @description Unix seconds; null while it is denied.
+             */
+            unblocked_at?: number | null;
+            /**
+             * Format: int64
+             * @description Application; 0 is all.
+             */
+            pool_id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
         };
         /**
          * @description Whether the node let the request through.
@@ -5701,6 +5817,55 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_IpListCounts: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How many entries there are of each type. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Addresses and subnets.
+                 */
+                subnet: number;
+                /**
+                 * Format: int64
+                 * @description Countries and regions.
+                 */
+                location: number;
+                /**
+                 * Format: int64
+                 * @description Hosting providers.
+                 */
+                datacenter: number;
+                /**
+                 * Format: int64
+                 * @description Kinds of source.
+                 */
+                proxy_type: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_IpListImported: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How many entries an import made. */
+            body: {
+                /**
+                 * @description Entries.
+                 * @example 50000
+                 */
+                created: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_LoginOptions: {
             /**
              * Format: int32
@@ -5895,6 +6060,58 @@ export interface components {
                 rps: number;
                 /** @description Shown in the answer to the creation only. */
                 secret?: string | null;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_Objects_BlacklistRecord: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The `body` of answers about IP lists. */
+            body: {
+                /**
+                 * @description `success`.
+                 * @example success
+                 */
+                result: string;
+                /** @description The entries. */
+                objects: {
+                    /**
+                     * @description Address or subnet.
+                     * @example 203.0.113.7/32
+                     */
+                    ip: string;
+                    /** @description Why. */
+                    reason: string;
+                    /**
+                     * Format: int64
+                     * @description Unix seconds.
+                     */
+                    blocked_at: number;
+                    /**
+                     * Format: int64
+                     * @description Unix seconds; 33223139044 is never.
+                     */
+                    expire_at: number;
+                    /**
+                     * Format: int64
+                     * @description Unix seconds; null while it is denied.
+                     */
+                    unblocked_at?: number | null;
+                    /**
+                     * Format: int64
+                     * @description Application; 0 is all.
+                     */
+                    pool_id: number;
+                    /**
+                     * Format: int64
+                     * @description Tenant.
+                     */
+                    client_id: number;
+                }[];
             };
         };
         /** @description A success with its body. */
@@ -8845,6 +9062,37 @@ export interface components {
              * @example enabled
              */
             status: string;
+        };
+        /** @description How many entries there are of each type. */
+        IpListCounts: {
+            /**
+             * Format: int64
+             * @description Addresses and subnets.
+             */
+            subnet: number;
+            /**
+             * Format: int64
+             * @description Countries and regions.
+             */
+            location: number;
+            /**
+             * Format: int64
+             * @description Hosting providers.
+             */
+            datacenter: number;
+            /**
+             * Format: int64
+             * @description Kinds of source.
+             */
+            proxy_type: number;
+        };
+        /** @description How many entries an import made. */
+        IpListImported: {
+            /**
+             * @description Entries.
+             * @example 50000
+             */
+            created: number;
         };
         /** @description An entry to create, in the legacy form. */
         IpRuleBody: {
@@ -13111,6 +13359,68 @@ export interface operations {
             };
         };
     };
+    access_rule_counts: {
+        parameters: {
+            query?: {
+                /** @description `allow`, `block` or `gray` */
+                "filter[list]"?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_IpListCounts"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     ip_group_list: {
         parameters: {
             query?: {
@@ -13120,6 +13430,8 @@ export interface operations {
                 "filter[rule_type][]"?: string[];
                 /** @description Value */
                 "filter[query]"?: string;
+                /** @description Applications that it holds for */
+                "filter[application_ids][]"?: number[];
                 /** @description `expired` lists what has ended */
                 "filter[status]"?: string;
                 /** @description Most rows, 1 to 1000; default 50 */
@@ -13234,6 +13546,91 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ip_list_import: {
+        parameters: {
+            query: {
+                /** @description `allow`, `block` or `gray` */
+                list: string;
+                /** @description Unix seconds; 0 is never */
+                expired_at: number;
+                /** @description Why */
+                reason?: string;
+                /** @description Applications; none is all */
+                "application_ids[]"?: number[];
+                /** @description Replace entries that conflict instead of refusing */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example 198.51.100.7
+                 *     203.0.113.0/24 # scanner
+                 */
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description How many entries were made */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_IpListImported"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflicting entries */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
@@ -24811,6 +25208,132 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    blacklist: {
+        parameters: {
+            query?: {
+                /** @description Tenant */
+                "filter[clientid]"?: number;
+                /** @description Most entries, 1 to 1000; default 50 */
+                limit?: number;
+                /** @description Entries to skip */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Records */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Objects_BlacklistRecord"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    blacklist_history: {
+        parameters: {
+            query?: {
+                /** @description Tenant */
+                "filter[clientid]"?: number;
+                /** @description Most entries, 1 to 1000; default 50 */
+                limit?: number;
+                /** @description Entries to skip */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Records */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Objects_BlacklistRecord"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
