@@ -174,8 +174,12 @@ fn check_media_type(request: &Request) -> Result<(), ApiError> {
     let empty = request.body().size_hint().exact() == Some(0);
     let form = FORMS.contains(&request.uri().path())
         && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-    if json || empty || form || request.method() == Method::GET { Ok(()) } else { unsupported() }
+    let text = matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
+    if json || empty || form || text || request.method() == Method::GET { Ok(()) } else { unsupported() }
 }
+
+/// Where lists of addresses come in as text.
+const IMPORT: &str = "/v1/blocklist/clients/{client_id}/import";
 
 /// Where identity providers post forms to.
 const FORMS: &[&str] = &["/v1/sso/saml/acs"];

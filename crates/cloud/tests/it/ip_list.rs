@@ -199,12 +199,12 @@ async fn a_text_is_imported_whole_or_not_at_all() {
 #[tokio::test]
 async fn the_oldest_form_shows_what_is_and_was_denied() {
     let cloud = TestCloud::start().await;
-    let admin = cloud.admin_pair().await;
     let mut scoped = rules("block", "subnet", json!(["192.0.2.1", "192.0.2.2"]));
     scoped["application_ids"] = json!([1, 2]);
     let made = add(&cloud, scoped).await.body()["objects"].clone();
     let delete = json!({"rules": [{"rule_type": "subnet", "ids": [made[0]["id"]]}]});
     call(&cloud, Method::DELETE, "groups", Some(delete)).await.body();
+    let admin = cloud.admin_pair().await;
     let path = format!("filter[clientid]={}&limit=10", cloud.client.id);
     let now = cloud.get(&admin, &format!("/v3/blacklist?{path}")).await.body()["objects"].clone();
     let expected = |pool_id: i64| {
