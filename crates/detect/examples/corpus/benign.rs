@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::Listing;
-use crate::request::{Request, describe};
+use crate::request::{Request, describe, form, percent};
+use crate::tally::Tally;
 
 /// One fragment in one template.
 struct Sample {
@@ -23,20 +24,18 @@ struct Sample {
 pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
     let samples = samples(folder);
     for (held_out, label) in [(false, "tuning"), (true, "hold-out")] {
-        let (mut all, mut flagged) = (0_usize, 0_usize);
+        let mut flagged = Tally::default();
         for sample in samples.iter().filter(|sample| sample.held_out == held_out) {
             let found = sample.request.detections(engine);
-            all += 1;
-            flagged += usize::from(!found.is_empty());
+            flagged.add(!found.is_empty());
             if listing.flagged
+                && !held_out
                 && let Some(first) = found.first()
             {
                 println!("flagged {} by {}", sample.request.name, describe(first));
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "counts of a corpus are small")]
-        let percent = flagged as f64 * 100.0 / all.max(1) as f64;
-        println!("benign {label}: {flagged}/{all} flagged ({percent:.2} %)");
+        println!("benign {label}: {flagged} flagged");
     }
 }
 
@@ -314,24 +313,4 @@ fn fragments(folder: &Path, name: &str, separator: &str) -> Vec<String> {
         .map(|part| part.trim_matches('\n').to_owned())
         .filter(|part| !part.is_empty())
         .collect()
-}
-
-fn percent(text: &str) -> String {
-    encode(text, "%20")
-}
-
-fn form(text: &str) -> String {
-    encode(text, "+")
-}
-
-fn encode(text: &str, blank: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        match byte {
-            b' ' => out.push_str(blank),
-            b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-        out
-    })
 }

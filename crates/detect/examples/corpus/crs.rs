@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::Listing;
 use crate::request::{Request, describe};
+use crate::tally::Tally;
 
 const GROUPS: &[&str] = &["930", "931", "932", "933", "934", "941", "942", "944"];
 
@@ -67,25 +68,6 @@ struct Rule {
     paranoia: u8,
 }
 
-#[derive(Default)]
-struct Tally {
-    hit: usize,
-    all: usize,
-}
-
-impl Tally {
-    fn add(&mut self, hit: bool) {
-        self.all += 1;
-        self.hit += usize::from(hit);
-    }
-
-    fn percent(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "counts of a corpus are small")]
-        let ratio = self.hit as f64 / self.all.max(1) as f64;
-        ratio * 100.0
-    }
-}
-
 /// Runs the corpus and prints catch rates per group and paranoia level.
 pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
     let Ok(rules) = std::fs::read_to_string(folder.join("rules.json")) else {
@@ -124,23 +106,12 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
     for paranoia in 1..=2 {
         let mut total = Tally::default();
         for ((_, group), tally) in attacks.iter().filter(|((level, _), _)| *level == paranoia) {
-            println!(
-                "crs PL{paranoia} {group}: {}/{} caught ({:.1} %)",
-                tally.hit,
-                tally.all,
-                tally.percent()
-            );
-            total.hit += tally.hit;
-            total.all += tally.all;
+            println!("crs PL{paranoia} {group}: {tally} caught");
+            total.join(*tally);
         }
-        println!("crs PL{paranoia} all: {}/{} caught ({:.2} %)", total.hit, total.all, total.percent());
+        println!("crs PL{paranoia} all: {total} caught");
     }
-    println!(
-        "crs look-alikes: {}/{} flagged ({:.1} %)",
-        look_alikes.hit,
-        look_alikes.all,
-        look_alikes.percent()
-    );
+    println!("crs look-alikes: {look_alikes} flagged");
 }
 
 fn files(folder: &Path, group: &str) -> Vec<File> {

@@ -15,6 +15,31 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// A `GET`.
+    pub(crate) fn get(name: &str, target: &str) -> Request {
+        Request {
+            name: name.to_owned(),
+            method: "GET".to_owned(),
+            target: target.as_bytes().to_vec(),
+            ..Request::default()
+        }
+    }
+
+    /// A `POST` with a body of the given type.
+    pub(crate) fn post(name: &str, target: &str, kind: &str, body: &str) -> Request {
+        let request = Request {
+            method: "POST".to_owned(),
+            body: body.as_bytes().to_vec(),
+            ..Request::get(name, target)
+        };
+        request.header("Content-Type", kind)
+    }
+
+    /// A `POST` with a JSON body.
+    pub(crate) fn json(name: &str, target: &str, body: &serde_json::Value) -> Request {
+        Request::post(name, target, "application/json", &body.to_string())
+    }
+
     /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Request {
         self.headers.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
@@ -69,4 +94,26 @@ pub(crate) fn describe(detection: &Detection) -> String {
     let point = serde_json::to_string(&detection.point).unwrap_or_default();
     let value: String = detection.value.chars().take(160).collect();
     format!("{} {:?} {point} {value:?}", detection.attack_type, detection.stamps)
+}
+
+/// Percent-encodes everything but unreserved characters.
+pub(crate) fn percent(text: &str) -> String {
+    encode(text, "%20")
+}
+
+/// The same, as forms are written.
+pub(crate) fn form(text: &str) -> String {
+    encode(text, "+")
+}
+
+fn encode(text: &str, blank: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b' ' => out.push_str(blank),
+            b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
 }

@@ -1,12 +1,15 @@
 //! A folder of text files as a benign corpus: each file is one field of a JSON request, as issue trackers,
 //! chats, code hosts and document stores send it. Long files are cut into pieces at line ends.
+//! Half of the files, by the hash of their path, is the hold-out: counted, never listed.
 
 use std::path::{Path, PathBuf};
 
 use bartizan_detect::Engine;
 
 use crate::Listing;
+use crate::lines::hash;
 use crate::request::{Request, describe};
+use crate::tally::Tally;
 
 const PIECE: usize = 6_000;
 const MAX_PIECES: usize = 4;
@@ -16,8 +19,9 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
     let mut paths = Vec::new();
     collect(folder, &mut paths);
     paths.sort();
-    let (mut all, mut flagged) = (0_usize, 0_usize);
+    let (mut tuning, mut hold_out) = (Tally::default(), Tally::default());
     for path in paths {
+        let held_out = hash(&path.to_string_lossy()) % 2 == 1;
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         for piece in pieces(&text).take(MAX_PIECES) {
             let body =
@@ -31,20 +35,17 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
             }
             .header("Content-Type", "application/json");
             let found = request.detections(engine);
-            all += 1;
-            if !found.is_empty() {
-                flagged += 1;
-                if listing.flagged {
-                    for detection in found.iter().take(2) {
-                        println!("flagged {} by {}", request.name, describe(detection));
-                    }
+            let half = if held_out { &mut hold_out } else { &mut tuning };
+            half.add(!found.is_empty());
+            if listing.flagged && !held_out {
+                for detection in found.iter().take(2) {
+                    println!("flagged {} by {}", request.name, describe(detection));
                 }
             }
         }
     }
-    #[expect(clippy::cast_precision_loss, reason = "counts of a corpus are small")]
-    let percent = flagged as f64 * 100.0 / all.max(1) as f64;
-    println!("text {}: {flagged}/{all} flagged ({percent:.2} %)", folder.display());
+    println!("text tuning {}: {} flagged", folder.display(), tuning);
+    println!("text hold-out {}: {} flagged", folder.display(), hold_out);
 }
 
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
