@@ -1,10 +1,36 @@
-//! `bartizan check`: is this configuration file usable?
+//! `bartizan check`: is this configuration file usable? What does detection make of this request?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bartizan_cloud::CloudConfig;
 
 use crate::outcome::Failure;
+
+mod request;
+
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    /// Configuration file of a cloud or a node.
+    #[arg(long, required = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Explain what detection makes of a request: its points, the signatures that fired and why.
+    Request(request::Args),
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    match (&args.what, &args.config) {
+        (Some(What::Request(args)), _) => request::run(args),
+        (None, Some(path)) => configuration(path),
+        (None, None) => Err(Failure::usage("say --config FILE or request FILE")),
+    }
+}
 
 /// Top-level keys that only a node's file has.
 const NODE_KEYS: [&str; 12] = [
@@ -22,7 +48,7 @@ const NODE_KEYS: [&str; 12] = [
     "spool",
 ];
 
-pub(crate) fn run(path: &Path) -> Result<(), Failure> {
+fn configuration(path: &Path) -> Result<(), Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
     if is_node_file(&text) {

@@ -37,12 +37,8 @@ enum Command {
     Node(node::Args),
     /// Manage a cloud from its own machine.
     Admin(admin::Args),
-    /// Validate a configuration file; say what is wrong and where.
-    Check {
-        /// Configuration file of a cloud or a node.
-        #[arg(long)]
-        config: PathBuf,
-    },
+    /// Validate a configuration file, or explain what detection makes of a request.
+    Check(check::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,7 +51,7 @@ fn main() -> ExitCode {
         Command::Cloud { config } => outcome::block_on(cloud::run(&config)),
         Command::Node(args) => outcome::block_on(node::run(args)),
         Command::Admin(args) => outcome::block_on(admin::run(args)),
-        Command::Check { config } => check::run(&config),
+        Command::Check(args) => check::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,6 +19,10 @@ use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Signature, Test, expand};
 use crate::view;
 
+mod explain;
+
+pub use explain::{Candidate, Judgement, Outcome};
+
 /// One finding in a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sign {
@@ -127,6 +131,7 @@ impl Engine {
                     subtype: signature.subtype,
                 })
             })
+            .chain(crate::names::STAMPS)
             .collect();
         list.sort_by_key(|info| info.stamp);
         list
@@ -152,6 +157,11 @@ impl Engine {
         }
         if bytes.intersects(SCRIPT)
             && let Some(form) = view::without_script_noise(&context)
+        {
+            self.scan_derived(&form, &context, start, out);
+        }
+        if bytes.intersects(NOISE)
+            && let Some(form) = view::without_sql_noise(&context)
         {
             self.scan_derived(&form, &context, start, out);
         }
@@ -247,12 +257,18 @@ fn is_plain(value: &[u8], bytes: ByteSet, place: Place) -> bool {
         return false;
     }
     if place.is_name() {
-        return !value.starts_with(b"__") && !value.starts_with(b"rO0AB");
+        let inner = value.windows(2).any(|pair| pair == b"__");
+        return !inner && !matches!(value, [b'r' | b'K' | b'C', b'O' | b'z' | b's', b'0' | b't' | b'7', ..]);
     }
     !bytes.intersects(UNDERSCORE)
         && !matches!(
             value,
-            [b'r', b'O', b'0', b'A', b'B', ..] | [b'K', b'z', b't', b'A', ..] | [b'C', b's', b'7', b'Q', ..]
+            [b'r', b'O', b'0', b'A', b'B', ..]
+                | [b'a' | b'A', b'c' | b'C', b'e' | b'E', b'd' | b'D', b'0', b'0', b'0', b'5', ..]
+                | [b'g', b'A', b'S', b'V', ..]
+                | [b'B', b'A', b'h', ..]
+                | [b'K', b'z', b't', b'A', ..]
+                | [b'C', b's', b'7', b'Q', ..]
         )
 }
 
@@ -263,6 +279,8 @@ const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"-_"));
 const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 /// Bytes that browsers drop, begin a comment or an entity, or lead full-width forms.
 const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::WIDE_LEAD).or(ByteSet::of_bytes(b"\\*&"));
+/// Bytes that begin a comment to the end of the line, or that old application servers drop.
+const NOISE: ByteSet = ByteSet::of_bytes(b"%#");
 
 fn compile(pattern: &str) -> Regex {
     #[expect(

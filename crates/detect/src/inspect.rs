@@ -13,7 +13,8 @@ use bartizan_request::{
 };
 use serde::Serialize;
 
-use crate::engine::{Engine, Sign};
+use crate::engine::{Engine, Sign, StampInfo};
+use crate::names::{self, Privileges};
 use crate::place::Place;
 
 /// One attack at one point of a request.
@@ -88,15 +89,26 @@ pub fn inspect(
     limits: &Limits,
     policy: &mut dyn Policy,
 ) -> Inspection {
-    let mut inspector =
-        Inspector { engine, policy, signs: Vec::new(), detections: Vec::new(), whole_path: Vec::new() };
+    let mut inspector = Inspector {
+        engine,
+        policy,
+        signs: Vec::new(),
+        detections: Vec::new(),
+        whole_path: Vec::new(),
+        privileges: Privileges::default(),
+    };
     let report = walk(parts, limits, &mut inspector);
-    let Inspector { policy, mut detections, whole_path, .. } = inspector;
+    let Inspector { policy, mut detections, whole_path, privileges, .. } = inspector;
     // The path as a whole is scanned for what no segment shows alone; what a segment shows is reported there.
     for found in whole_path {
         if !detections.iter().any(|d| d.attack_type == found.attack_type && is_path(&d.point)) {
             detections.insert(0, found);
         }
+    }
+    if let Some((point, value)) = privileges.verdict()
+        && !point.with_path(|path| is_disabled(policy, path, &names::PRIVILEGE))
+    {
+        detections.push(detection(point, &names::PRIVILEGE, value));
     }
     for anomaly in &report.anomalies {
         let (attack_type, subtype) = anomaly_type(anomaly.kind);
@@ -123,6 +135,22 @@ struct Inspector<'a> {
     signs: Vec<Sign>,
     detections: Vec<Detection>,
     whole_path: Vec<Detection>,
+    privileges: Privileges,
+}
+
+fn is_disabled(policy: &dyn Policy, point: &PointPath<'_>, info: &StampInfo) -> bool {
+    policy.stamp_disabled(point, info.stamp) || policy.type_disabled(point, info.attack_type)
+}
+
+fn detection(point: Point, info: &StampInfo, value: String) -> Detection {
+    Detection {
+        attack_type: info.attack_type,
+        subtype: info.subtype,
+        point,
+        value,
+        stamps: vec![info.stamp],
+        known_attack: Vec::new(),
+    }
 }
 
 impl Visitor for Inspector<'_> {
@@ -138,6 +166,7 @@ impl Visitor for Inspector<'_> {
         role: Role,
     ) -> ControlFlow<()> {
         self.policy.value_seen(point, value, role);
+        self.privileges.note(point, value, role);
         if role != Role::Parsed {
             match Place::of(point, role) {
                 Some(Place::Uri) => self.target(point, value),
@@ -160,6 +189,10 @@ impl Visitor for Inspector<'_> {
 impl Inspector<'_> {
     fn scan(&mut self, point: &PointPath<'_>, value: &[u8], bytes: ByteSet, place: Place) {
         self.engine.scan_known(value, bytes, place, &mut self.signs);
+        if place.is_name() && names::is_prototype_chain(point, value) {
+            let StampInfo { stamp, attack_type, subtype } = names::PROTOTYPE_CHAIN;
+            self.signs.push(Sign { attack_type, subtype, stamp, span: 0..value.len() });
+        }
         if !self.signs.is_empty() {
             collect(self.policy, point, value, &mut self.signs, &mut self.detections);
         }
@@ -186,7 +219,7 @@ const STRUCTURAL: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b" \t-_.,
 const PATH: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"/-_.~%"));
 
 /// The path of a target: without the query, and without scheme and authority of the absolute form.
-fn path_of(target: &[u8]) -> &[u8] {
+pub(crate) fn path_of(target: &[u8]) -> &[u8] {
     let path = match memchr::memchr(b'?', target) {
         Some(at) => target.get(..at).unwrap_or(target),
         None => target,
@@ -216,6 +249,9 @@ fn collect(
             || policy.type_disabled(point, sign.attack_type)
             || policy.is_noise(point, value, sign.attack_type, &sign.span)
         {
+            continue;
+        }
+        if sign.stamp == names::REDIRECT_ONLY && !names::is_redirect(point) {
             continue;
         }
         let at = owned.get_or_insert_with(|| point.to_point());

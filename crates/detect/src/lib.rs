@@ -14,13 +14,31 @@
 //! engine.scan(b"1' union select password from users--", Place::QueryValue, &mut signs);
 //! assert_eq!(signs[0].attack_type.code(), "sqli");
 //! ```
+//!
+//! A whole request, in another program:
+//!
+//! ```
+//! use bartizan_detect::{Engine, NoPolicy, inspect};
+//! use bartizan_request::{Limits, Message};
+//!
+//! let engine = Engine::new(); // once, shared by all threads
+//! let request = Message::parse(b"GET /search?q=1%27+or+1%3D1-- HTTP/1.1\r\nHost: shop.example\r\n\r\n")?;
+//! let found = request.with_parts(|parts| inspect(&engine, parts, &Limits::default(), &mut NoPolicy));
+//! for attack in &found.detections {
+//!     println!("{} at {}: {:?} by {:?}", attack.attack_type, attack.point, attack.value, attack.stamps);
+//! }
+//! assert_eq!(found.detections[0].attack_type.code(), "sqli");
+//! # Ok::<(), bartizan_request::MessageError>(())
+//! ```
 
 mod crlf;
 mod engine;
+mod explain;
 mod gate;
 mod inspect;
 mod ldapi;
 mod mail_injection;
+mod names;
 mod nosqli;
 mod place;
 mod ptrav;
@@ -38,7 +56,8 @@ mod view;
 mod xss;
 mod xxe;
 
-pub use engine::{Engine, Sign, StampInfo};
+pub use engine::{Candidate, Engine, Judgement, Outcome, Sign, StampInfo};
+pub use explain::{Explanation, PointView, explain};
 pub use inspect::{Detection, Inspection, NoPolicy, Policy, inspect};
 pub use place::Place;
 pub use response::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseEngine, ResponseParts};

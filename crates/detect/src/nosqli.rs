@@ -108,6 +108,17 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::Names,
         },
+        Signature {
+            stamp: 8006,
+            subtype: "nosqli_script",
+            gate: &["do{", "do {", "redis.call"],
+            needs: "",
+            test: Test::Pattern(
+                r"\bnew(?:[\s+]|%20)+date\(?\)?[\s]*;?[\s]*do[\s]*\{|\bdo[\s]*\{[^}]{1,120}\}[\s]*while[\s]*\([^)]{1,80}[<>]|\bredis\.p?call\(",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
     ],
 };
 

@@ -50,7 +50,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["../", "..\\", "..;", "..%", "/..", "\\..", "%2e%2e"],
             needs: "",
             test: Test::Checked(
-                r"(?:^|[/\\=:?&;%\x22'.\x00 (]|file:)(?:\.\.|%2e%2e)(?:[;\x00]|\.;)?(?:[/\\]|%2f|%5c|%c0%af|%252f)|[/\\](?:\.\.|%2e%2e)(?:$|[?#;&/\\])|\.\.;(?:/|\.|\\)|^\.\.[;\x00]",
+                r"(?:^|[/\\=:?&;%\x22'\x00 (]|file:|\.\.)(?:\.\.|%2e%2e)(?:[;\x00]|\.;)?(?:[/\\]|%2f|%5c|%c0%af|%252f)|[/\\](?:\.\.|%2e%2e)(?:$|[?#;&/\\])|\.\.;(?:/|\.|\\)|^\.\.[;\x00]",
                 climbs,
             ),
             trust: Trust::Tight,
@@ -117,7 +117,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 concat!(
                     r"(?:^|[/\\:=,\s'\x22(]|%2f|%5c)",
                     system_file!(),
-                    r"|\\(?:windows|winnt)\\|>[\s]*/tmp/|/\.docker/secrets|/etc/(?:\w+/){0,3}\w+\.(?:conf|cfg|ini|cnf)\b"
+                    r"|\\(?:windows|winnt)\\(?:system32|win\.ini|system\.ini|repair|debug|panther|temp|tasks|explorer)|>[\s]*/tmp/|/\.docker/secrets|/etc/(?:\w+/){0,3}\w+\.(?:conf|cfg|ini|cnf)\b|^\\+etc\\+(?:passwd|shadow|hosts)"
                 ),
                 names_one_file,
             ),
@@ -329,7 +329,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"^[^\s<>{}]{0,120}(?:^|[/\\=]|\.\.)(?:\.env(?:\.\w+)?|\.git/[\w./-]+|\.ht(?:access|passwd)|\.ssh(?:/[\w.]*)?|id_(?:rsa|dsa|ecdsa|ed25519)|\.aws/[\w.]*|wp-config(?:\.php)?[\w.~]*|web\.config|\.bash(?:rc|_history|_profile)|\.mysql_history|\.pgpass|\.netrc|\.kube/config|authorized_keys|boot\.ini|win\.ini|\.docker/config\.json|localsettings\.php|php\.ini|httpd\.conf|nginx\.conf|my\.cnf|machine\.config|\.npmrc)(?:%00|\x00)?[\w.]{0,8}$|^[\w./-]{0,60}(?:backup|dump|database|db|users?)[\w-]*\.sql(?:\.\w{2,4})?$|(?:^|[/\\])sess_[\w,-]{8,}$",
+                r"^[^\s<>{}]{0,120}(?:^|[/\\=]|\.\.)(?:\.env(?:\.\w+)?|\.git/[\w./-]+|\.ht(?:access|passwd)|\.ssh(?:/[\w.]*)?|\.ssh/id_(?:rsa|dsa|ecdsa|ed25519)|\.aws/[\w.]*|wp-config(?:\.php)?[\w.~]*|web\.config|\.bash(?:rc|_history|_profile)|\.mysql_history|\.pgpass|\.netrc|\.kube/config|authorized_keys|boot\.ini|win\.ini|\.docker/config\.json|localsettings\.php|php\.ini|httpd\.conf|nginx\.conf|my\.cnf|machine\.config|\.npmrc)(?:%00|\x00)?[\w.]{0,8}$|^[\w./-]{0,60}(?:backup|dump|database|db|users?)[\w-]*\.sql(?:\.\w{2,4})?$|(?:^|[/\\])sess_[\w,-]{8,}$",
             ),
             trust: Trust::Tight,
             places: Places::Values,
@@ -365,7 +365,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["://", ":/", "file:", "expect:", "phar:", "zip:"],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(,;|])(?:php://(?:filter|input|stdin|stdout|output|memory|temp|fd)|phar://|zip://|zlib:/|compress\.(?:zlib|bzip2?)://|bzip2://|expect://|glob://|ogg://|rar://|ssh2(?:\.\w+)?://|data://text|jar:(?:file|https?):|netdoc:/|file:/{1,3}(?:etc|proc|var|root|home|usr|windows|[a-z]:|localhost|\w+/|\w+\.\w+))|php://[a-z]",
+                r"(?:^|[\s=:'\x22(,;|])(?:php://(?:filter|input|stdin|stdout|output|memory|temp|fd)|phar://|zip://|zlib:/|compress\.(?:zlib|bzip2?)://|bzip2://|expect://|glob://|ogg://|rar://|ssh2(?:\.\w+)?://|data://text|jar:(?:file|https?):|netdoc:/|file:/{1,3}(?:etc|proc|var|root|home|usr|windows|[a-z]:|localhost|\w+/))|php://[a-z]",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -379,6 +379,24 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Any,
             places: Places::Everywhere,
         },
+        Signature {
+            stamp: 5030,
+            subtype: "ptrav_null_byte",
+            gate: &["\u{0}", "%00"],
+            needs: "",
+            test: Test::Pattern(r"^[\w./\\:~-]{1,160}(?:\x00|%00)(?:\.?\w{1,5})?$"),
+            trust: Trust::Tight,
+            places: Places::Query,
+        },
+        Signature {
+            stamp: 5031,
+            subtype: "ptrav_stream",
+            gate: &["::$data", ":$i30"],
+            needs: "",
+            test: Test::Pattern(r"::\$data\b|:\$i30:"),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
     ],
 };
 
@@ -389,6 +407,16 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     let climbs = memchr::memmem::find_iter(value, b"..").count();
     if context.place == Place::BodyValue && is_relative_link(value)
         || memchr::memmem::find(value, b"://").is_some() && climbs < 2 && value.is_ascii()
+    {
+        return false;
+    }
+    // A climb that nothing follows, in front of words, is about paths: `../ meaning in path`.
+    let about = context.after(span.end).starts_with(b" ") && !value.contains(&b'%');
+    if about && memchr::memchr_iter(b' ', value).count() >= 2 {
+        return false;
+    }
+    // `dir/../name`: one step down and up again leads nowhere.
+    if climbs == 1 && context.place == Place::BodyValue && !value.starts_with(b".") && is_plain_descent(value)
     {
         return false;
     }
@@ -406,6 +434,18 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     blanks < 4 || memchr::memmem::find_iter(value, b"../").count() >= 3
 }
 
+/// A path with a name before its only climb and an ordinary name behind it.
+fn is_plain_descent(value: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(value, b"/../") else { return false };
+    let head = value.get(..at).unwrap_or_default();
+    let named = head.iter().filter(|b| b.is_ascii_alphanumeric()).count() >= 2 && !head.contains(&b'=');
+    let tail = value.get(at + 4..).unwrap_or_default();
+    let ordinary = |b: &u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b' ' | b'(' | b')') || *b >= 0x80
+    };
+    named && tail.first().is_some_and(u8::is_ascii_alphanumeric) && tail.iter().all(ordinary)
+}
+
 /// `../img/logo.png`: what documents and configurations in a body refer to, one or two levels up.
 fn is_relative_link(value: &[u8]) -> bool {
     const KINDS: &[&[u8]] = &[
@@ -415,6 +455,11 @@ fn is_relative_link(value: &[u8]) -> bool {
     ];
     let path = value.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
     let climbs = memchr::memmem::find_iter(path, b"..").count();
+    // Configuration is what a climb is after.
+    const SECRETS: [&[u8]; 5] = [b"/config", b"secret", b"credential", b"settings", b"database"];
+    if SECRETS.iter().any(|word| memchr::memmem::find(path, word).is_some()) {
+        return false;
+    }
     let plain =
         path.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'@'));
     climbs <= 2 && plain && KINDS.iter().any(|kind| path.ends_with(kind))

@@ -8,15 +8,55 @@ use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Redir,
-    signatures: &[Signature {
-        stamp: 7001,
-        subtype: "redir_obscured_host",
-        gate: &["//", "\\", "/\t", "/%09", "/%5c", "\u{3002}", "%e3%80%82", "/%2f"],
-        needs: "",
-        test: Test::Pattern(
-            r"^(?:/[\\/]+[\\/]+|\\{2,}|/\\|\\/|/[\t\r\n]+/|/%(?:09|5c|2f|0d|0a)|https?:[\\/]*\\+|https?:/{3,}|https?:\\/)[\w.-]{1,64}\.[a-z]{2,12}(?:[/\\?#]|$)|^(?:https?:)?//[^\s/]{0,40}(?:\xe3\x80\x82|%e3%80%82)[\w.-]+|^(?:https?:)?//[^\s/]{1,64}[\\#?;&]@[\w.-]+\.[a-z]{2,12}|^(?:https?:)?//[\w.-]{4,64}%(?:00|0d|0a|23|40|5c)[\w@.-]+",
-        ),
-        trust: Trust::Tight,
-        places: Places::Arguments,
-    }],
+    signatures: &[
+        Signature {
+            stamp: 7001,
+            subtype: "redir_obscured_host",
+            gate: &[
+                "//",
+                "\\",
+                "/\t",
+                "/\r",
+                "/\n",
+                "/%09",
+                "/%0",
+                "/%5c",
+                "\u{3002}",
+                "%e3%80%82",
+                "/%2f",
+                "http:",
+                "https:",
+                "\u{3031}",
+                "\u{3035}",
+                "\u{309d}",
+                "\u{30fd}",
+            ],
+            needs: "",
+            test: Test::Pattern(
+                r"^(?:/[\\/]+[\\/]+|\\{2,}|/\\|\\/|/[\t\r\n]+/|/%(?:09|5c|2f|0d|0a)|https?:[\\/]*\\+|https?:/{3,}|https?:\\/)[\w.-]{1,64}\.[a-z]{2,12}(?:[/\\?#]|$)|^(?:https?:)?//[^\s/]{0,40}(?:\xe3\x80\x82|%e3%80%82)[\w.-]+|^https?:/?[\w-]{2,64}(?:\.[\w-]{2,64}){0,4}\.[a-z]{2,12}(?:[/\\?#]|$)|^https?://[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|app|co|gov|edu|example|de|me|info|biz|ru|cn|uk)(?:@|%40)[\w.-]+\.[a-z]{2,12}|^/?(?:\xe3\x80[\xb1\xb5]|\xe3\x82\x9d|\xe3\x83\xbd)[\w.-]+\.[a-z]{2,12}|^(?:https?:)?//[^\s/]{0,64}[\\#?;&]@[\w.-]+\.[a-z]{2,12}|^(?:https?:)?//[\w.-]{4,64}%(?:00|0d|0a|23|40|5c)[\w@.-]+",
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
+        },
+        Signature {
+            stamp: 7002,
+            subtype: "redir_path",
+            gate: &["/\\", "/%5c", "/%2f", "//"],
+            needs: "",
+            test: Test::Pattern(
+                r"^/+(?:\\|%5c|%2f)[\\/]*[\w-]+(?:\.[\w-]+)*\.[a-z]{2,12}(?:[/?#]|$)|^/{2,}[\w-]+(?:\.[\w-]+)*\.[a-z]{2,12}/(?:%2e%2e|\.\.|$|/)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Target,
+        },
+        Signature {
+            stamp: 7003,
+            subtype: "redir_foreign_host",
+            gate: &["//"],
+            needs: "",
+            test: Test::Pattern(r"^//[\w-]+(?:\.[\w-]+)*\.[a-z]{2,12}(?::\d+)?(?:[/?#]\S*)?$"),
+            trust: Trust::Tight,
+            places: Places::Query,
+        },
+    ],
 };

@@ -36,6 +36,8 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "qualys",
                 "jaeles",
                 "ffuf",
+                "fuzz faster",
+                "wapiti",
                 "feroxbuster",
                 "wfuzz",
                 "commix",
@@ -117,7 +119,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"\b(?:sqlmap|nikto|nessus|nmap|masscan|acunetix|netsparker|w3af|havij|dirbuster|gobuster|wpscan|nuclei|zgrab|arachni|openvas|burp(?:suite|collaborator| suite)?|appscan|webinspect|qualys|jaeles|ffuf|fuzz faster|feroxbuster|wfuzz|commix|skipfish|whatweb|joomscan|xsser|dotdotpwn|fimap|vega/|zmeu|morfeus|paros|websecurify|thc-hydra|hydra|metasploit|sqlninja|bsqlbf|absinthe|pangolin|jorgee|cgichk|whisker|n-stealth|detectify|invicti|interactsh|projectdiscovery|l9explore|l9tcpid|leakix|dirsearch|arjun|dalfox|katana|awvs|zaproxy|owasp[ _]zap|brutus/|dav\.pm|core-project|datacha0s|springenwerk|cmsmap|mysqloit|toata dragostea|struts-pwn|w00tw00t|slowhttptest|nosqlmap|tplmap|censysinspect)",
+                r"\b(?:sqlmap|nikto|nessus|nmap|masscan|acunetix|netsparker|w3af|havij|dirbuster|gobuster|wpscan|nuclei|zgrab|arachni|openvas|burp(?:suite|collaborator| suite)?|appscan|webinspect|qualys|jaeles|ffuf|fuzz faster|wapiti|feroxbuster|wfuzz|commix|skipfish|whatweb|joomscan|xsser|dotdotpwn|fimap|vega/|zmeu|morfeus|paros|websecurify|thc-hydra|hydra|metasploit|sqlninja|bsqlbf|absinthe|pangolin|jorgee|cgichk|whisker|n-stealth|detectify|invicti|interactsh|projectdiscovery|l9explore|l9tcpid|leakix|dirsearch|arjun|dalfox|katana|awvs|zaproxy|owasp[ _]zap|brutus/|dav\.pm|core-project|datacha0s|springenwerk|cmsmap|mysqloit|toata dragostea|struts-pwn|w00tw00t|slowhttptest|nosqlmap|tplmap|censysinspect)",
             ),
             trust: Trust::Any,
             places: Places::UserAgent,

@@ -79,6 +79,19 @@ impl<'a> Context<'a> {
         opened % 2 == 0 && !self.opens_string(at, quote)
     }
 
+    /// Whether `at` is inside code of a markdown document: a fenced block or a code span of its line. Only
+    /// documents have code; a short value with a backquote in front is no document.
+    pub(crate) fn is_in_code(&self, at: usize) -> bool {
+        if self.shape() != Shape::Document {
+            return false;
+        }
+        let before = self.before(at);
+        let fences = memchr::memmem::find_iter(before, b"```").count();
+        let line = memchr::memrchr(b'\n', before).map_or(before, |end| before.get(end..).unwrap_or_default());
+        let ticks = memchr::memchr_iter(b'`', line).count();
+        fences % 2 == 1 || ticks % 2 == 1 && self.after(at).iter().take(200).any(|b| *b == b'`')
+    }
+
     /// Whether the quote at `at` plainly opens a string: after a delimiter of code or JSON, or around one word.
     fn opens_string(&self, at: usize, quote: u8) -> bool {
         let Some(&previous) = at.checked_sub(1).and_then(|i| self.value.get(i)) else { return false };
@@ -86,7 +99,11 @@ impl<'a> Context<'a> {
         let word = tail.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
         let delimited = matches!(previous, b'{' | b'[' | b',' | b':' | b'(' | b'=') && word > 0;
         let quoted_word = !previous.is_ascii_alphanumeric() && word > 0 && tail.get(word) == Some(&quote);
-        delimited || quoted_word
+        // A string of signs only: `'-'`, `"*/"`.
+        let signs = tail.iter().take(4).position(|b| *b == quote).is_some_and(|end| {
+            end > 0 && tail.get(..end).is_some_and(|text| text.iter().all(u8::is_ascii_punctuation))
+        }) && matches!(previous, b' ' | b'(' | b'[' | b',');
+        delimited || quoted_word || signs && word == 0
     }
 }
 
@@ -141,7 +158,14 @@ impl Shape {
         let sentence = count.words >= 7 && count.blanks >= 6 && text * 100 >= sample.len() * 78;
         // Log lines and sentences full of numbers and names: more blanks, fewer letters.
         let line = count.words >= 10 && count.blanks >= 10 && text * 100 >= sample.len() * 62;
-        let wide = count.wide * 2 > sample.len() && sample.len() > 40;
+        // Scripts without blanks are prose, too; a URL spelled in wide letters is not.
+        let wide = count.wide * 2 > sample.len()
+            && sample.len() > 40
+            && memchr::memmem::find(sample, b"://").is_none();
+        // Command lines are full of options: `schtasks /create /tn x /tr y`.
+        if count.options >= 2 && count.options * 3 >= count.words {
+            return Shape::Tight;
+        }
         if sentence || line || wide {
             return Shape::Prose;
         }
@@ -159,6 +183,10 @@ struct Counts {
     words: usize,
     /// Whether the byte before and the one before that were letters.
     before: [bool; 2],
+    /// Words behind a dash or a slash.
+    options: usize,
+    /// The two bytes before.
+    bytes: [u8; 2],
 }
 
 impl Counts {
@@ -176,6 +204,12 @@ impl Counts {
         // A word is counted at its second letter.
         self.words += usize::from(letter & last & !one_before);
         self.before = [letter, last];
+        let [previous, one_earlier] = self.bytes;
+        let dash = previous == b'-';
+        self.options += usize::from(
+            letter & ((dash | (previous == b'/')) & (one_earlier == b' ') | (dash & (one_earlier == b'-'))),
+        );
+        self.bytes = [byte, previous];
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["union", "xunionselectfrom"],
             needs: "",
             test: Test::Pattern(
-                r"\bunion{g}(?:all{g})?select\b|unionselect|['\x22]{o}\)*{o}union\b{o}(?:all|select|\()?",
+                r"\bunion{g}(?:all{g})?select\b|unionselect|['\x22]{o}\)*{o}union\b{o}(?:all\b|select|\()|^union[^\w\s]?select",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -99,7 +99,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["=", "<", ">", "!", "||(", "&&(", " is not"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:\w{1,12}=)?(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(!=]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+                r"^(?:\w{1,12}=)?(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -110,7 +110,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["=", "true", "1--", "1#", "1 --", "1;", "1/*", "or 1", "and 1"],
             needs: "",
             test: Test::Pattern(
-                r"(?:\d|['\x22)]){o}\)*{g}(?:x?or|and){g}\(*(?:(?:\d{1,12}){o}=+{o}\(*\d{1,12}\b|'(\w{0,12})'{o}={o}'\w{0,12}|(?:true|1){o}(?:--|#|;|/\*|$))",
+                r"(?:\d|['\x22)]){o}\)*{g}(?:x?or|and){g}\(*(?:(?:\d{1,12}(?:[*+/-]\d{1,6}){0,3}){o}=+{o}\(*\d{1,12}\b|'(\w{0,12})'{o}={o}'\w{0,12}|(?:true|1){o}(?:--|#|;|/\*|$))",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -124,7 +124,8 @@ pub(crate) static DETECTOR: Detector = Detector {
                 concat!(
                     r"['\x22`]{o}\)*{o}(?:",
                     r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~-]\S|\d|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>))",
-                    r"|(?:\bdiv\b|\bmod\b|\blike\b|\bglob\b|\bcollate\b|\bis\b|\bin\b|\bregexp\b|\brlike\b|\bsounds\b|\bbetween\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\binto\b|\bwhere\b|\bcase\b|\bas\b){o}[\w'\x22(@-]",
+                    r"|(?:\bdiv\b|\bmod\b|\blike\b|\bglob\b|\bcollate\b|\bis\b|\bin\b|\bregexp\b|\brlike\b|\bsounds\b|\bbetween\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\binto\b|\bwhere\b|\bcase\b|\bas\b){o}[\w'\x22`(@-]",
+                    r"|(?:not{o}null|is{g}null){o}(?:--|#|;|$)|alter{g}\w|and{g}\w+{o}!{o}(?:all|any){o}\(",
                     r"|(?:[=<>|&^+*/%-]|!=|\|\||<>){1,3}{o}[\w(@]{1,24}{o}(?:--|#|/\*|\(|;)",
                     r"|(?:[=<>]|!=|<>|\^|\|){o}['\x22`]",
                     r")"
@@ -140,7 +141,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["'", "\"", "`"],
             needs: "",
             test: Test::Checked(
-                r"['\x22`]{o}\)*{o}(?:\bx?or\b|\band\b|\|\||&&){o}(?:not{g})?\(*{o}(?:select|exists|ascii|substr|substring|length|ord|mid|if|sleep|char|sqlite_\w+|likely|unlikely|case|extractvalue|updatexml|pg_sleep|benchmark|\w+_\w+){o}\(",
+                r"['\x22`]{o}\)*{o}(?:\bx?or\b|\band\b|\|\||&&){o}(?:not{g})?\(*{o}(?:select|exists|ascii|substr|substring|length|ord|mid|if|sleep|char|sqlite_\w+|likely|unlikely|likelihood|case|extractvalue|updatexml|pg_sleep|benchmark|\w+_\w+){o}\(",
                 |context, span| context.quote_breaks_out(span.start),
             ),
             trust: Trust::Prose,
@@ -210,7 +211,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "sqli_time_based",
             gate: &["sleep", "benchmark", "waitfor"],
             needs: "",
-            test: Test::Pattern(r"(?:^|[^\w.:]){o}sleep{o}\({o}[\d'\x22@(]|^{o}sleep{o}\(|\bbenchmark{o}\("),
+            test: Test::Pattern(
+                r"(?:^|[^\w.:]){o}sleep{o}\({o}[\d'\x22@(]|^{o}sleep{o}\(|\bbenchmark{o}\({o}(?:\d|[(@'\x22])",
+            ),
             trust: Trust::Tight,
             places: Places::All,
         },
@@ -378,6 +381,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                         && context.before(span.start).len() < 200
                         && context.after(span.end).len() < 200
                         && !context.before(span.start).contains(&b'<')
+                        && !context.after(span.start).starts_with(b"\" ---")
                 },
             ),
             trust: Trust::Tight,
@@ -400,7 +404,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["order", "group", "having", "limit", "between", "case", "distinct"],
             needs: " +/",
             test: Test::Pattern(
-                r"['\x22)\d]{o}\)*{g}order{g}by{g}\d{1,3}\b|['\x22)\d]{o}\)*{o}(?:having|group{g}by){g}(?:\d{1,3}{o}=|\w+\.\w+{g}having)|\bhaving{g}\d{1,9}{o}[=<>]|['\x22)\d]{o}\)*{g}limit{g}\d+{o}(?:,|offset|--|#|into)|\bcase{g}when\b.{1,60}\bthen\b.{1,60}\b(?:else|end)\b|\)?{g}when{g}\d+{g}then\b|['\x22)\d]{g}between{g}\d+{g}and{g}\d+",
+                r"['\x22)\d]{o}\)*{g}order{g}by{g}\d{1,3}\b|['\x22)\d]{o}\)*{o}(?:having|group{g}by){g}(?:\d{1,3}{o}=|\w+\.\w+{g}having)|\bhaving{g}\d{1,9}{o}[=<>]|['\x22)\d]{o}\)*{g}limit{g}\d+{o}(?:,|offset|--|#|into)|\blimit{g}\d+{g}into{g}@|\bcase{g}when\b.{1,60}\bthen\b.{1,60}\b(?:else|end)\b|\)?{g}when{g}\d+{g}then\b|['\x22)\d]{g}between{g}\d+{g}and{g}\d+",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -410,8 +414,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "sqli_select",
             gate: &["select", "from"],
             needs: " +/",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"\(+{o}select\b{o}[\w*('\x22@`-][^;]{0,120}\bfrom\b|\(+{o}select{g}(?:sleep|\*|case|count|concat|user|version|database|null|load_file|pg_|@@|\d|char|hex|group_concat|extractvalue|updatexml|if|substr|ascii|length|utl_|password|table_name|column_name)|(?:[=(,'\x22|+-]|\b(?:or|and|in|not|exists|except|minus|intersect|as)\b){o}\(*{o}select\b{o}[\w*('\x22@`.-]{1,40}.{0,40}\bfrom\b|^{o}select\b{o}.{0,8}\b(?:version|user|database|current_user|@@\w+|sleep|load_file|group_concat|concat|char|chr|count|extractvalue|benchmark|pg_sleep)\b|\bselect{g}(?:\*|[\w`.\x22]+(?:{o},{o}[\w`.\x22*]+)*){g}from{g}[\w`\x22.]+{o}(?:where\b|--|#|;|limit\b|order{g}by|group{g}by|union|$)|\bexcept{g}select\b|^['\x22`]{o};?{o}select\b|['\x22`)]{o}as{g}?['\x22`]?\w+['\x22`]?{g}from\b|\b\w+{g}as{o}['\x22`][\w ]*['\x22`]?{g}from\b|\bfrom{o}\({o}select\b",
+                |context, span| !asks_in_a_link(context, span),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -545,6 +550,38 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::All,
         },
+        Signature {
+            stamp: 2082,
+            subtype: "sqli_select",
+            gate: &["select", "case"],
+            needs: "",
+            test: Test::Checked(
+                r"(?:[=<>,|+*/(-]|\b(?:or|and|in|not|exists|except|minus|intersect|then|else|when|union|by)\b|\d|['\x22]\)*){o}\(+{o}select\b{o}[\w*('\x22@`].{0,160}?\b(?:from|case|where)\b|\b(?:or|and|xor|having|where|by)\b{o}\(*{o}case{g}when\b.{1,80}\bthen\b|['\x22)\d]{o}\)*{o},{o}\(+{o}(?:select|case|cast){o}[\s(*]",
+                |context, _| !is_own_statement(context.value) && !is_log_line(context.value),
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2083,
+            subtype: "sqli_time_based",
+            gate: &[
+                "user_lock",
+                "sleepeachrow",
+                "fuzzbits",
+                "json_keys((",
+                "bit_shift(",
+                "raise_error(",
+                "regexp_substring",
+                "crypt_key",
+            ],
+            needs: "",
+            test: Test::Pattern(
+                r"\b(?:user_lock\.sleep|sleepeachrow|fuzzbits|raise_error|regexp_substring){o}\(|json_keys{o}\({o}\(|bit_shift{o}\({o}cast",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
     ],
 };
 
@@ -566,6 +603,27 @@ fn continues_a_statement(context: &Context<'_>, span: &Range<usize>) -> bool {
     memchr::memmem::find(between, b"from").is_none()
         || open_quote
         || memchr::memmem::find(between, b"/*").is_some()
+}
+
+/// A whole statement or query expression of its own, as people post and as reporting tools send it: it breaks out of
+/// nothing.
+fn is_own_statement(value: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 10] = [
+        b"select ",
+        b"with ",
+        b"insert ",
+        b"update ",
+        b"delete ",
+        b"create ",
+        b"explain ",
+        b"merge ",
+        b"(select ",
+        b"--",
+    ];
+    let head: Vec<u8> = value.trim_ascii_start().iter().take(8).map(u8::to_ascii_lowercase).collect();
+    BEGINNINGS.iter().any(|word| head.starts_with(word))
+        && memchr::memmem::find(value, b"--").is_none()
+        && memchr::memmem::find(value, b"/*").is_none()
 }
 
 /// JSON, attribute lists and search expressions pair their quotes: a value that begins and ends with quotes of
@@ -725,8 +783,25 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     if context.place.is_header() && !value.iter().any(|b| matches!(b, b'\'' | b'"')) {
         return None;
     }
+    // One word without quotes, comparison or call has no clause to continue: passwords, globs, tags.
+    let one_word =
+        !value.iter().any(|b| b.is_ascii_whitespace() || matches!(b, b'\'' | b'"' | b'`' | b'=' | b'('));
+    if one_word && value.first().is_some_and(u8::is_ascii_alphabetic) {
+        return None;
+    }
     let code: [&[u8]; 3] = [b"===", b"=> ", b") {"];
     if !holds_sql_marks(value) || code.iter().any(|mark| memchr::memmem::find(value, mark).is_some()) {
+        return None;
+    }
+    let dashed = memchr::memmem::find(value, b" -- ").is_some()
+        && !value.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'=' | b'('));
+    if dashed
+        && value.first().is_none_or(|b| *b != b'-' && *b != b'\'')
+        && memchr::memchr_iter(b' ', value).count() >= 3
+    {
+        return None;
+    }
+    if strings_are_own(context) && !names_sql(value) {
         return None;
     }
     let result = libinjectionrs::detect_sqli(value);
@@ -735,6 +810,53 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     }
     let fingerprint = result.fingerprint?;
     believable(fingerprint.as_str(), value).then_some(0..value.len())
+}
+
+/// A link to a search for words: `https://example.com/search?q=select+*+from+wines`. The words come without the signs
+/// that continue somebody's statement.
+fn asks_in_a_link(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let link = memchr::memmem::find(context.before(span.start), b"://").is_some();
+    link && !context.value.iter().any(|b| matches!(b, b'\'' | b'"' | b'(' | b';' | b'|'))
+        && memchr::memmem::find(context.value, b"--").is_none()
+}
+
+/// A line of a log begins with the time; what an application reports about a statement is quoted in it.
+fn is_log_line(value: &[u8]) -> bool {
+    let head = value.get(..19).unwrap_or_default();
+    let digits = head.iter().filter(|b| b.is_ascii_digit()).count();
+    digits >= 12 && head.iter().filter(|b| matches!(b, b':' | b'-' | b'/')).count() >= 4
+}
+
+/// Every string in the value is opened and closed by it, as in a line of program text or a quoted option: quotes come
+/// in pairs, and the first of each kind follows a blank or a delimiter.
+fn strings_are_own(context: &Context<'_>) -> bool {
+    let value = context.value;
+    let mut any = false;
+    for quote in [b'\'', b'"', b'`'] {
+        let Some(first) = memchr::memchr(quote, value) else { continue };
+        any = true;
+        let before = first.checked_sub(1).and_then(|at| value.get(at));
+        let opens = before.is_some_and(|b| {
+            matches!(b, b' ' | b'(' | b'[' | b'{' | b',' | b'=' | b':' | b'<' | b'>' | b'+')
+        });
+        if !opens || memchr::memchr_iter(quote, value).count() % 2 == 1 {
+            return false;
+        }
+    }
+    any
+}
+
+/// Whether a word of the language stands in the value.
+fn names_sql(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 24] = [
+        b"and", b"between", b"case", b"delete", b"drop", b"exec", b"exists", b"from", b"having", b"insert",
+        b"like", b"limit", b"null", b"or", b"order", b"regexp", b"rlike", b"select", b"sleep", b"union",
+        b"update", b"where", b"xor", b"waitfor",
+    ];
+    let lower = value.to_ascii_lowercase();
+    memchr::memmem::find(&lower, b"--").is_some()
+        || memchr::memmem::find(&lower, b"/*").is_some()
+        || lower.split(|b| !b.is_ascii_alphanumeric() && *b != b'_').any(|word| WORDS.contains(&word))
 }
 
 /// Quotes inside words are apostrophes; a value without any other mark has nothing for the grammar to continue.

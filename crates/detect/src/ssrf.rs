@@ -37,7 +37,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["://", ":%2f", "http:", "https:", "ftp:", "url:", "//127", "//local", "//[", "//0"],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(,@])(?:url:)?(?:https?|ftps?|sftp|wss?|imaps?|pop3s?|smtps?|ldaps?|rtm?s?p|tftp|telnet|ssh2?|smb|gopher|dict|file|irc):/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?|(?:\w+\.)?(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.0x[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0:0:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:|[0-9a-f:.]+\])|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:(?:0x[0-9a-f]{6,}|0\d{3,}\.)|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.|169\.254|localhost|10\.|192\.168)",
+                r"(?:^|[\s=:'\x22(,@])(?:url:)?(?:https?|ftps?|sftp|wss?|imaps?|pop3s?|smtps?|ldaps?|rtm?s?p|tftp|telnet|ssh2?|smb|gopher|dict|file|irc):/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?\.?|[\w.-]{0,64}(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.(?:0x)?[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0{1,4}:0{1,4}:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:)|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:/?(?:0x[0-9a-f]{8,}|0\d{3,}\.|\d{8,10}$)|https?://0x[0-9a-f]{9,16}(?:/|$)|^https?://(?:\\\w){3}|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.\d|169\.254|localhost|10\.|192\.168)|^https?://(?:127\.\d+\.\d+\.\d+|localhost|169\.254\.\d+\.\d+)(?:%\d\d|[\x00-\x20@\\#])|^https?://(?:localhost|127\.0\.0\.1):\d{2,5}/(?:actuator|admin|env\b|console|metrics|debug|manager|server-status|jolokia|heapdump|containers|v1/(?:agent|kv)|_cat|_cluster|api/v1/(?:pods|namespaces|secrets))",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -51,7 +51,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(])(?:gopher|dict|tftp|netdoc|jar:https?|rmi|ldapi|ldaps?|smb)://[^\s/]{1,}|(?:^|[\s=:'\x22(])file:/{2,3}\S|unix:/[\w/.-]+\.sock",
+                r"(?:^|[\s=:'\x22(])(?:gopher|dict|tftp|netdoc|jar:https?|rmi|ldapi|ldaps?|smb)://[^\s/]{1,}|(?:^|[\s=:'\x22(])file:(?:/{3}|//[\w.-]*[/\\])\S|(?:http\+)?unix:(?://)?[\w/.%-]+\.sock",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -88,7 +88,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["http", "ftp"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:https?|ftps?)://\S+\?+$|^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
+                r"^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -99,6 +99,26 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["http:", "https:", "ftp:", "ftps:"],
             needs: "",
             test: Test::Pattern(r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$"),
+            trust: Trust::Tight,
+            places: Places::Query,
+        },
+        Signature {
+            stamp: 19007,
+            subtype: "ssrf_internal",
+            gate: &["//10.", "//192.168.", "//172.1", "//172.2", "//172.3"],
+            needs: "",
+            test: Test::Pattern(
+                r"^(?:https?|ftp)://(?:[^/\s@]{0,64}@)?(?:10\.\d{1,3}\.\d{1,3}\.\d{1,3}|192\.168\.\d{1,3}\.\d{1,3}|172\.(?:1[6-9]|2\d|3[01])\.\d{1,3}\.\d{1,3})(?::\d{1,5})?(?:[/?#]\S*)?$",
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
+        },
+        Signature {
+            stamp: 19008,
+            subtype: "ssrf_remote_file",
+            gate: &["http", "ftp"],
+            needs: "",
+            test: Test::Pattern(r"^(?:https?|ftps?)://\S+\?+$"),
             trust: Trust::Tight,
             places: Places::Query,
         },

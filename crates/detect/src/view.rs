@@ -51,7 +51,7 @@ fn has_quoted_word(value: &[u8]) -> bool {
         let word = |x: u8| x.is_ascii_alphanumeric() || x == b'/' || x == b'-';
         matches!(b, b'\'' | b'"' | b'\\' | b'^' | b'$' | b'`')
             && (word(*a) || matches!(a, b';' | b'|'))
-            && (word(*c) || matches!(c, b'\'' | b'"' | b'{' | b'@' | b'*' | b'$'))
+            && (word(*c) || matches!(c, b'\'' | b'"' | b'`' | b'{' | b'@' | b'*' | b'$'))
     })
 }
 
@@ -61,7 +61,7 @@ fn expansion(tail: &[u8]) -> Option<(&'static [u8], &[u8])> {
         return Some((b" ", after));
     }
     match tail {
-        [b'@' | b'*' | b'$' | b'!' | b'0'..=b'9', after @ ..] => Some((b"", after)),
+        [b'@' | b'*' | b'$' | b'!' | b'?' | b'-' | b'_' | b'0'..=b'9', after @ ..] => Some((b"", after)),
         [b'(', b')', after @ ..] => Some((b"", after)),
         [b'{', inner @ ..] => {
             let end = inner.iter().take(16).position(|&b| b == b'}')?;
@@ -118,6 +118,48 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     Some(out.into_bytes())
+}
+
+/// The value as a database sees it when the noise between its words goes: comments up to a line end (`#x\n`,
+/// `--x\n`), and the percent signs that old application servers drop before what is no hexadecimal number.
+pub(crate) fn without_sql_noise(context: &Context<'_>) -> Option<Vec<u8>> {
+    let value = context.value;
+    if value.len() > MAX_LEN || context.shape() == Shape::Document {
+        return None;
+    }
+    let percents = value.windows(3).filter(|w| matches!(w, [b'%', a, b'%'] if !a.is_ascii_control())).count();
+    let comment = memchr::memchr(b'\n', value).is_some_and(|end| {
+        value
+            .get(..end)
+            .is_some_and(|line| line.contains(&b'#') || memchr::memmem::find(line, b"--").is_some())
+    }) && memchr::memchr_iter(b'\n', value).count() <= 16
+        && value.len() < 2048;
+    if percents < 4 && !comment {
+        return None;
+    }
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = match byte {
+            b'%' if percents >= 4 => tail,
+            b'#' if comment && memchr::memchr(b'\n', tail).is_some() => after_line(tail, &mut out),
+            b'-' if comment && tail.first() == Some(&b'-') && memchr::memchr(b'\n', tail).is_some() => {
+                after_line(tail, &mut out)
+            }
+            _ => {
+                out.push(byte);
+                tail
+            }
+        };
+    }
+    (out.len() != value.len()).then_some(out)
+}
+
+/// Skips a comment to the end of its line; a blank takes its place.
+fn after_line<'v>(tail: &'v [u8], out: &mut Vec<u8>) -> &'v [u8] {
+    out.push(b' ');
+    let end = memchr::memchr(b'\n', tail).map_or(tail.len(), |at| at + 1);
+    tail.get(end..).unwrap_or_default()
 }
 
 /// Text of several lines is written that way; a single break inside a word is not.

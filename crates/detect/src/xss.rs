@@ -224,8 +224,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<div",
             ],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|body|html|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00]|$)|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
+                |context, span| !is_still_picture(context, span),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -314,10 +315,14 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "throw",
                 "infinity",
                 "sort.call",
+                "(alert",
+                "(confirm",
+                "(prompt",
+                "(eval",
             ],
             needs: "(`[=",
             test: Test::Pattern(
-                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\]|\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=",
+                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`][^.\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\][\s]*[+)\]]|\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=|\.(?:find|map|filter|some|every|foreach|findindex|flatmap|reduce|sort)[\s]*\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -342,7 +347,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["+adw-", "\u{bc}script", "\\xbc", "\u{0}<", "\u{2}", "%u003c", "\\u003c", "&#", "\u{bc}"],
             needs: "",
             test: Test::Pattern(
-                r"\+adw-[\s/]*(?:script|img|svg|iframe|body|/)|(?:\xbc|\\xbc|\xc2\xbc|\\xc2\\xbc)[\s/]*(?:script|[a-z]{2,10}[^<]{0,60}(?:\xbe|\\xbe|\xc2\xbe))|(?:\\u003c|%u003c|\\x3c)[\s/]*(?:script|img|svg|iframe|body|object)\b",
+                r"\+adw-[\s/]*(?:script|img|svg|iframe|body|/)|(?:(?:^|[\x00-\x7f])\xbc|(?:^|[^\da-f])\\xbc|\xc2\xbc|\\xc2\\xbc)[\s/]*(?:script|[a-z]{2,10}[^<]{0,60}(?:\xbe|\\xbe|\xc2\xbe))|(?:\\u003c|%u003c|\\x3c)[\s/]*(?:script|img|svg|iframe|body|object)\b",
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -367,7 +372,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|<!--\[if|--!?>[\s]*<|^[^<]{0,24}-->|<!\[cdata\[[^\]]{0,60}(?:script|<)",
+                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -401,11 +406,20 @@ fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     if context.before(span.start).ends_with(b"::") {
         return false;
     }
+    // `Loader<Script>`: a type parameter.
+    let generic = context.before(span.start).last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        && context.value.get(span.clone()) == Some(b"<Script>");
+    if generic && context.shape() != Shape::Tight {
+        return false;
+    }
     if context.shape() == Shape::Tight {
         return true;
     }
     let tail = context.after(span.end);
     let tail = tail.get(..tail.len().min(300)).unwrap_or(tail);
+    if context.is_in_code(span.start) && !exploits(tail) {
+        return false;
+    }
     let tag_end = memchr::memchr(b'>', tail).unwrap_or(0);
     let (attributes, body) = match context.value.get(span.end.saturating_sub(1)) {
         Some(b'>') => (&b""[..], tail),
@@ -420,7 +434,42 @@ fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
 fn is_handler(context: &Context<'_>, span: &Range<usize>) -> bool {
     let tail = context.after(span.end.saturating_sub(1));
     // JSX: `onClick={handler}`; markup that browsers run has no braces there.
-    !tail.starts_with(b"{")
+    if tail.starts_with(b"{") {
+        return false;
+    }
+    !context.is_in_code(span.start) || exploits(tail.get(..tail.len().min(300)).unwrap_or(tail))
+}
+
+/// A vector graphic without anything that runs or fetches: `<svg viewBox="…"><path d="…"/></svg>`.
+fn is_still_picture(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const ACTIVE: [&[u8]; 8] =
+        [b"script", b"href", b"on", b"&#", b"style", b"animate", b"foreignobject", b"iframe"];
+    let lower = context.value.to_ascii_lowercase();
+    lower.get(span.start..).is_some_and(|tail| tail.starts_with(b"<svg"))
+        && memchr::memmem::find(&lower, b"</svg>").is_some()
+        && !ACTIVE.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
+}
+
+/// Whether script does what exploits do and examples in documentation hardly ever do.
+fn exploits(script: &[u8]) -> bool {
+    const SIGNS: [&[u8]; 14] = [
+        b"alert",
+        b"confirm(",
+        b"prompt(",
+        b"eval(",
+        b"cookie",
+        b"atob",
+        b"fromcharcode",
+        b"fetch(",
+        b"location",
+        b"xmlhttprequest",
+        b"innerhtml",
+        b"window[",
+        b"srcdoc",
+        b"localstorage",
+    ];
+    let lower = script.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| memchr::memmem::find(&lower, sign).is_some())
 }
 
 /// An event handler outside a tag counts only when it breaks out of an attribute.

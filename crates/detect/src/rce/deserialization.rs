@@ -98,5 +98,25 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Any,
             places: Places::All,
         },
+        Signature {
+            stamp: 3507,
+            subtype: "rce_ruby_deser",
+            gate: &["!ruby/", "bahv"],
+            needs: "",
+            test: Test::Pattern(
+                r"!ruby/(?:object|hash|struct|regexp|class|array|exception|string)\b|^BAh[vbio]\w",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 3508,
+            subtype: "rce_python_deser",
+            gate: &["gasv", "(dp", "(i", "cos\n"],
+            needs: "",
+            test: Test::Pattern(r"^gASV[\w+/]{12,}|^\(dp\d+\n|^\(i(?:os|posix|subprocess)\n(?:system|popen)"),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
     ],
 };

@@ -87,7 +87,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"\b(?:runtime|processbuilder)\b.{0,80}?(?:clonetransformer|forclosure|instantiatefactory|instantiatetransformer|invokertransformer|prototypeclonefactory|prototypeserializationfactory|whileclosure|getproperty|filewriter|xmldecoder|evil|\.exec\b|\.start\(|getruntime)|\b(?:unmarshaller|base64data|xmldecoder)\b.{0,40}?(?:java|\b)(?:clonetransformer|\.|$)|(?:java\.)?(?:runtime|processbuilder)[\s]*(?:$|=|\()",
+                r"\b(?:runtime|processbuilder)\b.{0,80}?(?:clonetransformer|forclosure|instantiatefactory|instantiatetransformer|invokertransformer|prototypeclonefactory|prototypeserializationfactory|whileclosure|getproperty|filewriter|xmldecoder|evil|\.exec\b|\.start\(|getruntime)|\b(?:unmarshaller|base64data|xmldecoder)\b.{0,40}?(?:java|\b)(?:clonetransformer|\.|$)|java\.runtime\b|\bprocessbuilder[\s]*(?:$|=|\()|\bruntime[\s]*\(",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -136,7 +136,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["${", "%{", "#{", "*{", "@{"],
             needs: "",
             test: Test::Pattern(
-                r"[%$#*]\{[\s]*\(?[\s]*(?:#|new[\s]|t[\s]*\(|'|\x22|\d+[\s]*[*+/-][\s]*\d+[\s]*\}|class\b|request\b|session\b|applicationscope|pagecontext|facescontext|param\b|header\b|cookie\b|system\b|runtime\b|this\.|@|\(|script:|dns:|url:|env:|sys:|java:|main:|file:)",
+                r"(?:[%$#]|(?:^|[^*])\*)\{[\s]*\(?[\s]*(?:#|new[\s]|t[\s]*\(|'|\x22|\d+[\s]*[*+/-][\s]*\d+[\s]*\}|class\b|request\b|session\b|applicationscope|pagecontext|facescontext|param\b|header\b|cookie\b|system\b|runtime\b|this\.|@|\(|script:|dns:|url:|env:|sys:|java:|main:|file:)",
             ),
             trust: Trust::Tight,
             places: Places::All,

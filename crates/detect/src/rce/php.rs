@@ -15,7 +15,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_php",
             gate: &["<?", "[php]", "[/php]", "{php}", "{/php}", "[\\php]"],
             needs: "",
-            test: Test::Pattern(r"<\?(?:php\b|=|[\s]|$|xml[\s]*:|\(|@|\$)|\[[/\\]?php\]|\{/?php\}"),
+            test: Test::Pattern(
+                r"<\?(?:php\b|=|[\s]+[\w$@\\]+(?:[\s]*[(=;\[]|[\s]+['\x22$])|[\s]*$|xml[\s]*:|\(|@|\$)|\[[/\\]?php\]|\{/?php\}",
+            ),
             trust: Trust::Tight,
             places: Places::All,
         },
@@ -25,7 +27,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["<?"],
             needs: "",
             test: Test::Pattern(
-                r"<\?(?:php|=)?[^?]{0,200}(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|phpinfo|base64_decode|file_put_contents|move_uploaded_file|include|require|preg_replace)[\s]*\(?[^?]{0,80}(?:\$_(?:get|post|request|cookie|server|files)|\(\)|['\x22][\w\s/-]{1,40}['\x22]\))|<\?=?[\s]*`",
+                r"<\?(?:php\b|=|[\s@$])[^?]{0,200}\b(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|phpinfo|base64_decode|file_put_contents|move_uploaded_file|preg_replace|include|require)(?:[\s]*\([^?]{0,80}(?:\$_(?:get|post|request|cookie|server|files)|\)|['\x22])|[\s]+\$_(?:get|post|request|cookie))|<\?=?[\s]*`",
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -156,13 +158,13 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "(",
             test: Test::Checked(
-                r"(?:(?:^|[^a-z0-9_>.-]|@)(?:(?:curl_|pcntl_)?exec|system|passthru|popen|proc_open|assert|eval|phpinfo|call_user_(?:func|method)(?:_array)?|create_function|base64_(?:decode|encode)|gz(?:inflate|uncompress|decode|open|read|file)|str_rot13|file_(?:get|put)_contents|move_uploaded_file|preg_replace(?:_callback)?|unserialize|readfile|highlight_(?:file|string)|show_source|fopen|array_(?:map|filter|walk|reduce|diff_ukey|udiff\w*)|u[ak]?sort|ob_start|register_(?:shutdown|tick)_function|chr|posix_\w+|putenv|dl|ini_set|phpversion|php_uname|php_ini_loaded_file|getenv|symlink|simplexml_load_(?:file|string)|glob|scandir|opendir|parse_str|parse_ini_file|strrev|zlib_(?:decode|encode)|bzdecompress|error_log|gethostbyname|is_uploaded_file|get_defined_\w+|openssl_\w+|hex2bin|convert_uudecode|unpack|file|strip_tags|print_r|var_dump|unlink|fwrite|fsockopen|tempnam|readlink|sqlite_\w+|mysqli?_query|pg_query|odbc_\w+|ftp_\w+|getcwd|get_current_user|getmypid|escapeshell\w+|md5_file|sha1_file|hash_file|eio_\w+|expect_\w+|ssh2_\w+|socket_\w+|stream_\w+|setcookie|session_start|win_\w+|apache_\w+|substr|printf|intval|is_array|file\w{4,8}|assert_options|curl_\w+|array_\w+|mb_\w+|pg_\w+|sodium_\w+|zend_\w+|posix_\w+)|shell_exec|fsockopen|call_user_func(?:_array)?|gz(?:decode|inflate|uncompress|open)|base64_decode|str_rot13|file_(?:get|put)_contents|move_uploaded_file|create_function|proc_open|pfsockopen|phpinfo|passthru|zlib_(?:decode|encode))(?:[\s\x0b'\x22]|/\*.{0,40}?\*/|//[^\n]{0,40}\n|#[^\n]{0,40}\n|\)){0,8}\(.{0,200}?(?:\)|$)",
+                r"(?:(?:^|[^a-z0-9_>.-]|@)(?:(?:curl_|pcntl_)?exec|system|passthru|popen|proc_open|eval|phpinfo|call_user_(?:func|method)(?:_array)?|create_function|base64_(?:decode|encode)|gz(?:inflate|uncompress|decode|open|read|file)|str_rot13|file_(?:get|put)_contents|move_uploaded_file|preg_replace(?:_callback)?|unserialize|readfile|highlight_(?:file|string)|show_source|fopen|array_(?:map|filter|walk|reduce|diff_ukey|udiff\w*)|u[ak]?sort|ob_start|register_(?:shutdown|tick)_function|chr|posix_\w+|putenv|dl|ini_set|phpversion|php_uname|php_ini_loaded_file|getenv|symlink|simplexml_load_(?:file|string)|glob|scandir|opendir|parse_str|parse_ini_file|strrev|zlib_(?:decode|encode)|bzdecompress|error_log|gethostbyname|is_uploaded_file|get_defined_\w+|openssl_\w+|hex2bin|convert_uudecode|unpack|file|strip_tags|print_r|var_dump|unlink|fwrite|fsockopen|tempnam|readlink|sqlite_\w+|mysqli?_query|pg_query|odbc_\w+|ftp_\w+|getcwd|get_current_user|getmypid|escapeshell\w+|md5_file|sha1_file|hash_file|eio_\w+|expect_\w+|ssh2_\w+|socket_\w+|stream_\w+|setcookie|session_start|win_\w+|apache_\w+|substr|printf|intval|is_array|file\w{4,8}|assert_options|curl_\w+|array_\w+|mb_\w+|pg_\w+|sodium_\w+|zend_\w+|posix_\w+)|shell_exec|fsockopen|call_user_func(?:_array)?|gz(?:decode|inflate|uncompress|open)|base64_decode|str_rot13|file_(?:get|put)_contents|move_uploaded_file|create_function|proc_open|pfsockopen|phpinfo|passthru|zlib_(?:decode|encode))(?:[\s\x0b'\x22]|/\*.{0,40}?\*/|//[^\n]{0,40}\n|#[^\n]{0,40}\n|\)){0,8}\(.{0,200}?(?:\)|$)",
                 |context, span| {
                     // A call in a short value: the name is followed by its parenthesis, and no sentence stands before.
                     let matched = context.value.get(span.clone()).unwrap_or_default();
                     let spaced = memchr::memmem::find(matched, b" (").is_some();
                     let words = memchr::memchr_iter(b' ', context.before(span.start + 1)).count();
-                    !(spaced && words >= 1) && words <= 8
+                    !(spaced && (words >= 1 || context.value.trim_ascii_end().ends_with(b"("))) && words <= 8
                 },
             ),
             trust: Trust::Tight,
@@ -177,7 +179,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:->|::)\$\w+[\s]*\(|\$\w+\[[^()]{1,40}\]\([^()]{0,40}\)|(?:^|[\s;=(@!])@?\$+(?:\{[^}]{1,40}\}|[a-z_]\w*)(?:\[[^\]]{0,40}\]|\{[^}]{1,24}\}|/\*[^*]{0,24}\*/|[\s])*\([^()]{0,80}\)|\$[\s]*\{[\s]*['\x22$@_][\w'\x22@$!.]{0,24}[\s]*\}(?:\(|$)|\$[\s]+\{[\s]*\w+[\s]*\}|\$\{[\w@$!.]{1,24}\}\(|\([\s\x22'.\[]*(?:sys|st|em|system|exec|string|passthru|assert|phpinfo)[\s\x22'.\]+]*\)[\s\x22'.\[\]\d+]*\(|\)[\s\[\]\d]*\([\s\x22']*(?:ls|id|uname|whoami|cat|dir)|\[[\s\x22']*(?:system|exec|passthru|phpinfo)[\s\x22']*\][\s\x22'\[\]\d]*\(|(?:\x22|')[\s]*\.[\s]*(?:\x22|')[^()]{0,24}\)?[\s]*\(|[\x22']\\+x[0-9a-f]{2}[^\x22']{0,40}[\x22'][\s]*\(",
+                r"(?:->|::)\$\w+[\s]*\(|\$\w+\[[^()]{1,40}\]\([^()]{0,40}\)|(?:^|[;=(@!]|[^{\s][\s]+)@?\$+(?:\{[^}]{1,40}\}|[a-z_]\w*)(?:\[[^\]]{0,40}\]|\{[^}]{1,24}\}|/\*[^*]{0,24}\*/|[\s])*\([\s]*(?:['\x22$@\d]|\)|[^()]{0,12}\()[^()]{0,80}\)?|\$[\s]*\{[\s]*['\x22$@_][\w'\x22@$!.]{0,24}[\s]*\}(?:\(|$)|\$[\s]+\{[\s]*\w+[\s]*\}|\$\{[\w@$!.]{1,24}\}\(|\([\s\x22'.\[]*(?:sys|st|em|system|exec|string|passthru|assert|phpinfo)[\s\x22'.\]+]*\)[\s\x22'.\[\]\d+]*\(|\)[\s\[\]\d]*\([\s\x22']*(?:ls|id|uname|whoami|cat|dir)|\[[\s\x22']*(?:system|exec|passthru|phpinfo)[\s\x22']*\][\s\x22'\[\]\d]*\(|(?:\x22|')[\s]*\.[\s]*(?:\x22|')[^()]{0,24}\)?[\s]*\(|[\x22']\\+x[0-9a-f]{2}[^\x22']{0,40}[\x22'][\s]*\(",
             ),
             trust: Trust::Tight,
             places: Places::Values,
@@ -297,10 +299,21 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"\.[\s]*(?:php\d*|phps|phtml|phar|pht|phpt|pgif|inc\.php|jspx?|aspx?|ashx|asmx|cer|cgi|shtml|cfm)(?:[.\s/:;%\x00]+|\.[a-z]{2,4})?$|\.htaccess$|\.user\.ini$",
+                r"\.[\s]*(?:php\d*|phps|phtml|phar|pht|phpt|pgif|inc\.php|jspx?|aspx?|ashx|asmx|cer|cgi|shtml|cfm)(?:[.\s/:;%\x00]+|[;:%\x00](?:00)?\.[a-z]{2,4}|\.[a-z]{2,4})?$|\.htaccess$|\.user\.ini$",
             ),
             trust: Trust::Tight,
             places: Places::FileNames,
+        },
+        Signature {
+            stamp: 3208,
+            subtype: "rce_php",
+            gate: &["assert", "md5(", "(~", "php:function", "sha1("],
+            needs: "",
+            test: Test::Pattern(
+                r"\bassert[\s]*\([\s]*(?:[\x22'`$@]|eval|base64|system|phpinfo)|\b(?:print|echo|exit|die|var_dump|printf)[\s(]{1,4}(?:md5|sha1|crc32)[\s]*\(|\(~[^()]{2,80}\)[\s]*\(|\bphp:function(?:string)?[\s]*\(",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
         },
     ],
 };

@@ -34,8 +34,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "console[",
             ],
             needs: "([.=_",
-            test: Test::Pattern(
-                r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`])|\bprocess\[\w|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit|env\b|kill|argv|cwd|open|stdout|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|__js_function|^function[\s]*\([^()]*\)[\s]*\{|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
+            test: Test::Checked(
+                r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`][^.\x22'`])|\bprocess\[\w|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit|env\b|kill|argv|cwd|open|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|__js_function|^function[\s]*\([^()]*\)[\s]*\{|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
+                |context, _| !is_module_source(context.value),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -85,7 +86,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "(._ ",
             test: Test::Pattern(
-                r"__import__[\s]*\(|\bos[\s]*\.[\s]*(?:system|popen|exec[lv]?p?e?|spawn\w*|remove|environ)\b|\bsubprocess[\s]*\.[\s]*(?:popen|call|run|check_\w+|getoutput)|__(?:class|globals|builtins|subclasses|mro|base|bases|init|dict)__|\bimport[\s]+(?:os|subprocess|socket|pty|sys)\b|\bpty\.spawn|commands\.getoutput|importlib\.import_module|\b(?:exec|eval|compile)[\s]*\([\s]*[\x22'(\w]|\bopen[\s]*\([\s]*[\x22']/?(?:etc|proc|flag|\.\.)",
+                r"__import__[\s]*\(|\bos[\s]*\.[\s]*(?:system|popen|exec[lv]?p?e?|spawn\w*|remove|environ)\b|\bsubprocess[\s]*\.[\s]*(?:popen|call|run|check_\w+|getoutput)|__(?:globals|builtins|subclasses|mro|bases?)__|(?:['\x22)\]}%]|attr\([\s]*['\x22]|\|[\s]*)\.?__class__|__class__['\x22\]]*\)?\.?\[?\(?['\x22]?__(?:init|dict|getattribute|name)__?['\x22]?[\].)]{0,2}\.?\[?__|__init__['\x22\]]*[.\[]['\x22]?__|\bimport[\s]+(?:os|subprocess|socket|pty)[\s]*(?:[;,\n%]|as\b)|\bpty\.spawn|commands\.getoutput|importlib\.import_module|\b(?:exec|eval|compile)[\s]*\([\s]*[\x22'(\w]|\bopen[\s]*\([\s]*[\x22']/?(?:etc|proc|flag|\.\.)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -139,5 +140,67 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::Values,
         },
+        Signature {
+            stamp: 3440,
+            subtype: "rce_spreadsheet",
+            gate: &["|'", "| '", "dde(", "\"&"],
+            needs: "",
+            test: Test::Pattern(
+                r"^[\s'\x22]*[=+@-].{0,80}?(?:cmd|powershell|mshta|rundll32|msexcel|calc|\w{1,12})[\s]*\|[\s]*'[^']{1,120}'![\x22'\s]*[a-z\d]|\bdde[\s]*\([\s]*\x22|^[\s'\x22]*[=+@-][\s]*(?:hyperlink|webservice|importxml|importdata|importhtml|importfeed|image)[\s]*\(.{0,24}https?://[^\x22]{0,120}\x22[\s]*&",
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
+            stamp: 3441,
+            subtype: "rce_coldfusion",
+            gate: &["<cf"],
+            needs: "",
+            test: Test::Pattern(
+                r"<cf(?:execute|file|invoke|include|query|script|output|object|http|directory|registry)\b",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
     ],
 };
+
+/// A line of program text that somebody posts: it begins as modules do and reaches for nothing of the system.
+fn is_module_source(value: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 16] = [
+        b"module.exports",
+        b"if (process.env.NODE_ENV",
+        b"process.env.NODE_ENV",
+        b"exports.",
+        b"const ",
+        b"let ",
+        b"var ",
+        b"import ",
+        b"export ",
+        b"'use strict'",
+        b"\"use strict\"",
+        b"//",
+        b"/*",
+        b"async function ",
+        b"function ",
+        b"#!",
+    ];
+    const SYSTEM: [&[u8]; 12] = [
+        b"child_process",
+        b"mainModule",
+        b"process.b",
+        b"process[",
+        b"/etc/",
+        b"readFile",
+        b"exec(",
+        b"spawn",
+        b"eval(",
+        b"__proto__",
+        b"constructor",
+        b"readdir",
+    ];
+    let text = value.trim_ascii_start();
+    BEGINNINGS.iter().any(|word| text.starts_with(word))
+        && !text.starts_with(b"function(")
+        && !SYSTEM.iter().any(|word| memchr::memmem::find(value, word).is_some())
+}

@@ -23,13 +23,13 @@ macro_rules! rare {
 /// Programs that are also words; they need an argument of a command behind them.
 macro_rules! wordy {
     () => {
-        r"(?:cat|ls|id|ps|sh|echo|ping|dig|host|find|grep|egrep|fgrep|tac|head|tail|less|more|nl|od|rev|cut|sort|uniq|tee|touch|cp|mv|rm|ln|kill|env|export|set|unset|exec|eval|source|time|timeout|nice|tar|zip|unzip|gzip|gunzip|nc|w|who|last|df|du|pwd|cd|su|at|ed|ex|vi|nano|pico|file|stat|date|test|printf|read|route|ip|dir|type|which|whereis|locate|man|make|git|node|java|go|split|paste|join|diff|strings|watch|wall|write|mail|sendmail|service|alias|bg|fg|jobs|history|hostname|groups|top|free|dd|cmp|expr|seq|sleep|fold|expand|pr|rpm|apt|snap|gem|npm|yarn|pip|ss|ssh|sum|md5sum|sha1sum|cksum|basename|dirname|chsh|chfn|rmt|flock|fmt|look|bc|dc|arch|aria2c|ab|as|cc|nm|ld|ar)"
+        r"(?:cat|ls|id|ps|sh|echo|ping|dig|host|find|grep|egrep|fgrep|tac|head|tail|less|more|nl|od|rev|cut|sort|uniq|tee|touch|cp|mv|rm|ln|kill|env|set|unset|exec|eval|source|time|timeout|nice|tar|zip|unzip|gzip|gunzip|nc|w|who|last|df|du|pwd|cd|su|at|ed|ex|vi|nano|pico|file|stat|date|test|printf|read|route|ip|dir|type|which|whereis|locate|man|make|git|node|java|go|split|paste|join|diff|strings|watch|wall|write|mail|sendmail|service|alias|bg|fg|jobs|history|hostname|groups|top|free|dd|cmp|expr|seq|sleep|fold|expand|rpm|apt|snap|gem|npm|yarn|pip|ss|ssh|sum|md5sum|sha1sum|cksum|basename|dirname|chsh|chfn|rmt|flock|fmt|look|bc|dc|arch|aria2c|ab|as|cc|nm|ld|ar)"
     };
 }
 /// What makes the word before it a command: an option, a path, a variable, a redirection, a separator or the end.
 macro_rules! argument {
     () => {
-        r"(?:[\s+]+(?:-{1,2}[a-z0-9]|[\w.~*?\[\]{}$-]*/[\w.*?~$-]|\$[\w{(]|[~.]{1,2}(?:$|/)|\*|\x22|'|[\w*-]{1,40}\.[a-z]{1,5}\b|\d{1,3}\.\d{1,3}\.|[<>|&;]|https?:|localhost|\\|\{|`|\d+(?:$|[\s;|&]))|[\s]*(?:$|[;|&<>`)\n]|\|\||&&)|\$\{?ifs|\{|%20|,)"
+        r"(?:[\s+]+(?:-{1,2}[a-z0-9]|[\w.~*?\[\]{}$-]*/[\w.*?~$-]|\$[\w{(]|[~.]{1,2}(?:$|/)|\*|\x22|'|[\w*-]{1,40}\.[a-z]{1,5}\b|\d{1,3}\.\d{1,3}\.|[<>|&;]|https?:|localhost|\\|\{|`|/(?:$|[\s;|&])|-?(?:aux|axu|ef|[cxt]z?v?f)\b|\d+(?:$|[\s;|&]))|[\s]*(?:$|[;|&<>`)\n]|\|\||&&)|\$\{?ifs|\{|%20|,)"
     };
 }
 
@@ -82,7 +82,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                     rare!(),
                     r"(?:[\s+]+(?:-{1,2}[a-z]|[\w.~*$-]*/|\$|\x22|'|https?:|[\w-]+\.[a-z]{2,6}\b|\d+\.\d|[<>|;&])|\$\{?ifs|[\s]*[|;<>&])|",
                     wordy!(),
-                    r"(?:[\s+]+(?:-{1,2}[a-z]|(?:[\w.~*$-]*/)[\w.*?~$-]|\$[\w{(]|\x22?[^\s\x22]*[;|<>]|<)|\$\{?ifs|<<<|[\s]*(?:\|\||&&|[;|<>]))",
+                    r"(?:[\s+]+(?:-{1,2}[a-z]|(?:[\w.~*$-]*/)[\w.*?~$-]|\$[\w{(]|\x22?[^\s\x22a-z]*[;|<>]|\S*[;|]\S|<)|\$\{?ifs|<<<|[\s]*(?:\|\||&&|[;|<>]))",
                     r")"
                 ),
                 is_command_line,
@@ -157,7 +157,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])/?(?:usr/)?(?:local/)?s?bin/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[i?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n)/[a-z?*\[\]-]{2,16}",
+                r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])(?:/(?:usr/)?(?:local/)?s?bin|usr/(?:local/)?s?bin)/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n|bi\[[a-z-]\])/[a-z?*\[\]-]{2,16}",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -204,7 +204,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["$[", "$(", "`", "<(", ">(", "${", "$((", "$'"],
             needs: "",
             test: Test::Checked(
-                r"\$\([\s]*[a-z/{$'\x22<][^)]{0,200}\)?|^[^`]{0,80}`[\s]*[\w./$-]+(?:[\s]+[^`]{1,120})?`|<\([\s]*\w+|>\([\s]*\w+|\$\(\(|\$\[|\$\{(?:ifs|path|home|shell|pwd|lang|\w+:\d|\w+//|@|!|#|\w+[%#:])|\$'\\(?:x|\d)",
+                r"\$\([\s]*[a-z/{$'\x22<][^)]{0,200}\)?|^[^`]{0,80}`[\s]*[\w./$-]+(?:[\s]+[^`]{1,120})?`|(?:^|[\s;|&])[<>]\([\s]*\w+|\$\(\(|\$\[|\$\{(?:ifs|path|home|shell|pwd|lang|\w+:\d|\w+//|@|!|#|\w+[%#]|\w+:[-+=?\d])|\$'\\(?:x|\d)",
                 is_substitution,
             ),
             trust: Trust::Tight,
@@ -274,6 +274,44 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::Names,
         },
+        Signature {
+            stamp: 3012,
+            subtype: "rce_argument",
+            gate: &[
+                "proxycommand",
+                "upload-pack",
+                "receive-pack",
+                "use-askpass",
+                "--exec",
+                "--output-document",
+                "checkpoint-action",
+                "to-command",
+                "-oq",
+                "oqueuedirectory",
+                "--post-file",
+                "--rsh",
+                "core.sshcommand",
+                "core.pager",
+                " -x/",
+            ],
+            needs: "",
+            test: Test::Pattern(
+                r"^[\s'\x22]*-{1,2}(?:o[\s]?proxycommand=|upload-pack[=\s]|receive-pack[=\s]|use-askpass=|exec[=\s]\S|output-document=|checkpoint-action=|to-command=|post-file=|rsh=|config=core\.)|checkpoint-action=exec|-oproxycommand=\S|\s-o?q(?:ueuedirectory)?[=/]\S*\s.{0,20}-x/|@[\w.-]+\s+-x/\S+|core\.(?:sshcommand|pager)=\S",
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
+            stamp: 3013,
+            subtype: "rce_sqlite",
+            gate: &[".shell", ".system", ".databases", ".sh ", ".sh\\", ".import", ".\\\"shell", ".\\'shell"],
+            needs: ";\n\\",
+            test: Test::Pattern(
+                r"(?:^|;|\n|\\n)[\s\\n]*\.[\s\\\x22']*(?:sh(?:ell)?|system|databases|import|load|dump|output|read|tables|schema)\b[\s\\]*(?:$|\S)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
     ],
 };
 
@@ -293,6 +331,17 @@ fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
         return false;
     }
     if separator == b'`' && is_markdown_code(context.value) {
+        return false;
+    }
+    // A row of a table.
+    let row = context.value.trim_ascii();
+    if separator == b'|' && row.starts_with(b"|") && row.ends_with(b"|") {
+        return false;
+    }
+    // A line of the log of a scheduler quotes its command whole.
+    if memchr::memmem::find(before, b" CMD (").is_some()
+        || memchr::memmem::find(before, b" COMMAND=").is_some()
+    {
         return false;
     }
     // Prose after a line break or semicolon: require more than one word of text that looks like a command.
@@ -320,7 +369,30 @@ fn is_markdown_code(value: &[u8]) -> bool {
         .step_by(2)
         .map(|part| part.split(|b| *b == b' ').filter(|w| w.len() > 1).count())
         .sum();
-    outside >= 4
+    let list_item =
+        matches!(value, [b'-' | b'*' | b'|' | b'>', b' ', ..] | [b'0'..=b'9', b'.' | b')', b' ', ..]);
+    outside >= 4 || (list_item || outside >= 2) && has_separate_spans(value)
+}
+
+/// Whether every code span stands apart, as words do.
+fn has_separate_spans(value: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = value.split(|b| *b == b'`').collect();
+    let last = parts.len().saturating_sub(1);
+    parts.len() >= 3
+        && parts.len() % 2 == 1
+        && parts.iter().step_by(2).enumerate().all(|(n, text)| {
+            let opens = 2 * n == last
+                || text.is_empty() && n == 0
+                || text.ends_with(b" ")
+                || text.ends_with(b"(")
+                || text.ends_with(b"[");
+            let closes = n == 0
+                || text.is_empty()
+                || text.first().is_some_and(|b| {
+                    matches!(b, b' ' | b'.' | b',' | b')' | b']' | b':' | b'?' | b'!' | b'|')
+                });
+            opens && closes
+        })
 }
 
 fn sentence_follows(context: &Context<'_>, span: &Range<usize>) -> bool {
@@ -352,6 +424,9 @@ fn is_substitution(context: &Context<'_>, span: &Range<usize>) -> bool {
         return !(inner.starts_with(b"document")
             || inner.starts_with(b"this")
             || inner.starts_with(b"window")
+            || inner.starts_with(b"function")
+            // Macros of Rust and make: `$($x:ty),*`.
+            || inner.starts_with(b"$") && !inner.starts_with(b"${")
             || inner.starts_with(b"'")
             || inner.starts_with(b"\""));
     }

@@ -90,8 +90,13 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_cmd",
             gate: &["=="],
             needs: "=",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:^|[;&|\n])[\s]*if[\s+]*(?:/i[\s+]+)?(?:not[\s+]+)?(?:/i[\s+]+)?(?:[\x22'(%\[{][^=]{0,40}[\s+]*==[\s+]*[\x22\[({%'][^;=]{0,40}|[\w%]{1,24}[\s+]*==[\s+]*=?[^\s;{}()=]{1,40}[\s+]+[\w@(%.])",
+                |context, _| {
+                    // Program text compares with three signs and opens blocks.
+                    let code: [&[u8]; 3] = [b"===", b"!==", b") {"];
+                    !code.iter().any(|mark| memchr::memmem::find(context.value, mark).is_some())
+                },
             ),
             trust: Trust::Tight,
             places: Places::Values,

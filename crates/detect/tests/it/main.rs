@@ -1,4 +1,5 @@
 //! Vectors and properties of the public interface.
 
+mod bypass;
 mod properties;
 mod vectors;

@@ -50,7 +50,8 @@ impl Walker<'_> {
             }
             // A body of which only the start is here breaks off by our own doing.
             let is_cut_off = self.report.has(AnomalyKind::OverlimitSize);
-            if has_prolog && path.depth() == 1 && !is_cut_off {
+            let is_body = path.depth() == 1 && path.last().element() == Element::Post;
+            if has_prolog && is_body && !is_cut_off {
                 self.anomaly(AnomalyKind::InvalidXml, &root);
             }
             // A parser resolves entities before it comes to the mistake.

@@ -1,0 +1,98 @@
+//! A whole request explained: its points in the order of the walk, how each was judged, and the verdict.
+//!
+//! The offline companion of [`inspect`]: `bartizan check request` prints it.
+
+use std::ops::ControlFlow;
+
+use bartizan_request::{Limits, Parser, Point, PointPath, RequestParts, Role, Visitor, walk};
+use serde::Serialize;
+
+use crate::engine::{Engine, Judgement, Outcome};
+use crate::inspect::{Detection, NoPolicy, inspect, path_of};
+use crate::place::Place;
+
+/// Bytes of a value that are shown.
+const SHOWN: usize = 240;
+
+/// A request taken apart and judged.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// Every point that was visited.
+    pub points: Vec<PointView>,
+    /// What the inspection reports, the same as in traffic without rules.
+    pub detections: Vec<Detection>,
+    /// Values that were not decoded further because of the nesting limit.
+    pub depth_limited: usize,
+    /// Whether a limit ended the walk before everything was seen.
+    pub stopped: bool,
+}
+
+/// One point.
+#[derive(Clone, Debug, Serialize)]
+pub struct PointView {
+    /// Its address.
+    pub point: Point,
+    /// `leaf` (inspected), `name` (inspected) or `parsed` (its parts follow as points of their own).
+    pub role: &'static str,
+    /// The length of the value in bytes.
+    pub bytes: usize,
+    /// The beginning of the value as text.
+    pub value: String,
+    /// How it was judged; none for what is not inspected itself.
+    pub judgement: Option<Judgement>,
+}
+
+impl PointView {
+    /// The signatures that fired here.
+    pub fn fired(&self) -> impl Iterator<Item = &crate::engine::Candidate> {
+        self.judgement
+            .iter()
+            .flat_map(|judgement| &judgement.candidates)
+            .filter(|candidate| matches!(candidate.outcome, Outcome::Fired { .. }))
+    }
+}
+
+/// Explains a request as a node without rules sees it.
+#[must_use]
+pub fn explain(engine: &Engine, parts: &RequestParts<'_>, limits: &Limits) -> Explanation {
+    let mut explainer = Explainer { engine, points: Vec::new() };
+    let report = walk(parts, limits, &mut explainer);
+    let detections = inspect(engine, parts, limits, &mut NoPolicy).detections;
+    Explanation {
+        points: explainer.points,
+        detections,
+        depth_limited: report.depth_limited,
+        stopped: report.stopped,
+    }
+}
+
+struct Explainer<'e> {
+    engine: &'e Engine,
+    points: Vec<PointView>,
+}
+
+impl Visitor for Explainer<'_> {
+    fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
+        let judgement = (role != Role::Parsed).then(|| match Place::of(point, role) {
+            // The query has points of its own.
+            Some(Place::Uri) => self.engine.explain(path_of(value), Place::Uri),
+            place => self.engine.explain(value, place.unwrap_or(Place::HeaderValue)),
+        });
+        self.points.push(PointView {
+            point: point.to_point(),
+            role: match role {
+                Role::Leaf => "leaf",
+                Role::Parsed => "parsed",
+                Role::Name => "name",
+            },
+            bytes: value.len(),
+            value: String::from_utf8_lossy(value.get(..SHOWN).unwrap_or(value)).into_owned(),
+            judgement,
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn parser_allowed(&mut self, _: &PointPath<'_>, _: Parser) -> bool {
+        true
+    }
+}

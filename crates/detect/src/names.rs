@@ -1,0 +1,209 @@
+//! What only the names of a request can tell: a path to a prototype, a privilege in somebody's own form, whether a
+//! parameter is where a redirect goes.
+//!
+//! Values are judged one by one; these judgements need their keys and neighbours. They run beside the engine, in
+//! [`crate::inspect()`], and carry stamps like any signature.
+
+use bartizan_api::attack_type::AttackType;
+use bartizan_request::{Element, Point, PointPath, Role, StepRef};
+
+use crate::engine::StampInfo;
+
+/// A privilege among the fields of a form about a person.
+pub(crate) const PRIVILEGE: StampInfo =
+    StampInfo { stamp: 17001, attack_type: AttackType::MassAssignment, subtype: "mass_assignment_privilege" };
+/// `constructor` above `prototype`, each harmless alone.
+pub(crate) const PROTOTYPE_CHAIN: StampInfo =
+    StampInfo { stamp: 3404, attack_type: AttackType::Rce, subtype: "rce_node" };
+/// The signature that counts only in parameters that say where to go next.
+pub(crate) const REDIRECT_ONLY: u32 = 7003;
+
+/// Stamps of this file.
+pub(crate) static STAMPS: [StampInfo; 2] = [PROTOTYPE_CHAIN, PRIVILEGE];
+
+/// Whether a name continues `constructor` to `prototype`.
+pub(crate) fn is_prototype_chain(point: &PointPath<'_>, name: &[u8]) -> bool {
+    name == b"prototype" && point.ancestors().any(|path| key(path.last()) == Some("constructor"))
+}
+
+/// Whether the parameter says where to go: by its own name, not by that of a container.
+pub(crate) fn is_redirect(point: &PointPath<'_>) -> bool {
+    const PARTS: [&str; 7] = ["redir", "return", "next", "goto", "dest", "continue", "forward"];
+    let Some(name) = point.ancestors().find_map(|path| key(path.last())) else { return false };
+    let name = name.to_ascii_lowercase();
+    name == "to" || name == "r" || name == "u" || PARTS.iter().any(|part| name.contains(part))
+}
+
+fn key(step: StepRef<'_>) -> Option<&str> {
+    match step {
+        StepRef::Keyed(_, key) => Some(key),
+        StepRef::Simple(_) | StepRef::Indexed(..) => None,
+    }
+}
+
+/// Watches the arguments of a request for a privilege that does not belong there.
+///
+/// Registration and profile forms are short and name a person; a flag such as `is_admin` among such fields is an
+/// attempt to be stored along with them. Long documents (exports, event payloads, replies of other systems) carry
+/// the same flags honestly, so watching ends after [`Privileges::MAX_ARGUMENTS`] values.
+#[derive(Default)]
+pub(crate) struct Privileges {
+    arguments: usize,
+    person: bool,
+    password: bool,
+    found: Option<Found>,
+}
+
+struct Found {
+    point: Point,
+    value: String,
+    needs_password: bool,
+}
+
+impl Privileges {
+    /// Values and names of query and body beyond which a request is no form.
+    const MAX_ARGUMENTS: usize = 28;
+
+    /// Looks at one value of the walk.
+    pub(crate) fn note(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) {
+        if self.arguments > Self::MAX_ARGUMENTS {
+            return;
+        }
+        let StepRef::Keyed(element, name) = point.last() else { return };
+        if role == Role::Name
+            || !matches!(element, Element::Get | Element::FormUrlencoded | Element::Hash | Element::Multipart)
+        {
+            return;
+        }
+        self.arguments += 1;
+        match Kind::of(name) {
+            Kind::Person => self.person = true,
+            Kind::Password => self.password = true,
+            Kind::Flag { needs_password } if matches!(value, b"true" | b"1" | b"True" | b"yes" | b"on") => {
+                self.keep(point, value, needs_password);
+            }
+            Kind::Role if is_privileged_role(value) => self.keep(point, value, true),
+            Kind::Flag { .. } | Kind::Role | Kind::Other => {}
+        }
+    }
+
+    fn keep(&mut self, point: &PointPath<'_>, value: &[u8], needs_password: bool) {
+        if self.found.as_ref().is_none_or(|found| found.needs_password && !needs_password) {
+            let value = String::from_utf8_lossy(value).into_owned();
+            self.found = Some(Found { point: point.to_point(), value, needs_password });
+        }
+    }
+
+    /// The point and value of the privilege, when the whole request turned out to be such a form.
+    pub(crate) fn verdict(self) -> Option<(Point, String)> {
+        let found = self.found?;
+        let is_form = self.arguments <= Self::MAX_ARGUMENTS
+            && if found.needs_password { self.password } else { self.person || self.password };
+        is_form.then_some((found.point, found.value))
+    }
+}
+
+enum Kind {
+    Person,
+    Password,
+    Flag { needs_password: bool },
+    Role,
+    Other,
+}
+
+impl Kind {
+    fn of(name: &str) -> Kind {
+        if name.len() < 4 || name.len() > 20 {
+            return Kind::Other;
+        }
+        let folded: String =
+            name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
+        match folded.as_str() {
+            "username" | "email" | "login" | "firstname" | "lastname" | "displayname" | "fullname"
+            | "phone" => Kind::Person,
+            "password" | "passwd" | "newpassword" | "passwordconfirmation" => Kind::Password,
+            "isadmin" | "issuperuser" | "isstaff" | "isroot" | "isadministrator" | "superuser"
+            | "isowner" | "superadmin" | "issuperadmin" => Kind::Flag { needs_password: false },
+            "admin" | "administrator" | "staff" | "root" => Kind::Flag { needs_password: true },
+            "role" | "userrole" | "usertype" | "accounttype" | "group" | "accesslevel" | "privilege" => {
+                Kind::Role
+            }
+            _ => Kind::Other,
+        }
+    }
+}
+
+fn is_privileged_role(value: &[u8]) -> bool {
+    matches!(
+        value.to_ascii_lowercase().as_slice(),
+        b"admin" | b"administrator" | b"root" | b"superuser" | b"superadmin" | b"super_admin" | b"owner"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bartizan_request::{Limits, RequestParts};
+
+    use crate::{Engine, NoPolicy, inspect};
+
+    fn types(target: &str, kind: &str, body: &str) -> Vec<&'static str> {
+        let headers: [(&[u8], &[u8]); 1] = [(b"Content-Type", kind.as_bytes())];
+        let parts = RequestParts {
+            method: "POST",
+            target: target.as_bytes(),
+            headers: &headers,
+            body: body.as_bytes(),
+            body_truncated: false,
+        };
+        let found = inspect(&Engine::new(), &parts, &Limits::default(), &mut NoPolicy).detections;
+        found.iter().map(|d| d.attack_type.code()).collect()
+    }
+
+    const JSON: &str = "application/json";
+    const FORM: &str = "application/x-www-form-urlencoded";
+
+    #[test]
+    fn a_privilege_in_a_personal_form_is_mass_assignment() {
+        assert_eq!(types("/users", JSON, r#"{"username":"a","isAdmin":true}"#), ["mass_assignment"]);
+        assert_eq!(
+            types("/users", JSON, r#"{"user":{"email":"a@example.com","is_superuser":1}}"#),
+            ["mass_assignment"]
+        );
+        assert_eq!(
+            types("/register", FORM, "email=a%40example.com&password=x&role=admin"),
+            ["mass_assignment"]
+        );
+        assert_eq!(types("/register", FORM, "user[email]=a&user[is_admin]=true"), ["mass_assignment"]);
+    }
+
+    #[test]
+    fn privileges_elsewhere_are_the_business_of_the_application() {
+        for body in [
+            r#"{"is_admin":true}"#,
+            r#"{"email":"a@example.com","role":"admin"}"#,
+            r#"{"username":"a","is_admin":false}"#,
+            r#"{"permissions":{"admin":true,"push":true},"login":"a"}"#,
+        ] {
+            assert_eq!(types("/users", JSON, body), Vec::<&str>::new(), "{body}");
+        }
+        let fields: Vec<String> = (0..40).map(|n| format!("\"f{n}\":{n}")).collect();
+        let export = format!("{{\"email\":\"a\",\"is_admin\":true,{}}}", fields.join(","));
+        assert_eq!(types("/users", JSON, &export), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_path_through_the_constructor_reaches_the_prototype() {
+        assert!(types("/a", JSON, r#"{"constructor":{"prototype":{"x":1}}}"#).contains(&"rce"));
+        assert!(types("/a", FORM, "constructor[prototype][x]=1").contains(&"rce"));
+        assert_eq!(
+            types("/a", JSON, r#"{"constructor":{"constructorId":"x"},"prototype":1}"#),
+            Vec::<&str>::new()
+        );
+    }
+
+    #[test]
+    fn a_foreign_host_counts_where_a_redirect_goes() {
+        assert!(types("/login?next=//evil.example/a", FORM, "").contains(&"redir"));
+        assert_eq!(types("/img?src=//cdn.example.com/a.png", FORM, ""), Vec::<&str>::new());
+    }
+}
