@@ -16,7 +16,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["<?", "[php]", "[/php]", "{php}", "{/php}", "[\\php]"],
             needs: "",
             test: Test::Pattern(
-                r"<\?(?:php\b|=|[\s]+[\w$@\\]+(?:[\s]*[(=;\[]|[\s]+['\x22$])|[\s]*$|xml[\s]*:|\(|@|\$)|\[[/\\]?php\]|\{/?php\}",
+                r"<\?(?:php\b|=|[\s]+(?:php|echo|print|if|include|require|system|eval)\b|[\s]+[\w$@\\]+(?:[\s]*[(=;\[]|[\s]+['\x22$])|[\s]*$|xml[\s]*:|\(|@|\$)|\[[/\\]?php\]|\{/?php\}",
             ),
             trust: Trust::Tight,
             places: Places::All,
