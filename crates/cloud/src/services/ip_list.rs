@@ -3,6 +3,8 @@
 //! Two APIs spell the same entries differently; both end here. A change bumps the sequence number of the
 //! tenant's lists and is stamped with it, so that nodes load only what changed.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use bartizan_api::{
     ApiError, Permission,
@@ -363,16 +365,16 @@ async fn resolve(
     ids.sort_unstable();
     ids.dedup();
     ip_groups::remove(transaction, new.tenant, &ids, seq, now).await?;
-    for id in ids {
-        let Some(conflict) = conflicts.iter().find(|conflict| conflict.group.id == id) else { continue };
-        let group = &conflict.group;
+    // Codes that the new entry does not name stay listed, under a new id; a subnet is the only value of its entry.
+    let mut seen = HashSet::new();
+    let of_codes = conflicts.iter().map(|conflict| &conflict.group).filter(|group| group.network.is_none());
+    for group in of_codes.filter(|group| seen.insert(group.id)) {
         let replaced = |value: &String| {
             let same_type = groups.iter().filter(|new| new.rule_type.stored() == group.rule_type);
             same_type.flat_map(|new| &new.values).any(|other| other.eq_ignore_ascii_case(value))
         };
-        // Codes that the new entry does not name stay listed, under a new id.
         let kept: Vec<String> = strings(&group.values).into_iter().filter(|value| !replaced(value)).collect();
-        if group.network.is_none() && !kept.is_empty() {
+        if !kept.is_empty() {
             let row = Model { values: json!(kept), added_seq: seq, ..group.clone() };
             ip_groups::insert(transaction, row).await?;
         }
