@@ -40,6 +40,12 @@ impl ClientIpRules {
         ClientIpRules(config.rule.iter().map(rule).collect())
     }
 
+    /// Whether some rule trusts a peer.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.0.iter().any(|rule| rule.trusts(peer))
+    }
+
     pub(crate) fn resolve(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
         let peer = peer.to_canonical();
         let Some(rule) = self.0.iter().find(|rule| rule.trusts(peer)) else {

@@ -68,6 +68,9 @@ pub struct Config {
     /// How long to wait for what.
     #[serde(default)]
     pub timeouts: Timeouts,
+    /// How long a connection is used.
+    #[serde(default)]
+    pub keep_alive: KeepAlive,
     /// Answers to refused requests.
     #[serde(default)]
     pub block: Vec<Block>,
@@ -200,12 +203,46 @@ pub struct Listen {
     pub address: SocketAddr,
     /// TLS; without it the listener speaks plain HTTP.
     pub tls: Option<Tls>,
+    /// Whether a load balancer says first who connects. Believed of peers that a `client_ip.rule` trusts.
+    #[serde(default)]
+    pub proxy_protocol: ProxyProtocol,
+}
+
+/// Whether connections begin with a PROXY protocol header, version 1 or 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyProtocol {
+    /// No.
+    #[default]
+    Off,
+    /// Of trusted peers, with or without.
+    Optional,
+    /// Yes; connections without, and of peers that are not trusted, are closed.
+    Required,
 }
 
 /// Certificate of a listener.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
+    /// PEM file with the certificate chain.
+    pub cert: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+    /// Other certificates, by the name that the client asks for.
+    #[serde(default)]
+    pub sni: Vec<SniCertificate>,
+    /// PEM file with the authorities of client certificates; with it, clients without one are refused.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Certificate for some names of a listener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SniCertificate {
+    /// Names, `shop.example` or `*.shop.example`.
+    pub hosts: Vec<String>,
     /// PEM file with the certificate chain.
     pub cert: PathBuf,
     /// PEM file with the private key.
@@ -410,6 +447,10 @@ pub struct Inspect {
     pub offload_bytes: usize,
     /// Look at answers for vulnerabilities, in monitoring mode.
     pub parse_response: bool,
+    /// Inspections off the worker threads that may wait for their turn; above, `on_inspection_error` decides.
+    pub queue_max: usize,
+    /// Bytes of bodies that the process holds at a time, at least 1 MiB; above, `on_inspection_error` decides.
+    pub held_max: u64,
 }
 
 /// What reaching the processing time leads to.
@@ -442,6 +483,18 @@ pub struct Limits {
     pub connections: usize,
 }
 
+/// How long a connection is used. At a limit it ends after the request: `Connection: close`, or `GOAWAY`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepAlive {
+    /// Requests; 0 is no limit.
+    pub max_requests: u64,
+    /// Bytes received; 0 is no limit.
+    pub max_received_bytes: u64,
+    /// Seconds since the connection was accepted; 0 is no limit.
+    pub max_duration_s: u64,
+}
+
 /// How long to wait for what, seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -454,6 +507,8 @@ pub struct Timeouts {
     pub body_idle_s: u64,
     /// Connection to an upstream server.
     pub upstream_connect_s: u64,
+    /// A client that does not take what it is answered.
+    pub response_idle_s: u64,
     /// Response head from an upstream server.
     pub upstream_response_s: u64,
     /// The next request on a connection.

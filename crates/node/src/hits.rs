@@ -208,6 +208,16 @@ impl PendingHits {
         }
     }
 
+    /// Names the message of a gRPC call that the events are about; inspection sees one at a time.
+    pub(crate) fn set_message(&mut self, index: u64) {
+        for hit in &mut self.events {
+            let at = hit.point.iter().position(|step| step == "grpc");
+            if let Some(step) = at.and_then(|at| hit.point.get_mut(at + 1)) {
+                *step = index.into();
+            }
+        }
+    }
+
     /// The events themselves, which are then not recorded.
     pub(crate) fn discard(mut self) -> Vec<HitEvent> {
         std::mem::take(&mut self.events)

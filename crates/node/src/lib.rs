@@ -10,6 +10,7 @@
 //! Start with [`Node::start`]; `proxy.rs` shows what happens to a request.
 
 mod block;
+mod budget;
 mod client_ip;
 mod clock;
 mod cloud;

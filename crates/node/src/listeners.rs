@@ -62,7 +62,7 @@ pub(crate) fn rebind(
 
 fn setup(listen: &Listen) -> Result<ListenSetup, NodeError> {
     let tls = listen.tls.as_ref().map(tls::acceptor).transpose().map_err(NodeError::Setup)?;
-    Ok(ListenSetup { tls })
+    Ok(ListenSetup { tls, proxy_protocol: listen.proxy_protocol })
 }
 
 pub(crate) fn bind(address: SocketAddr, shared: bool) -> Result<std::net::TcpListener, NodeError> {

@@ -79,6 +79,11 @@ pub struct RunningNode {
 }
 
 impl Node {
+    /// Compiles the signatures, which [`Node::start`] would do otherwise. For those who have the time before.
+    pub fn prepare() {
+        crate::state::prepare_engine();
+    }
+
     /// Starts a node. Blocks for as long as disk and sockets need, and for the registration when its failure is to
     /// prevent the start.
     ///

@@ -27,7 +27,7 @@ use http::{HeaderMap, Method, Uri, Version, header, request};
 use smallvec::SmallVec;
 
 use crate::client_ip::Client;
-use crate::config::{BlockCause, OverlimitMode};
+use crate::config::{BlockCause, Fallback, OverlimitMode};
 use crate::hits::PendingHits;
 use crate::proxy::worker::{Connection, LocalSnapshot};
 use crate::rate_limit::RateVerdict;
@@ -35,7 +35,7 @@ use crate::request_id::RequestId;
 use crate::response::{Endpoints, Watched};
 use crate::routes::Settings;
 use crate::state::{Snapshot, State};
-use crate::stats::WorkerStats;
+use crate::stats::{AppStats, WorkerStats};
 pub(crate) use admit::admit;
 use admit::sample;
 pub(crate) use checks::Violation;
@@ -58,6 +58,38 @@ pub(crate) struct Context<'a> {
     pub(crate) client: Client,
     pub(crate) connection: &'a Connection,
     pub(crate) started: Instant,
+}
+
+impl Context<'_> {
+    /// Changes the counters of the request's application.
+    pub(crate) fn note_app(&self, note: impl FnOnce(&AppStats)) {
+        if let Some(app) = self.stats.apps.of(self.settings.app_slot) {
+            note(app);
+        }
+    }
+
+    /// Counts a refusal for a listed source.
+    fn note_denied(&self, attack_type: AttackType) {
+        self.stats.blocked_by_acl.add(1);
+        self.note_app(|app| app.blocked_by_acl.add(1));
+        let bots = [
+            AttackType::ApiAbuse,
+            AttackType::AccountTakeover,
+            AttackType::SecurityCrawlers,
+            AttackType::Scraping,
+            AttackType::ResourceConsumption,
+            AttackType::Bot,
+        ];
+        if bots.contains(&attack_type) {
+            self.stats.blocked_by_antibot.add(1);
+        }
+    }
+
+    /// Counts a refusal for whatever reason.
+    pub(crate) fn note_blocked(&self) {
+        self.stats.blocked.add(1);
+        self.note_app(|app| app.blocked.add(1));
+    }
 }
 
 /// The decision before the body.
@@ -132,6 +164,39 @@ impl<'s> Plan<'s> {
         let Some(selection) = &self.selection else { return RateVerdict::Pass };
         let subject = subject(parts, context.connection.secure, body, false);
         rate::note(context, selection, &subject)
+    }
+}
+
+impl Plan<'_> {
+    /// Whether the verdict may be to refuse. When it may not, a request need not wait for it. Whatever learns to
+    /// refuse in [`verdict::decide`] has to be known here.
+    pub(crate) fn may_refuse(&self, context: &Context<'_>) -> bool {
+        let by_rule = |selection: &Selection<'_>| {
+            let mut regexes = selection.regexes();
+            selection.vpatches().next().is_some()
+                || regexes.any(|rule| rule.attack_type == AttackType::Vpatch && !rule.experimental)
+                || checks::may_block(selection)
+                || rate::stage(selection) == Some(RateStage::Body)
+        };
+        context.state.config.enforces()
+            && (self.mode == FiltrationMode::Block
+                || (self.mode == FiltrationMode::SafeBlocking && (self.graylisted || self.denied.is_some()))
+                || context.settings.on_inspection_error == Fallback::Block
+                || self.selection.as_ref().is_some_and(by_rule))
+    }
+
+    /// The plan without the rules, to be kept for later.
+    pub(crate) fn detach(&self) -> Plan<'static> {
+        Plan { mode: self.mode, selection: None, graylisted: self.graylisted, denied: self.denied }
+    }
+
+    /// The plan with the rules that its snapshot has for the request.
+    pub(crate) fn attach<'s>(&self, context: &Context<'s>, parts: &request::Parts) -> Plan<'s> {
+        let subject = subject(parts, context.connection.secure, b"", false);
+        let snapshot: &'s Snapshot = context.snapshot;
+        let rules = snapshot.ruleset.hint_count() > 0;
+        let selection = rules.then(|| subject.select(snapshot, context.settings.application)).flatten();
+        Plan { selection, ..self.detach() }
     }
 }
 
@@ -294,9 +359,20 @@ fn subject<'a>(parts: &'a request::Parts, secure: bool, body: &'a [u8], truncate
     subject
 }
 
-/// The inspection itself failed; whose fault it is does not matter to the request.
-#[derive(Debug)]
-pub(crate) struct InspectionFailed;
+/// Why there was no inspection; it does not matter to the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InspectionFailed {
+    /// The engine panicked.
+    Panicked,
+    /// Too many others are waiting for theirs.
+    QueueFull,
+}
+
+/// A body was not held, or copied, to its end because there is no memory for it.
+pub(crate) fn note_shed(context: &Context<'_>) {
+    context.stats.abnormal.add(1);
+    context.stats.shed_memory.add(1);
+}
 
 /// On a thread for long work, so that the worker goes on with other requests.
 async fn examine_elsewhere(
@@ -305,10 +381,17 @@ async fn examine_elsewhere(
     body: Bytes,
     truncated: bool,
 ) -> (request::Parts, Result<Findings, InspectionFailed>) {
+    let inspect = &context.state.config.inspect;
+    let patience = Duration::from_millis(inspect.process_time_limit_ms);
+    let Some(turn) = context.state.offload.turn(inspect.queue_max, patience).await else {
+        return (parts, Err(InspectionFailed::QueueFull));
+    };
     let (state, snapshot) = (Arc::clone(context.state), Arc::clone(context.snapshot));
     let (application, secure) = (context.settings.application, context.connection.secure);
-    let spare = spare_parts(&parts);
+    let spare = copy_head(&parts);
     let work = tokio::task::spawn_blocking(move || {
+        // Given back when the work is done, also when nobody waits for it any more.
+        let _turn = turn;
         let outcome = {
             let subject = subject(&parts, secure, &body, truncated);
             let selection = subject.select(&snapshot, application);
@@ -317,10 +400,11 @@ async fn examine_elsewhere(
         (parts, outcome)
     });
     // The closure catches panics, so the only way to lose it is a runtime that is shutting down.
-    work.await.unwrap_or((spare, Err(InspectionFailed)))
+    work.await.unwrap_or((spare, Err(InspectionFailed::Panicked)))
 }
 
-fn spare_parts(parts: &request::Parts) -> request::Parts {
+/// Another head like this one, without extensions.
+pub(crate) fn copy_head(parts: &request::Parts) -> request::Parts {
     let mut spare = http::Request::new(()).into_parts().0;
     spare.method = parts.method.clone();
     spare.uri = parts.uri.clone();
@@ -335,7 +419,7 @@ fn examine_caught(
     subject: &Subject<'_>,
 ) -> Result<Findings, InspectionFailed> {
     let examine = std::panic::AssertUnwindSafe(|| examine(state, selection, subject));
-    std::panic::catch_unwind(examine).map_err(|_| InspectionFailed)
+    std::panic::catch_unwind(examine).map_err(|_| InspectionFailed::Panicked)
 }
 
 fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'_>) -> Findings {

@@ -5,15 +5,23 @@
 //!     → refuse with a page, or pass to the upstream → events on disk → answer to the client
 //! ```
 //!
+//! Where nothing can be refused, a body that is still arriving is not waited for ([`observe`]); the messages of a gRPC
+//! call after the first are judged while the call goes on ([`messages`]).
+//!
 //! Whatever was found is on disk before the answer leaves; a request that found nothing never touches the spool.
 
 mod body;
 mod framing;
 pub(crate) mod headers;
 mod io;
+mod messages;
+mod observe;
+mod proxy_protocol;
+mod tee;
 pub(crate) mod tls;
 mod tunnel;
 pub(crate) mod upstream;
+mod watch;
 pub(crate) mod wire;
 pub(crate) mod worker;
 
@@ -22,7 +30,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version, request};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::block::{Form, Refusal};
@@ -32,7 +41,8 @@ use crate::pipeline::{self, Admission, Context, Plan, RateStage};
 use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
 use crate::response::{Watch, Watched};
-use body::{BodyError, Held, RequestBody, ResponseBody};
+use body::{BodyError, Held, Ready, RequestBody, ResponseBody};
+use observe::Observed;
 use upstream::UpstreamError;
 use worker::{Connection, Current, InFlight, Worker};
 
@@ -43,11 +53,34 @@ pub(crate) async fn handle(
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let started = Instant::now();
-    let in_flight = InFlight::begin(&worker, &connection);
     let current = worker.current();
+    let version = request.version();
+    let mut response = respond(&worker, &connection, &current, request, started).await;
+    worker.stats.note_response(response.status().as_u16());
+    worker.stats.answering.observe(started.elapsed());
+    let limits = &current.state.config.keep_alive;
+    if connection.note_request(limits) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if version == Version::HTTP_2 {
+            connection.retire();
+        } else {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+    response
+}
+
+async fn respond(
+    worker: &Rc<Worker>,
+    connection: &Rc<Connection>,
+    current: &Rc<Current>,
+    request: Request<Incoming>,
+    started: Instant,
+) -> Response<ResponseBody> {
+    let in_flight = InFlight::begin(worker, connection);
     let state = &current.state;
     if let Err(status) = headers::check(&request, &state.config.limits) {
         worker.stats.abnormal.add(1);
+        worker.stats.limit_head.add(1);
         return failure(status, in_flight);
     }
     let host = headers::host_of(request.uri(), request.headers());
@@ -64,88 +97,165 @@ pub(crate) async fn handle(
         settings,
         id: RequestId::random(),
         client: state.client_ips.resolve(connection.peer.ip(), request.headers()),
-        connection: &connection,
+        connection,
         started,
     };
-    if request.headers().contains_key(header::UPGRADE) || headers::is_grpc(&request) {
+    if headers::is_grpc(&request) || request.headers().contains_key(header::UPGRADE) {
         worker.stats.streams.add(1);
     }
     let admission =
         pipeline::admit(&context, request.method(), request.uri(), request.headers(), request.version());
     let changes = admission.response_headers();
-    let mut response = answer(&current, &context, admission, request, in_flight).await;
+    let exchange = Exchange { worker, connection, current, context: &context };
+    let mut response = exchange.answer(admission, request, in_flight).await;
     headers::apply_rules(response.headers_mut(), &changes);
     response
 }
 
-/// The answer to an admitted request: the upstream's or a refusal.
-async fn answer(
-    current: &Current,
-    context: &Context<'_>,
-    admission: Admission<'_>,
-    request: Request<Incoming>,
-    in_flight: InFlight,
-) -> Response<ResponseBody> {
-    let state = context.state;
-    let limits = &state.config.limits;
-    let plan = match admission {
-        Admission::Proxy { .. } => {
-            let (parts, incoming) = request.into_parts();
-            let held = Held::streaming(incoming, limits.body_max);
-            let request = Request::from_parts(parts, held.into_body());
-            return forward(current, context, request, (None, None), in_flight).await;
+/// An admitted request on its way.
+struct Exchange<'a> {
+    worker: &'a Rc<Worker>,
+    connection: &'a Rc<Connection>,
+    current: &'a Rc<Current>,
+    context: &'a Context<'a>,
+}
+
+impl Exchange<'_> {
+    /// The answer: the upstream's or a refusal.
+    async fn answer(
+        &self,
+        admission: Admission<'_>,
+        request: Request<Incoming>,
+        in_flight: InFlight,
+    ) -> Response<ResponseBody> {
+        let (context, state) = (self.context, self.context.state);
+        match admission {
+            Admission::Proxy { .. } => {
+                let (parts, incoming) = request.into_parts();
+                let held = Held::streaming(incoming, state.config.limits.body_max);
+                let request = Request::from_parts(parts, held.into_body());
+                forward(self.current, context, request, Findings::default(), in_flight).await
+            }
+            Admission::Refuse { denial, hits, .. } => {
+                let refusal = refusal(context, &request, denial.cause(), Some(denial.attack_type));
+                let response = state.answers.render(&refusal);
+                let unread = !request.body().is_end_stream();
+                refuse(context, denial.cause(), response, hits, unread, in_flight).await
+            }
+            Admission::Inspect(plan) => {
+                let (parts, incoming) = request.into_parts();
+                self.receive(plan, parts, incoming, in_flight).await
+            }
         }
-        Admission::Refuse { denial, hits, .. } => {
-            let refusal = refusal(context, &request, denial.cause(), Some(denial.attack_type));
-            let response = state.answers.render(&refusal);
-            return refuse(response, hits, in_flight).await;
+    }
+
+    /// Receives as much of the body as the verdict needs.
+    async fn receive(
+        &self,
+        plan: Plan<'_>,
+        parts: request::Parts,
+        incoming: Incoming,
+        in_flight: InFlight,
+    ) -> Response<ResponseBody> {
+        let (context, state) = (self.context, self.context.state);
+        let rate_stage = plan.rate_stage(context);
+        if rate_stage == Some(RateStage::Head)
+            && let Some(status) = rate_refusal(context, &plan, &parts, b"").await
+        {
+            let unread = !incoming.is_end_stream();
+            return too_many(context, &Request::from_parts(parts, ()), status, unread, in_flight).await;
         }
-        Admission::Inspect(plan) => plan,
-    };
-    let grpc = headers::is_grpc(&request);
-    let over_limit = state.config.inspect.on_body_over_limit;
-    let (parts, incoming) = request.into_parts();
-    let rate_stage = plan.rate_stage(context);
-    if rate_stage == Some(RateStage::Head)
-        && let Some(status) = rate_refusal(context, &plan, &parts, b"").await
-    {
-        return too_many(context, &Request::from_parts(parts, ()), status, in_flight).await;
+        // The reaper knows the phases of HTTP/1 only.
+        let idle = (parts.version == Version::HTTP_2)
+            .then(|| Duration::from_secs(state.config.timeouts.body_idle_s));
+        let bounds = bounds(context, &plan, &parts, idle);
+        let held = if headers::is_grpc_head(parts.version, &parts.headers) {
+            // A call may wait for answers before it goes on, so only its first message is held here.
+            Held::read(incoming, bounds, state.reservation(), messages::first_is_complete).await
+        } else if plan.may_refuse(context) {
+            Held::read(incoming, bounds, state.reservation(), |_| false).await
+        } else {
+            match Held::ready(incoming, bounds, state.reservation()) {
+                Ok(Ready::Complete(held)) => Ok(held),
+                Ok(Ready::Open(open)) => {
+                    let (body, copy) = open.with_copy(bounds.held);
+                    let head = pipeline::copy_head(&parts);
+                    let handles = (self.worker, self.connection, self.current);
+                    let observed = observe::observe(handles, context, &plan, head, copy);
+                    let request = Request::from_parts(parts, body);
+                    let findings = Findings::observed(observed);
+                    return forward(self.current, context, request, findings, in_flight).await;
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let held = match held {
+            Ok(held) => held,
+            Err(error) => return body_failure(context, &error, in_flight),
+        };
+        if rate_stage == Some(RateStage::Body)
+            && let Some(status) = rate_refusal(context, &plan, &parts, &held.bytes).await
+        {
+            let request = Request::from_parts(parts, ());
+            return too_many(context, &request, status, held.truncated, in_flight).await;
+        }
+        self.judge(plan, parts, held, in_flight).await
     }
-    // A gRPC stream may wait for answers before it goes on, so only its first message is held.
-    let enough = move |bytes: &[u8]| grpc && first_message_is_complete(bytes);
-    // The reaper knows the phases of HTTP/1 only.
-    let idle =
-        (parts.version == Version::HTTP_2).then(|| Duration::from_secs(state.config.timeouts.body_idle_s));
-    let bounds = bounds(context, &plan, &parts, idle);
-    let held = match Held::read(incoming, bounds, enough).await {
-        Ok(held) => held,
-        Err(error) => return body_failure(context, &error, in_flight),
-    };
-    if rate_stage == Some(RateStage::Body)
-        && let Some(status) = rate_refusal(context, &plan, &parts, &held.bytes).await
-    {
-        return too_many(context, &Request::from_parts(parts, ()), status, in_flight).await;
+
+    /// Inspects, then refuses or forwards.
+    async fn judge(
+        &self,
+        plan: Plan<'_>,
+        parts: request::Parts,
+        held: Held,
+        in_flight: InFlight,
+    ) -> Response<ResponseBody> {
+        let (context, state) = (self.context, self.context.state);
+        let grpc = headers::is_grpc_head(parts.version, &parts.headers);
+        let (judged, messages) =
+            if grpc { messages::complete_messages(&held.bytes) } else { (held.bytes.len(), 0) };
+        context.stats.messages.add(messages);
+        let too_large = held.truncated && messages == 0;
+        let inspected = if messages > 0 { held.bytes.slice(..judged) } else { held.bytes.clone() };
+        let standing = grpc.then(|| plan.detach());
+        let (parts, verdict) = pipeline::inspect(context, plan, parts, inspected, too_large).await;
+        let over_limit = if held.shed {
+            pipeline::note_shed(context);
+            context.settings.on_inspection_error
+        } else {
+            state.config.inspect.on_body_over_limit
+        };
+        let over_limit =
+            too_large && over_limit == Fallback::Block && pipeline::enforces(context, verdict.mode);
+        let block = verdict.block.or(over_limit.then_some((BlockCause::BodyLimit, None)));
+        if let Some((cause, attack_type)) = block {
+            if verdict.block.is_none() {
+                context.note_blocked();
+            }
+            let request = Request::from_parts(parts, ());
+            let response = state.answers.render(&refusal(context, &request, cause, attack_type));
+            return refuse(context, cause, response, verdict.hits, held.truncated, in_flight).await;
+        }
+        let mut findings = Findings { hits: verdict.hits, watched: verdict.watched, ..Findings::default() };
+        let body = match standing {
+            Some(plan) if messages > 0 => {
+                let handles = (self.worker, self.connection, self.current);
+                let head = pipeline::copy_head(&parts);
+                let call = messages::Call::new(handles, context, plan, head, messages);
+                findings.call = Some(Rc::clone(&call));
+                held.into_messages(judged, call, state.reservation())
+            }
+            _ => held.into_body(),
+        };
+        forward(self.current, context, Request::from_parts(parts, body), findings, in_flight).await
     }
-    let too_large = held.truncated && !(grpc && first_message_is_complete(&held.bytes));
-    let (parts, verdict) = pipeline::inspect(context, plan, parts, held.bytes.clone(), too_large).await;
-    let request = Request::from_parts(parts, held.into_body());
-    if let Some((cause, attack_type)) = verdict.block {
-        let response = state.answers.render(&refusal(context, &request, cause, attack_type));
-        return refuse(response, verdict.hits, in_flight).await;
-    }
-    if too_large && over_limit == Fallback::Block && pipeline::enforces(context, verdict.mode) {
-        context.stats.blocked.add(1);
-        let response = state.answers.render(&refusal(context, &request, BlockCause::BodyLimit, None));
-        return refuse(response, verdict.hits, in_flight).await;
-    }
-    forward(current, context, request, (verdict.hits, verdict.watched), in_flight).await
 }
 
 /// How much of a body is read before the verdict. Where a rule refuses larger ones, not more than shows it.
 fn bounds(
     context: &Context<'_>,
     plan: &Plan<'_>,
-    parts: &http::request::Parts,
+    parts: &request::Parts,
     idle: Option<Duration>,
 ) -> body::Bounds {
     let (mut held, mut whole) = (context.state.config.inspect.body_max, context.state.config.limits.body_max);
@@ -164,7 +274,7 @@ fn bounds(
 async fn rate_refusal(
     context: &Context<'_>,
     plan: &Plan<'_>,
-    parts: &http::request::Parts,
+    parts: &request::Parts,
     body: &[u8],
 ) -> Option<u16> {
     match plan.note_rate(context, parts, body) {
@@ -181,16 +291,41 @@ async fn too_many(
     context: &Context<'_>,
     request: &Request<()>,
     status: u16,
+    unread: bool,
     in_flight: InFlight,
 ) -> Response<ResponseBody> {
     let refusal = Refusal { status: Some(status), ..refusal(context, request, BlockCause::RateLimit, None) };
-    refuse(context.state.answers.render(&refusal), None, in_flight).await
+    let response = context.state.answers.render(&refusal);
+    refuse(context, BlockCause::RateLimit, response, None, unread, in_flight).await
 }
 
-/// Whether the length-prefixed message at the start of a gRPC body is all there.
-fn first_message_is_complete(bytes: &[u8]) -> bool {
-    let length = bytes.get(1..5).and_then(|prefix| prefix.try_into().ok()).map(u32::from_be_bytes);
-    length.is_some_and(|length| bytes.len() - 5 >= length as usize)
+/// What is known of a request when it goes to the upstream, and what is still to be found out.
+#[derive(Default)]
+struct Findings {
+    hits: Option<PendingHits>,
+    /// What the answer is to be compared with.
+    watched: Option<Box<Watched>>,
+    /// The verdict on a body that is still arriving.
+    observed: Option<Observed>,
+    /// The call whose later messages are still to be judged.
+    call: Option<Rc<messages::Call>>,
+}
+
+impl Findings {
+    fn observed(observed: Observed) -> Findings {
+        Findings { observed: Some(observed), ..Findings::default() }
+    }
+
+    /// Waits until everything that was found is on disk. What the answer is to be compared with is known then.
+    async fn settle(self, status: StatusCode, size: u64) -> Option<Box<Watched>> {
+        if let Some(hits) = self.hits {
+            hits.finish(status.as_u16(), size).await;
+        }
+        match self.observed {
+            Some(observed) => observed.settle(status.as_u16(), size).await,
+            None => self.watched,
+        }
+    }
 }
 
 fn refusal<'a, B>(
@@ -220,15 +355,34 @@ fn refusal<'a, B>(
     }
 }
 
+/// About how many bytes an answer has on the wire.
+fn size_of_answer(response: &Response<Bytes>) -> u64 {
+    let headers = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    (17 + headers.sum::<usize>() + response.body().len()) as u64
+}
+
 async fn refuse(
+    context: &Context<'_>,
+    cause: BlockCause,
     response: Response<Bytes>,
     hits: Option<PendingHits>,
+    unread: bool,
     in_flight: InFlight,
 ) -> Response<ResponseBody> {
+    let size = size_of_answer(&response);
+    match cause {
+        BlockCause::AclIp | BlockCause::AclSource => context.stats.bytes_blocked_by_acl_out.add(size),
+        _ => context.stats.bytes_blocked_out.add(size),
+    }
     if let Some(hits) = hits {
         hits.finish(response.status().as_u16(), response.body().len() as u64).await;
     }
-    response.map(|body| ResponseBody::own(body, in_flight))
+    let mut response = response.map(|body| ResponseBody::own(body, in_flight));
+    if unread {
+        // What the client still sends is not read, so the connection cannot be used again.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Passes a request to its upstream and the answer to the client.
@@ -236,7 +390,7 @@ async fn forward(
     current: &Current,
     context: &Context<'_>,
     mut request: Request<RequestBody>,
-    (hits, watched): (Option<PendingHits>, Option<Box<Watched>>),
+    mut findings: Findings,
     in_flight: InFlight,
 ) -> Response<ResponseBody> {
     let Some(upstream) = context.settings.upstream else {
@@ -244,36 +398,69 @@ async fn forward(
     };
     let upgrade = headers::is_upgrade(&request);
     let grpc = headers::is_grpc(&request);
+    let http2 = request.version() == Version::HTTP_2;
     let client_side = upgrade.then(|| hyper::upgrade::on(&mut request));
     headers::to_upstream(&mut request, context.connection, context.client, context.id, upgrade);
-    let exchange = match current.upstreams.send(upstream, request, grpc).await {
-        Ok(exchange) => exchange,
-        Err(error) => {
+    let begun = Instant::now();
+    let sent = current.upstreams.send(upstream, request, grpc);
+    let sent = match &findings.call {
+        None => Some(sent.await),
+        Some(call) => call.unless_refused(sent).await,
+    };
+    let exchange = match sent {
+        Some(Ok(exchange)) => {
+            context.stats.upstream.observe(begun.elapsed());
+            exchange
+        }
+        // A message was refused before the answer began; what was found is on disk.
+        None => {
+            let response = grpc_refusal(current, context);
+            return refuse(context, BlockCause::Attack, response, findings.hits, true, in_flight).await;
+        }
+        Some(Err(error)) => {
             context.stats.upstream_errors.add(1);
             let (status, text) = upstream_failure(&error);
             tracing::debug!(error = &error as &dyn std::error::Error, request.id = %context.id, "upstream failed");
-            if let Some(hits) = hits {
-                hits.finish(status.as_u16(), 0).await;
-            }
+            drop(findings.settle(status, 0).await);
             return plain(status, text, in_flight);
         }
     };
     let mut response = exchange.response;
     headers::to_client(&mut response);
-    if let Some(hits) = hits {
-        let size = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        let size = size.and_then(|length| length.parse().ok()).unwrap_or(0);
-        hits.finish(response.status().as_u16(), size).await;
-    }
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    let (status, call) = (response.status(), findings.call.take());
+    let size = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let size = size.and_then(|length| length.parse().ok()).unwrap_or(0);
+    let streams = !response.body().is_end_stream();
+    // The answer begins before the request has ended, so its end waits.
+    let early = findings.observed.take_if(|observed| streams && !observed.has_ended());
+    let watched = findings.settle(status, size).await;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(client_side) = client_side {
             let upstream_side = hyper::upgrade::on(&mut response);
             tunnel::start(&context.connection.state, client_side, upstream_side);
         }
         return response.map(|_| ResponseBody::own(Bytes::new(), in_flight));
     }
+    let finale = early.map(|observed| observed.into_finale(status.as_u16(), size));
+    let pace = (http2 && streams).then(|| in_flight.watch_answer());
     let watch = Watch::begin(context.state, watched, &response);
-    response.map(|incoming| ResponseBody::upstream(incoming, exchange.lease, in_flight, watch))
+    response.map(|incoming| {
+        ResponseBody::upstream(incoming, exchange.lease, watch, pace, in_flight)
+            .with_finale(finale)
+            .with_call(call)
+    })
+}
+
+fn grpc_refusal(current: &Current, context: &Context<'_>) -> Response<Bytes> {
+    current.state.answers.render(&Refusal {
+        cause: BlockCause::Attack,
+        attack_type: None,
+        status: None,
+        form: Form::Grpc,
+        request_id: context.id,
+        client: context.client.ip,
+        host: "",
+    })
 }
 
 fn upstream_failure(error: &UpstreamError) -> (StatusCode, &'static str) {
@@ -292,7 +479,7 @@ fn upstream_failure(error: &UpstreamError) -> (StatusCode, &'static str) {
                     Some(BodyError::Stream(_)) => {
                         return (StatusCode::BAD_REQUEST, "The request body broke off.\n");
                     }
-                    Some(BodyError::Late) => {
+                    Some(BodyError::Late | BodyError::Refused) => {
                         return (StatusCode::REQUEST_TIMEOUT, "The request body did not arrive in time.\n");
                     }
                     None => source = cause.source(),
@@ -309,8 +496,11 @@ fn upstream_failure(error: &UpstreamError) -> (StatusCode, &'static str) {
 fn body_failure(context: &Context<'_>, error: &BodyError, in_flight: InFlight) -> Response<ResponseBody> {
     context.stats.abnormal.add(1);
     match error {
-        BodyError::TooLarge(_) => failure(StatusCode::PAYLOAD_TOO_LARGE, in_flight),
-        BodyError::Stream(_) => failure(StatusCode::BAD_REQUEST, in_flight),
+        BodyError::TooLarge(_) => {
+            context.stats.limit_body.add(1);
+            failure(StatusCode::PAYLOAD_TOO_LARGE, in_flight)
+        }
+        BodyError::Stream(_) | BodyError::Refused => failure(StatusCode::BAD_REQUEST, in_flight),
         BodyError::Late => {
             context.stats.timeouts.add(1);
             failure(StatusCode::REQUEST_TIMEOUT, in_flight)

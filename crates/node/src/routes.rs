@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) mode: Mode,
     pub(crate) mode_allow_override: ModeAllowOverride,
     pub(crate) application: i64,
+    /// Number of the application among those of the node, for its counters.
+    pub(crate) app_slot: usize,
     pub(crate) upstream: Option<UpstreamId>,
     pub(crate) on_inspection_error: Fallback,
 }
@@ -67,6 +69,7 @@ impl Settings {
             mode: by.mode.unwrap_or(self.mode),
             mode_allow_override: by.mode_allow_override.unwrap_or(self.mode_allow_override),
             application: by.application.unwrap_or(self.application),
+            app_slot: self.app_slot,
             upstream: upstream.map(UpstreamId).or(self.upstream),
             on_inspection_error: by.on_inspection_error.unwrap_or(self.on_inspection_error),
         }
@@ -80,6 +83,7 @@ impl Routes {
             mode: Mode::Monitoring,
             mode_allow_override: ModeAllowOverride::On,
             application: -1,
+            app_slot: 0,
             // One pool needs no name.
             upstream: (upstreams.len() == 1).then_some(UpstreamId(0)),
             on_inspection_error: Fallback::Pass,
@@ -112,6 +116,25 @@ impl Routes {
             hosts.push(Host::compile(pattern, settings, &host.paths, &upstreams, &key)?);
         }
         Ok(Routes { root, hosts })
+    }
+
+    /// Numbers the applications: those that are known keep their number, others are appended.
+    pub(crate) fn number_applications(&mut self, known: &mut Vec<i64>) {
+        let mut number = |settings: &mut Settings| {
+            let at = known.iter().position(|application| *application == settings.application);
+            settings.app_slot = at.unwrap_or_else(|| {
+                known.push(settings.application);
+                known.len() - 1
+            });
+        };
+        number(&mut self.root);
+        for host in &mut self.hosts {
+            number(&mut host.settings);
+            host.exact.values_mut().for_each(&mut number);
+            host.strong_prefixes.iter_mut().for_each(|(_, settings)| number(settings));
+            host.regexes.iter_mut().for_each(|(_, settings)| number(settings));
+            host.prefixes.iter_mut().for_each(|(_, settings)| number(settings));
+        }
     }
 
     /// Settings of a request; `host` without port, in any case.

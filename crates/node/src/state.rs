@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -14,6 +14,7 @@ use bartizan_detect::Engine;
 use bartizan_rules::Ruleset;
 
 use crate::block::BlockAnswers;
+use crate::budget::{HeldBytes, Offload, Reservation};
 use crate::client_ip::ClientIpRules;
 use crate::config::Config;
 use crate::lists::Lists;
@@ -28,8 +29,15 @@ use crate::stats::{Totals, WorkerStats};
 /// The compiled signatures: immutable, large, the same for every node of a process.
 static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| Arc::new(Engine::new()));
 
-fn compile_routes(config: &Config) -> io::Result<Routes> {
-    Routes::compile(config).map_err(|error| io::Error::other(error.message))
+/// Compiles the signatures, if they are not yet.
+pub(crate) fn prepare_engine() {
+    LazyLock::force(&ENGINE);
+}
+
+fn compile_routes(config: &Config, applications: &Mutex<Vec<i64>>) -> io::Result<Routes> {
+    let mut routes = Routes::compile(config).map_err(|error| io::Error::other(error.message))?;
+    routes.number_applications(&mut applications.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(routes)
 }
 
 fn open_sources(config: &Config) -> io::Result<Sources> {
@@ -74,6 +82,8 @@ pub(crate) struct State {
     /// How many configurations were in force before, since the start.
     pub(crate) config_revision: u64,
     pub(crate) routes: Routes,
+    /// Applications that any configuration named, by the number of their counters.
+    pub(crate) applications: Arc<Mutex<Vec<i64>>>,
     pub(crate) client_ips: ClientIpRules,
     pub(crate) answers: BlockAnswers,
     pub(crate) engine: Arc<Engine>,
@@ -95,7 +105,13 @@ pub(crate) struct State {
     /// Random number of this start.
     pub(crate) start_id: u64,
     pub(crate) started: Instant,
+    /// The same, Unix seconds.
+    pub(crate) started_at: i64,
     pub(crate) draining: Arc<AtomicBool>,
+    /// Bytes of bodies that are held.
+    pub(crate) held: Arc<HeldBytes>,
+    /// Inspections that run off the workers.
+    pub(crate) offload: Arc<Offload>,
 }
 
 impl State {
@@ -104,8 +120,11 @@ impl State {
     /// # Errors
     /// A route that does not compile, a page that cannot be read.
     pub(crate) fn new(config: Config, spool: Spool, start_id: u64) -> io::Result<State> {
+        let applications = Arc::default();
         Ok(State {
-            routes: compile_routes(&config)?,
+            routes: compile_routes(&config, &applications)?,
+            applications,
+            started_at: crate::clock::unix_seconds(),
             client_ips: ClientIpRules::new(&config.client_ip),
             answers: BlockAnswers::load(&config)?,
             config_revision: 0,
@@ -122,6 +141,8 @@ impl State {
             start_id,
             started: Instant::now(),
             draining: Arc::default(),
+            held: Arc::default(),
+            offload: Arc::new(Offload::new(config.workers.count())),
             config,
         })
     }
@@ -132,7 +153,9 @@ impl State {
     /// Like [`State::new`].
     pub(crate) fn reconfigured(&self, config: Config) -> io::Result<State> {
         Ok(State {
-            routes: compile_routes(&config)?,
+            routes: compile_routes(&config, &self.applications)?,
+            applications: Arc::clone(&self.applications),
+            started_at: self.started_at,
             client_ips: ClientIpRules::new(&config.client_ip),
             answers: BlockAnswers::load(&config)?,
             config_revision: self.config_revision + 1,
@@ -154,8 +177,15 @@ impl State {
             start_id: self.start_id,
             started: self.started,
             draining: Arc::clone(&self.draining),
+            held: Arc::clone(&self.held),
+            offload: Arc::clone(&self.offload),
             config,
         })
+    }
+
+    /// A share of the memory for bodies, with nothing in it.
+    pub(crate) fn reservation(&self) -> Reservation {
+        Reservation::new(&self.held, self.config.inspect.held_max)
     }
 
     pub(crate) fn totals(&self) -> Totals {

@@ -2,11 +2,13 @@
 //!
 //! It answers loopback and configured networks only, and its own traffic is not counted.
 
+mod prometheus;
+
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -49,9 +51,11 @@ fn answer(state: &State, peer: IpAddr, path: &str, query: Option<&str>) -> Respo
     }
     let prometheus = query.is_some_and(|query| query.split('&').any(|pair| pair == "format=prometheus"));
     match path {
-        "/wallarm-status" if prometheus => text(StatusCode::OK, PROMETHEUS, wallarm_prometheus(state)),
+        "/wallarm-status" if prometheus => {
+            text(StatusCode::OK, PROMETHEUS, prometheus::wallarm(&status(state)))
+        }
         "/wallarm-status" => text(StatusCode::OK, "application/json", status(state).to_string()),
-        "/metrics" => text(StatusCode::OK, PROMETHEUS, metrics(state)),
+        "/metrics" => text(StatusCode::OK, PROMETHEUS, prometheus::native(state)),
         "/live" => text(StatusCode::OK, "text/plain", "ok\n".into()),
         "/ready" if state.draining.load(Ordering::Relaxed) => {
             text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".into())
@@ -109,21 +113,77 @@ fn traffic(totals: &Totals) -> Value {
     json!({
         "requests": totals.requests,
         "streams": totals.streams,
-        "messages": 0,
+        "messages": totals.messages,
         "attacks": totals.attacks,
         "blocked": totals.blocked,
         "blocked_by_acl": totals.blocked_by_acl,
-        "blocked_by_antibot": 0,
+        "blocked_by_antibot": totals.blocked_by_antibot,
         "acl_allow_list": totals.acl_allow_list,
         "bytes_in": totals.bytes_in,
         "bytes_out": totals.bytes_out,
         "bytes_blocked_in": totals.bytes_blocked_in,
-        "bytes_blocked_out": 0,
+        "bytes_blocked_out": totals.bytes_blocked_out,
         "bytes_blocked_by_acl_in": totals.bytes_blocked_by_acl_in,
-        "bytes_blocked_by_acl_out": 0,
+        "bytes_blocked_by_acl_out": totals.bytes_blocked_by_acl_out,
         "overlimits_time": totals.overlimits_time,
         "time_detect": seconds(totals.time_detect_ns),
     })
+}
+
+/// Where the rules that are in force come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Instances {
+    Cloud,
+    Disk,
+    None,
+}
+
+/// A worker that does not come round for so long is stuck.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// Workers that are stuck, with the seconds since they last came round.
+fn stalled_workers(state: &State) -> Vec<Value> {
+    let now = state.started.elapsed();
+    let silent = state
+        .workers
+        .iter()
+        .enumerate()
+        .map(|(index, worker)| (index, now.saturating_sub(Duration::from_millis(worker.beat_ms.get()))));
+    silent
+        .filter(|(_, silence)| *silence > STALLED)
+        .map(|(index, silence)| json!({ "worker": index, "time_spent": silence.as_secs() }))
+        .collect()
+}
+
+/// Counters by application, over all workers; those that share the last place are named after its first.
+fn applications(state: &State) -> Value {
+    let known = state.applications.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut sums: std::collections::BTreeMap<usize, [u64; 6]> = std::collections::BTreeMap::new();
+    for (slot, app) in state.workers.iter().flat_map(|worker| worker.apps.iter()) {
+        let counters = [
+            &app.requests,
+            &app.attacks,
+            &app.blocked,
+            &app.blocked_by_acl,
+            &app.overlimits_time,
+            &app.time_detect_ns,
+        ];
+        for (sum, counter) in sums.entry(slot).or_default().iter_mut().zip(counters) {
+            *sum += counter.get();
+        }
+    }
+    let view = |(slot, [requests, attacks, blocked, by_acl, overlimits, time]): (usize, [u64; 6])| {
+        json!({
+            "app_id": known.get(slot).copied().unwrap_or(-1),
+            "requests": requests,
+            "attacks": attacks,
+            "blocked": blocked,
+            "blocked_by_acl": by_acl,
+            "overlimits_time": overlimits,
+            "time_detect": seconds(time),
+        })
+    };
+    sums.into_iter().map(view).collect()
 }
 
 /// The statistics as JSON.
@@ -131,7 +191,13 @@ pub(crate) fn status(state: &State) -> Value {
     let totals = state.totals();
     let snapshot = state.snapshot.load();
     let spool = state.spool.figures();
-    let from_disk = state.link.from_disk.load(Ordering::Relaxed);
+    let workers = state.workers.len();
+    let stalled = stalled_workers(state);
+    let instances = match (snapshot.ruleset_version, state.link.from_disk.load(Ordering::Relaxed)) {
+        (0, _) => Instances::None,
+        (_, true) => Instances::Disk,
+        (_, false) => Instances::Cloud,
+    };
     let mut status = traffic(&totals);
     let rest = json!({
         "abnormal": totals.abnormal,
@@ -139,27 +205,28 @@ pub(crate) fn status(state: &State) -> Value {
         "api_errors": state.link.api_errors.load(Ordering::Relaxed),
         "requests_lost": spool.lost,
         "segfaults": totals.segfaults,
-        "memfaults": 0,
+        "memfaults": totals.shed_memory,
         "softmemfaults": 0,
         "proton_errors": totals.proton_errors,
         "db_id": bartizan_detect::Engine::version(),
         "lom_id": snapshot.ruleset_version,
         "custom_ruleset_id": snapshot.ruleset_version,
         "custom_ruleset_ver": bartizan_api::node::BUNDLE_FORMAT,
-        "db_apply_time": 0,
+        "db_apply_time": state.started_at,
         "lom_apply_time": snapshot.ruleset_applied_at,
         "custom_ruleset_apply_time": snapshot.ruleset_applied_at,
         "proton_instances": {
-            "total": state.workers.len(),
-            "success": if from_disk { 0 } else { state.workers.len() },
-            "fallback": if from_disk { state.workers.len() } else { 0 },
-            "failed": 0,
+            "total": workers,
+            "success": if instances == Instances::Cloud { workers } else { 0 },
+            "fallback": if instances == Instances::Disk { workers } else { 0 },
+            "failed": if instances == Instances::None { workers } else { 0 },
         },
-        "stalled_workers_count": 0,
-        "stalled_workers": [],
+        "stalled_workers_count": stalled.len(),
+        "stalled_workers": stalled,
         "ts_files": [{ "id": snapshot.ruleset_version, "size": snapshot.ruleset_size,
             "mod_time": snapshot.ruleset_applied_at, "fname": format!("bundles/ruleset/{}.json", snapshot.ruleset_version) }],
-        "db_files": [],
+        "db_files": [{ "id": bartizan_detect::Engine::version(), "size": 0, "mod_time": state.started_at,
+            "fname": "built-in" }],
         "startid": state.start_id,
         "compatibility": 4,
         "config_revision": state.config_revision,
@@ -176,91 +243,10 @@ pub(crate) fn status(state: &State) -> Value {
         let mut client = traffic(&totals);
         if let Value::Object(client) = &mut client {
             client.insert("client_id".into(), Value::Null);
-            client.insert("applications".into(), json!([]));
+            client.insert("applications".into(), applications(state));
+            client.insert("groups".into(), json!([]));
         }
         status.insert("split".into(), json!({ "clients": [client] }));
     }
     status
-}
-
-/// Every scalar of the JSON form as `wallarm_<name>`.
-fn wallarm_prometheus(state: &State) -> String {
-    let Value::Object(status) = status(state) else { return String::new() };
-    let mut out = String::new();
-    for (name, value) in &status {
-        match (name.as_str(), value) {
-            ("time_detect", value) => gauge(&mut out, "wallarm_time_detect_seconds", "", value),
-            ("custom_ruleset_id", value) => {
-                let labels = format!("{{format=\"{}\"}}", bartizan_api::node::BUNDLE_FORMAT);
-                gauge(&mut out, "wallarm_custom_ruleset_id", &labels, value);
-            }
-            ("proton_instances", Value::Object(instances)) => {
-                for (status, value) in instances {
-                    gauge(&mut out, "wallarm_proton_instances", &format!("{{status=\"{status}\"}}"), value);
-                }
-            }
-            (group @ ("rate_limit" | "spool"), Value::Object(fields)) => {
-                for (field, value) in fields {
-                    gauge(&mut out, &format!("wallarm_{group}_{field}"), "", value);
-                }
-            }
-            (name, Value::Number(_) | Value::Bool(_)) => {
-                gauge(&mut out, &format!("wallarm_{name}"), "", value)
-            }
-            _ => {}
-        }
-    }
-    out
-}
-
-fn gauge(out: &mut String, name: &str, labels: &str, value: &Value) {
-    let value = match value {
-        Value::Bool(value) => u8::from(*value).to_string(),
-        value => value.to_string(),
-    };
-    if !out.contains(&format!("# TYPE {name} ")) {
-        let _ = writeln!(out, "# TYPE {name} gauge");
-    }
-    let _ = writeln!(out, "{name}{labels} {value}");
-}
-
-fn metrics(state: &State) -> String {
-    let totals = state.totals();
-    let spool = state.spool.figures();
-    let snapshot = state.snapshot.load();
-    let mut out = String::new();
-    let mut counter = |name: &str, value: u64| {
-        let _ = writeln!(out, "# TYPE bartizan_node_{name} counter\nbartizan_node_{name} {value}");
-    };
-    counter("requests_total", totals.requests);
-    counter("attacks_total", totals.attacks);
-    counter("blocked_total", totals.blocked);
-    counter("connections_total", totals.connections);
-    counter("client_timeouts_total", totals.timeouts);
-    counter("upstream_errors_total", totals.upstream_errors);
-    counter("events_acked_total", spool.acked);
-    counter("events_dropped_total", spool.lost);
-    counter("bundle_apply_errors_total", state.link.rejected_bundles.load(Ordering::Relaxed));
-    let _ = writeln!(out, "# TYPE bartizan_node_threats_found_total counter");
-    let mut found: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
-    for (attack_type, count) in state.workers.iter().flat_map(|worker| worker.found.iter()) {
-        *found.entry(attack_type.info().code).or_default() += count;
-    }
-    for (code, count) in found.into_iter().filter(|(_, count)| *count > 0) {
-        let _ = writeln!(out, "bartizan_node_threats_found_total{{type=\"{code}\"}} {count}");
-    }
-    let _ = writeln!(out, "# TYPE bartizan_node_bytes_total counter");
-    let _ = writeln!(out, "bartizan_node_bytes_total{{direction=\"in\"}} {}", totals.bytes_in);
-    let _ = writeln!(out, "bartizan_node_bytes_total{{direction=\"out\"}} {}", totals.bytes_out);
-    for (name, value) in [
-        ("spool_bytes", json!(spool.bytes)),
-        ("spool_pending", json!(spool.pending)),
-        ("inspection_seconds_sum", json!(seconds(totals.time_detect_ns))),
-        ("cloud_connected", json!(u8::from(state.link.connected.load(Ordering::Relaxed)))),
-        ("sync_last_success_timestamp_seconds", json!(state.link.last_sync.load(Ordering::Relaxed))),
-        ("bundle_version", json!(snapshot.ruleset_version)),
-    ] {
-        let _ = writeln!(out, "# TYPE bartizan_node_{name} gauge\nbartizan_node_{name} {value}");
-    }
-    out
 }

@@ -89,7 +89,7 @@ async fn hang_up_and_reload_put_a_changed_file_in_force_and_a_wrong_one_not() {
     .await;
     write(node.folder.path(), node.address, "blocking");
     let (code, _, shown) = node.run(&["reload"]);
-    assert!(code == Some(2) && shown.contains("node.toml:11") && shown.contains("blocking"), "{shown}");
+    assert!(code == Some(2) && shown.contains("node.toml:12") && shown.contains("blocking"), "{shown}");
     node.signal("-HUP");
     eventually("the refusal in the log", Duration::from_secs(10), || async {
         (node.log().matches("configuration is refused").count() == 2).then_some(())
@@ -109,8 +109,8 @@ async fn commands_speak_to_the_running_node() {
     let node = Node::start("block").await;
     let request = node.folder.path().join("request");
     std::fs::write(&request, format!("GET {ATTACK} HTTP/1.1\nHost: shop.example\n")).unwrap();
-    let (code, shown, _) = node.run(&["test-request", request.to_str().unwrap()]);
-    assert_eq!(code, Some(0), "{shown}");
+    let (code, shown, error) = node.run(&["test-request", request.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{error}");
     for line in [
         "request      GET /files?name=../../../../etc/passwd",
         "mode         block",
@@ -144,4 +144,30 @@ async fn commands_say_that_there_is_no_node() {
         .unwrap();
     let shown = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(2) && shown.contains("no node answers"), "{shown}");
+}
+
+#[tokio::test]
+async fn credentials_of_clients_are_in_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    write(folder.path(), address, "block");
+    let log = folder.path().join("log");
+    let file = std::fs::File::create(&log).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+        .args(["node", "--config", config(folder.path()).to_str().unwrap()])
+        .env("BARTIZAN_LOG", "debug")
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    let _process = Process(child);
+    let http = reqwest::Client::new();
+    let url = format!("http://{address}{ATTACK}");
+    let answer = eventually("the node", Duration::from_secs(20), || async {
+        http.get(&url).header("cookie", "session=k3pt-s3cret").send().await.ok()
+    })
+    .await;
+    assert_eq!(answer.status(), 403);
+    let shown = std::fs::read_to_string(&log).unwrap();
+    assert!(shown.contains("the node serves") && !shown.contains("k3pt-s3cret"));
 }

@@ -62,6 +62,7 @@ impl Default for Config {
             inspect: Inspect::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            keep_alive: super::KeepAlive::default(),
             block: Vec::new(),
             spool: Spool::default(),
             status: Status::default(),
@@ -111,6 +112,8 @@ impl Default for Inspect {
             on_body_over_limit: Fallback::Pass,
             offload_bytes: 256 << 10,
             parse_response: true,
+            queue_max: 256,
+            held_max: 256 << 20,
         }
     }
 }
@@ -135,6 +138,7 @@ impl Default for Timeouts {
             header_s: 10,
             body_idle_s: 30,
             upstream_connect_s: 5,
+            response_idle_s: 60,
             upstream_response_s: 60,
             keep_alive_s: 75,
             drain_s: 30,

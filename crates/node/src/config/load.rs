@@ -220,6 +220,8 @@ impl Config {
         range("limits.connections", limits.connections as u64, 1, 1 << 20)?;
         range("inspect.process_time_limit_ms", self.inspect.process_time_limit_ms, 1, 10_000)?;
         range("inspect.body_max", self.inspect.body_max as u64, 0, 1 << 30)?;
+        range("inspect.queue_max", self.inspect.queue_max as u64, 0, 1 << 20)?;
+        range("inspect.held_max", self.inspect.held_max, 1 << 20, 1 << 44)?;
         range("spool.max_bytes", self.spool.max_bytes, 1 << 20, 1 << 44)?;
         range("spool.segment_bytes", self.spool.segment_bytes, 64 << 10, 1 << 30)?;
         let timeouts = &self.timeouts;
@@ -227,6 +229,7 @@ impl Config {
             ("timeouts.tls_handshake_s", timeouts.tls_handshake_s),
             ("timeouts.header_s", timeouts.header_s),
             ("timeouts.body_idle_s", timeouts.body_idle_s),
+            ("timeouts.response_idle_s", timeouts.response_idle_s),
             ("timeouts.upstream_connect_s", timeouts.upstream_connect_s),
             ("timeouts.upstream_response_s", timeouts.upstream_response_s),
             ("timeouts.keep_alive_s", timeouts.keep_alive_s),
@@ -374,9 +377,18 @@ mod tests {
         let example = load(include_str!("../../node.example.toml")).unwrap();
         let (example, default) =
             (toml::Table::try_from(example).unwrap(), toml::Table::try_from(Config::default()).unwrap());
-        for section in
-            ["acl", "inspect", "limits", "timeouts", "spool", "status", "masking", "workers", "role"]
-        {
+        for section in [
+            "acl",
+            "inspect",
+            "limits",
+            "timeouts",
+            "keep_alive",
+            "spool",
+            "status",
+            "masking",
+            "workers",
+            "role",
+        ] {
             assert_eq!(example[section], default[section], "{section}");
         }
         for key in ["port", "use_ssl", "ca_verify", "force_register", "on_register_failure"] {

@@ -173,8 +173,11 @@ async fn receive(text: &[u8]) -> Result<(Request<()>, Bytes), String> {
             Ok::<_, std::convert::Infallible>(Response::new(Empty::<Bytes>::new()))
         }
     });
-    let served =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
+    // The end of the text is no reason to give up on what it says.
+    let served = hyper::server::conn::http1::Builder::new()
+        .half_close(true)
+        .serve_connection(TokioIo::new(wire), service)
+        .await;
     let received = received.take();
     match received {
         Some((request, Ok(body))) => Ok((request, body)),

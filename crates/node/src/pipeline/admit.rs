@@ -58,9 +58,11 @@ pub(crate) fn admit<'s>(
         (selection, mode.max(literal))
     };
     if mode == FiltrationMode::Off {
+        context.stats.passed_off.add(1);
         return Admission::Proxy { selection };
     }
     context.stats.requests.add(1);
+    context.note_app(|app| app.requests.add(1));
     let mut plan = Plan { mode, selection, graylisted: false, denied: None };
     if !context.state.config.acl.enabled || snapshot.lists.is_empty() {
         return Admission::Inspect(plan);
@@ -78,6 +80,9 @@ pub(crate) fn admit<'s>(
         plan.denied = Some(denial);
     }
     plan.graylisted = mode == FiltrationMode::SafeBlocking && listed.on(ListName::Gray).is_some();
+    if plan.graylisted {
+        context.stats.acl_gray_list.add(1);
+    }
     Admission::Inspect(plan)
 }
 
@@ -117,8 +122,8 @@ fn deny<'s>(
     denial: Denial,
     now: i64,
 ) -> Admission<'s> {
-    context.stats.blocked.add(1);
-    context.stats.blocked_by_acl.add(1);
+    context.note_blocked();
+    context.note_denied(denial.attack_type);
     context.stats.bytes_blocked_by_acl_in.add(size_of_head(subject));
     let hits = sample(context, subject, now).map(|count| {
         let mut report = Report::new(context, subject, plan.mode);

@@ -170,6 +170,13 @@ fn is_variable(point: &PointPath<'_>) -> bool {
     point.ancestors().any(|path| matches!(path.last(), StepRef::Keyed(Element::Hash, "variables")))
 }
 
+/// Whether some limit can lead to a refusal.
+pub(super) fn may_block(selection: &Selection<'_>) -> bool {
+    let blocks = |mode: PolicyMode| matches!(mode, PolicyMode::Block | PolicyMode::Default);
+    selection.graphql().is_some_and(|policy| blocks(policy.mode))
+        || selection.upload_limits().iter().any(|limit| blocks(limit.mode))
+}
+
 /// The rule of a whole request that blocks, as far as its size can be told from the head; `None` when none does.
 pub(crate) fn whole_upload_limit<'s>(
     selection: &Selection<'s>,

@@ -56,7 +56,10 @@ pub(super) fn patched_types(selection: &Selection<'_>, detections: &[Detection])
 }
 
 pub(super) fn note_time(context: &Context<'_>, findings: &Findings) {
-    context.stats.time_detect_ns.add(u64::try_from(findings.elapsed.as_nanos()).unwrap_or(u64::MAX));
+    let elapsed = u64::try_from(findings.elapsed.as_nanos()).unwrap_or(u64::MAX);
+    context.stats.time_detect_ns.add(elapsed);
+    context.stats.inspection.observe(findings.elapsed);
+    context.note_app(|app| app.time_detect_ns.add(elapsed));
 }
 
 /// The verdict on a request that something was found in, or whose inspection failed.
@@ -68,18 +71,18 @@ pub(super) fn decide(
 ) -> Verdict {
     let findings = match outcome {
         Ok(findings) => findings,
-        Err(InspectionFailed) => return failed(context, plan),
+        Err(why) => return failed(context, plan, why),
     };
     note_time(context, &findings);
     let blocked = block_outcome(context, plan, &findings);
     let mut report = Report::new(context, subject, plan.mode);
     let outcome = blocked.map_or(Outcome::NotBlocked, |(outcome, _)| outcome);
     record(context, plan, subject, &findings, &mut report, outcome);
-    if let Some((outcome, _)) = blocked {
-        context.stats.blocked.add(1);
+    if let Some((outcome, attack_type)) = blocked {
+        context.note_blocked();
         let size = size_of_head(subject) + subject.body.len() as u64;
         if matches!(outcome, Outcome::Acl(_)) {
-            context.stats.blocked_by_acl.add(1);
+            context.note_denied(attack_type.unwrap_or(AttackType::BlockedSource));
             context.stats.bytes_blocked_by_acl_in.add(size);
         } else {
             context.stats.bytes_blocked_in.add(size);
@@ -176,6 +179,7 @@ fn record(
     for (index, detection) in patched.into_iter().chain(others).take(most) {
         if detection.attack_type == AttackType::OverlimitRes {
             context.stats.overlimits_time.add(1);
+            context.note_app(|app| app.overlimits_time.add(1));
             if findings.overlimit == OverlimitMode::Off {
                 continue;
             }
@@ -197,6 +201,7 @@ fn record(
     }
     if !report.is_empty() {
         context.stats.attacks.add(1);
+        context.note_app(|app| app.attacks.add(1));
     }
     if let Some(denial) = plan.denied
         && let Some(count) = sample(context, subject, crate::clock::unix_seconds())
@@ -208,14 +213,20 @@ fn record(
     }
 }
 
-/// The engine panicked: the route says whether the request passes.
-fn failed(context: &Context<'_>, plan: &Plan<'_>) -> Verdict {
-    context.stats.segfaults.add(1);
+/// There was no inspection: the route says whether the request passes.
+fn failed(context: &Context<'_>, plan: &Plan<'_>, why: InspectionFailed) -> Verdict {
     context.stats.abnormal.add(1);
-    tracing::error!(request.id = %context.id, "inspection failed");
+    match why {
+        InspectionFailed::Panicked => {
+            context.stats.segfaults.add(1);
+            tracing::error!(request.id = %context.id, "inspection failed");
+        }
+        // A flood of these must not become a flood of log lines.
+        InspectionFailed::QueueFull => context.stats.shed_queue.add(1),
+    }
     let refuse = context.settings.on_inspection_error == Fallback::Block && context.state.config.enforces();
     if refuse {
-        context.stats.blocked.add(1);
+        context.note_blocked();
     }
     let block = refuse.then_some((BlockCause::Attack, None));
     Verdict { block, hits: None, watched: None, mode: plan.mode }

@@ -1,7 +1,8 @@
 //! Bodies in both directions.
 //!
-//! A request body is held only up to the inspection limit; what is beyond it streams. Response bodies stream
-//! always. Nothing here copies a body that arrived in one piece.
+//! A request body is held only where the verdict may be to refuse, and only up to the inspection limit; what is beyond
+//! it streams, and everything streams where nothing can be refused, with a copy for the verdict ([`super::tee`]).
+//! Response bodies stream always. Nothing here copies a body that arrived in one piece.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -10,12 +11,18 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use super::messages::{Call, Gate};
+use super::observe::Finale;
+use super::tee;
 use super::upstream::Lease;
+use super::watch::AnswerWatch;
 use super::worker::InFlight;
+use crate::budget::Reservation;
 use crate::response::Watch;
 
 /// Why a body broke off.
@@ -30,6 +37,9 @@ pub(crate) enum BodyError {
     /// The client stopped sending.
     #[error("body did not arrive in time")]
     Late,
+    /// A message of the body is refused.
+    #[error("a message is refused")]
+    Refused,
 }
 
 /// How much of a body is read before the verdict.
@@ -45,22 +55,54 @@ pub(super) struct Bounds {
 
 /// A request body on its way to the upstream. Trailers end here: they come after the verdict, and a server that
 /// takes them for headers would act on what nobody looked at.
+#[derive(Default)]
 pub(crate) struct RequestBody {
     held: Option<Bytes>,
     rest: Option<Rest>,
+    /// Where a copy of what passes goes.
+    copy: Option<tee::Writer>,
+    /// Judges the messages of the rest.
+    gate: Option<Gate>,
+    /// Counts what is held.
+    _reservation: Option<Reservation>,
 }
 
 /// The part of a body that is still at the client.
-struct Rest {
+pub(super) struct Rest {
     incoming: Incoming,
     left: u64,
     limit: u64,
     progress: Rc<Cell<Instant>>,
 }
 
+impl Rest {
+    fn new(incoming: Incoming, left: u64, limit: u64) -> Rest {
+        Rest { incoming, left, limit, progress: Rc::new(Cell::new(Instant::now())) }
+    }
+
+    /// The next piece of data; `None` at the end.
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+            self.progress.set(Instant::now());
+            let Some(frame) = frame else { return Poll::Ready(None) };
+            let Ok(data) = frame?.into_data() else { continue };
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => return Poll::Ready(Some(Err(BodyError::TooLarge(self.limit)))),
+            }
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+}
+
 impl RequestBody {
     pub(crate) fn empty() -> RequestBody {
-        RequestBody { held: None, rest: None }
+        RequestBody::default()
     }
 
     /// When a body that is still streaming last moved; `None` when all of it is here.
@@ -70,7 +112,7 @@ impl RequestBody {
 
     /// Whether the same body can be sent a second time.
     pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_none() && self.rest.is_none()
+        self.held.is_none() && self.rest.is_none() && self.gate.is_none()
     }
 }
 
@@ -82,32 +124,40 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(held) = self.held.take() {
+        let body = &mut *self;
+        if let Some(held) = body.held.take() {
             return Poll::Ready(Some(Ok(Frame::data(held))));
         }
-        while let Some(rest) = self.rest.as_mut() {
-            let frame = ready!(Pin::new(&mut rest.incoming).poll_frame(cx));
-            rest.progress.set(Instant::now());
-            let Some(frame) = frame else {
-                self.rest = None;
-                break;
-            };
-            let Ok(data) = frame?.into_data() else { continue };
-            match rest.left.checked_sub(data.len() as u64) {
-                Some(left) => rest.left = left,
-                None => return Poll::Ready(Some(Err(BodyError::TooLarge(rest.limit)))),
-            }
-            return Poll::Ready(Some(Ok(Frame::data(data))));
+        if let Some(gate) = &mut body.gate {
+            let message = ready!(gate.poll_message(&mut body.rest, cx));
+            return Poll::Ready(message.map(|message| message.map(Frame::data)));
         }
-        Poll::Ready(None)
+        let Some(rest) = &mut body.rest else { return Poll::Ready(None) };
+        let data = ready!(rest.poll_data(cx));
+        if let (Some(copy), Some(Ok(data))) = (&body.copy, &data) {
+            copy.push(data);
+        }
+        if data.is_none() || rest.has_ended() {
+            // The verdict need not wait for whoever reads to find out that there is no more.
+            if let Some(copy) = body.copy.as_ref().filter(|_| !matches!(data, Some(Err(_)))) {
+                copy.finish();
+            }
+        }
+        if data.is_none() {
+            body.rest = None;
+        }
+        Poll::Ready(data.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_none() && self.rest.as_ref().is_none_or(|r| r.incoming.is_end_stream())
+        self.held.is_none() && self.gate.is_none() && self.rest.as_ref().is_none_or(Rest::has_ended)
     }
 
     fn size_hint(&self) -> SizeHint {
         let held = self.held.as_ref().map_or(0, |held| held.len() as u64);
+        if self.gate.is_some() {
+            return SizeHint::default();
+        }
         let Some(rest) = &self.rest else { return SizeHint::with_exact(held) };
         let hint = rest.incoming.size_hint();
         let mut sum = SizeHint::new();
@@ -125,7 +175,36 @@ pub(crate) struct Held {
     pub(crate) bytes: Bytes,
     /// Whether the body goes on.
     pub(crate) truncated: bool,
+    /// Whether it goes on because there is no memory to hold more of it.
+    pub(crate) shed: bool,
     body: RequestBody,
+}
+
+/// A body of which nothing had to be waited for.
+pub(crate) enum Ready {
+    /// All of it is here.
+    Complete(Held),
+    /// The client is still sending.
+    Open(Open),
+}
+
+/// The beginning of a body that is still arriving.
+pub(crate) struct Open {
+    gathered: Gathered,
+    reservation: Reservation,
+    rest: Rest,
+}
+
+impl Open {
+    /// The body for the upstream, and a copy of at most `max` bytes of it for the verdict.
+    pub(super) fn with_copy(self, max: usize) -> (RequestBody, tee::Copy) {
+        let begun = self.gathered.finish();
+        let mut gathered = Gathered::default();
+        gathered.push(begun.clone(), 0);
+        let (writer, copy) = tee::tee(gathered, max, self.reservation);
+        let held = (!begun.is_empty()).then_some(begun);
+        (RequestBody { held, rest: Some(self.rest), copy: Some(writer), ..RequestBody::default() }, copy)
+    }
 }
 
 impl Held {
@@ -134,25 +213,61 @@ impl Held {
         let limit = if limit == 0 { u64::MAX } else { limit };
         let mut body = RequestBody::empty();
         if !incoming.is_end_stream() {
-            let progress = Rc::new(Cell::new(Instant::now()));
-            body.rest = Some(Rest { incoming, left: limit, limit, progress });
+            body.rest = Some(Rest::new(incoming, limit, limit));
         }
-        Held { bytes: Bytes::new(), truncated: false, body }
+        Held { bytes: Bytes::new(), truncated: false, shed: false, body }
+    }
+
+    fn complete(bytes: Bytes, reservation: Reservation) -> Held {
+        let held = (!bytes.is_empty()).then(|| bytes.clone());
+        let body = RequestBody { held, _reservation: Some(reservation), ..RequestBody::default() };
+        Held { bytes, truncated: false, shed: false, body }
+    }
+
+    /// Takes what has arrived already. A small body usually came with its head.
+    pub(super) fn ready(
+        mut incoming: Incoming,
+        bounds: Bounds,
+        mut reservation: Reservation,
+    ) -> Result<Ready, BodyError> {
+        let limit = if bounds.whole == 0 { u64::MAX } else { bounds.whole };
+        let mut gathered = Gathered::default();
+        while !incoming.is_end_stream() && gathered.len() <= bounds.held && reservation.cover(gathered.len())
+        {
+            match incoming.frame().now_or_never() {
+                None => break,
+                Some(None) => return Ok(Ready::Complete(Held::complete(gathered.finish(), reservation))),
+                Some(Some(frame)) => {
+                    let Ok(data) = frame?.into_data() else { continue };
+                    gathered.push(data, 0);
+                    if gathered.len() as u64 > limit {
+                        return Err(BodyError::TooLarge(limit));
+                    }
+                }
+            }
+        }
+        if incoming.is_end_stream() && gathered.len() <= bounds.held {
+            return Ok(Ready::Complete(Held::complete(gathered.finish(), reservation)));
+        }
+        let left = limit - gathered.len() as u64;
+        Ok(Ready::Open(Open { gathered, reservation, rest: Rest::new(incoming, left, limit) }))
     }
 
     /// Reads until the end, or until the bounds, or until `enough` says so.
     pub(super) async fn read(
         mut incoming: Incoming,
         bounds: Bounds,
+        mut reservation: Reservation,
         enough: impl Fn(&[u8]) -> bool,
     ) -> Result<Held, BodyError> {
         let max = bounds.held;
         let limit = if bounds.whole == 0 { u64::MAX } else { bounds.whole };
         let mut body = RequestBody::empty();
         if incoming.is_end_stream() {
-            return Ok(Held { bytes: Bytes::new(), truncated: false, body });
+            return Ok(Held { bytes: Bytes::new(), truncated: false, shed: false, body });
         }
         let mut gathered = Gathered::default();
+        let mut shed = false;
         loop {
             let frame = match bounds.idle {
                 None => incoming.frame().await,
@@ -162,42 +277,65 @@ impl Held {
             };
             let Some(frame) = frame else { break };
             if let Ok(data) = frame?.into_data() {
-                gathered.push(data, usize::try_from(incoming.size_hint().lower()).unwrap_or(0).min(max));
+                shed = !reservation.cover(gathered.len() + data.len());
+                let expected = usize::try_from(incoming.size_hint().lower()).unwrap_or(0);
+                // Nothing is set aside for what may never come.
+                gathered.push(data, expected.min(max).min(EXPECTED_MAX));
             }
             if gathered.len() as u64 > limit {
                 return Err(BodyError::TooLarge(limit));
             }
             if incoming.is_end_stream() {
+                shed = false;
                 break;
             }
-            if gathered.len() >= max || enough(gathered.as_slice()) {
-                let progress = Rc::new(Cell::new(Instant::now()));
+            if shed || gathered.len() >= max || enough(gathered.as_slice()) {
                 let left = limit - gathered.len() as u64;
-                body.rest = Some(Rest { incoming, left, limit, progress });
+                body.rest = Some(Rest::new(incoming, left, limit));
                 break;
             }
         }
         let bytes = gathered.finish();
         body.held = (!bytes.is_empty()).then(|| bytes.clone());
+        body._reservation = Some(reservation);
         let truncated = body.rest.is_some() || bytes.len() > max;
-        Ok(Held { bytes, truncated, body })
+        Ok(Held { bytes, truncated, shed, body })
     }
 
     /// The body for the upstream.
     pub(crate) fn into_body(self) -> RequestBody {
         self.body
     }
+
+    /// The body for the upstream, each message of which passes a judge. The first `judged` bytes have passed.
+    pub(super) fn into_messages(
+        self,
+        judged: usize,
+        call: Rc<Call>,
+        reservation: Reservation,
+    ) -> RequestBody {
+        let mut body = self.body;
+        let left_over = self.bytes.slice(judged.min(self.bytes.len())..);
+        body.held = (judged > 0).then(|| self.bytes.slice(..judged.min(self.bytes.len())));
+        if body.rest.is_some() || !left_over.is_empty() {
+            body.gate = Some(Gate::new(call, left_over, reservation));
+        }
+        body
+    }
 }
+
+/// Memory that is set aside at once for a body that announces its length.
+const EXPECTED_MAX: usize = 256 << 10;
 
 /// Body bytes so far; one piece is not copied.
 #[derive(Default)]
-struct Gathered {
+pub(super) struct Gathered {
     first: Bytes,
     more: BytesMut,
 }
 
 impl Gathered {
-    fn push(&mut self, data: Bytes, expected: usize) {
+    pub(super) fn push(&mut self, data: Bytes, expected: usize) {
         if self.first.is_empty() && self.more.is_empty() {
             self.first = data;
             return;
@@ -209,7 +347,7 @@ impl Gathered {
         self.more.extend_from_slice(&data);
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.as_slice().len()
     }
 
@@ -217,7 +355,7 @@ impl Gathered {
         if self.more.is_empty() { &self.first } else { &self.more }
     }
 
-    fn finish(self) -> Bytes {
+    pub(super) fn finish(self) -> Bytes {
         if self.more.is_empty() { self.first } else { self.more.freeze() }
     }
 }
@@ -225,6 +363,12 @@ impl Gathered {
 /// A response body on its way to the client.
 pub(crate) struct ResponseBody {
     source: Source,
+    /// The verdict that the end of the answer waits for.
+    finale: Option<Finale>,
+    /// The gRPC call that this answers.
+    call: Option<Rc<Call>>,
+    /// Notes when the client does not take what it is given.
+    pace: Option<AnswerWatch>,
     /// Keeps the connection counted as busy until the body is gone.
     _in_flight: Option<InFlight>,
 }
@@ -238,15 +382,22 @@ impl ResponseBody {
     /// A body of our own.
     pub(crate) fn own(bytes: Bytes, in_flight: InFlight) -> ResponseBody {
         let bytes = (!bytes.is_empty()).then_some(bytes);
-        ResponseBody { source: Source::Own(bytes), _in_flight: Some(in_flight) }
+        ResponseBody {
+            source: Source::Own(bytes),
+            finale: None,
+            call: None,
+            pace: None,
+            _in_flight: Some(in_flight),
+        }
     }
 
     /// A body that streams from an upstream; its connection goes back to the pool at the end.
     pub(crate) fn upstream(
         incoming: Incoming,
         lease: Option<Lease>,
-        in_flight: InFlight,
         watch: Option<Box<Watch>>,
+        pace: Option<AnswerWatch>,
+        in_flight: InFlight,
     ) -> ResponseBody {
         let mut source = Source::Upstream { incoming, lease, watch };
         if let Source::Upstream { incoming, lease, .. } = &mut source
@@ -255,7 +406,54 @@ impl ResponseBody {
         {
             lease.give_back();
         }
-        ResponseBody { source, _in_flight: Some(in_flight) }
+        ResponseBody { source, finale: None, call: None, pace, _in_flight: Some(in_flight) }
+    }
+
+    /// The same body, the end of which waits for a verdict.
+    pub(super) fn with_finale(mut self, finale: Option<Finale>) -> ResponseBody {
+        self.finale = finale;
+        self
+    }
+
+    /// The same body, which ends when a message of the call is refused.
+    pub(super) fn with_call(mut self, call: Option<Rc<Call>>) -> ResponseBody {
+        self.call = call;
+        self
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Source::Upstream { incoming, lease, watch } = &mut self.source else { return Poll::Ready(None) };
+        if let Some(refusal) = self.call.as_ref().and_then(|call| call.poll_refusal(cx)) {
+            // The exchange with the upstream is of no use any more, and neither is its connection.
+            self.source = Source::Own(None);
+            self.call = None;
+            return Poll::Ready(Some(Ok(refusal)));
+        }
+        if let Some(finale) = &mut self.finale
+            && finale.has_begun()
+        {
+            let last = ready!(finale.poll_last(cx));
+            self.finale = None;
+            return Poll::Ready(last);
+        }
+        let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+        let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        // Dropped as soon as it has enough, or with the body.
+        if watch.as_mut().zip(data).is_some_and(|(watch, data)| watch.push(data)) {
+            *watch = None;
+        }
+        if frame.is_none() || incoming.is_end_stream() {
+            if let Some(lease) = lease.take() {
+                lease.give_back();
+            }
+            if let Some(finale) = &mut self.finale {
+                finale.begin(frame);
+                let last = ready!(finale.poll_last(cx));
+                self.finale = None;
+                return Poll::Ready(last);
+            }
+        }
+        Poll::Ready(frame)
     }
 }
 
@@ -267,36 +465,36 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.source {
-            Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Upstream { incoming, lease, watch } => {
-                let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
-                let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
-                // Dropped as soon as it has enough, or with the body.
-                if watch.as_mut().zip(data).is_some_and(|(watch, data)| watch.push(data)) {
-                    *watch = None;
-                }
-                if (frame.is_none() || incoming.is_end_stream())
-                    && let Some(lease) = lease.take()
-                {
-                    lease.give_back();
-                }
-                Poll::Ready(frame)
-            }
+        if let Source::Own(bytes) = &mut self.source {
+            return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
         }
+        let frame = self.poll_upstream(cx);
+        if let Some(pace) = &self.pace {
+            pace.note(frame.is_ready());
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Own(bytes) => bytes.is_none(),
-            Source::Upstream { incoming, .. } => incoming.is_end_stream(),
+            Source::Upstream { incoming, .. } => self.finale.is_none() && incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Source::Upstream { incoming, .. } => incoming.size_hint(),
+            Source::Upstream { incoming, .. } => {
+                let held_back = self.finale.as_ref().map_or(0, Finale::held_back);
+                let hint = incoming.size_hint();
+                let mut sum = SizeHint::new();
+                sum.set_lower(hint.lower() + held_back);
+                if let Some(upper) = hint.upper() {
+                    sum.set_upper(upper + held_back);
+                }
+                sum
+            }
         }
     }
 }

@@ -72,9 +72,13 @@ pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
 
 /// Whether this is a gRPC call, which is HTTP/2 by definition.
 pub(super) fn is_grpc<B>(request: &Request<B>) -> bool {
-    request.version() == Version::HTTP_2
-        && request
-            .headers()
+    is_grpc_head(request.version(), request.headers())
+}
+
+/// Like [`is_grpc`], of a head in parts.
+pub(super) fn is_grpc_head(version: Version, headers: &HeaderMap) -> bool {
+    version == Version::HTTP_2
+        && headers
             .get(header::CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

@@ -8,6 +8,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -30,16 +32,69 @@ fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     }
 }
 
+fn certified(cert: &Path, key: &Path) -> io::Result<Arc<CertifiedKey>> {
+    let chain = certificates(cert)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| at(key, error))?;
+    CertifiedKey::from_der(chain, private, &provider()).map(Arc::new).map_err(|error| at(cert, error))
+}
+
+/// Certificates by the name that a client asks for.
+#[derive(Debug)]
+struct ByName {
+    /// In lower case; a name that begins with a dot stands for every name with one label more.
+    names: Vec<(String, Arc<CertifiedKey>)>,
+    default: Arc<CertifiedKey>,
+}
+
+impl ByName {
+    fn load(tls: &Tls) -> io::Result<ByName> {
+        let mut names = Vec::new();
+        for more in &tls.sni {
+            let key = certified(&more.cert, &more.key)?;
+            for host in &more.hosts {
+                let host = host.to_ascii_lowercase();
+                let host = host.strip_prefix('*').unwrap_or(&host).to_owned();
+                names.push((host, Arc::clone(&key)));
+            }
+        }
+        Ok(ByName { names, default: certified(&tls.cert, &tls.key)? })
+    }
+
+    fn find(&self, name: &str) -> &Arc<CertifiedKey> {
+        let name = name.to_ascii_lowercase();
+        let above = name.find('.').and_then(|dot| name.get(dot..));
+        // The name itself goes before any pattern.
+        let found = [Some(name.as_str()), above]
+            .into_iter()
+            .flatten()
+            .find_map(|wanted| self.names.iter().find(|(known, _)| known == wanted).map(|(_, key)| key));
+        found.unwrap_or(&self.default)
+    }
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(hello.server_name().map_or(&self.default, |name| self.find(name))))
+    }
+}
+
 /// TLS for a listener: 1.2 or newer, HTTP/2 offered first.
 pub(crate) fn acceptor(tls: &Tls) -> io::Result<TlsAcceptor> {
-    let chain = certificates(&tls.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| at(&tls.key, error))?;
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| at(&tls.cert, error))?;
+        .map_err(io::Error::other)?;
+    let builder = match &tls.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates(path)? {
+                roots.add(certificate).map_err(|error| at(path, error))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+            builder.with_client_cert_verifier(verifier.build().map_err(|error| at(path, error))?)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(ByName::load(tls)?));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

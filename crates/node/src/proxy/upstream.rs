@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -88,10 +88,16 @@ struct Idle {
 pub(crate) struct Lease {
     sender: Http1,
     server: Rc<Server>,
+    /// Alive while the request body is still being sent.
+    sending: Option<Weak<Cell<Instant>>>,
 }
 
 impl Lease {
     pub(crate) fn give_back(self) {
+        if self.sending.is_some_and(|sending| sending.strong_count() > 0) {
+            // The answer was faster than its request; whoever came next would wait for a stranger's upload.
+            return;
+        }
         let mut idle = self.server.idle.borrow_mut();
         if !self.sender.is_closed() && idle.len() < IDLE_MAX {
             idle.push(Idle { sender: self.sender, since: Instant::now() });
@@ -142,11 +148,12 @@ impl Upstreams {
             let repeat = (stale && request.body().is_empty() && is_safe(request.method()))
                 .then(|| copy_head(&request));
             let progress = request.body().progress();
+            let sending = progress.as_ref().map(Rc::downgrade);
             let exchange = sender.try_send_request(request);
             match within(self.timeouts.upstream_response(), progress, exchange).await {
                 None => return Err(UpstreamError::Timeout),
                 Some(Ok(response)) => {
-                    return Ok(Exchange { response, lease: Some(Lease { sender, server }) });
+                    return Ok(Exchange { response, lease: Some(Lease { sender, server, sending }) });
                 }
                 Some(Err(mut error)) => match (error.take_message(), repeat) {
                     // Nothing was sent.

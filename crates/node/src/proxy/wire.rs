@@ -10,7 +10,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
@@ -31,6 +31,10 @@ pub(crate) struct ConnState {
     violated: AtomicBool,
     /// The last read found nothing: it is the client that is waited for, not the upstream.
     waiting: AtomicBool,
+    /// Worker tick, plus one, since which the client takes nothing of what is there for it; 0 while it does.
+    blocked_since: AtomicU32,
+    /// Bytes received.
+    received: AtomicU64,
 }
 
 /// What a connection waits for.
@@ -78,6 +82,24 @@ impl ConnState {
     pub(crate) fn end(&self, tick: u32) {
         self.in_flight.store(self.in_flight.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
         self.touch(tick);
+    }
+
+    /// Since when the client takes nothing of what is there for it, worker tick.
+    pub(crate) fn blocked_since(&self) -> Option<u32> {
+        self.blocked_since.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Notes whether the client took something.
+    fn note_write(&self, taken: bool, tick: u32) {
+        let since = self.blocked_since.load(Ordering::Relaxed);
+        if taken != (since == 0) {
+            self.blocked_since.store(if taken { 0 } else { tick.saturating_add(1) }, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes received so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// From here on bytes are not HTTP.
@@ -165,6 +187,14 @@ impl<T> Wire<T> {
         }
     }
 
+    fn note_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.state.note_write(written.is_ready(), self.stats.tick.get_u32());
+        if let Poll::Ready(Ok(count)) = written {
+            self.stats.bytes_out.add(count as u64);
+        }
+        written
+    }
+
     fn deliver_pending(&mut self, buf: &mut ReadBuf<'_>) {
         let before = buf.filled().len();
         let count = self.pending.len().min(buf.remaining());
@@ -194,6 +224,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         let count = buf.filled().len() - before;
         if count > 0 {
             self.stats.bytes_in.add(count as u64);
+            self.state.received.store(self.state.received() + count as u64, Ordering::Relaxed);
             self.inspect(buf, before);
         }
         Poll::Ready(Ok(()))
@@ -202,9 +233,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let count = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
-        self.stats.bytes_out.add(count as u64);
-        Poll::Ready(Ok(count))
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.note_written(written)
     }
 
     fn poll_write_vectored(
@@ -212,9 +242,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let count = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs))?;
-        self.stats.bytes_out.add(count as u64);
-        Poll::Ready(Ok(count))
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.note_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -222,7 +251,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.state.note_write(flushed.is_ready(), self.stats.tick.get_u32());
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

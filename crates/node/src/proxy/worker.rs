@@ -12,10 +12,10 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::BytesMut;
 use http::HeaderValue;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
@@ -26,10 +26,12 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
-use super::io::ClientStream;
+use super::io::{ClientSocket, ClientStream};
+use super::proxy_protocol::{self, Announced};
 use super::upstream::Upstreams;
+use super::watch::{AnswerWatch, Watch};
 use super::wire::{ConnState, Phase, Wire};
-use crate::config::Config;
+use crate::config::{Config, KeepAlive, ProxyProtocol};
 use crate::response::Endpoints;
 use crate::state::{Snapshot, State};
 use crate::stats::WorkerStats;
@@ -57,7 +59,7 @@ pub(crate) struct Worker {
     snapshot: RefCell<LocalSnapshot>,
     listening: RefCell<HashMap<u64, Listening>>,
     slots: Arc<Semaphore>,
-    connections: RefCell<HashMap<u64, (Rc<Connection>, AbortHandle)>>,
+    connections: RefCell<HashMap<u64, Tracked>>,
     next_connection: Cell<u64>,
     /// Told when the last connection ended.
     emptied: Notify,
@@ -97,6 +99,16 @@ pub(crate) struct Socket {
 #[derive(Clone)]
 pub(crate) struct ListenSetup {
     pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) proxy_protocol: ProxyProtocol,
+}
+
+/// A connection as the reaper and the end of the worker see it.
+struct Tracked {
+    state: Arc<ConnState>,
+    watch: Rc<Watch>,
+    /// Worker tick when it was accepted.
+    opened: u32,
+    task: AbortHandle,
 }
 
 struct Listening {
@@ -112,37 +124,7 @@ pub(crate) struct Connection {
     /// The peer's address as a header value, made once.
     pub(crate) peer_text: HeaderValue,
     pub(crate) state: Arc<ConnState>,
-    retirement: Retirement,
-}
-
-/// The wish that a connection ends after what it is doing.
-#[derive(Default)]
-struct Retirement {
-    asked: Cell<bool>,
-    serving: RefCell<Option<Waker>>,
-}
-
-impl Retirement {
-    fn ask(&self) {
-        self.asked.set(true);
-        if let Some(waker) = self.serving.take() {
-            waker.wake();
-        }
-    }
-
-    /// Whether it was asked for; if not, `waker` is told later.
-    fn is_asked(&self, waker: &Waker) -> bool {
-        let mut known = self.serving.borrow_mut();
-        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *known = Some(waker.clone());
-        }
-        self.asked.get()
-    }
-
-    /// Whether the connection came so far as to be served.
-    fn is_heard(&self) -> bool {
-        self.serving.borrow().is_some()
-    }
+    watch: Rc<Watch>,
 }
 
 impl Connection {
@@ -152,9 +134,31 @@ impl Connection {
         secure: bool,
         state: Arc<ConnState>,
     ) -> Connection {
+        Connection::watched(peer, local, secure, state, Rc::default())
+    }
+
+    fn watched(
+        peer: SocketAddr,
+        local: SocketAddr,
+        secure: bool,
+        state: Arc<ConnState>,
+        watch: Rc<Watch>,
+    ) -> Connection {
         let text = peer.ip().to_canonical().to_string();
         let peer_text = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Connection { peer, local, secure, peer_text, state, retirement: Retirement::default() }
+        Connection { peer, local, secure, peer_text, state, watch }
+    }
+
+    /// Counts a request; whether the connection has reached a limit and is to end.
+    pub(crate) fn note_request(&self, limits: &KeepAlive) -> bool {
+        let requests = self.watch.count_request();
+        let reached = |count: u64, limit: u64| limit > 0 && count >= limit;
+        reached(requests, limits.max_requests) || reached(self.state.received(), limits.max_received_bytes)
+    }
+
+    /// Asks for the end of the connection after what it is doing.
+    pub(crate) fn retire(&self) {
+        self.watch.retire();
     }
 
     #[cfg(test)]
@@ -173,6 +177,13 @@ impl InFlight {
     pub(crate) fn begin(worker: &Rc<Worker>, connection: &Rc<Connection>) -> InFlight {
         connection.state.begin();
         InFlight { worker: Rc::clone(worker), connection: Rc::clone(connection) }
+    }
+}
+
+impl InFlight {
+    /// Watches whether the client takes the answer.
+    pub(crate) fn watch_answer(&self) -> AnswerWatch {
+        AnswerWatch::begin(&self.connection.watch, &self.worker.stats)
     }
 }
 
@@ -214,22 +225,25 @@ impl Worker {
         Rc::clone(&known)
     }
 
-    /// Closes connections whose client is too slow.
+    /// Closes connections whose client is too slow, and retires those that were used for long enough.
     fn reap(&self) {
         let current = self.current();
-        let timeouts = &current.state.config.timeouts;
+        let (timeouts, limits) = (&current.state.config.timeouts, &current.state.config.keep_alive);
         let now = self.stats.tick.get_u32();
-        for (connection, task) in self.connections.borrow().values() {
-            let state = &connection.state;
-            let limit = match state.phase() {
-                Phase::Idle => timeouts.keep_alive_s,
-                Phase::Head => timeouts.header_s,
-                Phase::Body => timeouts.body_idle_s,
-                Phase::Open => continue,
+        let over = |since: u32, limit: u64| u64::from(now.wrapping_sub(since)) > limit;
+        for Tracked { state, watch, opened, task } in self.connections.borrow().values() {
+            let late = match state.phase() {
+                Phase::Idle => over(state.since(), timeouts.keep_alive_s),
+                Phase::Head => over(state.since(), timeouts.header_s),
+                Phase::Body => over(state.since(), timeouts.body_idle_s),
+                Phase::Open => false,
             };
-            if u64::from(now.wrapping_sub(state.since())) > limit {
+            let blocked = [state.blocked_since(), watch.stalled_since()].into_iter().flatten().min();
+            if late || blocked.is_some_and(|since| over(since, timeouts.response_idle_s)) {
                 self.stats.timeouts.add(1);
                 task.abort();
+            } else if limits.max_duration_s > 0 && over(*opened, limits.max_duration_s) {
+                watch.retire();
             }
         }
     }
@@ -247,7 +261,12 @@ fn server(config: &Config) -> Builder<LocalExecutor> {
     server
         .http2()
         .max_concurrent_streams(config.limits.max_streams)
+        // It also bounds the number of CONTINUATION frames of a head.
         .max_header_list_size(u32::try_from(config.limits.header_block_bytes).unwrap_or(u32::MAX))
+        // Streams that a client resets before they are answered, and errors that this side answers with resets:
+        // beyond, the connection ends ("rapid reset").
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(256)
         .initial_stream_window_size(256 << 10)
         .initial_connection_window_size(1 << 20);
     server
@@ -367,9 +386,9 @@ impl Worker {
             accepting.abort();
             let _ = accepting.await;
         }
-        for (connection, task) in self.connections.borrow().values() {
-            if connection.retirement.is_heard() {
-                connection.retirement.ask();
+        for Tracked { watch, task, .. } in self.connections.borrow().values() {
+            if watch.is_served() {
+                watch.retire();
             } else {
                 task.abort();
             }
@@ -393,6 +412,8 @@ async fn tick(worker: Rc<Worker>) {
     loop {
         interval.tick().await;
         worker.stats.tick.add(1);
+        let since_start = worker.current().state.started.elapsed();
+        worker.stats.beat_ms.set(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
         let now = worker.stats.requests.get();
         if now != requests {
             requests = now;
@@ -420,20 +441,35 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, setup: Rc<RefCell<Lis
         };
         worker.stats.connections.add(1);
         let id = worker.next_connection.replace(worker.next_connection.get().wrapping_add(1));
-        let state = Arc::new(ConnState::default());
-        state.touch(worker.stats.tick.get_u32());
-        let local = stream.local_addr().unwrap_or(local);
-        let setup = setup.borrow().clone();
-        let connection = Rc::new(Connection::new(peer, local, setup.tls.is_some(), state));
-        let (task_worker, task_connection) = (Rc::clone(&worker), Rc::clone(&connection));
+        let (state, watch) = (Arc::new(ConnState::default()), Rc::new(Watch::default()));
+        let opened = worker.stats.tick.get_u32();
+        state.touch(opened);
+        let accepted = Accepted {
+            peer,
+            local: stream.local_addr().unwrap_or(local),
+            setup: setup.borrow().clone(),
+            state: Arc::clone(&state),
+            watch: Rc::clone(&watch),
+        };
+        let task_worker = Rc::clone(&worker);
         let task = tokio::task::spawn_local(async move {
             // Removes the entry however the task ends, a kill by the reaper included.
             let _entry = Entry { worker: Rc::clone(&task_worker), id };
             let _slot = slot;
-            serve(task_worker, task_connection, stream, setup).await;
+            serve(task_worker, accepted, stream).await;
         });
-        worker.connections.borrow_mut().insert(id, (connection, task.abort_handle()));
+        let tracked = Tracked { state, watch, opened, task: task.abort_handle() };
+        worker.connections.borrow_mut().insert(id, tracked);
     }
+}
+
+/// A connection before its first byte.
+struct Accepted {
+    peer: SocketAddr,
+    local: SocketAddr,
+    setup: ListenSetup,
+    state: Arc<ConnState>,
+    watch: Rc<Watch>,
 }
 
 struct Entry {
@@ -453,11 +489,38 @@ impl Drop for Entry {
     }
 }
 
-async fn serve(worker: Rc<Worker>, connection: Rc<Connection>, stream: TcpStream, setup: ListenSetup) {
+/// Reads the PROXY protocol header, if the listener has one. `None` closes the connection.
+async fn announced(
+    current: &Current,
+    accepted: &Accepted,
+    stream: &mut TcpStream,
+) -> Option<(Option<Announced>, BytesMut)> {
+    let trusted = current.state.client_ips.trusts(accepted.peer.ip());
+    match accepted.setup.proxy_protocol {
+        ProxyProtocol::Off => return Some((None, BytesMut::new())),
+        ProxyProtocol::Optional if !trusted => return Some((None, BytesMut::new())),
+        ProxyProtocol::Required if !trusted => return None,
+        ProxyProtocol::Optional | ProxyProtocol::Required => {}
+    }
+    let limit = Duration::from_secs(current.state.config.timeouts.header_s);
+    let read = tokio::time::timeout(limit, proxy_protocol::read(stream)).await;
+    let (header, ahead) = read.ok()?.ok()?;
+    let missing = header.is_none() && accepted.setup.proxy_protocol == ProxyProtocol::Required;
+    (!missing).then_some((header, ahead))
+}
+
+async fn serve(worker: Rc<Worker>, accepted: Accepted, mut stream: TcpStream) {
     let current = worker.current();
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let Some((header, ahead)) = announced(&current, &accepted, &mut stream).await else {
+        return worker.stats.abnormal.add(1);
+    };
+    let Accepted { peer, local, setup, state, watch } = accepted;
+    let (peer, local) = header.and_then(|header| header.addresses).unwrap_or((peer, local));
+    let secure = setup.tls.is_some() || header.is_some_and(|header| header.secure);
+    let stream = ClientSocket::new(stream, ahead);
     let stream = match setup.tls {
         None => ClientStream::Plain(stream),
         Some(tls) => {
@@ -468,7 +531,7 @@ async fn serve(worker: Rc<Worker>, connection: Rc<Connection>, stream: TcpStream
             }
         }
     };
-    let state = Arc::clone(&connection.state);
+    let connection = Rc::new(Connection::watched(peer, local, secure, Arc::clone(&state), watch));
     let wire = Wire::new(stream, Arc::clone(&state), Arc::clone(&worker.stats));
     let service = service_fn(|request| {
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
@@ -477,18 +540,24 @@ async fn serve(worker: Rc<Worker>, connection: Rc<Connection>, stream: TcpStream
     let mut serving = pin!(current.server.serve_connection_with_upgrades(TokioIo::new(wire), service));
     let mut retired = false;
     let result = poll_fn(|cx| {
-        if !retired && connection.retirement.is_asked(cx.waker()) {
+        if !retired && connection.watch.is_retired(cx.waker()) {
             retired = true;
             serving.as_mut().graceful_shutdown();
         }
         serving.as_mut().poll(cx)
     })
     .await;
-    let refused = result.err().and_then(|error| error.downcast::<hyper::Error>().ok()).is_some_and(|error| {
-        // Anything else is a client that went away.
-        error.is_parse() || error.is_parse_too_large()
-    });
-    if refused || state.violated() {
+    if state.violated() || result.is_err_and(|error| is_violation(&*error)) {
         worker.stats.abnormal.add(1);
     }
+}
+
+/// Whether a connection ended because the client broke the rules of HTTP, not because it went away.
+fn is_violation(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let Some(error) = error.downcast_ref::<hyper::Error>() else { return false };
+    let http2 = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    error.is_parse()
+        || error.is_parse_too_large()
+        // What this side ended itself: malformed frames, floods of resets or of continuations.
+        || http2.is_some_and(|error| error.is_library() && error.reason() != Some(h2::Reason::NO_ERROR))
 }

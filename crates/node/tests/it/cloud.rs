@@ -538,3 +538,51 @@ async fn rules_find_hide_and_mask_at_their_points() {
     });
     assert!(!leaked);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_entry_ends_on_time_while_the_cloud_is_away() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    cloud.set_list(ListName::Deny, "127.0.0.1");
+    cloud.change(|content| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        content.lists_seq += 1;
+        content.lists[0].id = content.lists_seq;
+        content.lists[0].expires_at = Some(i64::try_from(now.as_secs()).unwrap() + 3);
+    });
+    eventually("the denylist is enforced", || async {
+        setup.stats().await["lists_seq"] == 2 && setup.status("/").await == 403
+    })
+    .await;
+    let _away = cloud.go_away().await;
+    eventually("the entry has ended", || async { setup.status("/").await == 200 }).await;
+    assert_eq!(setup.status(SQLI).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masked_values_are_in_no_file_and_no_upload() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    cloud.set_hints(vec![hint(1, "sensitive_data", json!([]), json!({ "point": [["get", "pin"]] }))]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    let attack =
+        setup.http.get(setup.url(&format!("{SQLI}&pin=k3pt-s3cret"))).header("cookie", "session=k3pt-s3cret");
+    assert_eq!(attack.send().await.unwrap().status(), 403);
+    let mut folders = vec![setup.state_dir()];
+    let mut spooled = false;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                assert!(memchr::memmem::find(&bytes, b"k3pt-s3cret").is_none(), "{}", path.display());
+                spooled |= memchr::memmem::find(&bytes, b"union").is_some();
+            }
+        }
+    }
+    assert!(spooled);
+    eventually("the hit is uploaded", || async { cloud.hits() == 1 }).await;
+    let uploaded = cloud.content(|content| format!("{:?}", content.events));
+    assert!(uploaded.contains("union") && !uploaded.contains("k3pt-s3cret"));
+}

@@ -6,14 +6,17 @@
     reason = "a test that panics has failed, which is what is wanted; clippy exempts only the test functions"
 )]
 
+mod bodies;
 mod cloud;
 mod enforcement;
 mod evasion;
 mod faults;
 mod harness;
+mod hygiene;
 mod modes;
 mod operation;
 mod protocol;
 mod response;
 mod rules;
+mod statistics;
 mod upstream;

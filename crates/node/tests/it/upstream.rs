@@ -73,8 +73,11 @@ async fn answer(mut request: Request<Incoming>) -> Response<BoxBody<Bytes, Infal
             (name.as_str().to_owned(), json!(value.to_str().unwrap_or_default()))
         }).collect::<serde_json::Map<_, _>>(),
     });
-    if request.uri().path() == "/grpc" {
-        return grpc(request).await;
+    match request.uri().path() {
+        "/grpc" => return grpc(request).await,
+        "/grpc-echo" => return grpc_echo(request),
+        "/endless" => return endless(),
+        _ => {}
     }
     if let Some(answer) = ordered(&request) {
         return answer;
@@ -149,4 +152,28 @@ async fn grpc(request: Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
     response.headers_mut().insert("x-version", HeaderValue::from_str(&version).unwrap());
     response
+}
+
+/// Echoes data as it comes and ends with trailers.
+fn grpc_echo(request: Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>> {
+    let frames = futures_util::stream::unfold(Some(request.into_body()), |body| async move {
+        let mut body = body?;
+        match body.frame().await {
+            Some(Ok(frame)) => Some((Ok(frame), Some(body))),
+            _ => {
+                let mut trailers = HeaderMap::new();
+                trailers.insert("grpc-status", HeaderValue::from_static("0"));
+                Some((Ok(Frame::trailers(trailers)), None))
+            }
+        }
+    });
+    let mut response = Response::new(StreamBody::new(Box::pin(frames)).boxed());
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
+}
+
+/// Sends for as long as somebody reads.
+fn endless() -> Response<BoxBody<Bytes, Infallible>> {
+    let frames = futures_util::stream::repeat_with(|| Ok(Frame::data(Bytes::from_static(&[b'a'; 16 << 10]))));
+    Response::new(StreamBody::new(frames).boxed())
 }
