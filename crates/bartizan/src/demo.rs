@@ -74,18 +74,31 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         config.listen.tls_key = Some(files.key);
         ca_file = Some(files.ca);
     }
+    // What takes long and depends on nothing is done while the cloud starts.
+    tokio::task::spawn_blocking(bartizan_node::Node::prepare);
+    let password = (!kept_file(&args).exists()).then(Password::random);
     let cloud = RunningCloud::start(config).await.map_err(|error| start_failure(&error))?;
-    let outcome = with_cloud(&args, &cloud, ca_file).await;
+    let outcome = with_cloud(&args, &cloud, ca_file, password).await;
     cloud.shutdown().await;
     outcome
 }
 
-async fn with_cloud(args: &Args, cloud: &RunningCloud, ca_file: Option<PathBuf>) -> Result<(), Failure> {
+/// Where the demo's credentials are kept.
+fn kept_file(args: &Args) -> PathBuf {
+    args.data_dir.join("demo.json")
+}
+
+async fn with_cloud(
+    args: &Args,
+    cloud: &RunningCloud,
+    ca_file: Option<PathBuf>,
+    password: Option<Password>,
+) -> Result<(), Failure> {
     let upstream_url = match &args.upstream {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => shop::start().await.map_err(Failure::fault)?,
     };
-    let company = Company::open(args, cloud, ca_file.clone())
+    let company = Company::open(args, cloud, ca_file.clone(), password)
         .await
         .map_err(|error| Failure::fault(format!("{error:#}")))?;
     let node_config = node_config(args, cloud, &company, &upstream_url, ca_file.as_deref());
@@ -96,7 +109,7 @@ async fn with_cloud(args: &Args, cloud: &RunningCloud, ca_file: Option<PathBuf>)
         node.addresses().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], args.node_port)))
     );
     credentials.upstream_url = upstream_url;
-    let kept = args.data_dir.join("demo.json");
+    let kept = kept_file(args);
     for path in std::iter::once(&kept).chain(&args.credentials_file) {
         credentials
             .write(path)
@@ -159,6 +172,19 @@ fn node_config(
     )
 }
 
+/// A new password for the administrator, and its hash in the making: that takes a while, on purpose.
+struct Password {
+    text: String,
+    hash: tokio::task::JoinHandle<Option<String>>,
+}
+
+impl Password {
+    fn random() -> Password {
+        let text = credentials::random_password();
+        Password { hash: tokio::spawn(hash_password(text.clone())), text }
+    }
+}
+
 /// The demo's company: credentials, and the token of its node group on the first start.
 struct Company {
     credentials: Credentials,
@@ -167,23 +193,32 @@ struct Company {
 
 impl Company {
     /// Makes the company on the first start, finds it on later ones.
-    async fn open(args: &Args, cloud: &RunningCloud, ca_file: Option<PathBuf>) -> Result<Company> {
+    async fn open(
+        args: &Args,
+        cloud: &RunningCloud,
+        ca_file: Option<PathBuf>,
+        password: Option<Password>,
+    ) -> Result<Company> {
         let base =
             format!("{}://127.0.0.1:{}", if args.tls { "https" } else { "http" }, cloud.address.port());
-        if let Some(mut kept) = Credentials::read(&args.data_dir.join("demo.json")) {
+        if let Some(mut kept) = Credentials::read(&kept_file(args)) {
             set_urls(&mut kept, &base, ca_file);
             return Ok(Company { credentials: kept, node_token: None });
         }
-        let password = credentials::random_password();
-        let client_id = provision(cloud, &password).await?;
+        let Password { text: password, hash } = password.unwrap_or_else(Password::random);
+        let hash = hash.await?.context("the password cannot be hashed")?;
+        let client_id = provision(cloud, hash).await?;
         let mut http = reqwest::Client::builder();
         if let Some(path) = &ca_file {
             http = http.add_root_certificate(reqwest::Certificate::from_pem(&std::fs::read(path)?)?);
         }
         let session = Session::sign_in(http.build()?, &base, &password).await?;
-        let renewed = session.post("/v1/user/credentials/renew", &json!({"password": password})).await?;
-        let token = session.post("/v1/api_tokens", &json!({"name": "demo"})).await?;
-        let group = session.node_group().await?;
+        let (question, name) = (json!({"password": password}), json!({"name": "demo"}));
+        let (renewed, token, group) = tokio::try_join!(
+            session.post("/v1/user/credentials/renew", &question),
+            session.post("/v1/api_tokens", &name),
+            session.node_group(),
+        )?;
         let text = |answer: &Value, key: &str| {
             let value = answer.get(key).and_then(Value::as_str).map(str::to_owned);
             value.with_context(|| format!("no {key} in the answer"))
@@ -216,9 +251,8 @@ fn set_urls(credentials: &mut Credentials, base: &str, ca_file: Option<PathBuf>)
 }
 
 /// Makes the company and its administrator in the database.
-async fn provision(cloud: &RunningCloud, password: &str) -> Result<i64> {
+async fn provision(cloud: &RunningCloud, hash: String) -> Result<i64> {
     let shared = &cloud.cloud;
-    let hash = hash_password(password.to_owned()).await.context("the password cannot be hashed")?;
     // A first start that was cut short left its user behind: give it the new password and go on.
     if let Some(user) = shared.store.identify_user_by_email(EMAIL).await? {
         let (tenant, mut change) = (TenantId(user.client_id), user.into_active_model());
