@@ -12,7 +12,7 @@ import { GuardedButton } from '../ui/GuardedButton'
 import { EmptyState, ErrorState } from '../ui/States'
 import { StatusBadge } from '../ui/StatusBadge'
 import { Time } from '../ui/Time'
-import { address } from './columns'
+import { address, IncidentBadge } from './columns'
 import { HitList } from './HitList'
 import { PatchModal } from './PatchModal'
 import { attackQuery, hitsQuery, useMarkAttack } from './queries'
@@ -54,6 +54,7 @@ function AttackView({ attack }: { attack: Attack }) {
           <Title order={2} size="h3">{attackTypeLabel(attack.type)}</Title>
           <StatusBadge status={attack.block_status} />
           {attack.state === 'falsepositive' ? <Badge color="gray">False positive</Badge> : null}
+          {attack.vulnid === null ? null : <Badge color="red">Incident</Badge>}
         </Group>
         <Text className="mono" size="sm" style={{ overflowWrap: 'anywhere' }}>{attack.method} {address(attack)}</Text>
       </div>
@@ -106,6 +107,10 @@ function AttackFacts({ attack }: { attack: Attack }) {
         ['Application', attack.poolid === -1 ? 'Default' : `#${attack.poolid}`],
         ['First seen', <Time key="first" at={attack.first_time} />],
         ['Last seen', <Time key="last" at={attack.last_time} />],
+        ...attack.vulns.map((vuln) => [
+          `Vulnerability ${vuln.wid}`,
+          <Group key={vuln.id} gap="xs">{vuln.title}<IncidentBadge status={vuln.status} /></Group>,
+        ] as const),
         ...(attack.known_attack && attack.known_attack.length > 0
           ? [['Known as', attack.known_attack.join(', ')] as const]
           : []),

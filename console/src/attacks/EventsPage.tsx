@@ -7,13 +7,15 @@ import type { ReactNode } from 'react'
 import { attackTypeLabel } from '../domain/attackTypes'
 import { DataTable } from '../ui/DataTable'
 import { Page } from '../ui/Page'
-import { address, attackColumns } from './columns'
+import { address, attackColumns, incidentColumns } from './columns'
 import { AttackDrawer } from './AttackDrawer'
 import { AttackFilters } from './AttackFilters'
 import { CountStrip } from './CountStrip'
 import type { EventKind } from './filter'
 import { allAttacks, attacksQuery, PAGE_SIZE } from './queries'
 import { isNarrowed, type AttackSearch } from './search'
+import { SearchBar } from './SearchBar'
+import { mistakeIn } from './words'
 
 const REFRESH_MS = 5_000
 
@@ -52,16 +54,16 @@ export function EventsPage({ kind, title, description, empty, search, onSearch }
       <CountStrip noun={title} count={data?.count} />
       <DataTable
         label={title}
-        columns={attackColumns}
-        rows={data?.rows}
+        columns={kind === 'incidents' ? incidentColumns : attackColumns}
+        rows={mistakeIn(error) === undefined ? data?.rows : []}
         rowKey={(row) => row.attackid}
-        error={error}
+        error={mistakeIn(error) === undefined ? error : undefined}
         onRetry={() => void refetch()}
         empty={empty}
         state={list}
         onStateChange={(next) => onSearch(next)}
         defaultSort="-last_time"
-        searchPlaceholder="Search, such as sqli !ip:10.0.0.1"
+        searchField={(words, onWords) => <SearchBar words={words} error={error} onSearch={onWords} />}
         filters={<AttackFilters search={list} onChange={(change) => onSearch({ ...list, page: undefined, ...change })} />}
         filtered={isNarrowed(search)}
         server={{ total: data?.count.attacks, allRows: () => allAttacks(kind, search) }}

@@ -1,4 +1,4 @@
-import { Group, Stack, Text, Tooltip } from '@mantine/core'
+import { Badge, Group, Stack, Text, Tooltip } from '@mantine/core'
 import type { Attack } from '../api/types'
 import { attackTypeLabel } from '../domain/attackTypes'
 import { pointText } from '../domain/points'
@@ -89,6 +89,32 @@ export const attackColumns: readonly Column<Attack>[] = [
         {attack.first_time === attack.last_time ? null : (
           <Text span size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>first <Time at={attack.first_time} /></Text>
         )}
+      </Stack>
+    ),
+  },
+]
+
+const incidentStatuses = { open: { label: 'Open', color: 'orange' }, closed: { label: 'Closed', color: 'gray' } } as const
+
+/** Whether the flaw that an incident exploited is still there. */
+export function IncidentBadge({ status }: { status: string | null | undefined }) {
+  const known = status === 'open' || status === 'closed' ? incidentStatuses[status] : undefined
+  return known === undefined ? null : <Badge color={known.color}>{known.label}</Badge>
+}
+
+/** Columns of the list of incidents: what was exploited, and whether it is fixed. */
+export const incidentColumns: readonly Column<Attack>[] = [
+  ...attackColumns.filter(({ id }) => id !== 'parameter'),
+  {
+    id: 'vulnerability',
+    header: 'Vulnerability',
+    value: (attack) => attack.vulns.map(({ wid }) => wid).join(' '),
+    sortable: false,
+    minWidth: 160,
+    cell: (attack) => (
+      <Stack gap={2} align="flex-start">
+        <Text span size="xs">{attack.vulns.map(({ wid }) => wid).join(', ') || '–'}</Text>
+        <IncidentBadge status={attack.incident_status} />
       </Stack>
     ),
   },

@@ -1,5 +1,6 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, bodyOf } from '../api/client'
+import { ApiError } from '../api/errors'
 import type { Attack, Condition, Filter, Hit } from '../api/types'
 import { nowSeconds } from '../domain/time'
 import { failed, succeeded } from '../ui/feedback'
@@ -53,6 +54,20 @@ export function attacksQuery(kind: EventKind, search: AttackSearch) {
       return { rows, count }
     },
     placeholderData: keepPreviousData,
+    // What the server refused once it refuses again.
+    retry: (count, error) => !(error instanceof ApiError && error.status === 400) && count < 2,
+  })
+}
+
+/** Completions of the word under the cursor of a query. */
+export function suggestionsQuery(query: string, cursor: number) {
+  return queryOptions({
+    queryKey: ['search-suggestions', query, cursor],
+    enabled: query !== '',
+    queryFn: () => bodyOf(api.GET('/v1/search/suggest', { params: { query: { query, cursor } } })),
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+    retry: false,
   })
 }
 

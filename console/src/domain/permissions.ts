@@ -12,6 +12,7 @@ const actions = {
   create_node: 'add nodes',
   delete_node: 'delete nodes',
   update_attack: 'mark attacks',
+  update_vuln: 'change vulnerabilities',
   create_rule: 'create rules',
   delete_rule: 'delete rules',
   create_allowlist: 'add to the allowlist',

@@ -54,6 +54,8 @@ interface DataTableProps<Row> {
   onStateChange: (state: TableState) => void
   defaultSort: string
   searchPlaceholder?: string
+  /** A search field of the page's own, instead of the plain one. */
+  searchField?: (words: string, onSearch: (words: string) => void) => ReactNode
   /** Filters that belong to this list. */
   filters?: ReactNode
   /** Whether those filters hide rows, so that an empty list is "no match" rather than "nothing yet". */
@@ -126,6 +128,11 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
   return (
     <div className={classes.card}>
       <div className={classes.toolbar}>
+        {props.searchField === undefined ? null : (
+          <div className={classes.search}>
+            {props.searchField(state.q ?? '', (q) => change({ q: q === '' ? undefined : q }))}
+          </div>
+        )}
         {props.searchPlaceholder === undefined ? null : (
           <div className={classes.search}>
             <SearchBox

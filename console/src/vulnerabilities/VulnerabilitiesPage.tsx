@@ -2,7 +2,6 @@ import { Badge, Select, Stack, Text } from '@mantine/core'
 import { IconBug } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { api, bodyOf } from '../api/client'
 import type { Vulnerability } from '../api/types'
 import { attackTypeLabel } from '../domain/attackTypes'
 import { threatLevel } from '../domain/threat'
@@ -10,7 +9,9 @@ import { DataTable, type Column } from '../ui/DataTable'
 import { Page } from '../ui/Page'
 import { EmptyState } from '../ui/States'
 import { Time } from '../ui/Time'
-import { isVulnerabilityStatus, vulnerabilityStatuses, type VulnerabilityStatus } from './search'
+import { VulnerabilityDrawer } from './VulnerabilityDrawer'
+import { vulnerabilitiesQuery } from './queries'
+import { isVulnerabilityStatus, vulnerabilityStatuses } from './search'
 
 const columns: readonly Column<Vulnerability>[] = [
   {
@@ -48,19 +49,10 @@ const columns: readonly Column<Vulnerability>[] = [
 
 const statusOptions = Object.entries(vulnerabilityStatuses).map(([value, label]) => ({ value, label }))
 
-function useVulnerabilities(status: VulnerabilityStatus | undefined) {
-  return useQuery({
-    queryKey: ['vulnerabilities', status],
-    queryFn: () => bodyOf(api.POST('/v1/objects/vuln', {
-      body: { filter: status === undefined ? {} : { status }, limit: 1000, order_by: 'validate_time', order_desc: true },
-    })),
-  })
-}
-
 export function VulnerabilitiesPage() {
   const search = useSearch({ from: '/signed-in/vulnerabilities' })
   const navigate = useNavigate({ from: '/vulnerabilities' })
-  const { data, error, refetch } = useVulnerabilities(search.status)
+  const { data, error, refetch } = useQuery(vulnerabilitiesQuery(search.status))
   return (
     <Page title="Vulnerabilities" description="Flaws in your APIs that an attack, or a check, proved to be there.">
       <DataTable
@@ -82,12 +74,17 @@ export function VulnerabilitiesPage() {
             onChange={(value) => void navigate({ search: { ...search, page: undefined, status: isVulnerabilityStatus(value) ? value : undefined } })}
           />
         }
+        open={{
+          label: (row) => `${row.title === '' ? row.wid : row.title}, details`,
+          onOpen: ({ id }) => void navigate({ search: { ...search, open: id } }),
+        }}
         empty={
           <EmptyState title="No known vulnerabilities" icon={<IconBug />}>
             A vulnerability is recorded when the answer to an attack proves that it worked.
           </EmptyState>
         }
       />
+      <VulnerabilityDrawer id={search.open} onClose={() => void navigate({ search: { ...search, open: undefined } })} />
     </Page>
   )
 }

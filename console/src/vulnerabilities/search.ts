@@ -6,6 +6,8 @@ export type VulnerabilityStatus = keyof typeof vulnerabilityStatuses
 
 export interface VulnerabilitySearch extends TableState {
   status?: VulnerabilityStatus | undefined
+  /** The vulnerability whose details are open. */
+  open?: number | undefined
 }
 
 export function isVulnerabilityStatus(value: unknown): value is VulnerabilityStatus {
@@ -15,5 +17,7 @@ export function isVulnerabilityStatus(value: unknown): value is VulnerabilitySta
 export function readVulnerabilitySearch(search: Record<string, unknown>): VulnerabilitySearch {
   const state: VulnerabilitySearch = readTableState(search)
   if (isVulnerabilityStatus(search['status'])) state.status = search['status']
+  const open = Number(search['open'])
+  if (Number.isSafeInteger(open) && open > 0) state.open = open
   return state
 }
