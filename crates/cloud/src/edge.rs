@@ -175,11 +175,27 @@ fn check_media_type(request: &Request) -> Result<(), ApiError> {
     let form = FORMS.contains(&request.uri().path())
         && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
     let text = matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
-    if json || empty || form || text || request.method() == Method::GET { Ok(()) } else { unsupported() }
+    // Old clients of security events send JSON under any name, and theirs must keep working.
+    let event = EVENTS.iter().any(|prefix| request.uri().path().starts_with(prefix));
+    let allowed = json || empty || form || text || event || request.method() == Method::GET;
+    if allowed { Ok(()) } else { unsupported() }
 }
 
 /// Where lists of addresses come in as text.
 const IMPORT: &str = "/v1/blocklist/clients/{client_id}/import";
+
+/// Routes of security events, whose bodies are judged by whether they parse.
+const EVENTS: &[&str] = &[
+    "/v1/objects/hit",
+    "/v1/objects/attack",
+    "/v1/objects/vuln",
+    "/v1/rechecker",
+    "/v1/search",
+    "/v1/security_issues",
+    "/v2/graph_data",
+    "/v2/hits",
+    "/v2/objects/attack",
+];
 
 /// Where identity providers post forms to.
 const FORMS: &[&str] = &["/v1/sso/saml/acs"];

@@ -89,6 +89,22 @@ async fn the_go_client_reads_requests() {
     assert!(bytes.text.starts_with("POST /search?x=1 HTTP/1.1\r\n"));
 }
 
+/// `curl -d` names no type of its own choice.
+#[tokio::test]
+async fn json_under_another_name_is_read() {
+    let (cloud, admin, _) = with_attacks().await;
+    let Credential::Pair(uuid, secret) = &admin else { unreachable!() };
+    for kind in ["application/x-www-form-urlencoded", "text/plain"] {
+        let reply = reqwest::Client::new()
+            .post(format!("{}/v1/objects/attack", cloud.url))
+            .header("X-WallarmAPI-UUID", uuid)
+            .header("X-WallarmAPI-Secret", secret)
+            .header("Content-Type", kind)
+            .body(json!({"filter": {}, "limit": 1}).to_string());
+        assert_eq!(reply.send().await.unwrap().status(), 200, "{kind}");
+    }
+}
+
 /// The Python package with strict models: every key is there, and none of these is null.
 #[tokio::test]
 async fn the_strict_python_models_parse() {
