@@ -10,8 +10,6 @@ pub struct EventSettings {
     /// Days that hits and attacks are kept, 1 to 180; null is six months.
     #[schema(example = 90)]
     pub retention_days: Option<i64>,
-    /// Whether many hits of one address within a quarter of an hour form one attack.
-    pub attack_ip_grouping: bool,
 }
 
 /// A change of these settings; what is absent stays.
@@ -21,10 +19,6 @@ pub struct EventSettingsUpdate {
     #[serde(default, deserialize_with = "crate::lenient::present")]
     #[schema(value_type = Option<i64>, example = 90)]
     pub retention_days: Option<Option<i64>>,
-    /// Whether many hits of one address within a quarter of an hour form one attack.
-    #[serde(default)]
-    #[schema(value_type = Option<bool>)]
-    pub attack_ip_grouping: Value,
 }
 
 /// Confirms a deletion.

@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 
 /// View the settings of events
 ///
-/// How long they are kept and how they are grouped.
+/// How long they are kept.
 #[utoipa::path(get, path = "/v1/client/{client_id}/event_settings", tag = "Privacy",
     params(("client_id" = i64, Path, description = "Tenant")),
     responses((status = 200, description = "The settings", body = Envelope<EventSettings>)))]

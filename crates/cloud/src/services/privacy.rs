@@ -9,10 +9,7 @@ use bartizan_store::{TenantId, entity, event_settings, ingest, privacy as store}
 use futures_util::{Stream, stream};
 use serde_json::{Map, Value, json};
 
-use super::{
-    activity::{self, Change},
-    listing::flag,
-};
+use super::activity::{self, Change};
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 /// Rows that an export reads at once.
@@ -23,7 +20,7 @@ const KEPT_DELETED_S: i64 = 30 * 86_400;
 const INTERNAL: &[&str] = &["config_versions", "event_batches"];
 
 fn view(row: &entity::event_setting::Model) -> EventSettings {
-    EventSettings { retention_days: row.retention_days, attack_ip_grouping: row.ip_grouping }
+    EventSettings { retention_days: row.retention_days }
 }
 
 /// The settings of a tenant.
@@ -56,7 +53,6 @@ pub async fn update_settings(
         }
         row.retention_days = days;
     }
-    row.ip_grouping = flag("attack_ip_grouping", &request.attack_ip_grouping, row.ip_grouping)?;
     event_settings::put(&transaction, row.clone()).await?;
     if let Some(days) = row.retention_days {
         store::purge_events(&transaction, tenant, cloud.now() - days * 86_400).await?;

@@ -141,20 +141,15 @@ async fn each_tenant_keeps_its_events_as_long_as_it_wants() {
     let admin = cloud.admin_pair().await;
     let path = format!("/v1/client/{}/event_settings", cloud.client.id);
     let settings = cloud.get(&admin, &path).await.json();
-    assert_eq!(
-        settings,
-        json!({"status": 200, "body": {"retention_days": null, "attack_ip_grouping": false}})
-    );
+    assert_eq!(settings, json!({"status": 200, "body": {"retention_days": null}}));
     let put = async |body: Value| cloud.call(&admin, Method::PUT, &path, Some(&body)).await;
-    for broken in
-        [json!({"retention_days": 0}), json!({"retention_days": 181}), json!({"attack_ip_grouping": 7})]
-    {
+    for broken in [json!({"retention_days": 0}), json!({"retention_days": 181})] {
         assert_eq!(put(broken).await.status, 400);
     }
     assert_eq!(put(json!({"retention_days": 1})).await.body()["retention_days"], 1);
     assert_eq!(attacks(&cloud, &admin, json!({})).await.len(), 1);
     cloud.running.cloud.clock.shift_ms(2 * 86_400_000);
-    put(json!({"attack_ip_grouping": true})).await.body();
+    put(json!({})).await.body();
     assert!(attacks(&cloud, &admin, json!({})).await.is_empty());
     let rows = entity::hit::Entity::find().all(cloud.running.cloud.store.reader()).await.unwrap();
     assert_eq!(rows.iter().map(|hit| hit.client_id).collect::<Vec<_>>(), [other.id]);
