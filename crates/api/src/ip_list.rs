@@ -45,7 +45,7 @@ pub struct IpGroupView {
     pub reason: String,
     /// Who; 0 is the system.
     pub author_user_id: i64,
-    /// Always null: no trigger made it.
+    /// Trigger that made it; null when a user did.
     pub author_trigger_id: Option<i64>,
     /// Values as typed; an address without a mask has got one.
     #[schema(example = json!(["198.51.100.7/32"]))]

@@ -5,6 +5,8 @@
 //! holds the node-to-cloud protocol.
 
 pub mod activity;
+pub mod api_discovery;
+pub mod api_spec;
 pub mod api_token;
 pub mod attack;
 pub mod attack_type;
@@ -17,6 +19,7 @@ pub mod envelope;
 pub mod error;
 pub mod filter;
 pub mod hit;
+pub mod integration;
 pub mod invitation;
 pub mod ip_list;
 pub mod lenient;
@@ -38,6 +41,7 @@ pub mod security_issue;
 pub mod session;
 pub mod settings;
 pub mod sso;
+pub mod trigger;
 pub mod user;
 pub mod vuln;
 pub mod vuln_type;

@@ -64,7 +64,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.data_dir).map_err(|error| {
         Failure::usage(format!("the data folder {} cannot be used: {error}", args.data_dir.display()))
     })?;
-    let mut config = CloudConfig { data_dir: args.data_dir.join("cloud"), ..CloudConfig::default() };
+    let mut config = CloudConfig::from_environment().map_err(Failure::usage)?;
+    config.data_dir = args.data_dir.join("cloud");
     config.listen.address = SocketAddr::from(([127, 0, 0, 1], args.api_port));
     let mut ca_file = None;
     if args.tls {

@@ -56,6 +56,8 @@ pub const SECRET_ANSWERS: &[&str] = &[
     "/v2/node/{id}/regenerate_token",
     "/v1/objects/node",
     "/node/v1/register",
+    "/v4/clients/{client_id}/rules/api-specs",
+    "/v4/clients/{client_id}/rules/api-specs/{id}",
 ];
 
 /// What a session of a role without the Console is good for: looking after the own account.
@@ -395,6 +397,36 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v4/clients/{clientid}/credential_stuffing/configs", Access::Needs(Permission::ViewRule)),
     ("POST", "/v2/suggest/point", Access::NeedsAny(VIEW_RULES)),
     ("GET", "/v2/attack_types", Access::Authenticated),
+    // Triggers
+    ("GET", "/v2/clients/{client_id}/triggers", Access::Needs(Permission::ViewTrigger)),
+    ("POST", "/v2/clients/{client_id}/triggers", Access::Needs(Permission::CreateTrigger)),
+    ("PUT", "/v2/clients/{client_id}/triggers/{id}", Access::Needs(Permission::UpdateTrigger)),
+    ("DELETE", "/v2/clients/{client_id}/triggers/{id}", Access::Needs(Permission::DeleteTrigger)),
+    // Integrations
+    ("GET", "/v2/integration", Access::Needs(Permission::ViewIntegration)),
+    ("POST", "/v2/integration", Access::Needs(Permission::CreateIntegration)),
+    ("PUT", "/v2/integration/{id}", Access::Needs(Permission::UpdateIntegration)),
+    ("DELETE", "/v2/integration/{id}", Access::Needs(Permission::DeleteIntegration)),
+    ("POST", "/v2/integration/telegram", Access::Needs(Permission::CreateIntegration)),
+    ("POST", "/v2/integration/test", Access::Needs(Permission::CreateIntegration)),
+    ("POST", "/v2/integration/{id}/test", Access::Needs(Permission::UpdateIntegration)),
+    ("GET", "/v2/integration/{id}/deliveries", Access::Needs(Permission::ViewIntegration)),
+    (
+        "POST",
+        "/v2/integration/{id}/deliveries/{delivery_id}/retry",
+        Access::Needs(Permission::UpdateIntegration),
+    ),
+    // API specifications; the file by a signed link
+    ("GET", "/v4/clients/{client_id}/rules/api-specs", Access::Needs(Permission::ViewApiSpec)),
+    ("POST", "/v4/clients/{client_id}/rules/api-specs", Access::Needs(Permission::CreateApiSpec)),
+    ("GET", "/v4/clients/{client_id}/rules/api-specs/{id}", Access::Needs(Permission::ViewApiSpec)),
+    ("PUT", "/v4/clients/{client_id}/rules/api-specs/{id}", Access::Needs(Permission::UpdateApiSpec)),
+    ("DELETE", "/v4/clients/{client_id}/rules/api-specs/{id}", Access::Needs(Permission::DeleteApiSpec)),
+    ("PUT", "/v4/clients/{client_id}/rules/api-specs/{id}/policy", Access::Needs(Permission::UpdateApiSpec)),
+    ("GET", "/v4/clients/{client_id}/rules/api-specs/{id}/file", Access::Public),
+    // API discovery
+    ("GET", "/v1/clients/{client_id}/apid/config", Access::Needs(Permission::ViewApiDiscovery)),
+    ("POST", "/v1/clients/{client_id}/apid/config", Access::Needs(Permission::UpdateApiDiscovery)),
     // IP lists; each list has permissions of its own
     ("GET", "/v1/blocklist/clients/{client_id}/groups", Access::NeedsAny(VIEW_LISTS)),
     ("DELETE", "/v1/blocklist/clients/{client_id}/groups", Access::NeedsAny(DELETE_LISTS)),

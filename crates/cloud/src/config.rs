@@ -15,7 +15,7 @@ mod mail;
 mod outgoing;
 
 pub use mail::{MailConfig, MailPassword, MailTls};
-pub use outgoing::OutgoingConfig;
+pub use outgoing::{IntegrationsConfig, OutgoingConfig};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct CloudConfig {
     pub mail: MailConfig,
     /// Connections that the cloud opens to addresses that users name.
     pub outgoing: OutgoingConfig,
+    /// Addresses of the services that integrations report to.
+    pub integrations: IntegrationsConfig,
 }
 
 impl Default for CloudConfig {
@@ -59,6 +61,7 @@ impl Default for CloudConfig {
             limits: Limits::default(),
             mail: MailConfig::default(),
             outgoing: OutgoingConfig::default(),
+            integrations: IntegrationsConfig::default(),
         }
     }
 }
@@ -234,11 +237,24 @@ impl CloudConfig {
             line: error.span().map(|span| line_of(&text, span.start)),
             message: error.message().replace('\n', " "),
         })?;
-        let mut table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError {
+        let table: toml::Table = toml::from_str(&text).map_err(|error| ConfigError {
             file: file.clone(),
             line: None,
             message: error.message().to_owned(),
         })?;
+        CloudConfig::completed(table, file)
+    }
+
+    /// The defaults with what the environment says, for a cloud without a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the key.
+    pub fn from_environment() -> Result<CloudConfig, ConfigError> {
+        CloudConfig::completed(toml::Table::new(), "environment".to_owned())
+    }
+
+    /// Overrides from the environment, then checks ranges.
+    fn completed(mut table: toml::Table, file: String) -> Result<CloudConfig, ConfigError> {
         for (name, value) in std::env::vars() {
             if let Some(path) = name.strip_prefix("BARTIZAN_CLOUD__") {
                 let keys: Vec<String> = path.to_lowercase().split("__").map(str::to_owned).collect();

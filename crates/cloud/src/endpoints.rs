@@ -6,6 +6,8 @@ use crate::state::Cloud;
 
 pub mod account;
 pub mod activity;
+pub mod api_discovery;
+pub mod api_spec;
 pub mod api_tokens;
 pub mod attack_series;
 pub mod attack_vectors;
@@ -20,6 +22,7 @@ pub mod events;
 pub mod health;
 pub mod hit_reports;
 pub mod hits;
+pub mod integration;
 pub mod invitations;
 pub mod ip_list;
 pub mod ip_rule;
@@ -38,6 +41,7 @@ pub mod session;
 pub mod settings;
 pub mod sso;
 pub mod suggest;
+pub mod trigger;
 pub mod user;
 pub mod users;
 pub mod vulns;
@@ -83,4 +87,8 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(rule::routes())
         .merge(rules_settings::routes())
         .merge(suggest::routes())
+        .merge(trigger::routes())
+        .merge(integration::routes())
+        .merge(api_spec::routes())
+        .merge(api_discovery::routes())
 }

@@ -32,7 +32,7 @@ use crate::{
     keys::{Keys, KeysError},
     mail::{MailError, Mailer},
     openapi,
-    services::{accounts, api_tokens::KEPT_DISABLED_S, attack_vectors, event_index},
+    services::{accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index},
     state::Cloud,
 };
 
@@ -144,6 +144,8 @@ impl RunningCloud {
             tokio::spawn(auth::known::watch(cloud.clone())),
             tokio::spawn(event_index::follow(cloud.clone())),
             tokio::spawn(attack_vectors::export_work(cloud.clone())),
+            tokio::spawn(delivery::run(cloud.clone())),
+            tokio::spawn(refresh_specifications(cloud.clone())),
         ];
         Ok(RunningCloud { cloud, address, handle, server, jobs })
     }
@@ -233,6 +235,23 @@ fn squeeze_slashes<B>(mut request: axum::http::Request<B>) -> axum::http::Reques
 /// Seconds that a batch is known for; after that its events are still known one by one.
 const KEPT_BATCHES_S: i64 = 7 * 86_400;
 
+/// Seconds that deliveries are kept: those that arrived, and those that were given up.
+const KEPT_DELIVERED_S: i64 = 86_400;
+const KEPT_DEAD_S: i64 = 30 * 86_400;
+/// Longest window of a trigger, seconds.
+const LONGEST_WINDOW_S: i64 = 366 * 86_400;
+
+/// Fetches the files of API specifications again, every hour each.
+async fn refresh_specifications(cloud: Cloud) {
+    let mut tick = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        tick.tick().await;
+        if api_spec::refresh::pass(&cloud).await.is_err() {
+            tracing::warn!("files of API specifications were not fetched");
+        }
+    }
+}
+
 /// Periodic cleaning.
 async fn housekeeping(cloud: Cloud) {
     let mut tick = tokio::time::interval(Duration::from_secs(600));
@@ -247,6 +266,17 @@ async fn housekeeping(cloud: Cloud) {
             tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
         }
         accounts::clean(&cloud).await;
+        let hour = now / 3600 - 48;
+        let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
+        if let Err(error) = purged {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries were not removed");
+        }
+        if let Err(error) = cloud.store.purge_trigger_state(now - LONGEST_WINDOW_S, now).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old counts of triggers were not removed"
+            );
+        }
         let expired = crate::services::listing::oldest(now);
         if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");

@@ -49,6 +49,8 @@ pub struct Shared {
     pub outgoing: Outgoing,
     /// The index that analytics of events read.
     pub event_index: EventIndex,
+    /// Wakes the worker that delivers notifications.
+    pub outbox: tokio::sync::Notify,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -77,6 +79,7 @@ impl Cloud {
             mailer,
             outgoing,
             event_index,
+            outbox: tokio::sync::Notify::new(),
             clock: Clock::default(),
         }))
     }

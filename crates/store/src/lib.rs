@@ -6,6 +6,8 @@
 //! session); they live in [`identity`] and say so.
 
 pub mod activity;
+pub mod api_discovery;
+pub mod api_specs;
 pub mod api_tokens;
 pub mod attack_views;
 pub mod attacks;
@@ -16,6 +18,7 @@ pub mod conditions;
 pub mod config_versions;
 pub mod connection;
 pub mod dashboards;
+pub mod deliveries;
 pub mod entity;
 pub mod error;
 pub mod event_index;
@@ -25,6 +28,7 @@ pub mod hints;
 pub mod hits;
 pub mod identity;
 pub mod ingest;
+pub mod integrations;
 pub mod invitations;
 pub mod ip_groups;
 pub mod json_text;
@@ -42,6 +46,7 @@ pub mod sso;
 pub mod tenant;
 pub mod tickets;
 pub mod traffic;
+pub mod triggers;
 pub mod users;
 pub mod vulns;
 

@@ -4,6 +4,8 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_initial;
 mod m0020_ruleset_settings;
+mod m0030_integrations;
+mod m0031_api_specs;
 mod m0040_event_context;
 mod m0041_mark_rules;
 mod m0042_vulnerabilities;
@@ -21,6 +23,8 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_initial::Migration),
             Box::new(m0020_ruleset_settings::Migration),
+            Box::new(m0030_integrations::Migration),
+            Box::new(m0031_api_specs::Migration),
             Box::new(m0040_event_context::Migration),
             Box::new(m0041_mark_rules::Migration),
             Box::new(m0042_vulnerabilities::Migration),

@@ -1,4 +1,5 @@
-//! What tests share: a cloud on a free port with a company in it, typed callers, a real PostgreSQL, a mail server.
+//! What tests share: a cloud on a free port with a company in it, typed callers, a real PostgreSQL, a mail
+//! server, an HTTP receiver.
 //!
 //! Tests only: panics are assertions here.
 #![allow(
@@ -11,6 +12,7 @@
 
 pub mod cloud;
 pub mod postgres;
+pub mod receiver;
 pub mod smtp;
 pub mod store;
 pub mod tls;

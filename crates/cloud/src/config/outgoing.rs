@@ -1,4 +1,4 @@
-//! `[outgoing]`: which addresses the cloud itself may connect to.
+//! `[outgoing]` and `[integrations]`: which addresses the cloud itself may connect to, and where services live.
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -14,4 +14,29 @@ pub struct OutgoingConfig {
     pub allowed_networks: Vec<IpNet>,
     /// Whether webhooks and API specifications may use plain HTTP.
     pub plain_http: bool,
+}
+
+/// Addresses of the services that integrations report to, for installations that reach them by a relay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntegrationsConfig {
+    /// Events API of PagerDuty.
+    pub pager_duty_url: String,
+    /// Log intake of Datadog; empty: by the region of the integration.
+    pub data_dog_url: String,
+    /// Bot API of Telegram.
+    pub telegram_url: String,
+    /// Token of the Telegram bot that integrations without a token of their own speak by.
+    pub telegram_token: String,
+}
+
+impl Default for IntegrationsConfig {
+    fn default() -> IntegrationsConfig {
+        IntegrationsConfig {
+            pager_duty_url: "https://events.pagerduty.com/v2/enqueue".to_owned(),
+            data_dog_url: String::new(),
+            telegram_url: "https://api.telegram.org".to_owned(),
+            telegram_token: String::new(),
+        }
+    }
 }

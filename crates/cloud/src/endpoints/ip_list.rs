@@ -52,7 +52,7 @@ fn view_of(cloud: &Cloud, group: &Model) -> Result<IpGroupView, Failure> {
         application_ids: serde_json::from_value(group.application_ids.clone()).unwrap_or_default(),
         reason: group.reason.clone(),
         author_user_id: group.author_user_id,
-        author_trigger_id: None,
+        author_trigger_id: group.author_trigger_id,
         values: strings(&group.values),
         status: if group.expired_at > cloud.now() { "enabled" } else { "expired" },
     })

@@ -3,6 +3,7 @@
 use bartizan_store::{TenantId, activity, entity, sea_orm::ConnectionTrait};
 use serde_json::Value;
 
+use super::{notification, trigger};
 use crate::{
     auth::{Caller, Origin},
     failure::Failure,
@@ -45,6 +46,8 @@ pub async fn log<C: ConnectionTrait>(
         state_after: change.after.map(masked),
         ..by_caller(caller, tenant, now)
     };
+    notification::of_change(connection, &entry).await?;
+    trigger::changes::of_change(connection, &entry).await?;
     Ok(activity::append(connection, entry).await?)
 }
 

@@ -15,7 +15,11 @@ use bartizan_store::{JsonText, entity, event_index, ingest as store};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::vulns::detection;
+use super::{
+    notification,
+    trigger::{self, evaluate::Stored},
+    vulns::detection,
+};
 use crate::{auth::node::NodeCaller, failure::Failure, state::Cloud};
 
 mod event;
@@ -83,15 +87,19 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, bytes: &[u8]) -> Result<Even
             reason: row.reason.clone(),
         })
         .collect::<Vec<_>>();
-    let mut stored = None;
+    let mut written = Written::default();
     if state != store::BatchState::Repeated {
         if !rejected.is_empty() {
             tracing::warn!(node = %node.node.uuid, count = rejected.len(), "events set aside");
         }
-        stored = taken.write(&transaction).await?;
+        written = taken.write(&transaction).await?;
     }
     transaction.commit().await?;
-    if let Some((after, hits)) = stored {
+    if written.listed {
+        cloud.notices.changed(node.tenant());
+    }
+    cloud.outbox.notify_one();
+    if let Some((after, hits)) = written.stored {
         cloud.event_index.feed(node.tenant(), after, hits).await;
     }
     Ok(EventsResponse { acked_seq: batch.seq, rejected })
@@ -131,6 +139,15 @@ fn one(payload: Value) -> Sent {
         Ok(event) => Sent::from(event),
         Err(error) => Sent::Bad { reason: error.to_string(), payload },
     }
+}
+
+/// What storing a batch changed.
+#[derive(Default)]
+struct Written {
+    /// The tenant's last hit before the batch, and the hits that are new.
+    stored: Option<(i64, Vec<entity::hit::Model>)>,
+    /// Whether triggers changed the IP lists.
+    listed: bool,
 }
 
 /// A batch sorted into what is stored and what is set aside.
@@ -185,11 +202,10 @@ impl Taken<'_> {
         });
     }
 
-    /// Stores the batch. Answers the hits that are new, and the tenant's last hit before them.
     async fn write<C: bartizan_store::sea_orm::ConnectionTrait>(
         self,
         connection: &C,
-    ) -> Result<Option<(i64, Vec<entity::hit::Model>)>, Failure> {
+    ) -> Result<Written, Failure> {
         let tenant = self.node.tenant();
         store::lock(connection, tenant).await?;
         let mut seen = {
@@ -202,13 +218,14 @@ impl Taken<'_> {
         // the node happened to write them.
         fresh.sort_by(|(a, _), (b, _)| (a.ts_ms, &a.event_id).cmp(&(b.ts_ms, &b.event_id)));
         let now = self.now_ms / 1000;
-        let mut stored = None;
+        let mut written = Written::default();
         if !fresh.is_empty() {
             settle_pools(connection, tenant, &mut fresh).await?;
             let (hits, raws): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
             let requests: HashSet<String> = hits.iter().map(|hit| hit.request_id.clone()).collect();
             let after = event_index::head(connection, tenant).await?;
-            stored = Some((after, write_hits(connection, tenant, hits, raws).await?));
+            let (hits, listed) = write_hits(connection, tenant, hits, raws, self.now_ms).await?;
+            written = Written { stored: Some((after, hits)), listed };
             let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
             detection::link_late(connection, tenant, &requests, now).await?;
         }
@@ -217,7 +234,7 @@ impl Taken<'_> {
             store::set_aside(connection, self.rejected).await?;
         }
         store::note_upload(connection, tenant, &self.node.node.uuid, now).await?;
-        Ok(stored)
+        Ok(written)
     }
 }
 
@@ -250,7 +267,8 @@ async fn write_hits<C: bartizan_store::sea_orm::ConnectionTrait>(
     tenant: bartizan_store::TenantId,
     mut hits: Vec<entity::hit::Model>,
     raws: Vec<Value>,
-) -> Result<Vec<entity::hit::Model>, Failure> {
+    now_ms: i64,
+) -> Result<(Vec<entity::hit::Model>, bool), Failure> {
     let keys: Vec<String> = hits.iter().map(group_key).collect();
     let groups: HashSet<&str> = keys.iter().map(String::as_str).collect();
     let mut groups: Vec<&str> = groups.into_iter().collect();
@@ -267,6 +285,10 @@ async fn write_hits<C: bartizan_store::sea_orm::ConnectionTrait>(
     for (hit, home) in hits.iter_mut().zip(homes) {
         hit.attack_id = grouping.row_of(home, &numbers).unwrap_or_default();
     }
+    notification::of_hits(connection, tenant, &hits, &raws, now_ms).await?;
+    let new_attacks: HashSet<i64> = numbers.values().copied().collect();
+    let stored = Stored { hits: &hits, new_attacks: &new_attacks, new_incidents: &HashSet::new() };
+    let listed = trigger::evaluate::hits(connection, tenant, &stored, now_ms).await?;
     let numbers: HashMap<String, i64> = store::insert_hits(connection, tenant, hits.clone()).await?;
     for hit in &mut hits {
         hit.id = numbers.get(&hit.event_id).copied().unwrap_or_default();
@@ -278,5 +300,5 @@ async fn write_hits<C: bartizan_store::sea_orm::ConnectionTrait>(
     });
     store::insert_raws(connection, raws.collect()).await?;
     hits.sort_unstable_by_key(|hit| hit.id);
-    Ok(hits)
+    Ok((hits, listed))
 }

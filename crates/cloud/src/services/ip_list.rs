@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use super::{
     activity::{self, Change},
     pools::{DEFAULT_ID, MAX_ID},
+    trigger,
 };
 use crate::{
     auth::{Caller, strings},
@@ -29,9 +30,11 @@ use crate::{
     state::Cloud,
 };
 
+mod automatic;
 mod names;
 mod values;
 
+pub use automatic::{Automatic, list_automatically};
 pub use names::{List, RuleType, Spelling};
 pub use values::canonical_network;
 
@@ -115,6 +118,9 @@ pub async fn create(cloud: &Cloud, caller: &Caller, new: NewEntries) -> Result<V
         created.push(ip_groups::insert(&transaction, row).await?);
     }
     log(&transaction, caller, new.tenant, cloud.now(), "create", &created).await?;
+    if new.list == List::Deny {
+        trigger::changes::denylisted(&transaction, new.tenant, &created, cloud.clock.now_ms()).await?;
+    }
     transaction.commit().await?;
     cloud.notices.changed(new.tenant);
     Ok(created)
@@ -131,6 +137,9 @@ pub async fn import(cloud: &Cloud, caller: &Caller, new: NewEntries, text: &str)
     let rows = rows.make_room(&transaction, caller, &new).await?;
     let count = rows.len();
     log(&transaction, caller, new.tenant, cloud.now(), "create", &rows).await?;
+    if new.list == List::Deny {
+        trigger::changes::denylisted(&transaction, new.tenant, &rows, cloud.clock.now_ms()).await?;
+    }
     ip_groups::insert_many(&transaction, rows).await?;
     transaction.commit().await?;
     cloud.notices.changed(new.tenant);
@@ -179,6 +188,7 @@ impl Rows {
             added_seq: seq,
             removed_seq: None,
             removed_at: None,
+            author_trigger_id: None,
         };
         Ok(self.groups.into_iter().map(row).collect())
     }

@@ -4,8 +4,9 @@
 
 use bartizan_api::Role;
 use bartizan_store::{
-    StoreError, entity,
+    StoreError, TenantId, entity,
     sea_orm::{ActiveModelTrait, ActiveValue::NotSet, ConnectionTrait, IntoActiveModel},
+    triggers,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -92,6 +93,7 @@ pub async fn create_client<C: ConnectionTrait>(
     };
     versions.into_active_model().insert(connection).await?;
     insert_default_branch(connection, client.id, now).await?;
+    triggers::insert_default(connection, TenantId(client.id), now).await?;
     Ok(client)
 }
 

@@ -35,6 +35,8 @@ pub struct Model {
     pub removed_seq: Option<i64>,
     /// Unix seconds.
     pub removed_at: Option<i64>,
+    /// Trigger that made it.
+    pub author_trigger_id: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

@@ -1,0 +1,70 @@
+//! Fetching files again, every hour.
+
+use bartizan_store::{TenantId, api_specs, entity::api_spec::Model};
+use serde_json::json;
+
+use super::{
+    FETCH_EVERY_S, file,
+    file::{FileFault, Loaded},
+    headers_of, put_content, take,
+};
+use crate::{
+    failure::Failure,
+    services::notification::{self, Notification},
+    state::Cloud,
+};
+
+/// Specifications fetched in one pass.
+const CLAIM: u64 = 20;
+
+/// Fetches the files that are due. Any number of processes may do so at the same time.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn pass(cloud: &Cloud) -> Result<(), Failure> {
+    let now = cloud.now();
+    let transaction = cloud.store.begin().await?;
+    let due = api_specs::claim_due(&transaction, now, now + FETCH_EVERY_S, CLAIM).await?;
+    transaction.commit().await?;
+    for row in due {
+        let fetched = file::fetch(cloud, &row.file_remote_url, &headers_of(&cloud.keys, &row)).await;
+        let loaded = fetched.map_err(|fault| match fault {
+            FileFault::Refused(text) => format!("the address {text}"),
+            FileFault::Unreachable(reason) => reason,
+            FileFault::Unusable(findings) => {
+                let first = findings.into_iter().next();
+                let first = first.map(|finding| format!("{} {}", finding.pointer, finding.message));
+                format!("it is not a valid specification: {}", first.unwrap_or_default())
+            }
+        });
+        settle(cloud, &row, &loaded).await?;
+    }
+    Ok(())
+}
+
+async fn settle(cloud: &Cloud, claimed: &Model, loaded: &Result<Loaded, String>) -> Result<(), Failure> {
+    let (tenant, now) = (TenantId(claimed.client_id), cloud.now());
+    let transaction = cloud.store.begin().await?;
+    let Some(mut row) = api_specs::find(&transaction, tenant, claimed.id).await? else { return Ok(()) };
+    if row.file_remote_url != claimed.file_remote_url || !row.regular_file_update {
+        // Somebody changed it meanwhile; what was fetched is not its file any more.
+        return Ok(());
+    }
+    let failed_before = row.status == "error";
+    take(&mut row, loaded, now);
+    let row = api_specs::update(&transaction, row).await?;
+    put_content(&transaction, &row, loaded).await?;
+    if let Err(reason) = loaded
+        && !failed_before
+    {
+        let notification = Notification {
+            kind: "system",
+            summary: format!("The file of the API specification \"{}\" could not be updated", row.title),
+            description: format!("{}: {reason}.", row.file_remote_url),
+            details: json!({"object": {"type": "api_spec", "id": row.id, "name": row.title}, "action": "fetch"}),
+        };
+        notification::announce(&transaction, tenant, "system", &notification, now * 1000).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}

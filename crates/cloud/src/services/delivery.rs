@@ -1,0 +1,288 @@
+//! Sending what waits in the outbox (`spec/rules.md` section 8.5).
+//!
+//! One worker per cloud process claims notifications that are due, sends each, and notes how it went. Any number
+//! of processes may do so on one PostgreSQL. A notification is sent at least once: a process that dies after
+//! sending and before noting it leaves it to be sent again, under the same id, by which receivers can tell.
+//! What fails comes again after longer and longer waits, until it is given up. A destination that mostly fails
+//! is switched off.
+
+use std::time::Duration;
+
+use bartizan_api::ApiError;
+use bartizan_store::{
+    TenantId, Tenants, clients, deliveries, deliveries::Attempt, entity::delivery::Model, integrations,
+    sea_orm::ConnectionTrait,
+};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::{
+    integration::{Kind, Target, target_of},
+    notification::{self, Notification},
+};
+use crate::{auth::Caller, failure::Failure, mail::MailError, outgoing::OutgoingError, state::Cloud};
+
+mod message;
+mod payload;
+
+pub use message::Message;
+
+/// Notifications claimed at once.
+const CLAIM: u64 = 32;
+/// Sent at the same time.
+const CONCURRENT: usize = 8;
+/// How long others leave a claimed notification alone: longer than any attempt may take.
+const LEASE_MS: i64 = 300_000;
+/// How often another process's notifications are looked for.
+const LOOK: Duration = Duration::from_millis(500);
+/// Waits between attempts, seconds.
+const WAITS_S: [i64; 16] = [1, 3, 5, 10, 10, 0, 1, 3, 5, 30, 60, 60, 180, 300, 600, 1800];
+/// Hours over which failures are counted.
+const WATCHED_HOURS: i64 = 12;
+/// Share of failed attempts, in percent, that switches a destination off.
+const TOO_MANY_FAILED: i64 = 60;
+/// Longest answer that is kept, characters.
+const MAX_ANSWER: usize = 500;
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The receiver answered, but not with success.
+    #[error("the receiver answered {status}: {answer}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Beginning of the answer.
+        answer: String,
+    },
+    /// The receiver was not reached, or may not be.
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
+    /// The letter did not go out.
+    #[error("{}", with_cause(.0))]
+    Mail(#[from] MailError),
+    /// The integration itself cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+fn with_cause(error: &MailError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+impl DeliveryError {
+    fn status(&self) -> Option<i64> {
+        match self {
+            DeliveryError::Status { status, .. } => Some(i64::from(*status)),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again may help.
+    fn is_temporary(&self) -> bool {
+        match self {
+            DeliveryError::Status { .. } => true,
+            DeliveryError::Outgoing(error) => error.is_temporary(),
+            DeliveryError::Mail(error) => error.is_temporary(),
+            DeliveryError::Unusable(_) => false,
+        }
+    }
+}
+
+/// Sends what is due, as long as the cloud runs.
+pub async fn run(cloud: Cloud) {
+    loop {
+        match pass(&cloud).await {
+            // There may be more.
+            Ok(sent) if sent > 0 => continue,
+            Ok(_) => {}
+            Err(_) => tracing::warn!("the outbox could not be worked on; it is tried again"),
+        }
+        let _ = tokio::time::timeout(LOOK, cloud.outbox.notified()).await;
+    }
+}
+
+/// Claims and sends once; how many it claimed.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn pass(cloud: &Cloud) -> Result<usize, Failure> {
+    let now_ms = cloud.clock.now_ms();
+    if !deliveries::any_due(&cloud.store, now_ms).await? {
+        return Ok(0);
+    }
+    let transaction = cloud.store.begin().await?;
+    let claimed = deliveries::claim(&transaction, now_ms, now_ms + LEASE_MS, CLAIM).await?;
+    transaction.commit().await?;
+    let count = claimed.len();
+    stream::iter(claimed)
+        .for_each_concurrent(CONCURRENT, |row| async move {
+            if attempt(cloud, &row).await.is_err() {
+                tracing::error!(delivery.id = row.id, "the end of an attempt could not be noted");
+            }
+        })
+        .await;
+    Ok(count)
+}
+
+/// Sends one notification and notes how it went.
+async fn attempt(cloud: &Cloud, row: &Model) -> Result<(), Failure> {
+    let tenant = TenantId(row.client_id);
+    let found = integrations::find(cloud.store.reader(), &Tenants::from(tenant), row.integration_id).await?;
+    let outcome = match found.filter(|integration| integration.active) {
+        None => Err(DeliveryError::Unusable("the integration is switched off".to_owned())),
+        Some(integration) => match target_of(&cloud.keys, &integration) {
+            None => Err(DeliveryError::Unusable("the target cannot be read".to_owned())),
+            Some((kind, target)) => {
+                let message = message(cloud, tenant, row).await?;
+                send(cloud, kind, &target, &message).await
+            }
+        },
+    };
+    settle(cloud, tenant, row, outcome).await
+}
+
+async fn message(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Message, Failure> {
+    let client_name = client_name(cloud, tenant).await?;
+    let events = row.events.0.as_array().cloned().unwrap_or_default();
+    Ok(Message::new(row.id, &row.notification_type, events, &client_name, &cloud.config.region))
+}
+
+async fn client_name(cloud: &Cloud, tenant: TenantId) -> Result<String, Failure> {
+    let found = clients::of_ids(cloud.store.reader(), &Tenants::from(tenant)).await?;
+    Ok(found.into_iter().next().map(|client| client.name).unwrap_or_default())
+}
+
+async fn settle(
+    cloud: &Cloud,
+    tenant: TenantId,
+    row: &Model,
+    outcome: Result<(), DeliveryError>,
+) -> Result<(), Failure> {
+    let now_ms = cloud.clock.now_ms();
+    let attempt = match &outcome {
+        Ok(()) => Attempt {
+            state: deliveries::DELIVERED,
+            due_ms: now_ms,
+            now: now_ms / 1000,
+            status: None,
+            error: None,
+        },
+        Err(error) => {
+            let tried = usize::try_from(row.attempts).unwrap_or(usize::MAX);
+            let wait = WAITS_S.get(tried).filter(|_| error.is_temporary());
+            Attempt {
+                state: if wait.is_some() { deliveries::PENDING } else { deliveries::DEAD },
+                due_ms: now_ms + wait.unwrap_or(&0) * 1000,
+                now: now_ms / 1000,
+                status: error.status(),
+                error: Some(error.to_string()),
+            }
+        }
+    };
+    let transaction = cloud.store.begin().await?;
+    deliveries::settle(&transaction, row, &attempt).await?;
+    if attempt.state == deliveries::DEAD {
+        tracing::warn!(
+            delivery.id = row.id,
+            integration.id = row.integration_id,
+            error = attempt.error.as_deref().unwrap_or_default(),
+            "a notification was given up"
+        );
+        switch_off_if_failing(&transaction, tenant, row.integration_id, now_ms).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Switches an integration off when most attempts of half a day failed, and says so to the others.
+async fn switch_off_if_failing<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+    now_ms: i64,
+) -> Result<(), Failure> {
+    let now = now_ms / 1000;
+    let (delivered, failed) =
+        deliveries::attempts_since(connection, tenant, id, now / 3600 - WATCHED_HOURS).await?;
+    // One letter to a mailbox that does not exist is no outage.
+    let enough = failed > i64::try_from(WAITS_S.len()).unwrap_or(i64::MAX);
+    if !enough || failed * 100 < (delivered + failed) * TOO_MANY_FAILED {
+        return Ok(());
+    }
+    let Some(mut row) = integrations::find(connection, &Tenants::from(tenant), id).await? else {
+        return Ok(());
+    };
+    if !row.active {
+        return Ok(());
+    }
+    let reason = format!("{failed} of {} attempts failed within 12 hours", delivered + failed);
+    row.active = false;
+    row.disabled_reason = Some(reason.clone());
+    let row = integrations::update(connection, row).await?;
+    deliveries::give_up(connection, tenant, id, "the integration was switched off", now).await?;
+    let notification = Notification {
+        kind: "system",
+        summary: format!("Integration \"{}\" was switched off", row.name),
+        description: format!("{reason}. Check the destination, then switch the integration on again."),
+        details: json!({"object": {"type": "integration", "id": row.id, "name": row.name}, "action": "disable"}),
+    };
+    notification::announce(connection, tenant, "system", &notification, now_ms).await
+}
+
+/// Sends a message to a target; success is a 2xx answer, or a mail server that took the letter.
+///
+/// # Errors
+/// [`DeliveryError`].
+pub async fn send(
+    cloud: &Cloud,
+    kind: Kind,
+    target: &Target,
+    message: &Message,
+) -> Result<(), DeliveryError> {
+    if let Target::Addresses(addresses) = target {
+        return Ok(cloud.mailer.send(&message.letter(addresses)).await?);
+    }
+    let request = payload::request(&cloud.config.integrations, kind, target, message, cloud.now())?;
+    let answer = cloud.outgoing.send(request).await?;
+    if (200..300).contains(&answer.status) {
+        return Ok(());
+    }
+    let text: String = String::from_utf8_lossy(&answer.body).chars().take(MAX_ANSWER).collect();
+    Err(DeliveryError::Status { status: answer.status, answer: text })
+}
+
+/// Sends a test message; returns when the receiver has taken it.
+///
+/// # Errors
+/// 400 with the answer of the receiver.
+pub async fn test(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    kind: Kind,
+    target: &Target,
+) -> Result<(), Failure> {
+    let region = &cloud.config.region;
+    let notification = Notification {
+        kind: "system",
+        summary: format!("[Test message] [Test partner({region})] Connection test"),
+        description: format!("This message was sent by {} to test the integration.", caller.name),
+        details: json!({"test": true}),
+    };
+    let name = client_name(cloud, tenant).await?;
+    let mut message = Message::new(0, notification.kind, vec![notification.event()], &name, region);
+    message.is_test = true;
+    send(cloud, kind, target, &message).await.map_err(|error| {
+        let mut body = json!({"error": error.to_string()});
+        if let (DeliveryError::Status { status, answer }, Some(body)) = (&error, body.as_object_mut()) {
+            body.insert("value".to_owned(), json!({"status": status, "answer": answer}));
+        }
+        let mut refusal = ApiError::field("target", "could not be reached", Value::Null);
+        refusal.body = json!({ "target": body });
+        refusal.into()
+    })
+}

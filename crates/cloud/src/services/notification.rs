@@ -1,0 +1,193 @@
+//! What is worth telling, on its way into the outbox.
+//!
+//! Everything here runs in the transaction of what it tells of: either both happen or neither. The name of the
+//! tenant and of the cloud are added when the notification goes out.
+
+use bartizan_api::integration::EventSwitch;
+use bartizan_store::{
+    JsonText, TenantId, deliveries,
+    entity::{activity, delivery, hit::Model as Hit, integration::Model},
+    integrations,
+    sea_orm::ConnectionTrait,
+};
+use serde_json::{Value, json};
+
+use super::integration::Kind;
+use crate::failure::Failure;
+
+mod hit;
+
+/// Events in one notification, for destinations that take several.
+const BATCH: usize = 100;
+
+/// An event to tell of.
+#[derive(Clone, Debug)]
+pub struct Notification {
+    /// `notification_type` of the wire.
+    pub kind: &'static str,
+    /// Title line.
+    pub summary: String,
+    /// Text.
+    pub description: String,
+    /// Members of `details` of this kind.
+    pub details: Value,
+}
+
+impl Notification {
+    /// The event in its neutral form.
+    #[must_use]
+    pub fn event(&self) -> Value {
+        json!({"summary": self.summary, "description": self.description, "details": self.details})
+    }
+}
+
+/// Whether an integration asks for a kind of event, and how.
+#[must_use]
+pub fn switch_of(row: &Model, event: &str) -> Option<EventSwitch> {
+    let switches: Vec<EventSwitch> = serde_json::from_value(row.events.0.clone()).unwrap_or_default();
+    switches.into_iter().find(|switch| switch.event == event && switch.active)
+}
+
+/// Tells every integration of the tenant that asks for this kind of event.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn announce<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    event: &str,
+    notification: &Notification,
+    now_ms: i64,
+) -> Result<(), Failure> {
+    let active = integrations::active(connection, tenant).await?;
+    let asking: Vec<&Model> = active.iter().filter(|row| switch_of(row, event).is_some()).collect();
+    enqueue(connection, &asking, notification.kind, &[notification.event()], now_ms).await
+}
+
+/// Tells these integrations of the tenant, whatever they ask for.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn tell<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    ids: &[i64],
+    notification: &Notification,
+    now_ms: i64,
+) -> Result<(), Failure> {
+    let active = integrations::active(connection, tenant).await?;
+    let named: Vec<&Model> = active.iter().filter(|row| ids.contains(&row.id)).collect();
+    enqueue(connection, &named, notification.kind, &[notification.event()], now_ms).await
+}
+
+/// Puts events into the outbox for each of these integrations, in batches where the destination takes them.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn enqueue<C: ConnectionTrait>(
+    connection: &C,
+    destinations: &[&Model],
+    kind: &str,
+    events: &[Value],
+    now_ms: i64,
+) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for destination in destinations {
+        let batches = Kind::parse(&destination.kind).is_some_and(Kind::takes_batches);
+        for events in events.chunks(if batches { BATCH } else { 1 }) {
+            rows.push(delivery::Model {
+                id: 0,
+                client_id: destination.client_id,
+                integration_id: destination.id,
+                notification_type: kind.to_owned(),
+                events: JsonText(json!(events)),
+                state: deliveries::PENDING.to_owned(),
+                attempts: 0,
+                due_ms: now_ms,
+                created_at: now_ms / 1000,
+                finished_at: None,
+                last_status: None,
+                last_error: None,
+            });
+        }
+    }
+    Ok(deliveries::enqueue(connection, rows).await?)
+}
+
+/// Tells the SIEM systems of the tenant of hits that were just stored. `raws` are their requests, in the same
+/// order. Returns whether anybody is told.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn of_hits<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    hits: &[Hit],
+    raws: &[Value],
+    now_ms: i64,
+) -> Result<bool, Failure> {
+    let active = integrations::active(connection, tenant).await?;
+    let mut told = false;
+    for row in &active {
+        let Some(switch) = switch_of(row, "siem") else { continue };
+        let with_headers = switch.with_headers == Some(true);
+        let events: Vec<Value> = hits
+            .iter()
+            .zip(raws)
+            .map(|(hit, raw)| hit::event(hit, raw.get("headers").filter(|_| with_headers)))
+            .collect();
+        enqueue(connection, &[row], "new_hits", &events, now_ms).await?;
+        told = true;
+    }
+    Ok(told)
+}
+
+/// Objects whose changes are told as `rules_and_triggers`.
+const RULES: &[&str] = &["rule", "trigger", "api_spec", "api_spec_policy", "rule_settings"];
+/// Objects whose changes are told as `system`.
+const SYSTEM: &[&str] = &[
+    "user",
+    "integration",
+    "email_integration",
+    "application",
+    "node",
+    "api_token",
+    "client",
+    "settings",
+    "saml_authentication",
+    "oidc_authentication",
+    "ldap_settings",
+];
+
+/// Tells of a change of the configuration that was just written to the activity log.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn of_change<C: ConnectionTrait>(connection: &C, entry: &activity::Model) -> Result<(), Failure> {
+    let (event, kind) = match entry.object_type.as_str() {
+        object if RULES.contains(&object) => ("rules_and_triggers", "rules_and_triggers"),
+        object if SYSTEM.contains(&object) => ("system", "system"),
+        _ => return Ok(()),
+    };
+    let object = entry.object_type.replace('_', " ");
+    let notification = Notification {
+        kind,
+        summary: format!("{}: {object} \"{}\"", past(&entry.action_type), entry.object_name),
+        description: format!("{} by {}.", past(&entry.action_type), entry.initiator_name),
+        details: json!({
+            "object": {"type": entry.object_type, "id": entry.object_id, "name": entry.object_name},
+            "action": entry.action_type,
+            "author": {"id": entry.initiator_id, "name": entry.initiator_name},
+            "time": entry.time,
+        }),
+    };
+    announce(connection, TenantId(entry.client_id), event, &notification, entry.time * 1000).await
+}
+
+fn past(action: &str) -> &'static str {
+    match action {
+        "create" => "Created",
+        "delete" => "Deleted",
+        _ => "Changed",
+    }
+}

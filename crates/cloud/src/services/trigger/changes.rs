@@ -1,0 +1,143 @@
+//! Triggers that watch the configuration: new users and denylisted sources.
+
+use bartizan_store::{
+    TenantId,
+    entity::{activity, ip_group},
+    sea_orm::ConnectionTrait,
+    triggers,
+};
+use serde_json::{Value, json};
+
+use super::{
+    firing::clock,
+    watch::{Action, Watch},
+};
+use crate::{
+    auth::strings,
+    failure::Failure,
+    services::notification::{self, Notification},
+};
+
+/// Applies `user_created` to a change that was just written to the activity log.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn of_change<C: ConnectionTrait>(connection: &C, entry: &activity::Model) -> Result<(), Failure> {
+    if entry.object_type != "user" || entry.action_type != "create" {
+        return Ok(());
+    }
+    let tenant = TenantId(entry.client_id);
+    let state = entry.state_after.as_ref().unwrap_or(&Value::Null);
+    let role =
+        state.get("permissions").map(strings).unwrap_or_default().into_iter().next().unwrap_or_default();
+    for row in triggers::enabled(connection, tenant, &["user_created"]).await? {
+        let watch = Watch::of(&row);
+        if !watch.passes(|id, value| id != "user_role" || value.as_str() == Some(role_name(&role).as_str())) {
+            continue;
+        }
+        let notification = Notification {
+            kind: "create_user",
+            summary: format!("New user \"{}\"", entry.object_name),
+            description: format!("{} created the user {}.", entry.initiator_name, entry.object_name),
+            details: json!({
+                "trigger_name": watch.name,
+                "trigger_id": watch.id,
+                "user": {"id": entry.object_id, "name": entry.object_name, "email": state.get("email")},
+                "role": role,
+                "author": {"id": entry.initiator_id, "name": entry.initiator_name},
+            }),
+        };
+        tell(connection, tenant, &watch, &notification, entry.time * 1000).await?;
+    }
+    Ok(())
+}
+
+/// The role of the API in the words of the filter.
+fn role_name(role: &str) -> String {
+    let (prefix, base) = match role.strip_prefix("partner_") {
+        Some(base) => ("global_", base),
+        None => ("", role),
+    };
+    let base = match base.strip_suffix("_ext").unwrap_or(base) {
+        "analytic" => "analyst",
+        "auditor" => "read_only",
+        other => other,
+    };
+    format!("{prefix}{base}")
+}
+
+/// Applies `blacklist_ip_added` to entries that were just put onto the denylist.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn denylisted<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    entries: &[ip_group::Model],
+    now_ms: i64,
+) -> Result<(), Failure> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    for row in triggers::enabled(connection, tenant, &["blacklist_ip_added"]).await? {
+        let watch = Watch::of(&row);
+        for entry in entries {
+            let pools: Vec<i64> = serde_json::from_value(entry.application_ids.clone()).unwrap_or_default();
+            let everywhere = pools.contains(&0);
+            let fits = |value: &Value| everywhere || value.as_i64().is_some_and(|pool| pools.contains(&pool));
+            if !watch.passes(|id, value| id != "pool" || fits(value)) {
+                continue;
+            }
+            let values = strings(&entry.values).join(", ");
+            let notification = Notification {
+                kind: "ip_blocked",
+                summary: format!("{values} was denylisted"),
+                description: format!("Until: {}. Reason: {}", clock(entry.expired_at), entry.reason),
+                details: json!({
+                    "trigger_name": watch.name,
+                    "trigger_id": watch.id,
+                    "application": pools,
+                    "reason": entry.reason,
+                    "expire_at": entry.expired_at,
+                    "ip": values,
+                }),
+            };
+            tell(connection, tenant, &watch, &notification, now_ms).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn tell<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    watch: &Watch,
+    notification: &Notification,
+    now_ms: i64,
+) -> Result<(), Failure> {
+    for action in &watch.actions {
+        if let Action::Notify(ids) = action {
+            notification::tell(connection, tenant, ids, notification, now_ms).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_have_the_names_of_the_filter() {
+        for (role, name) in [
+            ("admin", "admin"),
+            ("admin_ext", "admin"),
+            ("analytic", "analyst"),
+            ("auditor", "read_only"),
+            ("partner_auditor", "global_read_only"),
+            ("api_developer", "api_developer"),
+        ] {
+            assert_eq!(role_name(role), name);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Triggers over HTTP: wire forms, the default one, refusals.
+
+use bartizan_testkit::{Credential, Reply, TestCloud};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PATH: &str = "/v2/clients/1/triggers";
+
+async fn create(cloud: &TestCloud, by: &Credential, trigger: Value) -> Reply {
+    cloud.post(by, PATH, json!({ "trigger": trigger })).await
+}
+
+async fn list(cloud: &TestCloud, by: &Credential) -> Vec<Value> {
+    let reply = cloud.get(by, &format!("{PATH}?denormalize=true")).await;
+    reply.json()["triggers"].as_array().unwrap().clone()
+}
+
+async fn integration(cloud: &TestCloud, by: &Credential) -> i64 {
+    let body = json!({"type": "email", "target": ["a@acme.test"]});
+    cloud.post(by, "/v2/integration", body).await.body()["object"]["id"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_trigger_has_its_wire_form() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let id = integration(&cloud, &admin).await;
+    let sent = json!({"template_id": "attacks_exceeded", "enabled": true, "name": "n", "comment": "c",
+        "filters": [
+            {"id": "pool", "operator": "eq", "values": [42]},
+            {"id": "response_status", "operator": "eq", "values": ["5xx", 404]}],
+        "actions": [{"id": "send_notification", "params": {"integration_ids": [id]}}],
+        "threshold": {"period": 1, "operator": "gt", "allowed_operators": null, "count": 1}});
+    let reply = create(&cloud, &admin, sent).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    insta::assert_json_snapshot!("trigger", reply.json());
+    assert!(list(&cloud, &admin).await.contains(&reply.json()["trigger"]));
+}
+
+#[tokio::test]
+async fn a_trigger_without_threshold_has_an_empty_one() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let id = integration(&cloud, &admin).await;
+    let actions = json!([{"id": "send_notification", "params": {"integration_ids": [id]}}]);
+    let sent = json!({"template_id": "user_created", "enabled": false, "filters": [], "actions": actions, "threshold": null});
+    let made = create(&cloud, &admin, sent.clone()).await.json()["trigger"].clone();
+    assert_eq!(
+        (&made["threshold"], &made["thresholds"]),
+        (&json!({"operator": "", "period": 0, "count": 0}), &json!([]))
+    );
+    assert_eq!(
+        (&made["filters"], &made["enabled"], &made["name"]),
+        (&json!([]), &json!(false), &json!("User added"))
+    );
+    let path = format!("{PATH}/{}", made["id"]);
+    let mut other = sent;
+    other["template_id"] = json!("compromised_logins");
+    let replaced = cloud.call(&admin, Method::PUT, &path, Some(&json!({ "trigger": other }))).await.json();
+    assert_eq!(
+        (&replaced["trigger"]["template_id"], &replaced["trigger"]["id"]),
+        (&json!("compromised_logins"), &made["id"])
+    );
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.text, "{}");
+    let gone = cloud.call(&admin, Method::DELETE, &path, None).await;
+    assert_eq!((gone.status, gone.text.as_str()), (404, r#"{"status":404,"body":"Not found"}"#));
+    assert_eq!(cloud.call(&admin, Method::PUT, &path, Some(&json!({ "trigger": other }))).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_default_trigger_gives_way_and_comes_back() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let default = list(&cloud, &admin).await;
+    assert_eq!(default.len(), 1);
+    assert_eq!(default[0]["template_id"], "vector_attack");
+    assert_eq!(default[0]["actions"], json!([{"id": "add_to_graylist", "params": {"lock_time": 3600}}]));
+    assert_eq!(default[0]["threshold"], json!({"operator": "gt", "period": 3600, "count": 3}));
+    let own = json!({"template_id": "vector_attack", "actions": [{"id": "block_ips", "params": {"lock_time": 315_360_000}}],
+        "threshold": {"operator": "gt", "period": 60, "count": 5}});
+    let own = create(&cloud, &admin, own).await.json()["trigger"]["id"].clone();
+    let ids: Vec<Value> = list(&cloud, &admin).await.iter().map(|trigger| trigger["id"].clone()).collect();
+    assert_eq!(ids, std::slice::from_ref(&own));
+    cloud.call(&admin, Method::DELETE, &format!("{PATH}/{own}"), None).await;
+    assert_eq!(list(&cloud, &admin).await[0]["name"], default[0]["name"]);
+}
+
+#[tokio::test]
+async fn counters_and_integrations_must_be_the_tenants_own() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let rule = json!({"type": "brute_counter", "clientid": 1, "action": []});
+    let counter = cloud.post(&admin, "/v1/objects/hint/create", rule).await.body()["counter"].clone();
+    let trigger = |tag: &Value| {
+        json!({"template_id": "bruteforce_started", "filters": [{"id": "hint_tag", "operator": "eq", "values": [tag]}],
+            "actions": [{"id": "mark_as_brute", "params": {}}, {"id": "block_ips", "params": {"lock_time": 2_592_000}}],
+            "threshold": {"period": 30, "operator": "gt", "count": 30}})
+    };
+    assert_eq!(create(&cloud, &admin, trigger(&counter)).await.status, 200);
+    let unknown = create(&cloud, &admin, trigger(&json!("b:1:0000000000000000"))).await;
+    assert_eq!(
+        unknown.text,
+        r#"{"status":400,"body":{"filters":{"error":"is invalid","value":"b:1:0000000000000000"}}}"#
+    );
+    let actions = json!([{"id": "send_notification", "params": {"integration_ids": [999]}}]);
+    let foreign = create(&cloud, &admin, json!({"template_id": "user_created", "actions": actions})).await;
+    assert_eq!(
+        foreign.text,
+        r#"{"status":400,"body":{"integration_ids":{"error":"is invalid","value":[999]}}}"#
+    );
+    let nothing = cloud.post(&admin, PATH, json!({})).await;
+    assert_eq!(nothing.text, r#"{"status":400,"body":{"trigger":{"error":"can't be blank"}}}"#);
+}
+
+#[tokio::test]
+async fn triggers_of_another_tenant_are_out_of_reach() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let other = cloud.add_company("Other").await;
+    for method in [Method::GET, Method::POST] {
+        let path = format!("/v2/clients/{}/triggers", other.id);
+        let body = (method == Method::POST).then(|| json!({"trigger": {"template_id": "user_created"}}));
+        let reply = cloud.call(&admin, method, &path, body.as_ref()).await;
+        assert_eq!((reply.status, reply.text.as_str()), (403, r#"{"status":403,"body":"Access denied"}"#));
+    }
+}

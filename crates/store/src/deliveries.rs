@@ -1,0 +1,258 @@
+//! The outbox: notifications on their way to integrations.
+//!
+//! A row is written in the transaction of what it tells of. Workers of any number of cloud processes claim
+//! rows that are due: PostgreSQL skips what another one holds, SQLite has one writer. A claim moves the due time
+//! ahead instead of holding a lock, so a worker that dies leaves its rows to the others.
+
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::NotSet,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+};
+
+use crate::{
+    Store, StoreError, TenantId,
+    entity::{
+        delivery::{Column, Entity, Model},
+        delivery_hour,
+    },
+};
+
+/// Waiting for an attempt.
+pub const PENDING: &str = "pending";
+/// Taken by the receiver.
+pub const DELIVERED: &str = "delivered";
+/// Given up.
+pub const DEAD: &str = "dead";
+
+/// How an attempt went.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// State afterwards: [`PENDING`], [`DELIVERED`] or [`DEAD`].
+    pub state: &'static str,
+    /// When to try next, Unix milliseconds.
+    pub due_ms: i64,
+    /// Now, Unix seconds.
+    pub now: i64,
+    /// HTTP status that came back.
+    pub status: Option<i64>,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// Puts notifications into the outbox; their ids are ignored.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn enqueue<C: ConnectionTrait>(connection: &C, rows: Vec<Model>) -> Result<(), StoreError> {
+    for row in rows {
+        let mut row = row.into_active_model();
+        row.id = NotSet;
+        row.insert(connection).await?;
+    }
+    Ok(())
+}
+
+/// Claims up to `limit` due notifications, oldest first: until `lease_ms` nobody else gets them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn claim(
+    transaction: &DatabaseTransaction,
+    now_ms: i64,
+    lease_ms: i64,
+    limit: u64,
+) -> Result<Vec<Model>, StoreError> {
+    let due = Entity::find()
+        .filter(Column::State.eq(PENDING))
+        .filter(Column::DueMs.lte(now_ms))
+        .order_by_asc(Column::DueMs)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(transaction)
+        .await?;
+    if !due.is_empty() {
+        Entity::update_many()
+            .col_expr(Column::DueMs, Expr::val(lease_ms))
+            .filter(Column::Id.is_in(due.iter().map(|row| row.id)))
+            .exec(transaction)
+            .await?;
+    }
+    Ok(due)
+}
+
+/// Whether anything is due: a look without a lock, so that idle workers do not write.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn any_due(store: &Store, now_ms: i64) -> Result<bool, StoreError> {
+    let due = Entity::find().filter(Column::State.eq(PENDING)).filter(Column::DueMs.lte(now_ms));
+    Ok(due.one(store.reader()).await?.is_some())
+}
+
+/// Notes how an attempt went, on the notification and in the statistics of the integration.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn settle<C: ConnectionTrait>(
+    connection: &C,
+    row: &Model,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    let finished = (attempt.state != PENDING).then_some(attempt.now);
+    Entity::update_many()
+        .col_expr(Column::State, Expr::val(attempt.state))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+        .col_expr(Column::DueMs, Expr::val(attempt.due_ms))
+        .col_expr(Column::FinishedAt, Expr::val(finished))
+        .col_expr(Column::LastStatus, Expr::val(attempt.status))
+        .col_expr(Column::LastError, Expr::val(attempt.error.clone()))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::ClientId.eq(row.client_id))
+        .filter(Column::State.eq(PENDING))
+        .exec(connection)
+        .await?;
+    count(connection, row, attempt).await
+}
+
+async fn count<C: ConnectionTrait>(connection: &C, row: &Model, attempt: &Attempt) -> Result<(), StoreError> {
+    use delivery_hour::{Column, Entity, Model};
+    let delivered = i64::from(attempt.state == DELIVERED);
+    let hour = Model {
+        integration_id: row.integration_id,
+        hour: attempt.now / 3600,
+        client_id: row.client_id,
+        delivered,
+        failed: 1 - delivered,
+    };
+    let own = |column: Column| Expr::col((Entity, column));
+    Entity::insert(hour.into_active_model())
+        .on_conflict(
+            OnConflict::columns([Column::IntegrationId, Column::Hour])
+                .value(Column::Delivered, own(Column::Delivered).add(delivered))
+                .value(Column::Failed, own(Column::Failed).add(1 - delivered))
+                .to_owned(),
+        )
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+/// Attempts of an integration since an hour (Unix seconds / 3600): delivered and failed.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn attempts_since<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    integration_id: i64,
+    hour: i64,
+) -> Result<(i64, i64), StoreError> {
+    use delivery_hour::{Column, Entity};
+    let hours = Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::IntegrationId.eq(integration_id))
+        .filter(Column::Hour.gte(hour))
+        .all(connection)
+        .await?;
+    Ok(hours.iter().fold((0, 0), |(good, bad), hour| (good + hour.delivered, bad + hour.failed)))
+}
+
+/// Notifications of an integration, newest first.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn list<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    integration_id: i64,
+    state: Option<&str>,
+    offset: u64,
+    limit: u64,
+) -> Result<Vec<Model>, StoreError> {
+    let mut wanted =
+        Condition::all().add(Column::ClientId.eq(tenant.0)).add(Column::IntegrationId.eq(integration_id));
+    if let Some(state) = state {
+        wanted = wanted.add(Column::State.eq(state));
+    }
+    Ok(Entity::find()
+        .filter(wanted)
+        .order_by_desc(Column::Id)
+        .offset(offset)
+        .limit(limit)
+        .all(connection)
+        .await?)
+}
+
+/// Makes a dead notification pending again, its attempts forgotten. False when it is not dead or not there.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn revive<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    integration_id: i64,
+    id: i64,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    let done = Entity::update_many()
+        .col_expr(Column::State, Expr::val(PENDING))
+        .col_expr(Column::Attempts, Expr::val(0))
+        .col_expr(Column::DueMs, Expr::val(now_ms))
+        .col_expr(Column::FinishedAt, Expr::val(None::<i64>))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::IntegrationId.eq(integration_id))
+        .filter(Column::Id.eq(id))
+        .filter(Column::State.eq(DEAD))
+        .exec(connection)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Gives up what waits for an integration that was switched off.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn give_up<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    integration_id: i64,
+    reason: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::val(DEAD))
+        .col_expr(Column::FinishedAt, Expr::val(Some(now)))
+        .col_expr(Column::LastError, Expr::val(Some(reason.to_owned())))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::IntegrationId.eq(integration_id))
+        .filter(Column::State.eq(PENDING))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Removes what was delivered before `delivered` and given up before `dead`, and statistics before `hour`.
+    /// Housekeeping: it knows no tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn purge_deliveries(&self, delivered: i64, dead: i64, hour: i64) -> Result<(), StoreError> {
+        for (state, before) in [(DELIVERED, delivered), (DEAD, dead)] {
+            Entity::delete_many()
+                .filter(Column::State.eq(state))
+                .filter(Column::FinishedAt.lt(before))
+                .exec(self.writer())
+                .await?;
+        }
+        delivery_hour::Entity::delete_many()
+            .filter(delivery_hour::Column::Hour.lt(hour))
+            .exec(self.writer())
+            .await?;
+        Ok(())
+    }
+}

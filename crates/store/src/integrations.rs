@@ -1,0 +1,118 @@
+//! Integrations of tenants.
+
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+};
+
+use crate::{
+    StoreError, TenantId, Tenants,
+    entity::integration::{Column, Entity, Model},
+};
+
+/// The integrations of these tenants, oldest first.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn list<C: ConnectionTrait>(connection: &C, tenants: &Tenants) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find().filter(tenants.holds("client_id")).order_by_asc(Column::Id).all(connection).await?)
+}
+
+/// The integrations of a tenant that are switched on.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn active<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Active.eq(true))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?)
+}
+
+/// One integration.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn find<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    id: i64,
+) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(id).filter(tenants.holds("client_id")).one(connection).await?)
+}
+
+/// How many of these ids are integrations of the tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn count_of<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    ids: &[i64],
+) -> Result<u64, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .count(connection)
+        .await?)
+}
+
+/// How many integrations a tenant has.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn count<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<u64, StoreError> {
+    Ok(Entity::find().filter(Column::ClientId.eq(tenant.0)).count(connection).await?)
+}
+
+/// Inserts an integration; its `id` is ignored.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn insert<C: ConnectionTrait>(connection: &C, row: Model) -> Result<Model, StoreError> {
+    let mut row = row.into_active_model();
+    row.id = NotSet;
+    Ok(row.insert(connection).await?)
+}
+
+/// Writes a changed row back.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn update<C: ConnectionTrait>(connection: &C, row: Model) -> Result<Model, StoreError> {
+    let mut change = row.clone().into_active_model();
+    change.name = Set(row.name);
+    change.active = Set(row.active);
+    change.target = Set(row.target);
+    change.events = Set(row.events);
+    change.updated_at = Set(row.updated_at);
+    change.disabled_reason = Set(row.disabled_reason);
+    Ok(change.update(connection).await?)
+}
+
+/// Deletes an integration with its deliveries.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn delete<C: ConnectionTrait>(connection: &C, tenant: TenantId, id: i64) -> Result<(), StoreError> {
+    use crate::entity::{delivery, delivery_hour};
+    delivery::Entity::delete_many()
+        .filter(delivery::Column::ClientId.eq(tenant.0))
+        .filter(delivery::Column::IntegrationId.eq(id))
+        .exec(connection)
+        .await?;
+    delivery_hour::Entity::delete_many()
+        .filter(delivery_hour::Column::ClientId.eq(tenant.0))
+        .filter(delivery_hour::Column::IntegrationId.eq(id))
+        .exec(connection)
+        .await?;
+    Entity::delete_many()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.eq(id))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
