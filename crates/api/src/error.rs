@@ -24,7 +24,7 @@ pub struct ErrorBody {
     #[schema(example = 400)]
     pub status: u16,
     /// A text, `{"error": text, "value": offending value}`, or one such object per field.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub body: Value,
 }
 

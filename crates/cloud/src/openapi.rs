@@ -1,6 +1,7 @@
 //! The OpenAPI document: generated from the routes, completed with what every operation shares.
 
 use bartizan_api::ErrorBody;
+use serde_json::Value;
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
@@ -105,5 +106,27 @@ fn error_response(text: &str) -> Response {
 /// # Errors
 /// When it does not serialise, which would be a bug in a declaration.
 pub fn document_json() -> Result<String, serde_json::Error> {
-    document().to_pretty_json().map(|text| text + "\n")
+    let mut document = serde_json::to_value(document())?;
+    describe_principal(&mut document);
+    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+}
+
+/// The principal is a user whose time of creation is a text. Derived, it would be both: a user, whose time is a
+/// number, and an object whose time is a text, which nothing can be.
+fn describe_principal(document: &mut Value) {
+    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let own = schemas.get("PrincipalView").and_then(|view| view.pointer("/allOf/1/properties")).cloned();
+    let (Some(Value::Object(own)), Some(mut view)) = (own, schemas.get("UserView").cloned()) else { return };
+    if let Some(required) = view.pointer_mut("/required").and_then(Value::as_array_mut) {
+        required.push("client_id".into());
+    }
+    if let Some(properties) = view.pointer_mut("/properties").and_then(Value::as_object_mut) {
+        properties.extend(own);
+    }
+    if let Some(text) = view.pointer_mut("/description") {
+        *text = "The current principal: a user, with `client_id`, and `create_at` as RFC 3339.".into();
+    }
+    schemas.insert("PrincipalView".to_owned(), view);
 }
