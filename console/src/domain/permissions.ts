@@ -31,6 +31,7 @@ const actions = {
   update_application: 'rename applications',
   delete_application: 'delete applications',
   update_credentials: 'renew the secret key',
+  update_sso: 'change single sign-on',
 } as const satisfies Record<string, string>
 
 export type Permission = keyof typeof actions

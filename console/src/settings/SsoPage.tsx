@@ -64,30 +64,23 @@ function ProviderCard({ sso }: { sso: Sso }) {
   }
   return (
     <Card p="lg">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          save.mutate(undefined)
-        }}
-      >
-        <Stack gap="md">
-          <Text fw={600}>OpenID Connect provider</Text>
-          <div>
-            <Text size="sm">Register this address at the provider:</Text>
-            <Code>{sso.callback_url}</Code>
-          </div>
-          <TextInput label="Issuer" placeholder="https://login.example.com" required withAsterisk={false} value={issuer} onChange={(event) => setIssuer(event.currentTarget.value)} />
-          <TextInput label="Client id" required withAsterisk={false} value={clientId} onChange={(event) => setClientId(event.currentTarget.value)} />
-          <PasswordInput
-            label="Client secret" autoComplete="off" value={secret} description={sso.type ? 'Empty keeps the one that is stored' : undefined}
-            visibilityToggleButtonProps={{ 'aria-label': 'Show client secret' }} onChange={(event) => setSecret(event.currentTarget.value)}
-          />
-          {save.error ? <Alert color="red" icon={<IconAlertCircle />} role="alert">{messageOf(save.error)}</Alert> : null}
-          <Group justify="flex-end">
-            <GuardedButton type="submit" loading={save.isPending} refusal={active ?? refusal('update_sso')}>Save provider</GuardedButton>
-          </Group>
-        </Stack>
-      </form>
+      <Stack gap="md">
+        <Text fw={600}>OpenID Connect provider</Text>
+        <div>
+          <Text size="sm">Register this address at the provider:</Text>
+          <Code>{sso.callback_url}</Code>
+        </div>
+        <TextInput label="Issuer" placeholder="https://login.example.com" required withAsterisk={false} value={issuer} onChange={(event) => setIssuer(event.currentTarget.value)} />
+        <TextInput label="Client id" required withAsterisk={false} value={clientId} onChange={(event) => setClientId(event.currentTarget.value)} />
+        <PasswordInput
+          label="Client secret" autoComplete="off" value={secret} description={sso.type ? 'Empty keeps the one that is stored' : undefined}
+          visibilityToggleButtonProps={{ 'aria-label': 'Show client secret' }} onChange={(event) => setSecret(event.currentTarget.value)}
+        />
+        {save.error ? <Alert color="red" icon={<IconAlertCircle />} role="alert">{messageOf(save.error)}</Alert> : null}
+        <Group justify="flex-end">
+          <GuardedButton loading={save.isPending} refusal={active ?? refusal('update_sso')} onClick={() => save.mutate(undefined)}>Save provider</GuardedButton>
+        </Group>
+      </Stack>
     </Card>
   )
 }
