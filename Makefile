@@ -4,8 +4,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-go test-contract debug-binary bench \
-	bench-detection lint clean tools console openapi
+.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-go test-contract \
+	debug-binary bench bench-detection bench-events lint clean tools console openapi
 
 ## Builds everything and starts the demo.
 run: build
@@ -63,6 +63,10 @@ test-go: debug-binary
 bench: build bench-detection
 	@scripts/install-tools bench
 	bench/proxy/run $(abspath $(TARGET))/release/bartizan
+
+## Measures the event index with HITS synthetic hits, by default a million.
+bench-events:
+	cargo run --release --locked -p bartizan-events-index --example measure -- $(or $(HITS),1000000)
 
 bench-detection: tools
 	cargo run --release --locked -p bartizan-detect --example corpus -- crs benign
