@@ -70,6 +70,7 @@ bench-events:
 
 bench-detection: tools
 	cargo run --release --locked -p bartizan-detect --example corpus -- crs benign
+	cargo run --release --locked -p bartizan-detect --example speed
 
 ## Formatting, lints, licences.
 lint: tools

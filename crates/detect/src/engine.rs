@@ -181,7 +181,8 @@ impl Engine {
     }
 
     fn scan_form(&self, context: &Context<'_>, out: &mut Vec<Sign>) {
-        for index in self.candidates(context).iter() {
+        let Some(candidates) = self.candidates(context) else { return };
+        for index in candidates.iter() {
             let Some(compiled) = self.signatures.get(index) else { continue };
             let Some(span) = compiled.judge(context) else { continue };
             out.push(Sign {
@@ -193,12 +194,17 @@ impl Engine {
         }
     }
 
-    /// The signatures that have a literal in the value, apply in its place and are believed in text like it.
-    fn candidates(&self, context: &Context<'_>) -> SignSet {
+    /// The signatures that have a literal in the value and a byte that they need, apply in its place and are
+    /// believed in text like it. `None` when there is none.
+    fn candidates(&self, context: &Context<'_>) -> Option<SignSet> {
         let gate = if context.bytes.is_within(WORD_BYTES) { &self.word_gate } else { &self.gate };
-        let mut candidates = gate.candidates(context.value, context.bytes);
+        let mut candidates = gate.candidates(context.value, context.bytes)?;
         if let Some(here) = self.in_place.get(context.place as usize) {
             candidates.keep(here);
+        }
+        let has_needs = |index: usize| self.signatures.get(index).is_some_and(|c| context.holds_any(c.needs));
+        if !candidates.retain(has_needs) {
+            return None;
         }
         // Finding out the shape is work; it is spared where all that is left is believed everywhere.
         let [.., anywhere] = &self.in_shape;
@@ -207,7 +213,7 @@ impl Engine {
         {
             candidates.keep(believed);
         }
-        candidates
+        Some(candidates)
     }
 }
 
@@ -227,11 +233,7 @@ fn gate(signatures: &[Compiled], bytes: ByteSet) -> Gate {
 
 impl Compiled {
     fn judge(&self, context: &Context<'_>) -> Option<Range<usize>> {
-        let signature = self.signature;
-        if !context.holds_any(self.needs) {
-            return None;
-        }
-        match &signature.test {
+        match &self.signature.test {
             Test::Code(judge) => judge(context),
             Test::Pattern(text) => {
                 self.compiled(text).find(Input::new(context.value)).map(|found| found.range())
@@ -327,9 +329,9 @@ mod tests {
     }
 
     fn judged(context: &Context<'_>) -> Vec<u32> {
-        let candidates = ENGINE.candidates(context);
+        let candidates = ENGINE.candidates(context).unwrap_or_default();
         let judged = candidates.iter().filter_map(|index| ENGINE.signatures.get(index));
-        judged.filter(|c| context.holds_any(c.needs)).map(|c| c.signature.stamp).collect()
+        judged.map(|compiled| compiled.signature.stamp).collect()
     }
 
     fn literal(pick: usize) -> &'static str {

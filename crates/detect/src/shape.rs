@@ -136,10 +136,7 @@ impl Shape {
             return Shape::Tight;
         }
         let sample = value.get(..SAMPLE).unwrap_or(value);
-        let mut count = Counts::default();
-        for &byte in sample {
-            count.add(byte);
-        }
+        let count = Counts::of(sample);
         if memchr::memchr(0, sample).is_some_and(|_| sample.len() > 200 && count.control * 20 > sample.len())
         {
             return Shape::Document;
@@ -173,44 +170,62 @@ impl Shape {
     }
 }
 
-#[derive(Default)]
+/// What a text is made of. Each count is a pass of its own, over many bytes at a time.
 struct Counts {
     letters: usize,
     blanks: usize,
     wide: usize,
     lines: usize,
     control: usize,
+    /// Runs of at least two letters.
     words: usize,
-    /// Whether the byte before and the one before that were letters.
-    before: [bool; 2],
     /// Words behind a dash or a slash.
     options: usize,
-    /// The two bytes before.
-    bytes: [u8; 2],
 }
 
 impl Counts {
-    /// Without branches: what comes next in a text cannot be foretold.
-    fn add(&mut self, byte: u8) {
-        let wide = byte >= 0x80;
-        let letter = byte.is_ascii_alphabetic() || wide;
-        let line = byte == b'\n';
-        let [last, one_before] = self.before;
-        self.letters += usize::from(letter);
-        self.wide += usize::from(wide);
-        self.lines += usize::from(line);
-        self.blanks += usize::from(line | (byte == b' '));
-        self.control += usize::from((byte < b' ') & !line);
+    fn of(text: &[u8]) -> Counts {
+        let second = text.get(1..).unwrap_or_default();
+        let third = text.get(2..).unwrap_or_default();
         // A word is counted at its second letter.
-        self.words += usize::from(letter & last & !one_before);
-        self.before = [letter, last];
-        let [previous, one_earlier] = self.bytes;
-        let dash = previous == b'-';
-        self.options += usize::from(
-            letter & ((dash | (previous == b'/')) & (one_earlier == b' ') | (dash & (one_earlier == b'-'))),
-        );
-        self.bytes = [byte, previous];
+        let first_word = matches!(text, [a, b, ..] if is_letter(*a) && is_letter(*b));
+        let (mut words, mut options) = (usize::from(first_word), 0);
+        for ((third, second), first) in third.chunks(LANE).zip(second.chunks(LANE)).zip(text.chunks(LANE)) {
+            let triples = || third.iter().zip(second).zip(first).map(|((&c, &b), &a)| (a, b, c));
+            words += usize::from(
+                triples().map(|(a, b, c)| u8::from(is_letter(c) & is_letter(b) & !is_letter(a))).sum::<u8>(),
+            );
+            options += usize::from(triples().map(|(a, b, c)| u8::from(opens_option(a, b, c))).sum::<u8>());
+        }
+        Counts {
+            letters: count(text, is_letter),
+            blanks: count(text, |byte| (byte == b' ') | (byte == b'\n')),
+            wide: count(text, |byte| byte >= 0x80),
+            lines: count(text, |byte| byte == b'\n'),
+            control: count(text, |byte| (byte < b' ') & (byte != b'\n')),
+            words,
+            options,
+        }
     }
+}
+
+/// As many as a byte can count.
+const LANE: usize = 255;
+
+fn count(text: &[u8], holds: impl Fn(u8) -> bool) -> usize {
+    text.chunks(LANE)
+        .map(|chunk| usize::from(chunk.iter().map(|&byte| u8::from(holds(byte))).sum::<u8>()))
+        .sum()
+}
+
+/// Whether three bytes begin an option: ` -x`, ` /x`, `--x`.
+fn opens_option(a: u8, b: u8, c: u8) -> bool {
+    let dash = b == b'-';
+    is_letter(c) & ((dash | (b == b'/')) & (a == b' ') | (dash & (a == b'-')))
+}
+
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() | (byte >= 0x80)
 }
 
 #[cfg(test)]
@@ -232,6 +247,16 @@ mod tests {
             Shape::Prose
         );
         assert_eq!(shape(b"fn main() {\n    let x = 1;\n    println!(\"{x}\");\n    drop(x);\n    std::process::exit(0);\n}\n"), Shape::Document);
+    }
+
+    #[test]
+    fn words_are_runs_of_two_letters() {
+        for (text, words) in
+            [("", 0), ("a", 0), ("ab", 1), ("a b", 0), ("ab c de", 2), (".ab", 1), ("äb", 1), ("a1bc", 1)]
+        {
+            assert_eq!(Counts::of(text.as_bytes()).words, words, "{text}");
+        }
+        assert_eq!(Counts::of("ab ".repeat(300).as_bytes()).words, 300);
     }
 
     #[test]

@@ -120,6 +120,35 @@ fn encode_gzip(data: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory takes it")
 }
 
+/// What fuzzing kept (`fuzz/corpus`), each file because it reaches code that the others do not.
+#[test]
+fn inputs_kept_by_fuzzing_stay_within_the_limits() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let mut seen = 0;
+    for folder in std::fs::read_dir(corpus).expect("the corpus is checked in") {
+        for file in std::fs::read_dir(folder.expect("readable").path()).expect("folders only") {
+            let data = std::fs::read(file.expect("readable").path()).expect("readable");
+            for content_type in TYPES {
+                let headers: [(&[u8], &[u8]); 3] = [
+                    (b"content-type", content_type.as_bytes()),
+                    (b"cookie", &data),
+                    (b"authorization", &data),
+                ];
+                let parts = RequestParts {
+                    method: "POST",
+                    target: &data,
+                    headers: &headers,
+                    body: &data,
+                    body_truncated: false,
+                };
+                audit(&parts, &Limits::default());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 100, "only {seen} files");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
