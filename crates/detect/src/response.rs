@@ -112,9 +112,7 @@ impl ResponseEngine {
         for (index, attempt) in asked.attempts.iter().enumerate() {
             add(&mut proofs, by_attempt(index, attempt, asked, response));
         }
-        for proof in token::weak(asked, response) {
-            add(&mut proofs, Some(proof));
-        }
+        add(&mut proofs, token::weak(asked, response));
         add(&mut proofs, headers::vulnerable_component(response));
         proofs.sort_by_key(|proof| proof.attempt.is_none());
         proofs.truncate(MAX_PROOFS);

@@ -5,6 +5,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     reason = "a tool"
@@ -19,7 +20,7 @@ use bartizan_events_index::{
     Aggregation, Dimension, Filter, Index, Metric, Number, Options, Row, Subject, Text,
 };
 
-/// A small generator of pseudo-random numbers (SplitMix64).
+/// A small generator of pseudo-random numbers (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -79,7 +80,7 @@ fn row(random: &mut Random, id: i64, all: i64) -> Row {
         .with_text(Text::AuthProtocol, ",bearer,")
         .with_text(Text::Parameter, format!("POST_JSON_DOC_HASH_f{}_value", random.skewed(500)))
         .with_text(Text::Payload, payload)
-        .with_text(Text::KnownAttack, if random.next() % 50 == 0 { ",CVE-2017-9841," } else { "" })
+        .with_text(Text::KnownAttack, if random.next().is_multiple_of(50) { ",CVE-2017-9841," } else { "" })
         .with_number(Number::Time, START_MS + SPAN_MS / all.max(1) * id)
         .with_number(Number::Attack, random.skewed(200_000) as i64)
         .with_number(Number::Status, [403, 200, 404, 500][random.skewed(4) as usize])
@@ -88,7 +89,7 @@ fn row(random: &mut Random, id: i64, all: i64) -> Row {
         .with_number(Number::ResponseSize, random.skewed(100_000) as i64)
         .with_number(Number::RequestSize, random.skewed(5000) as i64)
         .with_number(Number::UriLength, random.skewed(300) as i64)
-        .with_number(Number::Blocked, i64::from(random.next() % 3 > 0))
+        .with_number(Number::Blocked, i64::from(!random.next().is_multiple_of(3)))
 }
 
 fn open(folder: &Path) -> Index {

@@ -49,8 +49,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Only this block is given out; outside of it are loopback, unique local, link-local and multicast.
     let global = first & 0xe000 == 0x2000;
     // Teredo and other protocol blocks, documentation.
-    let special =
-        (first == 0x2001 && second < 0x200) || (first == 0x2001 && second == 0xdb8) || first == 0x3fff;
+    let special = first == 0x2001 && (second < 0x200 || second == 0xdb8) || first == 0x3fff;
     global && !special
 }
 

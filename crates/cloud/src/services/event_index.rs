@@ -101,7 +101,7 @@ impl EventIndex {
             let (shared, asked) = (Arc::clone(&self.0), Arc::clone(&question));
             match tokio::task::spawn_blocking(move || asked(&shared.index)).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => self.repair(error)?,
+                Ok(Err(error)) => self.repair(&error)?,
                 Err(_) => return Err(ApiError::internal().into()),
             }
         }
@@ -117,16 +117,16 @@ impl EventIndex {
         match tokio::time::timeout(PATIENCE, following).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(FollowError::Store(error)))) => Err(error.into()),
-            Ok(Ok(Err(FollowError::Index(error)))) => self.repair(error).and_then(|()| Err(busy())),
+            Ok(Ok(Err(FollowError::Index(error)))) => self.repair(&error).and_then(|()| Err(busy())),
             Ok(Ok(Err(FollowError::Stopped)) | Err(_)) => Err(ApiError::internal().into()),
             Err(_) => Err(busy()),
         }
     }
 
     /// Sets a damaged file aside, so that it is built again; every other error is a failure.
-    fn repair(&self, error: IndexError) -> Result<(), Failure> {
-        tracing::error!(error = &error as &dyn std::error::Error, "event index");
-        let IndexError::Corrupt { tenant, .. } = error else { return Err(ApiError::internal().into()) };
+    fn repair(&self, error: &IndexError) -> Result<(), Failure> {
+        tracing::error!(error = error as &dyn std::error::Error, "event index");
+        let &IndexError::Corrupt { tenant, .. } = error else { return Err(ApiError::internal().into()) };
         match self.0.index.set_aside(tenant) {
             Ok(path) => {
                 self.forget_changes(TenantId(tenant));
@@ -207,7 +207,7 @@ impl EventIndex {
         for head in self.0.store.event_heads().await? {
             match self.catch_up(&head).await {
                 Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
-                    if self.repair(error).is_ok() {
+                    if self.repair(&error).is_ok() {
                         self.catch_up(&head).await?;
                     }
                 }

@@ -120,7 +120,7 @@ fn checked(
 
 /// The address of the author; tokens that belong to nobody have a name only.
 fn author(caller: &Caller) -> String {
-    caller.user.as_ref().map_or_else(|| caller.name.clone(), |user| user.email.clone())
+    caller.user.as_ref().map_or_else(|| caller.name.to_string(), |user| user.email.clone())
 }
 
 async fn insert(

@@ -61,7 +61,7 @@ pub async fn of_address(cloud: &Cloud, email: &str) -> Result<Option<entity::sso
     let domain = domain.to_lowercase();
     let claims = |config: &entity::sso_config::Model| {
         let domains = config.settings.get("domains").map(crate::auth::strings).unwrap_or_default();
-        domains.iter().any(|claimed| *claimed == domain)
+        domains.contains(&domain)
     };
     Ok(cloud.store.identify_active_sso().await?.into_iter().find(claims))
 }

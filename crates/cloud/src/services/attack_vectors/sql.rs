@@ -146,12 +146,12 @@ impl Parser<'_> {
             if !self.take_word("NULL") {
                 return Err(self.unexpected("expected NULL"));
             }
-            return Ok(condition(&field, op, vec!["__none__".to_owned()]));
+            return Ok(condition(&field, op, &["__none__".to_owned()]));
         }
         let not = self.take_word("NOT");
         if self.take_word("IN") {
             let values = self.values()?;
-            return Ok(condition(&field, if not == negated { "in" } else { "!=" }, values));
+            return Ok(condition(&field, if not == negated { "in" } else { "!=" }, &values));
         }
         if not {
             return Err(self.unexpected("expected IN"));
@@ -171,7 +171,7 @@ impl Parser<'_> {
             (true, _) => "<",
         };
         let value = self.value()?;
-        Ok(condition(&field, op, vec![value]))
+        Ok(condition(&field, op, &[value]))
     }
 
     fn values(&mut self) -> Result<Vec<String>, ApiError> {
@@ -223,7 +223,7 @@ impl Parser<'_> {
     }
 }
 
-fn condition(field: &str, op: &str, values: Vec<String>) -> Value {
+fn condition(field: &str, op: &str, values: &[String]) -> Value {
     json!({"kind": "condition", "field": field, "op": op, "values": values})
 }
 

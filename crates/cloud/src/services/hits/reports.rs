@@ -82,7 +82,7 @@ pub async fn summary(
     if asked.filter.conditions("time").any(|condition| {
         !matches!(&condition.test, Test::Ints(moments, ranges) if moments.is_empty() && ranges.len() == 1)
     }) {
-        return Err(ApiError::field("time", "one range is required", request.filter["time"].clone()).into());
+        return Err(ApiError::field("time", "one range is required", request.filter.get("time").cloned().unwrap_or_default()).into());
     }
     let kinds = cloud.store.hit_kinds(query(&asked)).await?;
     let sum = |counts: &[KindCount], blocked: bool| -> i64 {

@@ -73,13 +73,13 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
         clause
     };
     factors.push(allowed.iter().filter(|state| !refused.contains(state)).map(of_state).collect());
-    let clauses = factors.into_iter().fold(vec![vec![]], product);
+    let clauses = factors.into_iter().fold(vec![vec![]], |left, right| product(&left, &right));
     let clauses = if clauses.is_empty() { vec![vec![nothing("status")]] } else { clauses };
     Ok(Asked { tenants: caller.own_tenants_of(&clients)?, filter: Filter { clauses, ignored } })
 }
 
 /// Every combination of an alternative of one side with one of the other.
-fn product(left: Alternatives, right: Alternatives) -> Alternatives {
+fn product(left: &Alternatives, right: &Alternatives) -> Alternatives {
     left.iter().flat_map(|a| right.iter().map(|b| [a.as_slice(), b.as_slice()].concat())).collect()
 }
 

@@ -197,7 +197,9 @@ pub(crate) fn mitigation(kind: &str) -> &'static str {
 
 /// Issues gathered by title, severity and source, most severe first, then by title.
 pub(super) fn groups(rows: &[(Model, bool)]) -> Vec<IssueGroup> {
-    let mut groups: BTreeMap<(i64, String, String), Vec<&(Model, bool)>> = BTreeMap::new();
+    // By falling severity, title and source.
+    type Group = (i64, String, String);
+    let mut groups: BTreeMap<Group, Vec<&(Model, bool)>> = BTreeMap::new();
     for pair in rows {
         let (row, _) = pair;
         let rank =
