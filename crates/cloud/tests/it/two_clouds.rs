@@ -27,7 +27,8 @@ async fn neither_cloud_accepts_what_the_other_made() {
     let token = Credential::Token(token["token"].as_str().unwrap().to_owned());
     let node = us.post(&session, "/v2/node", json!({"hostname": "n", "type": "cloud_node"})).await.body();
     let node_token = Credential::Token(node["token"].as_str().unwrap().to_owned());
-    let registered = us.post(&node_token, "/node/v1/register", json!({})).await.json();
+    let register = json!({"hostname": "n-1", "labels": {}, "version": "0.1.0", "role": "proxy"});
+    let registered = us.post(&node_token, "/node/v1/register", register.clone()).await.json();
     let text = |name: &str| registered[name].as_str().unwrap().to_owned();
     let instance = Credential::Node(text("uuid"), text("secret"));
     let pair = us.admin_pair().await;
@@ -37,7 +38,7 @@ async fn neither_cloud_accepts_what_the_other_made() {
     }
     assert_eq!(us.get(&instance, "/node/v1/manifest").await.status, 200);
     assert_eq!(eu.get(&instance, "/node/v1/manifest").await.status, 401);
-    assert_eq!(eu.post(&node_token, "/node/v1/register", json!({})).await.status, 403);
+    assert_eq!(eu.post(&node_token, "/node/v1/register", register).await.status, 403);
     let sign_in = json!({"username": "only@us.test", "password": PASSWORD});
     assert_eq!(eu.post(&Credential::Anonymous, "/v1/login", sign_in).await.status, 401);
     let options = eu.get(&Credential::Anonymous, "/v1/login/options").await.body();
