@@ -62,6 +62,10 @@ pub async fn delete_events<C: ConnectionTrait>(connection: &C, tenant: TenantId)
             Query::delete().from_table(*table).and_where(Expr::col("client_id").eq(tenant.0)).to_owned();
         removed += connection.execute(&delete).await?.rows_affected();
     }
+    // What is derived from events sees by it that they are gone.
+    let head =
+        Query::delete().from_table("event_heads").and_where(Expr::col("client_id").eq(tenant.0)).to_owned();
+    connection.execute(&head).await?;
     Ok(removed)
 }
 

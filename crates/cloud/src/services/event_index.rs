@@ -110,7 +110,11 @@ impl EventIndex {
 
     /// Waits until the index has what the database has now.
     async fn ready(&self, tenant: TenantId) -> Result<(), Failure> {
-        let Some(head) = self.0.store.event_head(tenant).await? else { return Ok(()) };
+        let Some(head) = self.0.store.event_head(tenant).await? else {
+            // No events: none yet, or another process deleted them.
+            self.forget(tenant).await;
+            return Ok(());
+        };
         let this = self.clone();
         // Goes on when the caller leaves or is sent away.
         let following = tokio::spawn(async move { this.catch_up(&head).await });
@@ -120,6 +124,22 @@ impl EventIndex {
             Ok(Ok(Err(FollowError::Index(error)))) => self.repair(&error).and_then(|()| Err(busy())),
             Ok(Ok(Err(FollowError::Stopped)) | Err(_)) => Err(ApiError::internal().into()),
             Err(_) => Err(busy()),
+        }
+    }
+
+    /// Removes everything of a tenant, whose events were deleted.
+    pub async fn forget(&self, tenant: TenantId) {
+        let mut seen_changes = self.follower(tenant).lock_owned().await;
+        *seen_changes = None;
+        let forget = move |index: &Index| match index.position(tenant.0) {
+            Ok(0) => Ok(()),
+            _ => index.forget(tenant.0),
+        };
+        if let Err(error) = self.blocking(forget).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "deleted events are still in the index"
+            );
         }
     }
 

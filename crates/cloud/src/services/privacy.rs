@@ -99,6 +99,7 @@ pub async fn delete_events(
     };
     activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
     transaction.commit().await?;
+    cloud.event_index.forget(tenant).await;
     Ok(DeletionView { deleted })
 }
 
@@ -199,6 +200,7 @@ pub(crate) async fn housekeeping(cloud: &Cloud) -> Result<(), Failure> {
         let transaction = cloud.store.begin().await?;
         store::delete_tenant(&transaction, tenant).await?;
         transaction.commit().await?;
+        cloud.event_index.forget(tenant).await;
         tracing::info!(tenant.id = tenant.0, "a deleted tenant was removed for good");
     }
     Ok(())

@@ -17,7 +17,7 @@ use super::{
     group_id::{GroupKey, open_vector_id, vector_id},
     metrics::rfc3339,
     period::Zone,
-    query::{limit, rows},
+    query::{kept_since, limit, rows},
 };
 use crate::{
     auth::Caller,
@@ -27,7 +27,6 @@ use crate::{
         activity::{self, Change},
         cursor,
         event_view::{attack_id, hit_view},
-        listing::oldest,
     },
     state::Cloud,
 };
@@ -67,18 +66,18 @@ fn exact(column: bartizan_events_index::Text, value: &str) -> Filter {
 }
 
 /// The rows of a group id that a `where` leaves.
-fn grouped(
+async fn grouped(
     cloud: &Cloud,
     tenant: TenantId,
     zone: Option<&str>,
     group_id: &Value,
     filter: &Value,
-) -> Result<Filter, ApiError> {
+) -> Result<Filter, Failure> {
     let zone = Zone::parse(zone)?;
     let key = GroupKey::open(&cloud.keys, tenant, group_id)?;
     let asked = conditions::parse(filter, zone)?;
     let of_group = rows_of_group(&key)?;
-    Ok(Filter::All(vec![rows(&asked, key.period(), cloud.now()), of_group]))
+    Ok(Filter::All(vec![rows(&asked, key.period(), kept_since(cloud, tenant).await?), of_group]))
 }
 
 /// Vectors of a group, newest first, with their requests.
@@ -91,7 +90,7 @@ pub async fn by_group(
     zone: Option<&str>,
     request: &VectorListRequest,
 ) -> Result<VectorPage, Failure> {
-    let filter = grouped(cloud, tenant, zone, &request.group_id, &request.filter)?;
+    let filter = grouped(cloud, tenant, zone, &request.group_id, &request.filter).await?;
     let fingerprint = cursor::fingerprint(&json!([tenant.0, request.group_id, request.filter]));
     let (hits, next) = listed(cloud, tenant, filter, request, &fingerprint).await?;
     let ids: Vec<i64> = hits.iter().map(|hit| hit.id).collect();
@@ -119,7 +118,7 @@ pub async fn by_request(
 ) -> Result<VectorPage, Failure> {
     let id = request.request_id.as_str().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| ApiError::field("request_id", "is required", request.request_id.clone()))?;
-    let kept = Filter::number(Number::Time, oldest(cloud.now()) * 1000..=i64::MAX);
+    let kept = Filter::number(Number::Time, kept_since(cloud, tenant).await? * 1000..=i64::MAX);
     let filter = Filter::All(vec![Filter::Requests(vec![id.to_owned()]), kept]);
     let fingerprint = cursor::fingerprint(&json!([tenant.0, "request", id]));
     let (hits, next) = listed(cloud, tenant, filter, request, &fingerprint).await?;
@@ -285,7 +284,8 @@ pub async fn mark(
             let of_group = rows_of_group(&key)?;
             // Judging takes hits back that are hidden for being false.
             let all = Conditions { rows: Filter::All(vec![]), groups: vec![], names_mark: true };
-            let filter = Filter::All(vec![rows(&all, key.period(), cloud.now()), of_group, open]);
+            let filter =
+                Filter::All(vec![rows(&all, key.period(), kept_since(cloud, tenant).await?), of_group, open]);
             matching(cloud, tenant, filter).await?
         }
     };

@@ -10,7 +10,7 @@ use bartizan_api::{
 use bartizan_events_index::{
     Aggregation, Dimension, Filter, Group, Mark, Metric as Measure, Number, Table, Text, Value as Key,
 };
-use bartizan_store::TenantId;
+use bartizan_store::{TenantId, event_settings};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -124,14 +124,22 @@ impl Query {
     }
 
     /// The rows that are meant.
-    pub(super) fn rows(&self, now: i64) -> Filter {
-        rows(&self.conditions, self.period, now)
+    pub(super) fn rows(&self, since: i64) -> Filter {
+        rows(&self.conditions, self.period, since)
     }
 }
 
-/// Rows of a period that pass, without false positives unless marks are asked for, and without what expired.
-pub(super) fn rows(conditions: &Conditions, period: Period, now: i64) -> Filter {
-    let kept = Period { from_ms: oldest(now) * 1000, to_ms: i64::MAX };
+/// The oldest time whose events a tenant still keeps, Unix seconds.
+pub(super) async fn kept_since(cloud: &Cloud, tenant: TenantId) -> Result<i64, Failure> {
+    let settings = event_settings::of_tenant(cloud.store.reader(), tenant).await?;
+    let own = settings.retention_days.map(|days| cloud.now() - days * 86_400);
+    Ok(own.map_or(oldest(cloud.now()), |own| std::cmp::max(own, oldest(cloud.now()))))
+}
+
+/// Rows of a period that pass, without false positives unless marks are asked for, and without what is older than
+/// `since`.
+pub(super) fn rows(conditions: &Conditions, period: Period, since: i64) -> Filter {
+    let kept = Period { from_ms: since * 1000, to_ms: i64::MAX };
     let mut all = vec![period.and(kept).filter(), conditions.rows.clone()];
     if !conditions.names_mark {
         let false_positive = Mark::False.code()..=Mark::False.code();
@@ -426,7 +434,7 @@ async fn page(
         })
         .collect();
     let asked = Aggregation {
-        filter: query.rows(cloud.now()),
+        filter: query.rows(kept_since(cloud, query.tenant).await?),
         dimensions,
         metrics: plan.metrics.clone(),
         details: plan.details.clone(),

@@ -15,7 +15,7 @@ use super::{
     group_id::GroupKey,
     metrics::{self, Metric},
     period::{Period, Zone},
-    query::{limit, rows, shown, type_label},
+    query::{kept_since, limit, rows, shown, type_label},
 };
 use crate::{failure::Failure, state::Cloud};
 
@@ -103,7 +103,7 @@ pub async fn stats(
         let error = "widgets take conditions on fields, not on metrics";
         return Err(ApiError::field("where", error, Value::Null).into());
     }
-    all.push(rows(&asked, period, cloud.now()));
+    all.push(rows(&asked, period, kept_since(cloud, tenant).await?));
     let filter = Filter::All(all);
     let widgets = request.widgets.as_array().filter(|widgets| (1..=MAX_WIDGETS).contains(&widgets.len()));
     let widgets = widgets

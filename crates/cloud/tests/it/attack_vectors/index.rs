@@ -1,5 +1,6 @@
 //! The index against the database it is derived from.
 
+use axum::http::Method;
 use bartizan_cloud::server::RunningCloud;
 use bartizan_store::{entity, sea_orm::EntityTrait};
 use bartizan_testkit::Credential;
@@ -81,5 +82,35 @@ async fn an_index_can_be_built_anew() {
     let scene = Scene::new().await;
     let rows = scene.cloud.running.cloud.event_index.rebuild().await.unwrap();
     assert_eq!(rows, 6);
+    assert_complete(&scene).await;
+}
+
+#[tokio::test]
+async fn deleted_and_expired_events_leave_the_answers() {
+    let scene = Scene::new().await;
+    let old = crate::events::hit_with("old", scene.now - 23 * 3600, json!({"attack_type": "ssrf"}));
+    scene.node.upload(&scene.cloud, &[old]).await;
+    let types = async || {
+        let range = json!({"select": ["requests_count"], "group_by": ["attack_type", "ts_month"], "time_range": "-3d"});
+        let reply = scene.query(range).await;
+        reply["data"].as_array().unwrap().iter().filter(|row| row["attack_type"] == "ssrf").count()
+    };
+    assert_eq!(types().await, 1);
+    let client = scene.cloud.client.id;
+    let settings = format!("/v1/client/{client}/event_settings");
+    let one_day = json!({"retention_days": 1});
+    assert_eq!(scene.cloud.call(&scene.admin, Method::PUT, &settings, Some(&one_day)).await.status, 200);
+    assert_eq!(types().await, 1);
+    scene.cloud.running.cloud.clock.shift_ms(2 * 3600 * 1000);
+    assert_eq!(types().await, 0);
+
+    let events = format!("/v1/client/{client}/events");
+    let confirm = json!({"confirm": "Acme"});
+    assert_eq!(scene.cloud.call(&scene.admin, Method::DELETE, &events, Some(&confirm)).await.status, 200);
+    assert_eq!(scene.by_type(serde_json::Value::Null).await, []);
+    // What comes afterwards is there again, alone.
+    let new = crate::events::hit("new", scene.now + 2 * 3600);
+    scene.node.upload(&scene.cloud, &[new]).await;
+    assert_eq!(scene.by_type(serde_json::Value::Null).await, [("sqli".to_owned(), 1)]);
     assert_complete(&scene).await;
 }
