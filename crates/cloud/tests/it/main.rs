@@ -1,5 +1,11 @@
 //! Black-box tests over HTTP: one module per resource, each test with its own database.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    missing_docs,
+    reason = "tests, which make most values where they pass them"
+)]
 #![recursion_limit = "256"]
 
 mod access;

@@ -166,12 +166,12 @@ impl Browser {
 
     /// Goes to the provider and comes back; returns where it ends and the cookie it got.
     async fn sign_in(&mut self, cloud: &TestCloud, issuer: &Issuer, from: &str) -> (String, Option<String>) {
-        let back = self.to_provider(cloud, issuer, from).await;
+        let back = self.visit_provider(cloud, issuer, from).await;
         self.get(&back).await
     }
 
     /// Goes to the provider; returns where it sends the browser back to.
-    async fn to_provider(&mut self, cloud: &TestCloud, issuer: &Issuer, from: &str) -> String {
+    async fn visit_provider(&mut self, cloud: &TestCloud, issuer: &Issuer, from: &str) -> String {
         let (location, _) = self.get(from).await;
         assert!(location.starts_with(&issuer.url), "{location}");
         let asked = reqwest::Url::parse(&location).unwrap();
@@ -196,7 +196,7 @@ async fn activate(cloud: &TestCloud, issuer: &Issuer, session: &Credential, opti
 }
 
 /// Makes the administrator the fallback account and activates what was tested.
-pub async fn activate_tested(cloud: &TestCloud, session: &Credential, options: Value) {
+pub(crate) async fn activate_tested(cloud: &TestCloud, session: &Credential, options: Value) {
     let begun = cloud.post(session, "/v1/user/mfa", json!({})).await.body();
     let seed = totp_rs::Secret::Encoded(begun["secret"].as_str().unwrap().to_owned()).to_bytes().unwrap();
     let totp = totp_rs::TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, 30, seed, None, String::new()).unwrap();
@@ -260,7 +260,8 @@ async fn forged_and_misdirected_tokens_are_refused() {
     let (cloud, issuer, session) = start().await;
     activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;
     let now = cloud.running.cloud.now();
-    let told: Vec<(&str, Box<dyn Fn(&mut Told)>)> = vec![
+    type Change = Box<dyn Fn(&mut Told)>;
+    let told: Vec<(&str, Change)> = vec![
         ("signed by another key", Box::new(|told| told.forged = true)),
         ("no signature", Box::new(|told| told.algorithm = Some("none"))),
         ("a shared-secret algorithm", Box::new(|told| told.algorithm = Some("HS256"))),
@@ -293,7 +294,7 @@ async fn an_answer_of_the_provider_counts_once_and_only_in_the_browser_that_aske
     let (cloud, issuer, session) = start().await;
     activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;
     let mut browser = Browser::new();
-    let back = browser.to_provider(&cloud, &issuer, &login(&cloud)).await;
+    let back = browser.visit_provider(&cloud, &issuer, &login(&cloud)).await;
     let (end, _) = Browser::new().get(&back).await;
     assert_eq!(end, "/login?error=oidc_error");
     let binding = browser.cookie.clone();
@@ -301,7 +302,7 @@ async fn an_answer_of_the_provider_counts_once_and_only_in_the_browser_that_aske
     browser.cookie = binding;
     assert_eq!(browser.get(&back).await.0, "/login?error=oidc_error");
     let mut late = Browser::new();
-    let back = late.to_provider(&cloud, &issuer, &login(&cloud)).await;
+    let back = late.visit_provider(&cloud, &issuer, &login(&cloud)).await;
     cloud.running.cloud.clock.shift_ms(601_000);
     assert_eq!(late.get(&back).await.0, "/login?error=oidc_error");
 }

@@ -94,30 +94,30 @@ pub(super) fn view(policy: &Value) -> ApiSpecPolicyView {
 mod tests {
     use super::*;
 
-    fn put(current: Option<&Value>, sent: Value) -> Result<Value, Value> {
+    fn put(current: Option<&Value>, sent: &Value) -> Result<Value, Value> {
         changed(current, sent.as_object().unwrap()).map_err(|error| error.body)
     }
 
     #[test]
     fn a_policy_is_completed_and_limits_are_not_taken() {
         let sent = json!({"enabled": true, "conditions": null, "missing_auth_mode": "block", "timeout": 9, "timeout_mode": "block"});
-        let made = put(None, sent).unwrap();
+        let made = put(None, &sent).unwrap();
         assert_eq!(
             (&made["missing_auth_mode"], &made["invalid_request_mode"]),
             (&json!("block"), &json!("monitor"))
         );
         assert_eq!((&made["timeout"], &made["timeout_mode"]), (&json!(50), &json!("monitor")));
-        let off = put(Some(&made), json!({"enabled": false, "conditions": []})).unwrap();
+        let off = put(Some(&made), &json!({"enabled": false, "conditions": []})).unwrap();
         assert_eq!((&off["enabled"], &off["missing_auth_mode"]), (&json!(false), &json!("block")));
     }
 
     #[test]
     fn faults_name_their_field() {
-        assert_eq!(put(None, json!({})).unwrap_err(), json!({"conditions": {"error": "can't be blank"}}));
-        let mode = put(None, json!({"conditions": [], "missing_auth_mode": "off"}));
+        assert_eq!(put(None, &json!({})).unwrap_err(), json!({"conditions": {"error": "can't be blank"}}));
+        let mode = put(None, &json!({"conditions": [], "missing_auth_mode": "off"}));
         assert_eq!(mode.unwrap_err(), json!({"missing_auth_mode": {"error": "is invalid", "value": "off"}}));
         let condition =
-            put(None, json!({"conditions": [{"type": "equal", "point": ["moon"], "value": "x"}]}));
+            put(None, &json!({"conditions": [{"type": "equal", "point": ["moon"], "value": "x"}]}));
         assert!(condition.unwrap_err().get("conditions").is_some());
     }
 }

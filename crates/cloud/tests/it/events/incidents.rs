@@ -38,7 +38,7 @@ async fn a_proof_makes_a_vulnerability_and_an_incident() {
         [hit_with("a", now, json!({"block_status": "monitored"})), hit_with("b", now, json!({"path": "/x"}))];
     node.upload(&cloud, &events).await;
     let proven = proof("p", "a", now, json!({}));
-    node.upload(&cloud, &[proven.clone()]).await;
+    node.upload(&cloud, std::slice::from_ref(&proven)).await;
     // Sent again, and in another batch: it counts once.
     node.upload(&cloud, &[proven.clone(), proven]).await;
     let admin = cloud.admin_pair().await;
