@@ -790,7 +790,7 @@ export interface paths {
         };
         /**
          * View the settings of events
-         * @description How long they are kept and how they are grouped.
+         * @description How long they are kept.
          */
         get: operations["event_settings_view"];
         /**
@@ -839,6 +839,30 @@ export interface paths {
         get: operations["tenant_export"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{client_id}/apid/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the configuration of API discovery
+         * @description Every tenant has one.
+         */
+        get: operations["api_discovery_view"];
+        put?: never;
+        /**
+         * Change the configuration of API discovery
+         * @description What is absent stays; null clears a list.
+         */
+        post: operations["api_discovery_update"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3315,6 +3339,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/clients/{client_id}/triggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List triggers
+         * @description Oldest first. `denormalize` is accepted and has no effect.
+         */
+        get: operations["trigger_list"];
+        put?: never;
+        /**
+         * Create a trigger
+         * @description A template decides which actions go with it and whether it has a threshold. The first trigger of your own on
+         *     `vector_attack` takes the place of the default one.
+         */
+        post: operations["trigger_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/clients/{client_id}/triggers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replace a trigger
+         * @description What is absent goes back to its default. The trigger counts from nothing again.
+         */
+        put: operations["trigger_update"];
+        post?: never;
+        /**
+         * Delete a trigger
+         * @description What it has listed stays listed until it expires.
+         */
+        delete: operations["trigger_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/dashboard_state/{client_id}": {
         parameters: {
             query?: never;
@@ -3679,6 +3752,156 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/integration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List integrations
+         * @description Oldest first. Secrets of targets are masked.
+         */
+        get: operations["integration_list"];
+        put?: never;
+        /**
+         * Create an integration
+         * @description Types: `data_dog`, `email`, `insight_connect`, `ms_teams`, `opsgenie`, `pager_duty`, `slack`, `splunk`,
+         *     `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
+         *     this cloud allows.
+         */
+        post: operations["integration_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/integration/telegram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a Telegram integration
+         * @description It is off and has no events at first.
+         */
+        post: operations["integration_create_telegram"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/integration/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test an integration before creating it
+         * @description Sends a test message and answers when the receiver has taken it; 400 holds the receiver's answer.
+         */
+        post: operations["integration_test_new"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/integration/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change an integration
+         * @description What is absent stays, and so do secrets that are sent as they were masked. The type cannot change.
+         */
+        put: operations["integration_update"];
+        post?: never;
+        /**
+         * Delete an integration
+         * @description What waits for it is not sent any more. Triggers that name it stay and notify the others.
+         */
+        delete: operations["integration_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/integration/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of an integration
+         * @description Newest first: what waits, what arrived (for a day), and what was given up (for a month).
+         */
+        get: operations["delivery_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/integration/{id}/deliveries/{delivery_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description For one that was given up: it gets all its attempts once more.
+         */
+        post: operations["delivery_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/integration/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test an integration
+         * @description Sends a test message and answers when the receiver has taken it; 400 holds the receiver's answer.
+         */
+        post: operations["integration_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/node": {
         parameters: {
             query?: never;
@@ -3949,6 +4172,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v4/clients/{client_id}/rules/api-specs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List API specifications
+         * @description Oldest first, without an envelope.
+         */
+        get: operations["api_spec_list"];
+        put?: never;
+        /**
+         * Create an API specification
+         * @description OpenAPI 3.0 or 3.1, or Swagger 2, as JSON or YAML of at most 20 MiB: from `file_remote_url`, or as the part
+         *     `file` of a `multipart/form-data` body whose other parts have the names of the members. The file is read at
+         *     once; 400 lists what is wrong with it. A server that does not answer leaves the status `error`.
+         */
+        post: operations["api_spec_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v4/clients/{client_id}/rules/api-specs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View an API specification
+         * @description The signed link to the file works for ten minutes and differs each time.
+         */
+        get: operations["api_spec_view"];
+        /**
+         * Change an API specification
+         * @description What is absent stays; empty texts and lists clear. A new address, new headers or a new file are read at once.
+         */
+        put: operations["api_spec_update"];
+        post?: never;
+        /**
+         * Delete an API specification
+         * @description Its policy goes with it.
+         */
+        delete: operations["api_spec_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v4/clients/{client_id}/rules/api-specs/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Load the file of an API specification
+         * @description By the signed link of the specification, without credentials.
+         */
+        get: operations["api_spec_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v4/clients/{client_id}/rules/api-specs/{id}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the policy of an API specification
+         * @description `conditions` must be there and replace those in force; modes that are absent stay. The limits on time and
+         *     size, with their modes, belong to the operator: values sent for them have no effect.
+         */
+        put: operations["api_spec_policy_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v4/clients/{clientid}/credential_stuffing/configs": {
         parameters: {
             query?: never;
@@ -4031,6 +4349,16 @@ export interface components {
             expired_at?: number;
             /** @description What to list. */
             rules?: components["schemas"]["AccessRule"][];
+        };
+        /** @description How an action is done. */
+        ActionParams: {
+            /** @description For `send_notification`: where to. */
+            integration_ids?: number[] | null;
+            /**
+             * Format: int64
+             * @description For `block_ips` and `add_to_graylist`: seconds; 315360000 is for ever.
+             */
+            lock_time?: number | null;
         };
         /** @description A set of conditions that rules share. */
         ActionView: {
@@ -4153,6 +4481,259 @@ export interface components {
              * @description API token that was used.
              */
             token_id?: number | null;
+        };
+        /** @description How API discovery works for a tenant. */
+        ApiDiscoveryConfig: {
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            clientid: number;
+            /** @description Whether it works at all. */
+            enabled: boolean;
+            /** @description Protocols that it looks at. */
+            protocols: components["schemas"]["Protocols"];
+            /** @description Whether responses are chosen by content type. */
+            apply_extended_filter: boolean;
+            /**
+             * Format: double
+             * @description Share of requests that decides on the type of a parameter, 0 to 1.
+             * @example 0.5
+             */
+            type_detection_threshold: number;
+            /**
+             * Format: double
+             * @description Share of requests that decides on sensitive data, 0 to 1.
+             * @example 0.1
+             */
+            pii_detection_threshold: number;
+            /**
+             * Format: int64
+             * @description Most points of a call.
+             */
+            call_points_storage_limit: number;
+            /** @description How examples of sensitive data are masked. */
+            sensitive_samples: components["schemas"]["SensitiveSamples"];
+            /** @description Applications that it leaves out. */
+            disabled_apps: number[];
+            /** @description When an endpoint counts as one. */
+            endpoint_stability: components["schemas"]["EndpointStability"];
+            /** @description Whether SOAP operations of one path are one endpoint. */
+            group_soap: boolean;
+            /** @description What makes parts of a path variable. */
+            server_variability: components["schemas"]["ServerVariability"];
+            /** @description Content types of responses that it looks at. */
+            allowed_content_types_patterns: string[];
+            /** @description File extensions that it looks at. */
+            extensions_whitelist: components["schemas"]["ExtensionsWhitelist"];
+        };
+        /** @description The file of a specification. */
+        ApiSpecFileView: {
+            /**
+             * @description Name.
+             * @example openapi.yaml
+             */
+            name: string;
+            /** @description Where to load it without credentials for ten minutes. */
+            signed_url: string;
+            /** @description SHA-256, hex. */
+            checksum: string;
+            /**
+             * @description Type.
+             * @example application/yaml
+             */
+            mime_type: string;
+            /**
+             * Format: int64
+             * @description Version.
+             */
+            version: number;
+        };
+        /** @description A page of specifications. */
+        ApiSpecList: {
+            /** @description Specifications, oldest first. */
+            items: components["schemas"]["ApiSpecView"][];
+            /**
+             * Format: int64
+             * @description Page, from 1.
+             * @example 1
+             */
+            current_page: number;
+            /**
+             * Format: int64
+             * @description Rows of a page.
+             * @example 500
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Pages.
+             */
+            total_pages: number;
+            /**
+             * Format: int64
+             * @description Specifications.
+             */
+            total_count: number;
+        };
+        /** @description What happens to requests that break a specification. Modes are `block`, `monitor` or `ignore`. */
+        ApiSpecPolicyView: {
+            /** @description Whether it is in force. */
+            enabled: boolean;
+            /** @description Which requests are checked; none: all. */
+            conditions: components["schemas"]["ConditionView"][];
+            /**
+             * @description Operations that the specification does not have.
+             * @example monitor
+             */
+            undefined_endpoint_mode: string;
+            /** @description Parameters that it does not have. */
+            undefined_parameter_mode: string;
+            /** @description Required parameters that are missing. */
+            missing_parameter_mode: string;
+            /** @description Values that do not fit. */
+            invalid_parameter_value_mode: string;
+            /** @description Authentication that is missing. */
+            missing_auth_mode: string;
+            /** @description Bodies that cannot be read. */
+            invalid_request_mode: string;
+            /** @description Checks that take too long. */
+            timeout_mode: string;
+            /** @description Requests that are too large to check. */
+            max_request_size_mode: string;
+            /**
+             * Format: int64
+             * @description Longest check, milliseconds.
+             * @example 50
+             */
+            timeout: number;
+            /**
+             * Format: int64
+             * @description Largest checked request, KiB.
+             * @example 1024
+             */
+            max_request_size: number;
+        };
+        /** @description `POST` and `PUT` of specifications. In a change, what is absent stays. */
+        ApiSpecRequest: {
+            /**
+             * @description Title, 1 to 255 characters.
+             * @example Shop API
+             */
+            title?: string | null;
+            /** @description Free text. */
+            description?: string | null;
+            /**
+             * @description Where the file comes from; empty for an uploaded one.
+             * @example https://example.com/openapi.yaml
+             */
+            file_remote_url?: string | null;
+            /** @description Whether the file is fetched again every hour. */
+            regular_file_update?: boolean | null;
+            /** @description Whether traffic is compared with it. */
+            api_detection?: boolean | null;
+            /** @description Applications. */
+            instances?: number[] | null;
+            /** @description Hosts. */
+            domains?: string[] | null;
+            /** @description Headers to fetch the file with. */
+            auth_headers?: components["schemas"]["AuthHeader"][] | null;
+        };
+        /** @description An API specification. */
+        ApiSpecView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /**
+             * @description Title.
+             * @example Shop API
+             */
+            title: string;
+            /** @description Free text. */
+            description: string;
+            /**
+             * @description `ready`, or `error` when the file could not be fetched or read.
+             * @example ready
+             */
+            status: string;
+            /** @description Applications that it is about. */
+            instances: number[];
+            /** @description Hosts that it is about. */
+            domains: string[];
+            /** @description Whether the file is fetched again every hour. */
+            regular_file_update: boolean;
+            /** @description Whether traffic is compared with it. */
+            api_detection: boolean;
+            /**
+             * @description `info.version` of the file.
+             * @example 1.4.0
+             */
+            spec_version: string;
+            /**
+             * Format: int64
+             * @description Raised by each new file.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description Operations in the file.
+             */
+            endpoints_count: number;
+            /**
+             * Format: int64
+             * @description Operations seen in traffic that the file does not have.
+             */
+            shadow_endpoints_count: number;
+            /**
+             * Format: int64
+             * @description Operations of the file that were not seen in traffic.
+             */
+            orphan_endpoints_count: number;
+            /**
+             * Format: int64
+             * @description Operations that left the file and are still seen in traffic.
+             */
+            zombie_endpoints_count: number;
+            /**
+             * @description Version of the format.
+             * @example 3.0.3
+             */
+            openapi_version: string;
+            /** @description Last fetch or upload that succeeded, RFC 3339. */
+            last_synced_at?: string | null;
+            /** @description Last comparison with traffic, RFC 3339. */
+            last_compared_at?: string | null;
+            /** @description RFC 3339. */
+            updated_at: string;
+            /** @description RFC 3339. */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Version that nodes have.
+             */
+            node_sync_version: number;
+            /** @description Where the file comes from; empty: uploaded. */
+            file_remote_url: string;
+            file?: components["schemas"]["ApiSpecFileView"] | null;
+            policy?: components["schemas"]["ApiSpecPolicyView"] | null;
+            /** @description Headers to fetch the file with; values are masked for callers who may not change specifications. */
+            auth_headers: components["schemas"]["AuthHeader"][];
+            /** @description Last change of the file, RFC 3339. */
+            file_changed_at?: string | null;
+            /**
+             * Format: int64
+             * @description 1: JSON, 2: YAML, 0: no file.
+             */
+            format: number;
+            /** @description What the reader of the file noticed. */
+            report: components["schemas"]["SpecFinding"][];
         };
         /** @description `POST /v1/api_tokens`. */
         ApiTokenCreate: {
@@ -4612,6 +5193,16 @@ export interface components {
              */
             realid: number;
         };
+        /** @description A header to fetch a file with. */
+        AuthHeader: {
+            /**
+             * @description Name.
+             * @example Authorization
+             */
+            key: string;
+            /** @description Value. */
+            value: string;
+        };
         /** @description An address that is or was denied, in the oldest form. */
         BlacklistRecord: {
             /**
@@ -4958,6 +5549,13 @@ export interface components {
             /** @description Why not. */
             reason?: string | null;
         };
+        /** @description Paths given by expressions. */
+        CustomPaths: {
+            /** @description Whether they count. */
+            enabled: boolean;
+            /** @description Expressions. */
+            paths: string[];
+        };
         /** @description Text of a message, cut, with the size that it had. */
         Cut: {
             /**
@@ -5038,6 +5636,58 @@ export interface components {
              */
             deleted: number;
         };
+        /** @description A notification on its way to an integration, delivered, or given up. */
+        DeliveryView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Integration.
+             */
+            integration_id: number;
+            /**
+             * @description What it tells of.
+             * @example new_hits
+             */
+            notification_type: string;
+            /**
+             * @description `pending`, `delivered` or `dead`.
+             * @example dead
+             */
+            state: string;
+            /**
+             * Format: int64
+             * @description Attempts so far.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Next attempt, Unix seconds; null when there is none.
+             */
+            next_attempt_at?: number | null;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description End, Unix seconds.
+             */
+            finished_at?: number | null;
+            /**
+             * Format: int64
+             * @description HTTP status that the last attempt got.
+             */
+            last_status?: number | null;
+            /** @description What went wrong in the last attempt. */
+            last_error?: string | null;
+            /** @description The events, in the neutral form that webhooks get. */
+            events: unknown[];
+        };
         /** @description `POST /v1/login/discover`. */
         DiscoverRequest: {
             /**
@@ -5057,6 +5707,14 @@ export interface components {
             methods: string[];
             /** @description Where single sign-on begins. */
             sso_url?: string | null;
+        };
+        /** @description The `body` of an answer that says only that it worked. */
+        Done: {
+            /**
+             * @description `success`.
+             * @example success
+             */
+            result: string;
         };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
@@ -5078,6 +5736,21 @@ export interface components {
         };
         /** @description An object whose fields the caller does not read: `{}`. */
         Empty: unknown;
+        /** @description When an endpoint counts as one. */
+        EndpointStability: {
+            /**
+             * Format: int64
+             * @description Requests, 1 to 100.
+             * @example 2
+             */
+            min_count: number;
+            /**
+             * Format: int64
+             * @description Seconds, 1 to 900.
+             * @example 300
+             */
+            min_time: number;
+        };
         /** @description A success with its body. */
         Envelope_ActionView: {
             /**
@@ -5157,6 +5830,212 @@ export interface components {
             body: {
                 /** @description Entries. */
                 objects: components["schemas"]["ActivityView"][];
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ApiDiscoveryConfig: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How API discovery works for a tenant. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+                /** @description Whether it works at all. */
+                enabled: boolean;
+                /** @description Protocols that it looks at. */
+                protocols: components["schemas"]["Protocols"];
+                /** @description Whether responses are chosen by content type. */
+                apply_extended_filter: boolean;
+                /**
+                 * Format: double
+                 * @description Share of requests that decides on the type of a parameter, 0 to 1.
+                 * @example 0.5
+                 */
+                type_detection_threshold: number;
+                /**
+                 * Format: double
+                 * @description Share of requests that decides on sensitive data, 0 to 1.
+                 * @example 0.1
+                 */
+                pii_detection_threshold: number;
+                /**
+                 * Format: int64
+                 * @description Most points of a call.
+                 */
+                call_points_storage_limit: number;
+                /** @description How examples of sensitive data are masked. */
+                sensitive_samples: components["schemas"]["SensitiveSamples"];
+                /** @description Applications that it leaves out. */
+                disabled_apps: number[];
+                /** @description When an endpoint counts as one. */
+                endpoint_stability: components["schemas"]["EndpointStability"];
+                /** @description Whether SOAP operations of one path are one endpoint. */
+                group_soap: boolean;
+                /** @description What makes parts of a path variable. */
+                server_variability: components["schemas"]["ServerVariability"];
+                /** @description Content types of responses that it looks at. */
+                allowed_content_types_patterns: string[];
+                /** @description File extensions that it looks at. */
+                extensions_whitelist: components["schemas"]["ExtensionsWhitelist"];
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ApiSpecPolicyView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What happens to requests that break a specification. Modes are `block`, `monitor` or `ignore`. */
+            body: {
+                /** @description Whether it is in force. */
+                enabled: boolean;
+                /** @description Which requests are checked; none: all. */
+                conditions: components["schemas"]["ConditionView"][];
+                /**
+                 * @description Operations that the specification does not have.
+                 * @example monitor
+                 */
+                undefined_endpoint_mode: string;
+                /** @description Parameters that it does not have. */
+                undefined_parameter_mode: string;
+                /** @description Required parameters that are missing. */
+                missing_parameter_mode: string;
+                /** @description Values that do not fit. */
+                invalid_parameter_value_mode: string;
+                /** @description Authentication that is missing. */
+                missing_auth_mode: string;
+                /** @description Bodies that cannot be read. */
+                invalid_request_mode: string;
+                /** @description Checks that take too long. */
+                timeout_mode: string;
+                /** @description Requests that are too large to check. */
+                max_request_size_mode: string;
+                /**
+                 * Format: int64
+                 * @description Longest check, milliseconds.
+                 * @example 50
+                 */
+                timeout: number;
+                /**
+                 * Format: int64
+                 * @description Largest checked request, KiB.
+                 * @example 1024
+                 */
+                max_request_size: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ApiSpecView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description An API specification. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                client_id: number;
+                /**
+                 * @description Title.
+                 * @example Shop API
+                 */
+                title: string;
+                /** @description Free text. */
+                description: string;
+                /**
+                 * @description `ready`, or `error` when the file could not be fetched or read.
+                 * @example ready
+                 */
+                status: string;
+                /** @description Applications that it is about. */
+                instances: number[];
+                /** @description Hosts that it is about. */
+                domains: string[];
+                /** @description Whether the file is fetched again every hour. */
+                regular_file_update: boolean;
+                /** @description Whether traffic is compared with it. */
+                api_detection: boolean;
+                /**
+                 * @description `info.version` of the file.
+                 * @example 1.4.0
+                 */
+                spec_version: string;
+                /**
+                 * Format: int64
+                 * @description Raised by each new file.
+                 */
+                version: number;
+                /**
+                 * Format: int64
+                 * @description Operations in the file.
+                 */
+                endpoints_count: number;
+                /**
+                 * Format: int64
+                 * @description Operations seen in traffic that the file does not have.
+                 */
+                shadow_endpoints_count: number;
+                /**
+                 * Format: int64
+                 * @description Operations of the file that were not seen in traffic.
+                 */
+                orphan_endpoints_count: number;
+                /**
+                 * Format: int64
+                 * @description Operations that left the file and are still seen in traffic.
+                 */
+                zombie_endpoints_count: number;
+                /**
+                 * @description Version of the format.
+                 * @example 3.0.3
+                 */
+                openapi_version: string;
+                /** @description Last fetch or upload that succeeded, RFC 3339. */
+                last_synced_at?: string | null;
+                /** @description Last comparison with traffic, RFC 3339. */
+                last_compared_at?: string | null;
+                /** @description RFC 3339. */
+                updated_at: string;
+                /** @description RFC 3339. */
+                created_at: string;
+                /**
+                 * Format: int64
+                 * @description Version that nodes have.
+                 */
+                node_sync_version: number;
+                /** @description Where the file comes from; empty: uploaded. */
+                file_remote_url: string;
+                file?: components["schemas"]["ApiSpecFileView"] | null;
+                policy?: components["schemas"]["ApiSpecPolicyView"] | null;
+                /** @description Headers to fetch the file with; values are masked for callers who may not change specifications. */
+                auth_headers: components["schemas"]["AuthHeader"][];
+                /** @description Last change of the file, RFC 3339. */
+                file_changed_at?: string | null;
+                /**
+                 * Format: int64
+                 * @description 1: JSON, 2: YAML, 0: no file.
+                 */
+                format: number;
+                /** @description What the reader of the file noticed. */
+                report: components["schemas"]["SpecFinding"][];
             };
         };
         /** @description A success with its body. */
@@ -5556,6 +6435,23 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_Done: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The `body` of an answer that says only that it worked. */
+            body: {
+                /**
+                 * @description `success`.
+                 * @example success
+                 */
+                result: string;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_Empty: {
             /**
              * Format: int32
@@ -5582,8 +6478,6 @@ export interface components {
                  * @example 90
                  */
                 retention_days?: number | null;
-                /** @description Whether many hits of one address within a quarter of an hour form one attack. */
-                attack_ip_grouping: boolean;
             };
         };
         /** @description A success with its body. */
@@ -6172,7 +7066,7 @@ export interface components {
                     author_user_id: number;
                     /**
                      * Format: int64
-                     * @description Always null: no trigger made it.
+                     * @description Trigger that made it; null when a user did.
                      */
                     author_trigger_id?: number | null;
                     /**
@@ -6523,6 +7417,197 @@ export interface components {
                 secret: string;
                 /** @description The same secret as a token for the `X-WallarmApi-Token` header. */
                 token: string;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ResultObject_IntegrationView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The `body` of answers about integrations. */
+            body: {
+                /**
+                 * @description `success`.
+                 * @example success
+                 */
+                result: string;
+                /** @description An integration. Secrets of its target are masked. */
+                object: {
+                    /**
+                     * Format: int64
+                     * @description Identity.
+                     */
+                    id: number;
+                    /** @description Whether notifications go there. */
+                    active: boolean;
+                    /**
+                     * @description Name.
+                     * @example SIEM
+                     */
+                    name: string;
+                    /**
+                     * @description Kind of destination.
+                     * @example web_hooks
+                     */
+                    type: string;
+                    /**
+                     * Format: int64
+                     * @description Unix seconds.
+                     */
+                    created_at: number;
+                    /**
+                     * @description Address of the author.
+                     * @example admin@example.com
+                     */
+                    created_by: string;
+                    /** @description Where to; the form depends on the type. Secrets read as `****` and their last four characters. */
+                    target: unknown;
+                    /** @description Switches. */
+                    events: components["schemas"]["EventSwitch"][];
+                    /** @description Why the system switched it off; absent as long as it did not. */
+                    disabled_reason?: string | null;
+                };
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ResultObject_Option_Empty: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The `body` of answers about integrations. */
+            body: {
+                /**
+                 * @description `success`.
+                 * @example success
+                 */
+                result: string;
+                object: null | unknown;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ResultObject_Vec_DeliveryView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The `body` of answers about integrations. */
+            body: {
+                /**
+                 * @description `success`.
+                 * @example success
+                 */
+                result: string;
+                object: {
+                    /**
+                     * Format: int64
+                     * @description Identity.
+                     */
+                    id: number;
+                    /**
+                     * Format: int64
+                     * @description Integration.
+                     */
+                    integration_id: number;
+                    /**
+                     * @description What it tells of.
+                     * @example new_hits
+                     */
+                    notification_type: string;
+                    /**
+                     * @description `pending`, `delivered` or `dead`.
+                     * @example dead
+                     */
+                    state: string;
+                    /**
+                     * Format: int64
+                     * @description Attempts so far.
+                     */
+                    attempts: number;
+                    /**
+                     * Format: int64
+                     * @description Next attempt, Unix seconds; null when there is none.
+                     */
+                    next_attempt_at?: number | null;
+                    /**
+                     * Format: int64
+                     * @description Unix seconds.
+                     */
+                    created_at: number;
+                    /**
+                     * Format: int64
+                     * @description End, Unix seconds.
+                     */
+                    finished_at?: number | null;
+                    /**
+                     * Format: int64
+                     * @description HTTP status that the last attempt got.
+                     */
+                    last_status?: number | null;
+                    /** @description What went wrong in the last attempt. */
+                    last_error?: string | null;
+                    /** @description The events, in the neutral form that webhooks get. */
+                    events: unknown[];
+                }[];
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ResultObject_Vec_IntegrationView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The `body` of answers about integrations. */
+            body: {
+                /**
+                 * @description `success`.
+                 * @example success
+                 */
+                result: string;
+                object: {
+                    /**
+                     * Format: int64
+                     * @description Identity.
+                     */
+                    id: number;
+                    /** @description Whether notifications go there. */
+                    active: boolean;
+                    /**
+                     * @description Name.
+                     * @example SIEM
+                     */
+                    name: string;
+                    /**
+                     * @description Kind of destination.
+                     * @example web_hooks
+                     */
+                    type: string;
+                    /**
+                     * Format: int64
+                     * @description Unix seconds.
+                     */
+                    created_at: number;
+                    /**
+                     * @description Address of the author.
+                     * @example admin@example.com
+                     */
+                    created_by: string;
+                    /** @description Where to; the form depends on the type. Secrets read as `****` and their last four characters. */
+                    target: unknown;
+                    /** @description Switches. */
+                    events: components["schemas"]["EventSwitch"][];
+                    /** @description Why the system switched it off; absent as long as it did not. */
+                    disabled_reason?: string | null;
+                }[];
             };
         };
         /** @description A success with its body. */
@@ -8092,8 +9177,6 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
-            /** @description Whether many hits of one address within a quarter of an hour form one attack. */
-            attack_ip_grouping: boolean;
         };
         /** @description A change of these settings; what is absent stays. */
         EventSettingsUpdate: {
@@ -8103,8 +9186,18 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
-            /** @description Whether many hits of one address within a quarter of an hour form one attack. */
-            attack_ip_grouping?: boolean | null;
+        };
+        /** @description A switch of an integration: which notifications go there. */
+        EventSwitch: {
+            /**
+             * @description Kind of notification.
+             * @example siem
+             */
+            event: string;
+            /** @description Whether it is sent. */
+            active?: boolean;
+            /** @description For `siem`: whether the headers of the request are sent along. */
+            with_headers?: boolean | null;
         };
         /** @description `POST /node/v1/events`: a batch from the spool. Sending it again changes nothing. */
         EventsRequest: {
@@ -8127,6 +9220,13 @@ export interface components {
             acked_seq: number;
             /** @description Events that could not be taken (set aside and counted), by index. */
             rejected?: components["schemas"]["RejectedEvent"][];
+        };
+        /** @description File extensions that it looks at. */
+        ExtensionsWhitelist: {
+            /** @description Whether the list counts. */
+            enabled: boolean;
+            /** @description Extensions without a dot. */
+            extensions: string[];
         };
         /** @description A rule that judges new issues false. */
         FalsePositiveRuleView: {
@@ -8218,6 +9318,26 @@ export interface components {
         FilterRequest: {
             /** @description Conditions, as in the list request. */
             filter?: unknown;
+        };
+        /** @description A filter of a trigger. */
+        FilterView: {
+            /**
+             * @description What it looks at.
+             * @example attack_type
+             */
+            id: string;
+            /**
+             * @description `eq` or `ne`; `gt` for the threshold.
+             * @example eq
+             */
+            operator: string;
+            /**
+             * @description Values, one of which has to fit.
+             * @example [
+             *       "sqli"
+             *     ]
+             */
+            values: unknown[];
         };
         /** @description First administrator of a new client. */
         FirstAdmin: {
@@ -8856,6 +9976,83 @@ export interface components {
             /** @description Name. */
             name: string;
         };
+        /** @description `POST /v2/integration`, and `POST /v2/integration/test`. */
+        IntegrationCreate: {
+            /**
+             * @description Name, 1 to 255 characters.
+             * @example SIEM
+             */
+            name?: string | null;
+            /** @description Whether notifications go there. */
+            active?: boolean | null;
+            /** @description Where to; the form depends on the type. */
+            target?: unknown;
+            /** @description Switches; events left out are off. */
+            events?: components["schemas"]["EventSwitch"][] | null;
+            /**
+             * @description Kind of destination.
+             * @example web_hooks
+             */
+            type?: string | null;
+            /**
+             * Format: int64
+             * @description Tenant; the caller's own when absent.
+             */
+            clientid?: number | null;
+        };
+        /** @description `PUT /v2/integration/{id}`: what is absent stays. */
+        IntegrationUpdate: {
+            /** @description Name, 1 to 255 characters. */
+            name?: string | null;
+            /** @description Whether notifications go there. */
+            active?: boolean | null;
+            /** @description Where to. Secrets that are sent as they were masked stay. */
+            target?: unknown;
+            /** @description Switches; replaces all of them. */
+            events?: components["schemas"]["EventSwitch"][] | null;
+            /** @description May be sent, but not changed. */
+            type?: string | null;
+            /** @description Recipient of a Telegram integration, as in its creation. */
+            chat_data?: string | null;
+            /** @description Bot of a Telegram integration, as in its creation. */
+            token?: string | null;
+        };
+        /** @description An integration. Secrets of its target are masked. */
+        IntegrationView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /** @description Whether notifications go there. */
+            active: boolean;
+            /**
+             * @description Name.
+             * @example SIEM
+             */
+            name: string;
+            /**
+             * @description Kind of destination.
+             * @example web_hooks
+             */
+            type: string;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            created_at: number;
+            /**
+             * @description Address of the author.
+             * @example admin@example.com
+             */
+            created_by: string;
+            /** @description Where to; the form depends on the type. Secrets read as `****` and their last four characters. */
+            target: unknown;
+            /** @description Switches. */
+            events: components["schemas"]["EventSwitch"][];
+            /** @description Why the system switched it off; absent as long as it did not. */
+            disabled_reason?: string | null;
+        };
         /** @description Call intervals, seconds. */
         Intervals: {
             /**
@@ -9047,7 +10244,7 @@ export interface components {
             author_user_id: number;
             /**
              * Format: int64
-             * @description Always null: no trigger made it.
+             * @description Trigger that made it; null when a user did.
              */
             author_trigger_id?: number | null;
             /**
@@ -10257,23 +11454,130 @@ export interface components {
             /** @description Whether it was deleted; its events stay. */
             deleted: boolean;
         };
-        /** @description The current principal: as [`UserView`], with `client_id` and `create_at` as RFC 3339. */
-        PrincipalView: components["schemas"]["UserView"] & {
+        /** @description The current principal: a user, with `client_id`, and `create_at` as RFC 3339. */
+        PrincipalView: {
             /**
              * Format: int64
-             * @description Owner tenant again, as older clients read it.
+             * @description Identity.
              */
-            client_id: number;
+            id: number;
+            /** @description Identifier of UUID and secret authentication. */
+            uuid: string;
+            /**
+             * Format: int64
+             * @description Owner tenant.
+             */
+            clientid: number;
+            /** @description Sign-in name: the e-mail address. */
+            username: string;
+            /** @description E-mail address. */
+            email: string;
+            /** @description Name. */
+            realname: string;
+            /** @description Phone. */
+            phone?: string | null;
+            /** @description Assigned role or permissions. */
+            permissions: string[];
+            /** @description Effective permissions, sorted. */
+            actual_permissions: string[];
+            /** @description Whether the user may work. */
+            enabled: boolean;
+            /** @description Whether the address is confirmed or a password set. */
+            validated: boolean;
+            /** @description Whether a second factor is on. */
+            mfa_enabled: boolean;
+            /**
+             * Format: int64
+             * @description Creating user; 0 is the system.
+             */
+            create_by: number;
             /**
              * @description RFC 3339.
              * @example 2026-01-05T09:18:38Z
              */
             create_at: string;
+            /** @description Address of the creator. */
+            create_from: string;
+            /**
+             * Format: int64
+             * @description Unix seconds; 0 is never.
+             */
+            password_changed: number;
+            /** @description Last ten sign-ins, oldest first. */
+            login_history: components["schemas"]["LoginRecord"][];
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            last_login_time?: number | null;
+            /** @description IANA name or abbreviation. */
+            timezone: string;
+            /** @description `ddmmyy`, `mmddyy` or `yymmdd`. */
+            date_format: string;
+            /** @description `24h` or `12h`. */
+            time_format: string;
+            /** @description `en` or `ru`. */
+            language: string;
+            /**
+             * Format: int64
+             * @description Rows per page, 10 to 1000.
+             */
+            results_per_page: number;
+            /** @description Default application name. */
+            default_pool: string;
+            /**
+             * Format: int64
+             * @description Default application.
+             */
+            default_poolid?: number | null;
+            /**
+             * Format: int64
+             * @description Last news read.
+             */
+            last_read_news_id: number;
+            /** @description Saved searches: name to query. */
+            search_templates: unknown;
+            /** @description Wanted notifications. */
+            notifications: unknown;
+            /** @description Components. */
+            components: string[];
+            /** @description Title. */
+            job_title?: string | null;
+            /** @description Ways to sign in. */
+            available_authentications: string[];
+            /** @description Console of this cloud. */
+            frontend_url: string;
+            /** @description Whether an invitation is open. */
+            invited: boolean;
+            /** @description Whether an identity provider manages the user. */
+            sso_managed: boolean;
+            /** @description Whether the password must be changed at the next sign-in. */
+            must_change_password: boolean;
+            /** @description Name of the owner tenant. */
+            client_name: string;
+            /**
+             * Format: int64
+             * @description Owner tenant again, as older clients read it.
+             */
+            client_id: number;
         };
         /** @description `PUT /v1/user`: what is absent or empty stays. */
         ProfileUpdate: components["schemas"]["UserProfile"] & {
             /** @description Name, 1 to 255 characters. */
             realname?: string | null;
+        };
+        /** @description Protocols. */
+        Protocols: {
+            /** @description REST. */
+            rest: boolean;
+            /** @description GraphQL. */
+            graphql: boolean;
+            /** @description SOAP. */
+            soap: boolean;
+            /** @description gRPC. */
+            grpc: boolean;
+            /** @description Model Context Protocol. */
+            mcp: boolean;
         };
         /** @description The serialised request of a hit, after masking (`spec/events.md` section 1.4, RAW). */
         RawRequest: {
@@ -10674,6 +11978,23 @@ export interface components {
             /** @description Conditions as in lists; it must select by more than the tenant. */
             filter?: unknown;
         };
+        /** @description How examples of sensitive data are masked. */
+        SensitiveSamples: {
+            /** @description Whether examples are kept. */
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Least masked share, percent.
+             */
+            min_masked: number;
+            /**
+             * Format: int64
+             * @description Most masked share, percent.
+             */
+            max_masked: number;
+            /** @description Whether punctuation is masked, too. */
+            mask_symbols: boolean;
+        };
         /** @description A request for values over time. */
         SeriesRequest: {
             /** @description Conditions, as in the list request; `time` is one range. */
@@ -10691,6 +12012,21 @@ export interface components {
             all: number[];
             /** @description Of what the filter selects. */
             filtered: number[];
+        };
+        /** @description What makes parts of a path variable. */
+        ServerVariability: {
+            /** @description Whether anything does. */
+            enabled: boolean;
+            /** @description Dates. */
+            by_date_enabled: boolean;
+            /** @description Language codes. */
+            by_local_code_enabled: boolean;
+            /** @description E-mail addresses. */
+            by_email_enabled: boolean;
+            /** @description Identifiers of letters and digits. */
+            by_alphanumeric_id_enabled: boolean;
+            /** @description Paths given by expressions. */
+            by_custom_paths: components["schemas"]["CustomPaths"];
         };
         /** @description `POST /v1/session/client`. */
         SessionClient: {
@@ -10839,6 +12175,21 @@ export interface components {
              * @description Days that the activity log is kept.
              */
             audit_retention_days: number;
+        };
+        /** @description Something that the reader of a file noticed. */
+        SpecFinding: {
+            /**
+             * @description `error` or `warning`.
+             * @example warning
+             */
+            level: string;
+            /**
+             * @description Where, as a JSON pointer.
+             * @example /paths/~1orders/get
+             */
+            pointer: string;
+            /** @description What. */
+            message: string;
         };
         /** @description `PUT /v1/sso`: what is absent stays. */
         SsoOptions: {
@@ -11007,6 +12358,67 @@ export interface components {
             /** @description Of incidents. */
             incidents: components["schemas"]["TargetCounts"];
         };
+        /** @description `POST /v2/integration/telegram`. */
+        TelegramCreate: {
+            /**
+             * @description Name, 1 to 255 characters.
+             * @example On call
+             */
+            name?: string | null;
+            /**
+             * Format: int64
+             * @description Tenant; the caller's own when absent.
+             */
+            clientid?: number | null;
+            /** @description Token of the bot that speaks; without one the bot of this cloud. */
+            token?: string | null;
+            /**
+             * @description Chat to write to.
+             * @example -1001234567890
+             */
+            chat_data?: string | null;
+        };
+        /** @description A filter that a template knows. */
+        TemplateFilter: {
+            /** @description What it looks at. */
+            id: string;
+            /** @description Whether it has to be there. */
+            required: boolean;
+            /** @description Values that it begins with. */
+            values: unknown[];
+            /** @description Operators that it knows. */
+            allowed_operators: string[];
+            /** @description Operator that it begins with. */
+            operator: string;
+        };
+        /** @description The threshold of a template. */
+        TemplateThreshold: {
+            /** @description Operators that it knows. */
+            allowed_operators: string[];
+            /** @description Operator that it begins with. */
+            operator: string;
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            period: number;
+            /**
+             * Format: int64
+             * @description How many are still fine.
+             */
+            count: number;
+        };
+        /** @description What a template begins with. */
+        TemplateView: {
+            /** @description Template. */
+            id: string;
+            /** @description Filters that it knows. */
+            filters: components["schemas"]["TemplateFilter"][];
+            /** @description Threshold; all zero when it has none. */
+            threshold: components["schemas"]["TemplateThreshold"];
+            /** @description Actions that it knows. */
+            actions: components["schemas"]["ActionView"][];
+        };
         /** @description A request that aggregates. */
         TermsRequest: {
             /** @description Conditions, as in the list request. */
@@ -11019,6 +12431,26 @@ export interface components {
              */
             top?: number | null;
         };
+        /** @description More than `count` within `period` seconds. */
+        ThresholdView: {
+            /**
+             * @description `gt`; empty without a threshold.
+             * @example gt
+             */
+            operator: string;
+            /**
+             * Format: int64
+             * @description Seconds.
+             * @example 3600
+             */
+            period: number;
+            /**
+             * Format: int64
+             * @description How many are still fine.
+             * @example 100
+             */
+            count: number;
+        };
         /**
          * @description Whose a token is.
          * @enum {string}
@@ -11029,6 +12461,74 @@ export interface components {
          * @enum {string}
          */
         TokenUsage: "api" | "node";
+        /** @description What a trigger is made of. */
+        TriggerFields: {
+            /**
+             * @description What it watches.
+             * @example attacks_exceeded
+             */
+            template_id?: string | null;
+            /** @description Name; that of the template when absent. */
+            name?: string | null;
+            /** @description Free text. */
+            comment?: string | null;
+            /** @description Whether it is in force. */
+            enabled?: boolean | null;
+            /** @description Filters; all of them have to fit. */
+            filters?: components["schemas"]["FilterView"][] | null;
+            /** @description Actions, 1 to 4. */
+            actions?: components["schemas"]["ActionView"][] | null;
+            /** @description Threshold, where the template has one. */
+            threshold?: unknown;
+        };
+        /** @description A list of triggers. */
+        TriggerList: {
+            /** @description Triggers, oldest first. */
+            triggers: components["schemas"]["TriggerView"][];
+        };
+        /** @description One trigger. */
+        TriggerOne: {
+            /** @description The trigger. */
+            trigger: components["schemas"]["TriggerView"];
+        };
+        /** @description `POST` and `PUT` of triggers. */
+        TriggerRequest: {
+            trigger?: components["schemas"]["TriggerFields"] | null;
+        };
+        /** @description A trigger: on what to do what. */
+        TriggerView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /** @description Name. */
+            name: string;
+            /** @description Free text. */
+            comment: string;
+            /** @description Whether it is in force. */
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /**
+             * @description What it watches.
+             * @example attacks_exceeded
+             */
+            template_id: string;
+            /** @description Filters, and the threshold once more as the filter `threshold`. */
+            filters: components["schemas"]["FilterView"][];
+            /** @description Actions. */
+            actions: components["schemas"]["ActionView"][];
+            /** @description Threshold; all zero without one. */
+            threshold: components["schemas"]["ThresholdView"];
+            /** @description The same as a list; empty without a threshold. */
+            thresholds: components["schemas"]["ThresholdView"][];
+            /** @description What the template begins with. */
+            template: components["schemas"]["TemplateView"];
+        };
         /**
          * @description How long an invitation can be accepted.
          * @enum {string}
@@ -14932,6 +16432,128 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": string;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_discovery_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ApiDiscoveryConfig"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_discovery_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiDiscoveryConfig"];
+            };
+        };
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ApiDiscoveryConfig"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -23314,6 +24936,275 @@ export interface operations {
             };
         };
     };
+    trigger_list: {
+        parameters: {
+            query?: {
+                /** @description Without effect */
+                denormalize?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Triggers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerList"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trigger_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerRequest"];
+            };
+        };
+        responses: {
+            /** @description The trigger */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerOne"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trigger_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+                /** @description Trigger */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerRequest"];
+            };
+        };
+        responses: {
+            /** @description The trigger */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerOne"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such trigger */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trigger_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+                /** @description Trigger */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such trigger */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     dashboard_state_view: {
         parameters: {
             query?: never;
@@ -24507,6 +26398,598 @@ export interface operations {
             };
         };
     };
+    integration_list: {
+        parameters: {
+            query?: {
+                /** @description Tenant; all in reach when absent */
+                clientid?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Integrations */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ResultObject_Vec_IntegrationView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    integration_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationCreate"];
+            };
+        };
+        responses: {
+            /** @description The integration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ResultObject_IntegrationView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    integration_create_telegram: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TelegramCreate"];
+            };
+        };
+        responses: {
+            /** @description The integration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ResultObject_IntegrationView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    integration_test_new: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationCreate"];
+            };
+        };
+        responses: {
+            /** @description Delivered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Done"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    integration_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Integration */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationUpdate"];
+            };
+        };
+        responses: {
+            /** @description The integration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ResultObject_IntegrationView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such integration */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    integration_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Integration */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ResultObject_Option_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such integration */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delivery_list: {
+        parameters: {
+            query?: {
+                /** @description `pending`, `delivered` or `dead` */
+                state?: string;
+                /** @description Rows, 1 to 1000; 50 when absent */
+                limit?: number;
+                /** @description First row */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Integration */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deliveries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ResultObject_Vec_DeliveryView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such integration */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delivery_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Integration */
+                id: number;
+                /** @description Delivery */
+                delivery_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is tried again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Done"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such delivery, or it was not given up */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    integration_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Integration */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delivered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Done"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such integration */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     node_list: {
         parameters: {
             query?: {
@@ -25477,6 +27960,524 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_spec_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Rows, 1 to 1000; 500 when absent */
+                per_page?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Specifications */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiSpecList"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_spec_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiSpecRequest"];
+            };
+        };
+        responses: {
+            /** @description The specification */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ApiSpecView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The file is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_spec_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+                /** @description Specification */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The specification */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ApiSpecView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such specification */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_spec_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+                /** @description Specification */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiSpecRequest"];
+            };
+        };
+        responses: {
+            /** @description The specification */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ApiSpecView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such specification */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The file is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_spec_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+                /** @description Specification */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such specification */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_spec_file: {
+        parameters: {
+            query?: {
+                /** @description From the link */
+                expires?: number;
+                /** @description From the link */
+                nonce?: string;
+                /** @description From the link */
+                signature?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+                /** @description Specification */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file as it came */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file, or the link has ended */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_spec_policy_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+                /** @description Specification */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": true,
+                 *       "conditions": [],
+                 *       "undefined_endpoint_mode": "monitor",
+                 *       "missing_auth_mode": "block"
+                 *     }
+                 */
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ApiSpecPolicyView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such specification */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description Too many requests; see `Retry-After` */
             429: {

@@ -175,11 +175,15 @@ fn check_media_type(request: &Request) -> Result<(), ApiError> {
     let form = FORMS.contains(&request.uri().path())
         && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
     let text = matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
+    let upload = matched(request) == Some(SPECIFICATIONS) && kind.eq_ignore_ascii_case("multipart/form-data");
     // Old clients of security events send JSON under any name, and theirs must keep working.
     let event = EVENTS.iter().any(|prefix| request.uri().path().starts_with(prefix));
-    let allowed = json || empty || form || text || event || request.method() == Method::GET;
+    let allowed = json || empty || form || text || upload || event || request.method() == Method::GET;
     if allowed { Ok(()) } else { unsupported() }
 }
+
+/// Where API specifications come in as files.
+const SPECIFICATIONS: &str = "/v4/clients/{client_id}/rules/api-specs";
 
 /// Where lists of addresses come in as text.
 const IMPORT: &str = "/v1/blocklist/clients/{client_id}/import";

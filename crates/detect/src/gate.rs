@@ -156,9 +156,9 @@ impl Gate {
         for kind in singles.indexes() {
             if let Some(signs) = self.singles.get(kind) {
                 found.add(signs);
-                any = true;
             }
         }
+        any |= found != SignSet::default();
         if !singles.is_exact() {
             for (byte, signs) in &self.rare_singles {
                 if memchr::memchr(*byte, value).is_some() {

@@ -210,6 +210,7 @@ proptest! {
         // In two uploads that overlap, with a restart in between.
         index.append(TENANT, &rows[..split.min(rows.len())]).unwrap();
         index.flush().unwrap();
+        drop(index);
         let index = open(folder.path());
         index.append(TENANT, &rows).unwrap();
         let marks: BTreeMap<i64, i64> = marked.into_iter().map(|place| (3 * place + 1, 1)).collect();

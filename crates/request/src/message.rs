@@ -55,11 +55,12 @@ impl Message {
         {
             return Err(MessageError::RequestLine);
         }
-        let rest = rest.trim_ascii();
+        let rest = rest.trim_ascii_end();
         let target = match memchr::memmem::rfind(rest, b" HTTP/") {
-            Some(at) => rest.get(..at).unwrap_or(rest).trim_ascii_end(),
+            Some(at) => rest.get(..at).unwrap_or(rest),
             None => rest,
         };
+        let target = target.trim_ascii();
         if target.is_empty() {
             return Err(MessageError::RequestLine);
         }

@@ -22,12 +22,18 @@ pub(super) fn redirected(payload: &str, host: &str, response: &ResponseParts<'_>
 fn host_of(location: &str) -> Option<String> {
     let location = location.replace('\\', "/");
     let rest = match location.split_once("//") {
-        Some((scheme, rest)) if scheme.is_empty() || scheme.ends_with(':') => rest,
+        Some((scheme, rest)) if scheme.is_empty() || is_scheme(scheme) => rest,
         _ => return None,
     };
     let authority = rest.trim_start_matches('/').split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
     Some(host.split(':').next()?.to_owned())
+}
+
+/// A scheme with its colon; not a path whose query holds an address.
+fn is_scheme(text: &str) -> bool {
+    let name = text.strip_suffix(':').unwrap_or_default();
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 /// The header that a line break in the payload made.

@@ -18,6 +18,9 @@ use crate::{
     services::notification::{self, Notification},
 };
 
+/// Entries of one change that are told one by one; of more, the first and how many others.
+const TOLD_ONE_BY_ONE: usize = 20;
+
 /// Applies `user_created` to a change that was just written to the activity log.
 ///
 /// # Errors
@@ -81,31 +84,51 @@ pub async fn denylisted<C: ConnectionTrait>(
     }
     for row in triggers::enabled(connection, tenant, &["blacklist_ip_added"]).await? {
         let watch = Watch::of(&row);
-        for entry in entries {
-            let pools: Vec<i64> = serde_json::from_value(entry.application_ids.clone()).unwrap_or_default();
-            let everywhere = pools.contains(&0);
-            let fits = |value: &Value| everywhere || value.as_i64().is_some_and(|pool| pools.contains(&pool));
-            if !watch.passes(|id, value| id != "pool" || fits(value)) {
-                continue;
+        let fitting: Vec<&ip_group::Model> = entries.iter().filter(|entry| fits(&watch, entry)).collect();
+        if fitting.len() <= TOLD_ONE_BY_ONE {
+            for entry in fitting {
+                tell(connection, tenant, &watch, &denial(&watch, entry), now_ms).await?;
             }
-            let values = strings(&entry.values).join(", ");
-            let notification = Notification {
-                kind: "ip_blocked",
-                summary: format!("{values} was denylisted"),
-                description: format!("Until: {}. Reason: {}", clock(entry.expired_at), entry.reason),
-                details: json!({
-                    "trigger_name": watch.name,
-                    "trigger_id": watch.id,
-                    "application": pools,
-                    "reason": entry.reason,
-                    "expire_at": entry.expired_at,
-                    "ip": values,
-                }),
-            };
+        } else if let Some(first) = fitting.first() {
+            let mut notification = denial(&watch, first);
+            let others = fitting.len() - 1;
+            notification.summary = format!("{} and {others} others were denylisted", denied(first));
             tell(connection, tenant, &watch, &notification, now_ms).await?;
         }
     }
     Ok(())
+}
+
+/// Whether an entry is about an application of the trigger.
+fn fits(watch: &Watch, entry: &ip_group::Model) -> bool {
+    let pools = pools(entry);
+    watch.passes(|id, value| {
+        id != "pool" || pools.contains(&0) || value.as_i64().is_some_and(|pool| pools.contains(&pool))
+    })
+}
+
+fn pools(entry: &ip_group::Model) -> Vec<i64> {
+    serde_json::from_value(entry.application_ids.clone()).unwrap_or_default()
+}
+
+fn denied(entry: &ip_group::Model) -> String {
+    strings(&entry.values).join(", ")
+}
+
+fn denial(watch: &Watch, entry: &ip_group::Model) -> Notification {
+    Notification {
+        kind: "ip_blocked",
+        summary: format!("{} was denylisted", denied(entry)),
+        description: format!("Until: {}. Reason: {}", clock(entry.expired_at), entry.reason),
+        details: json!({
+            "trigger_name": watch.name,
+            "trigger_id": watch.id,
+            "application": pools(entry),
+            "reason": entry.reason,
+            "expire_at": entry.expired_at,
+            "ip": denied(entry),
+        }),
+    }
 }
 
 async fn tell<C: ConnectionTrait>(
