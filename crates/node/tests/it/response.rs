@@ -16,10 +16,12 @@ struct Ordered<'a> {
     kind: &'a str,
     body: &'a str,
     gzip: bool,
+    /// Bytes around the body.
+    padding: (usize, usize),
 }
 
 fn ordered(body: &str) -> Ordered<'_> {
-    Ordered { status: 200, kind: "text/html", body, gzip: false }
+    Ordered { status: 200, kind: "text/html", body, gzip: false, padding: (0, 0) }
 }
 
 async fn send(setup: &Setup, path: &str, answer: Ordered<'_>) -> String {
@@ -28,7 +30,9 @@ async fn send(setup: &Setup, path: &str, answer: Ordered<'_>) -> String {
         .get(setup.url(path))
         .header("x-answer", hex::encode(answer.body))
         .header("x-answer-status", answer.status.to_string())
-        .header("x-answer-type", answer.kind);
+        .header("x-answer-type", answer.kind)
+        .header("x-answer-before", answer.padding.0.to_string())
+        .header("x-answer-after", answer.padding.1.to_string());
     if answer.gzip {
         request = request.header("x-answer-gzip", "1");
     }
@@ -69,17 +73,15 @@ async fn an_error_of_the_database_proves_an_injection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn compressed_and_long_answers_are_read_within_bounds() {
     let setup = Setup::in_mode("monitoring").await;
-    let long = format!("{}{ERROR}", "x".repeat(100_000));
-    send(&setup, SQLI, Ordered { status: 500, gzip: true, ..ordered(&long) }).await;
+    let answer = Ordered { status: 500, ..ordered(ERROR) };
+    send(&setup, SQLI, Ordered { gzip: true, padding: (100_000, 0), ..answer }).await;
     assert_eq!(proof(&setup, 1).await["vuln_type"], "sqli");
     // Beyond the bound nothing is looked at; what comes before it is.
-    let too_long = format!("{}{ERROR}", "x".repeat(300 << 10));
-    let length = send(&setup, &SQLI.replace("search", "far"), Ordered { status: 500, ..ordered(&too_long) })
-        .await
-        .len();
-    assert_eq!(length, too_long.len());
-    let near = format!("{ERROR}{}", "x".repeat(300 << 10));
-    send(&setup, &SQLI.replace("search", "near"), Ordered { status: 500, ..ordered(&near) }).await;
+    let far = Ordered { padding: (300 << 10, 0), ..answer };
+    let length = send(&setup, &SQLI.replace("search", "far"), far).await.len();
+    assert_eq!(length, (300 << 10) + ERROR.len());
+    let near = Ordered { padding: (0, 300 << 10), ..answer };
+    send(&setup, &SQLI.replace("search", "near"), near).await;
     assert_eq!(proof(&setup, 2).await["path"], "/near");
     assert_eq!(proofs(&setup).len(), 2);
 }
