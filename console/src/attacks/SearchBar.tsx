@@ -27,7 +27,9 @@ export function SearchBar({ words, error, onSearch }: SearchBarProps) {
   const [cursor, setCursor] = useState(words.length)
   const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() })
   const [asked] = useDebouncedValue(wordAt(text, cursor) === '' ? '' : text, 120)
-  const { data: suggestions = [] } = useQuery(suggestionsQuery(asked, cursor))
+  const { data = [], isPlaceholderData } = useQuery(suggestionsQuery(asked, cursor))
+  // What was suggested for an earlier text would replace the wrong word.
+  const suggestions = asked === text && !isPlaceholderData ? data : []
   useEffect(() => {
     // The words changed elsewhere (the back button, a link): follow, unless somebody is typing.
     if (document.activeElement !== input.current) setText(words)

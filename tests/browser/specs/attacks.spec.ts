@@ -56,6 +56,7 @@ test('the search field completes words and points at mistakes', async ({ console
   await page.getByRole('option', { name: /^sqli/ }).click()
   await expect(search).toHaveValue('sqli ')
   await search.pressSequentially('proto:gra')
+  await expect(page.getByRole('option').first()).toBeVisible()
   await search.press('ArrowDown')
   await search.press('Enter')
   await expect(search).toHaveValue('sqli proto:graphql ')
