@@ -19,10 +19,11 @@ watchActivity(window)
 
 // Several calls in flight may all learn that the session is over; the first one moves the page.
 whenSignedOut(() => {
-  if (router.state.location.pathname === '/sign-in') return
+  const { href, pathname } = router.latestLocation
+  if (pathname === '/sign-in') return
   setCsrf(null)
   queryClient.clear()
-  void router.navigate({ to: '/sign-in', search: { redirect: router.state.location.href, expired: true } })
+  void router.navigate({ to: '/sign-in', search: { redirect: href, expired: true } })
 })
 
 const root = document.getElementById('root')

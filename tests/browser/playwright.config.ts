@@ -1,6 +1,6 @@
 import { defineConfig } from '@playwright/test'
 
-// One worker: the tests share one running Bartizan, and its sign-in limits count per address.
+// One worker: the tests share one running Bartizan.
 export default defineConfig({
   testDir: 'specs',
   outputDir: 'results',
