@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconLogout } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
+import { programOf } from '../domain/programs'
 import { currentUserQuery } from '../session/queries'
 import { SecondFactorSetup } from '../session/SecondFactorSetup'
 import { sessionsQuery, useEndSession, useRemoveFactor } from '../session/security'
@@ -105,12 +106,12 @@ function SessionsCard() {
         {data === undefined ? <Skeleton height={60} /> : data.map((session) => (
           <Group key={session.id} justify="space-between" wrap="nowrap" role="listitem">
             <div>
-              <Text size="sm">{session.user_agent || 'Unknown program'} {session.current ? <Badge size="xs" variant="light">this one</Badge> : null}</Text>
+              <Text size="sm" title={session.user_agent}>{programOf(session.user_agent)} {session.current ? <Badge size="xs" variant="light">this one</Badge> : null}</Text>
               <Text size="xs" c="dimmed">{session.ip}, since <Time at={session.created_at} />, last used <Time at={session.last_seen_at} /></Text>
             </div>
             {session.current ? null : (
               <Button
-                variant="subtle" size="xs" leftSection={<IconLogout size={15} />} aria-label={`End the session from ${session.ip}`}
+                variant="subtle" size="xs" flex="none" leftSection={<IconLogout size={15} />} aria-label={`End the session from ${session.ip}`}
                 onClick={() => end.mutate(session.id)}
               >
                 End
