@@ -3732,6 +3732,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/hit/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain a hit
+         * @description Takes the recorded request apart and judges it with the present detection database, without rules: which points
+         *     it has, which signatures matched where, and what made them worth a look. Data that the node masked is judged as
+         *     masked.
+         */
+        get: operations["hit_explanation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/hits/summary": {
         parameters: {
             query?: never;
@@ -6592,6 +6614,28 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_HitExplanation: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A recorded request taken apart and judged by the detection database of this cloud. */
+            body: {
+                /** @description The points in the order in which they were visited, at most 500. */
+                points: components["schemas"]["ExplainedPoint"][];
+                /** @description Points beyond that. */
+                points_left_out: number;
+                /** @description What an inspection without rules reports. */
+                detections: components["schemas"]["ExplainedDetection"][];
+                /** @description Whether only the beginning of the body was recorded. */
+                body_truncated: boolean;
+                /** @description Whether a limit ended the inspection before everything was seen. */
+                stopped: boolean;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_HitSummary: {
             /**
              * Format: int32
@@ -9221,6 +9265,94 @@ export interface components {
             /** @description Events that could not be taken (set aside and counted), by index. */
             rejected?: components["schemas"]["RejectedEvent"][];
         };
+        /** @description One attack that was found. */
+        ExplainedDetection: {
+            /**
+             * @description Attack type.
+             * @example sqli
+             */
+            type: string;
+            /**
+             * @description Technique.
+             * @example sqli_boolean
+             */
+            subtype: string;
+            /**
+             * @description Flat point.
+             * @example [
+             *       "get",
+             *       "q"
+             *     ]
+             */
+            point: unknown[];
+            /** @description Payload. */
+            value: string;
+            /** @description Signature ids. */
+            stamps: number[];
+        };
+        /** @description One value of a request. */
+        ExplainedPoint: {
+            /**
+             * @description Flat point: names, and numbers for indexes.
+             * @example [
+             *       "get",
+             *       "q"
+             *     ]
+             */
+            point: unknown[];
+            /**
+             * @description `leaf` and `name` are inspected, the parts of `parsed` follow as points of their own.
+             * @example leaf
+             */
+            role: string;
+            /** @description Length of the value, bytes. */
+            bytes: number;
+            /** @description Its beginning, at most 240 bytes. */
+            value: string;
+            /**
+             * @description `argument`, `sentence` or `document`; null where nothing was inspected.
+             * @example argument
+             */
+            shape?: string | null;
+            /** @description Whether the value holds only characters that no attack can be written in. */
+            plain: boolean;
+            /** @description Signatures that matched. */
+            signs: components["schemas"]["ExplainedSign"][];
+        };
+        /** @description One signature that matched a value. */
+        ExplainedSign: {
+            /**
+             * Format: int32
+             * @description Signature id.
+             * @example 2010
+             */
+            stamp: number;
+            /**
+             * @description Attack type.
+             * @example sqli
+             */
+            type: string;
+            /**
+             * @description Technique.
+             * @example sqli_boolean
+             */
+            subtype: string;
+            /**
+             * @description How the value was read: `as sent`, `shell words`, `script` or `sql`.
+             * @example as sent
+             */
+            form: string;
+            /** @description What made the signature worth a look. */
+            literals: string[];
+            /** @description Whether it counts as an attack; otherwise the text around the match explains it. */
+            fired: boolean;
+            /** @description First byte of the match in that reading. */
+            start: number;
+            /** @description The byte after the match. */
+            end: number;
+            /** @description The match; null when it does not count. */
+            payload?: string | null;
+        };
         /** @description File extensions that it looks at. */
         ExtensionsWhitelist: {
             /** @description Whether the list counts. */
@@ -9799,6 +9931,19 @@ export interface components {
             raw: components["schemas"]["RawRequest"];
             /** @description What else is known of the request. */
             context?: components["schemas"]["HitContext"];
+        };
+        /** @description A recorded request taken apart and judged by the detection database of this cloud. */
+        HitExplanation: {
+            /** @description The points in the order in which they were visited, at most 500. */
+            points: components["schemas"]["ExplainedPoint"][];
+            /** @description Points beyond that. */
+            points_left_out: number;
+            /** @description What an inspection without rules reports. */
+            detections: components["schemas"]["ExplainedDetection"][];
+            /** @description Whether only the beginning of the body was recorded. */
+            body_truncated: boolean;
+            /** @description Whether a limit ended the inspection before everything was seen. */
+            stopped: boolean;
         };
         /** @description The serialised request of a hit. */
         HitRawView: {
@@ -26289,6 +26434,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_RawRequest"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such hit */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hit_explanation: {
+        parameters: {
+            query?: {
+                /** @description `<index>:<id>`. */
+                id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The points of the request and how each was judged */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_HitExplanation"];
                 };
             };
             /** @description The request is not valid; the body names the field */

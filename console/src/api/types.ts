@@ -18,6 +18,7 @@ export type User = Item<Body<paths['/v1/objects/user']['post']>>
 export type Application = Item<Body<paths['/v1/objects/pool']['post']>>
 export type Attack = Item<Body<paths['/v1/objects/attack']['post']>>
 export type AttackCount = Body<paths['/v1/objects/attack/count']['post']>
+export type Explanation = Body<paths['/v2/hit/explanation']['get']>
 export type Hit = Item<Body<paths['/v1/objects/hit']['post']>>
 export type RawRequest = Body<paths['/v2/hit/details']['get']>
 export type Vulnerability = Item<Body<paths['/v1/objects/vuln']['post']>>

@@ -15,6 +15,7 @@ import { GuardedButton } from '../ui/GuardedButton'
 import { ErrorState } from '../ui/States'
 import { StatusBadge } from '../ui/StatusBadge'
 import { Time } from '../ui/Time'
+import { HitExplanation } from './HitExplanation'
 import classes from './HitList.module.css'
 import { HITS_SHOWN, joinedId, requestQuery, useMarkHit } from './queries'
 
@@ -82,6 +83,7 @@ function HitDetails({ hit }: { hit: Hit }) {
         <CopyField label="Payload" value={hit.value === '' ? '–' : hit.value} />
       </div>
       <RequestView hit={hit} />
+      <HitExplanation hit={hit} />
       <Facts
         facts={[
           ['Where', pointText(hit.point)],

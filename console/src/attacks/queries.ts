@@ -106,6 +106,16 @@ export function requestQuery(hit: Hit) {
   })
 }
 
+/** Why the hit was found. */
+export function explanationQuery(hit: Hit) {
+  const id = joinedId(hit.id)
+  return queryOptions({
+    queryKey: ['hit-explanation', id],
+    queryFn: () => bodyOf(api.GET('/v2/hit/explanation', { params: { query: { id } } })),
+    staleTime: Infinity,
+  })
+}
+
 /** The scope that a rule made from this hit would have. */
 export function hitScopeQuery(hit: Hit | undefined) {
   return queryOptions({

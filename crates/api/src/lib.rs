@@ -19,6 +19,7 @@ pub mod envelope;
 pub mod error;
 pub mod filter;
 pub mod hit;
+pub mod hit_explanation;
 pub mod integration;
 pub mod invitation;
 pub mod ip_list;

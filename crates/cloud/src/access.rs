@@ -229,6 +229,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/objects/hit/count", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/hit/details", Access::Needs(Permission::ViewAttack)),
     ("GET", "/v2/hit/details", Access::Needs(Permission::ViewAttack)),
+    ("GET", "/v2/hit/explanation", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/hit/raw", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/hit/mark_false", Access::Needs(Permission::UpdateAttack)),
     ("POST", "/v1/objects/hit/aggs_terms", Access::Needs(Permission::ViewAttack)),

@@ -16,6 +16,10 @@ test('an attack on a real service is blocked and appears by itself', async ({ co
   await details.getByRole('region', { name: 'Hits' }).getByRole('button').first().click()
   await expect(details.getByLabel('Payload', { exact: true })).toContainText('UNION SELECT')
   await expect(details.getByRole('region', { name: 'Request' })).toContainText(`GET ${path}?q=`)
+  await details.getByRole('button', { name: 'Explain this hit' }).click()
+  const explanation = details.getByRole('region', { name: 'Explanation' })
+  await expect(explanation).toContainText('Signatures match')
+  await expect(explanation.getByRole('row', { name: /sqli_union/ })).toContainText('UNION SELECT')
 
   await page.keyboard.press('Escape')
   await expect(details).toBeHidden()

@@ -8,6 +8,7 @@ use axum::{
 use bartizan_api::{
     Envelope,
     hit::{HitDetailsQuery, HitRawView, HitView},
+    hit_explanation::HitExplanation,
     listing::{Count, EventListRequest, FilterRequest, Filtered, MarkRequest, Marked},
     node::RawRequest,
 };
@@ -19,7 +20,7 @@ use crate::{
     auth::Caller,
     extract::{EventsBody, RackQuery},
     failure::Failure,
-    services::hits::{self, marks},
+    services::hits::{self, explanation, marks},
     state::Cloud,
 };
 
@@ -29,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(hit_count))
         .routes(routes!(hit_details))
         .routes(routes!(hit_details_view))
+        .routes(routes!(hit_explanation))
         .routes(routes!(hit_raw))
         .routes(routes!(hit_mark_false))
 }
@@ -93,6 +95,23 @@ pub async fn hit_details_view(
     RackQuery(query): RackQuery<HitDetailsQuery>,
 ) -> Result<Envelope<Value>, Failure> {
     Ok(Envelope::new(hits::detail(&cloud, &caller, &query.id).await?))
+}
+
+/// Explain a hit
+///
+/// Takes the recorded request apart and judges it with the present detection database, without rules: which points
+/// it has, which signatures matched where, and what made them worth a look. Data that the node masked is judged as
+/// masked.
+#[utoipa::path(get, path = "/v2/hit/explanation", tag = "Hits", params(HitDetailsQuery),
+    responses(
+        (status = 200, description = "The points of the request and how each was judged", body = Envelope<HitExplanation>),
+        (status = 404, description = "No such hit", body = bartizan_api::ErrorBody)))]
+pub async fn hit_explanation(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    RackQuery(query): RackQuery<HitDetailsQuery>,
+) -> Result<Envelope<HitExplanation>, Failure> {
+    Ok(Envelope::new(explanation::explanation(&cloud, &caller, &query.id).await?))
 }
 
 /// Download the requests of hits

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
+pub mod explanation;
 pub mod marks;
 pub mod reports;
 pub mod terms;

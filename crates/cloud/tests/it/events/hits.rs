@@ -47,6 +47,19 @@ async fn the_request_of_a_hit_has_its_wire_forms() {
     let joined = format!("{}:{}", id[0].as_str().unwrap(), id[1].as_str().unwrap());
     let view = cloud.get(&admin, &format!("/v2/hit/details?id={joined}")).await.json();
     insta::assert_json_snapshot!("request_by_get", view);
+    let explanation = cloud.get(&admin, &format!("/v2/hit/explanation?id={joined}")).await.json();
+    let signs: Vec<&Value> = explanation["body"]["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|point| point["signs"].as_array().unwrap())
+        .collect();
+    assert!(signs.iter().any(|sign| sign["fired"] == true && sign["payload"].is_string()), "{signs:?}");
+    // Which signatures there are is the business of detection.
+    insta::assert_json_snapshot!("explanation", explanation, {".body.points[].signs" => "[signs]"});
+    for (id, status) in [("moon", 400), ("a:b", 404)] {
+        assert_eq!(cloud.get(&admin, &format!("/v2/hit/explanation?id={id}")).await.status, status);
+    }
     let raw = cloud.post(&admin, "/v1/objects/hit/raw", json!({"filter": {"id": [id]}})).await;
     assert_eq!(raw.headers["content-type"], "application/octet-stream");
     assert_eq!(
