@@ -12,7 +12,7 @@ use std::time::Instant;
 use bartizan_api::AttackType;
 use bartizan_api::node::{BlockStatus, Event, HitContext, HitEvent, RawRequest};
 use bartizan_detect::Detection;
-use bartizan_request::{ApiProtocol, Element, Point, Step};
+use bartizan_request::{ApiProtocol, Element, Host, Point, Step};
 use bartizan_rules::{FiltrationMode, Selection};
 use http::Version;
 
@@ -326,9 +326,14 @@ fn template(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) 
 }
 
 fn domain(subject: &Subject<'_>) -> String {
-    let host = text(subject.header("host").unwrap_or_default()).to_lowercase();
-    let default_port = if subject.secure { ":443" } else { ":80" };
-    host.strip_suffix(default_port).map_or(host.clone(), str::to_owned)
+    let host = Host::parse(subject.header("host").unwrap_or_default());
+    let default_port: &[u8] = if subject.secure { b"443" } else { b"80" };
+    let mut domain = text(host.name()).to_lowercase();
+    if let Some(port) = host.port().filter(|port| *port != default_port) {
+        domain.push(':');
+        domain.push_str(&text(port));
+    }
+    domain
 }
 
 fn proto(version: Version) -> &'static str {

@@ -21,6 +21,7 @@ mod listeners;
 mod lists;
 mod live;
 mod node;
+mod paths;
 mod pipeline;
 mod proxy;
 mod rate_limit;

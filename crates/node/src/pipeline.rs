@@ -10,7 +10,7 @@ mod files;
 mod points;
 mod policy;
 mod rate;
-mod resolve;
+mod reading;
 mod verdict;
 
 use std::cell::RefCell;
@@ -18,10 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bartizan_api::AttackType;
-use bartizan_request::{Limits, RequestParts, Target};
-use bartizan_rules::{
-    FiltrationMode, OverlimitMode as RuleOverlimit, RequestFacts, ResponseHeader, Selection,
-};
+use bartizan_request::{Limits, RequestParts};
+use bartizan_rules::{FiltrationMode, OverlimitMode as RuleOverlimit, ResponseHeader, Selection};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version, header, request};
 use smallvec::SmallVec;
@@ -34,7 +32,7 @@ use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
 use crate::response::{Endpoints, Watched};
 use crate::routes::Settings;
-use crate::state::{Snapshot, State};
+use crate::state::State;
 use crate::stats::{AppStats, WorkerStats};
 pub(crate) use admit::admit;
 use admit::sample;
@@ -193,9 +191,7 @@ impl Plan<'_> {
     /// The plan with the rules that its snapshot has for the request.
     pub(crate) fn attach<'s>(&self, context: &Context<'s>, parts: &request::Parts) -> Plan<'s> {
         let subject = subject(parts, context.connection.secure, b"", false);
-        let snapshot: &'s Snapshot = context.snapshot;
-        let rules = snapshot.ruleset.hint_count() > 0;
-        let selection = rules.then(|| subject.select(snapshot, context.settings.application)).flatten();
+        let (selection, _) = subject.read(&context.state.routes, context.settings, context.snapshot);
         Plan { selection, ..self.detach() }
     }
 }
@@ -263,39 +259,6 @@ impl<'a> Subject<'a> {
             Version::HTTP_2 => "2.0",
             _ => "1.1",
         }
-    }
-
-    /// What of the ruleset applies, to the path as servers resolve it.
-    fn select<'s>(&self, snapshot: &'s Snapshot, application: i64) -> Option<Selection<'s>> {
-        match resolve::resolved(self.target) {
-            Some(resolved) => self.select_for(&resolved, snapshot, application),
-            None => self.select_for(self.target, snapshot, application),
-        }
-    }
-
-    /// The mode that rules ask for when the path is taken literally; `None` when that makes no difference.
-    fn literal_mode(&self, snapshot: &Snapshot, application: i64) -> Option<Option<FiltrationMode>> {
-        resolve::resolved(self.target)?;
-        let selection = self.select_for(self.target, snapshot, application);
-        Some(selection.as_ref().and_then(Selection::mode))
-    }
-
-    fn select_for<'s>(
-        &self,
-        target: &[u8],
-        snapshot: &'s Snapshot,
-        application: i64,
-    ) -> Option<Selection<'s>> {
-        let target = Target::parse(target);
-        let selection = snapshot.ruleset.select(&RequestFacts {
-            instance: application,
-            scheme: self.scheme(),
-            method: self.method,
-            proto: self.proto(),
-            target: &target,
-            headers: &self.headers,
-        });
-        (!selection.is_empty()).then_some(selection)
     }
 
     pub(crate) fn header(&self, wanted: &str) -> Option<&'a [u8]> {
@@ -387,14 +350,14 @@ async fn examine_elsewhere(
         return (parts, Err(InspectionFailed::QueueFull));
     };
     let (state, snapshot) = (Arc::clone(context.state), Arc::clone(context.snapshot));
-    let (application, secure) = (context.settings.application, context.connection.secure);
+    let (settings, secure) = (*context.settings, context.connection.secure);
     let spare = copy_head(&parts);
     let work = tokio::task::spawn_blocking(move || {
         // Given back when the work is done, also when nobody waits for it any more.
         let _turn = turn;
         let outcome = {
             let subject = subject(&parts, secure, &body, truncated);
-            let selection = subject.select(&snapshot, application);
+            let (selection, _) = subject.read(&state.routes, &settings, &snapshot);
             examine_caught(&state, selection.as_ref(), &subject)
         };
         (parts, outcome)

@@ -28,6 +28,7 @@ pub(crate) mod worker;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bartizan_request::Host;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, Version, request};
@@ -84,7 +85,8 @@ async fn respond(
         return failure(status, in_flight);
     }
     let host = headers::host_of(request.uri(), request.headers());
-    let settings = state.routes.find(headers::host_name(host).as_bytes(), request.uri().path().as_bytes());
+    let settings =
+        state.routes.of_host(Host::parse(host.as_bytes()).name()).find(request.uri().path().as_bytes());
     if settings.upstream.is_none() {
         return failure(StatusCode::MISDIRECTED_REQUEST, in_flight);
     }
@@ -94,7 +96,7 @@ async fn respond(
         stats: &worker.stats,
         endpoints: &worker.endpoints,
         snapshot: &snapshot,
-        settings,
+        settings: &settings,
         id: RequestId::random(),
         client: state.client_ips.resolve(connection.peer.ip(), request.headers()),
         connection,

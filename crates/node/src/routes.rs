@@ -3,20 +3,19 @@
 //! Compiled once from the configuration; looked up per request without allocation unless the path holds
 //! percent signs, dots or doubled slashes and has to be normalised first. The upstream always gets the original bytes.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::config::{Config, Fallback, Mode, ModeAllowOverride, PathRoute};
+use crate::paths;
 
 /// Index of an upstream pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UpstreamId(pub(crate) usize);
 
 /// The settings of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
     pub(crate) mode_allow_override: ModeAllowOverride,
@@ -137,12 +136,37 @@ impl Routes {
         }
     }
 
-    /// Settings of a request; `host` without port, in any case.
-    pub(crate) fn find(&self, host: &[u8], path: &[u8]) -> &Settings {
-        match self.hosts.iter().find(|candidate| candidate.pattern.is_match(host)) {
-            Some(host) => host.find(&normalise_path(path)),
-            None => &self.root,
+    /// The routes of a host; `name` without port, in any case.
+    pub(crate) fn of_host(&self, name: &[u8]) -> HostRoutes<'_> {
+        let host = self.hosts.iter().find(|candidate| candidate.pattern.is_match(name));
+        HostRoutes { root: &self.root, host }
+    }
+}
+
+/// The routes of one host.
+#[derive(Clone, Copy)]
+pub(crate) struct HostRoutes<'r> {
+    root: &'r Settings,
+    host: Option<&'r Host>,
+}
+
+impl<'r> HostRoutes<'r> {
+    /// Settings of a request. Where its path may be read in several ways, they are not laxer than any of those about a
+    /// failed inspection; about the mode see [`crate::pipeline::admit`].
+    pub(crate) fn find(self, path: &[u8]) -> Settings {
+        let Some(host) = self.host else { return *self.root };
+        let mut settings = *host.find(&paths::normalised(path));
+        let readings = paths::readings(path);
+        let others = readings.iter().filter(|_| readings.len() > 1);
+        if others.map(|path| self.find_read(path)).any(|read| read.on_inspection_error == Fallback::Block) {
+            settings.on_inspection_error = Fallback::Block;
         }
+        settings
+    }
+
+    /// Settings of a request whose path some server reads like this.
+    pub(crate) fn find_read(self, path: &[u8]) -> &'r Settings {
+        self.host.map_or(self.root, |host| host.find(&paths::decoded(path)))
     }
 }
 
@@ -246,36 +270,6 @@ fn glob_pattern(glob: &str) -> String {
     pattern
 }
 
-/// Percent-decoding, `.` and `..` segments and doubled slashes, as a server would resolve them.
-fn normalise_path(path: &[u8]) -> Cow<'_, [u8]> {
-    let dirty = memchr::memchr(b'%', path).is_some()
-        || memchr::memmem::find(path, b"//").is_some()
-        || memchr::memmem::find(path, b"/.").is_some();
-    if !dirty {
-        return Cow::Borrowed(path);
-    }
-    let decoded: Cow<'_, [u8]> = percent_decode(path).into();
-    let mut segments: Vec<&[u8]> = Vec::new();
-    for segment in decoded.split(|byte| *byte == b'/') {
-        match segment {
-            b"" | b"." => {}
-            b".." => {
-                segments.pop();
-            }
-            segment => segments.push(segment),
-        }
-    }
-    let mut normal = Vec::with_capacity(decoded.len());
-    for segment in &segments {
-        normal.push(b'/');
-        normal.extend_from_slice(segment);
-    }
-    if normal.is_empty() || (decoded.ends_with(b"/") && !segments.is_empty()) {
-        normal.push(b'/');
-    }
-    Cow::Owned(normal)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +294,8 @@ mod tests {
             ]
             "#,
         );
-        let application = |host: &str, path: &str| routes.find(host.as_bytes(), path.as_bytes()).application;
+        let application =
+            |host: &str, path: &str| routes.of_host(host.as_bytes()).find(path.as_bytes()).application;
         assert_eq!(application("other.example", "/api"), -1);
         assert_eq!(application("A.SHOP.example", "/"), 1);
         assert_eq!(application("a.shop.example", "/api/x"), 2);
@@ -314,16 +309,9 @@ mod tests {
     #[test]
     fn host_glob_covers_the_whole_name() {
         let routes = routes("[[route.hosts]]\nhost = \"shop-[a-c].example\"\nmode = \"block\"\n");
-        assert_eq!(routes.find(b"shop-b.example", b"/").mode, Mode::Block);
-        assert_eq!(routes.find(b"shop-d.example", b"/").mode, Mode::Monitoring);
-        assert_eq!(routes.find(b"xshop-a.example", b"/").mode, Mode::Monitoring);
-        assert_eq!(routes.find(b"shop-axexample", b"/").mode, Mode::Monitoring);
-    }
-
-    #[test]
-    fn normalisation_never_leaves_the_root() {
-        assert_eq!(&*normalise_path(b"/../../etc/"), b"/etc/");
-        assert_eq!(&*normalise_path(b"/%2e%2e/a"), b"/a");
-        assert_eq!(&*normalise_path(b"/a/.."), b"/");
+        assert_eq!(routes.of_host(b"shop-b.example").find(b"/").mode, Mode::Block);
+        assert_eq!(routes.of_host(b"shop-d.example").find(b"/").mode, Mode::Monitoring);
+        assert_eq!(routes.of_host(b"xshop-a.example").find(b"/").mode, Mode::Monitoring);
+        assert_eq!(routes.of_host(b"shop-axexample").find(b"/").mode, Mode::Monitoring);
     }
 }

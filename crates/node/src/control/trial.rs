@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bartizan_request::Host;
 use bytes::Bytes;
 use http::{Request, Response, request};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -63,7 +64,8 @@ pub(super) async fn try_out(
     let stats = WorkerStats::default();
     let snapshot = Rc::new(state.snapshot.load_full());
     let host = headers::host_of(&parts.uri, &parts.headers).to_owned();
-    let settings = state.routes.find(headers::host_name(&host).as_bytes(), parts.uri.path().as_bytes());
+    let settings =
+        state.routes.of_host(Host::parse(host.as_bytes()).name()).find(parts.uri.path().as_bytes());
     let peer = SocketAddr::new(circumstances.client, 0);
     let connection = Connection::new(peer, peer, circumstances.secure, Arc::default());
     let endpoints = RefCell::default();
@@ -72,7 +74,7 @@ pub(super) async fn try_out(
         stats: &stats,
         endpoints: &endpoints,
         snapshot: &snapshot,
-        settings,
+        settings: &settings,
         id: RequestId::random(),
         client: state.client_ips.resolve(peer.ip(), &parts.headers),
         connection: &connection,

@@ -4,32 +4,14 @@ use std::cell::OnceCell;
 
 use bartizan_api::AttackType;
 use bartizan_api::node::ListName;
-use bartizan_rules::{FiltrationMode, ModeOverride, Selection, effective_mode};
+use bartizan_rules::FiltrationMode;
 use http::{HeaderMap, Method, Uri, Version};
 
-use super::{Admission, Context, Denial, Plan, Subject, size_of_head};
-use crate::config::{Mode, ModeAllowOverride};
+use super::{Admission, Context, Denial, Plan, Subject, reading, size_of_head};
 use crate::hits::Report;
 use crate::sampler::Identity;
 use crate::sources::Source;
 use crate::state::Snapshot;
-
-fn local_mode(mode: Mode) -> FiltrationMode {
-    match mode {
-        Mode::Off => FiltrationMode::Off,
-        Mode::Monitoring => FiltrationMode::Monitoring,
-        Mode::SafeBlocking => FiltrationMode::SafeBlocking,
-        Mode::Block => FiltrationMode::Block,
-    }
-}
-
-fn mode_override(setting: ModeAllowOverride) -> ModeOverride {
-    match setting {
-        ModeAllowOverride::Off => ModeOverride::Off,
-        ModeAllowOverride::On => ModeOverride::On,
-        ModeAllowOverride::Strict => ModeOverride::Strict,
-    }
-}
 
 /// Decides what the head alone decides.
 pub(crate) fn admit<'s>(
@@ -41,21 +23,12 @@ pub(crate) fn admit<'s>(
 ) -> Admission<'s> {
     let snapshot: &'s Snapshot = context.snapshot;
     let application = context.settings.application;
-    // The list of headers is made only for those who ask; without rules and lists nobody does.
+    // Also the list of headers is made only for those who ask; without rules and lists nobody does.
     let subject = || Subject::new(method, uri, version, headers, context.connection.secure);
-    let effective = |cloud| {
-        let settings = context.settings;
-        effective_mode(local_mode(settings.mode), mode_override(settings.mode_allow_override), cloud)
-    };
-    let (selection, mode) = if snapshot.ruleset.hint_count() == 0 {
-        (None, effective(None))
+    let (selection, mode) = if reading::is_plain(context, uri) {
+        (None, reading::effective(context.settings, None))
     } else {
-        let subject = subject();
-        let selection = subject.select(snapshot, application);
-        let mode = effective(selection.as_ref().and_then(Selection::mode));
-        // Not every server resolves paths. Whichever way this one reads it, it is not less protected.
-        let literal = subject.literal_mode(snapshot, application).map_or(mode, effective);
-        (selection, mode.max(literal))
+        subject().read(&context.state.routes, context.settings, snapshot)
     };
     if mode == FiltrationMode::Off {
         context.stats.passed_off.add(1);

@@ -34,7 +34,7 @@ pub(crate) fn points(
     truncated: bool,
 ) -> Vec<(Point, String)> {
     let subject = subject(parts, context.connection.secure, body, truncated);
-    let selection = subject.select(context.snapshot, context.settings.application);
+    let (selection, _) = subject.read(&context.state.routes, context.settings, context.snapshot);
     let request = RequestParts {
         method: subject.method,
         target: subject.target,

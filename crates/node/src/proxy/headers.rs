@@ -52,14 +52,6 @@ pub(crate) fn host_of<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
     }
 }
 
-/// The host without its port.
-pub(crate) fn host_name(host: &str) -> &str {
-    if host.starts_with('[') {
-        return host.split_inclusive(']').next().unwrap_or(host);
-    }
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
-}
-
 /// Whether the request asks to switch to WebSocket. No other protocol is offered to an upstream: one that took up
 /// `h2c` would then serve requests that nobody inspects.
 pub(super) fn is_upgrade<B>(request: &Request<B>) -> bool {
@@ -127,7 +119,9 @@ pub(super) fn to_upstream<B>(
     let protocol = if upgrade { request.headers().get(header::UPGRADE).cloned() } else { None };
     if let Some(authority) = request.uri().authority() {
         // The target decides over a `Host` that says something else.
-        let host = HeaderValue::from_str(authority.as_str());
+        let authority = authority.as_str();
+        // Names of users are no part of a `Host`.
+        let host = HeaderValue::from_str(authority.rsplit_once('@').map_or(authority, |(_, host)| host));
         let target = request.uri().path_and_query().cloned();
         if let Ok(host) = host {
             request.headers_mut().insert(header::HOST, host);
@@ -322,12 +316,5 @@ mod tests {
             (&out.headers()["content-type"], &out.headers()["content-encoding"]),
             (&"t/t".parse().unwrap(), &"br".parse().unwrap())
         );
-    }
-
-    #[test]
-    fn host_names_lose_their_port() {
-        for (host, name) in [("a:80", "a"), ("a", "a"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]")] {
-            assert_eq!(host_name(host), name);
-        }
     }
 }

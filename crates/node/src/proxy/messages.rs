@@ -84,7 +84,7 @@ impl Call {
             connection: Rc::clone(connection),
             current: Rc::clone(current),
             snapshot: Rc::clone(context.snapshot),
-            settings: context.settings.clone(),
+            settings: *context.settings,
             plan,
             id: context.id,
             client: context.client,

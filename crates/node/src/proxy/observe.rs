@@ -43,7 +43,7 @@ pub(super) fn observe(
     let (answer, answered) = oneshot::channel();
     let (judged, done) = oneshot::channel();
     let (worker, connection, current) = (Rc::clone(worker), Rc::clone(connection), Rc::clone(current));
-    let (snapshot, settings, plan) = (Rc::clone(context.snapshot), context.settings.clone(), plan.detach());
+    let (snapshot, settings, plan) = (Rc::clone(context.snapshot), *context.settings, plan.detach());
     let (id, client, started) = (context.id, context.client, context.started);
     let body = copy.clone();
     tokio::task::spawn_local(async move {

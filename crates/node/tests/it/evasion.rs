@@ -4,11 +4,12 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::harness::{Options, Setup};
+use crate::cloud::{Cloud, hint, with_cloud};
+use crate::harness::{Options, Setup, eventually};
 
 const SQLI: &str = "1'+union+select+password+from+users--";
 
@@ -130,4 +131,115 @@ async fn an_http2_body_that_stops_is_given_up() {
     assert_eq!(response.status(), 408);
     assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
     assert_eq!(setup.upstream.requests(), 0);
+}
+
+fn request(target: &str, host: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+}
+
+async fn answers(setup: &Setup, target: &str, host: &str, status: u16) {
+    let answer = setup.raw(request(target, host).as_bytes()).await;
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{target} at {host}: {answer}");
+}
+
+/// Other spellings of `shop.test`.
+const SHOP: [&str; 6] =
+    ["shop.test", "SHOP.test:443", "shop.test:9999", "shop.test.", "shop.test.:80", "spared.test@shop.test"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn port_and_dot_do_not_lead_around_the_route_of_a_host() {
+    let extra = "route = { mode = \"off\", upstream = \"app\", hosts = [{ host = \"shop.test\", mode = \"block\" }] }";
+    let setup = Setup::new(Options { extra, ..Options::default() }).await;
+    let target = format!("/?q={SQLI}");
+    for host in SHOP {
+        answers(&setup, &target, host, 403).await;
+        let absolute = format!("http://{host}{target}");
+        answers(&setup, &absolute, "other.test", 403).await;
+    }
+    answers(&setup, &target, "other.test", 200).await;
+    let domains: Vec<Value> = setup.spooled().iter().map(|hit| hit["domain"].clone()).collect();
+    let domain = |name: &str| domains.iter().filter(|domain| *domain == name).count();
+    assert_eq!(
+        (domain("shop.test"), domain("shop.test:443"), domain("shop.test:9999")),
+        (8, 2, 2),
+        "{domains:?}"
+    );
+    // Who is named before the host is not told to the upstream.
+    let answer = setup.raw(request("http://user@shop.test/", "shop.test").as_bytes()).await;
+    assert!(answer.contains("\"host\":\"shop.test\""), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn port_and_dot_do_not_lead_around_the_rules_of_a_host() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    let host = |name: &str| json!([{ "type": "iequal", "point": ["header", "HOST"], "value": name }]);
+    cloud.set_hints(vec![
+        hint(1, "wallarm_mode", host("shop.test"), json!({ "mode": "block" })),
+        hint(2, "wallarm_mode", host("port.test:3000"), json!({ "mode": "block" })),
+    ]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    let target = format!("/?q={SQLI}");
+    for host in SHOP.iter().chain(&["port.test:3000", "port.test.:3000"]) {
+        answers(&setup, &target, host, 403).await;
+    }
+    for host in ["shop.test.other", "port.test", "port.test:30001"] {
+        answers(&setup, &target, host, 200).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn path_is_not_less_protected_in_any_reading() {
+    let paths = "[{ path = \"^~/static/\", mode = \"off\" }, { path = \"/api\", mode = \"block\" }]";
+    let extra = format!(
+        "route = {{ mode = \"monitoring\", upstream = \"app\", hosts = [{{ host = \"*\", paths = {paths} }}] }}"
+    );
+    let setup = Setup::new(Options { extra: &extra, ..Options::default() }).await;
+    for (path, status) in [
+        ("/static/x", 200),
+        ("/api/login", 403),
+        ("/static/..;/api/login", 403),
+        ("/static/..;a=b/api/login", 403),
+        ("/static/..%2fapi/login", 403),
+        ("/static/..%5Capi/login", 403),
+        ("/static/..\\api/login", 403),
+        ("/static/%2e%2e/api/login", 403),
+        ("/api/../static/x", 403),
+        ("/static//../api/login", 403),
+        ("/static/a;b/c%2fd", 200),
+    ] {
+        answers(&setup, &format!("{path}?q={SQLI}"), "a", status).await;
+    }
+    // Not inspected at all, as the route says.
+    assert_eq!(setup.stats().await["requests"], 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_hold_in_every_reading_of_a_path_and_spare_only_in_all() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    let under = |first: &str| json!([{ "type": "equal", "point": ["path", 0], "value": first }]);
+    let at = |value: &str| json!([{ "type": "equal", "point": ["action_name"], "value": value }]);
+    let query = json!([["get", "q"]]);
+    cloud.set_hints(vec![
+        hint(1, "wallarm_mode", under("health"), json!({ "mode": "off" })),
+        hint(2, "disable_attack_type", under("upload"), json!({ "attack_type": "sqli", "point": query })),
+        hint(3, "vpatch", at("buy"), json!({ "attack_type": "any", "point": [["get", "card"]] })),
+    ]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    for (target, status) in [
+        (format!("/health/x?q={SQLI}"), 200),
+        (format!("/health/..%2fshop/x?q={SQLI}"), 403),
+        (format!("/health/..;/shop/x?q={SQLI}"), 403),
+        (format!("/health\\..\\shop/x?q={SQLI}"), 403),
+        (format!("/upload/x?q={SQLI}"), 200),
+        (format!("/upload/..%2fshop/x?q={SQLI}"), 403),
+        (format!("/shop/..;/upload/x?q={SQLI}"), 403),
+        ("/shop/buy?card=1".to_owned(), 403),
+        ("/shop/buy;x=1?card=1".to_owned(), 403),
+        ("/shop%2fbuy?card=1".to_owned(), 403),
+        ("/shop/sell?card=1".to_owned(), 200),
+    ] {
+        answers(&setup, &target, "a", status).await;
+    }
 }

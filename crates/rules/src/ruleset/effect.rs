@@ -56,6 +56,33 @@ pub(super) enum Effect {
     Vpatch(Vpatch),
 }
 
+impl Effect {
+    /// Whether it finds, refuses or hides something.
+    pub(super) fn guards(&self) -> bool {
+        matches!(
+            self,
+            Effect::Parser { enabled: true, .. }
+                | Effect::RateLimit(_)
+                | Effect::Regex(_)
+                | Effect::SensitiveData(_)
+                | Effect::Vpatch(_)
+        )
+    }
+
+    /// Whether it keeps something from being found.
+    pub(super) fn spares(&self) -> bool {
+        matches!(
+            self,
+            Effect::BinaryData(_)
+                | Effect::DisableRegex { .. }
+                | Effect::DisableStamp { .. }
+                | Effect::DisableType { .. }
+                | Effect::Parser { enabled: false, .. }
+                | Effect::Uploads { .. }
+        )
+    }
+}
+
 /// A virtual patch.
 #[derive(Debug, Deserialize)]
 pub struct Vpatch {

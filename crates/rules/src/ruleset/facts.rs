@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use bartizan_request::Target;
+use bartizan_request::{Host, Target};
 
 use crate::condition::ConditionPoint;
 use crate::dialect::Pattern;
@@ -75,7 +75,9 @@ impl<'a, 't> Facts<'a, 't> {
                     .and_then(|index| segments.get(index))
                     .is_some_and(|value| each(value))
             }
-            ConditionPoint::Host => self.any_header(b"HOST", each),
+            ConditionPoint::Host => {
+                self.any_header(b"HOST", |sent| each(sent) || any_shorter_host(sent, &mut each))
+            }
             ConditionPoint::Header(name) => self.any_header(name.as_bytes(), each),
             ConditionPoint::Get(key) => {
                 self.query().iter().any(|(name, value)| **name == *key.as_bytes() && each(value))
@@ -116,6 +118,17 @@ impl<'a, 't> Facts<'a, 't> {
             Check::Regex(pattern) => self.any_value(&test.point, |value| pattern.is_match(value)),
         }
     }
+}
+
+/// Calls `each` with the host without what does not choose the site of a server: the name with its port, and the name
+/// alone, as far as they are not what was sent.
+fn any_shorter_host(sent: &[u8], each: &mut impl FnMut(&[u8]) -> bool) -> bool {
+    let host = Host::parse(sent);
+    if host.name().len() == sent.len() {
+        return false;
+    }
+    let with_port = host.port().map(|port| [host.name(), port].join(&b':')).filter(|short| *short != sent);
+    with_port.is_some_and(|short| each(&short)) || each(host.name())
 }
 
 /// Lower case, as `iequal` values are stored; bytes that are no text only in ASCII.

@@ -29,6 +29,18 @@ impl<'r> Selection<'r> {
         self.hints.iter().map(|hint| &hint.effect)
     }
 
+    /// What applies whichever way a request is read, where `self` holds for the likely reading and `other` for another.
+    /// Rules that find or refuse something apply when either reading has them, rules that spare something only when
+    /// both have; all others are those of the likely reading.
+    #[must_use]
+    pub fn reconciled(mut self, other: &Selection<'r>) -> Selection<'r> {
+        let has = |hints: &[&Hint], id| hints.iter().any(|hint| hint.id == id);
+        self.hints.retain(|hint| !hint.effect.spares() || has(&other.hints, hint.id));
+        let missing = other.hints.iter().filter(|hint| hint.effect.guards() && !has(&self.hints, hint.id));
+        let missing: SmallVec<[&'r Hint; 4]> = missing.copied().collect();
+        Selection::new(self.hints.into_iter().chain(missing))
+    }
+
     /// Whether no rule applies.
     #[must_use]
     pub fn is_empty(&self) -> bool {
