@@ -45,6 +45,10 @@ pub(crate) struct RulesPolicy<'p, 's> {
     regexes: SmallVec<[&'s RegexRule; 4]>,
     /// Virtual patches that hold for every value of their point.
     vpatches: SmallVec<[&'s Vpatch; 4]>,
+    /// Parsers that rules switch on or off, the decisive rule first. Asked at every attempt to parse a value.
+    parsers: SmallVec<[(&'s str, bool, &'s Point); 2]>,
+    /// Points whose values are not to be parsed.
+    binary: SmallVec<[&'s Point; 2]>,
     checks: Checks<'s>,
     matches: Matches,
 }
@@ -55,6 +59,8 @@ impl<'p, 's> RulesPolicy<'p, 's> {
             selection,
             regexes: selection.regexes().collect(),
             vpatches: selection.vpatches().filter(|vpatch| vpatch.attack_type.is_none()).collect(),
+            parsers: selection.parser_states().collect(),
+            binary: selection.binary_points().collect(),
             checks: Checks::new(selection),
             matches: Matches::default(),
         }
@@ -84,8 +90,9 @@ pub(super) fn names(rule: &Point, point: &PointPath<'_>) -> bool {
 
 impl Policy for RulesPolicy<'_, '_> {
     fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
-        self.selection.parser_enabled(point, parser.name()).unwrap_or(true)
-            && !self.selection.is_binary(point)
+        let mut said =
+            self.parsers.iter().filter(|(name, _, at)| *name == parser.name() && at.selects(point));
+        said.next().is_none_or(|(_, enabled, _)| *enabled) && !self.binary.iter().any(|at| at.covers(point))
     }
 
     fn type_disabled(&self, point: &PointPath<'_>, attack_type: AttackType) -> bool {

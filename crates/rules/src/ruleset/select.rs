@@ -213,6 +213,23 @@ impl<'r> Selection<'r> {
         })
     }
 
+    /// Parsers that rules switch on or off, by their names in `parser_state`, with the points; of several for one
+    /// parser at a point the first holds.
+    pub fn parser_states(&self) -> impl Iterator<Item = (&'r str, bool, &'r Point)> {
+        self.effects().filter_map(|effect| match effect {
+            Effect::Parser { parser, enabled, point } => Some((&**parser, *enabled, point)),
+            _ => None,
+        })
+    }
+
+    /// Points whose values are binary, as are those below them.
+    pub fn binary_points(&self) -> impl Iterator<Item = &'r Point> {
+        self.effects().filter_map(|effect| match effect {
+            Effect::BinaryData(point) => Some(point),
+            _ => None,
+        })
+    }
+
     /// Where credentials are.
     pub fn credentials(&self) -> impl Iterator<Item = &'r Credentials> {
         self.effects().filter_map(|effect| match effect {
