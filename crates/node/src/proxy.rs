@@ -74,7 +74,7 @@ async fn respond(
     worker: &Rc<Worker>,
     connection: &Rc<Connection>,
     current: &Rc<Current>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     started: Instant,
 ) -> Response<ResponseBody> {
     let in_flight = InFlight::begin(worker, connection);
@@ -83,6 +83,9 @@ async fn respond(
         worker.stats.abnormal.add(1);
         worker.stats.limit_head.add(1);
         return failure(status, in_flight);
+    }
+    if request.version() == Version::HTTP_2 {
+        headers::join_cookies(request.headers_mut());
     }
     let host = headers::host_of(request.uri(), request.headers());
     let settings =

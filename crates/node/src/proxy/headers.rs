@@ -44,6 +44,20 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Stat
     Ok(())
 }
 
+/// Joins the pieces that HTTP/2 lets a client make of its cookies (RFC 9113 section 8.2.3): inspection has to see, and a
+/// server over HTTP/1 to get, the one field that they are.
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let pieces = headers.get_all(header::COOKIE);
+    if pieces.iter().nth(1).is_none() {
+        return;
+    }
+    let whole = pieces.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
+    // Pieces of valid values, so it is one; if it were not, nothing would be lost.
+    if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+        headers.insert(header::COOKIE, whole);
+    }
+}
+
 /// The host that the client named, with port, as sent.
 pub(crate) fn host_of<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
     match uri.authority() {

@@ -11,11 +11,13 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::{self, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Method, Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -35,6 +37,9 @@ const IDLE_MAX: usize = 512;
 /// An idle connection older than this may be about to be closed by the server.
 const STALE_AFTER: Duration = Duration::from_millis(500);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A server that does not answer a ping over HTTP/2 is gone: how often it is pinged, and how long it may take.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server that refused a connection is tried last.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
@@ -69,7 +74,9 @@ pub(crate) struct Server {
     port: u16,
     tls: Option<ServerTls>,
     idle: RefCell<Vec<Idle>>,
-    http2: RefCell<Option<Http2>>,
+    http2: RefCell<Option<Shared>>,
+    /// Connections over HTTP/2 that were made.
+    http2_made: Cell<u64>,
     resting_until: Cell<Option<Instant>>,
 }
 
@@ -82,6 +89,14 @@ struct ServerTls {
 struct Idle {
     sender: Http1,
     since: Instant,
+}
+
+/// The connection over HTTP/2 that all requests share.
+#[derive(Clone)]
+struct Shared {
+    sender: Http2,
+    /// Tells it from the one before.
+    number: u64,
 }
 
 /// A connection in use, which goes back to its pool once the response was read.
@@ -145,6 +160,7 @@ impl Upstreams {
             let connection =
                 self.connect_any(pool, |server| async move { server.http1(&self.timeouts, reuse).await });
             let (server, (mut sender, stale)) = connection.await?;
+            announce_open_body(&mut request);
             let repeat = (stale && request.body().is_empty() && is_safe(request.method()))
                 .then(|| copy_head(&request));
             let progress = request.body().progress();
@@ -176,15 +192,21 @@ impl Upstreams {
         loop {
             let connection =
                 self.connect_any(pool, |server| async move { server.http2(&self.timeouts).await });
-            let (server, mut sender) = connection.await?;
+            let (server, Shared { mut sender, number }) = connection.await?;
             set_absolute(&mut request, server.tls.is_some());
             let progress = request.body().progress();
             match within(self.timeouts.upstream_response(), progress, sender.try_send_request(request)).await
             {
-                None => return Err(UpstreamError::Timeout),
+                None => {
+                    // Perhaps nothing arrives there any more. Other requests on it may still be answered, new ones do
+                    // not rely on it.
+                    server.forget_http2(number);
+                    server.rest();
+                    return Err(UpstreamError::Timeout);
+                }
                 Some(Ok(response)) => return Ok(Exchange { response, lease: None }),
                 Some(Err(mut error)) => {
-                    server.http2.borrow_mut().take();
+                    server.forget_http2(number);
                     match error.take_message() {
                         Some(unsent) if !retried => request = unsent,
                         _ => return Err(UpstreamError::Exchange(error.into_error())),
@@ -209,7 +231,7 @@ impl Upstreams {
             match connect(Rc::clone(&server)).await {
                 Ok(connection) => return Ok((server, connection)),
                 Err(error) => {
-                    server.resting_until.set(Some(Instant::now() + REST_AFTER_FAILURE));
+                    server.rest();
                     failure = error;
                 }
             }
@@ -275,12 +297,18 @@ impl Server {
             tls,
             idle: RefCell::new(Vec::new()),
             http2: RefCell::new(None),
+            http2_made: Cell::new(0),
             resting_until: Cell::new(None),
         })
     }
 
     fn is_resting(&self) -> bool {
         self.resting_until.get().is_some_and(|until| until > Instant::now())
+    }
+
+    /// Has it tried last for a while.
+    fn rest(&self) {
+        self.resting_until.set(Some(Instant::now() + REST_AFTER_FAILURE));
     }
 
     /// A connection, and whether it was idle for so long that it may be stale.
@@ -306,13 +334,17 @@ impl Server {
         if reuse { self.idle.borrow_mut().pop() } else { None }
     }
 
-    async fn http2(&self, timeouts: &Timeouts) -> io::Result<Http2> {
+    async fn http2(&self, timeouts: &Timeouts) -> io::Result<Shared> {
         let known = self.http2.borrow().clone();
-        if let Some(sender) = known.filter(|sender| !sender.is_closed()) {
-            return Ok(sender);
+        if let Some(shared) = known.filter(|shared| !shared.sender.is_closed()) {
+            return Ok(shared);
         }
         let stream = self.connect(timeouts, true).await?;
         let (sender, connection) = http2::Builder::new(LocalExecutor)
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(io::Error::other)?;
@@ -320,8 +352,15 @@ impl Server {
             let _ = connection.await;
         });
         self.resting_until.set(None);
-        *self.http2.borrow_mut() = Some(sender.clone());
-        Ok(sender)
+        let number = self.http2_made.replace(self.http2_made.get().wrapping_add(1));
+        let shared = Shared { sender, number };
+        *self.http2.borrow_mut() = Some(shared.clone());
+        Ok(shared)
+    }
+
+    /// The next request makes another connection, unless one before it did.
+    fn forget_http2(&self, number: u64) {
+        self.http2.borrow_mut().take_if(|shared| shared.number == number);
     }
 
     async fn connect(&self, timeouts: &Timeouts, http2: bool) -> io::Result<UpstreamStream> {
@@ -371,6 +410,14 @@ fn copy_head(request: &Request<RequestBody>) -> Request<RequestBody> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     copy
+}
+
+/// Where the method seldom has a body, hyper sends one of unknown length only if the head says that there is one.
+fn announce_open_body(request: &mut Request<RequestBody>) {
+    let is_open = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
+    if is_open && !request.headers().contains_key(header::CONTENT_LENGTH) {
+        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 /// HTTP/2 carries scheme and host in the target.

@@ -266,3 +266,76 @@ async fn servers_of_a_pool_take_turns_and_a_dead_one_is_skipped() {
     }
     assert_eq!(second.requests(), 6);
 }
+
+async fn http2(setup: &Setup) -> hyper::client::conn::http2::SendRequest<Full<Bytes>> {
+    let stream = TcpStream::connect(setup.address()).await.unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_of_http2_are_one_field_to_inspection_and_upstream() {
+    let setup = Setup::in_mode("block").await;
+    let mut sender = http2(&setup).await;
+    let request = |cookies: [&str; 2]| {
+        let request = http::Request::get(format!("http://{}/", setup.address()));
+        let request = cookies.iter().fold(request, |request, cookie| request.header("cookie", *cookie));
+        request.body(Full::default()).unwrap()
+    };
+    let answer = sender.send_request(request(["a=1", "b=2"])).await.unwrap();
+    let seen: Value =
+        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!(seen["headers"]["cookie"], "a=1; b=2");
+    let attack = ["a=1", "b=1' union select password from users--"];
+    assert_eq!(sender.send_request(request(attack)).await.unwrap().status(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn body_of_unknown_length_reaches_the_upstream_with_every_method() {
+    for mode in ["off", "monitoring", "block"] {
+        let setup = Setup::in_mode(mode).await;
+        for method in ["GET", "DELETE", "POST"] {
+            let mut client = TcpStream::connect(setup.address()).await.unwrap();
+            let head = format!(
+                "{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            );
+            client.write_all(head.as_bytes()).await.unwrap();
+            if mode != "block" {
+                eventually("the upstream is asked", || async { setup.upstream.requests() > 0 }).await;
+            }
+            client.write_all(b"5\r\nhello\r\n0\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.contains("\"body_size\":5"), "{mode} {method}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_http2_connection_to_an_upstream_is_replaced() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let extra = format!(
+        "timeouts = {{ upstream_response_s = 1 }}\nroute = {{ upstream = \"scripted\" }}\n\
+         upstream.scripted = {{ servers = [\"http://{}\"], protocol = \"http2\" }}\n",
+        listener.local_addr().unwrap()
+    );
+    let setup = Setup::new(Options { extra: &extra, ..Options::default() }).await;
+    let server = tokio::spawn(async move {
+        // The first connection takes requests and never answers.
+        let (silent, _) = listener.accept().await.unwrap();
+        let (alive, _) = listener.accept().await.unwrap();
+        let service = hyper::service::service_fn(|_| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from_static(b"alive"))))
+        });
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        connection.serve_connection(TokioIo::new(alive), service).await.unwrap();
+        drop(silent);
+    });
+    assert_eq!(setup.status("/").await, 504);
+    let answer = setup.get("/").await;
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "alive"));
+    drop(setup);
+    server.abort();
+}
