@@ -14,7 +14,7 @@ mod writer;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
@@ -49,6 +49,8 @@ struct Shared {
     acked: AtomicU64,
     committed: AtomicU64,
     notify: Notify,
+    /// The segment that is written to is no longer where it was.
+    gone: AtomicBool,
     lost: AtomicU64,
     write_errors: AtomicU64,
 }
@@ -105,6 +107,7 @@ impl Spool {
             acked: AtomicU64::new(recovered.acked),
             committed: AtomicU64::new(recovered.next_seq.saturating_sub(1)),
             notify: Notify::new(),
+            gone: AtomicBool::new(false),
             lost: AtomicU64::new(recovered.lost_records),
             write_errors: AtomicU64::new(0),
         });

@@ -26,7 +26,11 @@ pub(super) async fn keep_uploading(state: &State, client: &Client) {
     loop {
         reader.ready().await;
         let batch = match reader.read(room) {
-            Ok(batch) if batch.records.is_empty() => continue,
+            Ok(batch) if batch.records.is_empty() => {
+                // What could not be read was passed over; others have their turn before the next attempt.
+                tokio::task::yield_now().await;
+                continue;
+            }
             Ok(batch) => batch,
             Err(error) => {
                 tracing::error!(%error, "spool.read failed, will try again");

@@ -64,7 +64,10 @@ impl Reader {
                 self.set_aside(&segment);
                 Ok(batch)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Batch::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.pass_over(&segment);
+                Ok(Batch::default())
+            }
             result => result,
         }
     }
@@ -122,6 +125,27 @@ impl Reader {
         if let Err(error) = recovery::write_acked(&self.shared.dir, seq) {
             tracing::warn!(%error, "spool.acked cannot be written, events may be sent again");
         }
+    }
+
+    /// A segment that is not there any more: dropped by the size cap a moment ago, or deleted by somebody.
+    fn pass_over(&mut self, segment: &Segment) {
+        let mut segments = self.shared.segments();
+        if segments.iter().all(|known| known.path != segment.path) {
+            return;
+        }
+        let is_active = segments.back().is_some_and(|newest| newest.path == segment.path);
+        let last_seq = segments.iter().find(|known| known.path == segment.path).map(|known| known.last_seq);
+        segments.retain(|known| known.path != segment.path);
+        drop(segments);
+        if is_active {
+            self.shared.gone.store(true, Ordering::Relaxed);
+        }
+        let last_seq = last_seq.unwrap_or(segment.last_seq);
+        let acked = self.shared.acked.load(Ordering::Acquire);
+        let lost = last_seq.saturating_sub(acked.max(segment.first_seq.saturating_sub(1)));
+        self.shared.lost.fetch_add(lost, Ordering::Relaxed);
+        tracing::error!(events = lost, segment = %segment.path.display(), "spool.segment was deleted");
+        self.skip_to(last_seq);
     }
 
     /// A committed segment that no longer reads was damaged under us.

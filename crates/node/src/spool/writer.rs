@@ -100,15 +100,23 @@ impl Writer {
         }
         *len += self.buffer.len() as u64;
         let len = *len;
-        if let Some(segment) = self.shared.segments().back_mut() {
-            segment.last_seq = self.next_seq - 1;
-            segment.len = len;
-        }
+        let mut segments = self.shared.segments();
+        let Some(segment) = segments.back_mut().filter(|segment| segment.last_seq + 1 == first_seq) else {
+            // Somebody deleted it, and the reader passed over it a moment ago.
+            drop(segments);
+            self.active = None;
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        segment.last_seq = self.next_seq - 1;
+        segment.len = len;
         Ok(())
     }
 
     /// Makes sure that there is an open segment with room.
     fn open_active(&mut self, first_seq: u64) -> io::Result<()> {
+        if self.shared.gone.swap(false, Ordering::Relaxed) {
+            self.active = None;
+        }
         if self.active.as_ref().is_some_and(|(_, len)| *len < self.bounds.segment_bytes) {
             return Ok(());
         }

@@ -560,6 +560,31 @@ async fn list_entry_ends_on_time_while_the_cloud_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_behind_a_deleted_segment_are_sent_and_the_loss_is_counted() {
+    let cloud = Cloud::start().await;
+    cloud.change(|content| content.refuse_events = Some(StatusCode::SERVICE_UNAVAILABLE));
+    let setup = with_cloud(&cloud, "block").await;
+    assert_eq!(setup.status(SQLI).await, 403);
+    let segments = || {
+        let entries = std::fs::read_dir(setup.state_dir().join("spool")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|end| end == "seg")).collect::<Vec<_>>()
+    };
+    for path in segments() {
+        std::fs::remove_file(path).unwrap();
+    }
+    cloud.change(|content| content.refuse_events = None);
+    eventually("the loss is counted", || async { setup.stats().await["requests_lost"].as_u64() > Some(0) })
+        .await;
+    // Lists, rules and heartbeats go on, and so do events.
+    cloud.set_hints(vec![]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    assert_eq!(setup.status(SQLI).await, 403);
+    assert_eq!(segments().len(), 1);
+    eventually("the next hit arrives", || async { cloud.hits() == 1 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn masked_values_are_in_no_file_and_no_upload() {
     let cloud = Cloud::start().await;
     let setup = with_cloud(&cloud, "block").await;
