@@ -16,7 +16,7 @@ use bartizan_request::{ApiProtocol, Element, Host, Point, Step};
 use bartizan_rules::{FiltrationMode, Selection};
 use http::Version;
 
-use crate::pipeline::{Context, Denial, RegexMatch, Subject, Violation, printable, size_of_head};
+use crate::pipeline::{Context, Denial, Extent, RegexMatch, Subject, Violation, printable, size_of_head};
 use crate::request_id::event_id;
 use crate::response::Watched;
 use crate::state::State;
@@ -363,7 +363,7 @@ fn raw(context: &Context<'_>, subject: &Subject<'_>) -> RawRequest {
         uri: text(subject.target),
         headers,
         body: printable(subject.body, BODY_MAX),
-        body_original_size: (cut || subject.truncated).then_some(subject.body.len() as u64),
+        body_original_size: (cut || subject.extent != Extent::Whole).then_some(subject.body.len() as u64),
     }
 }
 

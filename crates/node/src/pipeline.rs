@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bartizan_api::AttackType;
+use bartizan_detect::Detection;
 use bartizan_request::{Limits, RequestParts};
 use bartizan_rules::{FiltrationMode, OverlimitMode as RuleOverlimit, ResponseHeader, Selection};
 use bytes::Bytes;
@@ -160,7 +161,7 @@ impl<'s> Plan<'s> {
         body: &[u8],
     ) -> RateVerdict {
         let Some(selection) = &self.selection else { return RateVerdict::Pass };
-        let subject = subject(parts, context.connection.secure, body, false);
+        let subject = subject(parts, context.connection.secure, body, Extent::Whole);
         rate::note(context, selection, &subject)
     }
 }
@@ -190,7 +191,7 @@ impl Plan<'_> {
 
     /// The plan with the rules that its snapshot has for the request.
     pub(crate) fn attach<'s>(&self, context: &Context<'s>, parts: &request::Parts) -> Plan<'s> {
-        let subject = subject(parts, context.connection.secure, b"", false);
+        let subject = subject(parts, context.connection.secure, b"", Extent::Whole);
         let (selection, _) = subject.read(&context.state.routes, context.settings, context.snapshot);
         Plan { selection, ..self.detach() }
     }
@@ -207,6 +208,23 @@ pub(crate) struct Verdict {
     pub(crate) mode: FiltrationMode,
 }
 
+/// How much of a body was to be inspected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Its beginning: the client, or whoever answered early, broke it off.
+    BrokenOff,
+    /// Its beginning: it is larger than what is inspected.
+    Cut,
+    /// All of it.
+    Whole,
+}
+
+impl Extent {
+    pub(crate) fn cut(is_cut: bool) -> Extent {
+        if is_cut { Extent::Cut } else { Extent::Whole }
+    }
+}
+
 /// A request as inspection sees it.
 pub(crate) struct Subject<'a> {
     pub(crate) method: &'a str,
@@ -215,7 +233,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) headers: SmallVec<[(&'a [u8], &'a [u8]); 32]>,
     pub(crate) secure: bool,
     pub(crate) body: &'a [u8],
-    pub(crate) truncated: bool,
+    pub(crate) extent: Extent,
     /// Size of the whole body as far as it is known.
     pub(crate) body_bytes: u64,
 }
@@ -244,7 +262,7 @@ impl<'a> Subject<'a> {
             headers: list,
             secure,
             body: b"",
-            truncated: false,
+            extent: Extent::Whole,
             body_bytes: 0,
         }
     }
@@ -283,26 +301,26 @@ pub(crate) async fn inspect(
     plan: Plan<'_>,
     parts: request::Parts,
     body: Bytes,
-    truncated: bool,
+    extent: Extent,
 ) -> (request::Parts, Verdict) {
     let secure = context.connection.secure;
     let (parts, outcome) = if body.len() <= context.state.config.inspect.offload_bytes {
         let outcome = {
-            let subject = subject(&parts, secure, &body, truncated);
+            let subject = subject(&parts, secure, &body, extent);
             examine_caught(context.state, plan.selection.as_ref(), &subject)
         };
         (parts, outcome)
     } else {
-        examine_elsewhere(context, parts, body.clone(), truncated).await
+        examine_elsewhere(context, parts, body.clone(), extent).await
     };
     let verdict = match outcome {
         Ok(findings) if findings.is_empty() && plan.denied.is_none() => {
             verdict::note_time(context, &findings);
             let watched = watches(context, plan.mode)
-                .then(|| verdict::watch_clean(context, &plan, &subject(&parts, secure, &body, truncated)));
+                .then(|| verdict::watch_clean(context, &plan, &subject(&parts, secure, &body, extent)));
             Verdict { block: None, hits: None, watched: watched.flatten(), mode: plan.mode }
         }
-        outcome => verdict::decide(context, &plan, &subject(&parts, secure, &body, truncated), outcome),
+        outcome => verdict::decide(context, &plan, &subject(&parts, secure, &body, extent), outcome),
     };
     (parts, verdict)
 }
@@ -312,10 +330,10 @@ fn watches(context: &Context<'_>, mode: FiltrationMode) -> bool {
     mode == FiltrationMode::Monitoring && context.state.config.inspect.parse_response
 }
 
-fn subject<'a>(parts: &'a request::Parts, secure: bool, body: &'a [u8], truncated: bool) -> Subject<'a> {
+fn subject<'a>(parts: &'a request::Parts, secure: bool, body: &'a [u8], extent: Extent) -> Subject<'a> {
     let mut subject = Subject::new(&parts.method, &parts.uri, parts.version, &parts.headers, secure);
     subject.body = body;
-    subject.truncated = truncated;
+    subject.extent = extent;
     let declared =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     subject.body_bytes = declared.unwrap_or(0).max(body.len() as u64);
@@ -342,7 +360,7 @@ async fn examine_elsewhere(
     context: &Context<'_>,
     parts: request::Parts,
     body: Bytes,
-    truncated: bool,
+    extent: Extent,
 ) -> (request::Parts, Result<Findings, InspectionFailed>) {
     let inspect = &context.state.config.inspect;
     let patience = Duration::from_millis(inspect.process_time_limit_ms);
@@ -356,7 +374,7 @@ async fn examine_elsewhere(
         // Given back when the work is done, also when nobody waits for it any more.
         let _turn = turn;
         let outcome = {
-            let subject = subject(&parts, secure, &body, truncated);
+            let subject = subject(&parts, secure, &body, extent);
             let (selection, _) = subject.read(&state.routes, &settings, &snapshot);
             examine_caught(&state, selection.as_ref(), &subject)
         };
@@ -398,9 +416,9 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
         target: subject.target,
         headers: &subject.headers,
         body: subject.body,
-        body_truncated: subject.truncated,
+        body_truncated: subject.extent != Extent::Whole,
     };
-    let (inspection, matches) = match selection {
+    let (mut inspection, matches) = match selection {
         None => {
             let mut policy = bartizan_detect::NoPolicy;
             (
@@ -414,6 +432,9 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
             (inspection, policy.into_matches(subject.body_bytes))
         }
     };
+    if subject.extent == Extent::BrokenOff {
+        inspection.detections.retain(|found| !comes_of_the_end(found));
+    }
     Findings {
         vpatched: selection.map(|s| verdict::patched_types(s, &inspection.detections)).unwrap_or_default(),
         detections: inspection.detections,
@@ -422,6 +443,12 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
         api_protocol: inspection.report.api_protocol,
         elapsed: begin.elapsed(),
     }
+}
+
+/// Whether there is nothing to a finding but that the body ended too early, which is no attack when the client broke it
+/// off.
+fn comes_of_the_end(found: &Detection) -> bool {
+    found.subtype == "overlimit_res_size" || found.attack_type == AttackType::InvalidXml
 }
 
 fn rule_overlimit(mode: RuleOverlimit) -> OverlimitMode {

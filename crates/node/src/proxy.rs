@@ -38,7 +38,7 @@ use hyper::body::Incoming;
 use crate::block::{Form, Refusal};
 use crate::config::{BlockCause, Fallback};
 use crate::hits::PendingHits;
-use crate::pipeline::{self, Admission, Context, Plan, RateStage};
+use crate::pipeline::{self, Admission, Context, Extent, Plan, RateStage};
 use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
 use crate::response::{Watch, Watched};
@@ -223,7 +223,8 @@ impl Exchange<'_> {
         let too_large = held.truncated && messages == 0;
         let inspected = if messages > 0 { held.bytes.slice(..judged) } else { held.bytes.clone() };
         let standing = grpc.then(|| plan.detach());
-        let (parts, verdict) = pipeline::inspect(context, plan, parts, inspected, too_large).await;
+        let (parts, verdict) =
+            pipeline::inspect(context, plan, parts, inspected, Extent::cut(too_large)).await;
         let over_limit = if held.shed {
             pipeline::note_shed(context);
             context.settings.on_inspection_error

@@ -21,7 +21,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::config::{BlockCause, Fallback};
 use crate::hits::PendingHits;
-use crate::pipeline::{self, Admission, Context};
+use crate::pipeline::{self, Admission, Context, Extent};
 use crate::proxy::headers;
 use crate::proxy::wire::{ConnState, Wire};
 use crate::proxy::worker::Connection;
@@ -117,7 +117,7 @@ async fn judge(context: &Context<'_>, parts: request::Parts, body: Bytes) -> Val
     let truncated = body.len() > max;
     let body = body.slice(..body.len().min(max));
     let points = pipeline::points(context, &parts, &body, truncated);
-    let (_, verdict) = pipeline::inspect(context, plan, parts, body, truncated).await;
+    let (_, verdict) = pipeline::inspect(context, plan, parts, body, Extent::cut(truncated)).await;
     let over_limit = truncated
         && context.state.config.inspect.on_body_over_limit == Fallback::Block
         && pipeline::enforces(context, verdict.mode);

@@ -5,7 +5,7 @@ use bartizan_rules::Selection;
 use bytes::Bytes;
 use http::request;
 
-use super::{Context, printable, subject};
+use super::{Context, Extent, printable, subject};
 
 /// Values are cut to this many bytes.
 const VALUE: usize = 256;
@@ -33,14 +33,14 @@ pub(crate) fn points(
     body: &Bytes,
     truncated: bool,
 ) -> Vec<(Point, String)> {
-    let subject = subject(parts, context.connection.secure, body, truncated);
+    let subject = subject(parts, context.connection.secure, body, Extent::cut(truncated));
     let (selection, _) = subject.read(&context.state.routes, context.settings, context.snapshot);
     let request = RequestParts {
         method: subject.method,
         target: subject.target,
         headers: &subject.headers,
         body: subject.body,
-        body_truncated: subject.truncated,
+        body_truncated: subject.extent != Extent::Whole,
     };
     let mut recorder = Recorder { selection: selection.as_ref(), points: Vec::new() };
     bartizan_detect::inspect(&context.state.engine, &request, &Limits::default(), &mut recorder);

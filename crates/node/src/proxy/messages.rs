@@ -20,7 +20,7 @@ use super::worker::{Connection, Current, LocalSnapshot, Worker};
 use crate::budget::Reservation;
 use crate::client_ip::Client;
 use crate::config::Fallback;
-use crate::pipeline::{self, Context, Plan};
+use crate::pipeline::{self, Context, Extent, Plan};
 use crate::request_id::RequestId;
 use crate::routes::Settings;
 
@@ -113,7 +113,8 @@ impl Call {
         let index = self.judged.replace(self.judged.get() + 1);
         context.stats.messages.add(1);
         let plan = self.plan.attach(&context, &parts);
-        let (parts, verdict) = pipeline::inspect(&context, plan, parts, message, truncated).await;
+        let (parts, verdict) =
+            pipeline::inspect(&context, plan, parts, message, Extent::cut(truncated)).await;
         self.head.replace(Some(parts));
         if let Some(mut hits) = verdict.hits {
             hits.set_message(index);

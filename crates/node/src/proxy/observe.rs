@@ -63,7 +63,7 @@ pub(super) fn observe(
             pipeline::note_shed(&context);
         }
         let plan = plan.attach(&context, &parts);
-        let (_, verdict) = pipeline::inspect(&context, plan, parts, whole.bytes, whole.truncated).await;
+        let (_, verdict) = pipeline::inspect(&context, plan, parts, whole.bytes, whole.extent).await;
         drop(whole.reservation);
         if let Some(hits) = verdict.hits {
             let (status, size) = answered.await.unwrap_or((0, 0));

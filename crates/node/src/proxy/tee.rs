@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::body::Gathered;
 use crate::budget::Reservation;
+use crate::pipeline::Extent;
 
 /// What has been copied.
 struct Copied {
@@ -19,18 +20,17 @@ struct Copied {
     max: usize,
     reservation: Reservation,
     ended: bool,
-    /// Whether there is or may be more of the body than was copied.
-    truncated: bool,
+    extent: Extent,
     /// Whether there was no memory for more.
     shed: bool,
     waker: Option<Waker>,
 }
 
 impl Copied {
-    fn end(&mut self, truncated: bool) {
+    fn end(&mut self, extent: Extent) {
         if !self.ended {
             self.ended = true;
-            self.truncated |= truncated;
+            self.extent = extent;
             if let Some(waker) = self.waker.take() {
                 waker.wake();
             }
@@ -48,7 +48,7 @@ pub(super) struct Copy(Rc<RefCell<Copied>>);
 /// The body, as far as it was copied.
 pub(super) struct Whole {
     pub(super) bytes: Bytes,
-    pub(super) truncated: bool,
+    pub(super) extent: Extent,
     pub(super) shed: bool,
     /// Counts the bytes as held while they are inspected.
     pub(super) reservation: Reservation,
@@ -61,7 +61,7 @@ pub(super) fn tee(begun: Gathered, max: usize, reservation: Reservation) -> (Wri
         max,
         reservation,
         ended: false,
-        truncated: false,
+        extent: Extent::Whole,
         shed: false,
         waker: None,
     };
@@ -81,26 +81,26 @@ impl Writer {
         let wanted = copied.gathered.len() + kept.len();
         if !copied.reservation.cover(wanted) {
             copied.shed = true;
-            copied.end(true);
+            copied.end(Extent::Cut);
             return;
         }
         let cut = kept.len() < data.len();
         copied.gathered.push(kept, 0);
         if cut {
-            copied.end(true);
+            copied.end(Extent::Cut);
         }
     }
 
     /// The body has passed as a whole.
     pub(super) fn finish(&self) {
-        self.0.borrow_mut().end(false);
+        self.0.borrow_mut().end(Extent::Whole);
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Whoever read the body has lost interest in the rest of it.
-        self.0.borrow_mut().end(true);
+        // The client gave up, or whoever read the body has lost interest in the rest of it.
+        self.0.borrow_mut().end(Extent::BrokenOff);
     }
 }
 
@@ -112,7 +112,7 @@ impl Copy {
 
     /// No more than what has arrived is to be judged.
     pub(super) fn close(&self) {
-        self.0.borrow_mut().end(true);
+        self.0.borrow_mut().end(Extent::BrokenOff);
     }
 
     /// Waits for the end and takes what was copied.
@@ -130,7 +130,7 @@ impl Copy {
         let spare = copied.reservation.spare();
         Whole {
             bytes: std::mem::take(&mut copied.gathered).finish(),
-            truncated: copied.truncated,
+            extent: copied.extent,
             shed: copied.shed,
             reservation: std::mem::replace(&mut copied.reservation, spare),
         }
@@ -155,7 +155,7 @@ mod tests {
         assert!(!copy.has_ended());
         writer.finish();
         let whole = copy.whole().await;
-        assert_eq!((&whole.bytes[..], whole.truncated), (&b"abcdef"[..], false));
+        assert_eq!((&whole.bytes[..], whole.extent), (&b"abcdef"[..], Extent::Whole));
     }
 
     #[tokio::test]
@@ -163,12 +163,12 @@ mod tests {
         let (writer, copy) = start(4);
         writer.push(&Bytes::from_static(b"abcdef"));
         let whole = copy.whole().await;
-        assert_eq!((&whole.bytes[..], whole.truncated), (&b"abcd"[..], true));
+        assert_eq!((&whole.bytes[..], whole.extent), (&b"abcd"[..], Extent::Cut));
         let (writer, copy) = start(4);
         writer.push(&Bytes::from_static(b"ab"));
         drop(writer);
         let whole = copy.whole().await;
-        assert_eq!((&whole.bytes[..], whole.truncated), (&b"ab"[..], true));
+        assert_eq!((&whole.bytes[..], whole.extent), (&b"ab"[..], Extent::BrokenOff));
     }
 
     #[tokio::test]
@@ -177,6 +177,6 @@ mod tests {
         writer.push(&Bytes::from(vec![b'a'; 4 << 10]));
         writer.push(&Bytes::from(vec![b'a'; 64 << 10]));
         let whole = copy.whole().await;
-        assert_eq!((whole.bytes.len(), whole.truncated, whole.shed), (4 << 10, true, true));
+        assert_eq!((whole.bytes.len(), whole.extent, whole.shed), (4 << 10, Extent::Cut, true));
     }
 }

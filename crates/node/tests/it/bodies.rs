@@ -101,6 +101,32 @@ async fn client_that_goes_away_is_judged_by_what_it_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn broken_off_upload_is_no_attack_and_one_above_the_limit_is_reported() {
+    let extra = "inspect = { body_max = 1000 }\n";
+    let setup = Setup::new(Options { mode: "monitoring", extra, ..Options::default() }).await;
+    for (kind, body) in [("text/plain", "half of it"), ("text/xml", "<?xml version=\"1.0\"?><a><b>half")] {
+        let mut client = TcpStream::connect(setup.address()).await.unwrap();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\nContent-Type: {kind}\r\n\r\n{body}"
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+    }
+    eventually("both were judged", || async { inspections(&setup).await == 2 }).await;
+    assert!(setup.spooled().is_empty(), "{:?}", setup.spooled());
+    let large = setup.http.post(setup.url("/")).header("content-type", "text/plain").body("a".repeat(2000));
+    assert_eq!(large.send().await.unwrap().status(), 200);
+    let hits = setup.spooled();
+    assert_eq!((hits.len(), &hits[0]["attack_type"]), (1, &"overlimit_res".into()));
+}
+
+async fn inspections(setup: &Setup) -> u64 {
+    let url = format!("http://{}/metrics", setup.node.status_address());
+    let text = setup.http.get(url).send().await.unwrap().text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("bartizan_node_inspection_seconds_count "));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn blocking_mode_holds_the_body_until_the_verdict() {
     let scripted = Scripted::new("block").await;
     let mut client = scripted.client(ATTACK.len() + 4, "a=1&").await;
