@@ -3,6 +3,8 @@
 //! Masking happens here, on the copy that is reported, before anything is written: credentials always (unless
 //! configured otherwise), and every point that a masking rule names (`spec/node.md` section 7.6).
 
+mod passwords;
+mod query;
 mod traits;
 
 use std::collections::BTreeMap;
@@ -35,23 +37,41 @@ pub(crate) enum Outcome {
     Overlimit,
 }
 
+/// Where a request holds passwords beside the fields that are named after them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Secrets {
+    /// In the body.
+    body: bool,
+    /// In the value of another parameter of the query.
+    query: bool,
+}
+
 /// The events of a request while they are collected.
 pub(crate) struct Report {
     state: Arc<State>,
     started: Instant,
     outcome: Outcome,
     template: HitEvent,
+    /// Passwords that were masked in the template.
+    secrets: Secrets,
     hits: Vec<(Point, HitEvent)>,
     other: Vec<HitEvent>,
 }
 
 impl Report {
     pub(crate) fn new(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) -> Report {
+        let mut template = template(context, subject, mode);
+        let secrets = if context.state.config.masking.defaults {
+            mask_passwords(&mut template.raw, subject)
+        } else {
+            Secrets::default()
+        };
         Report {
             state: Arc::clone(context.state),
             started: context.started,
             outcome: Outcome::NotBlocked,
-            template: template(context, subject, mode),
+            template,
+            secrets,
             hits: Vec::new(),
             other: Vec::new(),
         }
@@ -85,7 +105,7 @@ impl Report {
         hit.value = cut(&found.value);
         hit.stamps.clone_from(&found.stamps);
         hit.known_attack = found.known_attack.iter().map(|&name| name.to_owned()).collect();
-        self.hits.push((found.point.clone(), hit));
+        self.push(&found.point, hit);
     }
 
     pub(crate) fn regex(&mut self, found: &RegexMatch) {
@@ -93,19 +113,31 @@ impl Report {
         hit.value = cut(&found.value);
         hit.regex = vec![found.rule_id];
         hit.experimental = found.experimental;
-        self.hits.push((found.point.clone(), hit));
+        self.push(&found.point, hit);
     }
 
     pub(crate) fn vpatch(&mut self, point: &Point, value: &str) {
         let mut hit = self.hit(AttackType::Vpatch, point);
         hit.value = cut(value);
-        self.hits.push((point.clone(), hit));
+        self.push(point, hit);
     }
 
     /// A limit that the request exceeds; the value itself says nothing.
     pub(crate) fn violation(&mut self, found: &Violation) {
         let hit = self.hit(found.attack_type, &found.point);
-        self.hits.push((found.point.clone(), hit));
+        self.push(&found.point, hit);
+    }
+
+    /// Takes an event; what is a secret by itself is gone from it.
+    fn push(&mut self, point: &Point, mut hit: HitEvent) {
+        let is_secret = holds_credentials(point)
+            || passwords::holds_password(point)
+            || self.secrets.body && passwords::may_contain_password(point)
+            || self.secrets.query && matches!(place(point), Place::Query(_));
+        if self.state.config.masking.defaults && is_secret {
+            hit.value.clear();
+        }
+        self.hits.push((point.clone(), hit));
     }
 
     /// A request of a denylisted source.
@@ -141,13 +173,17 @@ impl Report {
             return;
         }
         for (point, hit) in &mut self.hits {
-            if points.iter().any(|sensitive| shows(point, sensitive)) {
+            let mut mixed = false;
+            points.iter().for_each(|sensitive| mixed |= mask_parts(&mut hit.raw, &mut hit.path, sensitive));
+            let in_query = matches!(place(point), Place::Query(_));
+            if mixed && in_query || points.iter().any(|sensitive| shows(point, sensitive)) {
                 hit.value.clear();
             }
-            points.iter().for_each(|sensitive| mask_parts(&mut hit.raw, &mut hit.path, sensitive));
         }
         for hit in self.other.iter_mut().chain([&mut self.template]) {
-            points.iter().for_each(|sensitive| mask_parts(&mut hit.raw, &mut hit.path, sensitive));
+            for sensitive in &points {
+                mask_parts(&mut hit.raw, &mut hit.path, sensitive);
+            }
         }
     }
 
@@ -168,11 +204,7 @@ impl Report {
     }
 
     /// The events, to be completed when the answer is known.
-    pub(crate) fn pending(mut self) -> PendingHits {
-        if self.state.config.masking.defaults {
-            let secret = self.hits.iter_mut().filter(|(point, _)| holds_credentials(point));
-            secret.for_each(|(_, hit)| hit.value.clear());
-        }
+    pub(crate) fn pending(self) -> PendingHits {
         let mut events: Vec<HitEvent> = self.hits.into_iter().map(|(_, hit)| hit).collect();
         let mask = events
             .iter()
@@ -367,6 +399,17 @@ fn raw(context: &Context<'_>, subject: &Subject<'_>) -> RawRequest {
     }
 }
 
+/// Masks what login forms send.
+fn mask_passwords(raw: &mut RawRequest, subject: &Subject<'_>) -> Secrets {
+    let query = query::mask(&mut raw.uri, &passwords::is_password);
+    let masked = passwords::masked(&raw.body, subject.header("content-type").unwrap_or_default());
+    let body = masked.is_some();
+    if let Some(masked) = masked {
+        raw.body = masked;
+    }
+    Secrets { body, query }
+}
+
 /// Whether the value at `point` is or holds the one at `sensitive`: below it, or a whole of which it is a part.
 fn shows(point: &Point, sensitive: &Point) -> bool {
     /// Other readings of the same bytes.
@@ -419,7 +462,8 @@ fn place(point: &Point) -> Place<'_> {
 
 /// Masks what a point of the request shows in its serialised form. Where the place of the value in the text is not
 /// certain (a part of a body, a decoded part of the target), the whole is masked: too much rather than too little.
-fn mask_parts(raw: &mut RawRequest, path: &mut String, sensitive: &Point) {
+/// Says whether the masked value is also part of another parameter.
+fn mask_parts(raw: &mut RawRequest, path: &mut String, sensitive: &Point) -> bool {
     match place(sensitive) {
         Place::Header(wanted) => {
             for (known, values) in &mut raw.headers {
@@ -428,7 +472,9 @@ fn mask_parts(raw: &mut RawRequest, path: &mut String, sensitive: &Point) {
                 }
             }
         }
-        Place::Query(name) => mask_query(&mut raw.uri, name),
+        Place::Query(wanted) => {
+            return query::mask(&mut raw.uri, &|name| wanted.is_none_or(|wanted| wanted == name));
+        }
         Place::Body => MASK.clone_into(&mut raw.body),
         Place::Path => {
             let end = raw.uri.split('?').next().unwrap_or_default().len();
@@ -436,25 +482,7 @@ fn mask_parts(raw: &mut RawRequest, path: &mut String, sensitive: &Point) {
             MASK.clone_into(path);
         }
     }
-}
-
-fn mask_query(uri: &mut String, name: Option<&str>) {
-    let Some((path, query)) = uri.split_once('?') else { return };
-    let mut masked = String::with_capacity(uri.len());
-    for (index, pair) in query.split('&').enumerate() {
-        masked.push(if index == 0 { '?' } else { '&' });
-        let key = pair.split_once('=').map_or(pair, |(key, _)| key);
-        let decoded = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
-        // `name[x]` and `name[]` are values below the same parameter.
-        if name.is_none_or(|name| decoded.split('[').next() == Some(name)) {
-            masked.push_str(key);
-            masked.push('=');
-            masked.push_str(MASK);
-        } else {
-            masked.push_str(pair);
-        }
-    }
-    *uri = format!("{path}{masked}");
+    false
 }
 
 #[cfg(test)]
