@@ -14,10 +14,11 @@ use std::time::Instant;
 use bartizan_api::AttackType;
 use bartizan_api::node::{BlockStatus, Event, HitContext, HitEvent, RawRequest};
 use bartizan_detect::Detection;
-use bartizan_request::{ApiProtocol, Element, Host, Point, Step};
+use bartizan_request::{ApiProtocol, Element, Host, Point, PointPath, Step, StepRef};
 use bartizan_rules::{FiltrationMode, Selection};
 use http::Version;
 
+use crate::config::BlockCause;
 use crate::pipeline::{Context, Denial, Extent, RegexMatch, Subject, Violation, printable, size_of_head};
 use crate::request_id::event_id;
 use crate::response::Watched;
@@ -33,8 +34,21 @@ const VALUE_MAX: usize = 4096;
 pub(crate) enum Outcome {
     Acl(Denial),
     Attack,
+    /// For a limit of the node, by its name.
+    Limit(&'static str),
     NotBlocked,
     Overlimit,
+}
+
+impl Outcome {
+    /// The cause that chooses the answer.
+    pub(crate) fn cause(self) -> BlockCause {
+        match self {
+            Outcome::Acl(denial) => denial.cause(),
+            Outcome::Limit(_) => BlockCause::BodyLimit,
+            Outcome::Attack | Outcome::NotBlocked | Outcome::Overlimit => BlockCause::Attack,
+        }
+    }
 }
 
 /// Where a request holds passwords beside the fields that are named after them.
@@ -128,6 +142,13 @@ impl Report {
         self.push(&found.point, hit);
     }
 
+    /// A request that is refused without a finding.
+    pub(crate) fn limit(&mut self) {
+        let point = PointPath::root(StepRef::Simple(Element::Post)).to_point();
+        let hit = self.hit(AttackType::OverlimitRes, &point);
+        self.push(&point, hit);
+    }
+
     /// Takes an event; what is a secret by itself is gone from it.
     fn push(&mut self, point: &Point, mut hit: HitEvent) {
         let is_secret = holds_credentials(point)
@@ -212,6 +233,7 @@ impl Report {
         let reason = match self.outcome {
             Outcome::NotBlocked => "not blocked".to_owned(),
             Outcome::Attack => format!("attack mask={mask:016x}"),
+            Outcome::Limit(name) => format!("limit {name}"),
             Outcome::Overlimit => "overlimit".to_owned(),
             Outcome::Acl(denial) => acl_reason(denial),
         };

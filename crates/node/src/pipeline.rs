@@ -215,11 +215,18 @@ pub(crate) enum Extent {
     BrokenOff,
     /// Its beginning: it is larger than what is inspected.
     Cut,
+    /// Its beginning: there was no memory for more.
+    Shed,
     /// All of it.
     Whole,
 }
 
 impl Extent {
+    /// Whether no fallback has to say what becomes of the request.
+    fn is_judged(self) -> bool {
+        matches!(self, Extent::BrokenOff | Extent::Whole)
+    }
+
     pub(crate) fn cut(is_cut: bool) -> Extent {
         if is_cut { Extent::Cut } else { Extent::Whole }
     }
@@ -285,11 +292,6 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Whether anything may be refused in a mode.
-pub(crate) fn enforces(context: &Context<'_>, mode: FiltrationMode) -> bool {
-    context.state.config.enforces() && mode == FiltrationMode::Block
-}
-
 pub(crate) fn size_of_head(subject: &Subject<'_>) -> u64 {
     let headers: usize = subject.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     (subject.method.len() + subject.target.len() + 12 + headers) as u64
@@ -304,6 +306,10 @@ pub(crate) async fn inspect(
     extent: Extent,
 ) -> (request::Parts, Verdict) {
     let secure = context.connection.secure;
+    if extent == Extent::Shed {
+        context.stats.abnormal.add(1);
+        context.stats.shed_memory.add(1);
+    }
     let (parts, outcome) = if body.len() <= context.state.config.inspect.offload_bytes {
         let outcome = {
             let subject = subject(&parts, secure, &body, extent);
@@ -314,7 +320,7 @@ pub(crate) async fn inspect(
         examine_elsewhere(context, parts, body.clone(), extent).await
     };
     let verdict = match outcome {
-        Ok(findings) if findings.is_empty() && plan.denied.is_none() => {
+        Ok(findings) if findings.is_empty() && plan.denied.is_none() && extent.is_judged() => {
             verdict::note_time(context, &findings);
             let watched = watches(context, plan.mode)
                 .then(|| verdict::watch_clean(context, &plan, &subject(&parts, secure, &body, extent)));
@@ -347,12 +353,6 @@ pub(crate) enum InspectionFailed {
     Panicked,
     /// Too many others are waiting for theirs.
     QueueFull,
-}
-
-/// A body was not held, or copied, to its end because there is no memory for it.
-pub(crate) fn note_shed(context: &Context<'_>) {
-    context.stats.abnormal.add(1);
-    context.stats.shed_memory.add(1);
 }
 
 /// On a thread for long work, so that the worker goes on with other requests.
@@ -432,7 +432,7 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
             (inspection, policy.into_matches(subject.body_bytes))
         }
     };
-    if subject.extent == Extent::BrokenOff {
+    if matches!(subject.extent, Extent::BrokenOff | Extent::Shed) {
         inspection.detections.retain(|found| !comes_of_the_end(found));
     }
     Findings {
@@ -445,8 +445,8 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
     }
 }
 
-/// Whether there is nothing to a finding but that the body ended too early, which is no attack when the client broke it
-/// off.
+/// Whether there is nothing to a finding but that the body was not seen to its end, which is no attack when it was broken
+/// off or there was no memory for it.
 fn comes_of_the_end(found: &Detection) -> bool {
     found.subtype == "overlimit_res_size" || found.attack_type == AttackType::InvalidXml
 }

@@ -36,7 +36,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::block::{Form, Refusal};
-use crate::config::{BlockCause, Fallback};
+use crate::config::BlockCause;
 use crate::hits::PendingHits;
 use crate::pipeline::{self, Admission, Context, Extent, Plan, RateStage};
 use crate::rate_limit::RateVerdict;
@@ -223,21 +223,13 @@ impl Exchange<'_> {
         let too_large = held.truncated && messages == 0;
         let inspected = if messages > 0 { held.bytes.slice(..judged) } else { held.bytes.clone() };
         let standing = grpc.then(|| plan.detach());
-        let (parts, verdict) =
-            pipeline::inspect(context, plan, parts, inspected, Extent::cut(too_large)).await;
-        let over_limit = if held.shed {
-            pipeline::note_shed(context);
-            context.settings.on_inspection_error
-        } else {
-            state.config.inspect.on_body_over_limit
+        let extent = match (too_large, held.shed) {
+            (false, _) => Extent::Whole,
+            (true, false) => Extent::Cut,
+            (true, true) => Extent::Shed,
         };
-        let over_limit =
-            too_large && over_limit == Fallback::Block && pipeline::enforces(context, verdict.mode);
-        let block = verdict.block.or(over_limit.then_some((BlockCause::BodyLimit, None)));
-        if let Some((cause, attack_type)) = block {
-            if verdict.block.is_none() {
-                context.note_blocked();
-            }
+        let (parts, verdict) = pipeline::inspect(context, plan, parts, inspected, extent).await;
+        if let Some((cause, attack_type)) = verdict.block {
             let request = Request::from_parts(parts, ());
             let response = state.answers.render(&refusal(context, &request, cause, attack_type));
             return refuse(context, cause, response, verdict.hits, held.truncated, in_flight).await;

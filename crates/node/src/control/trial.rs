@@ -19,7 +19,6 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::config::{BlockCause, Fallback};
 use crate::hits::PendingHits;
 use crate::pipeline::{self, Admission, Context, Extent};
 use crate::proxy::headers;
@@ -118,14 +117,7 @@ async fn judge(context: &Context<'_>, parts: request::Parts, body: Bytes) -> Val
     let body = body.slice(..body.len().min(max));
     let points = pipeline::points(context, &parts, &body, truncated);
     let (_, verdict) = pipeline::inspect(context, plan, parts, body, Extent::cut(truncated)).await;
-    let over_limit = truncated
-        && context.state.config.inspect.on_body_over_limit == Fallback::Block
-        && pipeline::enforces(context, verdict.mode);
-    let cause = match verdict.block {
-        Some((BlockCause::AclIp, _)) => Some("acl_ip"),
-        Some(_) => Some("attack"),
-        None => over_limit.then_some("body_limit"),
-    };
+    let cause = verdict.block.map(|(cause, _)| cause);
     let attack_type = verdict.block.and_then(|(_, attack_type)| attack_type);
     json!({
         "mode": verdict.mode.name(),

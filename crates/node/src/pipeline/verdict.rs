@@ -9,7 +9,7 @@ use bartizan_rules::{FiltrationMode, Selection};
 
 use super::checks::Violation;
 use super::policy::Matches;
-use super::{Context, InspectionFailed, Plan, Subject, Verdict, sample, size_of_head};
+use super::{Context, Extent, InspectionFailed, Plan, Subject, Verdict, sample, size_of_head};
 use crate::config::{BlockCause, Fallback, OverlimitMode};
 use crate::hits::{Outcome, Report};
 use crate::response::{Watched, endpoint_of};
@@ -71,30 +71,60 @@ pub(super) fn decide(
 ) -> Verdict {
     let findings = match outcome {
         Ok(findings) => findings,
-        Err(why) => return failed(context, plan, why),
+        Err(why) => return failed(context, plan, subject, why),
     };
     note_time(context, &findings);
-    let blocked = block_outcome(context, plan, &findings);
+    let blocked = block_outcome(context, plan, &findings)
+        .or_else(|| fallback(context, plan, subject.extent).map(|limit| (Outcome::Limit(limit), None)));
     let mut report = Report::new(context, subject, plan.mode);
     let outcome = blocked.map_or(Outcome::NotBlocked, |(outcome, _)| outcome);
     record(context, plan, subject, &findings, &mut report, outcome);
     if let Some((outcome, attack_type)) = blocked {
-        context.note_blocked();
-        let size = size_of_head(subject) + subject.body.len() as u64;
-        if matches!(outcome, Outcome::Acl(_)) {
-            context.note_denied(attack_type.unwrap_or(AttackType::BlockedSource));
-            context.stats.bytes_blocked_by_acl_in.add(size);
-        } else {
-            context.stats.bytes_blocked_in.add(size);
-        }
+        note_refused(context, subject, outcome, attack_type);
     }
-    let block = blocked.map(|(outcome, attack_type)| match outcome {
-        Outcome::Acl(denial) => (denial.cause(), attack_type),
-        _ => (BlockCause::Attack, attack_type),
-    });
+    let block = blocked.map(|(outcome, attack_type)| (outcome.cause(), attack_type));
     let watched = (block.is_none() && super::watches(context, plan.mode))
         .then(|| report.watched(&findings.detections, subject, endpoint(subject)));
     Verdict { block, hits: (!report.is_empty()).then(|| report.pending()), watched, mode: plan.mode }
+}
+
+/// Counts a refusal.
+fn note_refused(
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    outcome: Outcome,
+    attack_type: Option<AttackType>,
+) {
+    context.note_blocked();
+    let size = size_of_head(subject) + subject.body.len() as u64;
+    if matches!(outcome, Outcome::Acl(_)) {
+        context.note_denied(attack_type.unwrap_or(AttackType::BlockedSource));
+        context.stats.bytes_blocked_by_acl_in.add(size);
+    } else {
+        context.stats.bytes_blocked_in.add(size);
+    }
+}
+
+/// The limit for which a request is refused that was not, or not wholly, inspected. What could not be inspected for
+/// want of memory goes the way of a failed inspection, in every mode; a body that is too large is refused where attacks
+/// are.
+fn fallback(context: &Context<'_>, plan: &Plan<'_>, extent: Extent) -> Option<&'static str> {
+    let refused = |policy: Fallback| policy == Fallback::Block && context.state.config.enforces();
+    match extent {
+        Extent::Cut => (refused(context.state.config.inspect.on_body_over_limit) && blocks_attacks(plan))
+            .then_some("body"),
+        Extent::Shed => refused(context.settings.on_inspection_error).then_some("memory"),
+        Extent::BrokenOff | Extent::Whole => None,
+    }
+}
+
+/// Whether a request with attack signs is refused for them.
+fn blocks_attacks(plan: &Plan<'_>) -> bool {
+    match plan.mode {
+        FiltrationMode::Block => true,
+        FiltrationMode::SafeBlocking => plan.graylisted,
+        FiltrationMode::Monitoring | FiltrationMode::Off => false,
+    }
 }
 
 /// A request without findings whose answer is looked at all the same: the first one of an endpoint, then some.
@@ -144,12 +174,7 @@ fn block_outcome(
     if let Some(found) = findings.matches.violations.iter().find(violated) {
         return Some((Outcome::Attack, Some(found.attack_type)));
     }
-    let by_mode = match plan.mode {
-        FiltrationMode::Block => true,
-        FiltrationMode::SafeBlocking => plan.graylisted,
-        FiltrationMode::Monitoring | FiltrationMode::Off => false,
-    };
-    if !by_mode {
+    if !blocks_attacks(plan) {
         return None;
     }
     let signs = findings.detections.iter().map(|detection| detection.attack_type);
@@ -199,6 +224,9 @@ fn record(
         context.stats.note_found(found.attack_type);
         report.violation(found);
     }
+    if matches!(outcome, Outcome::Limit(_)) && report.is_empty() {
+        report.limit();
+    }
     if !report.is_empty() {
         context.stats.attacks.add(1);
         context.note_app(|app| app.attacks.add(1));
@@ -213,8 +241,8 @@ fn record(
     }
 }
 
-/// There was no inspection: the route says whether the request passes.
-fn failed(context: &Context<'_>, plan: &Plan<'_>, why: InspectionFailed) -> Verdict {
+/// There was no inspection: the route says whether the request passes. One that is refused leaves an event.
+fn failed(context: &Context<'_>, plan: &Plan<'_>, subject: &Subject<'_>, why: InspectionFailed) -> Verdict {
     context.stats.abnormal.add(1);
     match why {
         InspectionFailed::Panicked => {
@@ -224,10 +252,23 @@ fn failed(context: &Context<'_>, plan: &Plan<'_>, why: InspectionFailed) -> Verd
         // A flood of these must not become a flood of log lines.
         InspectionFailed::QueueFull => context.stats.shed_queue.add(1),
     }
+    let limit = match why {
+        InspectionFailed::Panicked => "inspection",
+        InspectionFailed::QueueFull => "queue",
+    };
     let refuse = context.settings.on_inspection_error == Fallback::Block && context.state.config.enforces();
-    if refuse {
-        context.note_blocked();
-    }
-    let block = refuse.then_some((BlockCause::Attack, None));
-    Verdict { block, hits: None, watched: None, mode: plan.mode }
+    let hits = refuse.then(|| {
+        let outcome = Outcome::Limit(limit);
+        note_refused(context, subject, outcome, None);
+        context.stats.attacks.add(1);
+        context.note_app(|app| app.attacks.add(1));
+        let mut report = Report::new(context, subject, plan.mode);
+        report.outcome(outcome, ApiProtocol::Rest, subject);
+        report.limit();
+        if let Some(selection) = &plan.selection {
+            report.mask(selection);
+        }
+        report.pending()
+    });
+    Verdict { block: refuse.then_some((BlockCause::Attack, None)), hits, watched: None, mode: plan.mode }
 }

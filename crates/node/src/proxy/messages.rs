@@ -19,7 +19,6 @@ use super::body::{BodyError, Rest};
 use super::worker::{Connection, Current, LocalSnapshot, Worker};
 use crate::budget::Reservation;
 use crate::client_ip::Client;
-use crate::config::Fallback;
 use crate::pipeline::{self, Context, Extent, Plan};
 use crate::request_id::RequestId;
 use crate::routes::Settings;
@@ -97,7 +96,7 @@ impl Call {
     }
 
     /// Judges a message; whether it may pass. What was found is on disk then.
-    async fn judge(self: Rc<Self>, message: Bytes, truncated: bool, shed: bool) -> bool {
+    async fn judge(self: Rc<Self>, message: Bytes, extent: Extent) -> bool {
         let Some(parts) = self.head.take() else { return true };
         let context = Context {
             state: &self.current.state,
@@ -113,25 +112,13 @@ impl Call {
         let index = self.judged.replace(self.judged.get() + 1);
         context.stats.messages.add(1);
         let plan = self.plan.attach(&context, &parts);
-        let (parts, verdict) =
-            pipeline::inspect(&context, plan, parts, message, Extent::cut(truncated)).await;
+        let (parts, verdict) = pipeline::inspect(&context, plan, parts, message, extent).await;
         self.head.replace(Some(parts));
         if let Some(mut hits) = verdict.hits {
             hits.set_message(index);
             hits.finish(200, 0).await;
         }
-        let over_limit = if shed {
-            pipeline::note_shed(&context);
-            self.settings.on_inspection_error
-        } else {
-            self.current.state.config.inspect.on_body_over_limit
-        };
-        let too_large =
-            truncated && over_limit == Fallback::Block && pipeline::enforces(&context, verdict.mode);
-        if too_large {
-            context.note_blocked();
-        }
-        verdict.block.is_none() && !too_large
+        verdict.block.is_none()
     }
 
     fn refuse(&self) {
@@ -245,8 +232,12 @@ impl Gate {
     fn begin(&mut self, held: usize, length: usize, shed: bool) {
         let message = self.gathered.split_to(held).freeze();
         self.passing = length - held;
-        let truncated = held < length;
-        let judging = Rc::clone(&self.call).judge(message.clone(), truncated, shed && truncated);
+        let extent = match (held < length, shed) {
+            (false, _) => Extent::Whole,
+            (true, false) => Extent::Cut,
+            (true, true) => Extent::Shed,
+        };
+        let judging = Rc::clone(&self.call).judge(message.clone(), extent);
         self.judging = Some((Box::pin(judging), message));
         if self.gathered.is_empty() {
             // The message is on its way; what comes next is counted anew.

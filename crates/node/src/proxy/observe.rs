@@ -59,9 +59,6 @@ pub(super) fn observe(
             connection: &connection,
             started,
         };
-        if whole.shed {
-            pipeline::note_shed(&context);
-        }
         let plan = plan.attach(&context, &parts);
         let (_, verdict) = pipeline::inspect(&context, plan, parts, whole.bytes, whole.extent).await;
         drop(whole.reservation);

@@ -21,8 +21,6 @@ struct Copied {
     reservation: Reservation,
     ended: bool,
     extent: Extent,
-    /// Whether there was no memory for more.
-    shed: bool,
     waker: Option<Waker>,
 }
 
@@ -49,22 +47,14 @@ pub(super) struct Copy(Rc<RefCell<Copied>>);
 pub(super) struct Whole {
     pub(super) bytes: Bytes,
     pub(super) extent: Extent,
-    pub(super) shed: bool,
     /// Counts the bytes as held while they are inspected.
     pub(super) reservation: Reservation,
 }
 
 /// A copy of at most `max` bytes, which begins with what has arrived already.
 pub(super) fn tee(begun: Gathered, max: usize, reservation: Reservation) -> (Writer, Copy) {
-    let copied = Copied {
-        gathered: begun,
-        max,
-        reservation,
-        ended: false,
-        extent: Extent::Whole,
-        shed: false,
-        waker: None,
-    };
+    let copied =
+        Copied { gathered: begun, max, reservation, ended: false, extent: Extent::Whole, waker: None };
     let copied = Rc::new(RefCell::new(copied));
     (Writer(Rc::clone(&copied)), Copy(copied))
 }
@@ -80,8 +70,7 @@ impl Writer {
         let kept = data.slice(..data.len().min(room));
         let wanted = copied.gathered.len() + kept.len();
         if !copied.reservation.cover(wanted) {
-            copied.shed = true;
-            copied.end(Extent::Cut);
+            copied.end(Extent::Shed);
             return;
         }
         let cut = kept.len() < data.len();
@@ -131,7 +120,6 @@ impl Copy {
         Whole {
             bytes: std::mem::take(&mut copied.gathered).finish(),
             extent: copied.extent,
-            shed: copied.shed,
             reservation: std::mem::replace(&mut copied.reservation, spare),
         }
     }
@@ -177,6 +165,6 @@ mod tests {
         writer.push(&Bytes::from(vec![b'a'; 4 << 10]));
         writer.push(&Bytes::from(vec![b'a'; 64 << 10]));
         let whole = copy.whole().await;
-        assert_eq!((whole.bytes.len(), whole.extent, whole.shed), (4 << 10, Extent::Cut, true));
+        assert_eq!((whole.bytes.len(), whole.extent), (4 << 10, Extent::Shed));
     }
 }

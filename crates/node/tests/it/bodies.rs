@@ -313,6 +313,49 @@ async fn message_above_what_is_inspected_passes_or_not_as_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_request_is_refused_for_leaves_a_true_event() {
+    let large = "a".repeat(2000);
+    let reason = |setup: &Setup| {
+        let hits = setup.spooled();
+        assert_eq!(hits.len(), 1, "{hits:?}");
+        assert_eq!((&hits[0]["block_status"], &hits[0]["statuscode"]), (&"blocked".into(), &403.into()));
+        assert_eq!(hits[0]["attack_type"], "overlimit_res");
+        hits[0]["block_reason"].as_str().unwrap().to_owned()
+    };
+    for overlimit in ["monitoring", "off"] {
+        let extra = format!(
+            "inspect = {{ body_max = 1000, on_body_over_limit = \"block\", overlimit_mode = \"{overlimit}\" }}\n"
+        );
+        let setup = Setup::new(Options { extra: &extra, ..Options::default() }).await;
+        assert_eq!(setup.http.post(setup.url("/")).body(large.clone()).send().await.unwrap().status(), 403);
+        assert_eq!(reason(&setup), "limit body", "{overlimit}");
+    }
+    // No room in the queue, and none in memory: in every mode that inspects.
+    for (mode, extra, body, wanted) in [
+        ("monitoring", "inspect = { held_max = 1048576 }", "b".repeat(3 << 20), "limit memory"),
+        ("block", "inspect = { held_max = 1048576 }", "b".repeat(3 << 20), "limit memory"),
+    ] {
+        let extra = format!("{extra}\nroute = {{ mode = \"{mode}\", on_inspection_error = \"block\" }}\n");
+        let setup = Setup::new(Options { extra: &extra, ..Options::default() }).await;
+        assert_eq!(setup.http.post(setup.url("/")).body(body).send().await.unwrap().status(), 403, "{mode}");
+        assert_eq!(reason(&setup), wanted, "{mode}");
+        assert_eq!(setup.stats().await["blocked"], 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn body_above_the_limit_is_refused_to_graylisted_sources() {
+    let cloud = Cloud::start().await;
+    let extra = "inspect = { body_max = 1000, on_body_over_limit = \"block\" }\n";
+    let setup =
+        Setup::new(Options { mode: "safe_blocking", extra, cloud: Some(&cloud), ..Options::default() }).await;
+    let send = || setup.http.post(setup.url("/")).body("a".repeat(2000)).send();
+    assert_eq!(send().await.unwrap().status(), 200);
+    cloud.set_list(bartizan_api::node::ListName::Gray, "127.0.0.1");
+    eventually("the source is graylisted", || async { send().await.unwrap().status() == 403 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn large_bodies_wait_for_their_turn_and_all_get_a_verdict() {
     let extra = "inspect = { offload_bytes = 0, process_time_limit_ms = 10000 }\n";
     let setup = Setup::new(Options { extra, ..Options::default() }).await;
