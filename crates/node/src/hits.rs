@@ -264,6 +264,7 @@ impl PendingHits {
 
     /// Names the message of a gRPC call that the events are about; inspection sees one at a time.
     pub(crate) fn set_message(&mut self, index: u64) {
+        self.events.retain(|hit| hit.point.first().is_none_or(|step| step == "post"));
         for hit in &mut self.events {
             let at = hit.point.iter().position(|step| step == "grpc");
             if let Some(step) = at.and_then(|at| hit.point.get_mut(at + 1)) {

@@ -174,8 +174,19 @@ impl Exchange<'_> {
         let idle = (parts.version == Version::HTTP_2)
             .then(|| Duration::from_secs(state.config.timeouts.body_idle_s));
         let bounds = bounds(context, &plan, &parts, idle);
-        let held = if headers::is_grpc_head(parts.version, &parts.headers) {
-            // A call may wait for answers before it goes on, so only its first message is held here.
+        let grpc = headers::is_grpc_head(parts.version, &parts.headers);
+        let held = if grpc && rate_stage != Some(RateStage::Body) {
+            match Held::ready(incoming, bounds, state.reservation()) {
+                Ok(Ready::Complete(held)) => Ok(held),
+                Ok(Ready::Open(open)) if messages::first_is_complete(open.begun()) => Ok(open.into_held()),
+                // The server may have to speak first.
+                Ok(Ready::Open(open)) => {
+                    return self.begin_call(plan, parts, open.into_held(), in_flight).await;
+                }
+                Err(error) => Err(error),
+            }
+        } else if grpc {
+            // What the call is counted by is in its first message.
             Held::read(incoming, bounds, state.reservation(), messages::first_is_complete).await
         } else if plan.may_refuse(context) {
             Held::read(incoming, bounds, state.reservation(), |_| false).await
@@ -205,6 +216,34 @@ impl Exchange<'_> {
             return too_many(context, &request, status, held.truncated, in_flight).await;
         }
         self.judge(plan, parts, held, in_flight).await
+    }
+
+    /// Judges the head of a call whose first message is still to come; the messages are judged when they do.
+    async fn begin_call(
+        &self,
+        plan: Plan<'_>,
+        parts: request::Parts,
+        held: Held,
+        in_flight: InFlight,
+    ) -> Response<ResponseBody> {
+        let (context, state) = (self.context, self.context.state);
+        let standing = plan.detach();
+        let (parts, verdict) = pipeline::inspect(context, plan, parts, Bytes::new(), Extent::Whole).await;
+        if let Some((cause, attack_type)) = verdict.block {
+            let request = Request::from_parts(parts, ());
+            let response = state.answers.render(&refusal(context, &request, cause, attack_type));
+            return refuse(context, cause, response, verdict.hits, true, in_flight).await;
+        }
+        let handles = (self.worker, self.connection, self.current);
+        let call = messages::Call::new(handles, context, standing, pipeline::copy_head(&parts), 0);
+        let body = held.into_messages(0, Rc::clone(&call), state.reservation());
+        let findings = Findings {
+            hits: verdict.hits,
+            watched: verdict.watched,
+            call: Some(call),
+            ..Findings::default()
+        };
+        forward(self.current, context, Request::from_parts(parts, body), findings, in_flight).await
     }
 
     /// Inspects, then refuses or forwards.

@@ -196,6 +196,24 @@ pub(crate) struct Open {
 }
 
 impl Open {
+    /// What has arrived.
+    pub(super) fn begun(&self) -> &[u8] {
+        self.gathered.as_slice()
+    }
+
+    /// What has arrived, to be judged before it goes on.
+    pub(super) fn into_held(self) -> Held {
+        let bytes = self.gathered.finish();
+        let held = (!bytes.is_empty()).then(|| bytes.clone());
+        let body = RequestBody {
+            held,
+            rest: Some(self.rest),
+            _reservation: Some(self.reservation),
+            ..RequestBody::default()
+        };
+        Held { bytes, truncated: true, shed: false, body }
+    }
+
     /// The body for the upstream, and a copy of at most `max` bytes of it for the verdict.
     pub(super) fn with_copy(self, max: usize) -> (RequestBody, tee::Copy) {
         let begun = self.gathered.finish();

@@ -1,7 +1,8 @@
 //! gRPC calls: a verdict for each message, before it reaches the upstream.
 //!
-//! The first message is judged with the head of the call, like any request. Those after it are held one by one up to
-//! the inspection limit, while the answer may already be streaming the other way. A refused message ends both
+//! A first message that comes with the head of the call is judged with it, like any request; otherwise the head is
+//! judged by itself, because the server may have to speak first. Other messages are held one by one up to the inspection
+//! limit, while the answer may already be streaming the other way. A refused message ends both
 //! directions: the upstream sees the call broken off, the client status 7 in the trailers of the answer.
 
 use std::cell::{Cell, RefCell};
@@ -50,7 +51,7 @@ pub(super) fn complete_messages(bytes: &[u8]) -> (usize, u64) {
     (at, count)
 }
 
-/// A call whose first message has passed.
+/// A call whose head has passed.
 pub(super) struct Call {
     worker: Rc<Worker>,
     connection: Rc<Connection>,
@@ -115,6 +116,7 @@ impl Call {
         let (parts, verdict) = pipeline::inspect(&context, plan, parts, message, extent).await;
         self.head.replace(Some(parts));
         if let Some(mut hits) = verdict.hits {
+            // What there is in the head was reported with the head.
             hits.set_message(index);
             hits.finish(200, 0).await;
         }

@@ -205,18 +205,30 @@ struct Call {
 }
 
 impl Call {
+    /// A call with a first message.
     async fn begin(setup: &Setup, first: &str) -> Call {
+        Call::with(setup, "/grpc-echo", Some(first)).await
+    }
+
+    /// A call without messages so far.
+    async fn open(setup: &Setup, target: &str) -> Call {
+        Call::with(setup, target, None).await
+    }
+
+    async fn with(setup: &Setup, target: &str, first: Option<&str>) -> Call {
         let stream = TcpStream::connect(setup.address()).await.unwrap();
         let (mut sender, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         let (messages, queue) = tokio::sync::mpsc::unbounded_channel();
-        messages.send(message(first)).unwrap();
+        if let Some(first) = first {
+            messages.send(message(first)).unwrap();
+        }
         let body = futures_util::stream::unfold(queue, |mut queue| async move {
             let data = queue.recv().await?;
             Some((Ok::<_, std::io::Error>(Frame::data(data)), queue))
         });
-        let request = http::Request::post(format!("http://{}/grpc-echo", setup.address()))
+        let request = http::Request::post(format!("http://{}{target}", setup.address()))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .body(StreamBody::new(Box::pin(body)))
@@ -259,14 +271,56 @@ async fn later_message_of_a_call_is_refused_with_status_seven() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn first_message_is_refused_before_the_upstream_hears_of_the_call() {
+async fn first_message_is_refused_before_the_upstream_has_it() {
     let setup = Setup::in_mode("block").await;
     let call = Call::begin(&setup, MESSAGE_ATTACK).await;
-    assert_eq!(
-        (call.answer.status().as_u16(), &call.answer.headers()["grpc-status"]),
-        (200, &"7".parse().unwrap())
-    );
+    assert_eq!(call.answer.status(), 200);
+    // In the head when the message came with it, and in trailers when the upstream had begun to answer.
+    let in_head = call.answer.headers().get("grpc-status").cloned();
+    let rest = call.answer.into_body().collect().await.unwrap();
+    let in_trailers = rest.trailers().and_then(|trailers| trailers.get("grpc-status").cloned());
+    assert_eq!(in_head.or(in_trailers).unwrap(), "7");
+    assert!(rest.to_bytes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_of_a_call_may_speak_first() {
+    for mode in ["monitoring", "block"] {
+        let setup = Setup::in_mode(mode).await;
+        // The answer begins, although no message was sent.
+        let mut call = Call::open(&setup, "/grpc-echo").await;
+        assert_eq!((call.answer.status().as_u16(), setup.upstream.requests()), (200, 1), "{mode}");
+        call.messages.send(message("hello")).unwrap();
+        assert_eq!(call.data().await, message("hello"));
+        call.messages.send(message(MESSAGE_ATTACK)).unwrap();
+        if mode == "block" {
+            let trailers = call.answer.frame().await.unwrap().unwrap().into_trailers().unwrap();
+            assert_eq!(trailers["grpc-status"], "7");
+        } else {
+            assert_eq!(call.data().await, message(MESSAGE_ATTACK));
+        }
+        let hits = setup.spooled();
+        let point = json!(["post", "grpc", 1, "protobuf", "1"]);
+        assert!(hits.iter().any(|hit| hit["point"] == point), "{mode}: {hits:?}");
+        assert_eq!(setup.stats().await["messages"], 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_of_a_call_is_judged_once_and_before_its_messages() {
+    let attack = "/grpc-echo?q=1%27%20union%20select%20password%20from%20users--";
+    let setup = Setup::in_mode("block").await;
+    let call = Call::open(&setup, attack).await;
+    assert_eq!(call.answer.headers()["grpc-status"], "7");
     assert_eq!(setup.upstream.requests(), 0);
+    let setup = Setup::in_mode("monitoring").await;
+    let mut call = Call::open(&setup, attack).await;
+    for text in ["one", "two"] {
+        call.messages.send(message(text)).unwrap();
+        assert_eq!(call.data().await, message(text));
+    }
+    let hits = setup.spooled();
+    assert_eq!(hits.iter().filter(|hit| hit["attack_type"] == "sqli").count(), 1, "{hits:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
