@@ -217,9 +217,7 @@ impl Open {
     /// The body for the upstream, and a copy of at most `max` bytes of it for the verdict.
     pub(super) fn with_copy(self, max: usize) -> (RequestBody, tee::Copy) {
         let begun = self.gathered.finish();
-        let mut gathered = Gathered::default();
-        gathered.push(begun.clone(), 0);
-        let (writer, copy) = tee::tee(gathered, max, self.reservation);
+        let (writer, copy) = tee::tee(&begun, max, self.reservation);
         let held = (!begun.is_empty()).then_some(begun);
         (RequestBody { held, rest: Some(self.rest), copy: Some(writer), ..RequestBody::default() }, copy)
     }

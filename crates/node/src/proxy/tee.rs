@@ -52,9 +52,11 @@ pub(super) struct Whole {
 }
 
 /// A copy of at most `max` bytes, which begins with what has arrived already.
-pub(super) fn tee(begun: Gathered, max: usize, reservation: Reservation) -> (Writer, Copy) {
-    let copied =
-        Copied { gathered: begun, max, reservation, ended: false, extent: Extent::Whole, waker: None };
+pub(super) fn tee(begun: &Bytes, max: usize, reservation: Reservation) -> (Writer, Copy) {
+    let cut = begun.len() > max;
+    let mut gathered = Gathered::default();
+    gathered.push(begun.slice(..begun.len().min(max)), 0);
+    let copied = Copied { gathered, max, reservation, ended: cut, extent: Extent::cut(cut), waker: None };
     let copied = Rc::new(RefCell::new(copied));
     (Writer(Rc::clone(&copied)), Copy(copied))
 }
@@ -132,7 +134,7 @@ mod tests {
     use super::*;
 
     fn start(max: usize) -> (Writer, Copy) {
-        tee(Gathered::default(), max, Reservation::new(&Arc::default(), u64::MAX))
+        tee(&Bytes::new(), max, Reservation::new(&Arc::default(), u64::MAX))
     }
 
     #[tokio::test]
@@ -161,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn copy_stops_when_there_is_no_memory() {
-        let (writer, copy) = tee(Gathered::default(), 1 << 20, Reservation::new(&Arc::default(), 0));
+        let (writer, copy) = tee(&Bytes::new(), 1 << 20, Reservation::new(&Arc::default(), 0));
         writer.push(&Bytes::from(vec![b'a'; 4 << 10]));
         writer.push(&Bytes::from(vec![b'a'; 64 << 10]));
         let whole = copy.whole().await;
