@@ -511,6 +511,8 @@ pub struct Timeouts {
     pub response_idle_s: u64,
     /// Response head from an upstream server.
     pub upstream_response_s: u64,
+    /// The next bytes of an upgraded connection (WebSocket), from either side.
+    pub tunnel_idle_s: u64,
     /// The next request on a connection.
     pub keep_alive_s: u64,
     /// Requests in flight at shutdown.

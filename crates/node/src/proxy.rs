@@ -474,7 +474,7 @@ async fn forward(
     if status == StatusCode::SWITCHING_PROTOCOLS {
         if let Some(client_side) = client_side {
             let upstream_side = hyper::upgrade::on(&mut response);
-            tunnel::start(&context.connection.state, client_side, upstream_side);
+            tunnel::start(context.connection, client_side, upstream_side);
         }
         return response.map(|_| ResponseBody::own(Bytes::new(), in_flight));
     }

@@ -232,6 +232,7 @@ impl Config {
             ("timeouts.response_idle_s", timeouts.response_idle_s),
             ("timeouts.upstream_connect_s", timeouts.upstream_connect_s),
             ("timeouts.upstream_response_s", timeouts.upstream_response_s),
+            ("timeouts.tunnel_idle_s", timeouts.tunnel_idle_s),
             ("timeouts.keep_alive_s", timeouts.keep_alive_s),
             ("timeouts.drain_s", timeouts.drain_s),
         ] {

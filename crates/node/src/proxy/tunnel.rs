@@ -3,13 +3,12 @@
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::wire::ConnState;
+use super::worker::Connection;
 
-/// Connects both sides once the response head is out.
-pub(super) fn start(state: &ConnState, client: OnUpgrade, upstream: OnUpgrade) {
-    // The bytes after the head belong to another protocol; nobody may look for HTTP in them.
-    state.become_tunnel();
-    tokio::task::spawn_local(async move {
+/// Connects both sides once the response head is out. The tunnel counts as the connection that it was: among those that
+/// the worker may have, with a bound on silence, until the node ends.
+pub(super) fn start(connection: &Connection, client: OnUpgrade, upstream: OnUpgrade) {
+    connection.tunnel(async move {
         let (client, upstream) = match futures_util::future::try_join(client, upstream).await {
             Ok(sides) => sides,
             Err(error) => return tracing::debug!(%error, "tunnel.upgrade failed"),

@@ -46,6 +46,8 @@ pub(crate) enum Phase {
     Head,
     /// The rest of a request body.
     Body,
+    /// More bytes of another protocol, from either side.
+    Tunnel,
     /// Nothing that this side has a say in.
     Open,
 }
@@ -53,7 +55,7 @@ pub(crate) enum Phase {
 impl ConnState {
     pub(crate) fn phase(&self) -> Phase {
         if self.tunnel.load(Ordering::Relaxed) {
-            return Phase::Open;
+            return Phase::Tunnel;
         }
         // A client may begin its next request while an answer is on its way; that does not make it late.
         let answering = self.in_flight.load(Ordering::Relaxed) > 0;
@@ -154,7 +156,11 @@ impl<T> Wire<T> {
 
     /// Judges what was just put into `buf` after `before`.
     fn inspect(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
-        if self.state.tunnel.load(Ordering::Relaxed) || self.state.violated.load(Ordering::Relaxed) {
+        if self.state.tunnel.load(Ordering::Relaxed) {
+            self.state.touch(self.stats.tick.get_u32());
+            return;
+        }
+        if self.state.violated.load(Ordering::Relaxed) {
             return;
         }
         let Some(new) = buf.filled().get(before..) else { return };
@@ -191,6 +197,9 @@ impl<T> Wire<T> {
         self.state.note_write(written.is_ready(), self.stats.tick.get_u32());
         if let Poll::Ready(Ok(count)) = written {
             self.stats.bytes_out.add(count as u64);
+            if self.state.tunnel.load(Ordering::Relaxed) {
+                self.state.touch(self.stats.tick.get_u32());
+            }
         }
         written
     }

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,7 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
@@ -116,6 +117,27 @@ struct Listening {
     accepting: JoinHandle<()>,
 }
 
+/// What a connection takes of its worker: a place among those that it may have, and one in the list that the reaper and
+/// the end of the worker go through. Given back when this is dropped.
+struct Place {
+    entry: Entry,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// The place of a connection, for whoever serves it at the time: its task, or the tunnel that it became.
+#[derive(Default)]
+struct PlaceOf(RefCell<Option<Place>>);
+
+/// Gives the place back at the end of the task that serves the connection, a kill by the reaper included, unless a
+/// tunnel has taken it over.
+struct Serving(Rc<PlaceOf>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.0.0.take());
+    }
+}
+
 /// A client connection, as far as its requests care.
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
@@ -125,6 +147,7 @@ pub(crate) struct Connection {
     pub(crate) peer_text: HeaderValue,
     pub(crate) state: Arc<ConnState>,
     watch: Rc<Watch>,
+    place: Rc<PlaceOf>,
 }
 
 impl Connection {
@@ -134,7 +157,7 @@ impl Connection {
         secure: bool,
         state: Arc<ConnState>,
     ) -> Connection {
-        Connection::watched(peer, local, secure, state, Rc::default())
+        Connection::watched(peer, local, secure, state, Rc::default(), Rc::default())
     }
 
     fn watched(
@@ -143,10 +166,11 @@ impl Connection {
         secure: bool,
         state: Arc<ConnState>,
         watch: Rc<Watch>,
+        place: Rc<PlaceOf>,
     ) -> Connection {
         let text = peer.ip().to_canonical().to_string();
         let peer_text = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Connection { peer, local, secure, peer_text, state, watch }
+        Connection { peer, local, secure, peer_text, state, watch, place }
     }
 
     /// Counts a request; whether the connection has reached a limit and is to end.
@@ -159,6 +183,28 @@ impl Connection {
     /// Asks for the end of the connection after what it is doing.
     pub(crate) fn retire(&self) {
         self.watch.retire();
+    }
+
+    /// Goes on as a tunnel, which keeps the place of the connection and ends when the connection has to.
+    pub(super) fn tunnel(&self, tunnel: impl Future<Output = ()> + 'static) {
+        // The bytes after the head belong to another protocol; nobody may look for HTTP in them.
+        self.state.become_tunnel();
+        let (watch, place) = (Rc::clone(&self.watch), self.place.0.take());
+        let entry = place.as_ref().map(|place| (Rc::clone(&place.entry.worker), place.entry.id));
+        let task = tokio::task::spawn_local(async move {
+            let _place = place;
+            let retired =
+                poll_fn(|cx| if watch.is_retired(cx.waker()) { Poll::Ready(()) } else { Poll::Pending });
+            tokio::select! {
+                () = tunnel => {}
+                () = retired => {}
+            }
+        });
+        if let Some((worker, id)) = entry
+            && let Some(tracked) = worker.connections.borrow_mut().get_mut(&id)
+        {
+            tracked.task = task.abort_handle();
+        }
     }
 
     #[cfg(test)]
@@ -236,6 +282,7 @@ impl Worker {
                 Phase::Idle => over(state.since(), timeouts.keep_alive_s),
                 Phase::Head => over(state.since(), timeouts.header_s),
                 Phase::Body => over(state.since(), timeouts.body_idle_s),
+                Phase::Tunnel => over(state.since(), timeouts.tunnel_idle_s),
                 Phase::Open => false,
             };
             let blocked = [state.blocked_since(), watch.stalled_since()].into_iter().flatten().min();
@@ -444,18 +491,20 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, setup: Rc<RefCell<Lis
         let (state, watch) = (Arc::new(ConnState::default()), Rc::new(Watch::default()));
         let opened = worker.stats.tick.get_u32();
         state.touch(opened);
+        let place = Place { entry: Entry { worker: Rc::clone(&worker), id }, _slot: slot };
+        let place = Rc::new(PlaceOf(RefCell::new(Some(place))));
         let accepted = Accepted {
             peer,
             local: stream.local_addr().unwrap_or(local),
             setup: setup.borrow().clone(),
             state: Arc::clone(&state),
             watch: Rc::clone(&watch),
+            place: Rc::clone(&place),
         };
         let task_worker = Rc::clone(&worker);
+        let serving = Serving(place);
         let task = tokio::task::spawn_local(async move {
-            // Removes the entry however the task ends, a kill by the reaper included.
-            let _entry = Entry { worker: Rc::clone(&task_worker), id };
-            let _slot = slot;
+            let _serving = serving;
             serve(task_worker, accepted, stream).await;
         });
         let tracked = Tracked { state, watch, opened, task: task.abort_handle() };
@@ -470,6 +519,7 @@ struct Accepted {
     setup: ListenSetup,
     state: Arc<ConnState>,
     watch: Rc<Watch>,
+    place: Rc<PlaceOf>,
 }
 
 struct Entry {
@@ -517,7 +567,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted, mut stream: TcpStream) {
     let Some((header, ahead)) = announced(&current, &accepted, &mut stream).await else {
         return worker.stats.abnormal.add(1);
     };
-    let Accepted { peer, local, setup, state, watch } = accepted;
+    let Accepted { peer, local, setup, state, watch, place } = accepted;
     let (peer, local) = header.and_then(|header| header.addresses).unwrap_or((peer, local));
     let secure = setup.tls.is_some() || header.is_some_and(|header| header.secure);
     let stream = ClientSocket::new(stream, ahead);
@@ -531,7 +581,7 @@ async fn serve(worker: Rc<Worker>, accepted: Accepted, mut stream: TcpStream) {
             }
         }
     };
-    let connection = Rc::new(Connection::watched(peer, local, secure, Arc::clone(&state), watch));
+    let connection = Rc::new(Connection::watched(peer, local, secure, Arc::clone(&state), watch, place));
     let wire = Wire::new(stream, Arc::clone(&state), Arc::clone(&worker.stats));
     let service = service_fn(|request| {
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));

@@ -128,9 +128,7 @@ async fn body_above_what_is_accepted_is_413() {
     assert_eq!(response.status(), 413);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn websocket_is_tunnelled() {
-    let setup = Setup::in_mode("block").await;
+async fn websocket(setup: &Setup) -> TcpStream {
     let mut stream = TcpStream::connect(setup.address()).await.unwrap();
     let head = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -139,6 +137,48 @@ async fn websocket_is_tunnelled() {
         answer.push(stream.read_u8().await.unwrap());
     }
     assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tunnel_counts_as_a_connection_until_it_ends() {
+    let setup = Setup::new(Options { extra: "limits = { connections = 1 }", ..Options::default() }).await;
+    let mut tunnel = websocket(&setup).await;
+    let mut other = TcpStream::connect(setup.address()).await.unwrap();
+    other.write_all(b"GET /waits HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    for i in 0..20 {
+        let message = format!("message {i}");
+        tunnel.write_all(message.as_bytes()).await.unwrap();
+        let mut echo = vec![0; message.len()];
+        tunnel.read_exact(&mut echo).await.unwrap();
+    }
+    // The worker had its turns, and did not take the other connection.
+    assert_eq!(setup.upstream.requests(), 1);
+    drop(tunnel);
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tunnel_ends_after_silence_and_with_the_node() {
+    let setup = Setup::new(Options { extra: "timeouts = { tunnel_idle_s = 1 }", ..Options::default() }).await;
+    let mut tunnel = websocket(&setup).await;
+    let mut rest = Vec::new();
+    // An end or a reset: either way it is over.
+    let _ = tunnel.read_to_end(&mut rest).await;
+    assert!(rest.is_empty());
+    let setup = Setup::in_mode("block").await;
+    let mut tunnel = websocket(&setup).await;
+    let (_state, _upstream) = setup.stop().await;
+    let _ = tunnel.read_to_end(&mut rest).await;
+    assert!(rest.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn websocket_is_tunnelled() {
+    let setup = Setup::in_mode("block").await;
+    let mut stream = websocket(&setup).await;
     // Bytes that would be a framing violation if they were still taken for HTTP.
     let message = b"\n\x81\x05hello\nContent-Length: x\n\n";
     stream.write_all(message).await.unwrap();
