@@ -576,6 +576,9 @@ pub struct Spool {
     pub max_bytes: u64,
     /// Bytes of one file, 64 KiB to 1 GiB.
     pub segment_bytes: u64,
+    /// Bytes of events that wait in memory for the disk, at least 64 KiB; above, one short event per request is kept and
+    /// the others are counted as lost.
+    pub queue_bytes: u64,
 }
 
 /// The statistics listener.

@@ -22,6 +22,7 @@ use crate::config::BlockCause;
 use crate::pipeline::{Context, Denial, Extent, RegexMatch, Subject, Violation, printable, size_of_head};
 use crate::request_id::event_id;
 use crate::response::Watched;
+use crate::spool::Room;
 use crate::state::State;
 
 /// What stands in place of a masked value; it hides the length too.
@@ -279,7 +280,18 @@ impl PendingHits {
     }
 
     fn write(&mut self, status: u16, response_size: u64) -> Option<tokio::sync::oneshot::Receiver<()>> {
-        let events = std::mem::take(&mut self.events);
+        let mut events = std::mem::take(&mut self.events);
+        let all = events.len() as u64;
+        match self.state.spool.room() {
+            Room::All => {}
+            Room::Trace => {
+                // The first says what the request was refused for.
+                events.truncate(1);
+                events.iter_mut().for_each(|hit| hit.raw = RawRequest::default());
+            }
+            Room::None => events.clear(),
+        }
+        self.state.spool.note_lost(all - events.len() as u64);
         if events.is_empty() {
             return None;
         }

@@ -293,7 +293,11 @@ fn prepare_state_dir(config: &Config) -> Result<File, NodeError> {
 fn prepare_state(config: Config) -> Result<State, NodeError> {
     let path = config.state_dir.clone();
     let failed = |source: io::Error| NodeError::State { path: path.clone(), source };
-    let bounds = Bounds { max_bytes: config.spool.max_bytes, segment_bytes: config.spool.segment_bytes };
+    let bounds = Bounds {
+        max_bytes: config.spool.max_bytes,
+        segment_bytes: config.spool.segment_bytes,
+        queue_bytes: config.spool.queue_bytes,
+    };
     let (spool, recovered) =
         Spool::open(&path.join("spool"), bounds).map_err(|error| failed(io::Error::other(error)))?;
     if recovered.torn_bytes + recovered.corrupt_segments + recovered.lost_records > 0 {

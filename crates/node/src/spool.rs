@@ -29,6 +29,19 @@ use writer::{Command, Writer};
 pub(crate) struct Bounds {
     pub(crate) max_bytes: u64,
     pub(crate) segment_bytes: u64,
+    /// Bytes that wait to be written.
+    pub(crate) queue_bytes: u64,
+}
+
+/// How much of what a request reports there is room for before it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Everything.
+    All,
+    /// That there was something.
+    Trace,
+    /// Nothing.
+    None,
 }
 
 /// A segment that holds committed records.
@@ -48,6 +61,8 @@ struct Shared {
     segments: Mutex<VecDeque<Segment>>,
     acked: AtomicU64,
     committed: AtomicU64,
+    /// Bytes that wait to be written.
+    queued: AtomicU64,
     notify: Notify,
     /// The segment that is written to is no longer where it was.
     gone: AtomicBool,
@@ -89,6 +104,7 @@ pub(crate) struct SpoolFigures {
 pub(crate) struct Spool {
     commands: std::sync::mpsc::Sender<Command>,
     shared: Arc<Shared>,
+    queue_bytes: u64,
 }
 
 impl Spool {
@@ -106,6 +122,7 @@ impl Spool {
             segments: Mutex::new(recovered.segments.clone()),
             acked: AtomicU64::new(recovered.acked),
             committed: AtomicU64::new(recovered.next_seq.saturating_sub(1)),
+            queued: AtomicU64::new(0),
             notify: Notify::new(),
             gone: AtomicBool::new(false),
             lost: AtomicU64::new(recovered.lost_records),
@@ -114,7 +131,24 @@ impl Spool {
         let (commands, queue) = std::sync::mpsc::channel();
         let writer = Writer::new(Arc::clone(&shared), bounds, files, recovered.next_seq);
         std::thread::Builder::new().name("spool".into()).spawn(move || writer.run(&queue)).map_err(at)?;
-        Ok((Spool { commands, shared }, recovered))
+        Ok((Spool { commands, shared, queue_bytes: bounds.queue_bytes }, recovered))
+    }
+
+    /// What there is room for: the disk may be slower than those who attack. A quarter more than the bound is for traces.
+    pub(crate) fn room(&self) -> Room {
+        let queued = self.shared.queued.load(Ordering::Relaxed);
+        if queued < self.queue_bytes {
+            Room::All
+        } else if queued < self.queue_bytes + self.queue_bytes / 4 {
+            Room::Trace
+        } else {
+            Room::None
+        }
+    }
+
+    /// Counts events for which there is no room.
+    pub(crate) fn note_lost(&self, events: u64) {
+        self.shared.lost.fetch_add(events, Ordering::Relaxed);
     }
 
     /// Hands events over and returns what resolves once they are on disk, or once it is certain that they never will
@@ -122,6 +156,8 @@ impl Spool {
     pub(crate) fn append(&self, events: Vec<Vec<u8>>) -> oneshot::Receiver<()> {
         let (ack, durable) = oneshot::channel();
         let count = events.len() as u64;
+        let bytes = events.iter().map(|event| event.len() as u64).sum();
+        self.shared.queued.fetch_add(bytes, Ordering::Relaxed);
         if self.commands.send(Command::Append { events, ack }).is_err() {
             self.shared.lost.fetch_add(count, Ordering::Relaxed);
         }

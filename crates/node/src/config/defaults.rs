@@ -149,7 +149,7 @@ impl Default for Timeouts {
 
 impl Default for Spool {
     fn default() -> Spool {
-        Spool { max_bytes: 2 << 30, segment_bytes: 8 << 20 }
+        Spool { max_bytes: 2 << 30, segment_bytes: 8 << 20, queue_bytes: 100 << 20 }
     }
 }
 

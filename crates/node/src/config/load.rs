@@ -224,6 +224,7 @@ impl Config {
         range("inspect.held_max", self.inspect.held_max, 1 << 20, 1 << 44)?;
         range("spool.max_bytes", self.spool.max_bytes, 1 << 20, 1 << 44)?;
         range("spool.segment_bytes", self.spool.segment_bytes, 64 << 10, 1 << 30)?;
+        range("spool.queue_bytes", self.spool.queue_bytes, 64 << 10, 1 << 40)?;
         let timeouts = &self.timeouts;
         for (key, value) in [
             ("timeouts.tls_handshake_s", timeouts.tls_handshake_s),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const BOUNDS: Bounds = Bounds { max_bytes: 1 << 30, segment_bytes: 256 };
+const BOUNDS: Bounds = Bounds { max_bytes: 1 << 30, segment_bytes: 256, queue_bytes: 1 << 20 };
 
 fn open(dir: &Path) -> (Spool, Recovered) {
     Spool::open(dir, BOUNDS).unwrap()
@@ -50,6 +50,36 @@ fn snapshot(dir: &Path) -> tempfile::TempDir {
         std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
     copy
+}
+
+#[test]
+fn what_waits_for_a_slow_disk_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let write = Box::new(move |file: &mut std::fs::File, bytes: &[u8]| {
+        // Waits for the test, which lets go by dropping the sender.
+        let _ = blocked.recv();
+        file.write_all(bytes)
+    });
+    let bounds = Bounds { queue_bytes: 1000, ..BOUNDS };
+    let (spool, _) = Spool::open_with(dir.path(), bounds, SegmentFiles { write }).unwrap();
+    let first = spool.append(vec![vec![b'a'; 10]]);
+    let mut waiting = Vec::new();
+    while spool.room() == Room::All {
+        waiting.push(spool.append(vec![vec![b'a'; 100]]));
+    }
+    assert_eq!(spool.room(), Room::Trace);
+    while spool.room() == Room::Trace {
+        waiting.push(spool.append(vec![vec![b'a'; 100]]));
+    }
+    assert_eq!(spool.room(), Room::None);
+    spool.note_lost(1);
+    drop(release);
+    first.blocking_recv().unwrap();
+    let count = waiting.len();
+    waiting.into_iter().for_each(|waiting| waiting.blocking_recv().unwrap());
+    assert_eq!((spool.room(), spool.figures().lost), (Room::All, 1));
+    assert_eq!(drain(&spool).len(), count + 1);
 }
 
 #[test]
@@ -150,7 +180,8 @@ fn full_disk_loses_events_but_not_the_spool() {
 #[test]
 fn size_cap_drops_the_oldest_and_counts() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open(dir.path(), Bounds { max_bytes: 600, segment_bytes: 200 }).unwrap();
+    let (spool, _) =
+        Spool::open(dir.path(), Bounds { max_bytes: 600, segment_bytes: 200, ..BOUNDS }).unwrap();
     for i in 0..40 {
         append(&spool, &format!("event number {i:03}"));
     }

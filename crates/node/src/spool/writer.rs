@@ -44,6 +44,8 @@ impl Writer {
                 for event in &events {
                     self.stage(event);
                 }
+                let bytes = events.iter().map(|event| event.len() as u64).sum();
+                self.shared.queued.fetch_sub(bytes, Ordering::Relaxed);
                 waiters.push(ack);
                 next = if self.buffer.len() < COMMIT_BYTES { queue.try_recv().ok() } else { None };
             }
