@@ -3,6 +3,7 @@
 //! A reload makes another [`State`] from another configuration. What lives as long as the process is behind an `Arc`
 //! in it and goes along; a request keeps the state that it began with.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -74,6 +75,45 @@ pub(crate) struct LinkState {
     pub(crate) rejected_bundles: AtomicU64,
     /// Whether the rules in force came from disk.
     pub(crate) from_disk: AtomicBool,
+    /// The heartbeats of this process, whichever configuration they were sent under.
+    pub(crate) heartbeats: Mutex<Heartbeats>,
+}
+
+/// What the cloud has been told of the counters. It knows a heartbeat by the start of the process and its number, so one
+/// that was not answered is sent again as it was: it may have arrived.
+#[derive(Debug, Default)]
+pub(crate) struct Heartbeats {
+    /// Number of the last one.
+    pub(crate) seq: u64,
+    /// The counters as of the last answered one.
+    pub(crate) told: BTreeMap<&'static str, u64>,
+    /// The counters as of the last one, while it is not answered.
+    pub(crate) unanswered: Option<BTreeMap<&'static str, u64>>,
+}
+
+impl Heartbeats {
+    /// The next one: its number, and how much each counter has grown.
+    pub(crate) fn next(
+        &mut self,
+        counters: impl Iterator<Item = (&'static str, u64)>,
+    ) -> (u64, BTreeMap<String, u64>) {
+        if self.unanswered.is_none() {
+            self.seq += 1;
+            self.unanswered = Some(counters.collect());
+        }
+        let grown = |(name, now): (&&'static str, &u64)| {
+            let more = now.saturating_sub(self.told.get(name).copied().unwrap_or(0));
+            (more > 0).then(|| ((*name).to_owned(), more))
+        };
+        (self.seq, self.unanswered.iter().flatten().filter_map(grown).collect())
+    }
+
+    /// The last one has arrived.
+    pub(crate) fn answered(&mut self) {
+        if let Some(told) = self.unanswered.take() {
+            self.told = told;
+        }
+    }
 }
 
 /// The node under one configuration.

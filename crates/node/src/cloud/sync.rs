@@ -4,8 +4,8 @@
 //! change is in force well under a second after it was made.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bartizan_api::node::{BundleKind, HeartbeatRequest};
@@ -210,23 +210,18 @@ pub(crate) fn put_lists_in_force(state: &State, store: &ListStore) {
     });
 }
 
-/// Sends heartbeats until the node stops. Increments are those since the last one that arrived.
+/// Sends heartbeats until the node stops. Increments are those since the last one that was answered.
 pub(super) async fn keep_alive(state: &State, client: &Client, identity: &Identity) {
     let mut interval = tokio::time::interval(Duration::from_secs(identity.heartbeat_s));
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut sent: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut last = Instant::now();
     let mut rejected = 0;
-    for seq in 1.. {
+    let heartbeats = || state.link.heartbeats.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
         interval.tick().await;
-        let now: BTreeMap<&'static str, u64> =
-            state.totals().named().filter(|(name, _)| !matches!(*name, "tick" | "last_request_ms")).collect();
-        let delta = |name: &str, value: u64| value.saturating_sub(sent.get(name).copied().unwrap_or(0));
-        let stats: BTreeMap<String, u64> = now
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), delta(name, *value)))
-            .filter(|(_, d)| *d > 0)
-            .collect();
+        let totals = state.totals();
+        let counters = totals.named().filter(|(name, _)| !matches!(*name, "tick" | "last_request_ms"));
+        let (seq, stats) = heartbeats().next(counters);
         let elapsed = last.elapsed().as_secs_f64().max(0.001);
         let requests = u32::try_from(stats.get("requests").copied().unwrap_or(0)).unwrap_or(u32::MAX);
         let refused = state.link.rejected_bundles.load(Ordering::Relaxed);
@@ -242,7 +237,7 @@ pub(super) async fn keep_alive(state: &State, client: &Client, identity: &Identi
         };
         match client.heartbeat(&request).await {
             Ok(_) => {
-                sent = now;
+                heartbeats().answered();
                 last = Instant::now();
                 rejected = refused;
             }

@@ -43,6 +43,7 @@ pub(crate) struct Content {
     deliveries: usize,
     refuse_events: Option<StatusCode>,
     max_events: usize,
+    refuse_heartbeats: bool,
     heartbeats: Vec<HeartbeatRequest>,
     pub(crate) registrations: usize,
     pub(crate) unregistrations: usize,
@@ -248,7 +249,11 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
             status(StatusCode::NO_CONTENT)
         }
         "/node/v1/heartbeat" => {
-            shared.content.lock().unwrap().heartbeats.push(serde_json::from_slice(&body).unwrap());
+            let mut content = shared.content.lock().unwrap();
+            content.heartbeats.push(serde_json::from_slice(&body).unwrap());
+            if content.refuse_heartbeats {
+                return status(StatusCode::SERVICE_UNAVAILABLE);
+            }
             ok(HeartbeatResponse { desired: BTreeMap::new() })
         }
         "/node/v1/manifest" => {
@@ -582,6 +587,51 @@ async fn events_behind_a_deleted_segment_are_sent_and_the_loss_is_counted() {
     assert_eq!(setup.status(SQLI).await, 403);
     assert_eq!(segments().len(), 1);
     eventually("the next hit arrives", || async { cloud.hits() == 1 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heartbeats_go_on_where_they_were_when_the_link_restarts() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    let told =
+        || cloud.content(|c| c.heartbeats.iter().filter_map(|beat| beat.stats.get("requests")).sum::<u64>());
+    for _ in 0..3 {
+        setup.status("/").await;
+    }
+    eventually("the requests are told", || async { told() == 3 }).await;
+    setup.edit(|text| text.replace("token = \"t0ken\"", "token = \"t0ken\"\nlabels = { zone = \"b\" }"));
+    setup.node.reload().await.unwrap();
+    setup.status("/").await;
+    eventually("one more is told", || async { told() == 4 }).await;
+    let beats = cloud
+        .content(|c| c.heartbeats.iter().map(|beat| (beat.startid.clone(), beat.seq)).collect::<Vec<_>>());
+    assert!(beats.iter().zip(1..).all(|((start, seq), at)| *start == beats[0].0 && *seq == at), "{beats:?}");
+    assert_eq!(told(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heartbeat_that_was_not_answered_is_sent_again_as_it_was() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    let mut refused = 0;
+    cloud.change(|content| {
+        content.refuse_heartbeats = true;
+        refused = content.heartbeats.iter().map(|beat| beat.seq).max().unwrap_or(0) + 1;
+    });
+    let requests = |seq: u64| {
+        cloud.content(|c| {
+            let beats = c.heartbeats.iter().filter(|beat| beat.seq == seq);
+            beats.map(|beat| beat.stats.get("requests").copied().unwrap_or(0)).collect::<Vec<_>>()
+        })
+    };
+    let last = || cloud.content(|c| c.heartbeats.iter().map(|beat| beat.seq).max().unwrap_or(0));
+    setup.status("/").await;
+    eventually("it is sent twice", || async { requests(refused).len() > 1 }).await;
+    setup.status("/").await;
+    cloud.change(|content| content.refuse_heartbeats = false);
+    eventually("the next one is sent", || async { last() > refused }).await;
+    let beats = requests(refused);
+    assert!(beats.iter().all(|count| *count == beats[0]), "{beats:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
