@@ -95,7 +95,8 @@ pub enum Role {
     /// Inline reverse proxy.
     #[default]
     Proxy,
-    /// Receives copies of requests; inspects and reports, never blocks.
+    /// Receives copies of requests, by a `mirror` directive for instance: inspects, reports, answers 204. Needs no
+    /// upstream, evaluates no lists.
     Mirror,
 }
 

@@ -26,7 +26,7 @@ use http::{HeaderMap, Method, Uri, Version, header, request};
 use smallvec::SmallVec;
 
 use crate::client_ip::Client;
-use crate::config::{BlockCause, Fallback, OverlimitMode};
+use crate::config::{BlockCause, Fallback, OverlimitMode, Role};
 use crate::hits::PendingHits;
 use crate::proxy::worker::{Connection, LocalSnapshot};
 use crate::rate_limit::RateVerdict;
@@ -333,7 +333,9 @@ pub(crate) async fn inspect(
 
 /// Whether answers are compared with their requests.
 fn watches(context: &Context<'_>, mode: FiltrationMode) -> bool {
-    mode == FiltrationMode::Monitoring && context.state.config.inspect.parse_response
+    // A copy of a request has no answer here.
+    let config = &context.state.config;
+    mode == FiltrationMode::Monitoring && config.inspect.parse_response && config.role == Role::Proxy
 }
 
 fn subject<'a>(parts: &'a request::Parts, secure: bool, body: &'a [u8], extent: Extent) -> Subject<'a> {

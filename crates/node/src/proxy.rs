@@ -33,10 +33,11 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, Version, request};
 use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use crate::block::{Form, Refusal};
-use crate::config::BlockCause;
+use crate::config::{BlockCause, Role};
 use crate::hits::PendingHits;
 use crate::pipeline::{self, Admission, Context, Extent, Plan, RateStage};
 use crate::rate_limit::RateVerdict;
@@ -90,7 +91,7 @@ async fn respond(
     let host = headers::host_of(request.uri(), request.headers());
     let settings =
         state.routes.of_host(Host::parse(host.as_bytes()).name()).find(request.uri().path().as_bytes());
-    if settings.upstream.is_none() {
+    if settings.upstream.is_none() && state.config.role == Role::Proxy {
         return failure(StatusCode::MISDIRECTED_REQUEST, in_flight);
     }
     let snapshot = worker.snapshot();
@@ -430,6 +431,9 @@ async fn forward(
     mut findings: Findings,
     in_flight: InFlight,
 ) -> Response<ResponseBody> {
+    if context.state.config.role == Role::Mirror {
+        return take_in(request.into_body(), findings, in_flight).await;
+    }
     let Some(upstream) = context.settings.upstream else {
         return failure(StatusCode::MISDIRECTED_REQUEST, in_flight);
     };
@@ -486,6 +490,25 @@ async fn forward(
             .with_finale(finale)
             .with_call(call)
     })
+}
+
+/// Receives a copy of a request, which has its answer from elsewhere.
+async fn take_in(mut body: RequestBody, findings: Findings, in_flight: InFlight) -> Response<ResponseBody> {
+    let mut complete = true;
+    while let Some(frame) = body.frame().await {
+        complete = frame.is_ok();
+        if !complete {
+            break;
+        }
+    }
+    // What has passed is judged now.
+    drop(body);
+    drop(findings.settle(StatusCode::NO_CONTENT, 0).await);
+    let mut response = plain(StatusCode::NO_CONTENT, "", in_flight);
+    if !complete {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn grpc_refusal(current: &Current, context: &Context<'_>) -> Response<Bytes> {

@@ -11,7 +11,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::identity::Identity;
-use crate::config::Config;
+use crate::config::{Config, Role};
 
 /// Longer than the cloud holds a watch call (55 s).
 const WATCH_TIMEOUT: Duration = Duration::from_secs(70);
@@ -86,7 +86,11 @@ impl Client {
             hostname: hostname(),
             labels: config.cloud.labels.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            role: "proxy".to_owned(),
+            role: match config.role {
+                Role::Proxy => "proxy",
+                Role::Mirror => "mirror",
+            }
+            .to_owned(),
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
             public_key: hex::encode(key.verifying_key().as_bytes()),

@@ -19,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::config::Role;
 use crate::hits::PendingHits;
 use crate::pipeline::{self, Admission, Context, Extent};
 use crate::proxy::headers;
@@ -95,7 +96,7 @@ pub(super) async fn try_out(
 }
 
 async fn judge(context: &Context<'_>, parts: request::Parts, body: Bytes) -> Value {
-    if context.settings.upstream.is_none() {
+    if context.settings.upstream.is_none() && context.state.config.role == Role::Proxy {
         return json!({ "verdict": "refuse", "status": 421, "cause": "no upstream for this host" });
     }
     let admission = pipeline::admit(context, &parts.method, &parts.uri, &parts.headers, parts.version);

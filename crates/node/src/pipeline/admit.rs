@@ -8,6 +8,7 @@ use bartizan_rules::FiltrationMode;
 use http::{HeaderMap, Method, Uri, Version};
 
 use super::{Admission, Context, Denial, Plan, Subject, reading, size_of_head};
+use crate::config::Role;
 use crate::hits::Report;
 use crate::sampler::Identity;
 use crate::sources::Source;
@@ -37,7 +38,8 @@ pub(crate) fn admit<'s>(
     context.stats.requests.add(1);
     context.note_app(|app| app.requests.add(1));
     let mut plan = Plan { mode, selection, graylisted: false, denied: None };
-    if !context.state.config.acl.enabled || snapshot.lists.is_empty() {
+    let is_copy = context.state.config.role == Role::Mirror;
+    if is_copy || !context.state.config.acl.enabled || snapshot.lists.is_empty() {
         return Admission::Inspect(plan);
     }
     let now = crate::clock::unix_seconds();

@@ -167,3 +167,30 @@ async fn worked_table_of_precedence() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_requests_are_inspected_and_go_no_further() {
+    let setup = Setup::new(Options { extra: "role = \"mirror\"", ..Options::default() }).await;
+    let attack = "q=1%27%20union%20select%20password%20from%20users--";
+    assert_eq!(setup.status("/").await, 204);
+    assert_eq!(setup.status(&format!("/?{attack}")).await, 204);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let length = attack.len();
+    let answer = setup
+        .raw(
+            format!(
+                "POST /form HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{form}Transfer-Encoding: chunked\r\n\r\n\
+                 {length:x}\r\n{attack}\r\n0\r\n\r\n"
+            )
+            .as_bytes(),
+        )
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    assert_eq!(setup.upstream.requests(), 0);
+    let hits = setup.spooled();
+    let found: Vec<_> = hits.iter().filter(|hit| hit["attack_type"] == "sqli").collect();
+    assert_eq!(found.len(), 2, "{hits:?}");
+    for hit in found {
+        assert_eq!((&hit["block_status"], &hit["statuscode"]), (&"monitored".into(), &204.into()));
+    }
+}
