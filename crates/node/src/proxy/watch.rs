@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use futures_util::future::AbortHandle;
+
 use crate::stats::WorkerStats;
 
 /// The state of a connection above its bytes.
@@ -18,7 +20,15 @@ pub(super) struct Watch {
     requests: Cell<u64>,
     /// Answers that stream over HTTP/2: the worker tick, plus one, of the piece that was handed out last, or 0 while
     /// the upstream is waited for.
-    answers: RefCell<Vec<Rc<Cell<u32>>>>,
+    answers: RefCell<Vec<Rc<Answer>>>,
+}
+
+/// An answer that streams over HTTP/2.
+struct Answer {
+    /// See [`Watch::answers`].
+    handed_out: Cell<u32>,
+    /// Ends the stream, and only it.
+    stream: Option<AbortHandle>,
 }
 
 impl Watch {
@@ -49,9 +59,18 @@ impl Watch {
         self.requests.get()
     }
 
-    /// Since when a client has not taken the next piece of some answer, worker tick.
-    pub(super) fn stalled_since(&self) -> Option<u32> {
-        self.answers.borrow().iter().filter_map(|answer| answer.get().checked_sub(1)).min()
+    /// Resets the streams whose next piece the client has not taken for too long, given since when, worker tick. How
+    /// many they are.
+    pub(super) fn reset_stalled(&self, too_long: impl Fn(u32) -> bool) -> u64 {
+        let mut count = 0;
+        for answer in self.answers.borrow().iter() {
+            let stalled = answer.handed_out.get().checked_sub(1).is_some_and(&too_long);
+            if let Some(stream) = answer.stream.as_ref().filter(|stream| stalled && !stream.is_aborted()) {
+                stream.abort();
+                count += 1;
+            }
+        }
+        count
     }
 }
 
@@ -60,19 +79,20 @@ impl Watch {
 pub(crate) struct AnswerWatch {
     watch: Rc<Watch>,
     stats: Arc<WorkerStats>,
-    answer: Rc<Cell<u32>>,
+    answer: Rc<Answer>,
 }
 
 impl AnswerWatch {
     pub(super) fn begin(watch: &Rc<Watch>, stats: &Arc<WorkerStats>) -> AnswerWatch {
-        let answer = Rc::new(Cell::new(0));
+        let answer = Answer { handed_out: Cell::new(0), stream: super::worker::current_stream() };
+        let answer = Rc::new(answer);
         watch.answers.borrow_mut().push(Rc::clone(&answer));
         AnswerWatch { watch: Rc::clone(watch), stats: Arc::clone(stats), answer }
     }
 
     /// The client asked for the next piece and got it, or the upstream is waited for.
     pub(super) fn note(&self, handed_out: bool) {
-        self.answer.set(if handed_out { self.stats.tick.get_u32().saturating_add(1) } else { 0 });
+        self.answer.handed_out.set(if handed_out { self.stats.tick.get_u32().saturating_add(1) } else { 0 });
     }
 }
 

@@ -43,8 +43,23 @@ pub(crate) struct LocalExecutor;
 
 impl<F: Future<Output = ()> + 'static> Executor<F> for LocalExecutor {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        let (stream, registration) = futures_util::future::AbortHandle::new_pair();
+        let future = futures_util::future::Abortable::new(future, registration);
+        tokio::task::spawn_local(STREAM.scope(stream, async move {
+            // Whether it was ended or came to its end, it is gone.
+            let _ = future.await;
+        }));
     }
+}
+
+tokio::task_local! {
+    /// Ends the task of a stream of HTTP/2, which resets the stream.
+    static STREAM: futures_util::future::AbortHandle;
+}
+
+/// What ends the stream that is being served; `None` over HTTP/1.
+pub(super) fn current_stream() -> Option<futures_util::future::AbortHandle> {
+    STREAM.try_with(Clone::clone).ok()
 }
 
 /// A snapshot as the requests of one worker share it: they clone the `Rc`, which no other core ever touches.
@@ -285,8 +300,8 @@ impl Worker {
                 Phase::Tunnel => over(state.since(), timeouts.tunnel_idle_s),
                 Phase::Open => false,
             };
-            let blocked = [state.blocked_since(), watch.stalled_since()].into_iter().flatten().min();
-            if late || blocked.is_some_and(|since| over(since, timeouts.response_idle_s)) {
+            self.stats.timeouts.add(watch.reset_stalled(|since| over(since, timeouts.response_idle_s)));
+            if late || state.blocked_since().is_some_and(|since| over(since, timeouts.response_idle_s)) {
                 self.stats.timeouts.add(1);
                 task.abort();
             } else if limits.max_duration_s > 0 && over(*opened, limits.max_duration_s) {

@@ -183,12 +183,25 @@ async fn client_that_does_not_read_its_answer_is_cut_off() {
     let stream = TcpStream::connect(setup.address()).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    let connection = tokio::spawn(connection);
-    let request = http::Request::get(format!("http://{}/endless", setup.address()));
-    let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+    tokio::spawn(connection);
+    let request = |path: &str| {
+        let request = http::Request::get(format!("http://{}{path}", setup.address()));
+        request.body(Empty::<Bytes>::new()).unwrap()
+    };
+    let mut answer = sender.send_request(request("/endless")).await.unwrap();
     assert_eq!(answer.status(), 200);
-    let _ = connection.await.unwrap();
-    assert_eq!(timeouts(&setup).await, 2);
+    eventually("the stream is reset", || async { timeouts(&setup).await == 2 }).await;
+    // The other streams of the connection go on.
+    assert_eq!(sender.send_request(request("/")).await.unwrap().status(), 200);
+    let error = loop {
+        match answer.frame().await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error,
+            None => panic!("the answer looks complete"),
+        }
+    };
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    assert!(cause.is_some_and(h2::Error::is_reset), "{error:?}");
 }
 
 async fn timeouts(setup: &Setup) -> u64 {
