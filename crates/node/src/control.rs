@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -67,7 +68,8 @@ pub(crate) async fn serve(
     let control = Rc::new(Control { live, link });
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            // Out of descriptors, usually: accepting at once again would spin.
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let control = Rc::clone(&control);

@@ -5,8 +5,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
 
 use crate::config::{Config, Listen};
 use crate::node::NodeError;
@@ -65,11 +66,21 @@ fn setup(listen: &Listen) -> Result<ListenSetup, NodeError> {
     Ok(ListenSetup { tls, proxy_protocol: listen.proxy_protocol })
 }
 
+/// How a peer that vanished without a word is found out: after a minute of silence, within another.
+pub(crate) fn keep_alive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4)
+}
+
 pub(crate) fn bind(address: SocketAddr, shared: bool) -> Result<std::net::TcpListener, NodeError> {
     let bind = || -> io::Result<std::net::TcpListener> {
         let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(shared)?;
+        // Connections inherit it.
+        socket.set_tcp_keepalive(&keep_alive())?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(4096)?;

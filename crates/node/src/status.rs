@@ -27,7 +27,8 @@ use crate::stats::Totals;
 pub(crate) async fn serve(live: Arc<Live>, listener: TcpListener) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            // Out of descriptors, usually: accepting at once again would spin.
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let live = Arc::clone(&live);

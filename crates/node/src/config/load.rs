@@ -247,6 +247,10 @@ impl Config {
             if block.status != 200 && !(400..=599).contains(&block.status) {
                 return Err(invalid(&format!("block.{i}.status"), "expected 200, or 400 to 599"));
             }
+            let redirect = block.redirect.as_deref();
+            if redirect.is_some_and(|to| to.is_empty() || http::HeaderValue::from_str(to).is_err()) {
+                return Err(invalid(&format!("block.{i}.redirect"), "expected an address"));
+            }
             if block.page.is_some() && block.redirect.is_some() {
                 return Err(invalid(&format!("block.{i}.redirect"), "cannot be combined with a page"));
             }

@@ -41,6 +41,10 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Stat
     if request.version() == Version::HTTP_11 && !headers.contains_key(header::HOST) {
         return Err(StatusCode::BAD_REQUEST);
     }
+    let hosts = || headers.get_all(header::HOST).iter().count();
+    if request.version() == Version::HTTP_2 && request.uri().authority().is_none() && hosts() != 1 {
+        return Err(StatusCode::BAD_REQUEST);
+    }
     Ok(())
 }
 

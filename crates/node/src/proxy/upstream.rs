@@ -27,6 +27,7 @@ use super::io::UpstreamStream;
 use super::tls;
 use super::worker::LocalExecutor;
 use crate::config::{Config, Timeouts, Upstream, UpstreamProtocol};
+use crate::listeners::keep_alive;
 use crate::routes::UpstreamId;
 
 type Http1 = http1::SendRequest<RequestBody>;
@@ -367,6 +368,7 @@ impl Server {
         let connect = async {
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
             stream.set_nodelay(true)?;
+            socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive())?;
             match &self.tls {
                 None => Ok(UpstreamStream::Plain(stream)),
                 Some(tls) => {
