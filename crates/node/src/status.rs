@@ -57,7 +57,14 @@ fn answer(state: &State, peer: IpAddr, path: &str, query: Option<&str>) -> Respo
         }
         "/wallarm-status" => text(StatusCode::OK, "application/json", status(state).to_string()),
         "/metrics" => text(StatusCode::OK, PROMETHEUS, prometheus::native(state)),
-        "/live" => text(StatusCode::OK, "text/plain", "ok\n".into()),
+        "/live" => {
+            let uptime_ms = u64::try_from(state.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            if is_live(uptime_ms, state.workers.iter().map(|worker| worker.beat_ms.get())) {
+                text(StatusCode::OK, "text/plain", "ok\n".into())
+            } else {
+                text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "a worker does not respond\n".into())
+            }
+        }
         "/ready" if state.draining.load(Ordering::Relaxed) => {
             text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".into())
         }
@@ -71,6 +78,15 @@ fn answer(state: &State, peer: IpAddr, path: &str, query: Option<&str>) -> Respo
         }
         _ => text(StatusCode::NOT_FOUND, "text/plain", "not found\n".into()),
     }
+}
+
+/// A worker that has not come round for this long does not come back by itself. Much longer than a busy machine may
+/// hold one up.
+const DEAD_AFTER_MS: u64 = 60_000;
+
+/// Whether every worker has come round lately; times since the start.
+fn is_live(uptime_ms: u64, mut beats_ms: impl Iterator<Item = u64>) -> bool {
+    beats_ms.all(|beat| uptime_ms.saturating_sub(beat) <= DEAD_AFTER_MS)
 }
 
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -250,4 +266,16 @@ pub(crate) fn status(state: &State) -> Value {
         status.insert("split".into(), json!({ "clients": [client] }));
     }
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_is_live_while_every_worker_comes_round() {
+        assert!(is_live(1000, [0, 0].into_iter()));
+        assert!(is_live(100_000, [99_000, 60_000].into_iter()));
+        assert!(!is_live(100_000, [99_000, 30_000].into_iter()));
+    }
 }

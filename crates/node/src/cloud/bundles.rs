@@ -86,6 +86,7 @@ struct Current {
 }
 
 /// The `bundles` folder.
+#[derive(Clone)]
 pub(crate) struct Bundles {
     dir: PathBuf,
 }

@@ -13,8 +13,10 @@ use serde::de::DeserializeOwned;
 use super::identity::Identity;
 use crate::config::{Config, Role};
 
-/// Longer than the cloud holds a watch call (55 s).
-const WATCH_TIMEOUT: Duration = Duration::from_secs(70);
+/// Longest silence of the cloud, and longer than it holds a watch call (55 s). What is large (bundles, lists, events) has
+/// no other bound: over a slow link it takes its time.
+const SILENCE: Duration = Duration::from_secs(70);
+/// For what is small.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A compiled ruleset may not be larger.
 const BUNDLE_MAX: u64 = 256 << 20;
@@ -33,6 +35,8 @@ pub(crate) enum LinkError {
     Disk(#[source] std::io::Error),
     #[error("the bundle is refused: {0}")]
     Bundle(String),
+    #[error("the lists cannot be evaluated: {0}")]
+    Lists(String),
 }
 
 /// An HTTP client towards one cloud.
@@ -47,7 +51,7 @@ impl Client {
         let cloud = &config.cloud;
         let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
-            .timeout(CALL_TIMEOUT)
+            .read_timeout(SILENCE)
             .user_agent(concat!("bartizan-node/", env!("CARGO_PKG_VERSION")))
             .danger_accept_invalid_certs(!cloud.ca_verify);
         if let Some(path) = &cloud.ca_file {
@@ -97,16 +101,16 @@ impl Client {
             previous_uuid: Identity::load(config).ok().flatten().map(|known| known.uuid),
         };
         let call = self.http.post(format!("{}/register", self.base)).header("X-WallarmAPI-Token", &token);
-        let answer: RegisterResponse = json("register", call.json(&request)).await?;
+        let answer: RegisterResponse = json("register", call.timeout(CALL_TIMEOUT).json(&request)).await?;
         Ok(Identity::new(answer, token))
     }
 
     pub(crate) async fn heartbeat(&self, request: &HeartbeatRequest) -> Result<HeartbeatResponse, LinkError> {
-        json("heartbeat", self.post("/heartbeat").json(request)).await
+        json("heartbeat", self.post("/heartbeat").timeout(CALL_TIMEOUT).json(request)).await
     }
 
     pub(crate) async fn manifest(&self) -> Result<Manifest, LinkError> {
-        json("manifest", self.get("/manifest")).await
+        json("manifest", self.get("/manifest").timeout(CALL_TIMEOUT)).await
     }
 
     pub(crate) async fn bundle(&self, entry: &BundleEntry) -> Result<Vec<u8>, LinkError> {
@@ -124,12 +128,12 @@ impl Client {
     }
 
     pub(crate) async fn watch(&self, since: i64) -> Result<WatchResponse, LinkError> {
-        json("watch", self.get(&format!("/watch?since={since}")).timeout(WATCH_TIMEOUT)).await
+        json("watch", self.get(&format!("/watch?since={since}"))).await
     }
 
     /// Leaves the cloud's list of nodes.
     pub(crate) async fn unregister(&self) -> Result<(), LinkError> {
-        checked("unregister", self.post("/unregister")).await.map(drop)
+        checked("unregister", self.post("/unregister").timeout(CALL_TIMEOUT)).await.map(drop)
     }
 
     /// Sends an encoded batch.

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use bartizan_api::node::{BundleKind, HeartbeatRequest};
+use bartizan_api::node::{BundleEntry, BundleKind, HeartbeatRequest};
 use tokio::sync::{mpsc, watch};
 
 use super::bundles::{self, Bundles, ListStore};
@@ -74,8 +74,9 @@ impl Link<'_> {
         syncs: &mut mpsc::UnboundedReceiver<Reply>,
     ) -> Result<(), LinkError> {
         let due = Instant::now() + Duration::from_secs(self.identity.sync_s);
-        self.rules().await?;
-        self.lists().await?;
+        // Lists do not depend on rules: whoever attacks is kept out although a ruleset cannot be fetched.
+        let (rules, lists) = (self.rules().await, self.lists().await);
+        rules.and(lists)?;
         self.note_success();
         synced.send_replace(true);
         self.answer(&Ok(()));
@@ -89,14 +90,17 @@ impl Link<'_> {
                     return Ok(());
                 }
             };
+            let mut outcome = Ok(());
             for kind in &answer.changed {
-                match kind.as_str() {
-                    "ruleset" => self.rules().await?,
-                    "iplists" => self.lists().await?,
+                let fetched = match kind.as_str() {
+                    "ruleset" => self.rules().await,
+                    "iplists" => self.lists().await,
                     // A newer cloud may know more kinds.
-                    _ => {}
-                }
+                    _ => Ok(()),
+                };
+                outcome = outcome.and(fetched);
             }
+            outcome?;
             self.seq = self.seq.max(answer.seq);
             self.note_success();
         }
@@ -126,11 +130,8 @@ impl Link<'_> {
             let current = self.state.snapshot.load().ruleset_version;
             if entry.version != current && self.refused != Some(entry.version) {
                 let bytes = self.client.bundle(entry).await?;
-                match bundles::verify_newer(entry, &bytes, self.identity, current) {
+                match self.verified(entry, bytes, current).await {
                     Ok(verified) => {
-                        if let Err(error) = self.bundles.save(entry, &bytes) {
-                            tracing::warn!(%error, "bundle cannot be written to disk");
-                        }
                         put_in_force(self.state, verified);
                         self.state.link.from_disk.store(false, Ordering::Relaxed);
                         self.refused = None;
@@ -168,11 +169,43 @@ impl Link<'_> {
         if unchanged && self.state.snapshot.load().lists_seq == answer.seq {
             return Ok(());
         }
-        put_lists_in_force(self.state, &self.lists);
+        self.replace_lists().await
+    }
+
+    /// Checks, compiles and keeps a bundle, on another thread: that may take seconds, and heartbeats and probes are
+    /// answered here.
+    async fn verified(
+        &self,
+        entry: &BundleEntry,
+        bytes: Vec<u8>,
+        current: i64,
+    ) -> Result<bundles::Verified, String> {
+        let (entry, identity, bundles) = (entry.clone(), self.identity.clone(), self.bundles.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            let verified = bundles::verify_newer(&entry, &bytes, &identity, current)?;
+            if let Err(error) = bundles.save(&entry, &bytes) {
+                tracing::warn!(%error, "bundle cannot be written to disk");
+            }
+            Ok(verified)
+        });
+        work.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// Puts the lists in force and on disk, on another thread likewise.
+    async fn replace_lists(&mut self) -> Result<(), LinkError> {
+        let failed = |error: tokio::task::JoinError| LinkError::Lists(error.to_string());
+        let store = std::mem::take(&mut self.lists);
+        let work = tokio::task::spawn_blocking(move || (Lists::build(store.entries.values()), store));
+        let (lists, store) = work.await.map_err(failed)?;
+        use_lists(self.state, lists, store.seq);
         // On disk after they are in force: a change must not wait for a slow disk.
-        if let Err(error) = self.bundles.save_lists(&self.lists) {
+        let bundles = self.bundles.clone();
+        let work = tokio::task::spawn_blocking(move || (bundles.save_lists(&store), store));
+        let (saved, store) = work.await.map_err(failed)?;
+        if let Err(error) = saved {
             tracing::warn!(%error, "lists cannot be written to disk");
         }
+        self.lists = store;
         Ok(())
     }
 }
@@ -191,7 +224,11 @@ pub(crate) fn put_in_force(state: &State, verified: bundles::Verified) {
 }
 
 pub(crate) fn put_lists_in_force(state: &State, store: &ListStore) {
-    let lists = Arc::new(Lists::build(store.entries.values()));
+    use_lists(state, Lists::build(store.entries.values()), store.seq);
+}
+
+fn use_lists(state: &State, lists: Lists, seq: i64) {
+    let lists = Arc::new(lists);
     if lists.ignored > 0 {
         tracing::warn!(entries = lists.ignored, "list entries of unknown kinds are not evaluated");
     }
@@ -206,7 +243,7 @@ pub(crate) fn put_lists_in_force(state: &State, store: &ListStore) {
         ruleset_applied_at: current.ruleset_applied_at,
         ruleset_size: current.ruleset_size,
         lists: Arc::clone(&lists),
-        lists_seq: store.seq,
+        lists_seq: seq,
     });
 }
 

@@ -44,6 +44,7 @@ pub(crate) struct Content {
     refuse_events: Option<StatusCode>,
     max_events: usize,
     refuse_heartbeats: bool,
+    refuse_bundles: bool,
     heartbeats: Vec<HeartbeatRequest>,
     pub(crate) registrations: usize,
     pub(crate) unregistrations: usize,
@@ -269,6 +270,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         "/node/v1/watch" => watch(shared, since.unwrap_or(0)).await,
         "/node/v1/events" => events(shared, &body),
         path if path.starts_with("/node/v1/bundle/ruleset/") => {
+            if shared.content.lock().unwrap().refuse_bundles {
+                return status(StatusCode::INTERNAL_SERVER_ERROR);
+            }
             Response::new(Full::new(Bytes::from(bundle(shared).1)))
         }
         _ => status(StatusCode::NOT_FOUND),
@@ -587,6 +591,19 @@ async fn events_behind_a_deleted_segment_are_sent_and_the_loss_is_counted() {
     assert_eq!(setup.status(SQLI).await, 403);
     assert_eq!(segments().len(), 1);
     eventually("the next hit arrives", || async { cloud.hits() == 1 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_come_into_force_although_rules_cannot_be_fetched() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    cloud.change(|content| content.refuse_bundles = true);
+    cloud.set_hints(vec![]);
+    cloud.set_list(ListName::Deny, "127.0.0.1");
+    eventually("the source is refused", || async { setup.status("/").await == 403 }).await;
+    assert_eq!(setup.node.ruleset_version(), 1);
+    cloud.change(|content| content.refuse_bundles = false);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
