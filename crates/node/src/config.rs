@@ -598,6 +598,6 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Masking {
-    /// Mask `Authorization`, `Proxy-Authorization` and `Cookie` values in events.
+    /// Mask `Authorization`, `Proxy-Authorization` and `Cookie` values, and passwords of login forms, in events.
     pub defaults: bool,
 }
