@@ -3,9 +3,10 @@
 //! Compiled once from the configuration; looked up per request without allocation unless the path holds
 //! percent signs, dots or doubled slashes and has to be normalised first. The upstream always gets the original bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use smallvec::SmallVec;
 
 use crate::config::{Config, Fallback, Mode, ModeAllowOverride, PathRoute};
 use crate::paths;
@@ -30,12 +31,18 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Routes {
     root: Settings,
+    /// In the order of the file; the first that matches a name holds for it.
     hosts: Vec<Host>,
+    /// Hosts without wildcards, by their names in lower case.
+    names: HashMap<Box<[u8]>, usize>,
+    /// The patterns of the others.
+    globs: RegexSet,
+    /// Their indexes.
+    glob_hosts: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Host {
-    pattern: Regex,
     settings: Settings,
     exact: BTreeMap<Vec<u8>, Settings>,
     /// Longest first.
@@ -50,6 +57,12 @@ struct Host {
 pub(crate) struct RouteError {
     pub(crate) key: String,
     pub(crate) message: String,
+}
+
+impl RouteError {
+    fn of(key: &str, error: &regex::Error) -> RouteError {
+        RouteError { key: key.to_owned(), message: error.to_string().replace('\n', " ") }
+    }
 }
 
 /// What a level of the file says; `None` inherits.
@@ -99,6 +112,7 @@ impl Routes {
             &upstreams,
         );
         let mut hosts = Vec::with_capacity(route.hosts.len());
+        let (mut names, mut patterns, mut glob_hosts) = (HashMap::new(), Vec::new(), Vec::new());
         for (index, host) in route.hosts.iter().enumerate() {
             let settings = root.refine(
                 &Refinement {
@@ -111,10 +125,20 @@ impl Routes {
                 &upstreams,
             );
             let key = format!("route.hosts.{index}");
-            let pattern = regex(&glob_pattern(&host.host), true, &format!("{key}.host"))?;
-            hosts.push(Host::compile(pattern, settings, &host.paths, &upstreams, &key)?);
+            if host.host.contains(['*', '?', '[']) {
+                let pattern = glob_pattern(&host.host);
+                // By itself first, so that a mistake is found where it is.
+                regex(&pattern, true, &format!("{key}.host"))?;
+                patterns.push(pattern);
+                glob_hosts.push(index);
+            } else {
+                names.entry(host.host.to_ascii_lowercase().into_bytes().into()).or_insert(index);
+            }
+            hosts.push(Host::compile(settings, &host.paths, &upstreams, &key)?);
         }
-        Ok(Routes { root, hosts })
+        let globs = RegexSetBuilder::new(patterns).case_insensitive(true).unicode(false).build();
+        let globs = globs.map_err(|error| RouteError::of("route.hosts", &error))?;
+        Ok(Routes { root, hosts, names, globs, glob_hosts })
     }
 
     /// Numbers the applications: those that are known keep their number, others are appended.
@@ -138,8 +162,12 @@ impl Routes {
 
     /// The routes of a host; `name` without port, in any case.
     pub(crate) fn of_host(&self, name: &[u8]) -> HostRoutes<'_> {
-        let host = self.hosts.iter().find(|candidate| candidate.pattern.is_match(name));
-        HostRoutes { root: &self.root, host }
+        let mut lower: SmallVec<[u8; 64]> = SmallVec::from_slice(name);
+        lower.make_ascii_lowercase();
+        let exact = self.names.get(&*lower).copied();
+        let glob = self.globs.matches(name).iter().next().and_then(|at| self.glob_hosts.get(at)).copied();
+        let first = exact.into_iter().chain(glob).min();
+        HostRoutes { root: &self.root, host: first.and_then(|at| self.hosts.get(at)) }
     }
 }
 
@@ -172,14 +200,12 @@ impl<'r> HostRoutes<'r> {
 
 impl Host {
     fn compile(
-        pattern: Regex,
         settings: Settings,
         paths: &[PathRoute],
         upstreams: &[&String],
         key: &str,
     ) -> Result<Host, RouteError> {
         let mut host = Host {
-            pattern,
             settings,
             exact: BTreeMap::new(),
             strong_prefixes: Vec::new(),
@@ -243,7 +269,7 @@ fn regex(pattern: &str, ignore_case: bool, key: &str) -> Result<Regex, RouteErro
         .case_insensitive(ignore_case)
         .unicode(false)
         .build()
-        .map_err(|error| RouteError { key: key.to_owned(), message: error.to_string().replace('\n', " ") })
+        .map_err(|error| RouteError::of(key, &error))
 }
 
 /// `*.shop.example` as an anchored regular expression; character classes keep their meaning.
@@ -304,6 +330,24 @@ mod tests {
         assert_eq!(application("a.shop.example", "/api/v2/raw/x.json"), 5);
         assert_eq!(application("a.shop.example", "/api/v2/raw/login"), 6);
         assert_eq!(application("a.shop.example", "/x/..//%61pi/v2/./x"), 3);
+    }
+
+    #[test]
+    fn first_host_of_the_file_that_matches_holds() {
+        let hosts = |names: &[&str]| {
+            let host = |(name, application): (&&str, i32)| {
+                format!("[[route.hosts]]\nhost = \"{name}\"\napplication = {application}\n")
+            };
+            routes(&names.iter().zip(1..).map(host).collect::<String>())
+        };
+        let application =
+            |routes: &Routes, host: &str| routes.of_host(host.as_bytes()).find(b"/").application;
+        let by_name = hosts(&["a.test", "*.test", "A.test", "b.test"]);
+        for (host, wanted) in [("A.TEST", 1), ("b.test", 2), ("c.test", 2), ("c.other", -1), ("", -1)] {
+            assert_eq!(application(&by_name, host), wanted, "{host}");
+        }
+        let by_glob = hosts(&["?.test", "*.test", "a.test"]);
+        assert_eq!((application(&by_glob, "a.test"), application(&by_glob, "aa.test")), (1, 2));
     }
 
     #[test]
