@@ -30,7 +30,7 @@ pub(crate) struct Client {
 }
 
 impl ClientIpRules {
-    /// Rules from the configuration; names that are no header names can match nothing and are left out.
+    /// Rules from the configuration; names were checked with it.
     pub(crate) fn new(config: &ClientIp) -> ClientIpRules {
         let rule = |rule: &crate::config::ClientIpRule| Rule {
             trusted: rule.trusted_networks.clone(),

@@ -82,14 +82,19 @@ impl Live {
                 taken.push(takes);
             }
         }
+        let mut failure = None;
         for takes in taken {
-            let _ = takes.await;
+            // A worker that ended meanwhile says nothing.
+            if let Ok(Err(error)) = takes.await {
+                failure = Some(error);
+            }
         }
         self.addresses.send_replace(actual(&now_bound));
         *bound = now_bound;
         tracing::info!(revision = state.config_revision, "configuration in force");
         self.current.send_replace(state);
-        Ok(())
+        // The others have taken it over, so it is what the next reload starts from.
+        failure.map_or(Ok(()), |error| Err(NodeError::Setup(error)))
     }
 }
 

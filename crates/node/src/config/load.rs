@@ -154,6 +154,7 @@ impl Config {
         self.validate_upstreams()?;
         self.validate_routes()?;
         self.validate_limits()?;
+        self.validate_client_ip()?;
         self.validate_blocks()
     }
 
@@ -238,6 +239,17 @@ impl Config {
             ("timeouts.drain_s", timeouts.drain_s),
         ] {
             range(key, value, 1, 86_400)?;
+        }
+        Ok(())
+    }
+
+    fn validate_client_ip(&self) -> Result<(), ConfigError> {
+        for (i, rule) in self.client_ip.rule.iter().enumerate() {
+            let wrong = rule.real_ip.iter().find(|name| name.parse::<http::HeaderName>().is_err());
+            if let Some(name) = wrong {
+                let message = format!("{name:?} is no name of a header field");
+                return Err(invalid(&format!("client_ip.rule.{i}.real_ip"), &message));
+            }
         }
         Ok(())
     }
@@ -415,6 +427,18 @@ mod tests {
     fn value_out_of_range_is_named_with_its_line() {
         let error = load(&format!("{MINIMAL}[limits]\nheader_count = 3\n")).unwrap_err();
         assert_eq!(error, "node.toml:6: limits.header_count: 3 is out of range, expected 16 to 10000");
+    }
+
+    #[test]
+    fn names_and_addresses_that_no_head_can_hold_are_refused() {
+        let error = load(&format!(
+            "{MINIMAL}[[client_ip.rule]]\ntrusted_networks = [\"10.0.0.0/8\"]\nreal_ip = [\"X-Real-IP\", \"X Forwarded\"]\n"
+        ))
+        .unwrap_err();
+        let wanted = "client_ip.rule.0.real_ip: \"X Forwarded\" is no name of a header field";
+        assert_eq!(error, format!("node.toml:7: {wanted}"));
+        let error = load(&format!("{MINIMAL}[[block]]\nredirect = \"a\\nb\"\n")).unwrap_err();
+        assert_eq!(error, "node.toml:6: block.0.redirect: expected an address");
     }
 
     #[test]

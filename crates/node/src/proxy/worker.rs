@@ -99,8 +99,8 @@ pub(crate) struct Update {
     pub(crate) state: Arc<State>,
     /// The listeners that there are from now on.
     pub(crate) sockets: Vec<Socket>,
-    /// Told once requests are handled by it.
-    pub(crate) done: oneshot::Sender<()>,
+    /// Told once requests are handled by it, or why they are not.
+    pub(crate) done: oneshot::Sender<io::Result<()>>,
 }
 
 /// A listening socket of a worker.
@@ -434,10 +434,13 @@ impl Worker {
                     let _ = accepting.await;
                 }
                 // Who asked may be gone.
-                let _ = done.send(());
+                let _ = done.send(Ok(()));
             }
             // All of it was tried out a moment before, so the machine has run out of something.
-            Err(error) => tracing::error!(%error, "worker.reload failed"),
+            Err(error) => {
+                tracing::error!(%error, "worker.reload failed");
+                let _ = done.send(Err(error));
+            }
         }
     }
 
@@ -491,7 +494,6 @@ async fn tick(worker: Rc<Worker>) {
 async fn accept(worker: Rc<Worker>, listener: TcpListener, setup: Rc<RefCell<ListenSetup>>) {
     let Ok(local) = listener.local_addr() else { return };
     loop {
-        let Ok(slot) = Arc::clone(&worker.slots).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -501,6 +503,8 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, setup: Rc<RefCell<Lis
                 continue;
             }
         };
+        // Not before: a listener on which nobody connects must not keep a slot from the others.
+        let Ok(slot) = Arc::clone(&worker.slots).acquire_owned().await else { return };
         worker.stats.connections.add(1);
         let id = worker.next_connection.replace(worker.next_connection.get().wrapping_add(1));
         let (state, watch) = (Arc::new(ConnState::default()), Rc::new(Watch::default()));

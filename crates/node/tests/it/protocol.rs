@@ -161,6 +161,51 @@ async fn tunnel_counts_as_a_connection_until_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn listener_without_clients_takes_nothing_from_the_others() {
+    let extra = "listen = [{ address = \"127.0.0.1:0\" }, { address = \"127.0.0.1:0\" }]\nlimits = { connections = 1 }";
+    let setup = Setup::new(Options { extra, ..Options::default() }).await;
+    for address in setup.node.addresses() {
+        let answer = setup.http.get(format!("http://{address}/")).header("connection", "close").send().await;
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_request_without_exactly_one_host_is_refused() {
+    let setup = Setup::in_mode("block").await;
+    // `:method GET`, `:scheme http`, `:path /`, then `host` fields as literals without a name of the table.
+    let host =
+        |name: &str| [&[0, 4][..], b"host", &[u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
+    for (hosts, status) in [(vec!["a"], 200), (vec!["a", "b"], 400), (vec![], 400)] {
+        let fields: Vec<u8> = hosts.into_iter().flat_map(host).collect();
+        assert_eq!(http2_status(&setup, &[&[0x82, 0x86, 0x84][..], &fields].concat()).await, status);
+    }
+}
+
+/// Sends a head as it is; the status of the answer, by its index in the static table or as a literal.
+async fn http2_status(setup: &Setup, head: &[u8]) -> u16 {
+    let mut stream = TcpStream::connect(setup.address()).await.unwrap();
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let length = u8::try_from(head.len()).unwrap();
+    let frame = [&[0, 0, length, 1, 5, 0, 0, 0, 1][..], head].concat();
+    stream.write_all(&[&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings, &frame].concat()).await.unwrap();
+    loop {
+        let mut header = [0; 9];
+        stream.read_exact(&mut header).await.unwrap();
+        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.unwrap();
+        if header[3] == 1 {
+            return match payload[0] {
+                0x88 => 200,
+                0x8c => 400,
+                other => panic!("status is coded as {other:#x}"),
+            };
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tunnel_ends_after_silence_and_with_the_node() {
     let setup = Setup::new(Options { extra: "timeouts = { tunnel_idle_s = 1 }", ..Options::default() }).await;
     let mut tunnel = websocket(&setup).await;
