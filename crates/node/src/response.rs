@@ -36,6 +36,7 @@ pub(crate) struct Watch {
     state: Arc<State>,
     watched: Option<Box<Watched>>,
     status: u16,
+    is_text: bool,
     headers: HeaderMap,
     copy: Vec<u8>,
 }
@@ -55,6 +56,7 @@ impl Watch {
             state: Arc::clone(state),
             watched: Some(watched),
             status: response.status().as_u16(),
+            is_text: is_text(response.headers()),
             headers: response.headers().clone(),
             copy: Vec::new(),
         }))
@@ -62,7 +64,7 @@ impl Watch {
 
     /// Copies a piece of the body; true when no more is wanted.
     pub(crate) fn push(&mut self, data: &Bytes) -> bool {
-        if !is_text(&self.headers) {
+        if !self.is_text {
             return true;
         }
         let room = RESPONSE_MAX.saturating_sub(self.copy.len());

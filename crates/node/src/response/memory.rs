@@ -40,7 +40,8 @@ impl Endpoints {
 /// An endpoint: host, method and path, with numbers and identifiers in the path left out.
 pub(crate) fn endpoint_of(host: &[u8], method: &str, path: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    host.to_ascii_lowercase().hash(&mut hasher);
+    host.iter().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+    hasher.write_u8(0);
     method.hash(&mut hasher);
     for segment in path.split(|byte| *byte == b'/') {
         let identifier = segment.iter().any(u8::is_ascii_digit);
