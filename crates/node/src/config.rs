@@ -512,6 +512,8 @@ pub struct Timeouts {
     pub response_idle_s: u64,
     /// Response head from an upstream server.
     pub upstream_response_s: u64,
+    /// The next bytes of an answer from an upstream server; 0 is no limit.
+    pub upstream_idle_s: u64,
     /// The next bytes of an upgraded connection (WebSocket), from either side.
     pub tunnel_idle_s: u64,
     /// The next request on a connection.

@@ -485,10 +485,12 @@ async fn forward(
     let finale = early.map(|observed| observed.into_finale(status.as_u16(), size));
     let pace = (http2 && streams).then(|| in_flight.watch_answer());
     let watch = Watch::begin(context.state, watched, &response);
+    let silence = Duration::from_secs(context.state.config.timeouts.upstream_idle_s);
     response.map(|incoming| {
         ResponseBody::upstream(incoming, exchange.lease, watch, pace, in_flight)
             .with_finale(finale)
             .with_call(call)
+            .with_silence(silence)
     })
 }
 

@@ -140,6 +140,7 @@ impl Default for Timeouts {
             upstream_connect_s: 5,
             response_idle_s: 60,
             upstream_response_s: 60,
+            upstream_idle_s: 0,
             tunnel_idle_s: 3600,
             keep_alive_s: 75,
             drain_s: 30,

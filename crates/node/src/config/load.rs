@@ -227,6 +227,7 @@ impl Config {
         range("spool.segment_bytes", self.spool.segment_bytes, 64 << 10, 1 << 30)?;
         range("spool.queue_bytes", self.spool.queue_bytes, 64 << 10, 1 << 40)?;
         let timeouts = &self.timeouts;
+        range("timeouts.upstream_idle_s", timeouts.upstream_idle_s, 0, 86_400)?;
         for (key, value) in [
             ("timeouts.tls_handshake_s", timeouts.tls_handshake_s),
             ("timeouts.header_s", timeouts.header_s),

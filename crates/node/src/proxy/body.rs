@@ -385,8 +385,39 @@ pub(crate) struct ResponseBody {
     call: Option<Rc<Call>>,
     /// Notes when the client does not take what it is given.
     pace: Option<AnswerWatch>,
+    /// Ends the wait for an upstream that fell silent.
+    silence: Option<Silence>,
     /// Keeps the connection counted as busy until the body is gone.
     _in_flight: Option<InFlight>,
+}
+
+/// Why an answer broke off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnswerError {
+    /// The connection to the upstream failed.
+    #[error("the answer of the upstream server broke off")]
+    Upstream(#[from] hyper::Error),
+    /// Nothing came for `timeouts.upstream_idle_s`.
+    #[error("the upstream server fell silent in its answer")]
+    Silent,
+}
+
+/// A bound on the silence of an upstream in the middle of its answer. Runs only while the upstream is waited for, not
+/// while the client does not take what there is.
+struct Silence {
+    limit: Duration,
+    timer: Pin<Box<tokio::time::Sleep>>,
+    is_waiting: bool,
+}
+
+impl Silence {
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.is_waiting {
+            self.is_waiting = true;
+            self.timer.as_mut().reset(tokio::time::Instant::now() + self.limit);
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
 }
 
 enum Source {
@@ -403,6 +434,7 @@ impl ResponseBody {
             finale: None,
             call: None,
             pace: None,
+            silence: None,
             _in_flight: Some(in_flight),
         }
     }
@@ -422,7 +454,7 @@ impl ResponseBody {
         {
             lease.give_back();
         }
-        ResponseBody { source, finale: None, call: None, pace, _in_flight: Some(in_flight) }
+        ResponseBody { source, finale: None, call: None, pace, silence: None, _in_flight: Some(in_flight) }
     }
 
     /// The same body, the end of which waits for a verdict.
@@ -437,7 +469,17 @@ impl ResponseBody {
         self
     }
 
-    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    /// The same body, which is broken off when the upstream says nothing for so long; zero is no bound.
+    pub(super) fn with_silence(mut self, limit: Duration) -> ResponseBody {
+        self.silence = (!limit.is_zero()).then(|| Silence {
+            limit,
+            timer: Box::pin(tokio::time::sleep(limit)),
+            is_waiting: false,
+        });
+        self
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         let Source::Upstream { incoming, lease, watch } = &mut self.source else { return Poll::Ready(None) };
         if let Some(refusal) = self.call.as_ref().and_then(|call| call.poll_refusal(cx)) {
             // The exchange with the upstream is of no use any more, and neither is its connection.
@@ -452,7 +494,16 @@ impl ResponseBody {
             self.finale = None;
             return Poll::Ready(last);
         }
-        let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
+            if self.silence.as_mut().is_some_and(|silence| silence.poll_over(cx)) {
+                return Poll::Ready(Some(Err(AnswerError::Silent)));
+            }
+            return Poll::Pending;
+        };
+        if let Some(silence) = &mut self.silence {
+            silence.is_waiting = false;
+        }
+        let frame = frame.map(|frame| frame.map_err(AnswerError::from));
         let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
         // Dropped as soon as it has enough, or with the body.
         if watch.as_mut().zip(data).is_some_and(|(watch, data)| watch.push(data)) {
@@ -475,12 +526,12 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AnswerError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         if let Source::Own(bytes) = &mut self.source {
             return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
         }

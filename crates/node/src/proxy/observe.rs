@@ -19,6 +19,7 @@ use http::request;
 use http_body::Frame;
 use tokio::sync::oneshot;
 
+use super::body::AnswerError;
 use super::tee;
 use super::worker::{Connection, Current, Worker};
 use crate::pipeline::{self, Context, Plan};
@@ -101,7 +102,7 @@ pub(super) struct Finale {
     last: Option<Last>,
 }
 
-type Last = Option<Result<Frame<Bytes>, hyper::Error>>;
+type Last = Option<Result<Frame<Bytes>, AnswerError>>;
 
 impl Finale {
     pub(super) fn has_begun(&self) -> bool {

@@ -24,9 +24,13 @@ struct Scripted {
 
 impl Scripted {
     async fn new(mode: &str) -> Scripted {
+        Scripted::with(mode, "").await
+    }
+
+    async fn with(mode: &str, more: &str) -> Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let extra = format!(
-            "upstream.scripted.servers = [\"http://{}\"]\nroute = {{ mode = \"{mode}\", upstream = \"scripted\" }}\n",
+            "upstream.scripted.servers = [\"http://{}\"]\nroute = {{ mode = \"{mode}\", upstream = \"scripted\" }}\n{more}\n",
             listener.local_addr().unwrap()
         );
         Scripted { setup: Setup::new(Options { extra: &extra, ..Options::default() }).await, listener }
@@ -88,6 +92,19 @@ async fn answer_that_comes_early_ends_when_what_had_arrived_is_judged() {
     read_until(&mut client, "o up").await;
     let hits = scripted.setup.spooled();
     assert_eq!(hits[0]["attack_type"], "sqli");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_of_an_upstream_that_falls_silent_is_broken_off() {
+    let scripted = Scripted::with("block", "timeouts = { upstream_idle_s = 1 }").await;
+    let mut client = scripted.client(3, "a=1").await;
+    let (mut upstream, _) = scripted.listener.accept().await.unwrap();
+    read_until(&mut upstream, "a=1").await;
+    upstream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhell").await.unwrap();
+    let answer = rest(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nhell"), "{answer}");
+    // The connection to the upstream is gone too.
+    assert_eq!(upstream.read(&mut [0]).await.unwrap_or(0), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
