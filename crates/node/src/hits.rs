@@ -438,7 +438,7 @@ fn raw(context: &Context<'_>, subject: &Subject<'_>) -> RawRequest {
 fn mask_passwords(raw: &mut RawRequest, subject: &Subject<'_>) -> Secrets {
     let query = query::mask(&mut raw.uri, &passwords::is_password);
     let masked = passwords::masked(&raw.body, subject.header("content-type").unwrap_or_default());
-    let body = masked.is_some();
+    let body = masked.is_some() || passwords::may_follow(subject.body.get(BODY_MAX..).unwrap_or_default());
     if let Some(masked) = masked {
         raw.body = masked;
     }

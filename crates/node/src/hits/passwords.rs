@@ -47,6 +47,12 @@ pub(super) fn masked(body: &str, content_type: &[u8]) -> Option<String> {
     if body.trim_start().starts_with(['{', '[']) { masked_json(body) } else { masked_form(body) }
 }
 
+/// Whether there may be a password in the part of a body that is not reported, but that a payload may be an excerpt of.
+pub(super) fn may_follow(rest: &[u8]) -> bool {
+    let names: [&[u8]; 6] = [b"pass", b"Pass", b"PASS", b"pwd", b"Pwd", b"PWD"];
+    names.iter().any(|name| memchr::memmem::find(rest, name).is_some())
+}
+
 fn multipart_names(body: &str) -> impl Iterator<Item = &str> {
     body.split("name=").skip(1).map(|rest| {
         let rest = rest.strip_prefix('"').unwrap_or(rest);
@@ -150,5 +156,6 @@ mod tests {
         for body in ["user=a&q=password", r#"{"q":"password","a":"b"}"#, "", "password"] {
             assert_eq!(masked(body, b""), None, "{body}");
         }
+        assert!(may_follow(b"&userPassword=hunter2") && !may_follow(b"a=1&b=2"));
     }
 }
