@@ -118,6 +118,8 @@ pub enum Test {
     Bool(bool),
     /// One of the address tests.
     Ips(Vec<IpTest>),
+    /// All of the conditions, which name fields of their own.
+    All(Vec<Condition>),
     /// As sent.
     Raw(Value),
 }

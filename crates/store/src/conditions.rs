@@ -99,7 +99,7 @@ fn constant_passes(value: Option<&str>, test: &Test) -> bool {
 fn column_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
     let col = || Expr::col(column);
     match test {
-        Test::Nothing | Test::Raw(_) => vec![],
+        Test::Nothing | Test::All(_) | Test::Raw(_) => vec![],
         Test::Null => vec![col().is_null()],
         Test::Ints(values, ranges) => {
             let mut tests: Vec<SimpleExpr> = ranges.iter().map(|range| range_test(column, *range)).collect();
@@ -128,7 +128,7 @@ fn list_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
         // "has any", as booleans ask it of lists.
         Test::Bool(true) => vec![Expr::col(column).ne("")],
         Test::Bool(false) => vec![Expr::col(column).eq("")],
-        Test::Nothing | Test::Masks(_) | Test::Ips(_) | Test::Raw(_) => vec![],
+        Test::Nothing | Test::Masks(_) | Test::Ips(_) | Test::All(_) | Test::Raw(_) => vec![],
     }
 }
 

@@ -78,6 +78,12 @@ fn condition(tenants: &Tenants, filter: &Filter) -> Condition {
 
 fn test(asked: &Asked) -> Option<Condition> {
     let positive = match (asked.field, &asked.test) {
+        (_, Test::All(parts)) => {
+            // Not all of them is: one of them not. So a part that is null counts as another one.
+            let part = |part: &Asked| test(&Asked { negated: part.negated != asked.negated, ..part.clone() });
+            let of = if asked.negated { Condition::any() } else { Condition::all() };
+            return Some(parts.iter().filter_map(part).fold(of, Condition::add));
+        }
         ("preset", Test::Texts(words)) => Column::Kind.is_in(preset_types(words)),
         ("incident", Test::Bool(flag)) => {
             let exploited = Query::select().column("vuln_id").from(incident::Entity).to_owned();

@@ -14,7 +14,7 @@ use crate::auth::Caller;
 
 /// Most values of one key.
 const MAX_VALUES: usize = 250;
-/// Most groups of one filter: each is a combination of its own.
+/// Most groups of one filter: each makes a clause for each state.
 const MAX_GROUPS: usize = 10;
 /// States of issues.
 const STATES: [&str; 4] = ["open", "closed", "marked_false", "hidden"];
@@ -52,7 +52,7 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
             "client_id" if !negated => clients.extend(values.iter().filter_map(int)),
             "state" if negated => refused.extend(states(&values)?),
             "state" => allowed.extend(states(&values)?),
-            "group_id" => factors.extend(groups(&values, negated)?),
+            "group_id" => factors.push(groups(&values, negated)?),
             _ => match condition(name, negated, &values)? {
                 Some(condition) => factors.push(vec![vec![condition]]),
                 None => ignored.push(key.clone()),
@@ -202,7 +202,9 @@ pub(super) fn group_id(title: &str, severity: &str, method: &str) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::json!([title, severity, method]).to_string())
 }
 
-fn groups(values: &[Value], negated: bool) -> Result<Vec<Alternatives>, ApiError> {
+/// The alternatives "in one of these groups", or the one "in none of them". The second is one clause however many
+/// groups there are: multiplied out, ten of them would be 3 to the power of 10.
+fn groups(values: &[Value], negated: bool) -> Result<Alternatives, ApiError> {
     if values.len() > MAX_GROUPS {
         return Err(ApiError::field("group_id", "too many values", values.len()));
     }
@@ -211,16 +213,12 @@ fn groups(values: &[Value], negated: bool) -> Result<Vec<Alternatives>, ApiError
         let parts: Option<[String; 3]> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let [title, level, method] = parts.ok_or_else(|| bad("group_id", "is invalid", value))?;
         Ok::<_, ApiError>(vec![
-            texts("title", negated, vec![title]),
-            severity(negated, &[level])?,
-            texts("detection_method", negated, vec![method]),
+            texts("title", false, vec![title]),
+            severity(false, &[level])?,
+            texts("detection_method", false, vec![method]),
         ])
     };
     let groups = values.iter().map(parts).collect::<Result<Vec<_>, _>>()?;
-    Ok(if negated {
-        // Outside a group is whoever differs in one of its parts.
-        groups.into_iter().map(|parts| parts.into_iter().map(|part| vec![part]).collect()).collect()
-    } else {
-        vec![groups]
-    })
+    let outside = |parts| Condition { field: "group_id", negated: true, test: Test::All(parts) };
+    Ok(if negated { vec![groups.into_iter().map(outside).collect()] } else { groups })
 }
