@@ -211,7 +211,7 @@ pub async fn access_rule_counts(
         ("list" = String, Query, description = "`allow`, `block` or `gray`"),
         ("expired_at" = i64, Query, description = "Unix seconds; 0 is never"),
         ("reason" = Option<String>, Query, description = "Why"),
-        ("application_ids[]" = Option<Vec<i64>>, Query, description = "Applications; none is all"),
+        ("application_ids[]" = Option<Vec<i64>>, Query, description = "Applications, at most 250; none is all"),
         ("force" = Option<bool>, Query, description = "Replace entries that conflict instead of refusing")),
     request_body(content = String, content_type = "text/plain", example = "198.51.100.7\n203.0.113.0/24 # scanner"),
     responses((status = 200, description = "How many entries were made", body = Envelope<IpListImported>),

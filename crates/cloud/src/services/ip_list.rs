@@ -46,6 +46,10 @@ pub const ALL_APPLICATIONS: i64 = 0;
 const MAX_VALUES: usize = 1000;
 /// Most lines of one import.
 const MAX_IMPORTED: usize = 100_000;
+/// Most applications of an entry.
+const MAX_APPLICATIONS: usize = 250;
+/// Most pairs of an application and a value of one request or import: each entry repeats its applications.
+const MAX_PAIRS: usize = 1_000_000;
 /// Longest reason, characters.
 const MAX_REASON_CHARS: usize = 1024;
 
@@ -157,6 +161,10 @@ struct Rows {
 impl Rows {
     fn judge(now: i64, new: &NewEntries, groups: Vec<values::Group>) -> Result<Rows, ApiError> {
         let (expired_at, applications) = (expiry(&new.expired_at, now)?, applications(&new.applications)?);
+        if groups.len().saturating_mul(applications.len()) > MAX_PAIRS {
+            let text = format!("times the number of values should be at most {MAX_PAIRS}");
+            return Err(ApiError::field("application_ids", text, applications.len()));
+        }
         Ok(Rows { groups, applications, expired_at, now })
     }
 
@@ -310,7 +318,15 @@ fn applications(sent: &[i64]) -> Result<Vec<i64>, ApiError> {
     }
     match sent.iter().find(|id| **id != DEFAULT_ID && !(1..=MAX_ID).contains(*id)) {
         Some(id) => Err(ApiError::field("application_ids", "is invalid", *id)),
-        None => Ok(sent.to_vec()),
+        None => {
+            let mut seen = HashSet::new();
+            let each: Vec<i64> = sent.iter().copied().filter(|id| seen.insert(*id)).collect();
+            if each.len() > MAX_APPLICATIONS {
+                let text = format!("should be in 1..{MAX_APPLICATIONS}");
+                return Err(ApiError::field("application_ids", text, each.len()));
+            }
+            Ok(each)
+        }
     }
 }
 

@@ -217,3 +217,19 @@ async fn the_oldest_form_shows_what_is_and_was_denied() {
     assert_eq!(history.as_array().unwrap().len(), 4);
     assert_eq!((&history[2]["ip"], history[2]["unblocked_at"].is_i64()), (&json!("192.0.2.1/32"), true));
 }
+
+#[tokio::test]
+async fn applications_are_counted_once_and_bounded() {
+    let cloud = TestCloud::start().await;
+    let mut rule = rules("block", "subnet", json!(["192.0.2.1"]));
+    rule["application_ids"] = json!(vec![3; 1000]);
+    assert_eq!(add(&cloud, rule.clone()).await.body()["objects"][0]["application_ids"], json!([3]));
+    rule["application_ids"] = (1..=251).collect::<Vec<i64>>().into();
+    let refused = add(&cloud, rule).await.json();
+    assert_eq!(refused["body"], json!({"application_ids": {"error": "should be in 1..250", "value": 251}}));
+    let lines: String = (0..4001).map(|n| format!("10.{}.{}.1\n", n / 250, n % 250)).collect();
+    let ids: String = (1..=250).map(|id| format!("&application_ids[]={id}")).collect();
+    let refused = import(&cloud, &format!("list=block&expired_at=0{ids}"), lines).await.json();
+    let error = "times the number of values should be at most 1000000";
+    assert_eq!(refused["body"], json!({"application_ids": {"error": error, "value": 250}}));
+}
