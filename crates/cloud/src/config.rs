@@ -169,14 +169,18 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// Requests that may come at once.
     pub request_burst: u32,
-    /// Sign-ins, renewals and password checks per minute and account.
+    /// Sign-ins, renewals and password checks of each kind per minute, account and network.
     pub password_checks_per_minute: u32,
+    /// The same per minute and account, over all networks.
+    pub password_checks_per_minute_account: u32,
     /// The same per minute and address.
     pub password_checks_per_minute_address: u32,
     /// Failed header authentications per minute and address.
     pub failed_authentications_per_minute: u32,
     /// The same per minute, address and UUID.
     pub failed_authentications_per_minute_credential: u32,
+    /// Recipients of letters per hour and client: invitations, test messages, links of exports, notifications.
+    pub letters_per_hour: u32,
     /// Node calls per second and node.
     pub node_requests_per_second: u32,
     /// Largest API request body, bytes.
@@ -195,9 +199,11 @@ impl Default for Limits {
             requests_per_second: 500,
             request_burst: 1000,
             password_checks_per_minute: 5,
+            password_checks_per_minute_account: 50,
             password_checks_per_minute_address: 20,
             failed_authentications_per_minute: 300,
             failed_authentications_per_minute_credential: 30,
+            letters_per_hour: 300,
             node_requests_per_second: 200,
             body_bytes: 1 << 20,
             event_batch_bytes: 16 << 20,
@@ -296,12 +302,14 @@ impl CloudConfig {
             ("limits.requests_per_second", limits.requests_per_second),
             ("limits.request_burst", limits.request_burst),
             ("limits.password_checks_per_minute", limits.password_checks_per_minute),
+            ("limits.password_checks_per_minute_account", limits.password_checks_per_minute_account),
             ("limits.password_checks_per_minute_address", limits.password_checks_per_minute_address),
             ("limits.failed_authentications_per_minute", limits.failed_authentications_per_minute),
             (
                 "limits.failed_authentications_per_minute_credential",
                 limits.failed_authentications_per_minute_credential,
             ),
+            ("limits.letters_per_hour", limits.letters_per_hour),
             ("limits.node_requests_per_second", limits.node_requests_per_second),
         ];
         match rates.iter().find(|(_, rate)| *rate == 0) {

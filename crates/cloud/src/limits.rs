@@ -22,11 +22,30 @@ use crate::config::Limits;
 /// The buckets of this process.
 pub struct RateLimits {
     client: Bucket<i64>,
-    account: Bucket<String>,
+    account: Bucket<(Check, String)>,
+    account_here: Bucket<(Check, String, IpAddr)>,
     address: Bucket<IpAddr>,
     failures: Bucket<IpAddr>,
     named_failures: Bucket<(IpAddr, String)>,
     node: Bucket<String>,
+    letters: Bucket<i64>,
+}
+
+/// What is checked: each kind has buckets of its own, so that a forgotten password does not stop a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Check {
+    /// How somebody signs in.
+    Discovery,
+    /// A letter that is asked for.
+    Letter,
+    /// The token of a link.
+    Link,
+    /// The password again, in a session.
+    Reauthentication,
+    /// The second factor of a sign-in.
+    SecondFactor,
+    /// The password of a sign-in.
+    SignIn,
 }
 
 /// How much of a limit is left, for the `RateLimit` headers.
@@ -47,7 +66,8 @@ impl RateLimits {
                 Quota::per_second(at_least_one(limits.requests_per_second))
                     .allow_burst(at_least_one(limits.request_burst)),
             ),
-            account: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute))),
+            account: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_account))),
+            account_here: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute))),
             address: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_address))),
             failures: Bucket::new(Quota::per_minute(at_least_one(limits.failed_authentications_per_minute))),
             named_failures: Bucket::new(Quota::per_minute(at_least_one(
@@ -57,6 +77,7 @@ impl RateLimits {
                 Quota::per_second(at_least_one(limits.node_requests_per_second))
                     .allow_burst(at_least_one(limits.node_requests_per_second * 2)),
             ),
+            letters: Bucket::new(Quota::per_hour(at_least_one(limits.letters_per_hour))),
         }
     }
 
@@ -71,11 +92,15 @@ impl RateLimits {
     /// One check of a password or second factor.
     ///
     /// # Errors
-    /// 429 with `Retry-After`, by account or address, before anything is hashed.
-    pub fn password_check(&self, account: &str, address: IpAddr) -> Result<(), ApiError> {
-        self.address.take(&network(address))?;
+    /// 429 with `Retry-After`, by account or address, before anything is hashed. What one network tries does not
+    /// use up what the owner of the account may try from another.
+    pub fn password_check(&self, check: Check, account: &str, address: IpAddr) -> Result<(), ApiError> {
+        let network = network(address);
+        self.address.take(&network)?;
         // No address is longer; what is made up costs no more memory than one.
-        self.account.take(&account.chars().take(254).collect::<String>().to_lowercase()).map(drop)
+        let account = account.chars().take(254).collect::<String>().to_lowercase();
+        self.account_here.take(&(check, account.clone(), network))?;
+        self.account.take(&(check, account)).map(drop)
     }
 
     /// One sign-in that begins at an identity provider, whoever it will be.
@@ -114,14 +139,24 @@ impl RateLimits {
         self.node.take(&uuid.to_owned()).map(drop)
     }
 
+    /// Letters of a client to so many recipients.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After`.
+    pub fn letters(&self, client_id: i64, recipients: usize) -> Result<(), ApiError> {
+        self.letters.take_many(&client_id, u32::try_from(recipients).unwrap_or(u32::MAX))
+    }
+
     /// Forgets keys that are back to full buckets, so that memory follows activity.
     pub fn shrink(&self) {
         self.client.shrink();
         self.account.shrink();
+        self.account_here.shrink();
         self.address.shrink();
         self.failures.shrink();
         self.named_failures.shrink();
         self.node.shrink();
+        self.letters.shrink();
     }
 }
 
@@ -162,6 +197,16 @@ impl<K: Hash + Eq + Clone> Bucket<K> {
         }
     }
 
+    /// Takes several, or none.
+    fn take_many(&self, key: &K, count: u32) -> Result<(), ApiError> {
+        match self.cells.check_key_n(key, at_least_one(count)) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(until)) => Err(refusal(until.wait_time_from(self.cells.clock().now()))),
+            // More than the bucket ever holds.
+            Err(_) => Err(refusal(Duration::from_secs(3600))),
+        }
+    }
+
     /// Whether the bucket held something at the last attempt, without taking.
     fn is_open(&self, key: &K) -> Result<(), ApiError> {
         let mut blocked = self.blocked();
@@ -197,7 +242,7 @@ fn short(name: &str) -> String {
 }
 
 /// What counts as one address: of IPv6 the network of 64 bits that one subscriber gets.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
@@ -215,8 +260,24 @@ mod tests {
     #[test]
     fn an_ipv6_subscriber_has_one_bucket() {
         let limits = RateLimits::new(&Limits { password_checks_per_minute_address: 1, ..Limits::default() });
-        limits.password_check("a", "2001:db8::1".parse().unwrap()).unwrap();
-        assert!(limits.password_check("b", "2001:db8::2".parse().unwrap()).is_err());
-        limits.password_check("c", "2001:db8:0:1::1".parse().unwrap()).unwrap();
+        limits.password_check(Check::SignIn, "a", "2001:db8::1".parse().unwrap()).unwrap();
+        assert!(limits.password_check(Check::SignIn, "b", "2001:db8::2".parse().unwrap()).is_err());
+        limits.password_check(Check::SignIn, "c", "2001:db8:0:1::1".parse().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_stranger_does_not_use_up_the_attempts_of_the_owner() {
+        let limits = RateLimits::new(&Limits::default());
+        let (stranger, owner) = ("192.0.2.1".parse().unwrap(), "198.51.100.1".parse().unwrap());
+        while limits.password_check(Check::SignIn, "a", stranger).is_ok() {}
+        limits.password_check(Check::SignIn, "A", owner).unwrap();
+        limits.password_check(Check::Letter, "a", stranger).unwrap();
+    }
+
+    #[test]
+    fn many_networks_together_have_a_limit_too() {
+        let limits = RateLimits::new(&Limits { password_checks_per_minute_account: 3, ..Limits::default() });
+        let from = |n: u8| limits.password_check(Check::SignIn, "a", IpAddr::from([192, 0, 2, n]));
+        assert_eq!((0..5).map(|n| from(n).is_ok()).collect::<Vec<_>>(), [true, true, true, false, false]);
     }
 }

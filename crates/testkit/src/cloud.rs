@@ -80,6 +80,7 @@ impl TestCloud {
         let mut config = CloudConfig { data_dir: folder.path().to_owned(), ..CloudConfig::default() };
         config.listen.address = "127.0.0.1:0".parse().unwrap();
         config.limits.password_checks_per_minute = 1000;
+        config.limits.password_checks_per_minute_account = 1000;
         config.limits.password_checks_per_minute_address = 1000;
         config.limits.failed_authentications_per_minute_credential = 300;
         if crate::postgres::is_chosen() {

@@ -28,6 +28,7 @@ use super::{
 use crate::{
     auth::{Caller, Origin, strings},
     failure::Failure,
+    limits::Check,
     secrets::Secret,
     state::Cloud,
 };
@@ -210,7 +211,7 @@ async fn open(
 ) -> Result<(entity::invitation::Model, entity::client::Model), Failure> {
     let Some(secret) = Secret::parse_opaque(PREFIX, token) else { return Err(invalid_link().into()) };
     let mac = secret.mac(&cloud.keys);
-    cloud.limits.password_check(&mac, origin.ip)?;
+    cloud.limits.password_check(Check::Link, &mac, origin.ip)?;
     let row = cloud.store.identify_invitation(&mac, cloud.now()).await?.ok_or_else(invalid_link)?;
     let client = cloud.store.identify_client(row.client_id).await?.filter(|client| client.enabled);
     let client = client.ok_or_else(invalid_link)?;

@@ -1,12 +1,16 @@
-//! Slows the guessing of passwords (`spec/accounts.md` section 2.4): after ten failures within a quarter of an
-//! hour each attempt must wait, at most a minute. Counted by address, whether or not a user has it, so that
-//! nothing is learnt; never a lock that a stranger could keep shut.
+//! Slows the guessing of passwords and second factors (`spec/accounts.md` section 2.4): after ten failures within a
+//! quarter of an hour each attempt must wait, at most a minute. Counted by address, whether or not a user has it, so
+//! that nothing is learnt. A network from which the user signed in before is counted apart: a stranger elsewhere who
+//! takes every attempt as it becomes free would otherwise keep the account shut.
 
-use bartizan_api::ApiError;
+use std::net::IpAddr;
+
+use bartizan_api::{ApiError, user::LoginRecord};
+use bartizan_store::entity;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::{failure::Failure, state::Cloud};
+use crate::{failure::Failure, limits::network, state::Cloud};
 
 /// Seconds that failures count.
 const WINDOW_S: i64 = 900;
@@ -15,13 +19,30 @@ const FREE: i64 = 10;
 /// Longest delay, seconds.
 const LONGEST_S: i64 = 60;
 
+/// What failures are counted for.
+#[derive(Clone, Debug)]
+pub struct Account(String);
+
+impl Account {
+    /// The account that signs in from an address; `user` when there is one.
+    #[must_use]
+    pub fn of(cloud: &Cloud, email: &str, user: Option<&entity::user::Model>, address: IpAddr) -> Account {
+        let here = network(address);
+        let history: Vec<LoginRecord> =
+            user.and_then(|user| serde_json::from_value(user.login_history.clone()).ok()).unwrap_or_default();
+        let known = history.iter().any(|record| record.ip.parse().is_ok_and(|ip| network(ip) == here));
+        // An e-mail address holds no blank.
+        Account(if known { key(cloud, &format!("{email} {here}")) } else { key(cloud, email) })
+    }
+}
+
 /// Refuses an attempt that comes too early.
 ///
 /// # Errors
 /// 429 with `Retry-After`.
-pub async fn check(cloud: &Cloud, email: &str) -> Result<(), Failure> {
+pub async fn check(cloud: &Cloud, account: &Account) -> Result<(), Failure> {
     let now = cloud.now();
-    let Some(row) = cloud.store.login_failures(&key(cloud, email), now - WINDOW_S).await? else {
+    let Some(row) = cloud.store.login_failures(&account.0, now - WINDOW_S).await? else {
         return Ok(());
     };
     let wait = row.last + delay_s(row.count) - now;
@@ -43,20 +64,19 @@ fn delay_s(failures: i64) -> i64 {
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn note(cloud: &Cloud, email: &str) -> Result<(), Failure> {
+pub async fn note(cloud: &Cloud, account: &Account) -> Result<(), Failure> {
     let now = cloud.now();
-    Ok(cloud.store.note_login_failure(&key(cloud, email), now - WINDOW_S, now).await?)
+    Ok(cloud.store.note_login_failure(&account.0, now - WINDOW_S, now).await?)
 }
 
 /// Forgets failures after a success.
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn forget(cloud: &Cloud, email: &str) -> Result<(), Failure> {
-    let account = key(cloud, email);
+pub async fn forget(cloud: &Cloud, account: &Account) -> Result<(), Failure> {
     // A write only when there is something to forget.
-    if cloud.store.login_failures(&account, 0).await?.is_some() {
-        cloud.store.forget_login_failures(&account).await?;
+    if cloud.store.login_failures(&account.0, 0).await?.is_some() {
+        cloud.store.forget_login_failures(&account.0).await?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     auth::{Caller, Origin},
     failure::Failure,
+    limits::Check,
     secrets::Secret,
     state::Cloud,
 };
@@ -37,7 +38,7 @@ const EMAIL_S: i64 = 86_400;
 /// 429.
 pub fn forgot(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), Failure> {
     let email = email.trim().to_lowercase();
-    cloud.limits.password_check(&email, origin.ip)?;
+    cloud.limits.password_check(Check::Letter, &email, origin.ip)?;
     // After the answer: looking and writing take longer for accounts that exist.
     let cloud = cloud.clone();
     tokio::spawn(async move {
@@ -98,7 +99,7 @@ async fn holder(
 ) -> Result<(entity::ticket::Model, entity::user::Model), Failure> {
     let Some(secret) = Secret::parse_opaque(prefix, token) else { return Err(invalid_link().into()) };
     let id_mac = secret.mac(&cloud.keys);
-    cloud.limits.password_check(&id_mac, origin.ip)?;
+    cloud.limits.password_check(Check::Link, &id_mac, origin.ip)?;
     let ticket = cloud.store.identify_ticket(&id_mac, kind, cloud.now()).await?.ok_or_else(invalid_link)?;
     let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
     let user = user.filter(|user| user.enabled && user.auth_method.is_none()).ok_or_else(invalid_link)?;

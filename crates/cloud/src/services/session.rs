@@ -22,6 +22,7 @@ use super::{
 use crate::{
     auth::{Caller, Origin, Scheme, session::PREFIX},
     failure::Failure,
+    limits::Check,
     secrets::{Secret, verify_password},
     state::Cloud,
 };
@@ -58,11 +59,12 @@ pub async fn sign_in(
     origin: &Origin,
 ) -> Result<SignIn, Failure> {
     let email = username.trim().to_lowercase();
-    cloud.limits.password_check(&email, origin.ip)?;
-    lockout::check(cloud, &email).await?;
+    cloud.limits.password_check(Check::SignIn, &email, origin.ip)?;
     let user = cloud.store.identify_user_by_email(&email).await?;
+    let account = lockout::Account::of(cloud, &email, user.as_ref(), origin.ip);
+    lockout::check(cloud, &account).await?;
     if let Some(config) = ldap_of(cloud, &email, user.as_ref()).await? {
-        return by_ldap(cloud, &config, &email, password, user, origin).await;
+        return by_ldap(cloud, &config, (&email, account), password, user, origin).await;
     }
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
     let right = verify_password(password.to_owned(), stored).await;
@@ -72,13 +74,13 @@ pub async fn sign_in(
     let user = user.filter(|user| right && user.enabled && user.validated && by_password(user));
     let Some(user) = working(cloud, user).await? else {
         // After the answer: writing would tell known accounts from others by time.
-        tokio::spawn(note_failure(cloud.clone(), email, known, origin.clone()));
+        tokio::spawn(note_failure(cloud.clone(), account, known, origin.clone()));
         return Err(ApiError::invalid_login().into());
     };
-    lockout::forget(cloud, &email).await?;
     if user.mfa_sealed.is_some() {
         return Ok(SignIn::SecondFactor(first_step(cloud, &user).await?));
     }
+    lockout::forget(cloud, &account).await?;
     start(cloud, user, origin, None).await.map(Box::new).map(SignIn::Started)
 }
 
@@ -111,7 +113,9 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
     let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
     let user = working(cloud, user.filter(|user| user.enabled && user.validated)).await?;
     let user = user.ok_or_else(ApiError::invalid_login)?;
-    cloud.limits.password_check(&user.email, origin.ip)?;
+    cloud.limits.password_check(Check::SecondFactor, &user.email, origin.ip)?;
+    let account = lockout::Account::of(cloud, &user.email, Some(&user), origin.ip);
+    lockout::check(cloud, &account).await?;
     let right = match (&request.otp, &request.recovery_code) {
         (Some(otp), None) => second_factor::use_code(cloud, &user, otp).await?,
         (None, Some(code)) => second_factor::use_recovery_code(cloud, &user, code).await?,
@@ -123,6 +127,8 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
     };
     if !right {
         cloud.store.fail_ticket(&id_mac, 5).await?;
+        // Or a known password would buy guesses without end, by ever new tickets.
+        lockout::note(cloud, &account).await?;
         let why = Some("wrong second factor");
         activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), why).await?;
         return Err(ApiError::invalid_login().into());
@@ -130,6 +136,7 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
     if !tickets::take(cloud.store.writer(), &id_mac).await? {
         return Err(ApiError::invalid_login().into());
     }
+    lockout::forget(cloud, &account).await?;
     start(cloud, user, origin, None).await
 }
 
@@ -205,7 +212,7 @@ async fn ldap_of(
 async fn by_ldap(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
-    email: &str,
+    (email, account): (&str, lockout::Account),
     password: &str,
     known: Option<entity::user::Model>,
     origin: &Origin,
@@ -218,12 +225,12 @@ async fn by_ldap(
     };
     match admitted {
         Ok(user) => {
-            lockout::forget(cloud, email).await?;
+            lockout::forget(cloud, &account).await?;
             start(cloud, user, origin, None).await.map(Box::new).map(SignIn::Started)
         }
         Err(Refused::Code(code, detail)) => {
             tracing::info!(request.id = %origin.request_id, code, detail, "a sign-in by LDAP was refused");
-            tokio::spawn(note_failure(cloud.clone(), email.to_owned(), known, origin.clone()));
+            tokio::spawn(note_failure(cloud.clone(), account, known, origin.clone()));
             Err(ApiError::invalid_login().into())
         }
         Err(Refused::Failure(failure)) => Err(failure),
@@ -236,7 +243,7 @@ async fn by_ldap(
 /// 429.
 pub async fn discover(cloud: &Cloud, username: &str, origin: &Origin) -> Result<DiscoverView, Failure> {
     let email = username.trim().to_lowercase();
-    cloud.limits.password_check(&format!("discover {email}"), origin.ip)?;
+    cloud.limits.password_check(Check::Discovery, &email, origin.ip)?;
     let password = || "password".to_owned();
     let Some(config) = sso::of_address(cloud, &email).await?.filter(|config| config.kind == "oidc") else {
         return Ok(DiscoverView { methods: vec![password()], sso_url: None });
@@ -261,8 +268,13 @@ async fn working(
     Ok(client.filter(|client| client.enabled).map(|_| user))
 }
 
-async fn note_failure(cloud: Cloud, email: String, known: Option<entity::user::Model>, origin: Origin) {
-    let counted = lockout::note(&cloud, &email).await;
+async fn note_failure(
+    cloud: Cloud,
+    account: lockout::Account,
+    known: Option<entity::user::Model>,
+    origin: Origin,
+) {
+    let counted = lockout::note(&cloud, &account).await;
     let logged = match &known {
         Some(user) => {
             let why = Some("wrong password, or the account may not sign in");
@@ -457,7 +469,7 @@ pub async fn confirmed_user(
     otp: Option<&str>,
 ) -> Result<entity::user::Model, Failure> {
     let user = caller.user.as_deref().cloned().ok_or_else(ApiError::access_denied)?;
-    cloud.limits.password_check(&user.email, caller.ip)?;
+    cloud.limits.password_check(Check::Reauthentication, &user.email, caller.ip)?;
     let mut right = verify_password(password.to_owned(), user.password_hash.clone()).await;
     if let Some(otp) = otp.filter(|_| right && user.mfa_sealed.is_some()) {
         right = second_factor::use_code(cloud, &user, otp).await?;

@@ -93,6 +93,32 @@ async fn five_wrong_codes_void_the_ticket() {
 }
 
 #[tokio::test]
+async fn new_tickets_buy_no_more_guesses() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let (secret, _) = set_up(&cloud, &session).await;
+    for _ in 0..2 {
+        let ticket = first_step(&cloud).await;
+        for _ in 0..5 {
+            assert_eq!(second_step(&cloud, json!({"ticket": ticket, "otp": "x00000"})).await.status, 401);
+        }
+    }
+    let body = json!({"username": "admin@acme.test", "password": PASSWORD});
+    assert_eq!(cloud.post(&Credential::Anonymous, "/v1/login", body).await.status, 429);
+    cloud.running.cloud.clock.shift_ms(2000);
+    let ticket = first_step(&cloud).await;
+    assert_eq!(
+        second_step(&cloud, json!({"ticket": ticket, "otp": code(&cloud, &secret)})).await.status,
+        200
+    );
+    // The success made up for the failures.
+    later(&cloud);
+    let ticket = first_step(&cloud).await;
+    assert_eq!(second_step(&cloud, json!({"ticket": ticket, "otp": "x00000"})).await.status, 401);
+    first_step(&cloud).await;
+}
+
+#[tokio::test]
 async fn a_set_up_needs_code_and_password() {
     let cloud = TestCloud::start().await;
     let session = cloud.sign_in("admin@acme.test").await;

@@ -141,6 +141,35 @@ async fn guessing_is_slowed_down_whether_or_not_the_account_exists() {
     cloud.sign_in("admin@acme.test").await;
 }
 
+#[tokio::test]
+async fn a_stranger_does_not_keep_the_owner_out() {
+    let cloud = TestCloud::start_with(|config| {
+        config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        config.limits.password_checks_per_minute = 12;
+    })
+    .await;
+    let sign_in = async |from: &str, password: &str| {
+        let body = json!({"username": "admin@acme.test", "password": password});
+        let url = format!("{}/v1/login", cloud.url);
+        let request = reqwest::Client::new().post(url).header("X-Forwarded-For", from).json(&body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let right = bartizan_testkit::cloud::PASSWORD;
+    let (owner, stranger) = ("198.51.100.7", "192.0.2.1");
+    assert_eq!(sign_in(owner, right).await, 200);
+    for failed in 1..=10 {
+        assert_eq!(sign_in(stranger, "wrong").await, 401);
+        // The failure is counted after the answer.
+        while counted(&cloud).await < failed {
+            tokio::task::yield_now().await;
+        }
+    }
+    // Everywhere else attempts are delayed, and this network has none left for a while.
+    assert_eq!(sign_in("203.0.113.9", right).await, 429);
+    assert_eq!(sign_in(stranger, "wrong").await, 429);
+    assert_eq!(sign_in(owner, right).await, 200);
+}
+
 /// Failures that are counted.
 async fn counted(cloud: &TestCloud) -> usize {
     use bartizan_store::{entity::login_failure::Entity, sea_orm::EntityTrait};
