@@ -150,6 +150,9 @@ pub struct EmailChange {
     /// Password of the account.
     #[schema(format = Password)]
     pub password: String,
+    /// Code of the second factor, when the account has one.
+    #[schema(example = "123456")]
+    pub otp: Option<String>,
 }
 
 /// `POST /v1/user/email/confirm`.

@@ -11,6 +11,7 @@ use sea_orm::{
 use crate::{
     Store, StoreError, TenantId, Tenants,
     conditions::{Place, filter_condition},
+    difference::difference,
     entity::{
         self,
         client::{Column, Entity, Model},
@@ -140,17 +141,19 @@ pub async fn lock<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Resul
     Ok(Entity::find().filter(Column::Id.eq(tenant.0)).lock_exclusive().one(connection).await?)
 }
 
-/// Writes a changed row back.
+/// Writes what differs from the row as it was read; what somebody else changed in other columns stands.
 ///
 /// # Errors
 /// [`StoreError::Duplicate`] when the global account has a tenant of this name.
 pub async fn update<C: ConnectionTrait>(
     connection: &C,
     tenants: &Tenants,
-    row: Model,
+    before: &Model,
+    after: Model,
 ) -> Result<Model, StoreError> {
-    debug_assert!(tenants.contains(TenantId(row.id)), "a tenant out of reach was changed");
-    row.into_active_model().reset_all().update(connection).await.map_err(StoreError::of_insert)
+    debug_assert!(tenants.contains(TenantId(after.id)), "a tenant out of reach was changed");
+    let change = difference(&before.clone().into_active_model(), after.into_active_model());
+    change.update(connection).await.map_err(StoreError::of_insert)
 }
 
 /// Tenants that were deleted before a moment. Housekeeping: it knows no tenant.

@@ -19,6 +19,7 @@ pub mod config_versions;
 pub mod connection;
 pub mod dashboards;
 pub mod deliveries;
+mod difference;
 pub mod entity;
 pub mod error;
 pub mod event_index;

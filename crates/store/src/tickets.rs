@@ -43,6 +43,20 @@ pub async fn delete_of_user<C: ConnectionTrait>(
     Ok(())
 }
 
+/// Ends what a user began by a password or an address: changes of address, resets, sign-ins between their two
+/// steps, proofs of the password.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn revoke_of_user<C: ConnectionTrait>(connection: &C, user: i64) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Kind.is_in(["email", "mfa_login", "reauth", "reset"]))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
 impl Store {
     /// The ticket of a kind with this keyed hash that has not ended.
     ///

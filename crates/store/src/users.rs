@@ -5,13 +5,14 @@ use bartizan_api::{
     list::{Order, Page},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     sea_query::Expr,
 };
 
 use crate::{
     StoreError, TenantId, Tenants,
     conditions::{Place, filter_condition},
+    difference::difference,
     entity::user::{Column, Entity, Model},
     page::paged,
 };
@@ -55,17 +56,32 @@ pub async fn of_tenant<C: ConnectionTrait>(
     Ok(Entity::find().filter(Column::ClientId.eq(tenant.0)).all(connection).await?)
 }
 
-/// Writes a changed row back.
+/// One user of a tenant; other changes of it wait until the transaction ends. SQLite has one writer and needs no
+/// lock.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn lock<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+) -> Result<Option<Model>, StoreError> {
+    let one = Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).lock_exclusive();
+    Ok(one.one(connection).await?)
+}
+
+/// Writes what differs from the row as it was read; what somebody else changed in other columns stands.
 ///
 /// # Errors
 /// [`StoreError::Duplicate`] when the address is taken.
 pub async fn update<C: ConnectionTrait>(
     connection: &C,
     tenants: &Tenants,
-    row: Model,
+    before: &Model,
+    after: Model,
 ) -> Result<Model, StoreError> {
-    let updated =
-        row.into_active_model().reset_all().update(connection).await.map_err(StoreError::of_insert)?;
+    let change = difference(&before.clone().into_active_model(), after.into_active_model());
+    let updated = change.update(connection).await.map_err(StoreError::of_insert)?;
     debug_assert!(tenants.contains(TenantId(updated.client_id)), "a user left the tenants in reach");
     Ok(updated)
 }

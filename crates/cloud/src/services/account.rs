@@ -9,7 +9,7 @@ use bartizan_api::{
 };
 use bartizan_store::{
     TenantId, entity,
-    sea_orm::{ActiveValue::Set, IntoActiveModel},
+    sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel},
     sessions, users,
 };
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use super::{
     session::confirmed_user,
     user_profile,
     user_view::principal_view,
-    users::{NewPassword, grant_of, new_password, remember, valid_name},
+    users::{NewPassword, end_links, grant_of, new_password, remember, valid_name},
 };
 use crate::{
     auth::{Caller, Scheme},
@@ -51,7 +51,7 @@ pub async fn update_profile(
     request: ProfileUpdate,
 ) -> Result<PrincipalView, Failure> {
     let transaction = cloud.store.begin().await?;
-    let before = users::find(&transaction, caller.tenant(), caller.user_id()).await?;
+    let before = users::lock(&transaction, caller.tenant(), caller.user_id()).await?;
     let before = before.ok_or_else(ApiError::access_denied)?;
     let mut after = before.clone();
     if let Some(realname) = request.realname.as_deref().filter(|name| !name.is_empty()) {
@@ -61,7 +61,7 @@ pub async fn update_profile(
         after.realname = valid_name(realname)?;
     }
     user_profile::apply(&mut after, &UserProfile { components: None, ..request.profile })?;
-    let after = bartizan_store::users::update(&transaction, &caller.tenants, after).await?;
+    let after = users::update(&transaction, &caller.tenants, &before, after).await?;
     let entry = Change {
         object_type: "user",
         action: "update",
@@ -109,10 +109,6 @@ pub async fn change_password(
     let hash = new_password(policy, &NewPassword::of(&user, &request.password)).await?;
     let tenant = TenantId(user.client_id);
     let now = cloud.now();
-    let mut profile = user.profile.clone();
-    if let Some(profile) = profile.as_object_mut() {
-        profile.insert("must_change_password".to_owned(), json!(false));
-    }
     let entry = Change {
         object_type: "user",
         action: "update",
@@ -126,13 +122,27 @@ pub async fn change_password(
     row.password_history = Set(remember(&user));
     row.password_hash = Set(Some(hash));
     row.password_changed = Set(now);
-    row.profile = Set(profile);
     let transaction = cloud.store.begin().await?;
+    row.profile = Set(chosen_by_user(&transaction, &user).await?);
+    end_links(&transaction, tenant, user.id).await?;
     sessions::update_user(&transaction, tenant, row).await?;
     sessions::delete_of_user(&transaction, tenant, user.id, own_session(caller)).await?;
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
     lift(cloud, caller, "password").await
+}
+
+/// The profile of a user who chose the password, as it is now.
+pub(super) async fn chosen_by_user(
+    transaction: &DatabaseTransaction,
+    user: &entity::user::Model,
+) -> Result<Value, Failure> {
+    let row = users::lock(transaction, TenantId(user.client_id), user.id).await?;
+    let mut profile = row.ok_or_else(ApiError::access_denied)?.profile;
+    if let Some(profile) = profile.as_object_mut() {
+        profile.insert("must_change_password".to_owned(), json!(false));
+    }
+    Ok(profile)
 }
 
 /// Lifts a restriction of the caller's session once it is met; what else is asked for comes next.

@@ -137,7 +137,8 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> R
     let name = valid_name(&request.name)?;
     let transaction = cloud.store.begin().await?;
     let created = create_client(&transaction, caller.client.partner_id, &name, false, cloud.now()).await;
-    let mut row = created.map_err(duplicate)?;
+    let created = created.map_err(duplicate)?;
+    let mut row = created.clone();
     if let Some(prefix) = request.vuln_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
         row.vuln_prefix = valid_prefix(prefix)?;
     }
@@ -145,7 +146,8 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> R
     let language = ClientFields { language: request.language.clone(), ..ClientFields::default() };
     apply(&mut row, &language)?;
     let tenant = TenantId(row.id);
-    let row = clients::update(&transaction, &Tenants::from(tenant), row).await.map_err(duplicate)?;
+    let row =
+        clients::update(&transaction, &Tenants::from(tenant), &created, row).await.map_err(duplicate)?;
     activity::log(&transaction, caller, tenant, cloud.now(), change(&row, "create", None, true)).await?;
     let view = views(&transaction, std::slice::from_ref(&row)).await?.pop();
     transaction.commit().await?;
@@ -167,7 +169,8 @@ pub async fn update(
     let transaction = cloud.store.begin().await?;
     let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
     let mut changed = Vec::with_capacity(rows.len());
-    for row in rows {
+    for listed in rows {
+        let Some(row) = clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
         let mut after = row.clone();
         if let Some(fields) = fields {
             after.enabled = fields.enabled.unwrap_or(row.enabled);
@@ -183,7 +186,7 @@ pub async fn update(
         if own && !after.enabled {
             return Err(refused("cannot change own access").into());
         }
-        let after = clients::update(&transaction, &caller.tenants, after).await.map_err(duplicate)?;
+        let after = clients::update(&transaction, &caller.tenants, &row, after).await.map_err(duplicate)?;
         let entry = change(&after, "update", Some(&row), true);
         activity::log(&transaction, caller, TenantId(after.id), cloud.now(), entry).await?;
         changed.push(after);
@@ -289,7 +292,8 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
     let filter = parse_selection(&request.filter)?;
     let transaction = cloud.store.begin().await?;
     let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
-    for row in &rows {
+    for listed in &rows {
+        let Some(row) = &clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
         if row.is_technical || row.id == caller.client.id {
             return Err(ApiError::access_denied().into());
         }
@@ -300,7 +304,7 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
         gone.deleted_at = Some(cloud.now());
         // The name is free for a new tenant.
         gone.name = format!("{} (deleted {})", row.name, row.id);
-        clients::update(&transaction, &caller.tenants, gone).await?;
+        clients::update(&transaction, &caller.tenants, row, gone).await?;
         let entry = change(row, "delete", Some(row), false);
         activity::log(&transaction, caller, TenantId(row.id), cloud.now(), entry).await?;
     }

@@ -72,6 +72,7 @@ pub async fn issue<C: ConnectionTrait>(
         permissions: json!(invited.grant.strings()),
         token_mac: secret.mac(&cloud.keys),
         create_by: caller.user_id(),
+        create_by_token: caller.token_id().filter(|_| caller.user.is_none()),
         created_at: now,
         expires_at: now + invited.ttl.seconds(),
     };
@@ -215,8 +216,22 @@ async fn open(
     let row = cloud.store.identify_invitation(&mac, cloud.now()).await?.ok_or_else(invalid_link)?;
     let client = cloud.store.identify_client(row.client_id).await?.filter(|client| client.enabled);
     let client = client.ok_or_else(invalid_link)?;
-    check_issuer(cloud, &row, &client).await?;
+    let permissions = match row.user_id {
+        // What the link gives is what the user has by now.
+        Some(id) => {
+            let user = cloud.store.identify_user(id).await?.filter(|user| waits(user, &row));
+            user.ok_or_else(invalid_link)?.permissions
+        }
+        None => row.permissions.clone(),
+    };
+    check_issuer(cloud, &row, &client, &permissions).await?;
+    let row = entity::invitation::Model { permissions, ..row };
     Ok((row, client))
+}
+
+/// Whether a user made beforehand is still who was invited: at the same address, and without a password.
+fn waits(user: &entity::user::Model, row: &entity::invitation::Model) -> bool {
+    !user.validated && user.email == row.email && user.client_id == row.client_id
 }
 
 /// An issuer who lost rights or was disabled invites nobody any more. What the system issued stands.
@@ -224,13 +239,24 @@ async fn check_issuer(
     cloud: &Cloud,
     row: &entity::invitation::Model,
     client: &entity::client::Model,
+    permissions: &Value,
 ) -> Result<(), Failure> {
-    if row.create_by == 0 {
-        return Ok(());
-    }
-    let issuer = cloud.store.identify_user(row.create_by).await?.filter(|issuer| issuer.enabled);
-    let issuer = grant_of(&issuer.ok_or_else(invalid_link)?);
-    let grant = Grant::parse(&strings(&row.permissions)).map_err(|_| invalid_link())?;
+    let issuer = match (row.create_by, row.create_by_token) {
+        (0, None) => return Ok(()),
+        (0, Some(token)) => {
+            let token = cloud.store.identify_api_token_by_id(token).await?;
+            let alive = |token: &entity::api_token::Model| {
+                token.enabled && token.expires_at.is_none_or(|end| end > cloud.now())
+            };
+            let token = token.filter(alive).ok_or_else(invalid_link)?;
+            Grant::parse(&strings(&token.permissions)).map_err(|_| invalid_link())?
+        }
+        (user, _) => {
+            let issuer = cloud.store.identify_user(user).await?.filter(|issuer| issuer.enabled);
+            grant_of(&issuer.ok_or_else(invalid_link)?)
+        }
+    };
+    let grant = Grant::parse(&strings(permissions)).map_err(|_| invalid_link())?;
     let within = grant.permissions().is_subset(&issuer.permissions())
         && issuer.permissions().contains(&Permission::CreateUser)
         && (!grant.is_global()
@@ -275,7 +301,7 @@ pub async fn accept(cloud: &Cloud, request: &InvitationAccept, origin: &Origin) 
         return Err(invalid_link().into());
     }
     let user = match row.user_id {
-        Some(id) => complete(cloud, &transaction, tenant, id, accepted).await?,
+        Some(id) => complete(cloud, &transaction, &row, id, accepted).await?,
         None => make(cloud, &transaction, &row, accepted, origin).await?,
     };
     let entry = change(row.id, &user.email, "update", None, Some(json!({"accepted_by": user.email})));
@@ -311,11 +337,16 @@ async fn password_of(
 async fn complete(
     cloud: &Cloud,
     transaction: &DatabaseTransaction,
-    tenant: TenantId,
+    invitation: &entity::invitation::Model,
     user_id: i64,
     accepted: Accepted,
 ) -> Result<entity::user::Model, Failure> {
-    let user = users::find(transaction, tenant, user_id).await?.ok_or_else(invalid_link)?;
+    let tenant = TenantId(invitation.client_id);
+    let user = users::lock(transaction, tenant, user_id).await?;
+    // Nothing of what was judged may have changed while the password was hashed.
+    let same =
+        |user: &entity::user::Model| waits(user, invitation) && user.permissions == invitation.permissions;
+    let user = user.filter(same).ok_or_else(invalid_link)?;
     let mut row = user.into_active_model();
     row.realname = Set(accepted.realname);
     row.validated = Set(true);

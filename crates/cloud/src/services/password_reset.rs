@@ -9,11 +9,12 @@ use bartizan_store::{
 use serde_json::{Value, json};
 
 use super::{
+    account::chosen_by_user,
     activity::{self, Change},
     letters,
     session::confirmed_user,
     settings::Settings,
-    users::{NewPassword, new_password, remember, valid_email},
+    users::{NewPassword, end_links, new_password, remember, valid_email},
 };
 use crate::{
     auth::{Caller, Origin},
@@ -57,7 +58,7 @@ async fn send_reset(cloud: &Cloud, email: &str) -> Result<(), Failure> {
     if cloud.store.identify_client(user.client_id).await?.is_none_or(|client| !client.enabled) {
         return Ok(());
     }
-    let token = ticket(cloud, &user, RESET, RESET_PREFIX, RESET_S, json!({})).await?;
+    let token = ticket(cloud, &user, RESET, RESET_PREFIX, RESET_S, json!({"address": user.email})).await?;
     letters::post(cloud, letters::reset(cloud, &user.email, &letters::link(cloud, "reset", &token)));
     Ok(())
 }
@@ -102,7 +103,12 @@ async fn holder(
     cloud.limits.password_check(Check::Link, &id_mac, origin.ip)?;
     let ticket = cloud.store.identify_ticket(&id_mac, kind, cloud.now()).await?.ok_or_else(invalid_link)?;
     let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
-    let user = user.filter(|user| user.enabled && user.auth_method.is_none()).ok_or_else(invalid_link)?;
+    // A link counts for the address that the account had when it was made.
+    let same = |user: &entity::user::Model| {
+        ticket.payload.get("address").and_then(Value::as_str) == Some(user.email.as_str())
+    };
+    let user = user.filter(|user| user.enabled && user.auth_method.is_none() && same(user));
+    let user = user.ok_or_else(invalid_link)?;
     Ok((ticket, user))
 }
 
@@ -130,19 +136,16 @@ pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) 
         before: Some(json!({"password_changed": user.password_changed})),
         after: Some(json!({"password_changed": now})),
     };
-    let mut profile = user.profile.clone();
-    if let Some(profile) = profile.as_object_mut() {
-        profile.insert("must_change_password".to_owned(), json!(false));
-    }
     let mut row = user.clone().into_active_model();
     row.password_history = Set(remember(&user));
     row.password_hash = Set(Some(hash));
     row.password_changed = Set(now);
-    row.profile = Set(profile);
     let transaction = cloud.store.begin().await?;
     if !tickets::take(&transaction, &ticket.id_mac).await? {
         return Err(invalid_link().into());
     }
+    row.profile = Set(chosen_by_user(&transaction, &user).await?);
+    end_links(&transaction, tenant, user.id).await?;
     sessions::update_user(&transaction, tenant, row).await?;
     sessions::delete_of_user(&transaction, tenant, user.id, None).await?;
     activity::log_by_user(&transaction, &user, origin, now, entry).await?;
@@ -153,14 +156,16 @@ pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) 
 /// account already shows only to whoever reads its letters.
 ///
 /// # Errors
-/// 403 `Invalid password` or for users of an identity provider, 400 for what is no address, 429.
+/// 403 `Invalid password`, also for a wrong code of the second factor, or for users of an identity provider, 400 for what is no address, 429.
 pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange) -> Result<(), Failure> {
-    let user = confirmed_user(cloud, caller, &request.password, None).await?;
+    let otp = request.otp.as_deref().unwrap_or_default();
+    let user = confirmed_user(cloud, caller, &request.password, Some(otp)).await?;
     if user.auth_method.is_some() {
         return Err(ApiError::access_denied().into());
     }
     let email = valid_email(&request.email)?;
-    let token = ticket(cloud, &user, EMAIL, EMAIL_PREFIX, EMAIL_S, json!({ "email": email })).await?;
+    let payload = json!({"email": email, "address": user.email});
+    let token = ticket(cloud, &user, EMAIL, EMAIL_PREFIX, EMAIL_S, payload).await?;
     letters::post(cloud, letters::email_confirmation(&email, &letters::link(cloud, "email", &token)));
     letters::post(cloud, letters::email_notice(&user.email, &email));
     Ok(())
@@ -186,9 +191,10 @@ pub async fn confirm_email(cloud: &Cloud, token: &str, origin: &Origin) -> Resul
     if !tickets::take(&transaction, &ticket.id_mac).await? {
         return Err(invalid_link().into());
     }
-    let current = users::find(&transaction, tenant, user.id).await?.ok_or_else(invalid_link)?;
-    let moved = entity::user::Model { email, ..current };
-    users::update(&transaction, &tenant.into(), moved).await.map_err(|error| match error {
+    let current = users::lock(&transaction, tenant, user.id).await?.ok_or_else(invalid_link)?;
+    end_links(&transaction, tenant, user.id).await?;
+    let moved = entity::user::Model { email, ..current.clone() };
+    users::update(&transaction, &tenant.into(), &current, moved).await.map_err(|error| match error {
         StoreError::Duplicate => Failure::from(ApiError::user_exists()),
         other => other.into(),
     })?;

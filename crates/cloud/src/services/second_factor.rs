@@ -19,6 +19,7 @@ use super::{
     account,
     activity::{self, Change},
     session::confirmed_user,
+    settings::Settings,
 };
 use crate::{
     auth::Caller,
@@ -244,7 +245,8 @@ fn enforced() -> ApiError {
 pub async fn remove_of(cloud: &Cloud, caller: &Caller, user_id: i64, password: &str) -> Result<(), Failure> {
     confirmed_user(cloud, caller, password, None).await?;
     let user = account::reachable_user(cloud, caller, user_id, bartizan_api::Permission::UpdateUser).await?;
-    if caller.settings.mfa_enforced {
+    let settings = Settings::of(cloud, cloud.store.reader(), TenantId(user.client_id)).await?;
+    if settings.mfa_enforced {
         return Err(enforced().into());
     }
     let transaction = cloud.store.begin().await?;

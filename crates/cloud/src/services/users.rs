@@ -16,7 +16,7 @@ use bartizan_api::{
 use bartizan_store::{
     StoreError, TenantId, Tenants, api_tokens, clients, entity, invitations as stored_invitations,
     sea_orm::{ConnectionTrait, DatabaseTransaction},
-    sessions, users,
+    sessions, tickets, users,
 };
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
     user_profile::apply(&mut row, &request.profile)?;
     row.enabled = request.enabled.unwrap_or(true);
     if row != plain {
-        row = write(&transaction, &caller.tenants, row).await?;
+        row = write(&transaction, &caller.tenants, &plain, row).await?;
     }
     let entry = change(&row, "create", None, Some(state(&row)));
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
@@ -212,7 +212,7 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: UserUpdate) -> Resu
     let mut changed = Vec::with_capacity(rows.len());
     for row in rows {
         let plan = Plan { fields: &fields, password_hash: password_hash.as_deref(), moved: moved.as_ref() };
-        changed.push(update_one(cloud, caller, &transaction, row, &plan).await?);
+        changed.extend(update_one(cloud, caller, &transaction, &row, &plan).await?);
     }
     let views = views(cloud, &transaction, &changed).await?;
     transaction.commit().await?;
@@ -232,15 +232,18 @@ async fn destination(cloud: &Cloud, caller: &Caller, id: i64) -> Result<entity::
     Ok(cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::access_denied)?)
 }
 
+/// None when the user is gone meanwhile.
 async fn update_one(
     cloud: &Cloud,
     caller: &Caller,
     transaction: &DatabaseTransaction,
-    before: entity::user::Model,
+    listed: &entity::user::Model,
     plan: &Plan<'_>,
-) -> Result<entity::user::Model, Failure> {
-    let tenant = TenantId(before.client_id);
+) -> Result<Option<entity::user::Model>, Failure> {
+    let tenant = TenantId(listed.client_id);
     let client = clients::lock(transaction, tenant).await?.ok_or_else(ApiError::access_denied)?;
+    // Judged as it is now: another administrator may have changed it since it was listed.
+    let Some(before) = users::lock(transaction, tenant, listed.id).await? else { return Ok(None) };
     grants::may_manage(caller, &grant_of(&before))?;
     if before.sso_managed && decides_access(plan.fields) {
         return Err(managed().into());
@@ -263,10 +266,24 @@ async fn update_one(
     if moved || !after.enabled || password_set {
         sessions::delete_of_user(transaction, tenant, before.id, own_session(caller, own)).await?;
     }
-    let after = write(transaction, &caller.tenants, after).await?;
+    if moved || password_set || after.email != before.email {
+        end_links(transaction, tenant, before.id).await?;
+    }
+    let after = write(transaction, &caller.tenants, &before, after).await?;
     let entry = change(&after, "update", Some(state(&before)), Some(state(&after)));
     activity::log(transaction, caller, tenant, cloud.now(), entry).await?;
-    Ok(after)
+    Ok(Some(after))
+}
+
+/// Ends every link and half-made sign-in of a user: they went to an address, or proved a password, that counts no
+/// more.
+pub(super) async fn end_links<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    user: i64,
+) -> Result<(), Failure> {
+    tickets::revoke_of_user(connection, user).await?;
+    Ok(stored_invitations::delete_of_user(connection, tenant, user).await?)
 }
 
 /// What the identity provider decides about the users it manages.
@@ -359,9 +376,10 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
 async fn write(
     transaction: &DatabaseTransaction,
     tenants: &Tenants,
-    row: entity::user::Model,
+    before: &entity::user::Model,
+    after: entity::user::Model,
 ) -> Result<entity::user::Model, Failure> {
-    users::update(transaction, tenants, row).await.map_err(duplicate)
+    users::update(transaction, tenants, before, after).await.map_err(duplicate)
 }
 
 fn duplicate(error: StoreError) -> Failure {

@@ -219,3 +219,118 @@ async fn the_value_of_a_token_is_read_again_with_the_password() {
     cloud.running.cloud.clock.shift_ms(901_000);
     assert_eq!(read(proof).await.0, 403);
 }
+
+/// The token of the next letter to an address; letters to others are passed over.
+async fn token_to(mail: &MailServer, address: &str, prefix: &str) -> String {
+    loop {
+        let letter = mail.next().await;
+        if letter.to == [address] {
+            return token(&letter, prefix);
+        }
+    }
+}
+
+#[tokio::test]
+async fn links_end_with_the_password_and_the_address_they_were_made_for() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let ask = async |email: &str, password: &str| {
+        let body = json!({"email": email, "password": password});
+        cloud.post(&session, "/v1/user/email", body).await.body();
+        token_to(&mail, email, "bze_").await
+    };
+    let confirm = async |token: &str| {
+        cloud.post(&ANYBODY, "/v1/user/email/confirm", json!({ "token": token })).await.status
+    };
+    let forgot = async |email: &str| {
+        cloud.post(&ANYBODY, "/v1/password/forgot", json!({ "email": email })).await.body();
+        token_to(&mail, email, "bzr_").await
+    };
+    let reset = async |token: &str| {
+        let body = json!({"token": token, "password": "Correct4horse"});
+        cloud.post(&ANYBODY, "/v1/password/reset", body).await.status
+    };
+    // Somebody who knew the password asked for another address; the owner changes the password.
+    let (move_away, old_reset) = (ask("thief@evil.test", PASSWORD).await, forgot("admin@acme.test").await);
+    let new = "Correct2horse";
+    let change = json!({"current_password": PASSWORD, "password": new, "password_confirmation": new});
+    cloud.call(&session, Method::PUT, "/v1/user/password", Some(&change)).await.body();
+    assert_eq!((confirm(&move_away).await, reset(&old_reset).await), (400, 400));
+    // A reset link went to the address of before.
+    let (moved, reset_link) = (ask("ada@new.test", new).await, forgot("admin@acme.test").await);
+    assert_eq!((confirm(&moved).await, reset(&reset_link).await), (200, 400));
+    // And one that an administrator changed.
+    let other = cloud.add_user(cloud.client.id, "root@acme.test", &["admin"]).await;
+    let other = cloud.pair_of(&other).await;
+    let reset_link = forgot("ada@new.test").await;
+    let update = json!({"filter": {"id": cloud.admin.id}, "fields": {"email": "ada@newer.test"}});
+    cloud.post(&other, "/v1/objects/user/update", update).await.body();
+    assert_eq!(reset(&reset_link).await, 400);
+    assert_eq!(sign_in(&cloud, "ada@newer.test", new).await, 200);
+}
+
+#[tokio::test]
+async fn an_invitation_ends_when_the_account_is_somebody_elses() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let admin = cloud.admin_pair().await;
+    let invite = async |email: &str| {
+        let new = json!({"email": email, "realname": "Eve Low", "permissions": ["analytic"]});
+        let user = cloud.post(&admin, "/v1/objects/user/create", new).await.body();
+        (user["id"].clone(), token_to(&mail, email, "bzi_").await)
+    };
+    let update = async |id: &Value, fields: Value| {
+        let body = json!({"filter": {"id": id}, "fields": fields});
+        cloud.post(&admin, "/v1/objects/user/update", body).await.body()
+    };
+    let take =
+        async |token: &str| accept(&cloud, json!({"token": token, "password": "Correct2horse"})).await.status;
+    let (id, link) = invite("one@acme.test").await;
+    update(&id, json!({"email": "two@acme.test"})).await;
+    assert_eq!(take(&link).await, 400);
+    let (id, link) = invite("three@acme.test").await;
+    update(&id, json!({"password": "Correct3horse"})).await;
+    assert_eq!(take(&link).await, 400);
+    assert_eq!(sign_in(&cloud, "three@acme.test", "Correct3horse").await, 200);
+    let (id, link) = invite("four@acme.test").await;
+    update(&id, json!({"permissions": ["auditor"]})).await;
+    assert_eq!(take(&link).await, 200);
+}
+
+#[tokio::test]
+async fn a_link_gives_no_more_than_who_made_it_had_even_if_the_account_got_more() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let helper =
+        cloud.add_user(cloud.client.id, "h@acme.test", &["create_user", "update_user", "view_user"]).await;
+    let new = json!({"email": "eve@acme.test", "realname": "Eve Low", "permissions": ["view_user"]});
+    let by = cloud.pair_of(&helper).await;
+    let user = cloud.post(&by, "/v1/objects/user/create", new).await.body();
+    let again = format!("/v1/user/{}/resend_invitation", user["id"]);
+    let link = cloud.post(&by, &again, json!({})).await.body();
+    let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+    let more = json!({"filter": {"id": user["id"]}, "fields": {"permissions": ["admin"]}});
+    cloud.post(&admin, "/v1/objects/user/update", more).await.body();
+    assert_eq!(accept(&cloud, json!({"token": token, "password": "Correct2horse"})).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_invitation_by_a_shared_token_ends_with_the_token() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let made = json!({"name": "CI", "type": "shared", "permissions": ["admin"]});
+    let made = cloud.post(&session, "/v1/api_tokens", made).await.body();
+    let shared = Credential::Token(made["token"].as_str().unwrap().to_owned());
+    let invite = async |email: &str| {
+        let body = json!({"email": email, "permissions": ["analytic"]});
+        let link = cloud.post(&shared, "/v1/invitations", body).await.body();
+        let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+        json!({"token": token, "realname": "X Y", "password": "Correct2horse"})
+    };
+    let (before, after) = (invite("x@acme.test").await, invite("y@acme.test").await);
+    assert_eq!(accept(&cloud, before).await.status, 200);
+    let path = format!("/v1/api_tokens/{}", made["id"]);
+    cloud.call(&session, Method::DELETE, &path, None).await.body();
+    assert_eq!(accept(&cloud, after).await.status, 400);
+}

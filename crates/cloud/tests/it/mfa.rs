@@ -191,4 +191,27 @@ async fn renewing_the_secret_takes_the_second_factor_too() {
     let renew = async |body: Value| cloud.post(&session, "/v1/user/credentials/renew", body).await.status;
     assert_eq!(renew(json!({"password": PASSWORD})).await, 403);
     assert_eq!(renew(json!({"password": PASSWORD, "otp": code(&cloud, &secret)})).await, 200);
+    later(&cloud);
+    let moved = async |otp: Value| {
+        let body = json!({"email": "ada@new.test", "password": PASSWORD, "otp": otp});
+        cloud.post(&session, "/v1/user/email", body).await.status
+    };
+    assert_eq!((moved(Value::Null).await, moved(code(&cloud, &secret).into()).await), (403, 200));
+}
+
+#[tokio::test]
+async fn a_factor_is_kept_where_the_tenant_of_its_user_enforces_it() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    let global = cloud.add_user(home.id, "root@home.test", &["partner_admin"]).await;
+    cloud.add_user(linked.id, "boss@linked.test", &["admin"]).await;
+    let global_session = cloud.sign_in(&global.email).await;
+    let session = cloud.sign_in("boss@linked.test").await;
+    set_up(&cloud, &session).await;
+    let settings = format!("/v1/clients/{}/settings", linked.id);
+    cloud.call(&session, Method::PUT, &settings, Some(&json!({"mfa_enforced": true}))).await.body();
+    let boss = cloud.get(&session, "/v1/user").await.body();
+    let path = format!("/v1/user/{}/mfa/disable", boss["id"]);
+    let kept = cloud.post(&global_session, &path, json!({"password": PASSWORD})).await;
+    assert_eq!(kept.text, r#"{"status":400,"body":"second factor is enforced"}"#);
 }

@@ -21,8 +21,10 @@ pub struct Model {
     pub permissions: Json,
     /// Keyed hash of the token, hex.
     pub token_mac: String,
-    /// Issuer.
+    /// Issuing user, 0 for a shared token and the system.
     pub create_by: i64,
+    /// The shared API token that issued it.
+    pub create_by_token: Option<i64>,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds.

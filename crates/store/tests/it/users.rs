@@ -103,3 +103,20 @@ async fn a_second_user_of_an_address_is_a_duplicate() {
     let twin = entity::user::Model { uuid: "other".to_owned(), ..user(2, "a@x.test", &["admin"]) };
     assert!(matches!(insert(&test, twin).await, Err(StoreError::Duplicate)));
 }
+
+#[tokio::test]
+async fn a_stale_row_undoes_no_change_of_other_columns() {
+    let test = TestStore::open().await;
+    insert(&test, user(1, "a@x.test", &["admin"])).await.unwrap();
+    let writer = test.store.writer();
+    let read = users::find(writer, TenantId(1), 1).await.unwrap().unwrap();
+    let disabled = entity::user::Model { enabled: false, password_hash: None, ..read.clone() };
+    users::update(writer, &TenantId(1).into(), &read, disabled).await.unwrap();
+    // Another request read the row before that.
+    let renamed = entity::user::Model { realname: "Ada New".to_owned(), ..read.clone() };
+    let after = users::update(writer, &TenantId(1).into(), &read, renamed).await.unwrap();
+    assert_eq!((after.enabled, after.realname.as_str()), (false, "Ada New"));
+    // Nothing differs: nothing is written, and the row comes back as it is.
+    let same = users::update(writer, &TenantId(1).into(), &read, read.clone()).await.unwrap();
+    assert_eq!(same, after);
+}
