@@ -171,7 +171,7 @@ pub async fn update(
     }
     let stored = unseal(&cloud.keys, &before.target)?;
     if let Some(sent) = sent_target(kind, &stored, request) {
-        let target = Target::parse(kind, &target::merged(kind, &stored, &sent), &cloud.outgoing)?;
+        let target = Target::parse(kind, &target::merged(kind, &stored, &sent)?, &cloud.outgoing)?;
         after.target = seal(&cloud.keys, &target.to_wire())?;
     }
     after.updated_at = cloud.now();

@@ -220,10 +220,16 @@ async fn put(
     }
     let before = before.filter(|config| config.kind == kind);
     let mut config = before.clone().unwrap_or_else(|| empty(tenant, kind));
+    let address = |settings: &Value| [settings.get("issuer").cloned(), settings.get("url").cloned()];
     if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
         config.secret_sealed = Some(seal(&cloud.keys, secret).ok_or_else(ApiError::internal)?);
     } else if config.secret_sealed.is_none() {
         return Err(ApiError::invalid("a secret is needed", Value::Null).into());
+    } else if address(&config.settings) != address(&settings) {
+        // Or whoever may not read the secret could have it sent to a server of his.
+        return Err(
+            ApiError::invalid("the secret must be given again for another address", Value::Null).into()
+        );
     }
     config.settings = settings;
     vendor.clone_into(&mut config.vendor);

@@ -180,3 +180,40 @@ async fn tenants_do_not_see_each_other() {
     let refused = create(&cloud, &stranger, foreign).await;
     assert_eq!((refused.status, refused.text.as_str()), (403, r#"{"status":403,"body":"Access denied"}"#));
 }
+
+#[tokio::test]
+async fn a_hidden_secret_does_not_follow_to_another_server() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let target = json!({"url": "https://example.com/hook/abcdefgh", "secret": "0123456789abcdef",
+        "headers": {"Authorization": "Bearer abcdefghij"}});
+    let hook = create(&cloud, &admin, json!({"type": "web_hooks", "target": target})).await.body();
+    let (id, shown) = (&hook["object"]["id"], &hook["object"]["target"]);
+    let refused =
+        |member: &str| json!({"target": {member: {"error": "must be given again for another server"}}});
+    let mut elsewhere = shown.clone();
+    for (url, status) in [
+        ("https://evil.example.org/x", 400),
+        ("https://example.com:8443/hook/abcdefgh", 400),
+        ("https://example.com/another", 200),
+    ] {
+        elsewhere["url"] = json!(url);
+        let reply = put(&cloud, &admin, id, json!({ "target": elsewhere })).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        if status == 400 {
+            assert_eq!(reply.json()["body"], refused("secret"));
+        }
+    }
+    elsewhere["url"] = json!("https://evil.example.org/x");
+    elsewhere["secret"] = json!("another-secret-0001");
+    let reply = put(&cloud, &admin, id, json!({ "target": elsewhere })).await;
+    assert_eq!((reply.status, &reply.json()["body"]), (400, &refused("headers")));
+    elsewhere["headers"] = json!({"Authorization": "Bearer another"});
+    assert_eq!(put(&cloud, &admin, id, json!({ "target": elsewhere })).await.status, 200);
+    let target = json!({"token": "b1e2d6dc-e4b5-400d-9dae-270c39c5daa2", "api": "https://example.com:8088"});
+    let splunk = create(&cloud, &admin, json!({"type": "splunk", "target": target})).await.body();
+    let mut elsewhere = splunk["object"]["target"].clone();
+    elsewhere["api"] = json!("https://evil.example.org:8088");
+    let reply = put(&cloud, &admin, &splunk["object"]["id"], json!({ "target": elsewhere })).await;
+    assert_eq!((reply.status, &reply.json()["body"]), (400, &refused("token")));
+}

@@ -388,7 +388,14 @@ async fn settings_that_cannot_work_are_refused() {
         let refused = put(&cloud, &session, "/v1/sso/oidc", settings).await;
         assert_eq!(refused.0, 400, "{field} {value}: {}", refused.1);
     }
-    assert_eq!(put(&cloud, &session, "/v1/sso/oidc", good).await.0, 200);
+    assert_eq!(put(&cloud, &session, "/v1/sso/oidc", good.clone()).await.0, 200);
+    // The stored secret goes to no other server.
+    let mut other = good;
+    other["client_secret"] = Value::Null;
+    assert_eq!(put(&cloud, &session, "/v1/sso/oidc", other.clone()).await.0, 200);
+    other["issuer"] = json!("https://login.evil.test");
+    let refused = put(&cloud, &session, "/v1/sso/oidc", other).await;
+    assert!(refused.0 == 400 && refused.1.contains("for another address"), "{}", refused.1);
     for mapping in
         [json!([{"group": "x", "role": "deploy"}]), json!([{"group": "", "role": "admin"}]), json!({})]
     {

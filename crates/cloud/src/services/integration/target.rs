@@ -382,9 +382,38 @@ fn masked_url(text: &str) -> String {
 }
 
 /// A changed target with the stored secrets where it repeats their masks.
-#[must_use]
-pub(super) fn merged(kind: Kind, stored: &Value, sent: &Value) -> Value {
-    unmasked(stored, &masked(kind, stored), sent)
+///
+/// # Errors
+/// 400 for a mask beside another address: the secret behind it was not given to that server, and who may not read
+/// it could have it sent to himself.
+pub(super) fn merged(kind: Kind, stored: &Value, sent: &Value) -> Result<Value, ApiError> {
+    let shown = masked(kind, stored);
+    let merged = unmasked(stored, &shown, sent);
+    let moved =
+        |name: &str| origin(merged.get(name)) != origin(stored.get(name)) && stored.get(name).is_some();
+    let secrets = ["token", "secret", "headers"];
+    let kept = |name: &&str| repeats_mask(stored.get(name), shown.get(name), sent.get(name));
+    match secrets.iter().find(|name| kept(name)) {
+        Some(name) if moved("url") || moved("api") => {
+            Err(wrong_in(name, "must be given again for another server"))
+        }
+        _ => Ok(merged),
+    }
+}
+
+fn origin(address: Option<&Value>) -> Option<String> {
+    let url = url::Url::parse(address?.as_str()?).ok()?;
+    Some(url.origin().ascii_serialization())
+}
+
+/// Whether a value, or one in it, is the mask of a stored one.
+fn repeats_mask(stored: Option<&Value>, mask: Option<&Value>, sent: Option<&Value>) -> bool {
+    match (stored, mask, sent) {
+        (Some(Value::Object(stored)), Some(Value::Object(mask)), Some(Value::Object(sent))) => {
+            sent.iter().any(|(name, value)| repeats_mask(stored.get(name), mask.get(name), Some(value)))
+        }
+        (stored, mask, sent) => mask.is_some() && mask == sent && mask != stored,
+    }
 }
 
 fn unmasked(stored: &Value, mask: &Value, sent: &Value) -> Value {
@@ -438,7 +467,7 @@ mod tests {
             assert_eq!(target.to_wire(), sent);
             assert_eq!(Target::of_stored(kind, &sent), Some(target));
             assert_eq!(masked(kind, &sent), shown);
-            assert_eq!(merged(kind, &sent, &shown), sent);
+            assert_eq!(merged(kind, &sent, &shown).unwrap(), sent);
         }
     }
 
@@ -456,7 +485,7 @@ mod tests {
         assert_eq!(shown["url"], "https://example.com/****efgh");
         assert_eq!(shown["headers"]["Authorization"], "****ghij");
         shown["headers"]["X-N"] = json!("2");
-        let merged = merged(Kind::WebHooks, &full, &shown);
+        let merged = merged(Kind::WebHooks, &full, &shown).unwrap();
         assert_eq!(merged["headers"], json!({"Authorization": "Bearer abcdefghij", "X-N": "2"}));
         assert_eq!(merged["url"], full["url"]);
     }
