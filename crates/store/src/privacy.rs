@@ -9,6 +9,10 @@ use sea_orm::{
 
 use crate::{StoreError, TenantId};
 
+mod exported;
+
+pub use exported::{EXPORTED, Exported};
+
 /// Tables of events, in the order in which they are emptied.
 const EVENTS: &[&str] = &["hit_raws", "hits", "incidents", "attacks", "vuln_proofs", "rejected_events"];
 
@@ -103,43 +107,35 @@ pub async fn tables<C: ConnectionTrait>(connection: &C) -> Result<Vec<String>, S
     Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
 }
 
-/// The column that orders the rows of a tenant in a table.
-async fn key_of<C: ConnectionTrait>(connection: &C, table: &str) -> Result<&'static str, StoreError> {
-    const KEYS: &[&str] = &["id", "uuid", "hit_id", "hint_id", "event_id", "attack_id", "time"];
-    let backend = connection.get_database_backend();
-    let text = if backend == DbBackend::Postgres {
-        "SELECT column_name FROM information_schema.columns \
-         WHERE table_schema = current_schema() AND table_name = $1"
-    } else {
-        "SELECT name FROM pragma_table_info($1)"
-    };
-    let statement = Statement::from_sql_and_values(backend, text, [table.into()]);
-    let rows = connection.query_all_raw(statement).await?;
-    let columns: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
-    Ok(KEYS.iter().copied().find(|key| columns.iter().any(|name| name == key)).unwrap_or("client_id"))
-}
-
-/// Rows of a tenant in a table, as JSON, in a stable order.
+/// Exported rows of a tenant in a table, as JSON, after the row that `after` is; in the order of the keys.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn rows<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
-    table: &str,
-    offset: u64,
+    exported: &Exported,
+    after: Option<&JsonValue>,
     limit: u64,
 ) -> Result<Vec<JsonValue>, StoreError> {
-    let key = key_of(connection, table).await?;
-    let owner = if table == "clients" { "id" } else { "client_id" };
-    let select = Query::select()
-        .column(sea_orm::sea_query::Asterisk)
-        .from(Alias::new(table))
+    let owner = if exported.table == "clients" { "id" } else { "client_id" };
+    let mut select = Query::select()
+        .columns(exported.columns.iter().copied())
+        .from(exported.table)
         .and_where(Expr::col(owner).eq(tenant.0))
-        .order_by(Alias::new(key), Order::Asc)
-        .offset(offset)
         .limit(limit)
         .to_owned();
+    for key in exported.keys {
+        select.order_by(*key, Order::Asc);
+    }
+    if let Some(row) = after {
+        let keys = exported.keys.iter().map(|key| Expr::col(*key));
+        let values = exported.keys.iter().map(|key| match row.get(key) {
+            Some(JsonValue::Number(number)) => Expr::val(number.as_i64()),
+            value => Expr::val(value.and_then(JsonValue::as_str)),
+        });
+        select.and_where(Expr::tuple(keys).gt(Expr::tuple(values)));
+    }
     let statement = connection.get_database_backend().build(&select);
     Ok(JsonValue::find_by_statement(statement).all(connection).await?)
 }

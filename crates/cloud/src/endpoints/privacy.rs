@@ -73,7 +73,8 @@ pub async fn event_delete(
 
 /// Export all data
 ///
-/// Everything that is stored about the tenant, without secrets: a JSON object with `table` and `row` per line.
+/// What is stored about the tenant, without secrets: a JSON object with `table` and `row` per line. It takes every
+/// permission of an administrator.
 #[utoipa::path(get, path = "/v1/client/{client_id}/export", tag = "Privacy",
     params(("client_id" = i64, Path, description = "Tenant")),
     responses((status = 200, description = "The data", content_type = "application/x-ndjson", body = String)))]

@@ -187,9 +187,30 @@ async fn an_export_holds_everything_but_secrets() {
         (1, 1, 3, 2, 3)
     );
     assert!(!reply.text.contains("eve@other.test"));
-    for secret in ["password_hash", "secret_mac", "argon2", "token_sealed"] {
-        assert!(!reply.text.contains(secret), "{secret}");
+    let session = cloud.sign_in("admin@acme.test").await;
+    let import = format!("/v1/blocklist/clients/{}/import?list=block&expired_at=0&reason=x", cloud.client.id);
+    let many = (0..1001).map(|n| format!("11.0.{}.{}\n", n / 250, n % 250)).collect();
+    assert_eq!(cloud.send_text(&admin, Method::POST, &import, many).await.status, 200);
+    let bartizan_testkit::Credential::Cookie(_, csrf) = &session else { unreachable!() };
+    let hook = json!({"type": "web_hooks", "target": {"url": "https://example.com/x"}});
+    cloud.post(&session, "/v2/integration", hook).await.body();
+    let text = cloud.get(&session, &format!("/v1/client/{}/export", cloud.client.id)).await.text;
+    assert!(text.contains(r#""table":"sessions""#) && text.contains(r#""table":"integrations""#), "{text}");
+    for secret in ["password_hash", "_mac", "argon2", "sealed", "csrf", csrf, "mfa_recovery"] {
+        assert!(!text.contains(secret), "{secret}");
     }
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |table: &str| {
+        rows.iter().filter(|line| line["table"] == table).map(|line| &line["row"]).collect::<Vec<_>>()
+    };
+    assert_eq!((of("integrations").len(), of("integrations")[0].get("target")), (1, None));
+    let mut entries: Vec<i64> = of("ip_groups").iter().map(|row| row["id"].as_i64().unwrap()).collect();
+    entries.dedup();
+    assert_eq!(entries.len(), 1001, "each row of each page comes once");
+    // Who may change settings may not therefore see everything.
+    let some = cloud.add_user(cloud.client.id, "some@acme.test", &["view_settings", "update_settings"]).await;
+    let some = cloud.pair_of(&some).await;
+    assert_eq!(cloud.get(&some, &format!("/v1/client/{}/export", cloud.client.id)).await.status, 403);
     assert_eq!(cloud.get(&admin, &format!("/v1/client/{}/export", other.id)).await.status, 403);
 }
 
