@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    sea_query::{Alias, Expr, Func, OnConflict, Query, SimpleExpr},
+    sea_query::{Alias, CaseStatement, Expr, Func, OnConflict, Query, SimpleExpr},
 };
 
 use crate::{
@@ -22,12 +22,19 @@ pub struct Traffic {
     pub blocked: i64,
 }
 
+/// Most that a minute of a node holds. A node that lies cannot make the sums of a tenant, which are over at most a few
+/// hundred million such minutes, exceed what a number holds.
+const MAX_IN_A_MINUTE: i64 = 1 << 36;
+
 /// Adds what a node reports to its minute.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn add<C: ConnectionTrait>(connection: &C, row: Model) -> Result<(), StoreError> {
-    let sum = |name: &'static str| Expr::col(("traffic_minutes", name)).add(Expr::col(("excluded", name)));
+    let sum = |name: &'static str| {
+        let sum = || Expr::col(("traffic_minutes", name)).add(Expr::col(("excluded", name)));
+        CaseStatement::new().case(sum().gt(MAX_IN_A_MINUTE), MAX_IN_A_MINUTE).finally(sum())
+    };
     let conflict = OnConflict::columns([Column::ClientId, Column::Time, Column::NodeUuid])
         .value(Column::Requests, sum("requests"))
         .value(Column::Attacks, sum("attacks"))

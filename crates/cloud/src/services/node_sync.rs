@@ -30,6 +30,9 @@ use crate::{auth::node::NodeCaller, failure::Failure, state::Cloud};
 pub const WATCH: Duration = Duration::from_secs(55);
 /// How often a waiting call looks at the database, for changes that another process made.
 const LOOK: Duration = Duration::from_millis(500);
+/// Most requests that a heartbeat may count: more than any node sees within a minute, and so little that the sums of
+/// years stay numbers.
+const MAX_COUNT: u64 = 1 << 36;
 /// Longest problem text that is kept, characters.
 const MAX_ERROR_CHARS: usize = 1000;
 
@@ -73,9 +76,15 @@ fn is_news(row: &node_instance::Model, request: &HeartbeatRequest) -> bool {
     row.startid != request.startid || seq > row.heartbeat_seq
 }
 
+/// One of the figures that a heartbeat reports.
+fn count(request: &HeartbeatRequest, name: &str) -> i64 {
+    let count = request.stats.get(name).copied().unwrap_or(0).min(MAX_COUNT);
+    i64::try_from(count).unwrap_or(0)
+}
+
 /// The traffic that a heartbeat reports.
 fn minute(row: &node_instance::Model, request: &HeartbeatRequest, now: i64) -> traffic_minute::Model {
-    let count = |name: &str| i64::try_from(request.stats.get(name).copied().unwrap_or(0)).unwrap_or(i64::MAX);
+    let count = |name: &str| count(request, name);
     traffic_minute::Model {
         client_id: row.client_id,
         time: now - now.rem_euclid(60),
@@ -99,8 +108,7 @@ fn after_heartbeat(
     let version = |kind: &str| request.versions.get(kind).copied().unwrap_or(0);
     let month = month_of(now);
     let counted = if row.requests_month == month { row.requests } else { 0 };
-    let requests = request.stats.get("requests").copied().unwrap_or(0);
-    let requests = i64::try_from(requests).unwrap_or(i64::MAX);
+    let requests = count(request, "requests");
     let changed = restarted || version("ruleset") != row.ruleset_version;
     let error = match request.errors.last() {
         Some(text) => Some(text.chars().take(MAX_ERROR_CHARS).collect()),

@@ -119,6 +119,25 @@ async fn other_credentials_do_not_register() {
 }
 
 #[tokio::test]
+async fn a_node_that_counts_without_end_breaks_no_sum() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let node = node_of(&register(&cloud, &token, json!({})).await.json());
+    for seq in 1..=3 {
+        let beat = json!({"startid": "a", "seq": seq, "uptime_s": 30, "versions": {}, "packages": {}, "rps_m1": 1.0,
+            "stats": {"requests": u64::MAX, "attacks": i64::MAX, "blocked": 1}});
+        assert_eq!(cloud.post(&node, "/node/v1/heartbeat", beat).await.status, 200);
+    }
+    let (admin, now) = (cloud.admin_pair().await, cloud.running.cloud.now());
+    let body = json!({"start_time": now - 300, "end_time": now + 300, "points_count": 1});
+    let path = format!("/v2/graph_data/requests/client/{}", cloud.client.id);
+    let reply = cloud.post(&admin, &path, body).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert!(reply.text.contains(&(1_i64 << 36).to_string()), "{}", reply.text);
+    assert_eq!(cloud.get(&admin, "/v2/node").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_repeated_heartbeat_counts_once() {
     let cloud = TestCloud::start().await;
     let token = node_token(&cloud).await;
