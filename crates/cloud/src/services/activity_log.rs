@@ -1,7 +1,7 @@
 //! Reading the activity log (`spec/accounts.md` section 3.8): filters, pages, CSV, and the older form.
 
 use bartizan_api::{
-    ApiError, Permission,
+    ApiError, Permission, Role,
     activity::{
         ActivityFiltersView, ActivityObject, ActivityPage, ActivityView, AuditDiff, AuditPage, AuditRequest,
         AuditView, Initiator, Labelled,
@@ -34,7 +34,7 @@ struct ObjectType {
     value: &'static str,
     label: &'static str,
     /// The right to see such objects; without it their entries are hidden.
-    needs: Option<Permission>,
+    needs: Permission,
     /// Name in the older form, which knows no others.
     older: Option<&'static str>,
 }
@@ -42,7 +42,7 @@ struct ObjectType {
 const fn kind(
     value: &'static str,
     label: &'static str,
-    needs: Option<Permission>,
+    needs: Permission,
     older: Option<&'static str>,
 ) -> ObjectType {
     ObjectType { value, label, needs, older }
@@ -51,36 +51,36 @@ const fn kind(
 use Permission as P;
 
 const OBJECT_TYPES: &[ObjectType] = &[
-    kind("client", "Client", Some(P::ViewClient), Some("client")),
-    kind("user", "User", Some(P::ViewUser), Some("user")),
-    kind("sign_in", "Sign-in", Some(P::ViewUser), None),
-    kind("subscription", "Subscription", Some(P::ViewLicense), None),
-    kind("application", "Application", Some(P::ViewApplication), Some("pool")),
-    kind("invitation", "Invitation", Some(P::ViewUser), None),
-    kind("integration", "Integration", None, Some("integration")),
-    kind("api_token", "API token", Some(P::ViewApiToken), None),
-    kind("node", "Node", Some(P::ViewNode), Some("node")),
-    kind("node_token", "Node token", Some(P::ViewNode), None),
-    kind("security_edge", "Security Edge", None, None),
-    kind("trigger", "Trigger", None, Some("triggers.trigger")),
-    kind("sampling", "Sampling", None, None),
-    kind("extreme_sampling", "Extreme sampling", None, None),
-    kind("rule", "Rule", Some(P::ViewRule), Some("grouped_hint")),
-    kind("api_spec", "API spec", None, None),
-    kind("api_spec_policy", "API spec policy", None, None),
-    kind("session_export_config", "Session export config", None, None),
-    kind("rule_migration", "Rule migration", Some(P::ViewRule), None),
-    kind("rule_settings", "Rule settings", Some(P::ViewRule), None),
-    kind("attack", "Attack", Some(P::ViewAttack), Some("attack")),
-    kind("mfa", "2FA", None, Some("mfa")),
-    kind("ip_list_object", "IP list object", Some(P::ViewDenylist), Some("subnetorip")),
-    kind("ldap_settings", "LDAP settings", Some(P::ViewSettings), None),
-    kind("saml_authentication", "SAML authentication", Some(P::ViewSettings), None),
-    kind("email_integration", "Email integration", None, Some("integration")),
-    kind("settings", "Settings", Some(P::ViewSettings), None),
-    kind("oidc_authentication", "OIDC authentication", Some(P::ViewSettings), None),
-    kind("secret_key", "Secret key", None, None),
-    kind("vuln", "Security issue", Some(P::ViewVuln), None),
+    kind("client", "Client", P::ViewClient, Some("client")),
+    kind("user", "User", P::ViewUser, Some("user")),
+    kind("sign_in", "Sign-in", P::ViewUser, None),
+    kind("subscription", "Subscription", P::ViewLicense, None),
+    kind("application", "Application", P::ViewApplication, Some("pool")),
+    kind("invitation", "Invitation", P::ViewUser, None),
+    kind("integration", "Integration", P::ViewIntegration, Some("integration")),
+    kind("api_token", "API token", P::ViewApiToken, None),
+    kind("node", "Node", P::ViewNode, Some("node")),
+    kind("node_token", "Node token", P::ViewNode, None),
+    kind("security_edge", "Security Edge", P::ViewNode, None),
+    kind("trigger", "Trigger", P::ViewTrigger, Some("triggers.trigger")),
+    kind("sampling", "Sampling", P::ViewAttack, None),
+    kind("extreme_sampling", "Extreme sampling", P::ViewAttack, None),
+    kind("rule", "Rule", P::ViewRule, Some("grouped_hint")),
+    kind("api_spec", "API spec", P::ViewApiSpec, None),
+    kind("api_spec_policy", "API spec policy", P::ViewApiSpec, None),
+    kind("session_export_config", "Session export config", P::ViewSettings, None),
+    kind("rule_migration", "Rule migration", P::ViewRule, None),
+    kind("rule_settings", "Rule settings", P::ViewRule, None),
+    kind("attack", "Attack", P::ViewAttack, Some("attack")),
+    kind("mfa", "2FA", P::ViewUser, Some("mfa")),
+    kind("ip_list_object", "IP list object", P::ViewDenylist, Some("subnetorip")),
+    kind("ldap_settings", "LDAP settings", P::ViewSettings, None),
+    kind("saml_authentication", "SAML authentication", P::ViewSettings, None),
+    kind("email_integration", "Email integration", P::ViewIntegration, Some("integration")),
+    kind("settings", "Settings", P::ViewSettings, None),
+    kind("oidc_authentication", "OIDC authentication", P::ViewSettings, None),
+    kind("secret_key", "Secret key", P::ViewUser, None),
+    kind("vuln", "Security issue", P::ViewVuln, None),
 ];
 
 fn known(value: &str) -> Option<&'static ObjectType> {
@@ -121,13 +121,33 @@ pub fn filters(caller: &Caller) -> ActivityFiltersView {
 }
 
 fn visible(caller: &Caller, kind: &ObjectType) -> bool {
-    kind.needs.is_none_or(|permission| caller.may(permission))
+    caller.may(kind.needs)
 }
 
-/// Kinds whose entries the caller may not see.
-fn hidden(caller: &Caller) -> Vec<String> {
+/// Whether the caller may see entries about objects that the table does not know: only who may see everything.
+fn sees_unknown(caller: &Caller) -> bool {
+    Role::Admin.permissions().is_subset(&caller.permissions)
+}
+
+/// The filter on these kinds. No entry is of no kind, and a filter on nothing would be none.
+fn only(kinds: impl Iterator<Item = &'static ObjectType>) -> Vec<String> {
+    kinds.map(|kind| kind.value.to_owned()).chain([String::new()]).collect()
+}
+
+/// Leaves entries out whose kinds the caller may not see.
+fn restrict(caller: &Caller, filter: &mut ActivityFilter) {
     let hidden = OBJECT_TYPES.iter().filter(|kind| !visible(caller, kind));
-    hidden.map(|kind| kind.value.to_owned()).collect()
+    filter.hidden = hidden.map(|kind| kind.value.to_owned()).collect();
+    if sees_unknown(caller) {
+        return;
+    }
+    if filter.object_types.is_empty() {
+        let shown = OBJECT_TYPES.iter().filter(|kind| visible(caller, kind));
+        filter.object_types = only(shown);
+    } else {
+        let unknown = filter.object_types.iter().filter(|kind| known(kind).is_none());
+        filter.hidden.extend(unknown.cloned());
+    }
 }
 
 /// A page of the log of a tenant, newest first unless asked otherwise.
@@ -141,7 +161,7 @@ pub async fn list(
     request: &ListRequest,
 ) -> Result<ActivityPage, Failure> {
     let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
-    let filter = parse_filter(&request.filter, hidden(caller), cloud.now())?;
+    let filter = parse_filter(caller, &request.filter, cloud.now())?;
     request.order(&["timestamp"])?;
     let descending = request.order_desc.unwrap_or(true);
     let page = request.page(50)?;
@@ -156,15 +176,17 @@ pub async fn list(
 pub async fn find(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> Result<ActivityPage, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let row = activity::find(cloud.store.reader(), tenant, id).await?;
-    let row = row.filter(|row| known(&row.object_type).is_none_or(|kind| visible(caller, kind)));
+    let row = row.filter(|row| {
+        known(&row.object_type).map_or_else(|| sees_unknown(caller), |kind| visible(caller, kind))
+    });
     let row = row.ok_or_else(|| ApiError::not_found("event", id))?;
     Ok(ActivityPage { objects: vec![view(row)] })
 }
 
-fn parse_filter(filter: &Value, hidden: Vec<String>, now: i64) -> Result<ActivityFilter, ApiError> {
-    let mut parsed = ActivityFilter { hidden, from: now - LOOK_BACK_S, ..ActivityFilter::default() };
+fn parse_filter(caller: &Caller, filter: &Value, now: i64) -> Result<ActivityFilter, ApiError> {
+    let mut parsed = ActivityFilter { from: now - LOOK_BACK_S, ..ActivityFilter::default() };
     let fields = match filter {
-        Value::Null => return Ok(parsed),
+        Value::Null => &Map::new(),
         Value::Object(fields) => fields,
         other => return Err(ApiError::invalid("filter must be an object", other.clone())),
     };
@@ -181,6 +203,7 @@ fn parse_filter(filter: &Value, hidden: Vec<String>, now: i64) -> Result<Activit
             _ => return Err(ApiError::invalid("unknown filter field", name.as_str())),
         }
     }
+    restrict(caller, &mut parsed);
     Ok(parsed)
 }
 
@@ -291,7 +314,7 @@ pub async fn csv(
     request: &ListRequest,
 ) -> Result<String, Failure> {
     let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
-    let filter = parse_filter(&request.filter, hidden(caller), cloud.now())?;
+    let filter = parse_filter(caller, &request.filter, cloud.now())?;
     request.order(&["timestamp"])?;
     let descending = request.order_desc.unwrap_or(true);
     let asked = request.limit.filter(|limit| *limit > 0).and_then(|limit| u64::try_from(limit).ok());
@@ -364,7 +387,7 @@ pub async fn older(cloud: &Cloud, caller: &Caller, request: &AuditRequest) -> Re
     };
     let shown = OBJECT_TYPES.iter().filter(|kind| kind.older.is_some() && visible(caller, kind));
     let filter = ActivityFilter {
-        object_types: shown.map(|kind| kind.value.to_owned()).collect(),
+        object_types: only(shown),
         action_types: ["create", "update", "delete", "mark_false"].map(str::to_owned).to_vec(),
         outcomes: vec!["success".to_owned()],
         from: cloud.now() - LOOK_BACK_S,

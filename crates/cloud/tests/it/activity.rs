@@ -92,6 +92,22 @@ async fn entries_about_what_one_may_not_see_are_hidden() {
     assert_eq!(cloud.get(&eve, &path(&cloud, &format!("/{}", hidden["id"]))).await.status, 404);
     let kinds = cloud.get(&eve, "/v1/activity_log/events_get_filters").await.body();
     assert!(!kinds["object_types"].to_string().contains("application"));
+    let target = json!({"type": "email", "target": ["a@acme.test"]});
+    cloud.post(&admin, "/v2/integration", target).await.body();
+    let settings = format!("/v1/client/{}/event_settings", cloud.client.id);
+    cloud.call(&admin, Method::PUT, &settings, Some(&json!({"retention_days": 30}))).await.body();
+    let seen = entries(&cloud, &admin, "?limit=2").await;
+    assert_eq!(
+        seen.iter().map(|entry| &entry["object_type_info"]["value"]).collect::<Vec<_>>(),
+        ["event_settings", "email_integration"]
+    );
+    // A kind without a permission of its own is for those who may see everything.
+    for query in ["", "?filter[object_types][]=email_integration", "?filter[object_types][]=event_settings"] {
+        assert_eq!(entries(&cloud, &eve, query).await, Vec::<Value>::new(), "{query}");
+    }
+    for entry in seen {
+        assert_eq!(cloud.get(&eve, &path(&cloud, &format!("/{}", entry["id"]))).await.status, 404);
+    }
 }
 
 #[tokio::test]
