@@ -212,7 +212,7 @@ pub async fn authenticate(
         cloud.limits.may_authenticate(&name, origin.ip)?;
         let found = by_uuid_and_secret(cloud, &name, &secret.unwrap_or_default(), origin).await?;
         (name, found)
-    } else if headers.contains_key("authorization") || session::cookie(headers).is_some() {
+    } else if headers.contains_key("authorization") || session::cookie(headers, origin.tls).is_some() {
         return session::authenticate(cloud, method, headers, origin).await;
     } else {
         return Err(ApiError::not_authenticated().into());

@@ -78,6 +78,8 @@ pub struct Listen {
     pub tls_key: Option<PathBuf>,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count, right to left. Empty: none.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether calls over a network may come without TLS. Whoever is on their way reads passwords and keys.
+    pub plain_http: bool,
 }
 
 impl Default for Listen {
@@ -87,6 +89,7 @@ impl Default for Listen {
             tls_cert: None,
             tls_key: None,
             trusted_proxies: vec![],
+            plain_http: false,
         }
     }
 }
@@ -293,6 +296,18 @@ impl CloudConfig {
         }
         if self.listen.tls_cert.is_some() != self.listen.tls_key.is_some() {
             return Err("listen.tls_cert and listen.tls_key go together".into());
+        }
+        let listen = &self.listen;
+        if !listen.address.ip().is_loopback()
+            && listen.tls_cert.is_none()
+            && listen.trusted_proxies.is_empty()
+            && !listen.plain_http
+        {
+            return Err(
+                "listen.address is reached from other machines: set listen.tls_cert and listen.tls_key, or \
+                        listen.trusted_proxies for the proxy that speaks TLS, or allow listen.plain_http"
+                    .into(),
+            );
         }
         self.mail.validate()?;
         if limits.session_absolute_s < limits.session_idle_s {

@@ -29,11 +29,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Authenticates, limits and passes on.
 pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
-    let origin = origin(&cloud, &request);
+    let (origin, plain) = origin(&cloud, &request);
     let path = matched(&request).unwrap_or_default().to_owned();
     let method = request.method().clone();
     let mut admitted = Admitted::default();
-    let outcome = admit(&cloud, &mut request, &path, &origin, &mut admitted).await;
+    let outcome = if plain && !cloud.config.listen.plain_http {
+        // Nothing of it is looked at: what it carries may have been read on its way.
+        Err(ApiError::text(StatusCode::FORBIDDEN, "TLS is required").into())
+    } else {
+        admit(&cloud, &mut request, &path, &origin, &mut admitted).await
+    };
     request.extensions_mut().insert(origin.clone());
     let mut response = match outcome {
         Ok(()) => next.run(request).await,
@@ -266,8 +271,9 @@ fn carries_credentials(query: &str) -> bool {
         .any(|name| name.to_ascii_lowercase().starts_with("x-wallarmapi-"))
 }
 
-/// Where the request comes from. Forwarding headers count only from trusted proxies, right to left.
-fn origin(cloud: &Cloud, request: &Request) -> Origin {
+/// Where the request comes from, and whether it came over a network without TLS as far as anybody said. Forwarding
+/// headers count only from trusted proxies, right to left.
+fn origin(cloud: &Cloud, request: &Request) -> (Origin, bool) {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
@@ -276,13 +282,17 @@ fn origin(cloud: &Cloud, request: &Request) -> Origin {
         |address: IpAddr| cloud.config.listen.trusted_proxies.iter().any(|net| net.contains(&address));
     let mut ip = peer;
     let mut tls = cloud.config.tls();
+    let mut plain = !tls && !peer.is_loopback();
     if trusted(peer) {
         // The last line too: a proxy may add one of its own below the one that the client sent.
         let lines = |name: &str| {
             let lines = request.headers().get_all(name).iter().rev();
             lines.map(|line| line.to_str().unwrap_or_default())
         };
-        tls = tls || lines("x-forwarded-proto").next() == Some("https");
+        let scheme = lines("x-forwarded-proto").next();
+        tls = tls || scheme == Some("https");
+        // A proxy that does not say what it was spoken to by is trusted in that too.
+        plain = !tls && scheme.is_some();
         for hop in lines("x-forwarded-for").flat_map(|line| line.rsplit(',')) {
             let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
             ip = address.to_canonical();
@@ -290,8 +300,10 @@ fn origin(cloud: &Cloud, request: &Request) -> Origin {
                 break;
             }
         }
+        plain = plain && !ip.is_loopback();
     }
     let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent = user_agent.unwrap_or_default().chars().take(256).collect::<String>();
-    Origin { ip, tls, request_id: Uuid::new_v4().to_string(), user_agent: user_agent.into() }
+    let request_id = Uuid::new_v4().to_string();
+    (Origin { ip, tls, request_id, user_agent: user_agent.into() }, plain)
 }

@@ -20,16 +20,18 @@ pub const COOKIE: &str = "bzsid";
 /// Cookie name over TLS.
 pub const SECURE_COOKIE: &str = "__Secure-bzsid";
 
-/// The session id that the request's cookies carry.
+/// The session id that the request's cookies carry. Over TLS only the name counts that a browser takes over TLS
+/// alone: the other one anybody could have set who once spoke for the host without TLS.
 #[must_use]
-pub fn cookie(headers: &HeaderMap) -> Option<String> {
+pub fn cookie(headers: &HeaderMap, tls: bool) -> Option<String> {
+    let expected = if tls { SECURE_COOKIE } else { COOKIE };
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SECURE_COOKIE || *name == COOKIE)
+        .find(|(name, _)| *name == expected)
         .map(|(_, value)| value.to_owned())
 }
 
@@ -59,7 +61,7 @@ pub async fn authenticate(
         .and_then(|value| value.strip_prefix("Bearer "))
         .map(|value| value.trim().to_owned());
     let by_cookie = bearer.is_none();
-    let id = bearer.or_else(|| cookie(headers)).ok_or_else(ApiError::session_expired)?;
+    let id = bearer.or_else(|| cookie(headers, origin.tls)).ok_or_else(ApiError::session_expired)?;
     let secret = Secret::parse_opaque(PREFIX, &id).ok_or_else(ApiError::session_expired)?;
     let id_mac = secret.mac(&cloud.keys);
     let key = format!("session:{id_mac}:{by_cookie}");
@@ -164,5 +166,20 @@ pub fn check_page(cloud: &Cloud, headers: &HeaderMap, origin: &Origin) -> Result
         Ok(())
     } else {
         Err(ApiError::access_denied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_tls_only_the_secure_cookie_counts() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "bzsid=planted; a=b".parse().unwrap());
+        assert_eq!(cookie(&headers, true), None);
+        assert_eq!(cookie(&headers, false).as_deref(), Some("planted"));
+        headers.append(header::COOKIE, "__Secure-bzsid=own".parse().unwrap());
+        assert_eq!(cookie(&headers, true).as_deref(), Some("own"));
     }
 }

@@ -142,6 +142,35 @@ async fn guessing_is_slowed_down_whether_or_not_the_account_exists() {
 }
 
 #[tokio::test]
+async fn calls_over_a_network_without_tls_are_refused() {
+    let call = async |cloud: &TestCloud, headers: &[(&str, &str)]| {
+        let mut request = reqwest::Client::new().post(format!("{}/v1/user", cloud.url));
+        let Credential::Pair(uuid, secret) = cloud.admin_pair().await else { unreachable!() };
+        request = request.header("X-WallarmAPI-UUID", uuid).header("X-WallarmAPI-Secret", secret);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let reply = request.send().await.unwrap();
+        (reply.status().as_u16(), reply.text().await.unwrap())
+    };
+    let refused = (403, r#"{"status":403,"body":"TLS is required"}"#.to_owned());
+    let behind_proxy = |plain_http: bool| {
+        TestCloud::start_with(move |config| {
+            config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+            config.listen.plain_http = plain_http;
+        })
+    };
+    let cloud = behind_proxy(false).await;
+    let (from, plain, tls) =
+        (("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Proto", "http"), ("X-Forwarded-Proto", "https"));
+    assert_eq!(call(&cloud, &[from, plain]).await, refused);
+    assert_eq!(call(&cloud, &[from, tls]).await.0, 200);
+    assert_eq!(call(&cloud, &[from]).await.0, 200);
+    assert_eq!(call(&cloud, &[]).await.0, 200);
+    assert_eq!(call(&behind_proxy(true).await, &[from, plain]).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_stranger_does_not_keep_the_owner_out() {
     let cloud = TestCloud::start_with(|config| {
         config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
