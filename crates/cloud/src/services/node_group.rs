@@ -101,7 +101,7 @@ pub(super) async fn insert(
         hostname: hostname.to_owned(),
         partner_mode,
         token_mac: secret.mac(&cloud.keys),
-        token_sealed: seal(&cloud.keys, &secret.token(uuid)),
+        token_sealed: kept(cloud, &secret.token(uuid)),
         created_at: cloud.now(),
         create_from: caller.ip.to_string(),
     };
@@ -131,6 +131,11 @@ fn change(
         before,
         after,
     }
+}
+
+/// A token as it is kept for administrators to read back, where that is allowed.
+fn kept(cloud: &Cloud, token: &str) -> Option<String> {
+    if cloud.config.auth.retrievable_tokens { seal(&cloud.keys, token) } else { None }
 }
 
 fn token_of(group: &node_group::Model, secret: &Secret) -> Result<String, ApiError> {
@@ -235,7 +240,7 @@ pub async fn regenerate_token(cloud: &Cloud, caller: &Caller, id: i64) -> Result
     let group = find(&transaction, &caller.tenants, id).await?;
     let tenant = TenantId(group.client_id);
     let token = token_of(&group, &secret)?;
-    let sealed = seal(&cloud.keys, &token);
+    let sealed = kept(cloud, &token);
     nodes::replace_group_token(&transaction, tenant, id, &secret.mac(&cloud.keys), sealed).await?;
     activity::log(&transaction, caller, tenant, cloud.now(), change("update", &group, None, None)).await?;
     transaction.commit().await?;
@@ -299,7 +304,7 @@ fn view(
         token: group
             .token_sealed
             .as_deref()
-            .filter(|_| may_see_token)
+            .filter(|_| may_see_token && cloud.config.auth.retrievable_tokens)
             .and_then(|sealed| unseal(&cloud.keys, sealed)),
         requests_amount: instances
             .iter()

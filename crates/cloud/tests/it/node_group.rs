@@ -108,3 +108,17 @@ async fn a_new_token_ends_the_old_one() {
     assert_eq!(register(&created["token"]).await, 403);
     assert_eq!(register(&renewed["token"]).await, 200);
 }
+
+#[tokio::test]
+async fn a_token_is_shown_once_where_tokens_cannot_be_read_back() {
+    let cloud = TestCloud::start_with(|config| config.auth.retrievable_tokens = false).await;
+    let created = create(&cloud, "production").await;
+    assert_eq!(created["token"].as_str().unwrap().len(), 64);
+    let admin = cloud.admin_pair().await;
+    assert_eq!(cloud.get(&admin, "/v2/node").await.body()[0]["token"], json!(null));
+    let path = format!("/v2/node/{}/regenerate_token", created["id"]);
+    assert_eq!(cloud.post(&admin, &path, json!({})).await.body()["token"].as_str().unwrap().len(), 64);
+    let (store, tenants) = (&cloud.running.cloud.store, bartizan_store::TenantId(cloud.client.id).into());
+    let group = bartizan_store::nodes::find_group(store.reader(), &tenants, 1).await.unwrap();
+    assert_eq!(group.unwrap().token_sealed, None);
+}
