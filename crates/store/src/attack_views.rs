@@ -1,8 +1,8 @@
 //! Saved views of attacks, and exports of groups.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, sea_query::OnConflict,
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, sea_query::OnConflict,
 };
 
 use crate::{
@@ -19,6 +19,55 @@ fn visible(tenant: TenantId, partner: i64) -> Condition {
     Condition::any()
         .add(Column::ClientId.eq(tenant.0))
         .add(Condition::all().add(Column::PartnerId.eq(partner)).add(Column::Visibility.eq("org")))
+}
+
+/// Makes a view.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the tenant has one of this name.
+pub async fn create<C: ConnectionTrait>(
+    connection: &C,
+    view: attack_view::Model,
+) -> Result<attack_view::Model, StoreError> {
+    let mut row = view.into_active_model();
+    row.id = NotSet;
+    row.insert(connection).await.map_err(StoreError::of_insert)
+}
+
+/// Writes the changeable members of a tenant's own view.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the tenant has another one of this name.
+pub async fn update<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    view: &attack_view::Model,
+) -> Result<(), StoreError> {
+    use sea_orm::sea_query::Expr;
+    attack_view::Entity::update_many()
+        .col_expr(Column::Name, Expr::val(view.name.as_str()))
+        .col_expr(Column::Description, Expr::val(view.description.as_str()))
+        .col_expr(Column::Config, Expr::val(view.config.to_string()))
+        .col_expr(Column::UpdatedAt, Expr::val(view.updated_at))
+        .filter(Column::Id.eq(view.id))
+        .filter(Column::ClientId.eq(tenant.0))
+        .exec(connection)
+        .await
+        .map_err(StoreError::of_insert)?;
+    Ok(())
+}
+
+/// Removes a tenant's own view.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn delete<C: ConnectionTrait>(connection: &C, tenant: TenantId, id: i64) -> Result<(), StoreError> {
+    attack_view::Entity::delete_many()
+        .filter(Column::Id.eq(id))
+        .filter(Column::ClientId.eq(tenant.0))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 impl Store {
@@ -47,55 +96,6 @@ impl Store {
     ) -> Result<Option<attack_view::Model>, StoreError> {
         let view = attack_view::Entity::find_by_id(id).filter(visible(tenant, partner));
         Ok(view.one(self.reader()).await?)
-    }
-
-    /// Makes a view.
-    ///
-    /// # Errors
-    /// [`StoreError::Duplicate`] when the tenant has one of this name.
-    pub async fn create_attack_view(
-        &self,
-        view: attack_view::Model,
-    ) -> Result<attack_view::Model, StoreError> {
-        let mut row = view.into_active_model();
-        row.id = NotSet;
-        row.insert(self.writer()).await.map_err(StoreError::of_insert)
-    }
-
-    /// Writes the changeable members of a tenant's own view.
-    ///
-    /// # Errors
-    /// [`StoreError::Duplicate`] when the tenant has another one of this name.
-    pub async fn update_attack_view(
-        &self,
-        tenant: TenantId,
-        view: &attack_view::Model,
-    ) -> Result<(), StoreError> {
-        use sea_orm::sea_query::Expr;
-        attack_view::Entity::update_many()
-            .col_expr(Column::Name, Expr::val(view.name.as_str()))
-            .col_expr(Column::Description, Expr::val(view.description.as_str()))
-            .col_expr(Column::Config, Expr::val(view.config.to_string()))
-            .col_expr(Column::UpdatedAt, Expr::val(view.updated_at))
-            .filter(Column::Id.eq(view.id))
-            .filter(Column::ClientId.eq(tenant.0))
-            .exec(self.writer())
-            .await
-            .map_err(StoreError::of_insert)?;
-        Ok(())
-    }
-
-    /// Removes a tenant's own view.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn delete_attack_view(&self, tenant: TenantId, id: i64) -> Result<(), StoreError> {
-        attack_view::Entity::delete_many()
-            .filter(Column::Id.eq(id))
-            .filter(Column::ClientId.eq(tenant.0))
-            .exec(self.writer())
-            .await?;
-        Ok(())
     }
 
     /// The view that a user starts with in a tenant.

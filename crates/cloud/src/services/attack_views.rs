@@ -4,11 +4,15 @@ use bartizan_api::{
     ApiError,
     attack_view::{AttackViewChange, AttackViewList, AttackViewSaved},
 };
-use bartizan_store::{JsonText, StoreError, TenantId, Tenants, clients, entity::attack_view};
+use bartizan_store::{
+    JsonText, StoreError, TenantId, Tenants, attack_views, clients, entity::attack_view,
+    sea_orm::DatabaseTransaction,
+};
 use chrono::{DateTime, SecondsFormat};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::activity::{self, Change};
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 /// Id of the view that the product brings along.
@@ -76,13 +80,20 @@ async fn find(cloud: &Cloud, place: &Place, id: i64) -> Result<attack_view::Mode
     Ok(view.ok_or_else(ApiError::absent)?)
 }
 
-/// A view that the client may change: its own, and no preset.
-async fn own(cloud: &Cloud, place: &Place, id: i64) -> Result<attack_view::Model, Failure> {
+/// A view that the caller may change: the client's own, and no preset.
+async fn own(cloud: &Cloud, caller: &Caller, place: &Place, id: i64) -> Result<attack_view::Model, Failure> {
     let view = find(cloud, place, id).await?;
     if view.id == PRESET || view.client_id != place.tenant.0 {
         return Err(ApiError::access_denied().into());
     }
+    may_share(caller, place, &view.visibility)?;
     Ok(view)
+}
+
+/// A view of the whole organisation shows in every tenant of it: only global users make one, in their own tenant.
+fn may_share(caller: &Caller, place: &Place, visibility: &str) -> Result<(), ApiError> {
+    let global = caller.grant.is_global() && caller.client.is_technical && place.tenant == caller.tenant();
+    if visibility != "org" || global { Ok(()) } else { Err(ApiError::access_denied()) }
 }
 
 /// Every view that the caller sees.
@@ -130,8 +141,9 @@ pub async fn create(
         Value::String(text) if text == "tenant" || text == "org" => text,
         other => return Err(ApiError::field("visibility", "must be tenant or org", other.clone()).into()),
     };
+    may_share(caller, &place, visibility)?;
     let view = new(cloud, &place, name, description, config, visibility);
-    insert(cloud, &place, view).await
+    insert(cloud, caller, &place, view).await
 }
 
 fn new(
@@ -156,13 +168,42 @@ fn new(
     }
 }
 
-async fn insert(cloud: &Cloud, place: &Place, view: attack_view::Model) -> Result<AttackViewSaved, Failure> {
+async fn insert(
+    cloud: &Cloud,
+    caller: &Caller,
+    place: &Place,
+    view: attack_view::Model,
+) -> Result<AttackViewSaved, Failure> {
     let views = cloud.store.attack_views(place.tenant, place.partner).await?;
     if views.iter().filter(|view| view.client_id == place.tenant.0).count() >= MAX_VIEWS {
         return Err(ApiError::text(StatusCode::CONFLICT, "Too many views").into());
     }
-    let view = cloud.store.create_attack_view(view).await.map_err(taken)?;
+    let transaction = cloud.store.begin().await?;
+    let view = attack_views::create(&transaction, view).await.map_err(taken)?;
+    log(cloud, caller, &transaction, "create", (None, Some(&view))).await?;
+    transaction.commit().await?;
     Ok(saved(place, view))
+}
+
+/// One entry in the log of the tenant that the view belongs to.
+async fn log(
+    cloud: &Cloud,
+    caller: &Caller,
+    transaction: &DatabaseTransaction,
+    action: &'static str,
+    (before, after): (Option<&attack_view::Model>, Option<&attack_view::Model>),
+) -> Result<(), Failure> {
+    let Some(view) = after.or(before) else { return Ok(()) };
+    let state = |view: &attack_view::Model| json!({"name": view.name, "description": view.description, "visibility": view.visibility});
+    let change = Change {
+        object_type: "attack_view",
+        action,
+        object_id: view.id.to_string(),
+        object_name: view.name.clone(),
+        before: before.map(state),
+        after: after.map(state),
+    };
+    activity::log(transaction, caller, TenantId(view.client_id), cloud.now(), change).await
 }
 
 fn taken(error: StoreError) -> Failure {
@@ -184,7 +225,8 @@ pub async fn update(
     change: &AttackViewChange,
 ) -> Result<AttackViewSaved, Failure> {
     let place = place(cloud, caller, tenant).await?;
-    let mut view = own(cloud, &place, id).await?;
+    let before = own(cloud, caller, &place, id).await?;
+    let mut view = before.clone();
     if !change.visibility.is_null() && change.visibility.as_str() != Some(view.visibility.as_str()) {
         let error = "cannot be changed";
         return Err(ApiError::field("visibility", error, change.visibility.clone()).into());
@@ -193,7 +235,10 @@ pub async fn update(
     view.description = description(&change.description)?.unwrap_or(view.description);
     view.config = config(&change.config)?.map_or(view.config, JsonText);
     view.updated_at = cloud.now();
-    cloud.store.update_attack_view(tenant, &view).await.map_err(taken)?;
+    let transaction = cloud.store.begin().await?;
+    attack_views::update(&transaction, tenant, &view).await.map_err(taken)?;
+    log(cloud, caller, &transaction, "update", (Some(&before), Some(&view))).await?;
+    transaction.commit().await?;
     Ok(saved(&place, view))
 }
 
@@ -203,11 +248,14 @@ pub async fn update(
 /// 403 for a preset or a view of another client, 404, 409 for a default.
 pub async fn delete(cloud: &Cloud, caller: &Caller, tenant: TenantId, id: i64) -> Result<(), Failure> {
     let place = place(cloud, caller, tenant).await?;
-    let view = own(cloud, &place, id).await?;
+    let view = own(cloud, caller, &place, id).await?;
     if cloud.store.is_default_attack_view(view.id).await? {
         return Err(ApiError::text(StatusCode::CONFLICT, "The view is a default").into());
     }
-    Ok(cloud.store.delete_attack_view(tenant, view.id).await?)
+    let transaction = cloud.store.begin().await?;
+    attack_views::delete(&transaction, tenant, view.id).await?;
+    log(cloud, caller, &transaction, "delete", (Some(&view), None)).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Copies a view under another name.
@@ -226,7 +274,7 @@ pub async fn duplicate(
     let name = name(&change.name)?.ok_or_else(|| required("name"))?;
     // Sharing is decided anew: a copy belongs to the client.
     let copy = new(cloud, &place, name, view.description, view.config.0, "tenant");
-    insert(cloud, &place, copy).await
+    insert(cloud, caller, &place, copy).await
 }
 
 /// Makes a view the one that the caller starts with.

@@ -101,6 +101,16 @@ async fn shared_views_are_seen_in_the_organisation_only() {
     assert_eq!(views.cloud.call(&global, Method::PUT, &own, Some(&change)).await.status, 400);
     let there = views.cloud.get(&global, &path(linked.id)).await.json();
     assert!(there["data"].as_array().unwrap().iter().any(|view| view["id"] == id));
+    // Who works in one tenant shares nothing with others, nor does a global user from there.
+    let local = views.cloud.add_user(linked.id, "boss@linked.test", &["admin"]).await;
+    let local = views.cloud.pair_of(&local).await;
+    let body = json!({"name": "Mine", "config": {}, "visibility": "org"});
+    for by in [&local, &global] {
+        assert_eq!(views.cloud.post(by, &path(linked.id), body.clone()).await.status, 403);
+    }
+    let log = format!("/v1/activity_log/{}/events?filter[object_types][]=attack_view", home.id);
+    let log = views.cloud.get(&global, &log).await.body();
+    assert_eq!(log["objects"][0]["object"]["name"], "Shared");
     let from_there = format!("{}/{id}", path(linked.id));
     let name = json!({"name": "Taken over"});
     assert_eq!(views.cloud.call(&global, Method::PUT, &from_there, Some(&name)).await.status, 403);
