@@ -3,8 +3,8 @@
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 
@@ -14,6 +14,7 @@ use crate::{
         api_spec::{Column, Entity, Model},
         api_spec_file,
     },
+    fair::first_of_each_tenant,
 };
 
 /// A page of the specifications of a tenant, oldest first, and how many there are.
@@ -118,9 +119,12 @@ pub async fn claim_due(
     transaction: &DatabaseTransaction,
     now: i64,
     next: i64,
-    limit: u64,
+    (limit, of_tenant): (u64, i64),
 ) -> Result<Vec<Model>, StoreError> {
+    let is_due = Expr::col(Column::NextFetchAt).lte(now);
+    let first = first_of_each_tenant("api_specs", "next_fetch_at", is_due, of_tenant);
     let due = Entity::find()
+        .filter(Column::Id.in_subquery(first))
         .filter(Column::NextFetchAt.lte(now))
         .order_by_asc(Column::NextFetchAt)
         .limit(limit)

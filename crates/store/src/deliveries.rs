@@ -18,6 +18,7 @@ use crate::{
         delivery::{Column, Entity, Model},
         delivery_hour,
     },
+    fair::first_of_each_tenant,
 };
 
 /// Waiting for an attempt.
@@ -55,7 +56,8 @@ pub async fn enqueue<C: ConnectionTrait>(connection: &C, rows: Vec<Model>) -> Re
     Ok(())
 }
 
-/// Claims up to `limit` due notifications, oldest first: until `lease_ms` nobody else gets them.
+/// Claims up to `limit` due notifications, oldest first and at most `of_tenant` of each tenant, none of those that are
+/// `busy`: until `lease_ms` nobody else gets them.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -63,9 +65,17 @@ pub async fn claim(
     transaction: &DatabaseTransaction,
     now_ms: i64,
     lease_ms: i64,
-    limit: u64,
+    (limit, of_tenant): (u64, i64),
+    busy: &[TenantId],
 ) -> Result<Vec<Model>, StoreError> {
+    let is_due = Expr::col(Column::State)
+        .eq(PENDING)
+        .and(Expr::col(Column::DueMs).lte(now_ms))
+        .and(Expr::col(Column::ClientId).is_not_in(busy.iter().map(|tenant| tenant.0)));
+    let first = first_of_each_tenant("deliveries", "due_ms", is_due, of_tenant);
     let due = Entity::find()
+        .filter(Column::Id.in_subquery(first))
+        // Again on the row itself: another process may have claimed it while this one waited.
         .filter(Column::State.eq(PENDING))
         .filter(Column::DueMs.lte(now_ms))
         .order_by_asc(Column::DueMs)

@@ -24,6 +24,7 @@ pub mod entity;
 pub mod error;
 pub mod event_index;
 pub mod event_settings;
+mod fair;
 pub mod false_positive_rules;
 pub mod hints;
 pub mod hits;

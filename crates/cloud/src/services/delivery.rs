@@ -1,20 +1,21 @@
 //! Sending what waits in the outbox (`spec/rules.md` section 8.5).
 //!
-//! One worker per cloud process claims notifications that are due, sends each, and notes how it went. Any number
+//! One worker per cloud process claims notifications that are due, sends each, and notes how it went. It claims no more
+//! than it sends at once, and of each tenant only a few, so that slow receivers of one hold up nobody else. Any number
 //! of processes may do so on one PostgreSQL. A notification is sent at least once: a process that dies after
 //! sending and before noting it leaves it to be sent again, under the same id, by which receivers can tell.
 //! What fails comes again after longer and longer waits, until it is given up. A destination that mostly fails
 //! is switched off.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use bartizan_api::ApiError;
 use bartizan_store::{
     TenantId, Tenants, clients, deliveries, deliveries::Attempt, entity::delivery::Model, integrations,
     sea_orm::ConnectionTrait,
 };
-use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::{
     integration::{Kind, Target, target_of},
@@ -27,11 +28,11 @@ mod payload;
 
 pub use message::Message;
 
-/// Notifications claimed at once.
-const CLAIM: u64 = 32;
 /// Sent at the same time.
-const CONCURRENT: usize = 8;
-/// How long others leave a claimed notification alone: longer than any attempt may take.
+const CONCURRENT: usize = 32;
+/// Claimed at the same time for one tenant; it waits for more while so many of its own are on their way.
+const OF_TENANT: usize = 4;
+/// How long others leave a claimed notification alone: longer than any attempt may take, and each begins at once.
 const LEASE_MS: i64 = 300_000;
 /// How often another process's notifications are looked for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -94,37 +95,83 @@ impl DeliveryError {
 
 /// Sends what is due, as long as the cloud runs.
 pub async fn run(cloud: Cloud) {
+    let mut flying = Flying::default();
     loop {
-        match pass(&cloud).await {
+        match launch(&cloud, &mut flying).await {
             // There may be more.
-            Ok(sent) if sent > 0 => continue,
+            Ok(launched) if launched > 0 => continue,
             Ok(_) => {}
             Err(_) => tracing::warn!("the outbox could not be worked on; it is tried again"),
         }
-        let _ = tokio::time::timeout(LOOK, cloud.outbox.notified()).await;
+        tokio::select! {
+            () = flying.land(), if !flying.tasks.is_empty() => {}
+            () = cloud.outbox.notified() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
     }
 }
 
-/// Claims and sends once; how many it claimed.
+/// Claims what is due and sends it; how many it claimed.
 ///
 /// # Errors
 /// 500 when the store fails.
 pub async fn pass(cloud: &Cloud) -> Result<usize, Failure> {
-    let now_ms = cloud.clock.now_ms();
-    if !deliveries::any_due(&cloud.store, now_ms).await? {
+    let mut flying = Flying::default();
+    let launched = launch(cloud, &mut flying).await?;
+    while !flying.tasks.is_empty() {
+        flying.land().await;
+    }
+    Ok(launched)
+}
+
+/// Attempts on their way, with their tenants.
+#[derive(Default)]
+struct Flying {
+    tasks: JoinSet<()>,
+    tenants: HashMap<tokio::task::Id, TenantId>,
+}
+
+impl Flying {
+    /// Waits for the end of one.
+    async fn land(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => drop(self.tenants.remove(&id)),
+            Some(Err(broken)) => drop(self.tenants.remove(&broken.id())),
+            None => {}
+        }
+    }
+
+    /// Tenants that have enough on their way.
+    fn busy(&self) -> Vec<TenantId> {
+        let mut counts: HashMap<i64, usize> = HashMap::new();
+        for tenant in self.tenants.values() {
+            *counts.entry(tenant.0).or_default() += 1;
+        }
+        counts.retain(|_, count| *count >= OF_TENANT);
+        counts.into_keys().map(TenantId).collect()
+    }
+}
+
+/// Claims as many as there is room for and begins to send them; how many.
+async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
+    let (now_ms, room) = (cloud.clock.now_ms(), CONCURRENT.saturating_sub(flying.tasks.len()));
+    if room == 0 || !deliveries::any_due(&cloud.store, now_ms).await? {
         return Ok(0);
     }
+    let most = (u64::try_from(room).unwrap_or(0), i64::try_from(OF_TENANT).unwrap_or(1));
     let transaction = cloud.store.begin().await?;
-    let claimed = deliveries::claim(&transaction, now_ms, now_ms + LEASE_MS, CLAIM).await?;
+    let claimed = deliveries::claim(&transaction, now_ms, now_ms + LEASE_MS, most, &flying.busy()).await?;
     transaction.commit().await?;
     let count = claimed.len();
-    stream::iter(claimed)
-        .for_each_concurrent(CONCURRENT, |row| async move {
-            if attempt(cloud, &row).await.is_err() {
+    for row in claimed {
+        let (cloud, tenant) = (cloud.clone(), TenantId(row.client_id));
+        let task = flying.tasks.spawn(async move {
+            if attempt(&cloud, &row).await.is_err() {
                 tracing::error!(delivery.id = row.id, "the end of an attempt could not be noted");
             }
-        })
-        .await;
+        });
+        flying.tenants.insert(task.id(), tenant);
+    }
     Ok(count)
 }
 

@@ -518,3 +518,26 @@ async fn two_workers_send_each_notification_once() {
     assert_eq!(ids.len(), 50);
     assert!(receiver.now().await.is_none());
 }
+
+#[tokio::test]
+async fn slow_receivers_of_one_client_hold_up_nobody_else() {
+    let (receiver, cloud) = (Receiver::start().await, start(|_| {}).await);
+    // Takes connections and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow = format!("http://{}", silent.local_addr().unwrap());
+    let admin = cloud.admin_pair().await;
+    integration(&cloud, &admin, "web_hooks", json!({"url": slow}), &["siem"]).await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let time = recent(&cloud);
+    let hits: Vec<Value> = (0..200).map(|index| hit_with(&format!("s{index}"), time, json!({}))).collect();
+    node.upload(&cloud, &hits).await;
+    // They are on their way.
+    silent.accept().await.unwrap();
+    let other = cloud.add_company("Other").await;
+    let boss = cloud.add_user(other.id, "boss@other.test", &["admin"]).await;
+    let boss = cloud.pair_of(&boss).await;
+    integration(&cloud, &boss, "web_hooks", json!({"url": receiver.url}), &["siem"]).await;
+    let node = TestNode::register(&cloud, other.id).await;
+    node.upload(&cloud, &[hit_with("one", time, json!({}))]).await;
+    assert_eq!(receiver.next().await.json()[0]["details"]["client_name"], "Other");
+}

@@ -1,6 +1,7 @@
 //! Fetching files again, every hour.
 
 use bartizan_store::{TenantId, api_specs, entity::api_spec::Model};
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::{
@@ -15,7 +16,11 @@ use crate::{
 };
 
 /// Specifications fetched in one pass.
-const CLAIM: u64 = 20;
+const CLAIM: u64 = 64;
+/// Of them, at most so many of one tenant.
+const OF_TENANT: i64 = 8;
+/// Fetched at the same time.
+const CONCURRENT: usize = 8;
 
 /// Fetches the files that are due. Any number of processes may do so at the same time.
 ///
@@ -24,22 +29,31 @@ const CLAIM: u64 = 20;
 pub async fn pass(cloud: &Cloud) -> Result<(), Failure> {
     let now = cloud.now();
     let transaction = cloud.store.begin().await?;
-    let due = api_specs::claim_due(&transaction, now, now + FETCH_EVERY_S, CLAIM).await?;
+    let due = api_specs::claim_due(&transaction, now, now + FETCH_EVERY_S, (CLAIM, OF_TENANT)).await?;
     transaction.commit().await?;
-    for row in due {
-        let fetched = file::fetch(cloud, &row.file_remote_url, &headers_of(&cloud.keys, &row)).await;
-        let loaded = fetched.map_err(|fault| match fault {
-            FileFault::Refused(text) => format!("the address {text}"),
-            FileFault::Unreachable(reason) => reason,
-            FileFault::Unusable(findings) => {
-                let first = findings.into_iter().next();
-                let first = first.map(|finding| format!("{} {}", finding.pointer, finding.message));
-                format!("it is not a valid specification: {}", first.unwrap_or_default())
+    stream::iter(due)
+        .for_each_concurrent(CONCURRENT, |row| async move {
+            // The others are fetched whatever becomes of this one.
+            if refresh(cloud, &row).await.is_err() {
+                tracing::error!(api_spec.id = row.id, "a fetched specification could not be stored");
             }
-        });
-        settle(cloud, &row, &loaded).await?;
-    }
+        })
+        .await;
     Ok(())
+}
+
+async fn refresh(cloud: &Cloud, row: &Model) -> Result<(), Failure> {
+    let fetched = file::fetch(cloud, &row.file_remote_url, &headers_of(&cloud.keys, row)).await;
+    let loaded = fetched.map_err(|fault| match fault {
+        FileFault::Refused(text) => format!("the address {text}"),
+        FileFault::Unreachable(reason) => reason,
+        FileFault::Unusable(findings) => {
+            let first = findings.into_iter().next();
+            let first = first.map(|finding| format!("{} {}", finding.pointer, finding.message));
+            format!("it is not a valid specification: {}", first.unwrap_or_default())
+        }
+    });
+    settle(cloud, row, &loaded).await
 }
 
 async fn settle(cloud: &Cloud, claimed: &Model, loaded: &Result<Loaded, String>) -> Result<(), Failure> {
