@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::{
     integration::{Kind, Target, target_of},
+    letters,
     notification::{self, Notification},
 };
 use crate::{auth::Caller, failure::Failure, mail::MailError, outgoing::OutgoingError, state::Cloud};
@@ -62,6 +63,9 @@ pub enum DeliveryError {
     /// The letter did not go out.
     #[error("{}", with_cause(.0))]
     Mail(#[from] MailError),
+    /// The client caused too many letters within the hour.
+    #[error("the letters of this client for this hour are used up")]
+    Budget,
     /// The integration itself cannot be used.
     #[error("{0}")]
     Unusable(String),
@@ -85,7 +89,7 @@ impl DeliveryError {
     /// Whether trying again may help.
     fn is_temporary(&self) -> bool {
         match self {
-            DeliveryError::Status { .. } => true,
+            DeliveryError::Status { .. } | DeliveryError::Budget => true,
             DeliveryError::Outgoing(error) => error.is_temporary(),
             DeliveryError::Mail(error) => error.is_temporary(),
             DeliveryError::Unusable(_) => false,
@@ -185,11 +189,21 @@ async fn attempt(cloud: &Cloud, row: &Model) -> Result<(), Failure> {
             None => Err(DeliveryError::Unusable("the target cannot be read".to_owned())),
             Some((kind, target)) => {
                 let message = message(cloud, tenant, row).await?;
-                send(cloud, kind, &target, &message).await
+                match allow(cloud, tenant, &target) {
+                    Ok(()) => send(cloud, kind, &target, &message).await,
+                    Err(_) => Err(DeliveryError::Budget),
+                }
             }
         },
     };
     settle(cloud, tenant, row, outcome).await
+}
+
+fn allow(cloud: &Cloud, tenant: TenantId, target: &Target) -> Result<(), ApiError> {
+    match target {
+        Target::Addresses(addresses) => letters::allow(cloud, tenant, addresses.len()),
+        _ => Ok(()),
+    }
 }
 
 async fn message(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Message, Failure> {
@@ -305,7 +319,7 @@ pub async fn send(
 /// Sends a test message; returns when the receiver has taken it.
 ///
 /// # Errors
-/// 400 with the answer of the receiver.
+/// 400 with the answer of the receiver, 429 for too many letters.
 pub async fn test(
     cloud: &Cloud,
     caller: &Caller,
@@ -313,6 +327,7 @@ pub async fn test(
     kind: Kind,
     target: &Target,
 ) -> Result<(), Failure> {
+    allow(cloud, tenant, target)?;
     let region = &cloud.config.region;
     let notification = Notification {
         kind: "system",

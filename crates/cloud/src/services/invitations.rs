@@ -102,6 +102,9 @@ pub async fn create(
     if cloud.store.identify_user_by_email(&email).await?.is_some() {
         return Err(ApiError::user_exists().into());
     }
+    if request.send {
+        letters::allow(cloud, tenant, 1)?;
+    }
     let invited = Invited {
         client: &client,
         user_id: None,
@@ -185,6 +188,7 @@ pub async fn resend(cloud: &Cloud, caller: &Caller, user_id: i64) -> Result<Invi
     }
     let tenant = TenantId(user.client_id);
     let client = cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::access_denied)?;
+    letters::allow(cloud, tenant, 1)?;
     let grant = grant_of(&user);
     let invited = Invited {
         client: &client,

@@ -1,6 +1,7 @@
 //! Letters of accounts: what they say, and sending them without making anybody wait.
 
-use bartizan_store::entity;
+use bartizan_api::ApiError;
+use bartizan_store::{TenantId, entity};
 
 use crate::{mail::Letter, state::Cloud};
 
@@ -17,6 +18,14 @@ pub fn post(cloud: &Cloud, letter: Letter) {
             tracing::warn!(error = &error as &dyn std::error::Error, "a letter was not sent");
         }
     });
+}
+
+/// Counts letters that a client is about to cause: the mail server is the operator's, and so is its good name.
+///
+/// # Errors
+/// 429 with `Retry-After` beyond `limits.letters_per_hour`.
+pub fn allow(cloud: &Cloud, tenant: TenantId, recipients: usize) -> Result<(), ApiError> {
+    if cloud.mailer.is_configured() { cloud.limits.letters(tenant.0, recipients) } else { Ok(()) }
 }
 
 /// A page of the Console. Secrets go behind the `#`, which browsers keep to themselves.

@@ -164,6 +164,7 @@ pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange)
         return Err(ApiError::access_denied().into());
     }
     let email = valid_email(&request.email)?;
+    letters::allow(cloud, TenantId(user.client_id), 2)?;
     let payload = json!({"email": email, "address": user.email});
     let token = ticket(cloud, &user, EMAIL, EMAIL_PREFIX, EMAIL_S, payload).await?;
     letters::post(cloud, letters::email_confirmation(&email, &letters::link(cloud, "email", &token)));

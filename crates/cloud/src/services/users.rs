@@ -135,6 +135,9 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
         None => None,
     };
     let invited = password_hash.is_none();
+    if invited {
+        letters::allow(cloud, tenant, 1)?;
+    }
     let new = NewUser {
         client_id: client.id,
         email,

@@ -541,3 +541,37 @@ async fn slow_receivers_of_one_client_hold_up_nobody_else() {
     node.upload(&cloud, &[hit_with("one", time, json!({}))]).await;
     assert_eq!(receiver.next().await.json()[0]["details"]["client_name"], "Other");
 }
+
+#[tokio::test]
+async fn the_letters_of_a_client_are_counted() {
+    let mail = MailServer::start().await;
+    let port = mail.port;
+    let cloud = start(move |config| {
+        config.mail = MailConfig {
+            host: "127.0.0.1".to_owned(),
+            port: Some(port),
+            tls: MailTls::None,
+            from: "Bartizan <cloud@bartizan.test>".to_owned(),
+            ..MailConfig::default()
+        };
+        config.limits.letters_per_hour = 3;
+    })
+    .await;
+    let admin = cloud.admin_pair().await;
+    let test = |addresses: Value| json!({"type": "email", "target": addresses});
+    let two = cloud.post(&admin, "/v2/integration/test", test(json!(["a@x.test", "b@x.test"]))).await;
+    assert_eq!(two.status, 200, "{}", two.text);
+    let again = cloud.post(&admin, "/v2/integration/test", test(json!(["a@x.test", "b@x.test"]))).await;
+    assert_eq!((again.status, again.text.as_str()), (429, r#"{"status":429,"body":"Rate limiting"}"#));
+    let invite = json!({"email": "c@x.test", "permissions": ["auditor"], "send": true});
+    assert_eq!(cloud.post(&admin, "/v1/invitations", invite).await.status, 200);
+    let invite = json!({"email": "d@x.test", "permissions": ["auditor"], "send": true});
+    assert_eq!(cloud.post(&admin, "/v1/invitations", invite).await.status, 429);
+    // A link that is handed over otherwise costs nothing, and other clients have their own letters.
+    let silent = json!({"email": "d@x.test", "permissions": ["auditor"]});
+    assert_eq!(cloud.post(&admin, "/v1/invitations", silent).await.status, 200);
+    let other = cloud.add_company("Other").await;
+    let boss = cloud.add_user(other.id, "boss@other.test", &["admin"]).await;
+    let boss = cloud.pair_of(&boss).await;
+    assert_eq!(cloud.post(&boss, "/v2/integration/test", test(json!(["e@x.test"]))).await.status, 200);
+}

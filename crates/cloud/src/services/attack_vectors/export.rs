@@ -19,6 +19,7 @@ use super::{
 use crate::{
     failure::Failure,
     mail::{Letter, is_address},
+    services::letters,
     state::Cloud,
 };
 
@@ -50,6 +51,7 @@ pub async fn export(
         }
     }
     Query::parse(cloud, tenant, zone, request)?;
+    letters::allow(cloud, tenant, 1)?;
     let now = cloud.now();
     let export = attack_export::Model {
         id: uuid::Uuid::new_v4().to_string(),
