@@ -10,7 +10,7 @@ use bartizan_api::{
 use bartizan_store::{
     TenantId, api_tokens, clients, entity,
     sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, IntoActiveModel},
-    sessions, sso, users,
+    sessions, sso, tickets, users,
 };
 use serde_json::{Value, json};
 
@@ -334,7 +334,7 @@ pub async fn put_options(
         check_ready(cloud, &transaction, &before, true).await?;
     }
     if after.state == "active" {
-        switch_users(cloud, &transaction, &after).await?;
+        switch_users(cloud, caller, &transaction, &after).await?;
     }
     save(cloud, caller, transaction, Some(&before), after).await
 }
@@ -399,13 +399,15 @@ pub async fn activate(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure
     let before = configured(&transaction, caller.tenant()).await?;
     check_ready(cloud, &transaction, &before, before.provisioning || before.strict).await?;
     let after = entity::sso_config::Model { state: "active".to_owned(), ..before.clone() };
-    switch_users(cloud, &transaction, &after).await?;
+    switch_users(cloud, caller, &transaction, &after).await?;
     save(cloud, caller, transaction, Some(&before), after).await
 }
 
-/// Under strict single sign-on everybody but the fallback account uses it, from now on.
+/// Under strict single sign-on everybody but the fallback account uses it, from now on. Who switches a user decides
+/// who can be that user, so it takes the rights of each.
 async fn switch_users(
     cloud: &Cloud,
+    caller: &Caller,
     transaction: &DatabaseTransaction,
     config: &entity::sso_config::Model,
 ) -> Result<(), Failure> {
@@ -415,7 +417,8 @@ async fn switch_users(
     let tenant = TenantId(config.client_id);
     for user in users::of_tenant(transaction, tenant).await? {
         if !user.is_fallback && user.auth_method.as_deref() != Some(config.kind.as_str()) {
-            switch_user(cloud, transaction, user, Some(&config.kind)).await?;
+            grants::may_manage(caller, &grant_of(&user))?;
+            switch_user(cloud, caller, transaction, user, Some(&config.kind)).await?;
         }
     }
     Ok(())
@@ -424,6 +427,7 @@ async fn switch_users(
 /// Moves a user to single sign-on, or back to a password. What the old way allowed ends.
 async fn switch_user(
     cloud: &Cloud,
+    caller: &Caller,
     transaction: &DatabaseTransaction,
     user: entity::user::Model,
     kind: Option<&str>,
@@ -444,6 +448,11 @@ async fn switch_user(
         row.sso_managed = Set(false);
         row.api_access = Set(false);
     }
+    tickets::revoke_of_user(transaction, id).await?;
+    // The caller goes on: a setting that throws out who makes it could not be corrected.
+    let own = caller.session.as_ref().filter(|session| session.user_id == id);
+    let own = own.map(|session| session.parent_mac.as_deref().unwrap_or(&session.id_mac));
+    sessions::delete_of_user(transaction, tenant, id, own).await?;
     Ok(sessions::update_user(transaction, tenant, row).await?)
 }
 
@@ -455,13 +464,14 @@ pub async fn deactivate(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failu
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, caller.tenant()).await?;
     let before = configured(&transaction, caller.tenant()).await?;
-    release(cloud, &transaction, &before).await?;
+    release(cloud, caller, &transaction, &before).await?;
     let after = entity::sso_config::Model { state: "draft".to_owned(), strict: false, ..before.clone() };
     save(cloud, caller, transaction, Some(&before), after).await
 }
 
 async fn release(
     cloud: &Cloud,
+    caller: &Caller,
     transaction: &DatabaseTransaction,
     config: &entity::sso_config::Model,
 ) -> Result<(), Failure> {
@@ -470,7 +480,7 @@ async fn release(
     }
     for user in users::of_tenant(transaction, TenantId(config.client_id)).await? {
         if user.auth_method.is_some() {
-            switch_user(cloud, transaction, user, None).await?;
+            switch_user(cloud, caller, transaction, user, None).await?;
         }
     }
     Ok(())
@@ -484,7 +494,7 @@ pub async fn delete(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure> 
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, caller.tenant()).await?;
     let before = configured(&transaction, caller.tenant()).await?;
-    release(cloud, &transaction, &before).await?;
+    release(cloud, caller, &transaction, &before).await?;
     sso::delete(&transaction, caller.tenant()).await?;
     let entry = change(&before.kind, "delete", Some(&before), None);
     activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
@@ -509,7 +519,8 @@ pub async fn switch_one(cloud: &Cloud, caller: &Caller, id: i64, enabled: bool) 
     if config.state != "active" || (config.strict && !enabled) {
         return Err(ApiError::invalid("single sign-on of this client does not allow it", enabled).into());
     }
-    let user = switch_user(cloud, &transaction, user, enabled.then_some(config.kind.as_str())).await?;
+    let user =
+        switch_user(cloud, caller, &transaction, user, enabled.then_some(config.kind.as_str())).await?;
     log_switch(cloud, caller, &transaction, &user, json!({"sso": enabled})).await?;
     Ok(transaction.commit().await?)
 }
@@ -566,7 +577,19 @@ async fn log_switch(
 /// # Errors
 /// 500 when the store fails.
 pub async fn note_test(cloud: &Cloud, config: entity::sso_config::Model) -> Result<(), Failure> {
-    let state = if config.state == "draft" { "testing".to_owned() } else { config.state.clone() };
-    let tested = entity::sso_config::Model { tested_at: Some(cloud.now()), state, ..config };
-    Ok(sso::put(cloud.store.writer(), tested).await?)
+    let tenant = TenantId(config.client_id);
+    let transaction = cloud.store.begin().await?;
+    clients::lock(&transaction, tenant).await?;
+    let Some(current) = sso::find(&transaction, tenant).await? else { return Ok(()) };
+    // The provider took its time. What was proven was proven of the settings of before.
+    let proves = |of: &entity::sso_config::Model| {
+        of.kind == config.kind && of.settings == config.settings && of.secret_sealed == config.secret_sealed
+    };
+    if !proves(&current) {
+        return Ok(());
+    }
+    let state = if current.state == "draft" { "testing".to_owned() } else { current.state.clone() };
+    sso::put(&transaction, entity::sso_config::Model { tested_at: Some(cloud.now()), state, ..current })
+        .await?;
+    Ok(transaction.commit().await?)
 }

@@ -197,6 +197,17 @@ async fn activate(cloud: &TestCloud, issuer: &Issuer, session: &Credential, opti
 
 /// Makes the administrator the fallback account and activates what was tested.
 pub(crate) async fn activate_tested(cloud: &TestCloud, session: &Credential, options: Value) {
+    activate_tested_by(cloud, session, options, session, 200).await;
+}
+
+/// The same, activated by somebody.
+async fn activate_tested_by(
+    cloud: &TestCloud,
+    session: &Credential,
+    options: Value,
+    by: &Credential,
+    expected: u16,
+) {
     let begun = cloud.post(session, "/v1/user/mfa", json!({})).await.body();
     let seed = totp_rs::Secret::Encoded(begun["secret"].as_str().unwrap().to_owned()).to_bytes().unwrap();
     let totp = totp_rs::TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, 30, seed, None, String::new()).unwrap();
@@ -212,7 +223,8 @@ pub(crate) async fn activate_tested(cloud: &TestCloud, session: &Credential, opt
     options["fallback_user_id"] = json!(cloud.admin.id);
     let answer = request.json(&options).send().await.unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
-    assert_eq!(cloud.post(session, "/v1/sso/activate", json!({})).await.body()["state"], "active");
+    let answer = cloud.post(by, "/v1/sso/activate", json!({})).await;
+    assert_eq!(answer.status, expected, "{}", answer.text);
 }
 
 fn login(cloud: &TestCloud) -> String {
@@ -305,6 +317,32 @@ async fn an_answer_of_the_provider_counts_once_and_only_in_the_browser_that_aske
     let back = late.visit_provider(&cloud, &issuer, &login(&cloud)).await;
     cloud.running.cloud.clock.shift_ms(601_000);
     assert_eq!(late.get(&back).await.0, "/login?error=oidc_error");
+}
+
+#[tokio::test]
+async fn whoever_makes_everybody_use_a_provider_has_the_rights_of_each() {
+    let (cloud, issuer, session) = start().await;
+    let rights: Vec<&str> = bartizan_api::Role::Admin.permissions().into_iter().map(|p| p.code()).collect();
+    let some: Vec<&str> = rights.into_iter().filter(|code| *code != "delete_rule").collect();
+    let helper = cloud.add_user(cloud.client.id, "helper@acme.test", &some).await;
+    let test = cloud.post(&session, "/v1/sso/test", json!({})).await.body();
+    Browser::new().sign_in(&cloud, &issuer, test["url"].as_str().unwrap()).await;
+    cloud.add_user(cloud.client.id, "boss@acme.test", &["admin"]).await;
+    let eve = cloud.sign_in("boss@acme.test").await;
+    activate_tested_by(
+        &cloud,
+        &session,
+        json!({"strict": true}),
+        &cloud.sign_in("helper@acme.test").await,
+        403,
+    )
+    .await;
+    assert_eq!(cloud.get(&eve, "/v1/session").await.status, 200);
+    assert_eq!(cloud.post(&session, "/v1/sso/activate", json!({})).await.body()["state"], "active");
+    // What a password began ends with the password; who made the change goes on.
+    assert_eq!(cloud.get(&eve, "/v1/session").await.status, 401);
+    assert_eq!(cloud.get(&session, "/v1/session").await.status, 200);
+    assert_ne!(helper.id, cloud.admin.id);
 }
 
 #[tokio::test]
