@@ -199,6 +199,9 @@ pub struct OidcCallback {
     /// Code to exchange.
     #[serde(default)]
     pub code: Option<String>,
+    /// Issuer of the answer (RFC 9207).
+    #[serde(default)]
+    pub iss: Option<String>,
     /// What the provider refuses with.
     #[serde(default)]
     pub error: Option<String>,

@@ -214,6 +214,7 @@ pub async fn sso_login(
 #[utoipa::path(get, path = "/v1/sso/oidc/callback", tag = "Single sign-on", security(()),
     params(("state" = Option<String>, Query, description = "State"),
         ("code" = Option<String>, Query, description = "Code"),
+        ("iss" = Option<String>, Query, description = "Issuer of the answer, where the provider sends it"),
         ("error" = Option<String>, Query, description = "Refusal of the provider")),
     responses((status = 302, description = "To the Console, or to its sign-in page with an error code")))]
 pub async fn sso_oidc_callback(

@@ -320,6 +320,17 @@ async fn an_answer_of_the_provider_counts_once_and_only_in_the_browser_that_aske
 }
 
 #[tokio::test]
+async fn an_answer_of_another_issuer_is_refused() {
+    let (cloud, issuer, session) = start().await;
+    activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;
+    for (iss, expected) in [("https://evil.test", "/login?error=oidc_error"), (issuer.url.as_str(), "/")] {
+        let mut browser = Browser::new();
+        let back = browser.visit_provider(&cloud, &issuer, &login(&cloud)).await;
+        assert_eq!(browser.get(&format!("{back}&iss={iss}")).await.0, expected);
+    }
+}
+
+#[tokio::test]
 async fn whoever_makes_everybody_use_a_provider_has_the_rights_of_each() {
     let (cloud, issuer, session) = start().await;
     let rights: Vec<&str> = bartizan_api::Role::Admin.permissions().into_iter().map(|p| p.code()).collect();

@@ -59,6 +59,8 @@ pub struct Provider {
     jwks_uri: String,
     #[serde(default)]
     end_session_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
     #[serde(skip)]
     keys: Option<Arc<JwkSet>>,
 }
@@ -248,11 +250,18 @@ async fn identify(
     verifier: &str,
     nonce: &str,
 ) -> Result<Identity, Refused> {
+    // First of all: an answer of another provider must neither be believed nor its code be sent to this one.
+    let provider_now = provider(cloud, config, false).await?;
+    let from = query.iss.as_deref();
+    if from.is_some_and(|issuer| issuer != provider_now.issuer)
+        || (from.is_none() && provider_now.authorization_response_iss_parameter_supported)
+    {
+        return Err(Refused::code("oidc_error", "the answer comes from another issuer"));
+    }
     if let Some(error) = &query.error {
         return Err(Refused::code("oidc_error", error.chars().take(200).collect::<String>()));
     }
     let code = query.code.as_deref().ok_or_else(|| Refused::code("oidc_error", "no code"))?;
-    let provider_now = provider(cloud, config, false).await?;
     let token = exchange(cloud, config, &provider_now, code, verifier).await?;
     let claims = match verified(config, &provider_now, &token, nonce, cloud.now()) {
         // Keys rotate: an unknown key is looked for once more.
