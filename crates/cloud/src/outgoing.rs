@@ -9,6 +9,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use reqwest::{Method, Url, header::HeaderMap};
+use tokio::net::TcpStream;
 use url::Host;
 
 use crate::config::OutgoingConfig;
@@ -151,7 +152,8 @@ impl Outgoing {
     /// [`OutgoingError`]; any HTTP status is an answer, not an error.
     pub async fn send(&self, request: OutgoingRequest) -> Result<OutgoingAnswer, OutgoingError> {
         self.check(request.url.as_str(), true).map_err(OutgoingError::Refused)?;
-        let addresses = self.resolve(&request.url).await?;
+        let port = request.url.port_or_known_default().ok_or(OutgoingError::Refused("has no port"))?;
+        let addresses = self.resolve(&request.url, port).await?;
         let client = client(&request, &addresses)?;
         let exchange = |error: reqwest::Error| OutgoingError::Exchange(reason(&error));
         let mut answer = client
@@ -171,9 +173,25 @@ impl Outgoing {
         Ok(OutgoingAnswer { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 
+    /// Connects to a target that speaks another protocol than HTTP.
+    ///
+    /// # Errors
+    /// [`OutgoingError`].
+    pub async fn connect(
+        &self,
+        url: &Url,
+        default_port: u16,
+        timeout: Duration,
+    ) -> Result<TcpStream, OutgoingError> {
+        let addresses = self.resolve(url, url.port().unwrap_or(default_port)).await?;
+        let connected = tokio::time::timeout(timeout, TcpStream::connect(addresses.as_slice())).await;
+        // Why it failed would tell which ports of a network are open.
+        let failed = || OutgoingError::Exchange("no connection".to_owned());
+        connected.map_err(|_| failed())?.map_err(|_| failed())
+    }
+
     /// The addresses of a target, all of them allowed.
-    async fn resolve(&self, url: &Url) -> Result<Vec<SocketAddr>, OutgoingError> {
-        let port = url.port_or_known_default().ok_or(OutgoingError::Refused("has no port"))?;
+    async fn resolve(&self, url: &Url, port: u16) -> Result<Vec<SocketAddr>, OutgoingError> {
         let addresses: Vec<SocketAddr> = match url.host() {
             Some(Host::Ipv4(address)) => vec![(address, port).into()],
             Some(Host::Ipv6(address)) => vec![(address, port).into()],
@@ -291,7 +309,7 @@ mod tests {
         let outgoing = Outgoing::new(config);
         assert!(outgoing.check("http://127.0.0.1:9/", false).is_ok());
         assert!(outgoing.check("http://10.0.0.1/", false).is_err());
-        let resolved = strict().resolve(&Url::parse("https://localhost/").unwrap()).await;
+        let resolved = strict().resolve(&Url::parse("https://localhost/").unwrap(), 443).await;
         assert!(matches!(resolved, Err(OutgoingError::Refused(_))), "{resolved:?}");
     }
 }

@@ -7,7 +7,11 @@ use bartizan_api::{
     sso::{LdapTest, SsoTestView},
 };
 use bartizan_store::entity;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
+use ldap3::{
+    Ldap, LdapConnAsync, LdapConnSettings, LdapError, ResultEntry, Scope, SearchEntry, StdStream,
+    adapters::EntriesOnly, ldap_escape,
+};
+use reqwest::Url;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -15,10 +19,12 @@ use rustls::{
 use serde_json::{Value, json};
 
 use super::admission::{self, Identity, Refused};
-use crate::{auth::Caller, failure::Failure, secrets::unseal, state::Cloud};
+use crate::{auth::Caller, failure::Failure, outgoing::OutgoingError, secrets::unseal, state::Cloud};
 
 /// Longest wait for the server, per step.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Most groups of a person.
+const MAX_GROUPS: usize = 1000;
 
 /// Who signs in with this address and password, as the server of the tenant knows it.
 ///
@@ -41,7 +47,11 @@ pub async fn identify(
     match identity {
         Ok(Some(identity)) => Ok(identity),
         Ok(None) => Err(wrong()),
-        Err(error) => Err(Refused::code("oidc_error", error.to_string())),
+        Err(error) => {
+            // What came back goes to the log only: it may be the banner of any service.
+            tracing::debug!(error = &error as &dyn std::error::Error, "an LDAP server could not be asked");
+            Err(Refused::code("oidc_error", error.told()))
+        }
     }
 }
 
@@ -52,6 +62,23 @@ enum Trouble {
     Ldap(#[from] ldap3::LdapError),
     #[error("the configuration cannot be used: {0}")]
     Configuration(&'static str),
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
+    #[error("more than {0} entries were found")]
+    TooMany(usize),
+}
+
+impl Trouble {
+    /// What an administrator is told.
+    fn told(&self) -> String {
+        match self {
+            Trouble::Ldap(LdapError::LdapResult { result }) => {
+                format!("the LDAP server answered with result code {}", result.rc)
+            }
+            Trouble::Ldap(_) => "the server does not speak LDAP, or not over TLS as it should".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 fn text<'a>(config: &'a entity::sso_config::Model, name: &str) -> &'a str {
@@ -96,6 +123,11 @@ async fn connect(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<Ld
     if !plain {
         settings = settings.set_config(Arc::new(tls(config)?));
     }
+    let parsed = Url::parse(url).map_err(|_| Trouble::Configuration("url"))?;
+    let port = if encrypted { 636 } else { 389 };
+    let stream = cloud.outgoing.connect(&parsed, port, TIMEOUT).await?;
+    let stream = stream.into_std().map_err(LdapError::from)?;
+    settings = settings.set_std_stream(StdStream::Tcp(stream));
     let (connection, ldap) = LdapConnAsync::with_settings(settings, url).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.drive().await {
@@ -120,6 +152,34 @@ fn tls(config: &entity::sso_config::Model) -> Result<ClientConfig, Trouble> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
+/// What the server finds, at most so many entries.
+async fn search(
+    ldap: &mut Ldap,
+    config: &entity::sso_config::Model,
+    filter: &str,
+    attributes: Vec<&str>,
+    most: usize,
+) -> Result<Vec<ResultEntry>, Trouble> {
+    let base = text(config, "base_dn");
+    let found = ldap.with_timeout(TIMEOUT).streaming_search_with(
+        EntriesOnly::new(),
+        base,
+        Scope::Subtree,
+        filter,
+        attributes,
+    );
+    let mut found = found.await?;
+    let mut entries = Vec::new();
+    while let Some(entry) = found.next().await? {
+        if entries.len() == most {
+            return Err(Trouble::TooMany(most));
+        }
+        entries.push(entry);
+    }
+    found.finish().await.success()?;
+    Ok(entries)
+}
+
 /// The one person with this address; two with the same are none.
 async fn person(
     ldap: &mut Ldap,
@@ -128,9 +188,10 @@ async fn person(
 ) -> Result<Option<SearchEntry>, Trouble> {
     let filter = format!("({}={})", text(config, "email_attribute"), ldap_escape(email));
     let attributes = vec!["displayName", "cn"];
-    let search =
-        ldap.with_timeout(TIMEOUT).search(text(config, "base_dn"), Scope::Subtree, &filter, attributes);
-    let (mut entries, _) = search.await?.success()?;
+    let mut entries = search(ldap, config, &filter, attributes, 1).await.or_else(|error| match error {
+        Trouble::TooMany(_) => Ok(vec![]),
+        other => Err(other),
+    })?;
     let last = entries.pop();
     Ok(if entries.is_empty() { last.map(SearchEntry::construct) } else { None })
 }
@@ -145,9 +206,7 @@ async fn groups(
     let filter = format!(
         "(|(&(objectClass=groupOfNames)(member={dn}))(&(objectClass=groupOfUniqueNames)(uniqueMember={dn})))"
     );
-    let search =
-        ldap.with_timeout(TIMEOUT).search(text(config, "base_dn"), Scope::Subtree, &filter, vec!["1.1"]);
-    let (entries, _) = search.await?.success()?;
+    let entries = search(ldap, config, &filter, vec!["1.1"], MAX_GROUPS).await?;
     let names: HashSet<String> = entries.into_iter().map(|entry| SearchEntry::construct(entry).dn).collect();
     Ok(names.into_iter().collect())
 }

@@ -93,6 +93,15 @@ impl Slapd {
     }
 }
 
+/// A cloud that may ask servers on loopback.
+async fn start(insecure_ldap: bool) -> TestCloud {
+    TestCloud::start_with(|config| {
+        config.auth.insecure_ldap = insecure_ldap;
+        config.outgoing.allowed_networks = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await
+}
+
 async fn set_up(cloud: &TestCloud, session: &Credential, url: &str, password: &str) {
     let settings = json!({
         "url": url, "base_dn": "dc=acme,dc=test", "bind_dn": "cn=search,dc=acme,dc=test", "bind_password": password,
@@ -116,7 +125,7 @@ async fn sign_in(cloud: &TestCloud, password: &str) -> u16 {
 #[tokio::test]
 async fn people_of_the_directory_sign_in_with_its_password() {
     let slapd = Slapd::start().await;
-    let cloud = TestCloud::start_with(|config| config.auth.insecure_ldap = true).await;
+    let cloud = start(true).await;
     let session = cloud.sign_in("admin@acme.test").await;
     set_up(&cloud, &session, &slapd.url, "look it up").await;
     for (name, password) in
@@ -142,7 +151,7 @@ async fn people_of_the_directory_sign_in_with_its_password() {
 #[tokio::test]
 async fn without_tls_nothing_is_asked_unless_the_operator_says_so() {
     let slapd = Slapd::start().await;
-    let cloud = TestCloud::start().await;
+    let cloud = start(false).await;
     let session = cloud.sign_in("admin@acme.test").await;
     set_up(&cloud, &session, &slapd.url, "look it up").await;
     let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
@@ -152,9 +161,34 @@ async fn without_tls_nothing_is_asked_unless_the_operator_says_so() {
 #[tokio::test]
 async fn a_searching_account_that_may_not_is_said() {
     let slapd = Slapd::start().await;
-    let cloud = TestCloud::start_with(|config| config.auth.insecure_ldap = true).await;
+    let cloud = start(true).await;
     let session = cloud.sign_in("admin@acme.test").await;
     set_up(&cloud, &session, &slapd.url, "not it").await;
     let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
-    assert!(result["error"].as_str().unwrap().starts_with("oidc_error: LDAP"), "{result}");
+    assert!(result["error"].as_str().unwrap().contains("result code 49"), "{result}");
+}
+
+#[tokio::test]
+async fn an_inner_server_is_asked_only_where_the_operator_allows_it() {
+    let slapd = Slapd::start().await;
+    let cloud = TestCloud::start_with(|config| config.auth.insecure_ldap = true).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    set_up(&cloud, &session, &slapd.url, "look it up").await;
+    let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
+    assert!(result["error"].as_str().unwrap().contains("an address that is not public"), "{result}");
+    // What answers there is not told, be it a directory or not.
+    let cloud = start(true).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ldap://{}", other.local_addr().unwrap());
+    tokio::spawn(async move {
+        use tokio::io::AsyncWriteExt;
+        while let Ok((mut stream, _)) = other.accept().await {
+            let _ = stream.write_all(b"220 secret banner\r\n").await;
+        }
+    });
+    set_up(&cloud, &session, &url, "look it up").await;
+    let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
+    assert_eq!(result["state"], "failure");
+    assert!(!result.to_string().contains("banner"), "{result}");
 }
