@@ -4,6 +4,7 @@
 //! file, line and key.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -142,11 +143,14 @@ pub struct AuthConfig {
     pub retrievable_tokens: bool,
     /// Whether LDAP without TLS is allowed, for servers on the machine itself.
     pub insecure_ldap: bool,
+    /// E-mail domains with the UUIDs of the clients whose single sign-on may claim them. One that is not named here
+    /// is of the only client with users in it; those of public mail providers are nobody's.
+    pub sso_domains: BTreeMap<String, String>,
 }
 
 impl Default for AuthConfig {
     fn default() -> AuthConfig {
-        AuthConfig { retrievable_tokens: true, insecure_ldap: false }
+        AuthConfig { retrievable_tokens: true, insecure_ldap: false, sso_domains: BTreeMap::new() }
     }
 }
 

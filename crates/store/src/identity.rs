@@ -30,6 +30,22 @@ impl Store {
             .await?)
     }
 
+    /// Whether anybody of another tenant has an address in a domain, lower case.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_domain_elsewhere(
+        &self,
+        domain: &str,
+        tenant: TenantId,
+    ) -> Result<bool, StoreError> {
+        use entity::user::{Column, Entity};
+        let escaped = domain.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let pattern = sea_orm::sea_query::LikeExpr::new(format!("%@{escaped}")).escape('\\');
+        let found = Entity::find().filter(Column::Email.like(pattern)).filter(Column::ClientId.ne(tenant.0));
+        Ok(found.one(self.reader()).await?.is_some())
+    }
+
     /// The user with this id, as named by a session or token.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use super::{
 use crate::{auth::Caller, failure::Failure, secrets::seal, state::Cloud};
 
 pub mod admission;
+pub mod domains;
 pub mod ldap;
 pub mod oidc;
 
@@ -137,6 +138,7 @@ pub async fn put_oidc(cloud: &Cloud, caller: &Caller, request: OidcSettings) -> 
         return Err(ApiError::invalid("scopes must hold openid, and at most 20", request.scopes).into());
     }
     let domains = own_domains(caller, &request.domains)?;
+    domains::check(cloud, &caller.client, &domains).await?;
     let settings = json!({
         "issuer": issuer, "client_id": request.client_id, "scopes": request.scopes,
         "groups_claim": request.groups_claim, "domains": domains,
@@ -173,6 +175,7 @@ pub async fn put_ldap(cloud: &Cloud, caller: &Caller, request: LdapSettings) -> 
         other => other,
     };
     let domains = own_domains(caller, &request.domains)?;
+    domains::check(cloud, &caller.client, &domains).await?;
     let settings = json!({
         "url": request.url, "base_dn": request.base_dn, "bind_dn": request.bind_dn,
         "email_attribute": request.email_attribute, "certificate": certificate, "domains": domains,
@@ -398,6 +401,9 @@ pub async fn activate(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure
     clients::lock(&transaction, caller.tenant()).await?;
     let before = configured(&transaction, caller.tenant()).await?;
     check_ready(cloud, &transaction, &before, before.provisioning || before.strict).await?;
+    // Again, as somebody else may have come first.
+    let domains = before.settings.get("domains").map(crate::auth::strings).unwrap_or_default();
+    domains::check(cloud, &caller.client, &domains).await?;
     let after = entity::sso_config::Model { state: "active".to_owned(), ..before.clone() };
     switch_users(cloud, caller, &transaction, &after).await?;
     save(cloud, caller, transaction, Some(&before), after).await

@@ -453,3 +453,26 @@ async fn settings_that_cannot_work_are_refused() {
     let global = json!([{"group": "x", "role": "partner_admin"}]);
     assert_eq!(put(&cloud, &session, "/v1/sso/mapping", global).await.0, 403);
 }
+
+#[tokio::test]
+async fn a_domain_is_claimed_by_whom_it_belongs_to() {
+    let cloud = TestCloud::start_with(|config| {
+        config.auth.sso_domains.insert("shared.test".to_owned(), "somebody".to_owned());
+    })
+    .await;
+    let rival = cloud.add_company("Rival").await;
+    cloud.add_user(rival.id, "bob@both.test", &["auditor"]).await;
+    let claim = async |domain: &str| {
+        let email = format!("root@{domain}");
+        cloud.add_user(cloud.client.id, &email, &["admin"]).await;
+        let session = cloud.sign_in(&email).await;
+        let settings = json!({"issuer": "https://login.acme.test", "client_id": "b", "client_secret": "s",
+            "domains": [domain]});
+        put(&cloud, &session, "/v1/sso/oidc", settings).await
+    };
+    assert_eq!(claim("own.test").await.0, 200);
+    for domain in ["gmail.com", "both.test", "shared.test"] {
+        let refused = claim(domain).await;
+        assert!(refused.0 == 400 && refused.1.contains("auth.sso_domains"), "{domain}: {}", refused.1);
+    }
+}
