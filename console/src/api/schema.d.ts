@@ -834,7 +834,8 @@ export interface paths {
         };
         /**
          * Export all data
-         * @description Everything that is stored about the tenant, without secrets: a JSON object with `table` and `row` per line.
+         * @description What is stored about the tenant, without secrets: a JSON object with `table` and `row` per line. It takes every
+         *     permission of an administrator.
          */
         get: operations["tenant_export"];
         put?: never;
@@ -5750,6 +5751,11 @@ export interface components {
              * @description Password of the account.
              */
             password: string;
+            /**
+             * @description Code of the second factor, when the account has one.
+             * @example 123456
+             */
+            otp?: string | null;
         };
         /** @description `POST /v1/user/email/confirm`. */
         EmailConfirm: {
@@ -15212,7 +15218,7 @@ export interface operations {
                 expired_at: number;
                 /** @description Why */
                 reason?: string;
-                /** @description Applications; none is all */
+                /** @description Applications, at most 250; none is all */
                 "application_ids[]"?: number[];
                 /** @description Replace entries that conflict instead of refusing */
                 force?: boolean;
@@ -23337,6 +23343,8 @@ export interface operations {
                 state?: string;
                 /** @description Code */
                 code?: string;
+                /** @description Issuer of the answer, where the provider sends it */
+                iss?: string;
                 /** @description Refusal of the provider */
                 error?: string;
             };
