@@ -160,6 +160,13 @@ impl Engine {
         {
             self.scan_derived(&form, &context, start, out);
         }
+        if value.len() > LONG
+            && let Some(form) = view::without_padding(&context)
+        {
+            // Judged as the short text that it is.
+            let short = Context::new(&form, ByteSet::of(&form), place);
+            self.scan_again(&short, value.len(), start, out);
+        }
         if bytes.intersects(NOISE)
             && let Some(form) = view::without_sql_noise(&context)
         {
@@ -169,12 +176,16 @@ impl Engine {
 
     /// Scans a normalised form; its offsets mean nothing to the reader, so signs span the whole value.
     fn scan_derived(&self, form: &[u8], original: &Context<'_>, start: usize, out: &mut Vec<Sign>) {
+        self.scan_again(&Context::derived(form, original), original.value.len(), start, out);
+    }
+
+    fn scan_again(&self, form: &Context<'_>, length: usize, start: usize, out: &mut Vec<Sign>) {
         let mut found = Vec::new();
-        self.scan_form(&Context::derived(form, original), &mut found);
+        self.scan_form(form, &mut found);
         for mut sign in found {
             let known = out.get(start..).unwrap_or_default().iter().any(|have| have.stamp == sign.stamp);
             if !known {
-                sign.span = 0..original.value.len();
+                sign.span = 0..length;
                 out.push(sign);
             }
         }
@@ -280,7 +291,9 @@ const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"-_"));
 /// Bytes that a shell drops or expands.
 const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 /// Bytes that browsers drop, begin a comment or an entity, or lead full-width forms.
-const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::WIDE_LEAD).or(ByteSet::of_bytes(b"\\*&"));
+const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::NON_ASCII).or(ByteSet::of_bytes(b"\\*&<"));
+/// Longer values may be short ones with padding.
+const LONG: usize = 1024;
 /// Bytes that begin a comment to the end of the line, or that old application servers drop.
 const NOISE: ByteSet = ByteSet::of_bytes(b"%#");
 

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::engine::{Engine, Sign, StampInfo};
 use crate::names::{self, Privileges};
 use crate::place::Place;
+use crate::sqli::is_own_statement;
 
 /// One attack at one point of a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -252,6 +253,15 @@ fn collect(
             continue;
         }
         if sign.stamp == names::REDIRECT_ONLY && !names::is_redirect(point) {
+            continue;
+        }
+        let by_design = match sign.attack_type {
+            AttackType::Rce => sign.stamp < 3100 && names::runs_by_design(point),
+            AttackType::Ptrav | AttackType::Ssrf => names::runs_by_design(point),
+            AttackType::Sqli => names::takes_sql(point) && is_own_statement(value),
+            _ => false,
+        };
+        if by_design {
             continue;
         }
         let at = owned.get_or_insert_with(|| point.to_point());

@@ -27,7 +27,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["objectclass", "uid=", "userpassword", "cn=", "mail=", "samaccountname", "homedirectory"],
             needs: "",
             test: Test::Pattern(
-                r"\)[\s]*\([\s]*(?:\w+)[\s]*=[\s]*\*?|[&|(][\s]*(?:objectclass|objectcategory|userpassword|uid|cn|sn|mail|samaccountname|homedirectory|memberof)[\s]*[~<>]?=[^()]{0,60}\*[^()]{0,60}\)?[\s]*\)[\s]*(?:\(|$|%00)|\([\s]*[|&!][\s]*\([\s]*(?:objectclass|uid|cn|userpassword|mail|samaccountname)[\s]*=",
+                r"\)[\s]*\([\s]*(?:\w+)[\s]*=[\s]*\*?|[&|(][\s]*(?:objectclass|objectcategory|userpassword|uid|cn|sn|mail|samaccountname|homedirectory|memberof)[\s]*[~<>]?=[^()]{0,60}\*[^()]{0,60}\)?[\s]*\)[\s]*(?:\(|$|%00)|\([\s]*[|&!][\s]*\([\s]*(?:objectclass|uid|cn|userpassword|mail|samaccountname)[\s]*=|\b(?:userpassword|unicodepwd|objectclass|samaccountname|uid|cn|memberof)(?::dn)?:[\d.]{5,}:=",
             ),
             trust: Trust::Tight,
             places: Places::Values,

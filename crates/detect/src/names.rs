@@ -34,6 +34,26 @@ pub(crate) fn is_redirect(point: &PointPath<'_>) -> bool {
     name == "to" || name == "r" || name == "u" || PARTS.iter().any(|part| name.contains(part))
 }
 
+/// Whether the field is a command, an environment or a path of a container in a deployment manifest, whose reader runs it
+/// by design.
+pub(crate) fn runs_by_design(point: &PointPath<'_>) -> bool {
+    const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+    let decoder = |path: &&PointPath<'_>| matches!(path.last(), StepRef::Simple(_));
+    let mut keys = point.ancestors().skip_while(decoder).map(|path| path.last()).filter_map(key);
+    match [keys.next(), keys.next(), keys.next()] {
+        [Some("command" | "args"), Some("exec"), _] | [Some("path"), Some("hostPath"), _] => true,
+        [Some("mountPath"), Some("volumeMounts"), Some(list)]
+        | [Some("value"), Some("env"), Some(list)]
+        | [Some("command" | "args" | "workingDir"), Some(list), _] => CONTAINERS.contains(&list),
+        _ => false,
+    }
+}
+
+/// Whether the field is named as one for statements, of services that query data with them.
+pub(crate) fn takes_sql(point: &PointPath<'_>) -> bool {
+    matches!(point.last(), StepRef::Keyed(_, "sql" | "ksql" | "statement"))
+}
+
 fn key(step: StepRef<'_>) -> Option<&str> {
     match step {
         StepRef::Keyed(_, key) => Some(key),

@@ -17,7 +17,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["$"],
             needs: "",
             test: Test::Checked(
-                r"(?:^|[\[.{,\s\x22'])\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|type|elemmatch|func(?:tion)?|expr|jsonschema|text|accumulator|comment|options|slice|near(?:sphere)?|geo\w+|max|min|inc|push|pull|set|unset|rename|bits\w+|lookup|project|group|unwind|match|sort|rand|natural)(?:$|[\]\x22'\s:)])",
+                r"(?:^|[\[.{,\s\x22'])\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|elemmatch|func(?:tion)?|expr|jsonschema|text|accumulator|comment|options|slice|near(?:sphere)?|geo\w+|max|min|inc|push|pull|set|unset|rename|bits\w+|lookup|project|group|unwind|match|sort|rand|natural)(?:$|[\]\x22'\s:)])",
                 |context, span| {
                     let exact = context.place.is_name();
                     let json = context.value.get(span.end.saturating_sub(1)..).unwrap_or_default();
@@ -46,7 +46,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 8003,
             subtype: "nosqli_script",
             gate: &["this.", "$where", "db.", "mapreduce", "tojson", "sleep(", "return", "function", "emit("],
-            needs: "'\"(=:",
+            needs: "'\"(=:;",
             test: Test::Pattern(
                 r"['\x22][\s]*(?:\|\||&&|;|\}|,)[\s]*(?:\(?this\.\w+|return\b|sleep\(|db\.\w+|1[\s]*={2,3}[\s]*1|true\b|'\w*'[\s]*={2,3}[\s]*'\w*|\$where)|\bthis\.\w{1,32}[\s]*(?:={2,3}|!=|\.match\()|\$where[\x22']?[\s]*:[\s]*[\x22']|\bdb\.(?:\w{1,32}\.)?(?:find|insert|remove|drop|update|getcollectionnames|dropdatabase|injection)\w*\(|\btojson(?:onelongline)?\(|;[\s]*return[\s]+(?:true|\d|this|'')",
             ),
@@ -114,9 +114,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["do{", "do {", "redis.call"],
             needs: "",
             test: Test::Pattern(
-                r"\bnew(?:[\s+]|%20)+date\(?\)?[\s]*;?[\s]*do[\s]*\{|\bdo[\s]*\{[^}]{1,120}\}[\s]*while[\s]*\([^)]{1,80}[<>]|\bredis\.p?call\(",
+                r"\bnew(?:[\s+]|%20)+date\(?\)?[\s]*;?[\s]*do[\s]*\{|\bdo[\s]*\{[^}]{1,120}\}[\s]*while[\s]*\([^)]{1,80}[<>-]|\bredis\.p?call\(",
             ),
-            trust: Trust::Tight,
+            trust: Trust::Prose,
             places: Places::All,
         },
     ],

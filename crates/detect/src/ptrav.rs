@@ -63,6 +63,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "%c0",
                 "%e0%80",
                 "%uff",
+                "%uef",
+                "%uf0",
+                "%u005",
                 "%u221",
                 "%u002",
                 "0x2e",
@@ -84,10 +87,21 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:\.|%2e|%252e|%c0%(?:2e|ae|6e)|%e0%(?:40|80)%ae|%u002e|%uff0e|0x2e|%%32%65|%25%32%65|%32%65|%f0%80%80%ae){2}(?:/|\\|%2f|%5c|%252f|%255c|%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u221[56]|%u002f|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%32%66|%f0%80%80%af|%bg%qf)|(?:\.\.|%2e%2e)(?:%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u221[56]|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%f0%80%80%af)|0x5c0x2e|0x2f0x2e|%c0%ae%c0%ae|\xc0\xae|\xc0\xaf|\xe0\x80\xaf|(?:%2e\.|\.%2e|%2e%2e)(?:/|\\|%2f|%5c)",
+                r"(?:\.|%2e|%252e|%c0%(?:2e|ae|6e)|%e0%(?:40|80)%ae|%u002e|%uff0e|0x2e|%%32%65|%25%32%65|%32%65|%f0%80%80%ae){2}(?:/|\\|%2f|%5c|%252f|%255c|%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u221[56]|%u002f|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%32%66|%f0%80%80%af|%bg%qf)|(?:\.\.|%2e%2e)(?:%c0%(?:af|2f|5c|9v|qf)|%c1%(?:9c|1c|8s|pc|af)|%e0%80%af|%u(?:221[56]|efc8|f025|ff3c|00[25]f)|%uff0f|0x2f|0x5c|%%32%66|%25%32%66|%f0%80%80%af)|0x5c0x2e|0x2f0x2e|%c0%ae%c0%ae|\xc0\xae|\xc0\xaf|\xe0\x80\xaf|(?:%2e\.|\.%2e|%2e%2e)(?:/|\\|%2f|%5c)",
             ),
             trust: Trust::Tight,
             places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 5005,
+            subtype: "ptrav_odd_dots",
+            gate: &["..", "./", ".\\", "\\\\"],
+            needs: "/\\25",
+            test: Test::Pattern(
+                r"\.[\x80-\xff]{1,4}\.[\x80-\xff]{0,4}[/\\]|\.\.[\x80-\xff]{1,4}[/\\]|^[/\\]?(?:\.{3,4}[/\\]){2,}|^\.{3}/\./|(?:\./\\/\.|\.\\/\\\.)|(?:%\\\.\.){2,}|(?:\.\.(?:2f|5c)){2,}|^\.\.(?:2f|5c)\w+(?:2f|5c)|^/?\\\\[\w:.-]{2,64}\\[a-z]\$(?:\\|$)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
         },
         Signature {
             stamp: 5010,
@@ -123,6 +137,37 @@ pub(crate) static DETECTOR: Detector = Detector {
             ),
             trust: Trust::Tight,
             places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 5006,
+            subtype: "ptrav_absolute",
+            gate: &[
+                "/etc/",
+                "/var/",
+                "/usr/",
+                "/opt/",
+                "/root/",
+                "/proc/",
+                "/log",
+                "apache",
+                ":\\",
+                ":/",
+                "program files",
+                "$\\",
+                "_log",
+                ".log",
+                "xampp",
+                "lampp",
+                "/.",
+                "master.passwd",
+                "inetpub",
+            ],
+            needs: "/\\",
+            test: Test::Pattern(
+                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$",
+            ),
+            trust: Trust::Tight,
+            places: Places::Query,
         },
         Signature {
             stamp: 5011,
@@ -373,9 +418,11 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5021,
             subtype: "ptrav_wrapper",
-            gate: &["php://"],
+            gate: &["php://", "convert.iconv", "convert.base64"],
             needs: "",
-            test: Test::Pattern(r"php://filter[/|].{0,60}(?:resource=|convert\.)|php://input\b"),
+            test: Test::Pattern(
+                r"php://filter[/|].{0,60}(?:resource=|convert\.)|php://input\b|\bconvert\.(?:iconv\.[\w-]+[./][\w-]+|base64-(?:de|en)code)",
+            ),
             trust: Trust::Any,
             places: Places::Everywhere,
         },
@@ -468,6 +515,11 @@ fn is_relative_link(value: &[u8]) -> bool {
 /// A system file named by a value is an attack when the value is about that file: nothing but the file, or a
 /// command or parameter before it. A log line or a sentence is longer.
 fn names_one_file(context: &Context<'_>, span: &Range<usize>) -> bool {
+    // Events of operating systems carry the paths of programs.
+    let program = [&b".exe"[..], b".dll", b".sys"].iter().any(|end| context.value.ends_with(end));
+    if context.place == Place::BodyValue && program && !context.value.contains(&b' ') {
+        return false;
+    }
     let words_before = context.before(span.start).split(|b| *b == b' ').filter(|w| !w.is_empty()).count();
     let words_after = context.after(span.end).split(|b| *b == b' ').filter(|w| w.len() > 1).count();
     words_before <= 5 && words_after <= 4

@@ -49,7 +49,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["union"],
             needs: "",
             test: Test::Pattern(
-                r"(?:['\x22`)\d\x00]|^|=){o}(?:;|-)?{o}union{o}(?:all|distinct)?{o}\(*{o}select(?:\b|from)|/\*!\d{0,6}{o}(?:union|select)\b|union[^\w\s]{1,20}(?:all[^\w\s]{1,20})?select",
+                r"(?:['\x22`)\d\x00]|^|=){o}(?:;|-)?{o}union{o}(?:all|distinct)?{o}\(*{o}select(?:\b|from)|/\*!\d{0,6}{o}(?:union|select)\b|union[^\w\s]{1,20}(?:all[^\w\s]{1,20})?select|\bunion{g}(?:all{g})?select{g}(?:\d+|null|@@\w+|\w+\(\)|'[^']{0,24}')(?:{o},{o}(?:\d+|null|@@\w+|\w+\(\)|'[^']{0,24}')){0,40}{o}(?:--|#|/\*)",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -96,10 +96,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2014,
             subtype: "sqli_boolean",
-            gate: &["=", "<", ">", "!", "||(", "&&(", " is not"],
+            gate: &["=", "<", ">", "!", "||(", "&&(", " is not", "or true"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:\w{1,12}=)?(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+                r"^(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -123,11 +123,12 @@ pub(crate) static DETECTOR: Detector = Detector {
             test: Test::Checked(
                 concat!(
                     r"['\x22`]{o}\)*{o}(?:",
-                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~-]\S|\d|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>))",
+                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~-]\S|\d+(?:e\d|x[\da-f]|[^\w\x27\x22]|$)|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>))",
                     r"|(?:\bdiv\b|\bmod\b|\blike\b|\bglob\b|\bcollate\b|\bis\b|\bin\b|\bregexp\b|\brlike\b|\bsounds\b|\bbetween\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\binto\b|\bwhere\b|\bcase\b|\bas\b){o}[\w'\x22`(@-]",
                     r"|(?:not{o}null|is{g}null){o}(?:--|#|;|$)|alter{g}\w|and{g}\w+{o}!{o}(?:all|any){o}\(",
                     r"|(?:[=<>|&^+*/%-]|!=|\|\||<>){1,3}{o}[\w(@]{1,24}{o}(?:--|#|/\*|\(|;)",
                     r"|(?:[=<>]|!=|<>|\^|\|){o}['\x22`]",
+                    r"|\|\|{o}\w+\.\w+(?:\.\w+)?{o}\(",
                     r")"
                 ),
                 |context, span| context.quote_breaks_out(span.start) && !looks_quoted(context.value),
@@ -153,10 +154,21 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["like", "case", "having", "::", "alter", "create", "select"],
             needs: "",
             test: Test::Pattern(
-                r"\){o}like{o}\(|(?:^|\(){o}case{g}when\b.{1,80}\bthen\b|\bgroup{g}by\b[^;]{1,80}\bhaving\b{g}\S|^\w{1,32}(?:\([^()]{0,40}\))?::(?:int|text|bigint|jsonb?|bool|varchar|numeric)\b|\b(?:alter|create|drop){g}table{g}[`\x22\[]|\bcreate{g}function{g}\w+{o}\(|\bselect{g}if{o}\(",
+                r"\){o}like{o}\(|(?:^|\(){o}case{g}when\b[^;]{0,60}[=<>(\d'\x22][^;]{0,60}\bthen\b|\bgroup{g}by\b[^;]{1,80}\bhaving\b{g}\S|^\w{1,32}(?:\([^()]{0,40}\))?::(?:int|text|bigint|jsonb?|bool|varchar|numeric)\b|\b(?:alter|create|drop){g}table{g}[`\x22\[]|\bcreate{g}function{g}\w+{o}\(|\bselect{g}if{o}\(",
             ),
             trust: Trust::Prose,
             places: Places::Names,
+        },
+        Signature {
+            stamp: 2017,
+            subtype: "sqli_boolean",
+            gate: &["\u{2019}", "\u{2018}", "\u{2032}", "\u{201d}", "\u{2033}"],
+            needs: "=",
+            test: Test::Pattern(
+                r"(?:^|[)\d]|'|\xe2\x80[\x98\x99\x9d\xb2\xb3]){o}\)*{o}(?:x?or|and){g}\(*(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3])?\w{1,12}(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3])?{o}=",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
         },
         Signature {
             stamp: 2020,
@@ -181,7 +193,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: " +/",
             test: Test::Pattern(
-                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index){g}(?:if{g}exists|\w*[_.]\w+|[`\x22\[]\w+|\w+{o}(?:;|--|#|/\*|cascade))|delete{g}from{g}(?:\w*[_.`]\w+|\w+{o}(?:;|--|#|where))|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:table|function|procedure|database|trigger|view|user){g}[\w\`]+|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w+|sp_\w+|master\.)|exec(?:ute)?{o}\({o}[@']|;{o}update{g}\w+$|;?{o}set{g}@\w+|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
+                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index){g}(?:if{g}exists|\w*[_.]\w+|[`\x22\[]\w+|\w+{o}(?:;|--|#|/\*|cascade))|delete{g}from{g}(?:\w*[_.`]\w+|\w+{o}(?:;|--|#|where))|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:(?:table|function|procedure){g}[\w`.\x22]+{o}\(|(?:table|view){g}[\w`.\x22]+{g}as\b|procedure{g}[\w`.\x22]+{g}(?:as|is)\b|trigger{g}[\w`.\x22]+{g}(?:before|after|instead|on)\b|database{g}[\w`\x22]+{o}(?:;|--|#|$)|user{g}[\w`.\x22'@%]+{g}(?:identified|with{g}password|password|for{g}login)\b)|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w*|sp_\w*|master\.)|\d{g}exec{g}(?:sp|xp)_|[;=(/\x27\x22]{o}create{g}(?:table|view|function|procedure){g}\w|exec(?:ute)?{o}\({o}[@']|;{o}update{g}\w+$|;?{o}set{g}@\w+|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -404,7 +416,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["order", "group", "having", "limit", "between", "case", "distinct"],
             needs: " +/",
             test: Test::Pattern(
-                r"['\x22)\d]{o}\)*{g}order{g}by{g}\d{1,3}\b|['\x22)\d]{o}\)*{o}(?:having|group{g}by){g}(?:\d{1,3}{o}=|\w+\.\w+{g}having)|\bhaving{g}\d{1,9}{o}[=<>]|['\x22)\d]{o}\)*{g}limit{g}\d+{o}(?:,|offset|--|#|into)|\blimit{g}\d+{g}into{g}@|\bcase{g}when\b.{1,60}\bthen\b.{1,60}\b(?:else|end)\b|\)?{g}when{g}\d+{g}then\b|['\x22)\d]{g}between{g}\d+{g}and{g}\d+",
+                r"['\x22)\d]{o}\)*{g}order{g}by{g}\d{1,3}\b|^{o}order{g}by{g}\d{1,3}{o}(?:--|#|/\*|,|;|$)|['\x22)\d]{o}\)*{o}(?:having|group{g}by){g}(?:\d{1,3}{o}=|\w+\.\w+{g}having)|\bhaving{g}\d{1,9}{o}[=<>]|['\x22)\d]{o}\)*{g}limit{g}\d+{o}(?:,|offset|--|#|into)|\blimit{g}\d+{g}into{g}@|\bcase{g}when\b.{1,60}\bthen\b.{1,60}\b(?:else|end)\b|\)?{g}when{g}\d+{g}then\b|['\x22)\d]{g}between{g}\d+{g}and{g}\d+",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -415,7 +427,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["select", "from"],
             needs: " +/",
             test: Test::Checked(
-                r"\(+{o}select\b{o}[\w*('\x22@`-][^;]{0,120}\bfrom\b|\(+{o}select{g}(?:sleep|\*|case|count|concat|user|version|database|null|load_file|pg_|@@|\d|char|hex|group_concat|extractvalue|updatexml|if|substr|ascii|length|utl_|password|table_name|column_name)|(?:[=(,'\x22|+-]|\b(?:or|and|in|not|exists|except|minus|intersect|as)\b){o}\(*{o}select\b{o}[\w*('\x22@`.-]{1,40}.{0,40}\bfrom\b|^{o}select\b{o}.{0,8}\b(?:version|user|database|current_user|@@\w+|sleep|load_file|group_concat|concat|char|chr|count|extractvalue|benchmark|pg_sleep)\b|\bselect{g}(?:\*|[\w`.\x22]+(?:{o},{o}[\w`.\x22*]+)*){g}from{g}[\w`\x22.]+{o}(?:where\b|--|#|;|limit\b|order{g}by|group{g}by|union|$)|\bexcept{g}select\b|^['\x22`]{o};?{o}select\b|['\x22`)]{o}as{g}?['\x22`]?\w+['\x22`]?{g}from\b|\b\w+{g}as{o}['\x22`][\w ]*['\x22`]?{g}from\b|\bfrom{o}\({o}select\b",
+                r"\(+{o}select\b{o}[\w*('\x22@`-][^;]{0,120}\bfrom\b|\(+{o}select{g}(?:sleep|\*|case|count|concat|user|version|database|null|load_file|pg_|@@|\d|char|hex|group_concat|extractvalue|updatexml|if|substr|ascii|length|utl_|password|table_name|column_name)|(?:[=(,'\x22|+-]|\b(?:or|and|in|not|exists|except|minus|intersect|as)\b){o}\(*{o}select\b{o}[\w*('\x22@`.-]{1,40}.{0,40}\bfrom\b|^{o}select\b{o}.{0,8}\b(?:version|user|database|current_user|current_database|session_user|current_schema|sysibm|sleep|load_file|group_concat|concat|char|chr|count|extractvalue|benchmark|pg_\w+)\b|^{o}select{o}@@\w|^{o}select\b.{1,40}\bfrom{g}(?:sysibm|dual|v\$)|\bselect{g}(?:\*|[\w`.\x22]+(?:{o},{o}[\w`.\x22*]+)*){g}from{g}[\w`\x22.]+{o}(?:where\b|--|#|;|limit\b|order{g}by|group{g}by|union|$)|\bexcept{g}select\b|^['\x22`]{o};?{o}select\b|['\x22`)]{o}as{g}?['\x22`]?\w+['\x22`]?{g}from\b|\b\w+{g}as{o}['\x22`][\w ]*['\x22`]?{g}from\b|\bfrom{o}\({o}select\b",
                 |context, span| !asks_in_a_link(context, span),
             ),
             trust: Trust::Tight,
@@ -478,7 +490,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "(:",
             test: Test::Pattern(
-                r"\b(?:ascii|ord|hex|bin|length|char_length){o}\({o}(?:substr(?:ing)?|mid|left|right|lower|upper|\(select|select|cast|char|user|database|version|current_user|password){o}\(?|\b(?:substr(?:ing)?|mid|left|right){o}\({o}(?:\(?select|user|database|version|@@|current_user|password|(?:table|column|schema)_name)|\b(?:group_concat|make_set|elt|strcmp|load_file|unhex|row_count|found_rows|current_user|session_user|system_user|rawtohex|nvl2?|bit_count|ifnull|isnull|nullif|quote_literal|to_base64|from_base64){o}\(|\b(?:concat|concat_ws|char|chr){o}\({o}(?:0x[0-9a-f]{2,}|\d{2,3}(?:{o},{o}\d{2,3})+|\d{2,3}\){o}(?:\|\||\+|,)|char|\(?select|user|version|database|@@)|\b(?:user|version|database|schema|sysdate){o}\({o}\)|['\x22\d)]::(?:int|text|bigint|jsonb?|bool|varchar|numeric)|\)::(?:int|text|bigint|jsonb?|bool)|\b(?:if|iif){o}\({o}(?:\d+{o}[=<>]|(?:now|user|substr|ascii|length|ord|mid){o}\(|\(?select|1\b)|\bcast{o}\({o}[^)]{1,60}{g}as{g}(?:int|char|varchar|nvarchar|signed|unsigned|numeric|text)|\b(?:un)?likely{o}\(|\b\d\.e(?:\(|\.\w)|\bnow{o}\({o}\){o}[=<>]",
+                r"\b(?:ascii|ord|hex|bin|length|char_length){o}\({o}(?:substr(?:ing)?|mid|left|right|lower|upper|\(select|select|cast|char|user|database|version|current_user|password){o}\(?|\b(?:substr(?:ing)?|mid|left|right){o}\({o}(?:\(?select|user|database|version|@@|current_user|password|(?:table|column|schema)_name)|\b(?:group_concat|make_set|elt|strcmp|load_file|unhex|row_count|found_rows|current_user|session_user|system_user|rawtohex|nvl2?|bit_count|ifnull|isnull|nullif|quote_literal|to_base64|from_base64){o}\(|\b(?:concat|concat_ws|char|chr){o}\({o}(?:0x[0-9a-f]{2,}|\d{2,3}(?:{o},{o}\d{2,3})+|\d{2,3}\){o}(?:\|\||\+|,)|char|\(?select|user|version|database|@@)|(?:[,=(+|\x27\x22<>]|\b(?:and|or|select|union|from|by|like){g}){o}(?:user|version|database|schema|sysdate){o}\({o}\)|^{o}(?:user|version|database|schema|sysdate){o}\({o}\){o}(?:$|[=<>,|+;#-])|['\x22\d)]::(?:int|text|bigint|jsonb?|bool|varchar|numeric)|\)::(?:int|text|bigint|jsonb?|bool)|\b(?:if|iif){o}\({o}(?:\d+{o}[=<>]|(?:now|user|substr|ascii|length|ord|mid){o}\(|\(?select|1\b)|\bcast{o}\({o}[^)]{1,60}{g}as{g}(?:int|char|varchar|nvarchar|signed|unsigned|numeric|text)|\b(?:un)?likely{o}\(|\b\d\.e(?:\(|\.\w)|\bnow{o}\({o}\){o}[=<>]",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -607,7 +619,7 @@ fn continues_a_statement(context: &Context<'_>, span: &Range<usize>) -> bool {
 
 /// A whole statement or query expression of its own, as people post and as reporting tools send it: it breaks out of
 /// nothing.
-fn is_own_statement(value: &[u8]) -> bool {
+pub(crate) fn is_own_statement(value: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 10] = [
         b"select ",
         b"with ",
@@ -630,7 +642,8 @@ fn is_own_statement(value: &[u8]) -> bool {
 /// one kind, or that is one quoted list, breaks out of nothing.
 fn looks_quoted(value: &[u8]) -> bool {
     let trimmed = value.trim_ascii();
-    matches!((trimmed.first(), trimmed.last()), (Some(b'{' | b'['), Some(b'}' | b']')))
+    let string = matches!(trimmed, [b'"', inner @ .., b'"'] if !inner.contains(&b'"'));
+    string || matches!((trimmed.first(), trimmed.last()), (Some(b'{' | b'['), Some(b'}' | b']')))
 }
 
 /// Functions of SQL dialects, sorted; a value that breaks off right after the parenthesis of one is a fragment.
@@ -801,7 +814,10 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     {
         return None;
     }
-    if strings_are_own(context) && !names_sql(value) {
+    // A search of logs pipes its result on: `source=a/* | where status >= 500`.
+    let piped = memchr::memmem::find(value, b" | ").is_some()
+        && !value.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'('));
+    if piped || strings_are_own(context) && !names_sql(value) {
         return None;
     }
     let result = libinjectionrs::detect_sqli(value);

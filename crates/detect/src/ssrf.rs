@@ -37,7 +37,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["://", ":%2f", "http:", "https:", "ftp:", "url:", "//127", "//local", "//[", "//0"],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(,@])(?:url:)?(?:https?|ftps?|sftp|wss?|imaps?|pop3s?|smtps?|ldaps?|rtm?s?p|tftp|telnet|ssh2?|smb|gopher|dict|file|irc):/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?\.?|[\w.-]{0,64}(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.(?:0x)?[0-9a-f]{1,6}){0,3}|0\d{2,11}(?:\.0?\d{1,4}){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0{1,4}:0{1,4}:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:)|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:/?(?:0x[0-9a-f]{8,}|0\d{3,}\.|\d{8,10}$)|https?://0x[0-9a-f]{9,16}(?:/|$)|^https?://(?:\\\w){3}|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.\d|169\.254|localhost|10\.|192\.168)|^https?://(?:127\.\d+\.\d+\.\d+|localhost|169\.254\.\d+\.\d+)(?:%\d\d|[\x00-\x20@\\#])|^https?://(?:localhost|127\.0\.0\.1):\d{2,5}/(?:actuator|admin|env\b|console|metrics|debug|manager|server-status|jolokia|heapdump|containers|v1/(?:agent|kv)|_cat|_cluster|api/v1/(?:pods|namespaces|secrets))",
+                r"(?:^|[\s=:'\x22(,@])(?:url:)?(?:https?|ftps?|sftp|wss?|imaps?|pop3s?|smtps?|ldaps?|rtm?s?p|tftp|telnet|ssh2?|smb|gopher|dict|file|irc):/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?\.?|[\w.-]{0,64}(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.(?:0x)?[0-9a-f]{1,8}){0,3}|0\d{2,11}(?:\.(?:0x[0-9a-f]{1,8}|\d{1,8})){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0{1,4}:0{1,4}:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:)|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:/?(?:0x[0-9a-f]{8,}|0\d{3,}\.|\d{8,10}$)|https?://0x[0-9a-f]{9,16}(?:/|$)|^https?://(?:\\\w){3}|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.\d|169\.254|localhost)|^https?://(?:127\.\d+\.\d+\.\d+|localhost|169\.254\.\d+\.\d+)(?:%\d\d|[\x00-\x20@\\#])|^https?://(?:localhost|127\.0\.0\.1):\d{2,5}/(?:actuator|admin|env\b|console|metrics|debug|manager|server-status|jolokia|heapdump|containers|v1/(?:agent|kv)|_cat|_cluster|api/v1/(?:pods|namespaces|secrets))",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -77,7 +77,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"^(?:\w{1,12}=)?(?:https?:)?/{0,2}(?:localhost\d?(?:\.localdomain\d?)?|ip(?:v?6)-(?:localhost|loopback)|(?:host|gateway|kubernetes)\.(?:docker|containers)\.internal|localtest\.me|lvh\.me|vcap\.me|kubernetes\.default(?:\.svc)?|[\w.-]+\.svc\.cluster\.local)(?::(?:\d{1,3}|3306|5432|6379|9200|2375|10250))?(?:/|$|\?)|(?:host|gateway)\.docker\.internal",
+                r"^(?:\w{1,12}=)?(?:https?:)?/{0,2}(?:localhost\d?(?:\.localdomain\d?)?|ip(?:v?6)-(?:localhost|loopback)|(?:host|gateway|kubernetes)\.(?:docker|containers)\.internal|localtest\.me|lvh\.me|vcap\.me|kubernetes\.default(?:\.svc(?:\.cluster\.local)?)?)(?::(?:\d{1,3}|3306|5432|6379|9200|2375|10250))?(?:/|$|\?)|(?:host|gateway)\.docker\.internal|https?://[\w.-]+\.svc\.cluster\.local\b",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -85,10 +85,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 19005,
             subtype: "ssrf_remote_file",
-            gate: &["http", "ftp"],
+            gate: &["http", "ftp", "mosconfig_absolute_path", "_basedir", "appserv_root", "file?"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:https?|ftps?)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
+                r"^(?:https?|ftps?|file)\?$|^(?:url:)?(?:https?|ftps?|file)://\S+\.(?:txt|php|sh|pl|asp|jsp|dat|gif)\?+$|\b(?:mosconfig_absolute_path|_conf\[path\]|_server\[document_root\]|gallery_basedir|path\[docroot\]|appserv_root|config\[root_dir\])",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -98,7 +98,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "ssrf_remote_file",
             gate: &["http:", "https:", "ftp:", "ftps:"],
             needs: "",
-            test: Test::Pattern(r"^(?:https?|ftps?)://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:/\S*)?$"),
+            test: Test::Pattern(
+                r"^(?:https?|ftps?)://(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\[?[0-9a-f]{1,4}:[0-9a-f:]{3,}\]?(?::\d+)?/\S*\.(?:php|txt|sh|aspx?|jsp|pl|cgi)$",
+            ),
             trust: Trust::Tight,
             places: Places::Query,
         },

@@ -14,12 +14,12 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 27001,
             subtype: "ssti_probe",
             gate: &[
-                "{{", "${", "#{", "<%=", "@(", "*{", "{%", "{1", "{2", "{3", "{4", "{5", "{6", "{7", "{8",
-                "{9", "#set", "[[${", "<%", "[=", "{@", "~{", "{=",
+                "{$smarty", "{{", "${", "#{", "<%=", "@(", "*{", "{%", "{1", "{2", "{3", "{4", "{5", "{6",
+                "{7", "{8", "{9", "#set", "[[${", "<%", "[=", "{@", "~{", "{=",
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:\{\{|\$\{\{?|#\{|\*\{|@\(|\[\[\$\{|\{@|\{=)[\s]*\(?[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*[*+/-]{1,2}[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*\)?[\s]*[})\]]|<%=?[\s]*\d{1,9}[\s]*[*+/-][\s]*\d{1,9}[\s]*%>|\[=[\s]*\d+[\s]*\*[\s]*\d+\]|\{%-?[\s]*\d{1,9}[\s]*[*+-][\s]*\d{1,9}[\s]*-?%\}|^\{[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}$|\$\{\{<%",
+                r"(?:\{\{|\$\{\{?|#\{|\*\{|@\(|\[\[\$\{|\{@|\{=)[\s]*\(?[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*[*+/-]{1,2}[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*\)?[\s]*[})\]]|<%=?[\s]*\d{1,9}[\s]*[*+/-][\s]*\d{1,9}[\s]*%>|\[=[\s]*\d+[\s]*\*[\s]*\d+\]|\{%-?[\s]*\d{1,9}[\s]*[*+-][\s]*\d{1,9}[\s]*-?%\}|^\{[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}$|\$\{\{<%|\{\$smarty\b",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -95,13 +95,22 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 27004,
             subtype: "ssti_statement",
-            gate: &["{%"],
+            gate: &["{%", "{{"],
             needs: "",
-            test: Test::Pattern(
-                r"\{%-?[\s]*(?:if|for|set|include|import|extends|print|debug|exec|with|from|macro|raw|block|endif|endfor)\b.{0,200}(?:%\}|$)",
+            test: Test::Checked(
+                r"\{%-?[\s]*(?:if|for|set|include|import|extends|print|debug|exec|with|from|macro|raw|block|endif|endfor)\b.{0,200}(?:%\}|$)|^[\s]*\{\{[^{}|<>]{1,80}\([^{}<>]{0,60}\)[\s]*\}\}",
+                |context, _| !is_plain_template(context.value),
             ),
             trust: Trust::Tight,
             places: Places::Query,
         },
     ],
 };
+
+/// Conditions and loops over plain names, closed as they should be: `{% if user %}Hi {{ user.name }}{% endif %}`.
+fn is_plain_template(value: &[u8]) -> bool {
+    let plain = |b: &u8| !matches!(b, b'(' | b'*' | b'[' | b'\'' | b'"' | b'|' | b'=' | b'+' | b'<' | b'>');
+    memchr::memmem::find(value, b"{% end").is_some()
+        && memchr::memmem::find(value, b"__").is_none()
+        && value.iter().all(plain)
+}

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use bartizan_request::ByteSet;
+
 use crate::place::Place;
 use crate::shape::{Context, Shape};
 
@@ -91,9 +93,11 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
     let has_entity =
         memchr::memmem::find(value, b"&tab;").or_else(|| memchr::memmem::find(value, b"&newline;")).is_some();
     let has_wide = memchr::memmem::find(value, "\u{ff1c}".as_bytes()).is_some();
-    if !(has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide || has_entity)
-        || context.shape() == Shape::Document
-    {
+    let has_tag = has_tag_inside_word(value);
+    let is_split = has_tag || has_invisible(value);
+    let is_noisy =
+        has_control && is_single_line(value) || has_comment && value.len() < 1024 || has_wide || has_entity;
+    if !(is_noisy || is_split) || context.shape() == Shape::Document {
         return None;
     }
     let text: Cow<'_, str> = String::from_utf8_lossy(value);
@@ -110,7 +114,12 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
             rest = after;
             continue;
         }
+        if has_tag && let Some(after) = short_tag(rest.as_bytes()) {
+            rest = rest.get(after..).unwrap_or_default();
+            continue;
+        }
         match c {
+            _ if is_invisible(c) => {}
             '\u{ff01}'..='\u{ff5e}' => out.extend(char::from_u32(u32::from(c) - 0xfee0)),
             '\\' | '\u{0}'..='\u{1f}' | '\u{ad}' => {}
             _ => out.push(c),
@@ -118,6 +127,79 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     Some(out.into_bytes())
+}
+
+/// Characters without a width, marks of direction, and what stands for bytes that are no text: filters drop them after
+/// they looked (`un\u{200b}ion`).
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fffd}')
+}
+
+/// Whether one of them follows a letter or a sign of ASCII, as none does in the scripts that need them.
+fn has_invisible(value: &[u8]) -> bool {
+    !value.is_ascii()
+        && value.windows(4).any(|w| {
+            matches!(
+                w,
+                [0x21..=0x7e, 0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae]
+                    | [0x21..=0x7e, 0xe2, 0x81, 0xa0..=0xa4]
+                    | [0x21..=0x7e, 0xef, 0xbb | 0xbf, 0xbf | 0xbd]
+            )
+        })
+}
+
+/// The length of a tag of one or two letters, `<x>`.
+fn short_tag(rest: &[u8]) -> Option<usize> {
+    match rest {
+        [b'<', a, b'>', ..] if a.is_ascii_alphabetic() => Some(3),
+        [b'<', a, b, b'>', ..] if a.is_ascii_alphabetic() && b.is_ascii_alphanumeric() => Some(4),
+        _ => None,
+    }
+}
+
+/// Whether a word is split by a tag that a filter takes away: `o<x>nfocus`.
+fn has_tag_inside_word(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'<', value).any(|at| {
+        let before = at.checked_sub(1).and_then(|at| value.get(at)).is_some_and(u8::is_ascii_alphabetic);
+        let rest = value.get(at..).unwrap_or_default();
+        before
+            && short_tag(rest)
+                .is_some_and(|end| rest.get(end).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'('))
+    })
+}
+
+/// Most that may be left of a value without its padding.
+const MAX_UNPADDED: usize = 1024;
+/// Runs from this length on are padding: of one byte, and of letters and digits.
+const MIN_RUN: usize = 32;
+const MIN_WORD: usize = 128;
+
+/// A long value without what only makes it long: runs of one byte, and endless words. `None` when there is no such run,
+/// or when much is left, as of any document.
+pub(crate) fn without_padding(context: &Context<'_>) -> Option<Vec<u8>> {
+    const BLOB: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"+/-_=.\r\n"));
+    if context.value.len() <= MAX_UNPADDED || context.bytes.is_within(BLOB) {
+        return None;
+    }
+    let mut out = Vec::new();
+    let mut rest = context.value;
+    while let Some(&first) = rest.first() {
+        let same = rest.iter().take_while(|byte| **byte == first).count();
+        let run = if same >= MIN_RUN {
+            same
+        } else {
+            let word = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            if word >= MIN_WORD { word } else { 0 }
+        };
+        // What is no run is taken up to where the next one may begin.
+        let (kept, used) = if run > 0 { (1, run) } else { (same.max(1), same.max(1)) };
+        out.extend_from_slice(rest.get(..kept).unwrap_or_default());
+        if out.len() > MAX_UNPADDED {
+            return None;
+        }
+        rest = rest.get(used..).unwrap_or_default();
+    }
+    (out.len() < context.value.len()).then_some(out)
 }
 
 /// The value as a database sees it when the noise between its words goes: comments up to a line end (`#x\n`,
@@ -169,8 +251,6 @@ fn is_single_line(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bartizan_request::ByteSet;
-
     use super::*;
 
     fn shell(text: &str) -> Option<String> {

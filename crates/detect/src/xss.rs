@@ -104,7 +104,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["script:", "script&", "jav", "vbs", "livescript"],
             needs: "",
             test: Test::Pattern(
-                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*(?::|&colon;)|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)",
+                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`'\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -225,8 +225,19 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Checked(
-                r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|body|html|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00]|$)|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
+                r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00]|$)|<(?:body|html)[\s/][^<>]{0,200}(?:[\s/\x22]on\w+|background|manifest)[\s]*=|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
                 |context, span| !is_still_picture(context, span),
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1023,
+            subtype: "xss_dangling",
+            gate: &["=\"//", "='//", "=\"http", "='http", "target=\"", "= \"//"],
+            needs: "<",
+            test: Test::Pattern(
+                r"<[a-z][^<>]{0,200}[\s](?:src|href|background|poster|action|data|ping|srcset|code|cite)[\s]*=[\s]*[\x22'](?:https?:)?//[^\x22'<>\s]{1,200}$|<base[\s][^<>]{0,40}target[\s]*=[\s]*[\x22'][^\x22']{0,40}$",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -247,7 +258,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"style[\s]*=[^>]{0,120}(?:expression[\s]*\(|behaviou?r[\s]*:|-moz-binding|javascript)|(?::|=|\{|;)[^<>]{0,40}(?:expression[\s]*\([^)]{0,40}(?:alert|eval|document|window|cookie)|url[\s]*\([\s\x22'\\]*javascript)|<style[^>]{0,60}>.{0,200}(?:@im|javascript|expression[\s]*\(|\\\\|-moz-binding|behavior[\s]*:)|-moz-binding[\s]*:[\s]*url|^[^\s]{0,3}\x22?[\s]*style[\s]*=[\s]*[\x22']?[a-z-]+:.{0,60}(?:expression|javascript)",
+                r"style[\s]*=[^>]{0,60}(?:\\0{0,4}[0-9a-f]{2}[\s]?){5,}|style[\s]*=[^>]{0,120}(?:expression[\s]*\(|behaviou?r[\s]*:|-moz-binding|javascript)|(?::|=|\{|;)[^<>]{0,40}(?:expression[\s]*\([^)]{0,40}(?:alert|eval|document|window|cookie)|url[\s]*\([\s\x22'\\]*javascript)|<style[^>]{0,60}>.{0,200}(?:@im|javascript|expression[\s]*\(|\\\\|-moz-binding|behavior[\s]*:)|-moz-binding[\s]*:[\s]*url|^[^\s]{0,3}\x22?[\s]*style[\s]*=[\s]*[\x22']?[a-z-]+:.{0,60}(?:expression|javascript)",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -274,7 +285,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "([.=`",
             test: Test::Checked(
-                r"(?:document[\s]*(?:\.|\[|\)[\s]*\[)[\s\x22'`]*(?:cookie|write|writeln|domain|location|body|url|referrer|forms|queryselector|createelement|documentelement|getelement|defaultview|open|scripts)|window[\s]*(?:\.|\[)[\s\x22'`]*(?:location|open|name|alert|eval|document|onerror|\x22|'|navigate|atob)|\b(?:self|top|this|parent|frames|window|globalthis|document)[\s]*\[[^\]]{1,80}\][\s]*[(\[`=]|(?:^|[\s;=(,'\x22`+*/|&!~>:{}-])(?:alert|confirm|prompt)[\s]*(?:\(|`|\.(?:call|apply|bind))|\b(?:location|localstorage|sessionstorage)[\s]*(?:\.(?:href|hash|replace|assign|search)|=[\s]*[\x22'`]?(?:javascript|//|https?:|name))|\.innerhtml[\s]*=|navigation\.navigate)",
+                r"(?:document[\s]*(?:\.|\[|\)[\s]*\[)[\s\x22'`]*(?:cookie|write|writeln|domain|location|body|url|referrer|forms|queryselector|createelement|documentelement|getelement|defaultview|open|scripts)|window[\s]*(?:\.|\[)[\s\x22'`]*(?:location|open|name|alert|eval|document|onerror|\x22|'|navigate|atob)|\b(?:self|top|this|parent|frames|window|globalthis|document)[\s]*\[[^\]]{1,80}\][\s]*[(\[`=]|(?:^|[\s;=(,'\x22`+*/|&!~>:{}-])(?:alert|confirm|prompt)[\s]*(?:\(|`|\.(?:call|apply|bind))|\b(?:location|localstorage|sessionstorage)[\s]*(?:\.(?:href|hash|replace|assign|search)|=[\s]*[\x22'`]?(?:javascript|//|https?:|name))|\.innerhtml[\s]*=|navigation\.navigate|\bnavigator\.\w+\()",
                 |context, span| !is_sentence(context, span),
             ),
             trust: Trust::Tight,
@@ -315,14 +326,25 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "throw",
                 "infinity",
                 "sort.call",
-                "(alert",
+                "alert",
+                "=confirm",
+                "=prompt",
+                "=eval",
+                "+\"",
+                "+'",
+                "?.",
+                "with(",
+                "with (",
+                "write(",
+                "+ '",
+                "+ \"",
                 "(confirm",
                 "(prompt",
                 "(eval",
             ],
             needs: "(`[=",
             test: Test::Pattern(
-                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`][^.\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\][\s]*(?:[+)\]]|$)|\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=|\.(?:find|map|filter|some|every|foreach|findindex|flatmap|reduce|sort)[\s]*\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)",
+                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`][^.\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\][\s]*(?:[+)\]]|$)|(?:^|[^\w\]])\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)[\s]*[(`]|\b(?:alert|confirm|prompt)[\s]*\?\.|[(,][\s]*(?:alert|confirm|prompt)[\s]*\)[\s]*\.\w+[\s]*\(|\.[\s]*(?:alert|confirm|prompt)[\s]*\([\s]*\d|\b\w{1,3}[\s]*=[\s]*(?:alert|confirm|prompt|eval)[\s]*[,;\s]|[\x22'`]al?e?r?[\x22'`][\s]*\+[\s]*[\x22'`]l?e?r?t|\bwrite[\s]*\([\s]*cookie|\bwith[\s]*\([\s]*document|\b(?:top|self|window|parent|frames|globalthis|this)\?\.\[|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=|\.(?:find|map|filter|some|every|foreach|findindex|flatmap|reduce|sort)[\s]*\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -347,7 +369,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["+adw-", "\u{bc}script", "\\xbc", "\u{0}<", "\u{2}", "%u003c", "\\u003c", "&#", "\u{bc}"],
             needs: "",
             test: Test::Pattern(
-                r"\+adw-[\s/]*(?:script|img|svg|iframe|body|/)|(?:(?:^|[\x00-\x7f])\xbc|(?:^|[^\da-f])\\xbc|\xc2\xbc|\\xc2\\xbc)[\s/]*(?:script|[a-z]{2,10}[^<]{0,60}(?:\xbe|\\xbe|\xc2\xbe))|(?:\\u003c|%u003c|\\x3c)[\s/]*(?:script|img|svg|iframe|body|object)\b",
+                r"\+adw-[\s/]*(?:[a-z]|/|!)|(?:(?:^|[\x00-\x7f])\xbc|(?:^|[^\da-f])\\xbc|\xc2\xbc|\\xc2\\xbc)[\s/]*(?:script|[a-z]{2,10}[^<]{0,60}(?:\xbe|\\xbe|\xc2\xbe))|(?:\\u003c|%u003c|\\x3c)[\s/]*(?:script|img|svg|iframe|body|object)\b",
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -380,10 +402,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 1050,
             subtype: "xss_angular",
-            gate: &["{{", "ng-", "v-on", "@click", "x-data", "x-init", "srcdoc", "data-bind"],
+            gate: &["{{", "ng-", "v-on", " @", "/@", "x-data", "x-init", "srcdoc", "data-bind"],
             needs: "{=",
             test: Test::Pattern(
-                r"\{\{[^}]{0,120}(?:constructor|\$eval|\$on|__proto__|alert[\s]*\(|\$parent|toString\(\)|\$event)[^}]{0,120}|\bng-(?:app|csp|init|click|focus|mouse\w+|src|include|bind-html)[\s]*=?|\bx-(?:init|data)[\s]*=[\s\x22']*[^\s]{0,20}(?:alert|fetch|eval)|<[^>]{1,80}srcdoc[\s]*=",
+                r"\{\{[^}]{0,120}(?:constructor|\$eval|\$on|__proto__|alert[\s]*\(|\$parent|toString\(\)|\$event)[^}]{0,120}|\bng-(?:app|csp|init|click|focus|mouse\w+|src|include|bind-html|cut|copy|paste|key\w+|blur|change|submit|dblclick|on\w*)[\s]*=?|<[^<>]{0,200}[\s/]@[a-z][\w.:-]{1,30}[\s]*=[^<>]{0,80}\(|\bx-(?:init|data)[\s]*=[\s\x22']*[^\s]{0,20}(?:alert|fetch|eval)|<[^>]{1,80}srcdoc[\s]*=",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -437,7 +459,11 @@ fn is_handler(context: &Context<'_>, span: &Range<usize>) -> bool {
     if tail.starts_with(b"{") {
         return false;
     }
-    !context.is_in_code(span.start) || exploits(tail.get(..tail.len().min(300)).unwrap_or(tail))
+    let near = tail.get(..tail.len().min(300)).unwrap_or(tail);
+    // The source of a page template: `onclick="buy({{id}})"`.
+    let line = near.split(|b| *b == b'>').next().unwrap_or_default();
+    let is_template = context.shape() == Shape::Document && memchr::memmem::find(line, b"({{").is_some();
+    !(is_template || context.is_in_code(span.start)) || exploits(near)
 }
 
 /// A vector graphic without anything that runs or fetches: `<svg viewBox="…"><path d="…"/></svg>`.
@@ -581,11 +607,13 @@ fn is_dom_event(context: &Context<'_>, span: &Range<usize>) -> bool {
     EVENTS.iter().any(|event| name.starts_with(event))
 }
 
-/// `alert (` in running words is a word with a parenthesis.
+/// `confirm (or deny)` in running words is a word with a parenthesis.
 fn is_sentence(context: &Context<'_>, span: &Range<usize>) -> bool {
     let blanks = memchr::memchr_iter(b' ', context.before(span.start)).count();
     let spaced = context.value.get(span.clone()).is_some_and(|m| m.ends_with(b" ("));
-    spaced && blanks >= 2
+    let inner = context.after(span.end).split(|b| *b == b')').next().unwrap_or_default();
+    let words = inner.contains(&b' ') && inner.iter().all(|b| b.is_ascii_alphabetic() || *b == b' ');
+    spaced && (blanks >= 2 || words)
 }
 
 const GRAMMAR_MAX: usize = 1024;

@@ -17,7 +17,7 @@ use crate::signature::{Detector, Places, Signature, Test, Trust};
 /// Programs whose name alone in command position means that a command is run.
 macro_rules! rare {
     () => {
-        r"(?:whoami|ifconfig|netstat|nslookup|wget|curl|uname|lsb_release|ncat|netcat|socat|telnet|tcpdump|traceroute|bash|zsh|ksh|csh|tcsh|dash|busybox|chmod|chown|chroot|crontab|useradd|adduser|usermod|passwd|sudo|killall|pkill|pgrep|nohup|lsof|hexdump|xxd|base64|base32|openssl|ssh-keygen|sshpass|scp|rsync|tftp|lastlog|strace|gdb|python[\d.]*|perl[\d.]*|ruby|php[\d.]*|lua|nodejs|pip[\d.]*|apt-get|aptitude|dpkg|yum|systemctl|iptables|mkfifo|mknod|printenv|hostid|getent|dmesg|lsmod|lscpu|lspci|lsblk|ansible(?:-\w+)?|terraform|kubectl|docker|chef-\w+|cscli|cpulimit|ldconfig|zstdcat|zcat|bzcat|xzcat|nproc|uptime|sysctl|setarch|timedatectl|readlink|realpath|xargs|awk|gawk|mawk|sed|gcc[\d.]*|g\+\+|c89|c99|cobc|ghc|tclsh|wish|vim|vimdiff|rvim|gimp|emacs|ftp|sftp|finger|arp|ipconfig|tasklist|systeminfo|rmdir|mkdir|fdisk|mount|umount|debugfs|unshare|nsenter|rlwrap|byebug|irb|jjs|jrunscript|gtester|capsh|setfacl|getfacl|dash|ash|pdksh|fish|rbash|tmux|screen|ps2pdf|shutdown|poweroff|reboot)"
+        r"(?:whoami|ifconfig|netstat|sysinfo|nslookup|wget|curl|uname|lsb_release|ncat|netcat|socat|telnet|tcpdump|traceroute|bash|zsh|ksh|csh|tcsh|dash|busybox|chmod|chown|chroot|crontab|useradd|adduser|usermod|passwd|sudo|killall|pkill|pgrep|nohup|lsof|hexdump|xxd|base64|base32|openssl|ssh-keygen|sshpass|scp|rsync|tftp|lastlog|strace|gdb|python[\d.]*|perl[\d.]*|ruby|php[\d.]*|lua|nodejs|pip[\d.]*|apt-get|aptitude|dpkg|yum|systemctl|iptables|mkfifo|mknod|printenv|hostid|getent|dmesg|lsmod|lscpu|lspci|lsblk|ansible(?:-\w+)?|terraform|kubectl|docker|chef-\w+|cscli|cpulimit|ldconfig|zstdcat|zcat|bzcat|xzcat|nproc|uptime|sysctl|setarch|timedatectl|readlink|realpath|xargs|awk|gawk|mawk|sed|gcc[\d.]*|g\+\+|c89|c99|cobc|ghc|tclsh|wish|vim|vimdiff|rvim|gimp|emacs|ftp|sftp|finger|arp|ipconfig|tasklist|systeminfo|rmdir|mkdir|fdisk|mount|umount|debugfs|unshare|nsenter|rlwrap|byebug|irb|jjs|jrunscript|gtester|capsh|setfacl|getfacl|dash|ash|pdksh|fish|rbash|tmux|screen|ps2pdf|shutdown|poweroff|reboot)"
     };
 }
 /// Programs that are also words; they need an argument of a command behind them.
@@ -67,12 +67,72 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3002,
             subtype: "rce_shell",
             gate: &[
-                "wget", "curl", "bash", "sh", "cat", "ls", "id", "whoami", "uname", "ping", "nslookup", "nc",
-                "python", "perl", "echo", "sleep", "chmod", "rm", "ifconfig", "find", "tar", "ansible",
-                "chef", "dig", "php", "ruby", "zstdcat", "time", "nohup", "env", "sudo", "flock", "lastlog",
-                "tftp", "ssh", "telnet", "socat", "ncat", "netcat", "awk", "sed", "head", "tail", "cscli",
-                "cpulimit", "vim", "busybox", "gcc", "crontab", "openssl", "shutdown", "kubectl", "passwd",
-                "useradd", "adduser", "ps", "set", "printf", "base64", "tcsh", "ksh", "zsh", "dash", "csh",
+                "wget",
+                "curl",
+                "bash",
+                "sh",
+                "cat",
+                "ls",
+                "id",
+                "whoami",
+                "uname",
+                "ping",
+                "nslookup",
+                "nc",
+                "python",
+                "perl",
+                "echo",
+                "sleep",
+                "chmod",
+                "rm",
+                "ifconfig",
+                "find",
+                "tar",
+                "ansible",
+                "chef",
+                "dig",
+                "php",
+                "ruby",
+                "zstdcat",
+                "time",
+                "nohup",
+                "env",
+                "sudo",
+                "flock",
+                "lastlog",
+                "tftp",
+                "ssh",
+                "telnet",
+                "socat",
+                "ncat",
+                "netcat",
+                "awk",
+                "sed",
+                "head",
+                "tail",
+                "cscli",
+                "cpulimit",
+                "vim",
+                "busybox",
+                "gcc",
+                "crontab",
+                "openssl",
+                "shutdown",
+                "kubectl",
+                "passwd",
+                "useradd",
+                "adduser",
+                "netstat",
+                "traceroute",
+                "ps",
+                "set",
+                "printf",
+                "base64",
+                "tcsh",
+                "ksh",
+                "zsh",
+                "dash",
+                "csh",
             ],
             needs: " +$<|;&{\t",
             test: Test::Checked(
@@ -137,13 +197,16 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "trap ",
                 "column ",
                 "bridge ",
+                "which ",
+                "dir ",
+                "dir+",
                 "fold ",
             ],
             needs: "",
             test: Test::Pattern(concat!(
                 r"(?:^|[;|&`({=][\s]*)['\x22\\]{0,2}(?:/?(?:usr/|local/|s?bin/){1,4})?",
                 unmistakable!(),
-                r"(?:[\s'\x22;|&`)}]|$)|[;|&][\s]*(?:trap[\s]+['\x22]|(?:column|bridge|fold)[\s]+(?:-\w[\s]+)?\w+$)"
+                r"(?:[\s'\x22;|&`)}]|$)|(?:^|[;|&]|[\r\n])[\s'\x22]*which[\s+]+(?:nc|ncat|netcat|gcc|perl|python\d?|wget|curl|php|ruby|bash|java)[\s]*$|[;|&\n$][\s+]*dir[\s+]+(?:[a-z]:|/)|[;|&][\s]*(?:trap[\s]+['\x22]|(?:column|bridge|fold)[\s]+(?:-\w[\s]+)?\w+$)"
             )),
             trust: Trust::Tight,
             places: Places::All,
@@ -156,8 +219,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "/bi", "/ca?", "/???",
             ],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])(?:/(?:usr/)?(?:local/)?s?bin|usr/(?:local/)?s?bin)/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n|bi\[[a-z-]\])/[a-z?*\[\]-]{2,16}",
+                |context, span| !is_scheduled(context.before(span.start + 1)),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -246,7 +310,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "/{$~!<=\\",
             test: Test::Pattern(
-                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[\w$\x22]+\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?*\[][a-z?*\]\[-]*|et\*|e\?c|\?tc)/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
+                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[\w$\x22]+\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?\[][a-z?*\]\[-]*|[etc]{1,2}\*[a-z?*]*|\*[etc]{1,2})/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -335,17 +399,19 @@ fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     }
     // A row of a table.
     let row = context.value.trim_ascii();
-    if separator == b'|' && row.starts_with(b"|") && row.ends_with(b"|") {
+    if separator == b'|' && row.starts_with(b"|") && row.ends_with(b"|") && row.contains(&b' ') {
         return false;
     }
-    // A line of the log of a scheduler quotes its command whole.
-    if memchr::memmem::find(before, b" CMD (").is_some()
-        || memchr::memmem::find(before, b" COMMAND=").is_some()
-    {
+    if is_scheduled(before) {
         return false;
     }
     // Prose after a line break or semicolon: require more than one word of text that looks like a command.
     !(matches!(separator, b'\n' | b'\r') && before.contains(&b' ') && sentence_follows(context, span))
+}
+
+/// A line of the log of a scheduler quotes its command whole.
+fn is_scheduled(before: &[u8]) -> bool {
+    memchr::memmem::find(before, b" CMD (").is_some() || memchr::memmem::find(before, b" COMMAND=").is_some()
 }
 
 /// A link or a form body: `a=1&id=2` holds parameters, not background commands.
@@ -427,15 +493,27 @@ fn is_substitution(context: &Context<'_>, span: &Range<usize>) -> bool {
             || inner.starts_with(b"function")
             // Macros of Rust and make: `$($x:ty),*`.
             || inner.starts_with(b"$") && !inner.starts_with(b"${")
+            // References of deployment manifests and build files: `$(IMAGE_TAG)`.
+            || is_reference(inner)
             || inner.starts_with(b"'")
             || inner.starts_with(b"\""));
     }
     true
 }
 
+/// A name in capitals and the closing parenthesis; no program is called that.
+fn is_reference(inner: &[u8]) -> bool {
+    let name = inner.split(|b| *b == b')').next().unwrap_or_default();
+    name.len() >= 2 && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
 fn backquoted_command(matched: &[u8]) -> bool {
     let Some(open) = memchr::memchr(b'`', matched) else { return false };
     let inner = matched.get(open + 1..).unwrap_or_default();
+    // `POST _search`: a request of a manual, and no program has a capital letter.
+    if inner.first().is_some_and(u8::is_ascii_uppercase) {
+        return false;
+    }
     inner.contains(&b' ')
         || inner.contains(&b'/')
         || inner.len() < 16 && inner.starts_with(b"id")

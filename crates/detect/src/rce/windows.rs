@@ -102,6 +102,15 @@ pub(crate) static DETECTOR: Detector = Detector {
             places: Places::Values,
         },
         Signature {
+            stamp: 3113,
+            subtype: "rce_cmd",
+            gate: &[":~"],
+            needs: "%",
+            test: Test::Pattern(r"%[a-z]\w{1,40}:~-?\d{1,4}(?:,-?\d{1,4})?(?:%|[^\w]|$)"),
+            trust: Trust::Prose,
+            places: Places::Values,
+        },
+        Signature {
             stamp: 3111,
             subtype: "rce_cmd",
             gate: &[

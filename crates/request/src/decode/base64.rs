@@ -87,7 +87,8 @@ static DIGITS: [u8; 256] = {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
             b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
+            // In a form, an unescaped `+` arrives as a blank.
+            b'+' | b'-' | b' ' => 62,
             b'/' | b'_' => 63,
             b'\r' | b'\n' => SKIPPED,
             _ => FOREIGN,

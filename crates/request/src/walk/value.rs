@@ -27,6 +27,8 @@ const DECODABLE: ByteSet = PERCENT.or(ESCAPE).or(PLUS).or(WIDE);
 /// Both alphabets of base64, padding and line breaks.
 const BASE64: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"+/-_=\r\n"));
 
+const BLANK: ByteSet = ByteSet::of_bytes(b" ");
+
 /// No signed token is shorter.
 const MIN_TOKEN: usize = 16;
 /// Shortest value tried as base64 or hexadecimal.
@@ -151,6 +153,8 @@ impl Walker<'_> {
     fn text_decoders(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
         if let Some(digits) = value.strip_prefix(b"0x") {
             self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)
+        } else if may_be_plus(value, bytes) {
+            self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)
         } else if !bytes.is_within(BASE64) {
             let Some(data) = embedded_base64(path, value) else { return Flow::Continue(()) };
             self.decoded(path, Element::Base64, data, role, Parser::Base64, base64::decode)
@@ -262,7 +266,18 @@ impl Walker<'_> {
 /// Whether the value may be hexadecimal or base64, as a whole or after one of the known prefixes.
 fn may_be_digits(path: &PointPath<'_>, bytes: ByteSet) -> bool {
     const DATA_URL: ByteSet = ByteSet::of_bytes(b":");
-    bytes.is_within(BASE64) || bytes.intersects(DATA_URL) || path.last().element() == Element::Header
+    bytes.is_within(BASE64.or(BLANK))
+        || bytes.intersects(DATA_URL)
+        || path.last().element() == Element::Header
+}
+
+/// Whether the value may be base64 whose `+` was read as the blank of a form: fewer blanks than any text has.
+fn may_be_plus(value: &[u8], bytes: ByteSet) -> bool {
+    const SHORTEST: usize = 16;
+    value.len() >= SHORTEST
+        && bytes.intersects(BLANK)
+        && bytes.is_within(BASE64.or(BLANK))
+        && memchr::memchr_iter(b' ', value).count() * SHORTEST <= value.len()
 }
 
 /// The body itself or what its content codings hide.
