@@ -13,7 +13,7 @@ use bartizan_request::ByteSet;
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
 
-use crate::gate::{Gate, SignSet};
+use crate::gate::{Gate, SignSet, WHOLE};
 use crate::place::Place;
 use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Signature, Test, expand};
@@ -58,10 +58,8 @@ struct Compiled {
 
 /// All detectors, compiled.
 pub struct Engine {
-    /// Every literal.
-    gate: Gate,
-    /// The literals of signatures that can match in a value without any rare byte.
-    word_gate: Gate,
+    /// The literals of signatures for targets, tools and names of files, and of those for everything else.
+    gates: [Gates; 2],
     signatures: Vec<Compiled>,
     /// The signatures that apply in a place.
     in_place: [SignSet; Place::ALL.len()],
@@ -74,6 +72,11 @@ const MATCHES_CHECKED: usize = 32;
 
 /// What names, sentences, dates, addresses and paths are made of.
 const WORD_BYTES: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b" _.,:-@/+?"));
+
+/// What sentences are made of besides, in any language.
+const TEXT_BYTES: ByteSet = WORD_BYTES.or(ByteSet::NON_ASCII).or(ByteSet::of_bytes(b"'\"();!&\n\r\t#"));
+/// What numbers, dates and versions are made of.
+const NUMERIC: ByteSet = ByteSet::DIGITS.or(ByteSet::of_bytes(b".:,-"));
 
 impl Default for Engine {
     fn default() -> Engine {
@@ -105,8 +108,7 @@ impl Engine {
             SignSet::of(signatures.len(), |index| signatures.get(index).is_some_and(|c| holds(c.signature)))
         };
         Engine {
-            gate: gate(&signatures, ByteSet::ALL),
-            word_gate: gate(&signatures, WORD_BYTES),
+            gates: [true, false].map(|special| Gates::new(&signatures, special)),
             in_place: Place::ALL.map(|place| select(&|signature| signature.places.contain(place))),
             in_shape: Shape::ALL.map(|shape| select(&|signature| signature.trust.covers(shape))),
             signatures,
@@ -208,7 +210,15 @@ impl Engine {
     /// The signatures that have a literal in the value and a byte that they need, apply in its place and are
     /// believed in text like it. `None` when there is none.
     fn candidates(&self, context: &Context<'_>) -> Option<SignSet> {
-        let gate = if context.bytes.is_within(WORD_BYTES) { &self.word_gate } else { &self.gate };
+        let [special, general] = &self.gates;
+        let gates = if is_special(context.place) { special } else { general };
+        let gate = if context.bytes.is_within(WORD_BYTES) {
+            &gates.words
+        } else if context.bytes.is_within(TEXT_BYTES) {
+            &gates.text
+        } else {
+            &gates.all
+        };
         let mut candidates = gate.candidates(context.value, context.bytes)?;
         if let Some(here) = self.in_place.get(context.place as usize) {
             candidates.keep(here);
@@ -228,13 +238,40 @@ impl Engine {
     }
 }
 
+/// The literals of a group of places, by the kinds of bytes of the values that they are searched in.
+struct Gates {
+    /// Every literal.
+    all: Gate,
+    /// Those of signatures that can match in a value without any rare byte.
+    words: Gate,
+    /// Those of signatures that can match in sentences.
+    text: Gate,
+}
+
+impl Gates {
+    fn new(signatures: &[Compiled], special: bool) -> Gates {
+        let [all, words, text] =
+            [ByteSet::ALL, WORD_BYTES, TEXT_BYTES].map(|bytes| gate(signatures, special, bytes));
+        Gates { all, words, text }
+    }
+}
+
+/// Places with many signatures of their own, whose literals no other value needs to be searched for.
+const fn is_special(place: Place) -> bool {
+    matches!(place, Place::Uri | Place::Path | Place::UserAgent | Place::FileName)
+}
+
 /// Files the literals of all signatures that can match in a value of the given kinds of bytes.
-fn gate(signatures: &[Compiled], bytes: ByteSet) -> Gate {
+fn gate(signatures: &[Compiled], special: bool, bytes: ByteSet) -> Gate {
     let mut literals: BTreeMap<&'static [u8], SignSet> = BTreeMap::new();
     for (index, compiled) in signatures.iter().enumerate() {
-        let may_match = compiled.needs.is_empty() || compiled.needs.intersects(bytes);
+        let applies =
+            |place: &Place| is_special(*place) == special && compiled.signature.places.contain(*place);
+        let may_match =
+            (compiled.needs.is_empty() || compiled.needs.intersects(bytes)) && Place::ALL.iter().any(applies);
         for literal in compiled.signature.gate.iter().map(|literal| literal.as_bytes()) {
-            if may_match && ByteSet::of(literal).is_within(bytes) {
+            let text = literal.strip_suffix(&[WHOLE]).unwrap_or(literal);
+            if may_match && ByteSet::of(text).is_within(bytes) {
                 literals.entry(literal).or_default().insert(index);
             }
         }
@@ -266,6 +303,10 @@ impl Compiled {
 /// Whether the value stays inside a byte class that no attack can be written in. Exempt are places where a bare
 /// word is an attack (file names, tools), names of object internals, and headers of serialized objects.
 fn is_plain(value: &[u8], bytes: ByteSet, place: Place) -> bool {
+    if bytes.is_within(NUMERIC) && !matches!(place, Place::UserAgent | Place::FileName) {
+        // Two marks in a row are a climb or a comment.
+        return !value.windows(2).any(|pair| matches!(pair, [b'.', b'.'] | [b'-', b'-']));
+    }
     if !bytes.is_within(PLAIN) || matches!(place, Place::UserAgent | Place::FileName) {
         return false;
     }
@@ -330,12 +371,11 @@ mod tests {
     /// What must be judged, found out the slow way: each signature, each of its literals.
     fn plainly(context: &Context<'_>) -> Vec<u32> {
         let lower = context.value.to_ascii_lowercase();
-        let holds = |text: &str| memchr::memmem::find(&lower, text.as_bytes()).is_some();
         let eligible = |signature: &Signature| {
             signature.places.contain(context.place)
                 && signature.trust.covers(context.shape())
                 && (signature.needs.is_empty() || signature.needs.bytes().any(|b| context.value.contains(&b)))
-                && signature.gate.iter().any(|literal| holds(literal))
+                && signature.gate.iter().any(|literal| crate::gate::stands_in(literal.as_bytes(), &lower))
         };
         let all = ENGINE.signatures.iter().map(|compiled| compiled.signature);
         all.filter(|signature| eligible(signature)).map(|signature| signature.stamp).collect()
@@ -350,7 +390,7 @@ mod tests {
     fn literal(pick: usize) -> &'static str {
         let mut all = ENGINE.signatures.iter().flat_map(|compiled| compiled.signature.gate);
         let count = all.clone().count();
-        all.nth(pick % count).copied().unwrap_or_default()
+        all.nth(pick % count).copied().unwrap_or_default().trim_end_matches('\u{1}')
     }
 
     proptest! {
@@ -372,8 +412,8 @@ mod tests {
 
         /// A value that is passed unseen has nothing to judge that would have made a sign.
         #[test]
-        fn plain_values_have_no_signs(value in "(__)?[A-Za-z0-9_-]{1,40}", pick in any::<usize>(), place in 0..Place::ALL.len()) {
-            let value = format!("{value}{}", literal(pick));
+        fn plain_values_have_no_signs(value in "(__)?[A-Za-z0-9_-]{1,40}|[0-9.:,-]{1,20}", pick in any::<usize>(), place in 0..Place::ALL.len()) {
+            let value = if value.contains(['.', ':', ',']) { value } else { format!("{value}{}", literal(pick)) };
             let (bytes, place) = (ByteSet::of(value.as_bytes()), Place::ALL[place]);
             if is_plain(value.as_bytes(), bytes, place) {
                 let mut signs = Vec::new();

@@ -5,7 +5,8 @@
 //! which are looked up at every byte; a longer one under two runs of four, one beginning at an even and one at an odd
 //! byte of it, so that only every second run has to be looked up. Of the runs that a literal has, the rarest are
 //! taken, so that ordinary text hardly ever hits; a hit is confirmed by comparing the literal itself. Single-byte
-//! literals need no pass: the set of bytes of the value has them.
+//! literals need no pass: the set of bytes of the value has them. A literal that ends in [`WHOLE`] is a word:
+//! `rm`, but not the one in `form`.
 //!
 //! An automaton over all literals does the same with one look-up per byte, but each waits for the one before and
 //! its table is larger than the second-level cache: measured 4 to 12 ns per byte, against about 1 here, whose tables
@@ -14,6 +15,9 @@
 use std::collections::BTreeMap;
 
 use bartizan_request::ByteSet;
+
+/// The mark at the end of a literal that has no letter or digit before or behind it.
+pub(crate) const WHOLE: u8 = 1;
 
 /// Words of a set of signatures: room for 64 each.
 const WORDS: usize = 6;
@@ -96,7 +100,17 @@ pub(crate) struct Gate {
 /// A literal and the signatures that it opens.
 struct Literal {
     text: &'static [u8],
+    /// Whether no letter or digit may stand beside it.
+    whole: bool,
     signs: SignSet,
+}
+
+impl Literal {
+    /// Whether a text of its length is the literal. Most that share a run of classes differ at an end.
+    fn is_spelled_by(&self, text: &[u8]) -> bool {
+        let ends = |text: &[u8]| text.first().zip(text.last()).map(|(&a, &b)| (class(a), class(b)));
+        ends(text) == ends(self.text) && text.eq_ignore_ascii_case(self.text)
+    }
 }
 
 impl Gate {
@@ -113,11 +127,16 @@ impl Gate {
         let (mut short, mut long) = (Filing::default(), Filing::default());
         for &(text, signs) in literals {
             let id = gate.literals.len();
+            let (text, whole) = match text {
+                [word @ .., WHOLE] if word.len() > 1 => (word, true),
+                _ => (text, false),
+            };
             match text {
                 [] => {}
                 [byte] => gate.file_single(*byte, signs),
                 [_, _] => {
-                    for third in 0..=CLASS_MASK {
+                    let follows = |&third: &u32| !whole || third > LAST_DIGIT;
+                    for third in (0..=CLASS_MASK).filter(follows) {
                         short.file(short_key(classes(text) << CLASS_BITS | third), Entry { id, before: 0 });
                     }
                 }
@@ -130,7 +149,7 @@ impl Gate {
                     }
                 }
             }
-            gate.literals.push(Literal { text, signs });
+            gate.literals.push(Literal { text, whole, signs });
         }
         gate.short = short.into_table();
         gate.long = long.into_table();
@@ -173,15 +192,15 @@ impl Gate {
         for &[first, second] in pairs {
             word = word << (2 * CLASS_BITS) | class(first) << CLASS_BITS | class(second);
             end += 2;
-            let hits = self.short.has(short_key(word >> CLASS_BITS))
-                | self.short.has(short_key(word))
-                | self.long.has(long_key(word));
-            if hits {
-                any |= self.confirm(value, end, word, &mut found);
+            let odd = self.short.has(short_key(word >> CLASS_BITS));
+            let even = self.short.has(short_key(word));
+            let long = self.long.has(long_key(word));
+            if odd | even | long {
+                any |= self.confirm(value, end, word, [odd, even, long], &mut found);
             }
         }
         // The last byte of an odd number, and then one past the end: a pair may stand there without a third.
-        for class in rest.iter().map(|&byte| class(byte)).chain([0]) {
+        for class in rest.iter().map(|&byte| class(byte)).chain([class(b' ')]) {
             word = word << CLASS_BITS | class;
             end += 1;
             if self.short.has(short_key(word)) {
@@ -193,10 +212,17 @@ impl Gate {
 
     /// Looks closer at what ends at `end`; whether a literal is there.
     #[inline(never)]
-    fn confirm(&self, value: &[u8], end: usize, word: u32, found: &mut SignSet) -> bool {
-        self.confirm_short(value, end - 1, word >> CLASS_BITS, found)
-            | self.confirm_short(value, end, word, found)
-            | self.compare(self.long.entries(long_key(word)), value, end.wrapping_sub(4), found)
+    fn confirm(
+        &self,
+        value: &[u8],
+        end: usize,
+        word: u32,
+        [odd, even, long]: [bool; 3],
+        found: &mut SignSet,
+    ) -> bool {
+        (odd && self.confirm_short(value, end - 1, word >> CLASS_BITS, found))
+            | (even && self.confirm_short(value, end, word, found))
+            | (long && self.compare(self.long.entries(long_key(word)), value, end.wrapping_sub(4), found))
     }
 
     fn confirm_short(&self, value: &[u8], end: usize, word: u32, found: &mut SignSet) -> bool {
@@ -208,9 +234,11 @@ impl Gate {
         let mut any = false;
         for entry in entries {
             let Some(literal) = self.literals.get(entry.id) else { continue };
-            let text =
-                value.get(start.wrapping_sub(entry.before)..).and_then(|rest| rest.get(..literal.text.len()));
-            if text.is_some_and(|text| text.eq_ignore_ascii_case(literal.text)) {
+            let start = start.wrapping_sub(entry.before);
+            let text = value.get(start..).and_then(|rest| rest.get(..literal.text.len()));
+            if text.is_some_and(|text| literal.is_spelled_by(text))
+                && (!literal.whole || is_word(value, start, start + literal.text.len()))
+            {
                 found.add(&literal.signs);
                 any = true;
             }
@@ -219,9 +247,28 @@ impl Gate {
     }
 }
 
+/// Whether no letter or digit stands beside a part of the value.
+fn is_word(value: &[u8], start: usize, end: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| value.get(at));
+    !before.is_some_and(u8::is_ascii_alphanumeric) && !value.get(end).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Whether a literal stands in a lower-case value, found out the slow way.
+#[cfg(test)]
+pub(crate) fn stands_in(literal: &[u8], lower: &[u8]) -> bool {
+    match literal {
+        [word @ .., WHOLE] if word.len() > 1 => {
+            memchr::memmem::find_iter(lower, word).any(|at| is_word(lower, at, at + word.len()))
+        }
+        _ => memchr::memmem::find(lower, literal).is_some(),
+    }
+}
+
 /// Bits of a class.
 const CLASS_BITS: u32 = 6;
 const CLASS_MASK: u32 = (1 << CLASS_BITS) - 1;
+/// The classes up to here are letters and digits.
+const LAST_DIGIT: u32 = 26;
 
 /// The class of a byte: letters without their case and punctuation have one each, digits one together, and so have
 /// white space, the other control characters, and the two halves of what is beyond ASCII.
@@ -398,7 +445,7 @@ mod tests {
 
     use super::*;
 
-    const LITERALS: [&[u8]; 17] = [
+    const LITERALS: [&[u8]; 20] = [
         b"'",
         b"\x02",
         b"--",
@@ -416,6 +463,9 @@ mod tests {
         b"script:",
         b"elect",
         b"<?",
+        b"ls\x01",
+        b"dig\x01",
+        b"chroot\x01",
     ];
 
     fn gate() -> Gate {
@@ -427,7 +477,7 @@ mod tests {
 
     fn plainly(value: &[u8]) -> SignSet {
         let lower = value.to_ascii_lowercase();
-        SignSet::of(LITERALS.len(), |index| memchr::memmem::find(&lower, LITERALS[index]).is_some())
+        SignSet::of(LITERALS.len(), |index| stands_in(LITERALS[index], &lower))
     }
 
     proptest! {
@@ -451,6 +501,7 @@ mod tests {
     fn a_literal_is_found_wherever_it_stands() {
         let gate = gate();
         for (index, literal) in LITERALS.iter().enumerate() {
+            let literal = literal.strip_suffix(b"\x01").unwrap_or(literal);
             for before in 0..6 {
                 for after in 0..6 {
                     let value = [&b"......"[..before], literal, &b"......"[..after]].concat();

@@ -4,6 +4,7 @@
 //! of the walk, so the first one of a type is the first sign of it. Anomalies of the walk (an external entity, a
 //! bomb, exhausted limits) are detections without stamps.
 
+use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
 use bartizan_api::attack_type::AttackType;
@@ -94,14 +95,15 @@ pub fn inspect(
         engine,
         policy,
         signs: Vec::new(),
-        detections: Vec::new(),
-        whole_path: Vec::new(),
+        detections: Found::default(),
+        whole_path: Found::default(),
         privileges: Privileges::default(),
     };
     let report = walk(parts, limits, &mut inspector);
-    let Inspector { policy, mut detections, whole_path, privileges, .. } = inspector;
+    let Inspector { policy, detections, whole_path, privileges, .. } = inspector;
+    let mut detections = detections.list;
     // The path as a whole is scanned for what no segment shows alone; what a segment shows is reported there.
-    for found in whole_path {
+    for found in whole_path.list {
         if !detections.iter().any(|d| d.attack_type == found.attack_type && is_path(&d.point)) {
             detections.insert(0, found);
         }
@@ -134,9 +136,41 @@ struct Inspector<'a> {
     policy: &'a mut dyn Policy,
     /// Signs of the current value; kept to reuse its memory.
     signs: Vec<Sign>,
-    detections: Vec<Detection>,
-    whole_path: Vec<Detection>,
+    detections: Found,
+    whole_path: Found,
     privileges: Privileges,
+}
+
+/// Detections in the order of the walk.
+#[derive(Default)]
+struct Found {
+    list: Vec<Detection>,
+    /// Where in the list a type at a point is, so that a thousand findings do not slow down the next.
+    places: HashMap<(AttackType, Point), usize>,
+}
+
+impl Found {
+    /// The detection of a type at a point; made when there is none.
+    fn entry(
+        &mut self,
+        sign: &Sign,
+        point: &Point,
+        value: impl FnOnce() -> String,
+    ) -> Option<&mut Detection> {
+        let next = self.list.len();
+        let at = *self.places.entry((sign.attack_type, point.clone())).or_insert(next);
+        if at == next {
+            self.list.push(Detection {
+                attack_type: sign.attack_type,
+                subtype: sign.subtype,
+                point: point.clone(),
+                value: value(),
+                stamps: Vec::new(),
+                known_attack: Vec::new(),
+            });
+        }
+        self.list.get_mut(at)
+    }
 }
 
 fn is_disabled(policy: &dyn Policy, point: &PointPath<'_>, info: &StampInfo) -> bool {
@@ -171,6 +205,8 @@ impl Visitor for Inspector<'_> {
         if role != Role::Parsed {
             match Place::of(point, role) {
                 Some(Place::Uri) => self.target(point, value),
+                // What a browser negotiates is in every request.
+                Some(Place::HeaderValue) if is_negotiation(point, value, bytes) => {}
                 Some(place) => self.scan(point, value, bytes, place),
                 // A server logs and compares these fields too: what breaks their grammar is scanned.
                 None if !bytes.is_within(STRUCTURAL) => {
@@ -214,6 +250,44 @@ impl Inspector<'_> {
     }
 }
 
+/// Whether the value is a list of types, languages or codings in `Accept` and its kin, or of validators: names with
+/// weights (`de-DE,de;q=0.9`), each blank after a comma or semicolon, each semicolon before a weight.
+fn is_negotiation(point: &PointPath<'_>, value: &[u8], bytes: ByteSet) -> bool {
+    const LIST: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b" ,;=.-*/+"));
+    const VALIDATORS: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b" ,-_\"/"));
+    let StepRef::Keyed(Element::Header, name) = point.last() else { return false };
+    match name {
+        "ACCEPT" | "ACCEPT-LANGUAGE" | "ACCEPT-ENCODING" => {
+            let fits = |at: usize, byte: u8| {
+                let before = at.checked_sub(1).and_then(|at| value.get(at)).copied().unwrap_or(b',');
+                let after = value.get(at + 1..).unwrap_or_default();
+                match byte {
+                    b' ' => matches!(before, b',' | b';'),
+                    b'/' => before.is_ascii_alphabetic() || before == b'*',
+                    b'.' | b'-' => before.is_ascii_alphanumeric(),
+                    b';' => {
+                        let weight = after.trim_ascii_start();
+                        weight.starts_with(b"q=") || weight.starts_with(b"v=")
+                    }
+                    _ => true,
+                }
+            };
+            bytes.is_within(LIST) && value.iter().enumerate().all(|(at, &byte)| fits(at, byte))
+        }
+        "IF-NONE-MATCH" | "IF-MATCH" => {
+            let tag = |tag: &[u8]| {
+                let tag = tag.trim_ascii();
+                let tag = tag.strip_prefix(b"W/").unwrap_or(tag);
+                matches!(tag, [b'"', inner @ .., b'"'] if !inner.iter().any(|b| matches!(b, b'"' | b' ' | b'/')))
+            };
+            bytes.is_within(VALIDATORS)
+                && memchr::memmem::find(value, b"--").is_none()
+                && value.split(|b| *b == b',').all(tag)
+        }
+        _ => false,
+    }
+}
+
 /// What dates, tokens, hosts and client hints are made of; too little to write an attack with.
 const STRUCTURAL: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b" \t-_.,:;=/?+()[]\""));
 /// What ordinary paths are made of.
@@ -242,7 +316,7 @@ fn collect(
     point: &PointPath<'_>,
     value: &[u8],
     signs: &mut Vec<Sign>,
-    detections: &mut Vec<Detection>,
+    detections: &mut Found,
 ) {
     let mut owned: Option<Point> = None;
     for sign in signs.drain(..) {
@@ -265,23 +339,9 @@ fn collect(
             continue;
         }
         let at = owned.get_or_insert_with(|| point.to_point());
-        let known = detections.iter_mut().find(|d| d.attack_type == sign.attack_type && d.point == *at);
-        let detection = match known {
-            Some(detection) => detection,
-            None => {
-                detections.push(Detection {
-                    attack_type: sign.attack_type,
-                    subtype: sign.subtype,
-                    point: at.clone(),
-                    value: excerpt(value, &sign.span),
-                    stamps: Vec::new(),
-                    known_attack: Vec::new(),
-                });
-                let Some(last) = detections.last_mut() else { return };
-                last
-            }
-        };
-        note_stamp(detection, sign.stamp);
+        if let Some(detection) = detections.entry(&sign, at, || excerpt(value, &sign.span)) {
+            note_stamp(detection, sign.stamp);
+        }
     }
 }
 

@@ -136,9 +136,14 @@ impl Kind {
         if name.len() < 4 || name.len() > 20 {
             return Kind::Other;
         }
-        let folded: String =
-            name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
-        match folded.as_str() {
+        let mut folded = [0u8; 20];
+        let mut length = 0;
+        let letters = name.bytes().filter(|b| !matches!(b, b'_' | b'-'));
+        for (slot, byte) in folded.iter_mut().zip(letters) {
+            *slot = byte.to_ascii_lowercase();
+            length += 1;
+        }
+        match std::str::from_utf8(folded.get(..length).unwrap_or_default()).unwrap_or_default() {
             "username" | "email" | "login" | "firstname" | "lastname" | "displayname" | "fullname"
             | "phone" => Kind::Person,
             "password" | "passwd" | "newpassword" | "passwordconfirmation" => Kind::Password,

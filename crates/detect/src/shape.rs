@@ -114,8 +114,6 @@ fn is_apostrophe(text: &[u8], at: usize) -> bool {
     letter(at.checked_sub(1)) && letter(Some(at + 1))
 }
 
-/// How much of a value decides about its shape.
-const SAMPLE: usize = 4096;
 /// A longer value is a document whatever is in it.
 const LONG: usize = 1500;
 /// A shorter one is no sentence.
@@ -127,7 +125,7 @@ impl Shape {
     /// All shapes, from the one in which most is believed.
     pub(crate) const ALL: [Shape; 3] = [Shape::Tight, Shape::Prose, Shape::Document];
 
-    /// Classifies a value by its first kilobytes.
+    /// Classifies a value.
     pub(crate) fn of(value: &[u8], bytes: ByteSet) -> Shape {
         // Without a blank or a line end there is no second word and no second line; seven words are 20 bytes.
         if value.len() <= LONG
@@ -135,7 +133,10 @@ impl Shape {
         {
             return Shape::Tight;
         }
-        let sample = value.get(..SAMPLE).unwrap_or(value);
+        if value.len() > LONG {
+            return Shape::Document;
+        }
+        let sample = value;
         let count = Counts::of(sample);
         if memchr::memchr(0, sample).is_some_and(|_| sample.len() > 200 && count.control * 20 > sample.len())
         {
@@ -144,10 +145,7 @@ impl Shape {
         if value.starts_with(b"#!/") && count.lines > 0 {
             return Shape::Document;
         }
-        if count.lines >= 4 && sample.len() >= 80
-            || count.lines >= 2 && count.words >= 12
-            || value.len() > LONG
-        {
+        if count.lines >= 4 && sample.len() >= 80 || count.lines >= 2 && count.words >= 12 {
             return Shape::Document;
         }
         // Sentences: most of it letters and blanks, and a good number of words that contain letters only.

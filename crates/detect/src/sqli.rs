@@ -99,7 +99,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["=", "<", ">", "!", "||(", "&&(", " is not", "or true"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+                r"^(?:\w{1,12}=|[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -439,28 +439,28 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &[
                 ".e(",
                 ".e.",
-                "ascii",
-                "substr",
+                "ascii\u{1}",
+                "substr\u{1}",
                 "substring",
-                "mid",
-                "char",
-                "chr",
+                "mid\u{1}",
+                "char\u{1}",
+                "chr\u{1}",
                 "concat",
-                "hex",
+                "hex\u{1}",
                 "unhex",
-                "length",
-                "ord",
-                "bin",
+                "length\u{1}",
+                "ord\u{1}",
+                "bin\u{1}",
                 "instr",
-                "cast",
+                "cast\u{1}",
                 "convert",
-                "if",
+                "if\u{1}",
                 "ifnull",
                 "nullif",
-                "elt",
-                "version",
-                "user",
-                "database",
+                "elt\u{1}",
+                "version\u{1}",
+                "user\u{1}",
+                "database\u{1}",
                 "md5",
                 "sha1",
                 "compress",
@@ -474,8 +474,8 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "pow(",
                 "rtrim",
                 "ltrim",
-                "nvl",
-                "decode",
+                "nvl\u{1}",
+                "decode\u{1}",
                 "to_char",
                 "rawtohex",
                 "sqlite_",
@@ -791,6 +791,12 @@ const GRAMMAR_MAX: usize = 512;
 fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     let value = context.value;
     if value.len() > GRAMMAR_MAX || !value.is_ascii() && !value.contains(&b'\'') {
+        return None;
+    }
+    // Signs alone continue nothing unless they comment out the rest.
+    let silent = !value.iter().any(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'#' | b'*'));
+    let quotes = value.iter().filter(|b| matches!(b, b'\'' | b'"' | b'`')).count();
+    if silent && quotes < 2 || value.len() < 3 {
         return None;
     }
     if context.place.is_header() && !value.iter().any(|b| matches!(b, b'\'' | b'"')) {

@@ -46,11 +46,21 @@ pub(crate) fn without_shell_quoting(context: &Context<'_>) -> Option<Vec<u8>> {
     (out.len() != value.len()).then_some(out)
 }
 
+/// Where the end of a quoted part of a word is looked for.
+const LONGEST_WORD: usize = 64;
+
 /// Whether a quote, escape or expansion stands inside a word.
 fn has_quoted_word(value: &[u8]) -> bool {
-    value.windows(3).any(|w| {
+    value.windows(3).enumerate().any(|(at, w)| {
         let [a, b, c] = w else { return false };
         let word = |x: u8| x.is_ascii_alphanumeric() || x == b'/' || x == b'-';
+        if *b == b'\'' && a.is_ascii_alphabetic() && c.is_ascii_alphabetic() {
+            // A quote that is not closed in its word is an apostrophe.
+            let rest = value.get(at + 2..).unwrap_or_default().iter().take(LONGEST_WORD);
+            return rest
+                .take_while(|b| !b.is_ascii_whitespace())
+                .any(|b| matches!(b, b'\'' | b'"' | b'\\' | b'$'));
+        }
         matches!(b, b'\'' | b'"' | b'\\' | b'^' | b'$' | b'`')
             && (word(*a) || matches!(a, b';' | b'|'))
             && (word(*c) || matches!(c, b'\'' | b'"' | b'`' | b'{' | b'@' | b'*' | b'$'))
@@ -171,14 +181,23 @@ fn has_tag_inside_word(value: &[u8]) -> bool {
 /// Most that may be left of a value without its padding.
 const MAX_UNPADDED: usize = 1024;
 /// Runs from this length on are padding: of one byte, and of letters and digits.
-const MIN_RUN: usize = 32;
+const MIN_RUN: usize = 64;
 const MIN_WORD: usize = 128;
+
+/// Whether some run can be long enough, told by pieces that a long run fills.
+fn may_be_padded(value: &[u8]) -> bool {
+    let fills = |piece: &[u8]| {
+        let same = piece.first().is_some_and(|first| piece.iter().all(|byte| byte == first));
+        same || piece.iter().all(u8::is_ascii_alphanumeric)
+    };
+    value.chunks_exact(MIN_RUN / 2).any(fills)
+}
 
 /// A long value without what only makes it long: runs of one byte, and endless words. `None` when there is no such run,
 /// or when much is left, as of any document.
 pub(crate) fn without_padding(context: &Context<'_>) -> Option<Vec<u8>> {
     const BLOB: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"+/-_=.\r\n"));
-    if context.value.len() <= MAX_UNPADDED || context.bytes.is_within(BLOB) {
+    if context.value.len() <= MAX_UNPADDED || context.bytes.is_within(BLOB) || !may_be_padded(context.value) {
         return None;
     }
     let mut out = Vec::new();

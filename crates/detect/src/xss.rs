@@ -104,7 +104,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["script:", "script&", "jav", "vbs", "livescript"],
             needs: "",
             test: Test::Pattern(
-                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`'\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)",
+                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`'\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`\x27\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -414,7 +414,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 1099,
             subtype: "xss_grammar",
             gate: &["<", "on", "javascript", "style"],
-            needs: "<='\"`",
+            needs: "<=",
             test: Test::Code(grammar),
             trust: Trust::Tight,
             places: Places::All,
@@ -627,6 +627,13 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     }
     let has_tag = value.contains(&b'<');
     let has_break = value.iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
+    // A tag begins with a letter or one of these signs, an attribute has a value.
+    let tag = value
+        .windows(2)
+        .any(|w| matches!(w, [b'<', b] if b.is_ascii_alphabetic() || matches!(b, b'!' | b'?' | b'%' | b'/')));
+    if !tag && !value.contains(&b'=') {
+        return None;
+    }
     if value.len() > GRAMMAR_MAX
         || value.trim_ascii_start().starts_with(b"<?x")
         || value.starts_with(b"<div xmlns=")

@@ -30,6 +30,8 @@ impl ByteSet {
     pub const ALL: ByteSet = ByteSet((1 << (WIDE + 1)) - 1);
     /// Digits and letters of ASCII.
     pub const ALPHANUMERIC: ByteSet = ByteSet(1 << DIGIT | 1 << HEX_LETTER | 1 << LETTER);
+    /// Digits.
+    pub const DIGITS: ByteSet = ByteSet(1 << DIGIT);
     /// Digits and the letters up to `f`.
     pub const HEX: ByteSet = ByteSet(1 << DIGIT | 1 << HEX_LETTER);
     /// Bytes above 127.

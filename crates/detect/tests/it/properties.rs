@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use bartizan_detect::{Engine, NoPolicy, Place, inspect};
 use bartizan_request::{Limits, RequestParts};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
@@ -28,6 +30,41 @@ const UNHIDEABLE: [(&str, &str); 6] = [
     ("ptrav", "../../../../etc/passwd"),
     ("ssi", "<!--#exec cmd=\"id\"-->"),
 ];
+
+/// Attacks that are believed in short values only; what makes the value long must not hide them.
+const ARGUMENTS: [(&str, &str); 7] = [
+    ("sqli", "' or '1'='1"),
+    ("sqli", "' and sleep(5)-- "),
+    ("xss", "\"onfocus=alert(1) autofocus=\""),
+    ("rce", ";$(cat /etc/passwd|rev)"),
+    ("rce", "|cat /etc/passwd"),
+    ("ssti", "{{7*7}}"),
+    ("nosqli", "';return true;var x='"),
+];
+
+/// What a server undoes before it uses a value.
+fn encoded(value: &str, step: u8) -> String {
+    match step {
+        0 => value.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        1 => STANDARD.encode(value),
+        2 => value.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
+        3 => value.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect(),
+        _ => value.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
+    }
+}
+
+fn found_in(target: &str, kind: &str, body: &str) -> Vec<&'static str> {
+    let headers: [(&[u8], &[u8]); 1] = [(b"Content-Type", kind.as_bytes())];
+    let parts = RequestParts {
+        method: "POST",
+        target: target.as_bytes(),
+        headers: &headers,
+        body: body.as_bytes(),
+        body_truncated: false,
+    };
+    let found = inspect(&ENGINE, &parts, &Limits::default(), &mut NoPolicy).detections;
+    found.iter().map(|detection| detection.attack_type.code()).collect()
+}
 
 fn text() -> impl Strategy<Value = String> {
     // Words and sentences, as people write them.
@@ -62,6 +99,51 @@ proptest! {
         let mut signs = Vec::new();
         ENGINE.scan(value.as_bytes(), Place::BodyValue, &mut signs);
         prop_assert!(signs.iter().any(|sign| sign.attack_type.code() == code), "{value:?}: {signs:?}");
+    }
+
+    #[test]
+    fn a_value_made_long_is_judged_as_the_short_one(
+        letter in "[A-Za-z0-9 ]", words in "[a-z0-9]{7}", count in 150..600_usize, one_byte in any::<bool>(), attack in 0..ARGUMENTS.len(),
+    ) {
+        let (code, payload) = ARGUMENTS[attack];
+        let padding = if one_byte { letter.repeat(count * 7) } else { words.repeat(count) };
+        let mut signs = Vec::new();
+        ENGINE.scan(format!("{padding}{payload}").as_bytes(), Place::BodyValue, &mut signs);
+        prop_assert!(signs.iter().any(|sign| sign.attack_type.code() == code), "{payload:?}: {signs:?}");
+    }
+
+    #[test]
+    fn encoding_again_never_hides_an_attack(steps in prop::collection::vec(0..5_u8, 1..4), attack in 0..UNHIDEABLE.len()) {
+        let (code, payload) = UNHIDEABLE[attack];
+        let value = steps.iter().fold(payload.to_owned(), |value, &step| encoded(&value, step));
+        let query = format!("/items?q={}", encoded(&value, 0));
+        prop_assert!(found_in(&query, "text/plain", "").contains(&code), "{steps:?} in a query");
+        let body = serde_json::json!({ "a": { "b": [value] } }).to_string();
+        prop_assert!(found_in("/items", "application/json", &body).contains(&code), "{steps:?} in JSON");
+    }
+
+    /// Twice the request is at most twice the work: no input makes the walk or the decoders grow faster.
+    #[test]
+    fn work_is_bounded_by_size(piece in r#"[ -~'"`;|&$(){}<>=/\\%\r\n\t#*-]{1,24}"#, json in any::<bool>(), form in any::<bool>()) {
+        let kind = match (json, form) {
+            (true, _) => "application/json",
+            (_, true) => "application/x-www-form-urlencoded",
+            _ => "text/plain",
+        };
+        let work = |times: usize| {
+            let text = piece.repeat(times);
+            let body = if json { serde_json::json!([text]).to_string() } else { text };
+            let headers: [(&[u8], &[u8]); 1] = [(b"Content-Type", kind.as_bytes())];
+            let parts = RequestParts { method: "POST", target: b"/", headers: &headers, body: body.as_bytes(), body_truncated: false };
+            let report = inspect(&ENGINE, &parts, &Limits::default(), &mut NoPolicy).report;
+            (report.leaves, report.decoded_bytes, body.len())
+        };
+        let (leaves, decoded, size) = work(400);
+        prop_assert!(leaves <= size * 4 + 64, "{leaves} values of {size} bytes");
+        prop_assert!(decoded <= size * 64 + 4096, "{decoded} bytes decoded from {size}");
+        let (more_leaves, more_decoded, _) = work(800);
+        prop_assert!(more_leaves <= leaves * 2 + 64, "{more_leaves} after {leaves}");
+        prop_assert!(more_decoded <= decoded * 2 + 4096, "{more_decoded} after {decoded}");
     }
 
     #[test]

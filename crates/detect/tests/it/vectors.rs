@@ -25,6 +25,7 @@ impl Case {
     fn places(&self) -> &'static [Place] {
         match self.place.as_deref() {
             Some("body") => &[Place::BodyValue],
+            Some("query") => &[Place::QueryValue],
             Some("user_agent") => &[Place::UserAgent],
             Some(other) => panic!("unknown place {other}"),
             None => &[Place::QueryValue, Place::BodyValue],

@@ -161,6 +161,9 @@ impl Walker<'_> {
         } else if value.len() < MIN_ENCODED {
             Flow::Continue(())
         } else if !bytes.is_within(ByteSet::HEX) {
+            if !base64::is_worth_decoding(value) {
+                return Flow::Continue(());
+            }
             self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)
         } else {
             // Hexadecimal digits are base64 too, but mean themselves.
