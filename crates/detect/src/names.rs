@@ -90,6 +90,10 @@ impl Privileges {
             return;
         }
         let StepRef::Keyed(element, name) = point.last() else { return };
+        // Lists of people are exports.
+        if point.ancestors().any(|path| matches!(path.last(), StepRef::Indexed(Element::Array, _))) {
+            return;
+        }
         if role == Role::Name
             || !matches!(element, Element::Get | Element::FormUrlencoded | Element::Hash | Element::Multipart)
         {

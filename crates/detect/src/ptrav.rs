@@ -166,7 +166,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "/\\",
             test: Test::Pattern(
-                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$",
+                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$",
             ),
             trust: Trust::Tight,
             places: Places::Query,
@@ -411,8 +411,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "ptrav_wrapper",
             gate: &["://", ":/", "file:", "expect:", "phar:", "zip:"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:^|[\s=:'\x22(,;|])(?:php://(?:filter|input|stdin|stdout|output|memory|temp|fd)|phar://|zip://|zlib:/|compress\.(?:zlib|bzip2?)://|bzip2://|expect://|glob://|ogg://|rar://|ssh2(?:\.\w+)?://|data://text|jar:(?:file|https?):|netdoc:/|file:/{1,3}(?:etc|proc|var|root|home|usr|windows|[a-z]:|localhost|\w+/))|php://[a-z]",
+                |context, _| !is_document_address(context),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -493,6 +494,18 @@ fn is_plain_descent(value: &[u8]) -> bool {
         b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b' ' | b'(' | b')') || *b >= 0x80
     };
     named && tail.first().is_some_and(u8::is_ascii_alphanumeric) && tail.iter().all(ordinary)
+}
+
+/// `file:///home/anna/app/main.rs`: how editors and language servers name the files of their user.
+fn is_document_address(context: &Context<'_>) -> bool {
+    const HOMES: [&[u8]; 4] =
+        [b"file:///home/", b"file:///Users/", b"file:///workspace", b"file:///c:/Users/"];
+    let value = context.value;
+    context.place == Place::BodyValue
+        && HOMES
+            .iter()
+            .any(|home| value.get(..home.len()).is_some_and(|head| head.eq_ignore_ascii_case(home)))
+        && memchr::memmem::find(value, b"/.").is_none()
 }
 
 /// `../img/logo.png`: what documents and configurations in a body refer to, one or two levels up.

@@ -133,7 +133,7 @@ impl Shape {
         {
             return Shape::Tight;
         }
-        if value.len() > LONG {
+        if value.len() > LONG || is_page(value) {
             return Shape::Document;
         }
         let sample = value;
@@ -166,6 +166,13 @@ impl Shape {
         }
         Shape::Tight
     }
+}
+
+/// A whole page of HTML, as mail and content systems send it, with or without line ends.
+fn is_page(value: &[u8]) -> bool {
+    let begins = |text: &[u8]| value.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
+    (begins(b"<!doctype html") || begins(b"<html"))
+        && (value.trim_ascii_end().ends_with(b"</html>") || value.trim_ascii_end().ends_with(b"</HTML>"))
 }
 
 /// What a text is made of. Each count is a pass of its own, over many bytes at a time.

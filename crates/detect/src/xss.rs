@@ -391,10 +391,11 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<!--",
                 "@import",
                 "<![cdata",
+                "xml-stylesheet",
             ],
             needs: "",
             test: Test::Pattern(
-                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
+                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|^xml-stylesheet\b[^<>]{0,60}href[\s]*=|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -434,8 +435,15 @@ fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     if generic && context.shape() != Shape::Tight {
         return false;
     }
+    // `how to use <script> in html`: words on both sides.
+    let is_word = |b: &u8| b.is_ascii_alphabetic() || *b == b' ' || *b == b'?';
+    let before = context.before(span.start);
+    let about = before.contains(&b' ')
+        && before.iter().all(is_word)
+        && context.value.get(..span.end).is_some_and(|text| text.ends_with(b"<script>"))
+        && context.after(span.end).iter().all(is_word);
     if context.shape() == Shape::Tight {
-        return true;
+        return !about;
     }
     let tail = context.after(span.end);
     let tail = tail.get(..tail.len().min(300)).unwrap_or(tail);
@@ -621,6 +629,11 @@ const GRAMMAR_MAX: usize = 1024;
 /// The second opinion of the reference tokenizer, for short values that hold a tag, a handler or a script URL.
 fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     let value = context.value;
+    let named =
+        memchr::memmem::find(value, b" <script> ").is_some_and(|at| !runs_script(context, &(at + 1..at + 9)));
+    if named && memchr::memchr_iter(b'<', value).count() == 1 {
+        return None;
+    }
     let code = memchr::memmem::find(value, b"={").is_some() || memchr::memmem::find(value, b"::<").is_some();
     if code {
         return None;

@@ -86,7 +86,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "(._ ",
             test: Test::Pattern(
-                r"__import__[\s]*\(|\bos[\s]*\.[\s]*(?:system|popen|exec[lv]?p?e?|spawn\w*|remove|environ)\b|\bsubprocess[\s]*\.[\s]*(?:popen|call|run|check_\w+|getoutput)|__(?:globals|builtins|subclasses|mro|bases?)__|(?:['\x22)\]}%]|attr\([\s]*['\x22]|\|[\s]*)\.?__class__|__class__['\x22\]]*\)?\.?\[?\(?['\x22]?__(?:init|dict|getattribute|name)__?['\x22]?[\].)]{0,2}\.?\[?__|__init__['\x22\]]*[.\[]['\x22]?__|\bimport[\s]+(?:os|subprocess|socket|pty)[\s]*(?:[;,\n%]|as\b)|\bpty\.spawn|commands\.getoutput|importlib\.import_module|\b(?:exec|eval|compile)[\s]*\([\s]*[\x22'(\w]|\bopen[\s]*\([\s]*[\x22']/?(?:etc|proc|flag|\.\.)",
+                r"__import__[\s]*\(|\bos[\s]*\.[\s]*(?:system|popen|exec[lv]?p?e?|spawn\w*|remove|environ)\b|\bsubprocess[\s]*\.[\s]*(?:popen|call|run|check_\w+|getoutput)|__(?:globals|builtins|subclasses|mro|bases?)__|(?:['\x22)\]}%]|attr\([\s]*['\x22]|\|[\s]*)\.?__class__|__class__['\x22\]]*\)?\.?\[?\(?['\x22]?__(?:init|dict|getattribute|name)__?['\x22]?[\].)]{0,2}\.?\[?__|__init__['\x22\]]*[.\[]['\x22]?__|\bimport[\s]+(?:os|subprocess|socket|pty)[\s]*(?:[;,\n%]|as\b)|\bpty\.spawn|commands\.getoutput|importlib\.import_module|\b(?:exec|eval|compile)[\s]*\([\s]*[\x22'(\w]|\bopen[\s]*\([\s]*[\x22'](?:/?(?:etc|proc|flag|\.\.)|\|)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -143,10 +143,20 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3440,
             subtype: "rce_spreadsheet",
-            gate: &["|'", "| '", "dde(", "\"&"],
+            gate: &[
+                "|'",
+                "| '",
+                "dde(",
+                "\"&",
+                "webservice",
+                "importxml",
+                "importdata",
+                "importhtml",
+                "importfeed",
+            ],
             needs: "",
             test: Test::Pattern(
-                r"^[\s'\x22]*[=+@-].{0,80}?(?:cmd|powershell|mshta|rundll32|msexcel|calc|\w{1,12})[\s]*\|[\s]*'[^']{1,120}'![\x22'\s]*[a-z\d]|\bdde[\s]*\([\s]*\x22|^[\s'\x22]*[=+@-][\s]*(?:hyperlink|webservice|importxml|importdata|importhtml|importfeed|image)[\s]*\(.{0,24}https?://[^\x22]{0,120}\x22[\s]*&",
+                r"^[\s'\x22]*[=+@-].{0,80}?(?:cmd|powershell|mshta|rundll32|msexcel|calc|\w{1,12})[\s]*\|[\s]*'[^']{1,120}'![\x22'\s]*[a-z\d]|\bdde[\s]*\([\s]*\x22|^[\s'\x22]*[=+@-][\s]*(?:hyperlink|webservice|importxml|importdata|importhtml|importfeed|image)[\s]*\(.{0,24}https?://[^\x22]{0,120}\x22[\s]*&|^[\s\x27\x22]*[=+@-][\s]*(?:webservice|importxml|importdata|importhtml|importfeed)[\s]*\([\s]*\x22https?://",
             ),
             trust: Trust::Tight,
             places: Places::Values,

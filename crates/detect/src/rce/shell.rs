@@ -36,7 +36,7 @@ macro_rules! argument {
 /// Programs whose names mean nothing else in any language, so that any argument, or none, will do.
 macro_rules! unmistakable {
     () => {
-        r"(?:whoami|ifconfig|nslookup|lsb_release|zstdcat|bzcat|xzcat|gunzip|unxz|bsdtar|visudo|cscli|ansible(?:-\w+)|chef-(?:\w+)|mkfifo|aa-(?:disable|enforce|exec)|apt-get|ssh-(?:keygen|copy-id|keyscan)|pipx[\s]+install|printenv|lastlog(?:in)?|sysctl|ldconfig|setfacl|capsh|tcpdump|chgrp|rlwrap|uconv|htop|rmt-(?:tar|dump)|ps2pdf|nohup[\s]+\w+|strace[\s]+\w+|time[\s]+(?:sh|bash|ifconfig|bsdtar)|perf[\s]+--\w+|env[\s]+--\w+|chef[\s]+report|pip3?[\s]+install[\s]+\S+|ansible[\s]+all|python3?(?:\.\d+)?[\s]+\w+(?:\.py)?$)"
+        r"(?:whoami|ifconfig|nslookup|lsb_release|zstdcat|bzcat|xzcat|gunzip|unxz|bsdtar|visudo|cscli|ansible(?:-\w+)|chef-(?:\w+)|mkfifo|aa-(?:disable|enforce|exec)|apt-get|ssh-(?:keygen|copy-id|keyscan)|pipx[\s]+install|printenv|lastlog(?:in)?|sysctl|ldconfig|setfacl|capsh|tcpdump|chgrp|rlwrap|uconv|htop|rmt-(?:tar|dump)|ps2pdf|nohup[\s]+\w+|strace[\s]+\w+|time[\s]+(?:sh|bash|ifconfig|bsdtar)|perf[\s]+--\w+|env[\s]+--\w+|chef[\s]+report|ansible[\s]+all|python3?(?:\.\d+)?[\s]+\w+(?:\.py)?$)"
     };
 }
 
@@ -56,7 +56,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                     r"(?:[\s+]+[^\s=]|[\s]*(?:$|[;|&<>`)\x22'\n])|\$\{?ifs|\{|<)|",
                     wordy!(),
                     argument!(),
-                    r")"
+                    r"|dd[\s+]+(?:if|of)=)"
                 ),
                 separated,
             ),
@@ -346,7 +346,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "upload-pack",
                 "receive-pack",
                 "use-askpass",
-                "--exec",
+                "-exec",
                 "--output-document",
                 "checkpoint-action",
                 "to-command",
