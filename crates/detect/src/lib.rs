@@ -64,7 +64,14 @@ pub use response::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseEngine, Response
 
 /// Every detector, in the order in which signs are reported.
 static DETECTORS: &[&signature::Detector] = &[
-    &sqli::DETECTOR,
+    &sqli::union::DETECTOR,
+    &sqli::boolean::DETECTOR,
+    &sqli::stacked::DETECTOR,
+    &sqli::server::DETECTOR,
+    &sqli::clause::DETECTOR,
+    &sqli::function::DETECTOR,
+    &sqli::grammar::DETECTOR,
+    &sqli::nested::DETECTOR,
     &xss::DETECTOR,
     &rce::shell::DETECTOR,
     &rce::windows::DETECTOR,

@@ -1,0 +1,137 @@
+//! Conditions that an application's statement did not have: a quote that closes nothing, an operator, a comparison.
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+/// A comparison operator.
+macro_rules! cmp {
+    () => {
+        r"(?:[=<>]|!=|\bi?like\b|\bin\b|\bbetween\b|\bis\b|\br?like\b|\bregexp\b|\bglob\b|\bsounds\b|\bmatch\b)"
+    };
+}
+/// An operator that joins a condition.
+macro_rules! join {
+    () => {
+        r"(?:\bx?or\b|\band\b|\|\||&&|\bnot\b|\bhaving\b|\bwhere\b)"
+    };
+}
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Sqli,
+    signatures: &[
+        Signature {
+            stamp: 2010,
+            subtype: "sqli_boolean",
+            gate: &["'", "\"", "`"],
+            needs: "",
+            test: Test::Checked(
+                concat!(
+                    r"['\x22`]{o}\)*{o}",
+                    join!(),
+                    r"{o}(?:not\b{o}|!|~|-|\(){0,3}{o}(?:['\x22`]?[\w@$.%-]*['\x22`]?|\w+\([^()]{0,40}\)){o}\)*{o}",
+                    cmp!()
+                ),
+                |context, span| context.quote_breaks_out(span.start),
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2011,
+            subtype: "sqli_boolean",
+            gate: &["=", "<", ">", " like", "/like", " rlike", "+like"],
+            needs: "",
+            test: Test::Pattern(
+                r"(?:\b(?:x?or|and|having)\b{o}|\|\||&&){o}(?:not\b{o}|!|\(){0,3}{o}(?:\d{1,12}[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*(?:['\x22]?\w{0,24}['\x22]?)|(?:'[^']{0,24}'|\x22[^\x22]{0,24}\x22)[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*['\x22\d]|(?:\d{1,12}){o}[<>]{o}\d{1,12}\b)",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2014,
+            subtype: "sqli_boolean",
+            gate: &["=", "<", ">", "!", "||(", "&&(", " is not", "or true"],
+            needs: "",
+            test: Test::Pattern(
+                r"^(?:\w{1,12}=|[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2012,
+            subtype: "sqli_boolean",
+            gate: &["=", "true", "1--", "1#", "1 --", "1;", "1/*", "or 1", "and 1"],
+            needs: "",
+            test: Test::Pattern(
+                r"(?:\d|['\x22)]){o}\)*{g}(?:x?or|and){g}\(*(?:(?:\d{1,12}(?:[*+/-]\d{1,6}){0,3}){o}=+{o}\(*\d{1,12}\b|'(\w{0,12})'{o}={o}'\w{0,12}|(?:true|1){o}(?:--|#|;|/\*|$))",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2013,
+            subtype: "sqli_boolean",
+            gate: &["'", "\"", "`"],
+            needs: "",
+            test: Test::Checked(
+                concat!(
+                    r"['\x22`]{o}\)*{o}(?:",
+                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~-]\S|\d+(?:e\d|x[\da-f]|[^\w\x27\x22]|$)|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>))",
+                    r"|(?:\bdiv\b|\bmod\b|\blike\b|\bglob\b|\bcollate\b|\bis\b|\bin\b|\bregexp\b|\brlike\b|\bsounds\b|\bbetween\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\binto\b|\bwhere\b|\bcase\b|\bas\b){o}[\w'\x22`(@-]",
+                    r"|(?:not{o}null|is{g}null){o}(?:--|#|;|$)|alter{g}\w|and{g}\w+{o}!{o}(?:all|any){o}\(",
+                    r"|(?:[=<>|&^+*/%-]|!=|\|\||<>){1,3}{o}[\w(@]{1,24}{o}(?:--|#|/\*|\(|;)",
+                    r"|(?:[=<>]|!=|<>|\^|\|){o}['\x22`]",
+                    r"|\|\|{o}\w+\.\w+(?:\.\w+)?{o}\(",
+                    r")"
+                ),
+                |context, span| context.quote_breaks_out(span.start) && !looks_quoted(context.value),
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2015,
+            subtype: "sqli_boolean",
+            gate: &["'", "\"", "`"],
+            needs: "",
+            test: Test::Checked(
+                r"['\x22`]{o}\)*{o}(?:\bx?or\b|\band\b|\|\||&&){o}(?:not{g})?\(*{o}(?:select|exists|ascii|substr|substring|length|ord|mid|if|sleep|char|sqlite_\w+|likely|unlikely|likelihood|case|extractvalue|updatexml|pg_sleep|benchmark|\w+_\w+){o}\(",
+                |context, span| context.quote_breaks_out(span.start),
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2016,
+            subtype: "sqli_select",
+            gate: &["like", "case", "having", "::", "alter", "create", "select"],
+            needs: "",
+            test: Test::Pattern(
+                r"\){o}like{o}\(|(?:^|\(){o}case{g}when\b[^;]{0,60}[=<>(\d'\x22][^;]{0,60}\bthen\b|\bgroup{g}by\b[^;]{1,80}\bhaving\b{g}\S|^\w{1,32}(?:\([^()]{0,40}\))?::(?:int|text|bigint|jsonb?|bool|varchar|numeric)\b|\b(?:alter|create|drop){g}table{g}[`\x22\[]|\bcreate{g}function{g}\w+{o}\(|\bselect{g}if{o}\(",
+            ),
+            trust: Trust::Prose,
+            places: Places::Names,
+        },
+        Signature {
+            stamp: 2017,
+            subtype: "sqli_boolean",
+            gate: &["\u{2019}", "\u{2018}", "\u{2032}", "\u{201d}", "\u{2033}"],
+            needs: "=",
+            test: Test::Pattern(
+                r"(?:^|[)\d]|'|\xe2\x80[\x98\x99\x9d\xb2\xb3]){o}\)*{o}(?:x?or|and){g}\(*(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3])?\w{1,12}(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3])?{o}=",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+    ],
+};
+
+/// JSON, attribute lists and search expressions pair their quotes: a value that begins and ends with quotes of
+/// one kind, or that is one quoted list, breaks out of nothing.
+fn looks_quoted(value: &[u8]) -> bool {
+    let trimmed = value.trim_ascii();
+    let string = matches!(trimmed, [b'"', inner @ .., b'"'] if !inner.contains(&b'"'));
+    string || matches!((trimmed.first(), trimmed.last()), (Some(b'{' | b'['), Some(b'}' | b']')))
+}

@@ -1,0 +1,161 @@
+//! The reference grammar (libinjection), a second opinion on short values.
+
+use std::ops::Range;
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::shape::Context;
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Sqli,
+    signatures: &[Signature {
+        stamp: 2099,
+        subtype: "sqli_grammar",
+        gate: &["'", "\"", "`", "--", "/*", "#", "@@", "||", " or ", " and "],
+        needs: "",
+        test: Test::Code(grammar),
+        trust: Trust::Tight,
+        places: Places::All,
+    }],
+};
+
+/// Longest value given to the reference grammar; longer text holds its fragments near a quote, which the
+/// signatures above see.
+const GRAMMAR_MAX: usize = 512;
+
+/// The second opinion of the reference grammar, for short values that hold something beyond words.
+fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
+    let value = context.value;
+    if value.len() > GRAMMAR_MAX || !value.is_ascii() && !value.contains(&b'\'') {
+        return None;
+    }
+    // Signs alone continue nothing unless they comment out the rest.
+    let silent = !value.iter().any(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'#' | b'*'));
+    let quotes = value.iter().filter(|b| matches!(b, b'\'' | b'"' | b'`')).count();
+    if silent && quotes < 2 || value.len() < 3 {
+        return None;
+    }
+    if context.place.is_header() && !value.iter().any(|b| matches!(b, b'\'' | b'"')) {
+        return None;
+    }
+    // One word without quotes, comparison or call has no clause to continue: passwords, globs, tags.
+    let one_word =
+        !value.iter().any(|b| b.is_ascii_whitespace() || matches!(b, b'\'' | b'"' | b'`' | b'=' | b'('));
+    if one_word && value.first().is_some_and(u8::is_ascii_alphabetic) {
+        return None;
+    }
+    let code: [&[u8]; 3] = [b"===", b"=> ", b") {"];
+    if !holds_sql_marks(value) || code.iter().any(|mark| memchr::memmem::find(value, mark).is_some()) {
+        return None;
+    }
+    let dashed = memchr::memmem::find(value, b" -- ").is_some()
+        && !value.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'=' | b'('));
+    if dashed
+        && value.first().is_none_or(|b| *b != b'-' && *b != b'\'')
+        && memchr::memchr_iter(b' ', value).count() >= 3
+    {
+        return None;
+    }
+    // A search of logs pipes its result on: `source=a/* | where status >= 500`.
+    let piped = memchr::memmem::find(value, b" | ").is_some()
+        && !value.iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b'('));
+    if piped || is_filter(value) || strings_are_own(context) && !names_sql(value) {
+        return None;
+    }
+    let result = libinjectionrs::detect_sqli(value);
+    if !result.is_injection() {
+        return None;
+    }
+    let fingerprint = result.fingerprint?;
+    believable(fingerprint.as_str(), value).then_some(0..value.len())
+}
+
+/// A filter of a query language: clauses of a name, an operator and one value, joined by words (`status = 'open' AND
+/// assignee = me`). No clause compares a constant, and no quote is left open.
+fn is_filter(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let lower = text.to_ascii_lowercase().replace(" or ", " and ");
+    lower.contains(" and ") && lower.split(" and ").all(is_filter_clause)
+}
+
+fn is_filter_clause(clause: &str) -> bool {
+    let clause = clause.trim();
+    let name =
+        clause.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))).unwrap_or(0);
+    let (name, rest) = clause.split_at(name);
+    let signs = rest.trim_start();
+    let value = signs.trim_start_matches(['=', '!', '~', '<', '>', ':']);
+    let named = name.starts_with(|c: char| c.is_ascii_alphabetic()) && value.len() < signs.len();
+    let value = value.trim();
+    let word = |text: &str| {
+        !text.is_empty()
+            && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | ' ' | ':'))
+    };
+    let quoted = ['\'', '"'].iter().any(|&quote| {
+        value.strip_prefix(quote).and_then(|inner| inner.strip_suffix(quote)).is_some_and(word)
+    });
+    named && value != name && (quoted || word(value) && !value.contains(' '))
+}
+
+/// Every string in the value is opened and closed by it, as in a line of program text or a quoted option: quotes come
+/// in pairs, and the first of each kind follows a blank or a delimiter.
+fn strings_are_own(context: &Context<'_>) -> bool {
+    let value = context.value;
+    let mut any = false;
+    for quote in [b'\'', b'"', b'`'] {
+        let Some(first) = memchr::memchr(quote, value) else { continue };
+        any = true;
+        let before = first.checked_sub(1).and_then(|at| value.get(at));
+        let opens = before.is_some_and(|b| {
+            matches!(b, b' ' | b'(' | b'[' | b'{' | b',' | b'=' | b':' | b'<' | b'>' | b'+')
+        });
+        if !opens || memchr::memchr_iter(quote, value).count() % 2 == 1 {
+            return false;
+        }
+    }
+    any
+}
+
+/// Whether a word of the language stands in the value.
+fn names_sql(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 24] = [
+        b"and", b"between", b"case", b"delete", b"drop", b"exec", b"exists", b"from", b"having", b"insert",
+        b"like", b"limit", b"null", b"or", b"order", b"regexp", b"rlike", b"select", b"sleep", b"union",
+        b"update", b"where", b"xor", b"waitfor",
+    ];
+    let lower = value.to_ascii_lowercase();
+    memchr::memmem::find(&lower, b"--").is_some()
+        || memchr::memmem::find(&lower, b"/*").is_some()
+        || lower.split(|b| !b.is_ascii_alphanumeric() && *b != b'_').any(|word| WORDS.contains(&word))
+}
+
+/// Quotes inside words are apostrophes; a value without any other mark has nothing for the grammar to continue.
+fn holds_sql_marks(value: &[u8]) -> bool {
+    let marks = value
+        .iter()
+        .any(|b| matches!(b, b'"' | b'`' | b'#' | b'=' | b'(' | b'|' | b'&' | b'@' | b'<' | b'>'));
+    marks
+        || memchr::memmem::find(value, b"--").is_some()
+        || memchr::memmem::find(value, b"/*").is_some()
+        || value.first().is_some_and(u8::is_ascii_digit)
+        || value.windows(2).any(|w| matches!(w, [a, b'\''] if !a.is_ascii_alphabetic()))
+        || value.windows(2).any(|w| matches!(w, [b'\'', b] if !b.is_ascii_alphabetic()))
+        || value.first() == Some(&b'\'')
+}
+
+/// Fingerprints that ordinary text produces are not believed without a sign of SQL in the value.
+fn believable(fingerprint: &str, value: &[u8]) -> bool {
+    let strong = |b: &u8| matches!(b, b'\'' | b'"' | b'`' | b'#' | b';');
+    let marks: [&[u8]; 3] = [b"--", b"/*", b"@@"];
+    let has_strong = value.iter().any(strong)
+        || marks.iter().any(|mark| memchr::memmem::find(value, mark).is_some())
+        || value.first().is_some_and(|b| b.is_ascii_digit() || *b == b'-' || *b == b')');
+    // Words and operators only: `s&s`, `n&1`, … come from prose with an ampersand or an apostrophe.
+    let has_core = fingerprint
+        .bytes()
+        .any(|b| matches!(b, b'U' | b'E' | b'c' | b'f' | b'B' | b'X' | b';' | b'k' | b'o'));
+    let mixed =
+        fingerprint.contains('&') && fingerprint.bytes().any(|b| matches!(b, b's' | b'1' | b'o' | b'('));
+    has_strong && (has_core || mixed)
+}

@@ -1,0 +1,39 @@
+//! A second statement behind the application's, or instead of it.
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Sqli,
+    signatures: &[
+        Signature {
+            stamp: 2020,
+            subtype: "sqli_stacked",
+            gate: &[
+                "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec", "declare",
+                "select", "waitfor", "shutdown", "merge", "set", "call", "copy", "grant", "handler",
+            ],
+            needs: ";",
+            test: Test::Pattern(
+                r"(?:^|['\x22)`\d\w]){o}\)*{o};{o}(?:drop{g}(?:table|database|schema|view|user|index|procedure|function|column)\b|delete{g}from\b|insert{g}into\b|update{g}\w+{g}set\b|alter{g}(?:table|database|user|login)\b|create{g}(?:table|user|login|function|or{g}replace|alias|extension)\b|truncate{g}table\b|exec(?:ute)?{g}(?:xp_|sp_|master|immediate|\(|@|')|exec(?:ute)?{o}[(@']|declare{g}@|select{g}(?:\*|pg_|sleep|@@|case|\(|count|if|load|dbms|utl|version|user|null|\d|\w+{g}from|[\w,.]{1,40}{g}from)|select{o}\(|waitfor{g}(?:delay|time)\b|shutdown\b|merge{g}into\b|set{g}@|call{g}\w+\(|copy{g}\w+{g}(?:from|to)\b|grant{g}\w+{g}(?:on|to)\b|handler{g}\w+{g}open|begin{g}(?:declare|dbms))",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2021,
+            subtype: "sqli_stacked",
+            gate: &[
+                "set @", "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec",
+                "merge", "replace", "load", "backup", "grant", "values", "desc", "optimize", "set ",
+            ],
+            needs: " +/",
+            test: Test::Pattern(
+                r"(?:^|[;=(/'\x22]){o}(?:drop{g}(?:table|database|schema|view|user|procedure|function|column|index){g}(?:if{g}exists|\w*[_.]\w+|[`\x22\[]\w+|\w+{o}(?:;|--|#|/\*|cascade))|delete{g}from{g}(?:\w*[_.`]\w+|\w+{o}(?:;|--|#|where))|insert{g}(?:ignore{g})?into{g}[\w.`\x22\[]+{o}(?:\(|values|select)|update{g}[\w.`]+{g}set{g}[\w.`]+{o}=|alter{g}(?:table|database|user){g}\w+|create{g}(?:temporary{g})?(?:(?:table|function|procedure){g}[\w`.\x22]+{o}\(|(?:table|view){g}[\w`.\x22]+{g}as\b|procedure{g}[\w`.\x22]+{g}(?:as|is)\b|trigger{g}[\w`.\x22]+{g}(?:before|after|instead|on)\b|database{g}[\w`\x22]+{o}(?:;|--|#|$)|user{g}[\w`.\x22'@%]+{g}(?:identified|with{g}password|password|for{g}login)\b)|truncate{g}table\b|exec(?:ute)?{g}(?:xp_\w*|sp_\w*|master\.)|\d{g}exec{g}(?:sp|xp)_|[;=(/\x27\x22]{o}create{g}(?:table|view|function|procedure){g}\w|exec(?:ute)?{o}\({o}[@']|;{o}update{g}\w+$|;?{o}set{g}@\w+|execute{g}immediate\b|merge{o}[^a-z]{0,16}using{o}\(|load{g}data{g}(?:local{g})?infile|backup{g}database|values{o}\({o}['\d]|replace{g}into{g}\w+)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+    ],
+};
