@@ -7,12 +7,14 @@
 //! For each kind of request it prints the time per request (median and 99th percentile), and MB/s over all bytes of
 //! the request, target and headers included: the median over batches with its 95 % confidence interval. The
 //! second table has the worst inputs known, and how much slower per byte they are than the benign mean. With a name,
-//! only the kinds whose names contain it are run, so that a profiler sees one of them alone.
+//! only the kinds whose names contain it are run, so that a profiler sees one of them alone. The last table tells the parts
+//! apart: taking the request apart, the same with libinjection on every value, and the whole inspection.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use bartizan_detect::{Engine, NoPolicy, inspect};
-use bartizan_request::{Limits, RequestParts};
+use bartizan_request::{Limits, PointPath, Role, Visitor, walk};
 
 #[path = "speed/requests.rs"]
 mod requests;
@@ -52,6 +54,56 @@ fn main() {
     for sample in chosen(requests::worst()) {
         measure(&engine, &sample, (rounds / 40).max(BATCHES)).print(&sample.name, Some(mean));
     }
+    println!(
+        "\n| benign request | walk µs | walk + libinjection µs | walk + engine µs | flagged by libinjection |\n|---|---|---|---|---|"
+    );
+    for sample in chosen(requests::benign()) {
+        let ([walk, reference, whole], found) = compare(&engine, &sample, rounds);
+        println!("| {} | {walk:.1} | {reference:.1} | {whole:.1} | {found} |", sample.name);
+    }
+}
+
+/// Looks at every value with libinjection, or at none.
+struct Reference {
+    looks: bool,
+    found: usize,
+}
+
+impl Visitor for Reference {
+    fn visit(&mut self, _: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
+        if self.looks && role != Role::Parsed {
+            let xss = libinjectionrs::detect_xss(value) == libinjectionrs::XssResult::Xss;
+            self.found += usize::from(libinjectionrs::detect_sqli(value).is_injection()) + usize::from(xss);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Median microseconds of the walk, of the walk with libinjection, and of the inspection, measured in turns.
+fn compare(engine: &Engine, sample: &Sample, rounds: usize) -> ([f64; 3], usize) {
+    let headers = sample.headers();
+    let parts = sample.parts(&headers);
+    let limits = Limits::default();
+    let mut times: [Vec<Duration>; 3] = std::array::from_fn(|_| Vec::with_capacity(rounds));
+    let mut found = 0;
+    for _ in 0..rounds {
+        for (kind, times) in times.iter_mut().enumerate() {
+            let started = Instant::now();
+            if kind == 2 {
+                inspect(engine, &parts, &limits, &mut NoPolicy);
+            } else {
+                let mut reference = Reference { looks: kind == 1, found: 0 };
+                walk(&parts, &limits, &mut reference);
+                found = found.max(reference.found);
+            }
+            times.push(started.elapsed());
+        }
+    }
+    let medians = times.map(|mut times| {
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64() * 1e6
+    });
+    (medians, found)
 }
 
 /// What a measurement found.
@@ -86,13 +138,7 @@ impl Speed {
 #[expect(clippy::cast_precision_loss, reason = "sizes of samples are small")]
 fn measure(engine: &Engine, sample: &Sample, rounds: usize) -> Speed {
     let headers = sample.headers();
-    let parts = RequestParts {
-        method: sample.method,
-        target: sample.target.as_bytes(),
-        headers: &headers,
-        body: &sample.body,
-        body_truncated: false,
-    };
+    let parts = sample.parts(&headers);
     let size =
         parts.target.len() + parts.body.len() + headers.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
     let bytes = size as f64;

@@ -59,6 +59,8 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
 pub(crate) struct Results {
     by_type: BTreeMap<(bool, String), Tally>,
     by_carrier: BTreeMap<(bool, &'static str), Tally>,
+    /// What libinjection alone catches of the types that it knows.
+    reference: BTreeMap<(bool, String), Tally>,
 }
 
 impl Results {
@@ -75,6 +77,10 @@ impl Results {
         let caught = !request.detections(engine).is_empty();
         self.by_type.entry((held_out, kind.to_owned())).or_default().add(caught);
         self.by_carrier.entry((held_out, carrier)).or_default().add(caught);
+        if kind == "sqli" || kind == "xss" {
+            let by_reference = request.is_flagged_by_libinjection();
+            self.reference.entry((held_out, kind.to_owned())).or_default().add(by_reference);
+        }
         if !caught && !held_out && listing.misses {
             let body: String = String::from_utf8_lossy(&request.body).chars().take(300).collect();
             println!(
@@ -95,6 +101,9 @@ impl Results {
             }
             for ((_, carrier), tally) in self.by_carrier.iter().filter(|((half, _), _)| *half == held_out) {
                 println!("{label} {half} in {carrier}: {tally} caught");
+            }
+            for ((_, kind), tally) in self.reference.iter().filter(|((half, _), _)| *half == held_out) {
+                println!("{label} {half} {kind} by libinjection alone: {tally} caught");
             }
             println!("{label} {half} all: {all} caught");
         }

@@ -25,9 +25,11 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
     let samples = samples(folder);
     for (held_out, label) in [(false, "tuning"), (true, "hold-out")] {
         let mut flagged = Tally::default();
+        let mut reference = Tally::default();
         for sample in samples.iter().filter(|sample| sample.held_out == held_out) {
             let found = sample.request.detections(engine);
             flagged.add(!found.is_empty());
+            reference.add(sample.request.is_flagged_by_libinjection());
             if listing.flagged
                 && !held_out
                 && let Some(first) = found.first()
@@ -35,7 +37,7 @@ pub(crate) fn run(engine: &Engine, folder: &Path, listing: Listing) {
                 println!("flagged {} by {}", sample.request.name, describe(first));
             }
         }
-        println!("benign {label}: {flagged} flagged");
+        println!("benign {label}: {flagged} flagged; by libinjection alone {reference}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! An owned request, and what the engine says about it.
 
+use std::ops::ControlFlow;
+
 use bartizan_detect::{Detection, Engine, NoPolicy, inspect};
-use bartizan_request::{Limits, RequestParts};
+use bartizan_request::{Limits, PointPath, RequestParts, Role, Visitor, walk};
 
 /// A request of a corpus.
 #[derive(Clone, Debug, Default)]
@@ -48,16 +50,26 @@ impl Request {
 
     /// Inspects it.
     pub(crate) fn detections(&self, engine: &Engine) -> Vec<Detection> {
+        self.with_parts(|parts| inspect(engine, parts, &Limits::default(), &mut NoPolicy).detections)
+    }
+
+    /// Whether libinjection alone flags any value or name of it, all of them taken apart as for the engine.
+    pub(crate) fn is_flagged_by_libinjection(&self) -> bool {
+        let mut reference = Reference(false);
+        self.with_parts(|parts| walk(parts, &Limits::default(), &mut reference));
+        reference.0
+    }
+
+    fn with_parts<R>(&self, f: impl FnOnce(&RequestParts<'_>) -> R) -> R {
         let headers: Vec<(&[u8], &[u8])> =
             self.headers.iter().map(|(n, v)| (n.as_slice(), v.as_slice())).collect();
-        let parts = RequestParts {
+        f(&RequestParts {
             method: &self.method,
             target: &self.target,
             headers: &headers,
             body: &self.body,
             body_truncated: false,
-        };
-        inspect(engine, &parts, &Limits::default(), &mut NoPolicy).detections
+        })
     }
 
     /// Parses a request as it is on the wire.
@@ -82,6 +94,18 @@ impl Request {
             })
             .collect();
         Some(Request { name, method, target: target.to_vec(), headers, body: body.to_vec() })
+    }
+}
+
+/// Whether libinjection has found something.
+struct Reference(bool);
+
+impl Visitor for Reference {
+    fn visit(&mut self, _: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
+        self.0 = role != Role::Parsed
+            && (libinjectionrs::detect_sqli(value).is_injection()
+                || libinjectionrs::detect_xss(value) == libinjectionrs::XssResult::Xss);
+        if self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The requests that are measured: ordinary traffic, and the worst that is known.
 
+use bartizan_request::RequestParts;
+
 /// One request.
 pub(crate) struct Sample {
     /// What kind of request it is.
@@ -20,6 +22,17 @@ impl Sample {
             content_type,
             body: body.into(),
             extra: Vec::new(),
+        }
+    }
+
+    /// The request with the given headers.
+    pub(crate) fn parts<'s>(&'s self, headers: &'s [(&'s [u8], &'s [u8])]) -> RequestParts<'s> {
+        RequestParts {
+            method: self.method,
+            target: self.target.as_bytes(),
+            headers,
+            body: &self.body,
+            body_truncated: false,
         }
     }
 
