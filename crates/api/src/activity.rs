@@ -162,8 +162,7 @@ pub struct AuditView {
     pub diff: AuditDiff,
     /// Name of what was changed.
     pub entity: String,
-    /// Identity of what was changed: a number where it is one.
-    #[schema(value_type = Object)]
+    /// Identity of what was changed: a number where it is one, or else a text.
     pub subject_id: Value,
     /// Its tenant.
     pub subject_clientid: i64,

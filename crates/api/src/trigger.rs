@@ -62,6 +62,8 @@ pub struct FilterView {
 
 /// An action of a trigger.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+// The rules have an `ActionView` of their own; in the document each needs its name.
+#[schema(as = TriggerActionView)]
 pub struct ActionView {
     /// What is done.
     #[schema(example = "send_notification")]

@@ -1,7 +1,7 @@
 //! The OpenAPI document: generated from the routes, completed with what every operation shares.
 
 use bartizan_api::ErrorBody;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
@@ -66,24 +66,31 @@ pub fn document() -> Document {
         SecurityRequirement::new("Uuid", none).add("Secret", none),
         SecurityRequirement::new("Session", none),
     ]);
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         for operation in
             [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
         {
-            add_errors(operation);
+            add_errors(path, operation);
         }
     }
     document
 }
 
 /// The errors that any operation may answer, declared once.
-fn add_errors(operation: &mut Operation) {
-    let shared = [
+fn add_errors(path: &str, operation: &mut Operation) {
+    let mut shared = vec![
         ("400", "The request is not valid; the body names the field"),
         ("401", "The session expired"),
         ("403", "Not authenticated, or the right is missing"),
         ("429", "Too many requests; see `Retry-After`"),
     ];
+    if names_a_thing(path) {
+        shared.push(("404", "There is no such thing"));
+    }
+    if operation.request_body.is_some() {
+        shared.push(("413", "The body is larger than the limit"));
+        shared.push(("415", "The body is of another type than the operation takes"));
+    }
     for (status, text) in shared {
         operation
             .responses
@@ -91,6 +98,12 @@ fn add_errors(operation: &mut Operation) {
             .entry(status.to_owned())
             .or_insert_with(|| RefOr::T(error_response(text)));
     }
+}
+
+/// Whether a path leads to one thing that may be absent. Clients of others are refused instead: 403.
+fn names_a_thing(path: &str) -> bool {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.into_iter().any(|name| !matches!(name, "client_id" | "clientid" | "partnerid"))
 }
 
 fn error_response(text: &str) -> Response {
@@ -129,4 +142,10 @@ fn describe_principal(document: &mut Value) {
         *text = "The current principal: a user, with `client_id`, and `create_at` as RFC 3339.".into();
     }
     schemas.insert("PrincipalView".to_owned(), view);
+    // The envelope holds the derived form again.
+    if let Some(body) =
+        schemas.get_mut("Envelope_PrincipalView").and_then(|it| it.pointer_mut("/properties/body"))
+    {
+        *body = json!({"$ref": "#/components/schemas/PrincipalView"});
+    }
 }

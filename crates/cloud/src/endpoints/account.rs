@@ -58,7 +58,8 @@ pub async fn password_update(
 /// Running Console sessions of the caller, or with `user_id` of another user, newest first.
 #[utoipa::path(get, path = "/v1/sessions", tag = "Sessions", security(("Session" = [])),
     params(("user_id" = Option<i64>, Query, description = "User, for administrators; the caller by default")),
-    responses((status = 200, description = "The sessions", body = Envelope<Vec<SessionItem>>)))]
+    responses((status = 200, description = "The sessions", body = Envelope<Vec<SessionItem>>),
+        (status = 404, description = "There is no such user", body = bartizan_api::ErrorBody)))]
 pub async fn session_list(
     State(cloud): State<Cloud>,
     caller: Caller,

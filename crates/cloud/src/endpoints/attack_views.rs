@@ -40,7 +40,8 @@ pub async fn attack_view_list(
 /// `name` and `config` are required. Keys of `config` that the product does not know are kept as they are.
 #[utoipa::path(post, path = "/v1/client/{client_id}/attack-views", tag = "Attack views",
     params(("client_id" = i64, Path, description = "Client", example = 1)), request_body = AttackViewChange,
-    responses((status = 201, description = "The view", body = AttackViewSaved)))]
+    responses((status = 201, description = "The view", body = AttackViewSaved),
+        (status = 409, description = "The name is taken", body = bartizan_api::ErrorBody)))]
 pub async fn attack_view_create(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -71,7 +72,8 @@ pub async fn attack_view_view(
 #[utoipa::path(put, path = "/v1/client/{client_id}/attack-views/{id}", tag = "Attack views",
     params(("client_id" = i64, Path, description = "Client", example = 1),
         ("id" = i64, Path, description = "View", example = 12)), request_body = AttackViewChange,
-    responses((status = 200, description = "The view", body = AttackViewSaved)))]
+    responses((status = 200, description = "The view", body = AttackViewSaved),
+        (status = 409, description = "The name is taken", body = bartizan_api::ErrorBody)))]
 pub async fn attack_view_update(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -88,7 +90,8 @@ pub async fn attack_view_update(
 #[utoipa::path(delete, path = "/v1/client/{client_id}/attack-views/{id}", tag = "Attack views",
     params(("client_id" = i64, Path, description = "Client", example = 1),
         ("id" = i64, Path, description = "View", example = 12)),
-    responses((status = 204, description = "Deleted")))]
+    responses((status = 204, description = "Deleted"),
+        (status = 409, description = "Somebody starts with it", body = bartizan_api::ErrorBody)))]
 pub async fn attack_view_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -105,7 +108,8 @@ pub async fn attack_view_delete(
 #[utoipa::path(post, path = "/v1/client/{client_id}/attack-views/{id}/duplicate", tag = "Attack views",
     params(("client_id" = i64, Path, description = "Client", example = 1),
         ("id" = i64, Path, description = "View", example = 12)), request_body = AttackViewChange,
-    responses((status = 201, description = "The copy", body = AttackViewSaved)))]
+    responses((status = 201, description = "The copy", body = AttackViewSaved),
+        (status = 409, description = "The name is taken", body = bartizan_api::ErrorBody)))]
 pub async fn attack_view_duplicate(
     State(cloud): State<Cloud>,
     caller: Caller,
