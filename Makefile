@@ -4,8 +4,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-go test-contract \
-	debug-binary bench bench-detection bench-events lint clean tools console openapi
+.PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-go test-sso \
+	test-contract debug-binary bench bench-detection bench-events lint clean tools console openapi
 
 ## Builds everything and starts the demo.
 run: build
@@ -24,8 +24,9 @@ console: console/dist/index.html
 console/dist/index.html: $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -print 2>/dev/null) openapi/bartizan.json
 	cd console && npm ci && npm run build
 
-## Runs every test: Rust on SQLite and PostgreSQL, Console, browser, Python and Go clients, the API by its document.
-test: test-rust test-postgres test-console test-browser test-python test-go test-contract
+## Runs every test: Rust on SQLite and PostgreSQL, Console, browser, Python and Go clients, identity providers, the API
+## by its document.
+test: test-rust test-postgres test-console test-browser test-python test-go test-sso test-contract
 	@echo "all test suites passed"
 
 test-tools:
@@ -55,6 +56,10 @@ test-python: debug-binary
 # At most a minute and a half: the API against its own document, with each kind of credential. SEED asks other things.
 test-contract: debug-binary
 	scripts/contract-tests $(abspath $(TARGET))/debug/bartizan 16 $(SEED)
+
+# Sign-in at providers of OpenID Connect and SAML that others wrote.
+test-sso: debug-binary
+	cd tests/sso && npm ci && BARTIZAN_BIN=$(abspath $(TARGET))/debug/bartizan npm test
 
 test-go: debug-binary
 	scripts/go-tests $(abspath $(TARGET))/debug/bartizan
@@ -86,4 +91,4 @@ openapi:
 
 clean:
 	cargo clean
-	rm -rf console/dist console/node_modules tests/browser/node_modules
+	rm -rf console/dist console/node_modules tests/browser/node_modules tests/sso/node_modules

@@ -2895,6 +2895,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sso/saml": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set a SAML identity provider
+         * @description A draft until it is tested and activated. Give the provider the metadata at `entity_id` of the answer.
+         */
+        put: operations["sso_saml_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/saml/acs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a response of SAML
+         * @description For browsers, which identity providers send here with a form.
+         */
+        post: operations["sso_saml_acs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/saml/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * End a sign-in by SAML
+         * @description For browsers: ends a sign-in that began with `/v1/sso/login`.
+         */
+        get: operations["sso_saml_finish"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/saml/{client_uuid}/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View the metadata of SAML
+         * @description What an identity provider needs to know of a client: entity id and address for responses.
+         */
+        get: operations["sso_saml_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sso/test": {
         parameters: {
             query?: never;
@@ -7870,7 +7950,7 @@ export interface components {
             status: number;
             /** @description Single sign-on of a client. Secrets are not part of it. */
             body: {
-                /** @description `oidc` or `ldap`; null when nothing is set up. */
+                /** @description `saml`, `oidc` or `ldap`; null when nothing is set up. */
                 type?: string | null;
                 /** @description `google`, `okta` or `custom`. */
                 vendor: string;
@@ -7888,8 +7968,12 @@ export interface components {
                 role_mapping: components["schemas"]["GroupMapping"][];
                 /** @description Settings of the kind. */
                 settings: unknown;
-                /** @description Where the identity provider sends people back to. */
+                /** @description Where a provider of OpenID Connect sends people back to. */
                 callback_url: string;
+                /** @description With SAML: what the identity provider calls this client, and where its metadata is. */
+                entity_id: string;
+                /** @description With SAML: where the identity provider posts its responses to. */
+                acs_url: string;
                 /** @description Where sign-in begins. */
                 login_url: string;
                 /**
@@ -12063,6 +12147,40 @@ export interface components {
              */
             clientid: number;
         };
+        /** @description `POST /v1/sso/saml/acs`, a form. */
+        SamlForm: {
+            /** @description Response of the identity provider, base64. */
+            SAMLResponse?: string | null;
+            /** @description State that the sign-in began with. */
+            RelayState?: string | null;
+        };
+        /** @description `PUT /v1/sso/saml`: metadata, or issuer, address and certificate by hand, which win over those of the metadata. */
+        SamlSettings: {
+            /** @description Metadata of the identity provider. */
+            metadata_xml?: string | null;
+            /**
+             * @description Where its metadata is, instead; read once, now.
+             * @example https://login.example.com/metadata
+             */
+            metadata_url?: string | null;
+            /** @description Its entity id. */
+            issuer?: string | null;
+            /**
+             * @description Where it takes requests by redirect.
+             * @example https://login.example.com/sso
+             */
+            sso_url?: string | null;
+            /** @description Certificate that it signs with, PEM or base64. */
+            x509?: string | null;
+            /** @description Where it ends its own session; people are led there when they sign out. */
+            logout_url?: string | null;
+            /** @description Attribute that names the groups. */
+            groups_attribute?: string;
+            /** @description E-mail domains whose sign-in page offers it; the caller's own. */
+            domains?: string[];
+            /** @description `google`, `okta` or `custom`. */
+            vendor?: string;
+        };
         /** @description Times of a scanner that does not exist any more: all null. */
         ScannerState: {
             /**
@@ -12362,7 +12480,7 @@ export interface components {
         };
         /** @description Single sign-on of a client. Secrets are not part of it. */
         SsoView: {
-            /** @description `oidc` or `ldap`; null when nothing is set up. */
+            /** @description `saml`, `oidc` or `ldap`; null when nothing is set up. */
             type?: string | null;
             /** @description `google`, `okta` or `custom`. */
             vendor: string;
@@ -12380,8 +12498,12 @@ export interface components {
             role_mapping: components["schemas"]["GroupMapping"][];
             /** @description Settings of the kind. */
             settings: unknown;
-            /** @description Where the identity provider sends people back to. */
+            /** @description Where a provider of OpenID Connect sends people back to. */
             callback_url: string;
+            /** @description With SAML: what the identity provider calls this client, and where its metadata is. */
+            entity_id: string;
+            /** @description With SAML: where the identity provider posts its responses to. */
+            acs_url: string;
             /** @description Where sign-in begins. */
             login_url: string;
             /**
@@ -25305,6 +25427,285 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_saml_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SamlSettings"];
+            };
+        };
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_saml_acs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["SamlForm"];
+            };
+        };
+        responses: {
+            /** @description On to the end of the sign-in, or back with an error code */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_saml_finish: {
+        parameters: {
+            query?: {
+                /** @description What the response was put under */
+                answer?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the Console, or to its sign-in page with an error code */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_saml_metadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Public UUID of the client */
+                client_uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metadata */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/samlmetadata+xml": string;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

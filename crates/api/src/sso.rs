@@ -21,7 +21,7 @@ pub struct GroupMapping {
 /// Single sign-on of a client. Secrets are not part of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SsoView {
-    /// `oidc` or `ldap`; null when nothing is set up.
+    /// `saml`, `oidc` or `ldap`; null when nothing is set up.
     #[serde(rename = "type")]
     pub kind: Option<String>,
     /// `google`, `okta` or `custom`.
@@ -41,8 +41,12 @@ pub struct SsoView {
     /// Settings of the kind.
     #[schema(value_type = Object)]
     pub settings: Value,
-    /// Where the identity provider sends people back to.
+    /// Where a provider of OpenID Connect sends people back to.
     pub callback_url: String,
+    /// With SAML: what the identity provider calls this client, and where its metadata is.
+    pub entity_id: String,
+    /// With SAML: where the identity provider posts its responses to.
+    pub acs_url: String,
     /// Where sign-in begins.
     pub login_url: String,
     /// Last successful test sign-in, Unix seconds.
@@ -88,6 +92,64 @@ fn default_groups_claim() -> String {
 
 fn default_vendor() -> String {
     "custom".to_owned()
+}
+
+/// `PUT /v1/sso/saml`: metadata, or issuer, address and certificate by hand, which win over those of the metadata.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SamlSettings {
+    /// Metadata of the identity provider.
+    #[serde(default)]
+    pub metadata_xml: Option<String>,
+    /// Where its metadata is, instead; read once, now.
+    #[serde(default)]
+    #[schema(example = "https://login.example.com/metadata")]
+    pub metadata_url: Option<String>,
+    /// Its entity id.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Where it takes requests by redirect.
+    #[serde(default)]
+    #[schema(example = "https://login.example.com/sso")]
+    pub sso_url: Option<String>,
+    /// Certificate that it signs with, PEM or base64.
+    #[serde(default)]
+    pub x509: Option<String>,
+    /// Where it ends its own session; people are led there when they sign out.
+    #[serde(default)]
+    pub logout_url: Option<String>,
+    /// Attribute that names the groups.
+    #[serde(default = "default_groups_attribute")]
+    pub groups_attribute: String,
+    /// E-mail domains whose sign-in page offers it; the caller's own.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// `google`, `okta` or `custom`.
+    #[serde(default = "default_vendor")]
+    pub vendor: String,
+}
+
+fn default_groups_attribute() -> String {
+    "wallarm_roles".to_owned()
+}
+
+/// `POST /v1/sso/saml/acs`, a form.
+#[derive(Debug, Default, ToSchema)]
+pub struct SamlForm {
+    /// Response of the identity provider, base64.
+    #[schema(rename = "SAMLResponse")]
+    pub saml_response: Option<String>,
+    /// State that the sign-in began with.
+    #[schema(rename = "RelayState")]
+    pub relay_state: Option<String>,
+}
+
+/// `GET /v1/sso/saml/finish`.
+#[derive(Debug, Default, Deserialize)]
+pub struct SamlAnswer {
+    /// What `/v1/sso/saml/acs` led here with.
+    #[serde(default)]
+    pub answer: Option<String>,
 }
 
 /// `PUT /v1/sso/ldap`.

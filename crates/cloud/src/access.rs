@@ -193,6 +193,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("PUT", "/v1/sso", Access::SessionNeeds(Permission::UpdateSso)),
     ("DELETE", "/v1/sso", Access::Needs(Permission::UpdateSso)),
     ("PUT", "/v1/sso/oidc", Access::Needs(Permission::UpdateSso)),
+    ("PUT", "/v1/sso/saml", Access::Needs(Permission::UpdateSso)),
     ("PUT", "/v1/sso/ldap", Access::Needs(Permission::UpdateSso)),
     ("POST", "/v1/sso/ldap/test", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/mapping", Access::Needs(Permission::UpdateSso)),
@@ -202,6 +203,9 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/sso/deactivate", Access::Needs(Permission::UpdateSso)),
     ("GET", "/v1/sso/login", Access::Public),
     ("GET", "/v1/sso/oidc/callback", Access::Public),
+    ("GET", "/v1/sso/saml/{client_uuid}/metadata", Access::Public),
+    ("POST", "/v1/sso/saml/acs", Access::Public),
+    ("GET", "/v1/sso/saml/finish", Access::Public),
     ("POST", "/v1/user/{id}/sso", Access::Needs(Permission::UpdateUser)),
     ("POST", "/v1/user/{id}/api_access", Access::Needs(Permission::UpdateUser)),
     // Activity log

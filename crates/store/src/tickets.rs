@@ -12,10 +12,10 @@ use crate::{
 /// Saves a new ticket.
 ///
 /// # Errors
-/// [`StoreError::Query`].
+/// [`StoreError::Duplicate`] when there is one with this hash, or [`StoreError::Query`].
 pub async fn insert<C: ConnectionTrait>(connection: &C, ticket: Model) -> Result<(), StoreError> {
-    Entity::insert(ticket.into_active_model()).exec_without_returning(connection).await?;
-    Ok(())
+    let insert = Entity::insert(ticket.into_active_model()).exec_without_returning(connection).await;
+    insert.map(drop).map_err(StoreError::of_insert)
 }
 
 /// Uses a ticket up: true for the one caller whose deletion found it.

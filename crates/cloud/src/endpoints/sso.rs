@@ -2,28 +2,29 @@
 
 use axum::{
     Extension,
-    extract::State,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bartizan_api::{
     ApiError, Empty, Envelope,
     sso::{
-        GroupMapping, LdapSettings, LdapTest, OidcCallback, OidcSettings, SsoLoginQuery, SsoOptions,
-        SsoTestLink, SsoTestView, SsoView, UserSwitch,
+        GroupMapping, LdapSettings, LdapTest, OidcCallback, OidcSettings, SamlAnswer, SamlForm, SamlSettings,
+        SsoLoginQuery, SsoOptions, SsoTestLink, SsoTestView, SsoView, UserSwitch,
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Caller, Origin, session::set_cookie},
-    extract::{Body, Path, RackQuery},
+    extract::{Body, Path, RackQuery, whole},
     failure::Failure,
     services::sso::{
         self,
         admission::Refused,
-        ldap,
-        oidc::{self, Finished},
+        ldap, oidc, saml,
+        sign_in::{self, Finished},
     },
     state::Cloud,
 };
@@ -32,6 +33,10 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new()
         .routes(routes!(sso_view, sso_update, sso_delete))
         .routes(routes!(sso_oidc_update))
+        .routes(routes!(sso_saml_update))
+        .routes(routes!(sso_saml_metadata))
+        .routes(routes!(sso_saml_acs))
+        .routes(routes!(sso_saml_finish))
         .routes(routes!(sso_ldap_update))
         .routes(routes!(sso_ldap_test))
         .routes(routes!(sso_mapping_update))
@@ -93,6 +98,19 @@ pub async fn sso_oidc_update(
     Ok(Envelope::new(sso::put_oidc(&cloud, &caller, request).await?))
 }
 
+/// Set a SAML identity provider
+///
+/// A draft until it is tested and activated. Give the provider the metadata at `entity_id` of the answer.
+#[utoipa::path(put, path = "/v1/sso/saml", tag = "Single sign-on", request_body = SamlSettings,
+    responses((status = 200, description = "The configuration", body = Envelope<SsoView>)))]
+pub async fn sso_saml_update(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(request): Body<SamlSettings>,
+) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(saml::put(&cloud, &caller, request).await?))
+}
+
 /// Set an LDAP server
 ///
 /// A draft until it is tested and activated.
@@ -141,7 +159,7 @@ pub async fn sso_mapping_update(
 #[utoipa::path(post, path = "/v1/sso/test", tag = "Single sign-on", security(("Session" = [])),
     responses((status = 200, description = "Where to sign in", body = Envelope<SsoTestLink>)))]
 pub async fn sso_test(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoTestLink>, Failure> {
-    Ok(Envelope::new(oidc::test_link(&cloud, &caller).await?))
+    Ok(Envelope::new(sign_in::test_link(&cloud, &caller).await?))
 }
 
 /// View the result of a test sign-in
@@ -156,7 +174,7 @@ pub async fn sso_test_view(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Envelope<SsoTestView>, Failure> {
-    Ok(Envelope::new(oidc::test_result(&cloud, &caller, &id).await?))
+    Ok(Envelope::new(sign_in::test_result(&cloud, &caller, &id).await?))
 }
 
 /// Activate single sign-on
@@ -193,14 +211,14 @@ pub async fn sso_login(
     RackQuery(query): RackQuery<SsoLoginQuery>,
 ) -> Result<Response, Failure> {
     cloud.limits.sign_in_begun(origin.ip)?;
-    match oidc::begin(&cloud, query.client.as_deref(), query.test.as_deref()).await {
+    match sign_in::begin(&cloud, query.client.as_deref(), query.test.as_deref()).await {
         Ok(begun) => {
             let secure = if origin.tls { "; Secure" } else { "" };
             let cookie = format!(
                 "{}={}; Path={}; HttpOnly; SameSite=Lax; Max-Age=600{secure}",
-                oidc::COOKIE,
+                sign_in::COOKIE,
                 begun.binding,
-                oidc::CALLBACK
+                begun.cookie_path
             );
             redirect(&begun.location, Some(&cookie))
         }
@@ -223,21 +241,81 @@ pub async fn sso_oidc_callback(
     headers: HeaderMap,
     RackQuery(query): RackQuery<OidcCallback>,
 ) -> Result<Response, Failure> {
-    let binding = binding(&headers);
-    match oidc::finish(&cloud, &query, &binding, &origin).await {
+    end(&cloud, &origin, oidc::finish(&cloud, &query, &binding(&headers), &origin).await)
+}
+
+/// View the metadata of SAML
+///
+/// What an identity provider needs to know of a client: entity id and address for responses.
+#[utoipa::path(get, path = "/v1/sso/saml/{client_uuid}/metadata", tag = "Single sign-on", security(()),
+    params(("client_uuid" = String, Path, description = "Public UUID of the client")),
+    responses((status = 200, description = "Metadata", body = String, content_type = "application/samlmetadata+xml"),
+        (status = 404, description = "There is no such client", body = bartizan_api::ErrorBody)))]
+pub async fn sso_saml_metadata(
+    State(cloud): State<Cloud>,
+    Path(client_uuid): Path<String>,
+) -> Result<Response, Failure> {
+    let metadata = saml::own_metadata(&cloud, &client_uuid).await?;
+    Ok(([(header::CONTENT_TYPE, "application/samlmetadata+xml")], metadata).into_response())
+}
+
+/// Take a response of SAML
+///
+/// For browsers, which identity providers send here with a form.
+#[utoipa::path(post, path = "/v1/sso/saml/acs", tag = "Single sign-on", security(()),
+    request_body(content = SamlForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "On to the end of the sign-in, or back with an error code")))]
+pub async fn sso_saml_acs(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    cloud.limits.sign_in_begun(origin.ip)?;
+    let body = whole(body)?;
+    let field = |name: &str| {
+        let mut pairs = url::form_urlencoded::parse(&body);
+        pairs.find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
+    };
+    let form = SamlForm { saml_response: field("SAMLResponse"), relay_state: field("RelayState") };
+    let mut response = match saml::accept(&cloud, &form).await {
+        Ok(location) => redirect(&location, None)?,
+        Err(refused) => refuse(&refused, &origin)?,
+    };
+    // The next request must be a GET: browsers bring the cookie with no other one from another site.
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    Ok(response)
+}
+
+/// End a sign-in by SAML
+///
+/// For browsers: ends a sign-in that began with `/v1/sso/login`.
+#[utoipa::path(get, path = "/v1/sso/saml/finish", tag = "Single sign-on", security(()),
+    params(("answer" = Option<String>, Query, description = "What the response was put under")),
+    responses((status = 302, description = "To the Console, or to its sign-in page with an error code")))]
+pub async fn sso_saml_finish(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    RackQuery(query): RackQuery<SamlAnswer>,
+) -> Result<Response, Failure> {
+    end(&cloud, &origin, saml::finish(&cloud, &query, &binding(&headers), &origin).await)
+}
+
+fn end(cloud: &Cloud, origin: &Origin, finished: Result<Finished, Refused>) -> Result<Response, Failure> {
+    match finished {
         Ok(Finished::Session(started)) => {
-            let cookie = set_cookie(&cloud, origin.tls, &started.id, started.lifetime_s);
+            let cookie = set_cookie(cloud, origin.tls, &started.id, started.lifetime_s);
             redirect("/", Some(&cookie))
         }
         Ok(Finished::Tested) => redirect("/settings/sso?tested=true", None),
-        Err(refused) => refuse(&refused, &origin),
+        Err(refused) => refuse(&refused, origin),
     }
 }
 
 fn binding(headers: &HeaderMap) -> String {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == oidc::COOKIE).map(|(_, value)| value.to_owned()).unwrap_or_default()
+    pairs.find(|(name, _)| *name == sign_in::COOKIE).map(|(_, value)| value.to_owned()).unwrap_or_default()
 }
 
 fn redirect(location: &str, cookie: Option<&str>) -> Result<Response, Failure> {

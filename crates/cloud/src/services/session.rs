@@ -245,7 +245,7 @@ pub async fn discover(cloud: &Cloud, username: &str, origin: &Origin) -> Result<
     let email = username.trim().to_lowercase();
     cloud.limits.password_check(Check::Discovery, &email, origin.ip)?;
     let password = || "password".to_owned();
-    let Some(config) = sso::of_address(cloud, &email).await?.filter(|config| config.kind == "oidc") else {
+    let Some(config) = sso::of_address(cloud, &email).await?.filter(|config| config.kind != "ldap") else {
         return Ok(DiscoverView { methods: vec![password()], sso_url: None });
     };
     let client = cloud.store.identify_client(config.client_id).await?;

@@ -1,6 +1,6 @@
 //! Single sign-on of tenants (`spec/accounts.md` section 6): set-up, options, and what they mean for users.
 //!
-//! `oidc` and `ldap` find out who somebody is at the identity provider; `admission` turns that person into a
+//! `oidc`, `saml` and `ldap` find out who somebody is at the identity provider; `admission` turns that person into a
 //! user of the tenant. An administrator sets it up, proves by a test sign-in that it works, and activates it.
 
 use bartizan_api::{
@@ -26,6 +26,8 @@ pub mod admission;
 pub mod domains;
 pub mod ldap;
 pub mod oidc;
+pub mod saml;
+pub mod sign_in;
 
 /// Most mappings of groups.
 const MAX_MAPPINGS: usize = 200;
@@ -100,6 +102,8 @@ async fn view<C: ConnectionTrait>(
         settings: config.settings,
         callback_url: format!("{base}{}", oidc::CALLBACK),
         login_url: format!("{base}/v1/sso/login?client={}", caller.client.uuid),
+        entity_id: saml::entity_id(cloud, &caller.client),
+        acs_url: saml::acs_url(cloud),
         tested_at: config.tested_at,
         fallback_user_id,
     })
@@ -143,9 +147,13 @@ pub async fn put_oidc(cloud: &Cloud, caller: &Caller, request: OidcSettings) -> 
         "issuer": issuer, "client_id": request.client_id, "scopes": request.scopes,
         "groups_claim": request.groups_claim, "domains": domains,
     });
-    let vendor = ["google", "okta", "custom"].into_iter().find(|vendor| *vendor == request.vendor);
-    let vendor = vendor.ok_or_else(|| ApiError::invalid("unknown vendor", short(&request.vendor)))?;
+    let vendor = known_vendor(&request.vendor)?;
     put(cloud, caller, "oidc", vendor, settings, request.client_secret.as_deref()).await
+}
+
+fn known_vendor(asked: &str) -> Result<&'static str, ApiError> {
+    let vendor = ["google", "okta", "custom"].into_iter().find(|vendor| *vendor == asked);
+    vendor.ok_or_else(|| ApiError::invalid("vendor must be google, okta or custom", short(asked)))
 }
 
 /// Sets the LDAP server.
@@ -226,7 +234,7 @@ async fn put(
     let address = |settings: &Value| [settings.get("issuer").cloned(), settings.get("url").cloned()];
     if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
         config.secret_sealed = Some(seal(&cloud.keys, secret).ok_or_else(ApiError::internal)?);
-    } else if config.secret_sealed.is_none() {
+    } else if config.secret_sealed.is_none() && kind != "saml" {
         return Err(ApiError::invalid("a secret is needed", Value::Null).into());
     } else if address(&config.settings) != address(&settings) {
         // Or whoever may not read the secret could have it sent to a server of his.
@@ -271,7 +279,11 @@ fn change(
         })
     };
     Change {
-        object_type: if kind == "ldap" { "ldap_settings" } else { "oidc_authentication" },
+        object_type: match kind {
+            "ldap" => "ldap_settings",
+            "saml" => "saml_authentication",
+            _ => "oidc_authentication",
+        },
         action,
         object_id: after.or(before).map(|config| config.client_id.to_string()).unwrap_or_default(),
         object_name: kind.to_owned(),

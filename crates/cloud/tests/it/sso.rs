@@ -13,6 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 mod ldap;
+mod saml;
 
 /// An OpenID Connect provider that issues the claims it is told to.
 #[derive(Clone)]

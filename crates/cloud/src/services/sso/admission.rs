@@ -6,9 +6,10 @@ use bartizan_store::{
     sea_orm::{ActiveValue::Set, IntoActiveModel},
     sessions,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::MAPPABLE;
+use super::{MAPPABLE, sign_in::failure_code};
 use crate::{
     auth::Origin,
     failure::Failure,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Who the identity provider says it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Issuer and subject: what never changes about the person.
     pub subject: String,
@@ -30,6 +31,8 @@ pub struct Identity {
     pub realname: String,
     /// Groups.
     pub groups: Vec<String>,
+    /// Roles that the provider gives by name, without a group.
+    pub roles: Vec<String>,
 }
 
 /// Why a person gets no session. The code is shown; details are for the log.
@@ -56,14 +59,16 @@ impl Refused {
     }
 }
 
-/// The widest role that the groups give.
+/// The widest role that the groups give, or the provider by its name.
 #[must_use]
-pub fn role_of(config: &entity::sso_config::Model, technical: bool, groups: &[String]) -> Option<Role> {
+pub fn role_of(config: &entity::sso_config::Model, technical: bool, identity: &Identity) -> Option<Role> {
     let mapping: Vec<GroupMapping> = serde_json::from_value(config.role_mapping.clone()).unwrap_or_default();
+    let mapped =
+        |entry: &GroupMapping| identity.groups.iter().any(|group| group.eq_ignore_ascii_case(&entry.group));
     let given = |role: &Role| {
-        mapping.iter().any(|entry| {
-            entry.role == role.code() && groups.iter().any(|group| group.eq_ignore_ascii_case(&entry.group))
-        })
+        let code = role.code();
+        identity.roles.iter().any(|role| role == code)
+            || mapping.iter().any(|entry| entry.role == code && mapped(entry))
     };
     MAPPABLE.iter().copied().filter(|role| technical || !role.is_global()).find(given)
 }
@@ -79,7 +84,7 @@ pub async fn admit(
     identity: &Identity,
     origin: &Origin,
 ) -> Result<entity::user::Model, Refused> {
-    let role = role_of(config, client.is_technical, &identity.groups);
+    let role = role_of(config, client.is_technical, identity);
     let known = cloud.store.identify_user_by_email(&identity.email).await?;
     let user = match known {
         Some(user) => check(config, user, identity)?,
@@ -108,7 +113,7 @@ fn check(
     }
     if user.sso_subject.as_ref().is_some_and(|subject| *subject != identity.subject) {
         // The address was given to another person at the provider.
-        return Err(Refused::code("oidc_error", "another subject has this address"));
+        return Err(Refused::code(failure_code(&config.kind), "another subject has this address"));
     }
     if !config.provisioning && user.auth_method.as_deref() != Some(config.kind.as_str()) {
         return Err(Refused::code("saml_auth_not_found", user.id.to_string()));

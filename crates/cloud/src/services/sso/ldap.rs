@@ -112,6 +112,7 @@ async fn ask(
         email: email.to_owned(),
         realname: realname.chars().take(255).collect(),
         groups,
+        roles: vec![],
     }))
 }
 
@@ -224,14 +225,10 @@ pub async fn test(cloud: &Cloud, caller: &Caller, request: &LdapTest) -> Result<
     cloud.limits.password_check(crate::limits::Check::SignIn, &email, caller.ip)?;
     match identify(cloud, &config, &email, &request.password).await {
         Ok(identity) => {
-            let role = admission::role_of(&config, caller.client.is_technical, &identity.groups);
-            let attributes = json!({
-                "email": identity.email, "realname": identity.realname, "groups": identity.groups,
-                "subject": identity.subject,
-            });
+            let role = admission::role_of(&config, caller.client.is_technical, &identity);
             super::note_test(cloud, config).await?;
             let role = role.map(|role| role.code().to_owned());
-            Ok(SsoTestView { state: "success".to_owned(), attributes, role, error: None })
+            Ok(SsoTestView { state: "success".to_owned(), attributes: json!(identity), role, error: None })
         }
         Err(Refused::Code(code, detail)) => {
             let error = Some(format!("{code}: {detail}"));

@@ -9,11 +9,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bartizan_api::{
-    ApiError,
-    sso::{OidcCallback, SsoTestLink, SsoTestView},
-};
-use bartizan_store::{TenantId, entity, sso, tickets};
+use bartizan_api::{ApiError, sso::OidcCallback};
+use bartizan_store::entity;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use reqwest::{
@@ -24,25 +21,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::admission::{self, Identity, Refused};
+use super::{
+    admission::{Identity, Refused},
+    sign_in::{self, Begun, Finished, PREFIX, digest},
+};
 use crate::{
-    auth::{Caller, Origin},
-    failure::Failure,
+    auth::Origin,
     outgoing::OutgoingRequest,
     secrets::{Secret, same, seal, unseal},
-    services::session::{self, Started},
     state::Cloud,
 };
 
 /// Path that the provider sends people back to.
 pub const CALLBACK: &str = "/v1/sso/oidc/callback";
-/// Cookie that binds a sign-in to its browser.
-pub const COOKIE: &str = "bzsso";
-const STATE: &str = "sso_state";
-const TEST: &str = "sso_test";
-const PREFIX: &str = "bzo_";
-/// Seconds that a sign-in may take at the provider.
-const STATE_S: i64 = 600;
 /// Seconds of difference between clocks.
 const LEEWAY_S: i64 = 120;
 /// Seconds that a discovery document and keys are kept.
@@ -123,81 +114,38 @@ async fn fetch(cloud: &Cloud, address: &str) -> Result<Vec<u8>, Refused> {
     }
 }
 
-/// Where the browser goes, and the cookie that it must bring back.
-pub struct Begun {
-    /// The provider's page.
-    pub location: String,
-    /// Value of the binding cookie.
-    pub binding: String,
-}
-
-/// Begins a sign-in at the provider of a tenant, or a test of it.
+/// Begins a sign-in: a question in the address of the provider's page.
 ///
 /// # Errors
 /// [`Refused`].
-pub async fn begin(cloud: &Cloud, client: Option<&str>, test: Option<&str>) -> Result<Begun, Refused> {
-    let (config, test_mac) = match test {
-        Some(token) => {
-            let (config, id_mac) = test_config(cloud, token).await?;
-            (config, Some(id_mac))
-        }
-        None => {
-            let client = cloud.store.identify_client_by_uuid(client.unwrap_or_default()).await?;
-            let client = client.filter(|client| client.enabled);
-            let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
-            let config = sso::find(cloud.store.reader(), TenantId(client.id)).await?;
-            let active = config.filter(|config| config.state == "active" && config.kind == "oidc");
-            (active.ok_or_else(|| Refused::code("saml_auth_not_found", client.id.to_string()))?, None)
-        }
-    };
-    let provider = provider(cloud, &config, false).await?;
-    let state = Secret::random();
+pub(super) async fn begin(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    test: Option<String>,
+) -> Result<Begun, Refused> {
+    let provider = provider(cloud, config, false).await?;
     let (nonce, verifier, binding) =
         (Secret::random().hex(), Secret::random().opaque(""), Secret::random().opaque(""));
     let sealed = seal(&cloud.keys, &verifier).ok_or_else(ApiError::internal)?;
-    let now = cloud.now();
-    let ticket = entity::ticket::Model {
-        id_mac: state.mac(&cloud.keys),
-        kind: STATE.to_owned(),
-        client_id: Some(config.client_id),
-        user_id: None,
-        payload: json!({
-            "nonce": nonce, "verifier": sealed, "binding": digest(&binding), "test": test_mac,
-        }),
-        attempts: 0,
-        created_at: now,
-        expires_at: now + STATE_S,
-    };
-    tickets::insert(cloud.store.writer(), ticket).await?;
+    let payload = json!({"nonce": nonce, "verifier": sealed, "binding": digest(&binding), "test": test});
+    let state = sign_in::keep(cloud, config, payload).await?;
     let mut url =
         Url::parse(&provider.authorization_endpoint).map_err(|error| broken("authorization", error))?;
     let scopes = config.settings.get("scopes").map(crate::auth::strings).unwrap_or_default().join(" ");
     url.query_pairs_mut()
         .append_pair("response_type", "code")
-        .append_pair("client_id", text(&config, "client_id"))
+        .append_pair("client_id", text(config, "client_id"))
         .append_pair("redirect_uri", &callback(cloud))
         .append_pair("scope", &scopes)
         .append_pair("state", &state.opaque(PREFIX))
         .append_pair("nonce", &nonce)
         .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())))
         .append_pair("code_challenge_method", "S256");
-    Ok(Begun { location: url.into(), binding })
-}
-
-fn digest(text: &str) -> String {
-    hex::encode(Sha256::digest(text.as_bytes()))
+    Ok(Begun { location: url.into(), binding, cookie_path: CALLBACK })
 }
 
 fn callback(cloud: &Cloud) -> String {
     format!("{}{CALLBACK}", cloud.config.public.console_url.trim_end_matches('/'))
-}
-
-/// What came of a sign-in at the provider.
-pub enum Finished {
-    /// A session.
-    Session(Box<Started>),
-    /// A test: its result waits for the administrator.
-    Tested,
 }
 
 /// Finishes a sign-in with what the provider sent the browser back with.
@@ -210,36 +158,10 @@ pub async fn finish(
     binding: &str,
     origin: &Origin,
 ) -> Result<Finished, Refused> {
-    let state = query.state.as_deref().and_then(|state| Secret::parse_opaque(PREFIX, state));
-    let state = state.ok_or_else(|| Refused::code("oidc_error", "no state"))?;
-    let id_mac = state.mac(&cloud.keys);
-    let ticket = cloud.store.identify_ticket(&id_mac, STATE, cloud.now()).await?;
-    let ticket = ticket.ok_or_else(|| Refused::code("oidc_error", "unknown or used state"))?;
-    let payload =
-        |name: &str| ticket.payload.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if !same(&digest(binding), &payload("binding")) {
-        return Err(Refused::code("oidc_error", "the sign-in began in another browser"));
-    }
-    if !tickets::take(cloud.store.writer(), &id_mac).await? {
-        return Err(Refused::code("oidc_error", "used state"));
-    }
-    let config = sso::find(cloud.store.reader(), TenantId(ticket.client_id.unwrap_or(0))).await?;
-    let config = config.filter(|config| config.kind == "oidc");
-    let config = config.ok_or_else(|| Refused::code("oidc_error", "single sign-on was removed"))?;
-    let test = payload("test");
-    let verifier = unseal(&cloud.keys, &payload("verifier")).ok_or_else(ApiError::internal)?;
-    let identity = identify(cloud, &config, query, &verifier, &payload("nonce")).await;
-    if !test.is_empty() {
-        return finish_test(cloud, config, &test, identity).await;
-    }
-    if config.state != "active" {
-        return Err(Refused::code("oidc_error", "single sign-on is not active"));
-    }
-    let identity = identity?;
-    let client = cloud.store.identify_client(config.client_id).await?.filter(|client| client.enabled);
-    let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
-    let user = admission::admit(cloud, &config, &client, &identity, origin).await?;
-    Ok(Finished::Session(Box::new(session::start(cloud, user, origin, None).await?)))
+    let returned = sign_in::resume(cloud, "oidc", query.state.as_deref(), Some(binding)).await?;
+    let verifier = unseal(&cloud.keys, returned.text("verifier")).ok_or_else(ApiError::internal)?;
+    let identity = identify(cloud, &returned.config, query, &verifier, returned.text("nonce")).await;
+    sign_in::conclude(cloud, returned, identity, origin).await
 }
 
 /// Exchanges the code and verifies who it is.
@@ -417,96 +339,16 @@ fn identity_of(config: &entity::sso_config::Model, claims: &Value) -> Result<Ide
         Some(list) => crate::auth::strings(list),
         None => vec![],
     };
-    Ok(Identity { subject, email, realname, groups })
+    Ok(Identity { subject, email, realname, groups, roles: vec![] })
 }
 
-/// Begins a test: a link that signs in at the provider and changes nothing here.
-///
-/// # Errors
-/// 400 without a configuration.
-pub async fn test_link(cloud: &Cloud, caller: &Caller) -> Result<SsoTestLink, Failure> {
-    let config = super::configured(cloud.store.reader(), caller.tenant()).await?;
-    if config.kind != "oidc" {
-        return Err(ApiError::invalid("test LDAP by /v1/sso/ldap/test", Value::Null).into());
-    }
-    let (secret, now) = (Secret::random(), cloud.now());
-    let waiting = SsoTestView { state: "waiting".to_owned(), ..SsoTestView::default() };
-    let ticket = entity::ticket::Model {
-        id_mac: secret.mac(&cloud.keys),
-        kind: TEST.to_owned(),
-        client_id: Some(config.client_id),
-        user_id: Some(caller.user_id()),
-        payload: json!(waiting),
-        attempts: 0,
-        created_at: now,
-        expires_at: now + STATE_S,
-    };
-    tickets::insert(cloud.store.writer(), ticket).await?;
-    let id = secret.opaque(PREFIX);
-    let base = cloud.config.public.console_url.trim_end_matches('/');
-    Ok(SsoTestLink { url: format!("{base}/v1/sso/login?test={id}"), id })
-}
-
-async fn test_config(cloud: &Cloud, token: &str) -> Result<(entity::sso_config::Model, String), Refused> {
-    let absent = || Refused::code("oidc_error", "the test ended");
-    let id_mac = Secret::parse_opaque(PREFIX, token).ok_or_else(absent)?.mac(&cloud.keys);
-    let ticket = cloud.store.identify_ticket(&id_mac, TEST, cloud.now()).await?.ok_or_else(absent)?;
-    let config = sso::find(cloud.store.reader(), TenantId(ticket.client_id.unwrap_or(0))).await?;
-    Ok((config.ok_or_else(absent)?, id_mac))
-}
-
-async fn finish_test(
-    cloud: &Cloud,
-    config: entity::sso_config::Model,
-    id_mac: &str,
-    identity: Result<Identity, Refused>,
-) -> Result<Finished, Refused> {
-    let client = cloud.store.identify_client(config.client_id).await?;
-    let technical = client.is_some_and(|client| client.is_technical);
-    let result = match identity {
-        Ok(identity) => {
-            let role = admission::role_of(&config, technical, &identity.groups);
-            let attributes = json!({
-                "email": identity.email, "realname": identity.realname, "groups": identity.groups,
-                "subject": identity.subject,
-            });
-            super::note_test(cloud, config).await?;
-            let role = role.map(|role| role.code().to_owned());
-            SsoTestView { state: "success".to_owned(), attributes, role, error: None }
-        }
-        Err(Refused::Code(code, detail)) => {
-            let error = Some(format!("{code}: {detail}"));
-            SsoTestView { state: "failure".to_owned(), error, ..SsoTestView::default() }
-        }
-        Err(failure) => return Err(failure),
-    };
-    cloud.store.update_ticket(id_mac, &json!(result)).await?;
-    Ok(Finished::Tested)
-}
-
-/// The result of a test.
-///
-/// # Errors
-/// 404 when it ended or is another's.
-pub async fn test_result(cloud: &Cloud, caller: &Caller, id: &str) -> Result<SsoTestView, Failure> {
-    let absent = || ApiError::not_found("test", id.chars().take(64).collect::<String>());
-    let secret = Secret::parse_opaque(PREFIX, id).ok_or_else(absent)?;
-    let ticket = cloud.store.identify_ticket(&secret.mac(&cloud.keys), TEST, cloud.now()).await?;
-    let ticket = ticket.filter(|ticket| ticket.client_id == Some(caller.client.id)).ok_or_else(absent)?;
-    Ok(serde_json::from_value(ticket.payload).unwrap_or_default())
-}
-
-/// Where the provider ends its own session, for users who came from it.
-pub async fn sign_out_url(cloud: &Cloud, user: &entity::user::Model) -> Option<String> {
-    if user.auth_method.as_deref() != Some("oidc") {
-        return None;
-    }
-    let config = sso::find(cloud.store.reader(), TenantId(user.client_id)).await.ok().flatten()?;
-    let provider = provider(cloud, &config, false).await.ok()?;
+/// Where the provider ends its own session.
+pub(super) async fn sign_out_url(cloud: &Cloud, config: &entity::sso_config::Model) -> Option<String> {
+    let provider = provider(cloud, config, false).await.ok()?;
     let mut url = Url::parse(&provider.end_session_endpoint?).ok()?;
     let back = format!("{}/sign-in", cloud.config.public.console_url.trim_end_matches('/'));
     url.query_pairs_mut()
-        .append_pair("client_id", text(&config, "client_id"))
+        .append_pair("client_id", text(config, "client_id"))
         .append_pair("post_logout_redirect_uri", &back);
     Some(url.into())
 }

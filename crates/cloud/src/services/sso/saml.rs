@@ -1,0 +1,312 @@
+//! SAML 2.0: requests by redirect, responses by POST (`spec/accounts.md` sections 6.2 and 6.5).
+//!
+//! A response arrives by a form that another site posts, and browsers send no `Lax` cookie with such a form. So the
+//! form is verified, and what it says is put under a second secret, with which the browser comes again by a redirect,
+//! now with the cookie that proves that it began the sign-in. The keys of the provider are those of the configuration.
+
+use bartizan_api::{
+    ApiError,
+    sso::{SamlAnswer, SamlForm, SamlSettings, SsoView},
+};
+use bartizan_store::{StoreError, entity, tickets};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, SecondsFormat};
+use flate2::{Compression, write::DeflateEncoder};
+use serde_json::{Value, json};
+
+use self::response::{Assertion, Expected};
+use super::{
+    admission::{Identity, Refused},
+    sign_in::{self, Begun, Finished, PREFIX, digest},
+};
+use crate::{
+    auth::{Caller, Origin},
+    failure::Failure,
+    outgoing::OutgoingRequest,
+    secrets::Secret,
+    state::Cloud,
+};
+
+pub mod metadata;
+pub mod response;
+pub mod signature;
+pub mod xml;
+
+/// Path that the provider posts responses to.
+pub const ACS: &str = "/v1/sso/saml/acs";
+/// Path that a browser ends its sign-in at.
+pub const FINISH: &str = "/v1/sso/saml/finish";
+/// Kind of the tickets that remember assertions.
+const SEEN: &str = "saml_assertion";
+/// Attribute that gives a role by itself, before the role.
+const ROLE: &str = "wallarm_role:";
+/// Largest metadata, bytes.
+const MAX_METADATA: usize = 256 << 10;
+
+fn text<'a>(config: &'a entity::sso_config::Model, name: &str) -> &'a str {
+    config.settings.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn base(cloud: &Cloud) -> &str {
+    cloud.config.public.console_url.trim_end_matches('/')
+}
+
+/// Our entity id for a tenant: where its metadata is.
+#[must_use]
+pub fn entity_id(cloud: &Cloud, client: &entity::client::Model) -> String {
+    format!("{}/v1/sso/saml/{}/metadata", base(cloud), client.uuid)
+}
+
+/// Our address for responses.
+#[must_use]
+pub fn acs_url(cloud: &Cloud) -> String {
+    format!("{}{ACS}", base(cloud))
+}
+
+/// Our metadata for a tenant.
+///
+/// # Errors
+/// 404 when there is no such tenant.
+pub async fn own_metadata(cloud: &Cloud, client_uuid: &str) -> Result<String, Failure> {
+    let client = cloud.store.identify_client_by_uuid(client_uuid).await?;
+    let absent = || ApiError::not_found("client", client_uuid.chars().take(64).collect::<String>());
+    let client = client.filter(|client| client.enabled).ok_or_else(absent)?;
+    Ok(metadata::own(&entity_id(cloud, &client), &acs_url(cloud)))
+}
+
+/// Sets the identity provider, by its metadata or by hand.
+///
+/// # Errors
+/// 400 for what cannot be used, and while single sign-on is active.
+pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Result<SsoView, Failure> {
+    let mut provider = match (&request.metadata_xml, &request.metadata_url) {
+        (Some(xml), None) => parsed("metadata_xml", xml)?,
+        (None, Some(url)) => parsed("metadata_url", &fetched(cloud, url).await?)?,
+        (None, None) => metadata::ProviderMetadata::default(),
+        _ => return Err(ApiError::invalid("metadata_xml or metadata_url, not both", Value::Null).into()),
+    };
+    if let Some(issuer) = request.issuer {
+        provider.issuer = issuer;
+    }
+    if let Some(url) = request.sso_url {
+        provider.sso_url = url;
+    }
+    if let Some(certificate) = request.x509 {
+        let certificate = metadata::certificate_text(&certificate);
+        provider.certificates =
+            vec![certificate.map_err(|reason| ApiError::invalid(format!("x509: {reason}"), Value::Null))?];
+    }
+    provider.logout_url = request.logout_url.or(provider.logout_url);
+    super::valid_text("issuer", &provider.issuer, 1024)?;
+    super::valid_text("groups_attribute", &request.groups_attribute, 255)?;
+    if provider.certificates.is_empty() {
+        return Err(ApiError::invalid("x509: a certificate is needed", Value::Null).into());
+    }
+    let vendor = super::known_vendor(&request.vendor)?;
+    for (name, url) in [("sso_url", Some(&provider.sso_url)), ("logout_url", provider.logout_url.as_ref())] {
+        // The browser goes there, not the cloud; what is checked is that it is a page and encrypted.
+        let checked = url.map(|url| browser_url(cloud, url)).transpose();
+        checked.map_err(|reason| {
+            ApiError::invalid(format!("{name} {reason}"), url.map(|url| super::short(url)))
+        })?;
+    }
+    let settings = json!({
+        "issuer": provider.issuer, "sso_url": provider.sso_url, "logout_url": provider.logout_url,
+        "certificates": provider.certificates, "groups_attribute": request.groups_attribute,
+        "domains": super::own_domains(caller, &request.domains)?,
+    });
+    super::put(cloud, caller, "saml", vendor, settings, None).await
+}
+
+fn parsed(field: &str, xml: &str) -> Result<metadata::ProviderMetadata, ApiError> {
+    metadata::parse(xml).map_err(|reason| ApiError::invalid(format!("{field}: {reason}"), Value::Null))
+}
+
+async fn fetched(cloud: &Cloud, address: &str) -> Result<String, ApiError> {
+    let refused = |reason: &str| ApiError::invalid(format!("metadata_url {reason}"), super::short(address));
+    let url = cloud.outgoing.check(address, false).map_err(refused)?;
+    let answer = cloud.outgoing.send(OutgoingRequest::get(url, MAX_METADATA)).await;
+    match answer {
+        Ok(answer) if answer.status == 200 => {
+            String::from_utf8(answer.body).map_err(|_| refused("does not answer with text"))
+        }
+        Ok(answer) => Err(refused(&format!("answers with status {}", answer.status))),
+        Err(error) => Err(refused(&format!("cannot be read: {error}"))),
+    }
+}
+
+fn browser_url(cloud: &Cloud, text: &str) -> Result<(), &'static str> {
+    let url = reqwest::Url::parse(text).map_err(|_| "is not a URL")?;
+    let plain = cloud.config.outgoing.plain_http && url.scheme() == "http";
+    if text.len() > 2048 {
+        Err("is too long")
+    } else if url.has_host() && (url.scheme() == "https" || plain) {
+        Ok(())
+    } else {
+        Err("must begin with https://")
+    }
+}
+
+/// Begins a sign-in: a request in the address of the provider's page.
+///
+/// # Errors
+/// [`Refused`].
+pub(super) async fn begin(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    test: Option<String>,
+) -> Result<Begun, Refused> {
+    let client = cloud.store.identify_client(config.client_id).await?;
+    let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
+    let (request, binding) = (format!("_{}", Secret::random().hex()), Secret::random().opaque(""));
+    let payload = json!({"request": request, "binding": digest(&binding), "test": test});
+    let state = sign_in::keep(cloud, config, payload).await?;
+    let message = authn_request(cloud, &client, text(config, "sso_url"), &request);
+    let mut url = reqwest::Url::parse(text(config, "sso_url"))
+        .map_err(|error| Refused::code("invalid_saml_response", error.to_string()))?;
+    url.query_pairs_mut()
+        .append_pair("SAMLRequest", &deflated(&message).map_err(|_| ApiError::internal())?)
+        .append_pair("RelayState", &state.opaque(PREFIX));
+    Ok(Begun { location: url.into(), binding, cookie_path: FINISH })
+}
+
+fn authn_request(cloud: &Cloud, client: &entity::client::Model, destination: &str, id: &str) -> String {
+    let at = DateTime::from_timestamp(cloud.now(), 0).unwrap_or_default();
+    let (samlp, saml) = (xml::SAMLP, xml::SAML);
+    format!(
+        "<samlp:AuthnRequest xmlns:samlp=\"{samlp}\" xmlns:saml=\"{saml}\" ID=\"{id}\" Version=\"2.0\" \
+         IssueInstant=\"{}\" Destination=\"{}\" AssertionConsumerServiceURL=\"{}\" \
+         ProtocolBinding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\">\
+         <saml:Issuer>{}</saml:Issuer><samlp:NameIDPolicy AllowCreate=\"true\"/></samlp:AuthnRequest>",
+        at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        metadata::escaped(destination),
+        metadata::escaped(&acs_url(cloud)),
+        metadata::escaped(&entity_id(cloud, client)),
+    )
+}
+
+/// The encoding of requests by redirect (SAML bindings, section 3.4.4.1).
+fn deflated(message: &str) -> std::io::Result<String> {
+    use std::io::Write;
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(message.as_bytes())?;
+    Ok(STANDARD.encode(encoder.finish()?))
+}
+
+/// Takes a response; returns where the browser goes on.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn accept(cloud: &Cloud, form: &SamlForm) -> Result<String, Refused> {
+    let mut returned = sign_in::resume(cloud, "saml", form.relay_state.as_deref(), None).await?;
+    let identity = match identify(cloud, &returned, form.saml_response.as_deref()).await {
+        Ok(identity) => json!({"identity": identity}),
+        // The sign-in goes on to its end in the browser, where a test can tell its administrator.
+        Err(Refused::Code(code, detail)) => json!({"code": code, "detail": detail}),
+        Err(failure) => return Err(failure),
+    };
+    if let Some(payload) = returned.payload.as_object_mut() {
+        payload.insert("answer".to_owned(), identity);
+    }
+    let secret = sign_in::keep(cloud, &returned.config, returned.payload).await?;
+    Ok(format!("{FINISH}?answer={}", secret.opaque(PREFIX)))
+}
+
+async fn identify(
+    cloud: &Cloud,
+    returned: &sign_in::Returned,
+    form: Option<&str>,
+) -> Result<Identity, Refused> {
+    let refused = |detail: String| Refused::code("invalid_saml_response", detail);
+    let config = &returned.config;
+    let client = cloud.store.identify_client(config.client_id).await?;
+    let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
+    let encoded: String = form.unwrap_or_default().split_ascii_whitespace().collect();
+    let message = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let message = message.ok_or_else(|| refused("it is not base64 of UTF-8".to_owned()))?;
+    let certificates = config.settings.get("certificates").map(crate::auth::strings).unwrap_or_default();
+    let keys = metadata::keys(&certificates);
+    let (audience, recipient) = (entity_id(cloud, &client), acs_url(cloud));
+    let expected = Expected {
+        issuer: text(config, "issuer"),
+        keys: &keys,
+        audience: &audience,
+        recipient: &recipient,
+        request: returned.text("request"),
+        now: cloud.now(),
+    };
+    let assertion = response::believe(&message, &expected).map_err(|error| refused(error.to_string()))?;
+    remember(cloud, config, &assertion).await?;
+    identity_of(config, &assertion)
+}
+
+/// Refuses an assertion that was presented before.
+async fn remember(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    assertion: &Assertion,
+) -> Result<(), Refused> {
+    let ticket = entity::ticket::Model {
+        id_mac: digest(&format!("{}|{}|{}", config.client_id, text(config, "issuer"), assertion.id)),
+        kind: SEEN.to_owned(),
+        client_id: Some(config.client_id),
+        user_id: None,
+        payload: json!({}),
+        attempts: 0,
+        created_at: cloud.now(),
+        expires_at: assertion.ends_at,
+    };
+    match tickets::insert(cloud.store.writer(), ticket).await {
+        Err(StoreError::Duplicate) => {
+            Err(Refused::code("invalid_saml_response", "the assertion was used before"))
+        }
+        other => Ok(other?),
+    }
+}
+
+fn identity_of(config: &entity::sso_config::Model, assertion: &Assertion) -> Result<Identity, Refused> {
+    let first = |name: &str| assertion.values(name).next();
+    let name = assertion.name.as_deref();
+    let email = first("email").or(name.filter(|_| assertion.name_is_email));
+    let email = email.filter(|email| email.contains('@') && email.len() <= 254).map(str::to_lowercase);
+    let email =
+        email.ok_or_else(|| Refused::code("no_mail_in_saml_response", "neither attribute nor name"))?;
+    let names: Vec<&str> = [first("first_name"), first("last_name")].into_iter().flatten().collect();
+    let realname = if names.is_empty() { email.clone() } else { names.join(" ") };
+    let roles = assertion.attributes.iter().filter(|(_, values)| !values.is_empty());
+    let roles = roles.filter_map(|(name, _)| name.strip_prefix(ROLE)).map(str::to_owned).collect();
+    Ok(Identity {
+        subject: format!("{}|{}", text(config, "issuer"), name.unwrap_or(&email)),
+        realname: realname.chars().take(255).collect(),
+        groups: assertion.values(text(config, "groups_attribute")).map(str::to_owned).collect(),
+        roles,
+        email,
+    })
+}
+
+/// Finishes a sign-in in the browser that began it.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn finish(
+    cloud: &Cloud,
+    query: &SamlAnswer,
+    binding: &str,
+    origin: &Origin,
+) -> Result<Finished, Refused> {
+    let returned = sign_in::resume(cloud, "saml", query.answer.as_deref(), Some(binding)).await?;
+    let answer = returned.payload.get("answer").cloned().unwrap_or_default();
+    let identity = match answer.get("identity") {
+        Some(identity) => serde_json::from_value(identity.clone()).map_err(|_| ApiError::internal().into()),
+        None => {
+            let word = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+            let code = if word("code") == "no_mail_in_saml_response" {
+                "no_mail_in_saml_response"
+            } else {
+                "invalid_saml_response"
+            };
+            Err(Refused::code(code, word("detail")))
+        }
+    };
+    sign_in::conclude(cloud, returned, identity, origin).await
+}

@@ -1,0 +1,101 @@
+//! Metadata: what an identity provider publishes about itself, and what we do.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{
+    signature::Key,
+    xml::{self, DSIG, METADATA, SAMLP},
+};
+
+const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
+
+/// What is known of an identity provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderMetadata {
+    /// Entity id.
+    pub issuer: String,
+    /// Where sign-in begins.
+    pub sso_url: String,
+    /// Where it ends.
+    pub logout_url: Option<String>,
+    /// Certificates, base64 of DER.
+    pub certificates: Vec<String>,
+}
+
+/// Reads the metadata of one identity provider.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub fn parse(text: &str) -> Result<ProviderMetadata, String> {
+    let document = xml::parse(text).map_err(|error| error.to_string())?;
+    let entity =
+        document.document_element().filter(|node| xml::is(&document, *node, METADATA, "EntityDescriptor"));
+    let entity = entity.ok_or("it is not the metadata of one entity")?;
+    let issuer = xml::attribute(&document, entity, "entityID").unwrap_or_default().to_owned();
+    let role =
+        xml::only(&document, entity, METADATA, "IDPSSODescriptor").ok_or("it is not an identity provider")?;
+    let speaks = xml::attribute(&document, role, "protocolSupportEnumeration").unwrap_or_default();
+    if !speaks.split_ascii_whitespace().any(|protocol| protocol == SAMLP) {
+        return Err("it does not speak SAML 2.0".to_owned());
+    }
+    let location = |name: &str, bindings: &[&str]| {
+        let services = document.child_elements_by_name_ns(role, METADATA, name);
+        let found = services.into_iter().find(|node| {
+            xml::attribute(&document, *node, "Binding").is_some_and(|binding| bindings.contains(&binding))
+        });
+        found.and_then(|node| xml::attribute(&document, node, "Location")).map(str::to_owned)
+    };
+    let sso_url = location("SingleSignOnService", &[REDIRECT]).ok_or("it takes no requests by redirect")?;
+    let mut certificates = vec![];
+    for node in document.child_elements_by_name_ns(role, METADATA, "KeyDescriptor") {
+        if xml::attribute(&document, node, "use").is_some_and(|purpose| purpose != "signing") {
+            continue;
+        }
+        for certificate in document.get_elements_by_tag_name_ns(DSIG, "X509Certificate") {
+            if document.ancestors(certificate).contains(&node) {
+                certificates.push(certificate_text(&xml::text(&document, certificate).unwrap_or_default())?);
+            }
+        }
+    }
+    let logout_url = location("SingleLogoutService", &[REDIRECT, POST]);
+    Ok(ProviderMetadata { issuer, sso_url, logout_url, certificates })
+}
+
+/// A certificate as PEM or bare base64, as base64 of DER without line breaks; its key must be usable.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub fn certificate_text(text: &str) -> Result<String, String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
+    let joined: String = lines.flat_map(str::split_ascii_whitespace).collect();
+    let der = STANDARD.decode(&joined).map_err(|_| "a certificate is not base64")?;
+    Key::of_certificate(&der).map_err(|reason| format!("a certificate {reason}"))?;
+    Ok(joined)
+}
+
+/// The keys of certificates that [`certificate_text`] made.
+pub fn keys(certificates: &[String]) -> Vec<Key> {
+    let der = certificates.iter().filter_map(|text| STANDARD.decode(text).ok());
+    der.filter_map(|der| Key::of_certificate(&der).ok()).collect()
+}
+
+/// Our metadata.
+pub fn own(entity_id: &str, acs_url: &str) -> String {
+    let (entity_id, acs_url) = (escaped(entity_id), escaped(acs_url));
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <md:EntityDescriptor xmlns:md=\"{METADATA}\" entityID=\"{entity_id}\">\
+         <md:SPSSODescriptor AuthnRequestsSigned=\"false\" WantAssertionsSigned=\"true\" \
+         protocolSupportEnumeration=\"{SAMLP}\">\
+         <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>\
+         <md:AssertionConsumerService Binding=\"{POST}\" Location=\"{acs_url}\" index=\"0\" isDefault=\"true\"/>\
+         </md:SPSSODescriptor></md:EntityDescriptor>\n"
+    )
+}
+
+/// A text as the value of an attribute.
+pub fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;")
+}
