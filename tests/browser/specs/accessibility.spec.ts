@@ -13,6 +13,7 @@ const pages = [
   ['/settings/api-tokens', 'Settings'],
   ['/settings/users', 'Settings'],
   ['/settings/applications', 'Settings'],
+  ['/settings/sso', 'Settings'],
 ] as const
 
 async function problems(page: Page): Promise<string[]> {
