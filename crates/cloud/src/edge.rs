@@ -157,7 +157,10 @@ async fn admit(
             let by_session = matches!(access, Access::Session | Access::SessionNeeds(_));
             let caller = if by_session { caller.map_err(as_session_failure)? } else { caller? };
             admitted.caller = Some(caller.clone());
-            admitted.remaining = Some(cloud.limits.request(caller.client.id)?);
+            let taken = cloud.limits.request(caller.client.id);
+            // A refusal tells the limit too.
+            admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
+            taken?;
             permit(&caller, access, path)?;
             request.extensions_mut().insert(caller);
             Ok(())

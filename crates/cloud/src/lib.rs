@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod auth;
+mod certificates;
 pub mod config;
 mod console;
 mod edge;

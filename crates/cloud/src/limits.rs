@@ -10,18 +10,22 @@ use std::{
 };
 
 use bartizan_api::ApiError;
+use bartizan_store::Store;
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
     state::keyed::DashMapStateStore,
 };
+use sha2::{Digest, Sha256};
 
-use crate::config::Limits;
+use self::shared::SharedBuckets;
+use crate::{config::Limits, failure::Failure};
 
-/// The buckets of this process.
+pub(crate) mod shared;
+
+/// The buckets of this process. That of clients is a share of one limit for all processes of the cloud.
 pub struct RateLimits {
-    client: Bucket<i64>,
+    client: SharedBuckets,
     account: Bucket<(Check, String)>,
     account_here: Bucket<(Check, String, IpAddr)>,
     address: Bucket<IpAddr>,
@@ -29,6 +33,16 @@ pub struct RateLimits {
     named_failures: Bucket<(IpAddr, String)>,
     node: Bucket<String>,
     letters: Bucket<i64>,
+    /// Checks per minute, for the buckets in the database.
+    checks: Checks,
+}
+
+/// Checks per minute.
+#[derive(Clone, Copy)]
+struct Checks {
+    account: u32,
+    account_here: u32,
+    address: u32,
 }
 
 /// What is checked: each kind has buckets of its own, so that a forgotten password does not stop a sign-in.
@@ -62,10 +76,7 @@ impl RateLimits {
     #[must_use]
     pub fn new(limits: &Limits) -> RateLimits {
         RateLimits {
-            client: Bucket::new(
-                Quota::per_second(at_least_one(limits.requests_per_second))
-                    .allow_burst(at_least_one(limits.request_burst)),
-            ),
+            client: SharedBuckets::new(limits.requests_per_second, limits.request_burst),
             account: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_account))),
             account_here: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute))),
             address: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_address))),
@@ -73,6 +84,11 @@ impl RateLimits {
             named_failures: Bucket::new(Quota::per_minute(at_least_one(
                 limits.failed_authentications_per_minute_credential,
             ))),
+            checks: Checks {
+                account: limits.password_checks_per_minute_account.max(1),
+                account_here: limits.password_checks_per_minute.max(1),
+                address: limits.password_checks_per_minute_address.max(1),
+            },
             node: Bucket::new(
                 Quota::per_second(at_least_one(limits.node_requests_per_second))
                     .allow_burst(at_least_one(limits.node_requests_per_second * 2)),
@@ -86,29 +102,60 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After`.
     pub fn request(&self, client_id: i64) -> Result<Remaining, ApiError> {
-        self.client.take(&client_id).map(|remaining| Remaining { limit: self.client.limit, remaining })
+        let taken = self.client.take(client_id, Instant::now());
+        taken.map(|remaining| Remaining { limit: self.client.rate(), remaining }).map_err(refusal)
+    }
+
+    /// What is left to a client that was refused.
+    #[must_use]
+    pub fn none_remaining(&self) -> Remaining {
+        Remaining { limit: self.client.rate(), remaining: 0 }
+    }
+
+    /// Processes that hold the limit of clients together, as far as this one knows.
+    #[must_use]
+    pub fn processes(&self) -> usize {
+        self.client.processes()
     }
 
     /// One check of a password or second factor.
     ///
     /// # Errors
     /// 429 with `Retry-After`, by account or address, before anything is hashed. What one network tries does not
-    /// use up what the owner of the account may try from another.
-    pub fn password_check(&self, check: Check, account: &str, address: IpAddr) -> Result<(), ApiError> {
-        let network = network(address);
-        self.address.take(&network)?;
+    /// use up what the owner of the account may try from another. The processes of a cloud hold these limits
+    /// together by buckets in the database: a check costs far more than a query.
+    pub async fn password_check(
+        &self,
+        store: &Store,
+        check: Check,
+        account: &str,
+        address: IpAddr,
+    ) -> Result<(), Failure> {
         // No address is longer; what is made up costs no more memory than one.
         let account = account.chars().take(254).collect::<String>().to_lowercase();
-        self.account_here.take(&(check, account.clone(), network))?;
-        self.account.take(&(check, account)).map(drop)
+        let network = network(address);
+        self.password_check_here(check, &account, network)?;
+        together(store, "address", &network.to_string(), self.checks.address).await?;
+        let name = format!("{check:?} {account}");
+        together(store, "account here", &format!("{network} {name}"), self.checks.account_here).await?;
+        together(store, "account", &name, self.checks.account).await
+    }
+
+    /// The same by the buckets of this process.
+    fn password_check_here(&self, check: Check, account: &str, network: IpAddr) -> Result<(), ApiError> {
+        self.address.take(&network)?;
+        self.account_here.take(&(check, account.to_owned(), network))?;
+        self.account.take(&(check, account.to_owned()))
     }
 
     /// One sign-in that begins at an identity provider, whoever it will be.
     ///
     /// # Errors
     /// 429 with `Retry-After`.
-    pub fn sign_in_begun(&self, address: IpAddr) -> Result<(), ApiError> {
-        self.address.take(&network(address)).map(drop)
+    pub async fn sign_in_begun(&self, store: &Store, address: IpAddr) -> Result<(), Failure> {
+        let address = network(address);
+        self.address.take(&address)?;
+        together(store, "address", &address.to_string(), self.checks.address).await
     }
 
     /// One failed authentication by header. What the caller presented is `name`: a UUID, or nothing.
@@ -118,7 +165,7 @@ impl RateLimits {
     pub fn failed_authentication(&self, name: &str, address: IpAddr) -> Result<(), ApiError> {
         let address = network(address);
         self.failures.take(&address)?;
-        if name.is_empty() { Ok(()) } else { self.named_failures.take(&(address, short(name))).map(drop) }
+        if name.is_empty() { Ok(()) } else { self.named_failures.take(&(address, short(name))) }
     }
 
     /// Whether an address may try a credential at all, before anything is looked up.
@@ -136,7 +183,7 @@ impl RateLimits {
     /// # Errors
     /// 429 with `Retry-After`.
     pub fn node_call(&self, uuid: &str) -> Result<(), ApiError> {
-        self.node.take(&uuid.to_owned()).map(drop)
+        self.node.take(&uuid.to_owned())
     }
 
     /// Letters of a client to so many recipients.
@@ -149,7 +196,6 @@ impl RateLimits {
 
     /// Forgets keys that are back to full buckets, so that memory follows activity.
     pub fn shrink(&self) {
-        self.client.shrink();
         self.account.shrink();
         self.account_here.shrink();
         self.address.shrink();
@@ -160,35 +206,37 @@ impl RateLimits {
     }
 }
 
+/// Takes one from a bucket that all processes of the cloud share, if there can be several.
+async fn together(store: &Store, kind: &str, name: &str, per_minute: u32) -> Result<(), Failure> {
+    if !store.is_shared() {
+        return Ok(());
+    }
+    // Hashed: what people type as their address needs no second place.
+    let key = hex::encode(Sha256::digest(format!("{kind} {name}")));
+    let wait = store.take_from_cell(&key, 60_000 / i64::from(per_minute), i64::from(per_minute)).await?;
+    match wait {
+        None => Ok(()),
+        Some(wait) => Err(refusal(Duration::from_millis(wait.unsigned_abs())).into()),
+    }
+}
+
 type Cells<K> = DashMapStateStore<K>;
 
 struct Bucket<K: Hash + Eq + Clone> {
-    cells: RateLimiter<K, Cells<K>, DefaultClock, StateInformationMiddleware>,
+    cells: RateLimiter<K, Cells<K>, DefaultClock>,
     /// Keys whose last attempt found the bucket empty, with when it is worth trying again.
     empty: Mutex<HashMap<K, Instant>>,
-    limit: u32,
 }
 
 impl<K: Hash + Eq + Clone> Bucket<K> {
     fn new(quota: Quota) -> Bucket<K> {
-        let per_second = 1.0 / quota.replenish_interval().as_secs_f64();
-        Bucket {
-            cells: RateLimiter::dashmap(quota).with_middleware(),
-            empty: Mutex::default(),
-            // A rate from configuration, which holds 32 bits.
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "positive and small"
-            )]
-            limit: per_second.round() as u32,
-        }
+        Bucket { cells: RateLimiter::dashmap(quota), empty: Mutex::default() }
     }
 
-    /// Takes one; says how many are left.
-    fn take(&self, key: &K) -> Result<u32, ApiError> {
+    /// Takes one.
+    fn take(&self, key: &K) -> Result<(), ApiError> {
         match self.cells.check_key(key) {
-            Ok(state) => Ok(state.remaining_burst_capacity()),
+            Ok(()) => Ok(()),
             Err(until) => {
                 let wait = until.wait_time_from(self.cells.clock().now());
                 self.blocked().insert(key.clone(), Instant::now() + wait);
@@ -260,24 +308,27 @@ mod tests {
     #[test]
     fn an_ipv6_subscriber_has_one_bucket() {
         let limits = RateLimits::new(&Limits { password_checks_per_minute_address: 1, ..Limits::default() });
-        limits.password_check(Check::SignIn, "a", "2001:db8::1".parse().unwrap()).unwrap();
-        assert!(limits.password_check(Check::SignIn, "b", "2001:db8::2".parse().unwrap()).is_err());
-        limits.password_check(Check::SignIn, "c", "2001:db8:0:1::1".parse().unwrap()).unwrap();
+        let check = |account, address: &str| {
+            limits.password_check_here(Check::SignIn, account, network(address.parse().unwrap()))
+        };
+        check("a", "2001:db8::1").unwrap();
+        assert!(check("b", "2001:db8::2").is_err());
+        check("c", "2001:db8:0:1::1").unwrap();
     }
 
     #[test]
     fn a_stranger_does_not_use_up_the_attempts_of_the_owner() {
         let limits = RateLimits::new(&Limits::default());
         let (stranger, owner) = ("192.0.2.1".parse().unwrap(), "198.51.100.1".parse().unwrap());
-        while limits.password_check(Check::SignIn, "a", stranger).is_ok() {}
-        limits.password_check(Check::SignIn, "A", owner).unwrap();
-        limits.password_check(Check::Letter, "a", stranger).unwrap();
+        while limits.password_check_here(Check::SignIn, "a", stranger).is_ok() {}
+        limits.password_check_here(Check::SignIn, "a", owner).unwrap();
+        limits.password_check_here(Check::Letter, "a", stranger).unwrap();
     }
 
     #[test]
     fn many_networks_together_have_a_limit_too() {
         let limits = RateLimits::new(&Limits { password_checks_per_minute_account: 3, ..Limits::default() });
-        let from = |n: u8| limits.password_check(Check::SignIn, "a", IpAddr::from([192, 0, 2, n]));
+        let from = |n: u8| limits.password_check_here(Check::SignIn, "a", IpAddr::from([192, 0, 2, n]));
         assert_eq!((0..5).map(|n| from(n).is_ok()).collect::<Vec<_>>(), [true, true, true, false, false]);
     }
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::Handle;
 use bartizan_api::ApiError;
 use bartizan_events_index::IndexError;
 use bartizan_store::{Store, StoreError, StoreOptions};
@@ -27,9 +27,11 @@ use tower_http::{
 
 use crate::{
     auth,
+    certificates::Certificates,
     config::CloudConfig,
     console, edge, endpoints,
     keys::{Keys, KeysError},
+    limits,
     mail::{MailError, Mailer},
     openapi,
     services::{accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index},
@@ -122,31 +124,32 @@ impl RunningCloud {
                 format!("{}://{address}", if config.tls() { "https" } else { "http" });
         }
         let tls = match (&config.listen.tls_cert, &config.listen.tls_key) {
-            (Some(cert), Some(key)) => {
-                Some(RustlsConfig::from_pem_file(cert, key).await.map_err(StartError::Tls)?)
-            }
+            (Some(cert), Some(key)) => Some(Certificates::load(cert, key).await.map_err(StartError::Tls)?),
             _ => None,
         };
         let cloud = open(config).await?;
         let handle = Handle::new();
         let service = service(cloud.clone());
         let serving = handle.clone();
+        let tls_config = tls.as_ref().map(Certificates::config);
         let server = tokio::spawn(async move {
-            match tls {
+            match tls_config {
                 Some(tls) => {
                     axum_server::from_tcp_rustls(listener, tls)?.handle(serving).serve(service).await
                 }
                 None => axum_server::from_tcp(listener)?.handle(serving).serve(service).await,
             }
         });
-        let jobs = vec![
+        let mut jobs = vec![
             tokio::spawn(housekeeping(cloud.clone())),
             tokio::spawn(auth::known::watch(cloud.clone())),
             tokio::spawn(event_index::follow(cloud.clone())),
             tokio::spawn(attack_vectors::export_work(cloud.clone())),
             tokio::spawn(delivery::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
+            tokio::spawn(limits::shared::exchange(cloud.clone())),
         ];
+        jobs.extend(tls.map(|certificates| tokio::spawn(certificates.watch())));
         Ok(RunningCloud { cloud, address, handle, server, jobs })
     }
 
@@ -266,6 +269,9 @@ async fn housekeeping(cloud: Cloud) {
             tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
         }
         accounts::clean(&cloud).await;
+        if let Err(error) = cloud.store.purge_rate_limits().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "full buckets were not removed");
+        }
         let hour = now / 3600 - 48;
         let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
         if let Err(error) = purged {

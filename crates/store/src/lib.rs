@@ -42,6 +42,7 @@ mod page;
 pub mod partner_clients;
 pub mod pools;
 pub mod privacy;
+pub mod rate_limits;
 pub mod ruleset_settings;
 pub mod sessions;
 pub mod sso;

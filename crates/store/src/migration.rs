@@ -13,6 +13,7 @@ mod m0043_traffic;
 mod m0050_event_heads;
 mod m0051_attack_views;
 mod m0060_accounts;
+mod m0061_rate_limits;
 mod m0065_invitation_tokens;
 
 /// Runs migrations.
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0050_event_heads::Migration),
             Box::new(m0051_attack_views::Migration),
             Box::new(m0060_accounts::Migration),
+            Box::new(m0061_rate_limits::Migration),
             Box::new(m0065_invitation_tokens::Migration),
         ]
     }

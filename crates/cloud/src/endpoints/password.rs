@@ -35,7 +35,7 @@ pub async fn password_forgot(
     Body(request): Body<PasswordForgot>,
 ) -> Result<Envelope<Empty>, Failure> {
     auth::session::check_page(&cloud, &headers, &origin)?;
-    password_reset::forgot(&cloud, &request.email, &origin)?;
+    password_reset::forgot(&cloud, &request.email, &origin).await?;
     Ok(Envelope::new(Empty {}))
 }
 

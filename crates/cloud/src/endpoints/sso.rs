@@ -210,7 +210,7 @@ pub async fn sso_login(
     Extension(origin): Extension<Origin>,
     RackQuery(query): RackQuery<SsoLoginQuery>,
 ) -> Result<Response, Failure> {
-    cloud.limits.sign_in_begun(origin.ip)?;
+    cloud.limits.sign_in_begun(&cloud.store, origin.ip).await?;
     match sign_in::begin(&cloud, query.client.as_deref(), query.test.as_deref()).await {
         Ok(begun) => {
             let secure = if origin.tls { "; Secure" } else { "" };
@@ -270,7 +270,7 @@ pub async fn sso_saml_acs(
     Extension(origin): Extension<Origin>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    cloud.limits.sign_in_begun(origin.ip)?;
+    // Not counted: it goes nowhere without a sign-in that began, and that was.
     let body = whole(body)?;
     let field = |name: &str| {
         let mut pairs = url::form_urlencoded::parse(&body);

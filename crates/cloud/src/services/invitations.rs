@@ -216,7 +216,7 @@ async fn open(
 ) -> Result<(entity::invitation::Model, entity::client::Model), Failure> {
     let Some(secret) = Secret::parse_opaque(PREFIX, token) else { return Err(invalid_link().into()) };
     let mac = secret.mac(&cloud.keys);
-    cloud.limits.password_check(Check::Link, &mac, origin.ip)?;
+    cloud.limits.password_check(&cloud.store, Check::Link, &mac, origin.ip).await?;
     let row = cloud.store.identify_invitation(&mac, cloud.now()).await?.ok_or_else(invalid_link)?;
     let client = cloud.store.identify_client(row.client_id).await?.filter(|client| client.enabled);
     let client = client.ok_or_else(invalid_link)?;

@@ -37,9 +37,9 @@ const EMAIL_S: i64 = 86_400;
 ///
 /// # Errors
 /// 429.
-pub fn forgot(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), Failure> {
+pub async fn forgot(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), Failure> {
     let email = email.trim().to_lowercase();
-    cloud.limits.password_check(Check::Letter, &email, origin.ip)?;
+    cloud.limits.password_check(&cloud.store, Check::Letter, &email, origin.ip).await?;
     // After the answer: looking and writing take longer for accounts that exist.
     let cloud = cloud.clone();
     tokio::spawn(async move {
@@ -100,7 +100,7 @@ async fn holder(
 ) -> Result<(entity::ticket::Model, entity::user::Model), Failure> {
     let Some(secret) = Secret::parse_opaque(prefix, token) else { return Err(invalid_link().into()) };
     let id_mac = secret.mac(&cloud.keys);
-    cloud.limits.password_check(Check::Link, &id_mac, origin.ip)?;
+    cloud.limits.password_check(&cloud.store, Check::Link, &id_mac, origin.ip).await?;
     let ticket = cloud.store.identify_ticket(&id_mac, kind, cloud.now()).await?.ok_or_else(invalid_link)?;
     let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
     // A link counts for the address that the account had when it was made.

@@ -59,7 +59,7 @@ pub async fn sign_in(
     origin: &Origin,
 ) -> Result<SignIn, Failure> {
     let email = username.trim().to_lowercase();
-    cloud.limits.password_check(Check::SignIn, &email, origin.ip)?;
+    cloud.limits.password_check(&cloud.store, Check::SignIn, &email, origin.ip).await?;
     let user = cloud.store.identify_user_by_email(&email).await?;
     let account = lockout::Account::of(cloud, &email, user.as_ref(), origin.ip);
     lockout::check(cloud, &account).await?;
@@ -113,7 +113,7 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
     let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
     let user = working(cloud, user.filter(|user| user.enabled && user.validated)).await?;
     let user = user.ok_or_else(ApiError::invalid_login)?;
-    cloud.limits.password_check(Check::SecondFactor, &user.email, origin.ip)?;
+    cloud.limits.password_check(&cloud.store, Check::SecondFactor, &user.email, origin.ip).await?;
     let account = lockout::Account::of(cloud, &user.email, Some(&user), origin.ip);
     lockout::check(cloud, &account).await?;
     let right = match (&request.otp, &request.recovery_code) {
@@ -243,7 +243,7 @@ async fn by_ldap(
 /// 429.
 pub async fn discover(cloud: &Cloud, username: &str, origin: &Origin) -> Result<DiscoverView, Failure> {
     let email = username.trim().to_lowercase();
-    cloud.limits.password_check(Check::Discovery, &email, origin.ip)?;
+    cloud.limits.password_check(&cloud.store, Check::Discovery, &email, origin.ip).await?;
     let password = || "password".to_owned();
     let Some(config) = sso::of_address(cloud, &email).await?.filter(|config| config.kind != "ldap") else {
         return Ok(DiscoverView { methods: vec![password()], sso_url: None });
@@ -469,7 +469,7 @@ pub async fn confirmed_user(
     otp: Option<&str>,
 ) -> Result<entity::user::Model, Failure> {
     let user = caller.user.as_deref().cloned().ok_or_else(ApiError::access_denied)?;
-    cloud.limits.password_check(Check::Reauthentication, &user.email, caller.ip)?;
+    cloud.limits.password_check(&cloud.store, Check::Reauthentication, &user.email, caller.ip).await?;
     let mut right = verify_password(password.to_owned(), user.password_hash.clone()).await;
     if let Some(otp) = otp.filter(|_| right && user.mfa_sealed.is_some()) {
         right = second_factor::use_code(cloud, &user, otp).await?;

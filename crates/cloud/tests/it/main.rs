@@ -33,6 +33,7 @@ mod rules_settings;
 mod session;
 mod settings;
 mod sso;
+mod tls;
 mod trigger;
 mod two_clouds;
 mod users;

@@ -112,3 +112,82 @@ async fn what_one_process_ends_ends_in_the_other() {
     assert_eq!(seen["last_used_ip"], "127.0.0.1");
     second.shutdown().await;
 }
+
+/// Asks one process again and again until it is told to end; counts what it admitted and what it refused.
+async fn ask(url: String, credential: Credential, until: std::time::Instant) -> (u32, u32) {
+    let Credential::Pair(uuid, secret) = credential else { unreachable!() };
+    let client = reqwest::Client::new();
+    let (mut admitted, mut refused) = (0, 0);
+    while std::time::Instant::now() < until {
+        let request = client.get(format!("{url}/v1/user")).header("X-WallarmAPI-UUID", &uuid);
+        let answer = request.header("X-WallarmAPI-Secret", &secret).send().await.unwrap();
+        assert_eq!(answer.headers()["ratelimit-limit"], "50");
+        match answer.status().as_u16() {
+            200 => admitted += 1,
+            429 => {
+                assert!(answer.headers().contains_key("retry-after"));
+                refused += 1;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    (admitted, refused)
+}
+
+/// On PostgreSQL whatever database the other tests use: an embedded one belongs to one process.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_hold_the_limit_of_a_client_together() {
+    let database = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    let cloud = TestCloud::start_with(|config| {
+        config.database.url = database;
+        (config.limits.requests_per_second, config.limits.request_burst) = (50, 50);
+    })
+    .await;
+    let pair = cloud.admin_pair().await;
+    let (second, url) = second_process(&cloud).await;
+    let met = tokio::time::timeout(PATIENCE, async {
+        while cloud.running.cloud.limits.processes() != 2 || second.cloud.limits.processes() != 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    met.await.expect("the processes do not know of each other");
+    let begin = std::time::Instant::now();
+    let until = begin + std::time::Duration::from_secs(8);
+    // One is asked by three at once, the other by one.
+    let askers = [&cloud.url, &cloud.url, &cloud.url, &url]
+        .map(|url| tokio::spawn(ask(url.clone(), pair.clone(), until)));
+    let (mut admitted, mut refused) = (0, 0);
+    for asker in askers {
+        let (some, others) = asker.await.unwrap();
+        (admitted, refused) = (admitted + some, refused + others);
+    }
+    // A full bucket and what came in meanwhile, however long that was.
+    let allowed = 50.0 + 50.0 * begin.elapsed().as_secs_f64();
+    assert!(refused > 0, "nothing was refused of {admitted}");
+    assert!(f64::from(admitted) <= 1.1 * allowed, "{admitted} of {allowed} were admitted");
+    second.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_processes_hold_the_limit_of_sign_ins_together() {
+    let database = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    let cloud = TestCloud::start_with(|config| {
+        config.database.url = database;
+        config.limits.password_checks_per_minute = 4;
+    })
+    .await;
+    let (second, url) = second_process(&cloud).await;
+    let client = reqwest::Client::new();
+    let mut answers = vec![];
+    for url in [&cloud.url, &url, &cloud.url, &url, &url, &cloud.url] {
+        let body = json!({"username": "admin@acme.test", "password": "wrong"});
+        let answer = client.post(format!("{url}/v1/login")).json(&body).send().await.unwrap();
+        if answer.status() == 429 {
+            let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=15).contains(&wait), "{wait}");
+        }
+        answers.push(answer.status().as_u16());
+    }
+    assert_eq!(answers, [401, 401, 401, 401, 429, 429]);
+    second.shutdown().await;
+}

@@ -222,7 +222,7 @@ pub async fn test(cloud: &Cloud, caller: &Caller, request: &LdapTest) -> Result<
         return Err(ApiError::invalid("LDAP is not set up", Value::Null).into());
     }
     let email = request.username.trim().to_lowercase();
-    cloud.limits.password_check(crate::limits::Check::SignIn, &email, caller.ip)?;
+    cloud.limits.password_check(&cloud.store, crate::limits::Check::SignIn, &email, caller.ip).await?;
     match identify(cloud, &config, &email, &request.password).await {
         Ok(identity) => {
             let role = admission::role_of(&config, caller.client.is_technical, &identity);
