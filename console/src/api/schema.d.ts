@@ -1402,7 +1402,8 @@ export interface paths {
         put?: never;
         /**
          * Create a client
-         * @description For global administrators. A name that the global account has already is refused with `Already exists`.
+         * @description For global administrators. A name that the global account has already is refused with `Already exists`. `admin` is
+         *     invited as the first administrator.
          */
         post: operations["client_create"];
         delete?: never;
@@ -19478,6 +19479,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The address of `admin` is taken */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -67,9 +67,11 @@ pub async fn client_list_read(
 
 /// Create a client
 ///
-/// For global administrators. A name that the global account has already is refused with `Already exists`.
+/// For global administrators. A name that the global account has already is refused with `Already exists`. `admin` is
+/// invited as the first administrator.
 #[utoipa::path(post, path = "/v1/objects/client/create", tag = "Clients", request_body = ClientCreate,
-    responses((status = 200, description = "The client", body = Envelope<ClientView>)))]
+    responses((status = 200, description = "The client", body = Envelope<ClientView>),
+        (status = 409, description = "The address of `admin` is taken", body = bartizan_api::ErrorBody)))]
 pub async fn client_create(
     State(cloud): State<Cloud>,
     caller: Caller,

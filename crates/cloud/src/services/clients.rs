@@ -16,7 +16,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
+    letters,
     provision::{DEFAULT_BRANCH_HASH, create_client},
+    users,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -126,7 +128,8 @@ pub fn notifications(stored: &Value) -> Value {
 /// Creates a tenant of the caller's global account.
 ///
 /// # Errors
-/// 400 `Already exists`, 400 for invalid fields, 403 for another global account.
+/// 400 `Already exists`, 400 for invalid fields, 403 for another global account, 409 for a taken address of the
+/// first administrator.
 pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> Result<ClientView, Failure> {
     if let Some(uuid) = request.partner_uuid.as_deref().filter(|uuid| !uuid.is_empty()) {
         let partner = cloud.store.identify_partner(&uuid.to_lowercase()).await?;
@@ -149,8 +152,15 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> R
     let row =
         clients::update(&transaction, &Tenants::from(tenant), &created, row).await.map_err(duplicate)?;
     activity::log(&transaction, caller, tenant, cloud.now(), change(&row, "create", None, true)).await?;
+    let letter = match &request.admin {
+        Some(admin) => Some(users::create_first(cloud, &transaction, caller, &row, admin).await?),
+        None => None,
+    };
     let view = views(&transaction, std::slice::from_ref(&row)).await?.pop();
     transaction.commit().await?;
+    if let Some(letter) = letter {
+        letters::post(cloud, letter);
+    }
     Ok(view.ok_or_else(ApiError::internal)?)
 }
 

@@ -80,6 +80,19 @@ pub fn email_notice(to: &str, new: &str) -> Letter {
     letter(to, "Your address is about to change".to_owned(), &lines)
 }
 
+/// To every administrator, when somebody got in by the account that single sign-on does not cover.
+#[must_use]
+pub fn fallback_used(cloud: &Cloud, to: &str, account: &str, address: &str) -> Letter {
+    let page = format!("{}/settings/sso", cloud.config.public.console_url.trim_end_matches('/'));
+    let lines = [
+        format!("Somebody signed in with the fallback account {account}, from {address}."),
+        "It is for when the identity provider fails. If nobody of you needed it, change its password now."
+            .to_owned(),
+        format!("Single sign-on is set up here:\n{page}"),
+    ];
+    letter(to, "The fallback account was used".to_owned(), &lines)
+}
+
 /// To whom an API token matters, three days before its end.
 #[must_use]
 pub fn token_ends(cloud: &Cloud, to: &str, token: &entity::api_token::Model, end: i64) -> Letter {

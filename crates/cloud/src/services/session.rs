@@ -9,15 +9,16 @@ use bartizan_api::{
 use bartizan_store::{
     TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
-    sessions, tickets,
+    sessions, tickets, users,
 };
 use uuid::Uuid;
 
 use super::{
     activity::{self, Change},
-    lockout, second_factor,
+    grants, letters, lockout, second_factor,
     settings::Settings,
     sso::{self, admission::Refused},
+    users::grant_of,
 };
 use crate::{
     auth::{Caller, Origin, Scheme, session::PREFIX},
@@ -137,7 +138,22 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
         return Err(ApiError::invalid_login().into());
     }
     lockout::forget(cloud, &account).await?;
+    if user.is_fallback {
+        warn_of_fallback(cloud, &user, origin).await?;
+    }
     start(cloud, user, origin, None).await
+}
+
+/// Tells every administrator that the fallback account was used. It has a second factor, so nobody gets in by the
+/// first step alone.
+async fn warn_of_fallback(cloud: &Cloud, user: &entity::user::Model, origin: &Origin) -> Result<(), Failure> {
+    for other in users::of_tenant(cloud.store.reader(), TenantId(user.client_id)).await? {
+        if other.enabled && other.validated && grants::is_administrator(&grant_of(&other)) {
+            let letter = letters::fallback_used(cloud, &other.email, &user.email, &origin.ip.to_string());
+            letters::post(cloud, letter);
+        }
+    }
+    Ok(())
 }
 
 const MFA_LOGIN: &str = "mfa_login";

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use bartizan_api::{
-    ApiError, Grant,
+    ApiError, Grant, Role,
+    client::FirstAdmin,
     filter::{Condition, Family, Field, Filter, Kind, Test},
     invitation::{InvitationLink, Ttl},
     list::{ListRequest, Order, Page, SelectRequest},
@@ -34,6 +35,7 @@ use super::{
 use crate::{
     auth::{Caller, Scheme, strings},
     failure::Failure,
+    mail::Letter,
     secrets::{hash_password, password_weaknesses, verify_password},
     state::Cloud,
 };
@@ -166,6 +168,33 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
         letters::post(cloud, letters::invitation(cloud, &row.email, &client.name, &link.url));
     }
     Ok(user_view(cloud, &row, &client.name))
+}
+
+/// Makes the first administrator of a tenant that is being created. The letter is for after the commit.
+///
+/// # Errors
+/// 400 for invalid fields, 409 for a taken address.
+pub async fn create_first(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    caller: &Caller,
+    client: &entity::client::Model,
+    admin: &FirstAdmin,
+) -> Result<Letter, Failure> {
+    let new = NewUser {
+        client_id: client.id,
+        email: valid_email(&admin.email)?,
+        realname: valid_name(&admin.realname)?,
+        permissions: Grant::Role(Role::Admin).strings(),
+        password_hash: None,
+        create_by: caller.user_id(),
+        create_from: caller.ip.to_string(),
+    };
+    let row = create_user(transaction, new, cloud.now()).await.map_err(duplicate)?;
+    let entry = change(&row, "create", None, Some(state(&row)));
+    activity::log(transaction, caller, TenantId(client.id), cloud.now(), entry).await?;
+    let link = invite(cloud, transaction, caller, client, &row).await?;
+    Ok(letters::invitation(cloud, &row.email, &client.name, &link.url))
 }
 
 /// Invites a user who was created without a password.

@@ -219,3 +219,86 @@ fn needs(access: Access) -> String {
         Access::Node => "a registered node".to_owned(),
     }
 }
+
+/// A global role has its rights in its own tenant and in every linked one, and none in others; nobody of a linked
+/// tenant reaches up.
+#[tokio::test]
+async fn a_global_role_reaches_linked_tenants_and_no_other() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    for role in [Role::PartnerAdmin, Role::PartnerAnalytic, Role::PartnerAuditor] {
+        let email = format!("{}@home.test", role.code());
+        let user = cloud.add_user(home.id, &email, &[role.code()]).await;
+        let pair = cloud.pair_of(&user).await;
+        for (method, path, access) in walked().filter(|(_, path, _)| path.contains("{client")) {
+            for (client, within) in [(home.id, true), (linked.id, true), (cloud.client.id, false)] {
+                let reply = call(&cloud, &pair, method, path, client).await;
+                let admitted = within && admits(*access, path, &role.permissions(), false, true);
+                let name = role.code();
+                assert_eq!(
+                    refuses(&reply),
+                    !admitted,
+                    "{name}, client {client}, {method} {path}: {}",
+                    reply.text
+                );
+            }
+        }
+    }
+    let below = cloud.add_user(linked.id, "admin@linked.test", &["admin"]).await;
+    let below = cloud.pair_of(&below).await;
+    for (method, path, _) in walked().filter(|(_, path, _)| path.contains("{client")) {
+        let reply = call(&cloud, &below, method, path, home.id).await;
+        assert_eq!(reply.status, 403, "{method} {path}: {}", reply.text);
+    }
+}
+
+/// Ids of another tenant: in the body of a creation they are refused, in a filter they find nothing.
+#[tokio::test]
+async fn another_tenant_in_a_body_is_refused_or_finds_nothing() {
+    let cloud = TestCloud::start().await;
+    let other = cloud.add_company("Other").await;
+    let their = cloud.add_user(other.id, "admin@other.test", &["admin"]).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let id = other.id;
+    for (path, body) in [
+        ("/v1/objects/pool/create", json!({"clientid": id, "name": "Shop"})),
+        (
+            "/v1/objects/user/create",
+            json!({"clientid": id, "email": "x@other.test", "realname": "X Y", "permissions": ["admin"]}),
+        ),
+        ("/v1/invitations", json!({"client_id": id, "email": "x@other.test", "permissions": ["admin"]})),
+        ("/v1/api_tokens", json!({"client_id": id, "name": "CI"})),
+        ("/v2/node", json!({"clientid": id, "hostname": "n", "type": "cloud_node"})),
+        ("/v1/session/client", json!({"client_id": id})),
+    ] {
+        let reply = cloud.post(&session, path, body).await;
+        assert_eq!(
+            (reply.status, reply.text.as_str()),
+            (403, r#"{"status":403,"body":"Access denied"}"#),
+            "{path}"
+        );
+    }
+    for path in ["/v1/objects/user", "/v1/objects/pool", "/v1/objects/client", "/v1/objects/hint"] {
+        let key = if path.ends_with("client") { "id" } else { "clientid" };
+        let reply = cloud.post(&session, path, json!({"filter": {key: [id]}})).await;
+        assert_eq!(reply.body(), json!([]), "{path}");
+    }
+    for (path, body) in [
+        ("/v1/objects/user/update", json!({"filter": {"id": their.id}, "fields": {"realname": "Mallory"}})),
+        ("/v1/objects/user/delete", json!({"filter": {"id": their.id}})),
+        ("/v1/objects/pool/update", json!({"filter": {"id": -1, "clientid": [id]}, "fields": {"name": "x"}})),
+        ("/v1/objects/pool/delete", json!({"filter": {"id": 1, "clientid": id}})),
+    ] {
+        let reply = cloud.post(&session, path, body).await;
+        assert_eq!(reply.body(), json!([]), "{path}");
+    }
+    for (path, body) in [
+        ("mfa/disable", json!({"password": bartizan_testkit::cloud::PASSWORD})),
+        ("sso", json!({"enabled": true})),
+        ("api_access", json!({"enabled": true})),
+        ("resend_invitation", json!({})),
+    ] {
+        let reply = cloud.post(&session, &format!("/v1/user/{}/{path}", their.id), body).await;
+        assert_eq!(reply.status, 403, "{path}: {}", reply.text);
+    }
+}

@@ -334,3 +334,30 @@ async fn an_invitation_by_a_shared_token_ends_with_the_token() {
     cloud.call(&session, Method::DELETE, &path, None).await.body();
     assert_eq!(accept(&cloud, after).await.status, 400);
 }
+
+#[tokio::test]
+async fn the_first_administrator_of_a_new_client_is_invited() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let (home, _) = cloud.add_global_account().await;
+    cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let session = cloud.sign_in("global@home.test").await;
+    let create = async |name: &str, email: &str| {
+        let body = json!({"name": name, "admin": {"email": email, "realname": "Eve Low"}});
+        cloud.post(&session, "/v1/objects/client/create", body).await
+    };
+    assert_eq!(create("Shop", "not an address").await.status, 400);
+    assert_eq!(create("Shop", "admin@acme.test").await.status, 409);
+    // What was refused left no client behind.
+    let client = create("Shop", "Eve@shop.test").await.body();
+    let letter = mail.next().await;
+    assert_eq!(letter.to, ["eve@shop.test"]);
+    let token = token(&letter, "bzi_");
+    let accepted = json!({
+        "token": token, "realname": "Eve Low", "password": PASSWORD, "password_confirmation": PASSWORD,
+    });
+    assert_eq!(accept(&cloud, accepted).await.status, 200);
+    let eve = cloud.sign_in("eve@shop.test").await;
+    let user = cloud.get(&eve, "/v1/user").await.body();
+    assert_eq!((&user["clientid"], &user["permissions"]), (&client["id"], &json!(["admin"])));
+}
