@@ -35,7 +35,7 @@ pub struct ApiSpecView {
     pub title: String,
     /// Free text.
     pub description: String,
-    /// `ready`, or `error` when the file could not be fetched or read.
+    /// `ready`, `error` when the file could not be fetched or read, `pending` while an imported one waits for its file.
     #[schema(example = "ready")]
     pub status: String,
     /// Applications that it is about.

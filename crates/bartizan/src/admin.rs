@@ -22,6 +22,8 @@ use crate::{
     outcome::{Failure, chain},
 };
 
+mod configuration;
+
 #[derive(Parser)]
 pub(crate) struct Args {
     /// Configuration file of the cloud.
@@ -87,6 +89,30 @@ enum Command {
         #[arg(long)]
         from: PathBuf,
     },
+    /// Write the configuration of a tenant to a file; the cloud may run.
+    ExportConfig {
+        /// Id of the tenant.
+        #[arg(long)]
+        client: i64,
+        /// File; standard output without it.
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// Write secrets of integrations and specifications as they are, not masked.
+        #[arg(long)]
+        with_secrets: bool,
+    },
+    /// Make the configuration of a tenant what a file says, all of it or nothing; the cloud may run.
+    ImportConfig {
+        /// Id of the tenant.
+        #[arg(long)]
+        client: i64,
+        /// File that `export-config` or the API made.
+        #[arg(long)]
+        from: PathBuf,
+        /// Check and compare only.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Bring the database schema up to date and exit.
     Migrate,
     /// Build the event index anew from the database; the cloud must not run.
@@ -115,6 +141,12 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
             reset_password(cloud, &email, password_stdin).await
         }
         Command::Backup { to } => backup(cloud, &to).await,
+        Command::ExportConfig { client, to, with_secrets } => {
+            configuration::to_file(cloud, client, to.as_deref(), with_secrets).await
+        }
+        Command::ImportConfig { client, from, dry_run } => {
+            configuration::from_file(cloud, client, &from, dry_run).await
+        }
         Command::Migrate => {
             println!("the database schema is up to date");
             Ok(())

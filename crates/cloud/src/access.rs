@@ -58,6 +58,7 @@ pub const SECRET_ANSWERS: &[&str] = &[
     "/node/v1/register",
     "/v4/clients/{client_id}/rules/api-specs",
     "/v4/clients/{client_id}/rules/api-specs/{id}",
+    "/v1/clients/{client_id}/configuration",
 ];
 
 /// What a session of a role without the Console is good for: looking after the own account.
@@ -186,6 +187,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v2/partner/{partnerid}/partner_client", Access::Needs(Permission::UpdateTenant)),
     ("GET", "/v1/clients/{client_id}/settings", Access::Needs(Permission::ViewSettings)),
     ("PUT", "/v1/clients/{client_id}/settings", Access::Needs(Permission::UpdateSettings)),
+    ("GET", "/v1/clients/{client_id}/configuration", Access::Needs(Permission::ViewIntegration)),
+    ("PUT", "/v1/clients/{client_id}/configuration", Access::Needs(Permission::UpdateSettings)),
     ("GET", "/v1/clients/{client_id}/billing/subscriptions", Access::Needs(Permission::ViewLicense)),
     ("GET", "/v1/billing/plans", Access::Needs(Permission::ViewLicense)),
     // Single sign-on

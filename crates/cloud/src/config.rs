@@ -194,6 +194,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Largest event batch of a node, bytes.
     pub event_batch_bytes: usize,
+    /// Largest configuration to import, bytes.
+    pub configuration_bytes: usize,
     /// Idle seconds that end a session.
     pub session_idle_s: i64,
     /// Seconds after sign-in that end a session.
@@ -214,6 +216,7 @@ impl Default for Limits {
             node_requests_per_second: 200,
             body_bytes: 1 << 20,
             event_batch_bytes: 16 << 20,
+            configuration_bytes: 64 << 20,
             session_idle_s: 86_400,
             session_absolute_s: 86_400,
         }

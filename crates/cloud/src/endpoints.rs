@@ -16,6 +16,7 @@ pub mod attacks;
 pub mod billing;
 pub mod blacklist;
 pub mod clients;
+pub mod configuration;
 pub mod credentials;
 pub mod dashboards;
 pub mod events;
@@ -91,4 +92,5 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(integration::routes())
         .merge(api_spec::routes())
         .merge(api_discovery::routes())
+        .merge(configuration::routes())
 }

@@ -26,5 +26,6 @@ pub mod state;
 mod strict_json;
 
 pub use config::{CloudConfig, ConfigError};
+pub use failure::Failure;
 pub use server::{RunningCloud, StartError};
 pub use state::Cloud;

@@ -12,6 +12,7 @@ pub mod attack_vectors;
 pub mod attack_views;
 pub mod attacks;
 pub mod clients;
+pub mod configuration;
 pub mod csv;
 pub mod cursor;
 pub mod dashboards;

@@ -57,6 +57,26 @@ pub async fn bump_lists<C: ConnectionTrait>(connection: &C, tenant: TenantId) ->
     current(connection, tenant).await
 }
 
+/// Takes `count` numbers that no other change gets, for a change of the tenant's rules that needs more than its
+/// own; returns the first.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn reserve_ruleset<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    count: i64,
+) -> Result<i64, StoreError> {
+    let last = || Expr::col(Column::Seq).add(count);
+    Entity::update_many()
+        .col_expr(Column::Seq, last())
+        .col_expr(Column::RulesetVersion, last())
+        .filter(Column::ClientId.eq(tenant.0))
+        .exec(connection)
+        .await?;
+    Ok(current(connection, tenant).await?.seq - count + 1)
+}
+
 /// The next value of `seq`; an assignment sees the row as it was.
 fn next() -> SimpleExpr {
     Expr::col(Column::Seq).add(1)

@@ -131,9 +131,47 @@ pub async fn active<C: ConnectionTrait>(
         .order_by_asc(Column::Id)
         .all(connection)
         .await?;
-    let mut actions = std::collections::HashMap::new();
-    let found = action::Entity::find().filter(action::Column::ClientId.eq(tenant.0)).all(connection).await?;
-    actions.extend(found.into_iter().map(|action| (action.id, action)));
+    joined(connection, tenant, rows).await
+}
+
+/// Every hint of a tenant with its action, those that win over others last: by time of the last change, then by
+/// id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn all<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Vec<(hint::Model, action::Model)>, StoreError> {
+    use hint::{Column, Entity};
+    let rows = Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .order_by_asc(Column::UpdatedAt)
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    joined(connection, tenant, rows).await
+}
+
+/// Every action of a tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn actions<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Vec<action::Model>, StoreError> {
+    Ok(action::Entity::find().filter(action::Column::ClientId.eq(tenant.0)).all(connection).await?)
+}
+
+/// Joins the hints of a tenant, all or many of them, with their actions, in the order given.
+async fn joined<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    rows: Vec<hint::Model>,
+) -> Result<Vec<(hint::Model, action::Model)>, StoreError> {
+    let actions: std::collections::HashMap<i64, action::Model> =
+        actions(connection, tenant).await?.into_iter().map(|action| (action.id, action)).collect();
     let joined = rows.into_iter().filter_map(|hint| {
         let action = actions.get(&hint.action_id)?.clone();
         Some((hint, action))

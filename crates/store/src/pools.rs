@@ -34,6 +34,14 @@ pub async fn list<C: ConnectionTrait>(
     Ok(paged(query, order.field, "client_id", order, page).all(connection).await?)
 }
 
+/// Every application of a tenant, deleted ones included, by id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn all<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find().filter(Column::ClientId.eq(tenant.0)).order_by_asc(Column::Id).all(connection).await?)
+}
+
 /// One application, deleted or not.
 ///
 /// # Errors

@@ -95,6 +95,7 @@ fn administrators_make_tenants_users_and_tokens() {
     assert!(code == Some(2) && shown.contains("no client 9"), "{shown}");
     let (code, shown) = admin(&["create-token", "--email", "eve@acme.test", "--name", "ci"]);
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
+    configuration_goes_from_tenant_to_tenant(folder.path(), admin);
     let backup = folder.path().join("backup");
     let (code, shown) = admin(&["backup", "--to", backup.to_str().unwrap()]);
     assert!(
@@ -108,4 +109,46 @@ fn administrators_make_tenants_users_and_tokens() {
     assert_eq!(code, Some(0), "{shown}");
     let (code, shown) = admin(&["reset-password", "--email", "eve@acme.test"]);
     assert_eq!(code, Some(0), "{shown}");
+}
+
+fn configuration_goes_from_tenant_to_tenant(
+    folder: &std::path::Path,
+    admin: impl Fn(&[&str]) -> (Option<i32>, String),
+) {
+    use std::os::unix::fs::PermissionsExt;
+    let file = folder.join("acme.json");
+    let path = file.to_str().unwrap();
+    let (code, shown) = admin(&["export-config", "--client", "1", "--to", path]);
+    assert!(code == Some(0) && shown.starts_with(path), "{shown}");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace(
+            "\"default\"\n    }\n  ],\n  \"rules_settings\"",
+            "\"block\"\n    }\n  ],\n  \"rules_settings\"",
+        ),
+    )
+    .unwrap();
+    let changed = std::fs::read_to_string(&file).unwrap();
+    assert_ne!(changed, text);
+    assert_eq!(admin(&["create-client", "--name", "Other"]).0, Some(0));
+    let (code, shown) = admin(&["import-config", "--client", "2", "--from", path, "--dry-run"]);
+    assert!(
+        code == Some(0) && shown.contains("rules: 1 created, 0 updated, 1 deleted, 0 unchanged"),
+        "{shown}"
+    );
+    assert!(shown.contains("nothing was changed"), "{shown}");
+    let (code, shown) = admin(&["import-config", "--client", "2", "--from", path]);
+    assert!(code == Some(0) && shown.contains("imported"), "{shown}");
+    let (code, shown) = admin(&["export-config", "--client", "2"]);
+    assert!(code == Some(0) && shown.starts_with(&changed), "{shown}");
+    let (code, shown) = admin(&["export-config", "--client", "9"]);
+    assert!(code == Some(2) && shown.contains("there is no client 9"), "{shown}");
+    std::fs::write(&file, changed.replace("\"block\"", "\"closed\"")).unwrap();
+    let (code, shown) = admin(&["import-config", "--client", "2", "--from", path]);
+    assert!(code == Some(2) && shown.contains("rules[0].mode: is invalid: \"closed\""), "{shown}");
+    std::fs::write(&file, "{\n  \"format\": }").unwrap();
+    let (code, shown) = admin(&["import-config", "--client", "2", "--from", path]);
+    assert!(code == Some(2) && shown.contains("acme.json") && shown.contains("line 2"), "{shown}");
 }

@@ -118,6 +118,29 @@ pub async fn log_by_user<C: ConnectionTrait>(
     Ok(activity::append(connection, entry).await?)
 }
 
+/// Appends what the operator changed on the machine of the cloud.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn log_by_operator<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    now: i64,
+    change: Change<'_>,
+) -> Result<(), Failure> {
+    let entry = entity::activity::Model {
+        object_type: change.object_type.to_owned(),
+        action_type: change.action.to_owned(),
+        object_id: Some(change.object_id),
+        object_name: change.object_name,
+        state_before: change.before.map(masked),
+        state_after: change.after.map(masked),
+        initiator_name: "Operator".to_owned(),
+        ..plain(tenant, now)
+    };
+    Ok(activity::append(connection, entry).await?)
+}
+
 fn by_user(user: &entity::user::Model, origin: &Origin, now: i64) -> entity::activity::Model {
     entity::activity::Model {
         source: "ui_page".to_owned(),

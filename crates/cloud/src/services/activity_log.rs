@@ -26,8 +26,13 @@ const MOST_CSV_ROWS: u64 = 100_000;
 const CSV_PAGE: u64 = 1000;
 const OUTCOMES: &[&str] = &["success", "failure"];
 const SOURCES: &[&str] = &["unknown", "ui_page", "node", "api_token"];
-const ACTIONS: &[(&str, &str)] =
-    &[("create", "Create"), ("update", "Update"), ("delete", "Delete"), ("mode_change", "Mode change")];
+const ACTIONS: &[(&str, &str)] = &[
+    ("create", "Create"),
+    ("update", "Update"),
+    ("delete", "Delete"),
+    ("export", "Export"),
+    ("mode_change", "Mode change"),
+];
 
 /// A kind of object in the log.
 struct ObjectType {

@@ -4,7 +4,10 @@ use bartizan_api::{ApiError, api_discovery::ApiDiscoveryConfig};
 use bartizan_store::{TenantId, api_discovery, sea_orm::ConnectionTrait};
 use serde_json::{Map, Value, json};
 
-use super::activity::{self, Change};
+use super::{
+    activity::{self, Change},
+    configuration::{Work, at},
+};
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 const MAX_ITEMS: usize = 1000;
@@ -63,6 +66,40 @@ pub async fn update(
     activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
     transaction.commit().await?;
     Ok(after)
+}
+
+/// The configuration of a tenant for a document: without the tenant.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn export<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Map<String, Value>, Failure> {
+    let mut config = json!(current(connection, tenant).await?);
+    let mut members = config.as_object_mut().map(std::mem::take).unwrap_or_default();
+    members.shift_remove("clientid");
+    Ok(members)
+}
+
+/// Takes the configuration of a document; returns whether it changed. What the document leaves out is as in a new
+/// tenant.
+///
+/// # Errors
+/// 400 with the field at fault.
+pub(super) async fn import(work: &Work<'_>, sent: &Map<String, Value>) -> Result<bool, Failure> {
+    let fresh = json!(ApiDiscoveryConfig::new(work.tenant.0));
+    let mut whole = fresh.clone();
+    overlay(&mut whole, &Value::Object(sent.clone()));
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("clientid".to_owned(), json!(work.tenant.0));
+    }
+    let after = check(&fresh, &whole).map_err(|error| at("api_discovery", error))?;
+    let changed = after != current(work.transaction, work.tenant).await?;
+    if changed {
+        api_discovery::put(work.transaction, work.tenant, json!(after)).await?;
+    }
+    Ok(changed)
 }
 
 /// Lays members over those that are known; unknown ones are ignored.

@@ -26,6 +26,7 @@ pub mod document;
 mod file;
 mod policy;
 pub mod refresh;
+pub(super) mod transfer;
 
 use file::{FileFault, Loaded};
 
@@ -111,14 +112,16 @@ pub async fn create(
         return Err(ApiError::field("file_remote_url", "can't be blank", Value::Null).into());
     }
     let loaded = load(cloud, &row, upload).await?;
-    take(&mut row, &loaded, now);
+    take_outcome(&mut row, &loaded, now);
     let transaction = cloud.store.begin().await?;
     let (_, total) = api_specs::list(&transaction, tenant, 0, 1).await?;
     if total >= MAX_SPECS {
         return Err(ApiError::field("title", "too many specifications", MAX_SPECS).into());
     }
     let row = api_specs::insert(&transaction, row).await?;
-    put_content(&transaction, &row, &loaded).await?;
+    if let Ok(loaded) = &loaded {
+        put_content(&transaction, &row, loaded).await?;
+    }
     log(&transaction, caller, now, "create", None, Some(&row)).await?;
     transaction.commit().await?;
     view(cloud, caller, &row)
@@ -154,12 +157,12 @@ pub async fn update(
     let latest = api_specs::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     let mut row = filled(&cloud.keys, latest, request)?;
     if let Some(loaded) = &loaded {
-        take(&mut row, loaded, now);
+        take_outcome(&mut row, loaded, now);
     }
     row.updated_at = now;
     row.next_fetch_at = next_fetch(&row, now);
     let row = api_specs::update(&transaction, row).await?;
-    if let Some(loaded) = &loaded {
+    if let Some(Ok(loaded)) = &loaded {
         put_content(&transaction, &row, loaded).await?;
     }
     log(&transaction, caller, now, "update", Some(&before), Some(&row)).await?;
@@ -338,24 +341,9 @@ async fn load(cloud: &Cloud, row: &Model, upload: Option<Upload>) -> Result<Resu
 }
 
 /// Puts a file, or the lack of one, into a row.
-fn take(row: &mut Model, loaded: &Result<Loaded, String>, now: i64) {
+fn take_outcome(row: &mut Model, loaded: &Result<Loaded, String>, now: i64) {
     match loaded {
-        Ok(loaded) => {
-            if row.file_checksum.as_ref() != Some(&loaded.checksum) {
-                row.version += 1;
-                row.file_changed_at = Some(now);
-            }
-            row.status = "ready".to_owned();
-            row.spec_version.clone_from(&loaded.document.spec_version);
-            row.openapi_version.clone_from(&loaded.document.openapi_version);
-            row.format = loaded.document.format;
-            row.endpoints_count = i64::try_from(loaded.document.endpoints).unwrap_or(i64::MAX);
-            row.file_name = Some(loaded.name.clone());
-            row.file_checksum = Some(loaded.checksum.clone());
-            row.file_mime_type = Some(loaded.document.mime_type().to_owned());
-            row.report = JsonText(json!(loaded.document.report));
-            row.last_synced_at = Some(now);
-        }
+        Ok(loaded) => take(row, loaded, now),
         Err(reason) => {
             row.status = "error".to_owned();
             let finding = SpecFinding {
@@ -364,8 +352,27 @@ fn take(row: &mut Model, loaded: &Result<Loaded, String>, now: i64) {
                 message: format!("the file could not be fetched: {reason}"),
             };
             row.report = JsonText(json!([finding]));
+            row.next_fetch_at = next_fetch(row, now);
         }
     }
+}
+
+/// Puts a file into a row.
+fn take(row: &mut Model, loaded: &Loaded, now: i64) {
+    if row.file_checksum.as_ref() != Some(&loaded.checksum) {
+        row.version += 1;
+        row.file_changed_at = Some(now);
+    }
+    row.status = "ready".to_owned();
+    row.spec_version.clone_from(&loaded.document.spec_version);
+    row.openapi_version.clone_from(&loaded.document.openapi_version);
+    row.format = loaded.document.format;
+    row.endpoints_count = i64::try_from(loaded.document.endpoints).unwrap_or(i64::MAX);
+    row.file_name = Some(loaded.name.clone());
+    row.file_checksum = Some(loaded.checksum.clone());
+    row.file_mime_type = Some(loaded.document.mime_type().to_owned());
+    row.report = JsonText(json!(loaded.document.report));
+    row.last_synced_at = Some(now);
     row.next_fetch_at = next_fetch(row, now);
 }
 
@@ -376,9 +383,8 @@ fn next_fetch(row: &Model, now: i64) -> Option<i64> {
 async fn put_content<C: ConnectionTrait>(
     connection: &C,
     row: &Model,
-    loaded: &Result<Loaded, String>,
+    loaded: &Loaded,
 ) -> Result<(), StoreError> {
-    let Ok(loaded) = loaded else { return Ok(()) };
     let file =
         api_spec_file::Model { spec_id: row.id, client_id: row.client_id, content: loaded.content.clone() };
     api_specs::put_file(connection, file).await

@@ -25,6 +25,7 @@ use crate::{auth::Caller, failure::Failure, keys::Keys, secrets, state::Cloud};
 
 mod kind;
 mod target;
+pub(super) mod transfer;
 
 pub use kind::Kind;
 pub use target::{Target, Webhook};
@@ -119,7 +120,7 @@ fn checked(
 }
 
 /// The address of the author; tokens that belong to nobody have a name only.
-fn author(caller: &Caller) -> String {
+pub(super) fn author(caller: &Caller) -> String {
     caller.user.as_ref().map_or_else(|| caller.name.to_string(), |user| user.email.clone())
 }
 

@@ -32,6 +32,7 @@ use crate::{
 
 mod automatic;
 mod names;
+pub(super) mod transfer;
 mod values;
 
 pub use automatic::{Automatic, list_automatically};

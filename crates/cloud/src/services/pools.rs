@@ -1,15 +1,21 @@
 //! Applications, called pools on the wire (`spec/accounts.md` section 5).
 
+use std::collections::{HashMap, HashSet};
+
 use bartizan_api::{
     ApiError,
+    configuration::{ApplicationEntry, SectionReport},
     filter::{Family, Field, Filter, Kind},
     list::{ListRequest, Order, Page, SelectRequest},
     pool::{PoolCreate, PoolUpdate, PoolView},
 };
-use bartizan_store::{StoreError, TenantId, clients, entity, pools};
+use bartizan_store::{StoreError, TenantId, clients, entity, pools, sea_orm::ConnectionTrait};
 use serde_json::{Value, json};
 
-use super::activity::{self, Change};
+use super::{
+    activity::{self, Change},
+    configuration::{Work, at, place},
+};
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 /// Id of the default application, which every tenant has.
@@ -131,6 +137,67 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
     }
     transaction.commit().await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// The applications of a tenant for a document, by id.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn export<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Vec<ApplicationEntry>, Failure> {
+    let rows = pools::all(connection, tenant).await?.into_iter().filter(|row| !row.deleted);
+    Ok(rows.map(|row| ApplicationEntry { id: row.id, name: row.name }).collect())
+}
+
+/// Makes the applications of a tenant those of a document. Events and rules of those that go stay.
+///
+/// # Errors
+/// 400 with the application and field at fault.
+pub(super) async fn import(
+    work: &Work<'_>,
+    entries: Vec<ApplicationEntry>,
+) -> Result<SectionReport, Failure> {
+    let (transaction, tenant) = (work.transaction, work.tenant);
+    if entries.len() as u64 > MAX_POOLS {
+        return Err(ApiError::field("applications", "too many applications", MAX_POOLS).into());
+    }
+    let mut present: HashMap<i64, entity::pool::Model> =
+        pools::all(transaction, tenant).await?.into_iter().map(|row| (row.id, row)).collect();
+    let mut report = SectionReport::default();
+    let mut seen = HashSet::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let fault = |field: &str, error: &str, value: Value| {
+            at(&place("applications", index), ApiError::field(field, error, value))
+        };
+        if entry.id != DEFAULT_ID && !(1..=MAX_ID).contains(&entry.id) {
+            return Err(fault("id", "should be in 1..2147483647", json!(entry.id)));
+        }
+        if !seen.insert(entry.id) {
+            return Err(fault("id", "is that of another application, too", json!(entry.id)));
+        }
+        let name = valid_name(&entry.name)
+            .map_err(|_| fault("name", "should have 1 to 255 characters", json!(entry.name)))?;
+        match present.remove(&entry.id) {
+            Some(row) if !row.deleted && row.name == name => report.unchanged += 1,
+            Some(row) => {
+                let counter = if row.deleted { &mut report.created } else { &mut report.updated };
+                *counter += 1;
+                pools::update(transaction, entity::pool::Model { name, deleted: false, ..row }).await?;
+            }
+            None => {
+                report.created += 1;
+                let row = entity::pool::Model { client_id: tenant.0, id: entry.id, name, deleted: false };
+                pools::insert(transaction, row).await?;
+            }
+        }
+    }
+    for row in present.into_values().filter(|row| row.id != DEFAULT_ID && !row.deleted) {
+        report.deleted += 1;
+        pools::update(transaction, entity::pool::Model { deleted: true, ..row }).await?;
+    }
+    Ok(report)
 }
 
 fn duplicate(error: StoreError) -> Failure {

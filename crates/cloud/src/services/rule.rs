@@ -33,6 +33,7 @@ mod compile;
 mod general_mode;
 mod removal;
 mod rights;
+pub(super) mod transfer;
 
 pub use general_mode::{general_mode, set_general_mode};
 pub use removal::{delete, delete_action};

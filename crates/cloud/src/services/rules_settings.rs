@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
+    configuration::{Work, at},
     ruleset,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
@@ -194,18 +195,66 @@ pub async fn update(
     let before = stored(&transaction, tenant).await?;
     let settings = patched(&before.settings, FIELDS, patch)?;
     let mut after = Stored { settings, ..before.clone() };
-    if after.settings.lom_disabled != before.settings.lom_disabled {
-        after.held = None;
-        if after.settings.lom_disabled {
-            let rows = hints::active(&transaction, tenant).await?;
-            after.held = Some(ruleset::source(tenant, version, &rows, after.overlimit.as_ref()));
-        }
-    }
+    hold(&transaction, (tenant, version), &before, &mut after).await?;
     ruleset_settings::save(&transaction, after.row(tenant)?).await?;
     log(&transaction, caller, tenant, now, "rules_settings", (&before.settings, &after.settings)).await?;
     transaction.commit().await?;
     cloud.notices.changed(tenant);
     Ok(RulesSettingsView { clientid: tenant.0, settings: after.settings })
+}
+
+/// Keeps the rules that are in force for nodes when builds are switched off, and lets them go when they are
+/// switched on.
+async fn hold(
+    transaction: &DatabaseTransaction,
+    (tenant, version): (TenantId, i64),
+    before: &Stored,
+    after: &mut Stored,
+) -> Result<(), Failure> {
+    if after.settings.lom_disabled != before.settings.lom_disabled {
+        after.held = None;
+        if after.settings.lom_disabled {
+            let rows = hints::active(transaction, tenant).await?;
+            after.held = Some(ruleset::source(tenant, version, &rows, after.overlimit.as_ref()));
+        }
+    }
+    Ok(())
+}
+
+/// Takes the settings and the time budget of a document, each where it has it; returns whether they changed. What
+/// a document leaves out of one is as in a new tenant.
+///
+/// # Errors
+/// 400 with every fault.
+pub(super) async fn import(
+    work: &Work<'_>,
+    settings: Option<&Map<String, Value>>,
+    overlimit: Option<&Map<String, Value>>,
+) -> Result<(bool, bool), Failure> {
+    if settings.is_none() && overlimit.is_none() {
+        return Ok((false, false));
+    }
+    let (transaction, tenant) = (work.transaction, work.tenant);
+    let version = config_versions::current(transaction, tenant).await?.ruleset_version;
+    let before = stored(transaction, tenant).await?;
+    let mut after = before.clone();
+    if let Some(sent) = settings {
+        after.settings =
+            patched(&RulesSettings::default(), FIELDS, sent).map_err(|error| at("rules_settings", error))?;
+    }
+    if let Some(sent) = overlimit {
+        let budget = patched(&OverlimitSettings::default(), OVERLIMIT_FIELDS, sent)
+            .map_err(|error| at("overlimit_res_settings", error))?;
+        if budget != before.overlimit.clone().unwrap_or_default() {
+            after.overlimit = Some(budget);
+        }
+    }
+    let changed = (after.settings != before.settings, after.overlimit != before.overlimit);
+    if changed.0 || changed.1 {
+        hold(transaction, (tenant, version), &before, &mut after).await?;
+        ruleset_settings::save(transaction, after.row(tenant)?).await?;
+    }
+    Ok(changed)
 }
 
 /// The general time budget of a tenant.

@@ -21,6 +21,7 @@ pub mod evaluate;
 mod firing;
 mod parse;
 mod template;
+pub(super) mod transfer;
 mod watch;
 
 pub use template::{TEMPLATES, Template, Threshold};
@@ -54,22 +55,7 @@ pub async fn create(
     let tenant = caller.tenant_of(Some(client_id))?;
     let transaction = cloud.store.begin().await?;
     let now = cloud.now();
-    let blank = Model {
-        id: 0,
-        client_id: tenant.0,
-        template: String::new(),
-        name: String::new(),
-        comment: String::new(),
-        enabled: true,
-        filters: JsonText(json!([])),
-        actions: JsonText(json!([])),
-        threshold_period: None,
-        threshold_count: None,
-        is_default: false,
-        created_at: now,
-        updated_at: now,
-    };
-    let row = filled(&transaction, tenant, blank, sent, now).await?;
+    let row = filled(&transaction, tenant, blank(tenant, now), sent, now).await?;
     if triggers::count(&transaction, tenant).await? >= MAX_TRIGGERS {
         return Err(ApiError::field("trigger", "too many triggers", MAX_TRIGGERS).into());
     }
@@ -137,6 +123,25 @@ async fn settle_default(
         triggers::insert_default(transaction, tenant, now).await?;
     }
     Ok(())
+}
+
+/// A row that nothing was said about.
+fn blank(tenant: TenantId, now: i64) -> Model {
+    Model {
+        id: 0,
+        client_id: tenant.0,
+        template: String::new(),
+        name: String::new(),
+        comment: String::new(),
+        enabled: true,
+        filters: JsonText(json!([])),
+        actions: JsonText(json!([])),
+        threshold_period: None,
+        threshold_count: None,
+        is_default: false,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 /// A row with what was sent, checked against the tenant's other objects.

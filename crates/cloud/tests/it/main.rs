@@ -16,6 +16,7 @@ mod api_spec;
 mod api_tokens;
 mod attack_vectors;
 mod clients;
+mod configuration;
 mod delivery;
 mod events;
 mod hostile;

@@ -146,7 +146,7 @@ macro_rules! hint_types {
             }
 
             /// Default of the echoed flag `variativity_disabled`.
-            pub(super) const fn variativity_disabled(self) -> bool {
+            pub const fn variativity_disabled(self) -> bool {
                 match self { $(HintType::$variant => $variativity,)* }
             }
 

@@ -17,7 +17,7 @@ pub struct Model {
     pub title: String,
     /// Free text.
     pub description: String,
-    /// `ready` or `error`.
+    /// `ready`, `error`, or `pending` while an imported one waits for its file.
     pub status: String,
     /// Applications, in the order given.
     pub instances: JsonText,

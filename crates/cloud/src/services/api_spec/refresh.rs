@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     FETCH_EVERY_S, file,
     file::{FileFault, Loaded},
-    headers_of, put_content, take,
+    headers_of, put_content, take_outcome,
 };
 use crate::{
     failure::Failure,
@@ -60,14 +60,18 @@ async fn settle(cloud: &Cloud, claimed: &Model, loaded: &Result<Loaded, String>)
     let (tenant, now) = (TenantId(claimed.client_id), cloud.now());
     let transaction = cloud.store.begin().await?;
     let Some(mut row) = api_specs::find(&transaction, tenant, claimed.id).await? else { return Ok(()) };
-    if row.file_remote_url != claimed.file_remote_url || !row.regular_file_update {
+    // An imported one may lack its file and wait for it once.
+    let wanted = row.regular_file_update || row.file_checksum.is_none();
+    if row.file_remote_url != claimed.file_remote_url || !wanted {
         // Somebody changed it meanwhile; what was fetched is not its file any more.
         return Ok(());
     }
     let failed_before = row.status == "error";
-    take(&mut row, loaded, now);
+    take_outcome(&mut row, loaded, now);
     let row = api_specs::update(&transaction, row).await?;
-    put_content(&transaction, &row, loaded).await?;
+    if let Ok(loaded) = loaded {
+        put_content(&transaction, &row, loaded).await?;
+    }
     if let Err(reason) = loaded
         && !failed_before
     {

@@ -1,0 +1,160 @@
+//! Integrations of a tenant in a document.
+
+use std::collections::{HashMap, HashSet};
+
+use bartizan_api::{
+    ApiError,
+    configuration::{IntegrationEntry, SectionReport},
+};
+use bartizan_store::{
+    JsonText, TenantId, entity::integration::Model, integrations, sea_orm::ConnectionTrait,
+};
+use serde_json::{Value, json};
+
+use super::{Kind, MAX_INTEGRATIONS, Target, kind_of, seal, target, unseal, valid_name};
+use crate::{
+    failure::Failure,
+    keys::Keys,
+    services::configuration::{Work, at, canonical, holds_mask, place},
+};
+
+/// Numbers of a document by ids of a tenant, or the other way round.
+pub(in crate::services) type Numbers = HashMap<i64, i64>;
+
+/// The integrations of a tenant, numbered in an order that does not depend on when they were made.
+///
+/// # Errors
+/// 500 when the store fails or a target does not open.
+pub(in crate::services) async fn export<C: ConnectionTrait>(
+    connection: &C,
+    keys: &Keys,
+    tenant: TenantId,
+    with_secrets: bool,
+) -> Result<(Vec<IntegrationEntry>, Numbers), Failure> {
+    let mut rows = Vec::new();
+    for row in integrations::list(connection, &tenant.into()).await? {
+        let stored = unseal(keys, &row.target)?;
+        rows.push((canonical(&stored), stored, row));
+    }
+    rows.sort_by(|(left, _, one), (right, _, other)| {
+        (&one.kind, &one.name, left, one.id).cmp(&(&other.kind, &other.name, right, other.id))
+    });
+    let mut numbers = Numbers::new();
+    let mut entries = Vec::new();
+    for (number, (_, stored, row)) in (1..).zip(rows) {
+        numbers.insert(row.id, number);
+        let kind = kind_of(&row)?;
+        entries.push(IntegrationEntry {
+            id: number,
+            kind: row.kind,
+            name: row.name,
+            active: row.active,
+            target: if with_secrets { stored } else { target::masked(kind, &stored) },
+            events: serde_json::from_value(row.events.0).unwrap_or_default(),
+        });
+    }
+    Ok((entries, numbers))
+}
+
+/// Makes the integrations of a tenant those of a document, and returns the ids of the document's numbers. One of
+/// the same type and name keeps its identity and its deliveries.
+///
+/// # Errors
+/// 400 with the integration and field at fault.
+pub(in crate::services) async fn import(
+    work: &Work<'_>,
+    entries: Vec<IntegrationEntry>,
+) -> Result<(SectionReport, Numbers), Failure> {
+    if entries.len() as u64 > MAX_INTEGRATIONS {
+        return Err(ApiError::field("integrations", "too many integrations", MAX_INTEGRATIONS).into());
+    }
+    let mut present = integrations::list(work.transaction, &work.tenant.into()).await?;
+    let mut report = SectionReport::default();
+    let mut ids = Numbers::new();
+    let mut numbers = HashSet::new();
+    for (index, entry) in entries.into_iter().enumerate() {
+        let place = place("integrations", index);
+        let number = entry.id;
+        if !numbers.insert(number) {
+            let error = ApiError::field("id", "is that of another integration, too", number);
+            return Err(at(&place, error));
+        }
+        let found = present.iter().position(|row| row.kind == entry.kind && row.name == entry.name.trim());
+        let found = found.map(|index| present.remove(index));
+        let id = put(work, entry, found, &mut report).await.map_err(|error| at(&place, error))?;
+        ids.insert(number, id);
+    }
+    for row in present {
+        integrations::delete(work.transaction, work.tenant, row.id).await?;
+        report.deleted += 1;
+    }
+    Ok((report, ids))
+}
+
+/// Creates or changes one integration.
+async fn put(
+    work: &Work<'_>,
+    entry: IntegrationEntry,
+    found: Option<Model>,
+    report: &mut SectionReport,
+) -> Result<i64, Failure> {
+    let (keys, now) = (&work.cloud.keys, work.now);
+    let kind =
+        Kind::parse(&entry.kind).ok_or_else(|| ApiError::field("type", "is invalid", entry.kind.clone()))?;
+    let name = match entry.name.trim() {
+        "" => return Err(ApiError::field("name", "can't be blank", Value::Null).into()),
+        name => valid_name(name)?,
+    };
+    let events = json!(kind.switches(&entry.events)?);
+    let stored = found.as_ref().map(|row| unseal(keys, &row.target)).transpose()?;
+    let merged =
+        stored.as_ref().map_or(entry.target.clone(), |stored| target::merged(kind, stored, &entry.target));
+    if holds_mask(&merged) {
+        let error = "holds a masked secret that is not the one of the tenant's integration of this type and name; \
+            export with secrets, or write the secret here";
+        return Err(ApiError::field("target", error, Value::Null).into());
+    }
+    // What is stored was checked when it was.
+    let wire = match &stored {
+        Some(stored) if canonical(stored) == canonical(&merged) => stored.clone(),
+        _ => Target::parse(kind, &merged, &work.cloud.outgoing)?.to_wire(),
+    };
+    if let (Some(row), Some(stored)) = (&found, &stored)
+        && (row.active, canonical(&row.events.0)) == (entry.active, canonical(&events))
+        && canonical(stored) == canonical(&wire)
+    {
+        report.unchanged += 1;
+        return Ok(row.id);
+    }
+    let sealed = seal(keys, &wire)?;
+    let row = if let Some(row) = found {
+        report.updated += 1;
+        let disabled_reason = row.disabled_reason.clone().filter(|_| !entry.active);
+        let row = Model {
+            active: entry.active,
+            target: sealed,
+            events: JsonText(events),
+            updated_at: now,
+            disabled_reason,
+            ..row
+        };
+        integrations::update(work.transaction, row).await?
+    } else {
+        report.created += 1;
+        let row = Model {
+            id: 0,
+            client_id: work.tenant.0,
+            kind: kind.name().to_owned(),
+            name,
+            active: entry.active,
+            target: sealed,
+            events: JsonText(events),
+            created_at: now,
+            created_by: work.author.address(),
+            updated_at: now,
+            disabled_reason: None,
+        };
+        integrations::insert(work.transaction, row).await?
+    };
+    Ok(row.id)
+}
