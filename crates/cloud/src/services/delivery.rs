@@ -208,7 +208,12 @@ fn allow(cloud: &Cloud, tenant: TenantId, target: &Target) -> Result<(), ApiErro
 
 async fn message(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Message, Failure> {
     let client_name = client_name(cloud, tenant).await?;
-    let events = row.events.0.as_array().cloned().unwrap_or_default();
+    let mut events = row.events.0.as_array().cloned().unwrap_or_default();
+    for link in events.iter_mut().filter_map(|event| event.pointer_mut("/details/security_issue_link")) {
+        // Noted without the Console's address, which may change until it is sent.
+        let path = link.as_str().unwrap_or_default();
+        *link = json!(format!("{}{path}", cloud.config.public.console_url.trim_end_matches('/')));
+    }
     Ok(Message::new(row.id, &row.notification_type, events, &client_name, &cloud.config.region))
 }
 

@@ -219,6 +219,7 @@ impl Taken<'_> {
         fresh.sort_by(|(a, _), (b, _)| (a.ts_ms, &a.event_id).cmp(&(b.ts_ms, &b.event_id)));
         let now = self.now_ms / 1000;
         let mut written = Written::default();
+        let mut new_incidents = Vec::new();
         if !fresh.is_empty() {
             settle_pools(connection, tenant, &mut fresh).await?;
             let (hits, raws): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
@@ -227,9 +228,10 @@ impl Taken<'_> {
             let (hits, listed) = write_hits(connection, tenant, hits, raws, self.now_ms).await?;
             written = Written { stored: Some((after, hits)), listed };
             let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
-            detection::link_late(connection, tenant, &requests, now).await?;
+            new_incidents = detection::link_late(connection, tenant, &requests, now).await?;
         }
-        detection::take(connection, tenant, self.proofs, now).await?;
+        new_incidents.extend(detection::take(connection, tenant, self.proofs, now).await?);
+        trigger::evaluate::incidents(connection, tenant, &new_incidents, self.now_ms).await?;
         if !self.rejected.is_empty() {
             store::set_aside(connection, self.rejected).await?;
         }
@@ -287,7 +289,7 @@ async fn write_hits<C: bartizan_store::sea_orm::ConnectionTrait>(
     }
     notification::of_hits(connection, tenant, &hits, &raws, now_ms).await?;
     let new_attacks: HashSet<i64> = numbers.values().copied().collect();
-    let stored = Stored { hits: &hits, new_attacks: &new_attacks, new_incidents: &HashSet::new() };
+    let stored = Stored { hits: &hits, new_attacks: &new_attacks };
     let listed = trigger::evaluate::hits(connection, tenant, &stored, now_ms).await?;
     let numbers: HashMap<String, i64> = store::insert_hits(connection, tenant, hits.clone()).await?;
     for hit in &mut hits {

@@ -3,16 +3,16 @@
 //! Everything here runs in the transaction of what it tells of: either both happen or neither. The name of the
 //! tenant and of the cloud are added when the notification goes out.
 
-use bartizan_api::integration::EventSwitch;
+use bartizan_api::{integration::EventSwitch, vuln_type};
 use bartizan_store::{
     JsonText, TenantId, deliveries,
-    entity::{activity, delivery, hit::Model as Hit, integration::Model},
+    entity::{activity, delivery, hit::Model as Hit, integration::Model, vuln},
     integrations,
     sea_orm::ConnectionTrait,
 };
 use serde_json::{Value, json};
 
-use super::integration::Kind;
+use super::{integration::Kind, security_issues::source};
 use crate::failure::Failure;
 
 mod hit;
@@ -140,6 +140,42 @@ pub async fn of_hits<C: ConnectionTrait>(
         told = true;
     }
     Ok(told)
+}
+
+/// Tells of a new vulnerability, by its severity; of one that is false already nobody is told.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn of_issue<C: ConnectionTrait>(
+    connection: &C,
+    row: &vuln::Model,
+    now_ms: i64,
+) -> Result<(), Failure> {
+    if row.status != "open" {
+        return Ok(());
+    }
+    let risk = vuln_type::severity(row.threat);
+    let notification = Notification {
+        kind: "security_issue",
+        summary: format!("New {risk} security issue: {}", row.title),
+        description: format!("{} {}{} ({})", row.method, row.domain, row.path, row.kind),
+        details: json!({
+            "security_issue_link": format!("/vulnerabilities?open={}", row.id),
+            "security_issue": {
+                "id": row.id,
+                "title": row.title,
+                "type": row.kind,
+                "risk": risk,
+                "host": row.domain,
+                "path": row.path,
+                "method": row.method,
+                "parameter": row.parameter,
+                "discovered_by": source::names_of(&row.detection_method).0,
+            },
+        }),
+    };
+    let event = format!("security_issue_{risk}");
+    announce(connection, TenantId(row.client_id), &event, &notification, now_ms).await
 }
 
 /// Objects whose changes are told as `rules_and_triggers`.

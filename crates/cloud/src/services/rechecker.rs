@@ -16,6 +16,7 @@ use serde_json::json;
 use super::{
     activity::{self, Change},
     event_view::attack_id,
+    trigger::evaluate,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -115,7 +116,10 @@ pub async fn note(
             .ok_or_else(|| ApiError::field("vulnid", "is required", request.vulnid.clone()))?;
         let known = vulns::of_ids(&transaction, &tenant.into(), &[vuln]).await?;
         let known = known.first().ok_or_else(|| ApiError::field("vulnid", "no such vulnerability", vuln))?;
-        incidents::link_attack(&transaction, tenant, known.id, row.id, row.last_time).await?;
+        if incidents::link_attack(&transaction, tenant, known.id, row.id, row.last_time).await? {
+            let hits = incidents::hit_of(&transaction, tenant, row.id).await?;
+            evaluate::incidents(&transaction, tenant, hits.as_slice(), cloud.clock.now_ms()).await?;
+        }
     }
     let now = cloud.now();
     let after = attacks::set_recheck(&transaction, tenant, row.id, status, now).await?;

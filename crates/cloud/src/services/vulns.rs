@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 use super::{
     activity::{self, Change},
     listing::{Asked, Rows, choice, flag},
+    notification,
 };
 use crate::{
     auth::{Caller, node::NodeCaller},
@@ -157,7 +158,9 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
     }
     let row = store::insert(&transaction, tenant, &prefix.unwrap_or_else(|| "BRTZ".to_owned()), row).await?;
     log(cloud, caller, &transaction, "create", None, &row, None).await?;
+    notification::of_issue(&transaction, &row, cloud.clock.now_ms()).await?;
     transaction.commit().await?;
+    cloud.outbox.notify_one();
     Ok(view::view(&row, &[]))
 }
 

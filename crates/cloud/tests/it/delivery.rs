@@ -15,7 +15,7 @@ use hmac::{Hmac, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::events::{TestNode, hit_with, recent};
+use crate::events::{TestNode, hit_with, incidents::proof, recent};
 
 /// A cloud that may reach receivers on this machine.
 async fn start(change: impl FnOnce(&mut CloudConfig)) -> TestCloud {
@@ -288,6 +288,69 @@ async fn counting_triggers_fire_once_in_a_window() {
     let more: Vec<Value> = (5..8).map(|index| hit_with(&format!("h{index}"), later, path(index))).collect();
     node.upload(&cloud, &more).await;
     receiver.next().await;
+}
+
+#[tokio::test]
+async fn incidents_are_counted_once_each() {
+    let receiver = Receiver::start().await;
+    let cloud = start(|_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let id = integration(&cloud, &admin, "web_hooks", json!({"url": receiver.url}), &[]).await;
+    let filters = json!([{"id": "domain", "operator": "eq", "values": ["shop.test"]}]);
+    let threshold = json!({"operator": "gt", "period": 600, "count": 1});
+    trigger(&cloud, &admin, json!({"template_id": "incidents_exceeded", "name": "Worst", "filters": filters, "actions": notify(id), "threshold": threshold})).await;
+    let node = TestNode::register(&cloud, 1).await;
+    let time = recent(&cloud);
+    let elsewhere = json!({"path": "/x"});
+    node.upload(&cloud, &[hit_with("a", time, json!({})), hit_with("b", time, elsewhere.clone())]).await;
+    // Attacks that did no harm are no incidents, and two proofs of one attack are one.
+    let first = [proof("p", "a", time, json!({})), proof("r", "a", time, json!({}))];
+    node.upload(&cloud, &first).await;
+    delivery::pass(&cloud.running.cloud).await.unwrap();
+    assert!(receiver.now().await.is_none());
+    node.upload(&cloud, &[proof("q", "b", time, elsewhere)]).await;
+    let event = receiver.next().await.json()[0].clone();
+    let details = &event["details"];
+    assert_eq!(
+        (&details["notification_type"], &details["trigger_name"], &details["count"]),
+        (&json!("incidents_exceeded"), &json!("Worst"), &json!(2))
+    );
+    assert_eq!(details["filters"], filters);
+}
+
+#[tokio::test]
+async fn new_security_issues_are_told_by_their_severity() {
+    let receiver = Receiver::start().await;
+    let cloud = start(|_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let target = json!({"url": receiver.url});
+    integration(&cloud, &admin, "web_hooks", target, &["security_issue_high", "security_issue_medium"]).await;
+    let found = async |path: &str, threat: i64| {
+        let body = json!({"type": "sqli", "domain": "shop.test", "path": path, "method": "GET", "title": "SQL injection",
+            "parameter": "GET_q_value", "threat": threat});
+        cloud.post(&admin, "/v1/objects/vuln/create", body).await.body();
+    };
+    found("/quiet", 30).await;
+    found("/search", 90).await;
+    let mut event = receiver.next().await.json()[0].clone();
+    let issues =
+        cloud.post(&admin, "/v1/security_issues", json!({"filter": {"severity": "high"}})).await.json();
+    let id = &issues[0]["id"];
+    assert_eq!(event["details"]["security_issue"]["id"], *id);
+    let link = event["details"]["security_issue_link"].as_str().unwrap();
+    assert!(link.starts_with("http") && link.ends_with(&format!("/vulnerabilities?open={id}")), "{link}");
+    event["details"]["security_issue"]["id"] = json!(1);
+    event["details"]["security_issue_link"] = json!("link");
+    insta::assert_json_snapshot!("security_issue", event);
+    // What nodes find is told as well, once.
+    let node = TestNode::register(&cloud, 1).await;
+    let time = recent(&cloud);
+    let proven = proof("p", "a", time, json!({"vuln_type": "sqli"}));
+    node.upload(&cloud, &[proven, proof("q", "b", time, json!({}))]).await;
+    let event = receiver.next().await.json()[0].clone();
+    assert_eq!(event["details"]["security_issue"]["discovered_by"], "passive_detect");
+    delivery::pass(&cloud.running.cloud).await.unwrap();
+    assert!(receiver.now().await.is_none());
 }
 
 async fn lists(cloud: &TestCloud, by: &Credential) -> Vec<Value> {

@@ -6,7 +6,7 @@ mod clients;
 mod dashboards;
 mod exporters;
 mod hits;
-mod incidents;
+pub(crate) mod incidents;
 mod rechecker;
 mod security_issues;
 mod upload;

@@ -75,7 +75,7 @@ pub async fn proofs_of<C: ConnectionTrait>(
     Ok(proofs)
 }
 
-/// Makes incidents of the attacks that hold the hits of a proof, and says how many hits there were.
+/// Makes incidents of the attacks that hold the hits of a proof, and returns a hit of each that was none before.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -84,7 +84,7 @@ pub async fn link<C: ConnectionTrait>(
     tenant: TenantId,
     proof: &vuln_proof::Model,
     now: i64,
-) -> Result<u64, StoreError> {
+) -> Result<Vec<hit::Model>, StoreError> {
     let hits = hit::Entity::find()
         .filter(hit::Column::ClientId.eq(tenant.0))
         .filter(hit::Column::RequestId.eq(proof.request_id.as_str()))
@@ -92,27 +92,32 @@ pub async fn link<C: ConnectionTrait>(
         .filter(hit::Column::Parameter.eq(proof.parameter.as_str()))
         .all(connection)
         .await?;
-    for hit in &hits {
+    let any = !hits.is_empty();
+    let mut new = Vec::new();
+    for hit in hits {
         hit::Entity::update_many()
             .col_expr(hit::Column::VulnId, Expr::val(Some(proof.vuln_id)))
             .col_expr(hit::Column::ChangedAt, Expr::val(Some(now)))
             .filter(hit::Column::Id.eq(hit.id))
             .exec(connection)
             .await?;
-        link_attack(connection, tenant, proof.vuln_id, hit.attack_id, hit.time).await?;
+        let is_new = link_attack(connection, tenant, proof.vuln_id, hit.attack_id, hit.time).await?;
         attack::Entity::update_many()
             .col_expr(attack::Column::ChangedAt, Expr::val(Some(now)))
             .filter(attack::Column::Id.eq(hit.attack_id))
             .exec(connection)
             .await?;
+        if is_new {
+            new.push(hit);
+        }
     }
-    if !hits.is_empty() {
+    if any {
         crate::event_index::note_change(connection, tenant).await?;
     }
-    Ok(hits.len() as u64)
+    Ok(new)
 }
 
-/// Makes an attack an incident of a vulnerability.
+/// Makes an attack an incident of a vulnerability; false when it was an incident already.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -122,21 +127,38 @@ pub async fn link_attack<C: ConnectionTrait>(
     vuln_id: i64,
     attack_id: i64,
     time: i64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let row = incident::Model { vuln_id, attack_id, client_id: tenant.0, time };
     incident::Entity::insert(row.into_active_model())
         .on_conflict_do_nothing_on([incident::Column::VulnId, incident::Column::AttackId])
         .exec_without_returning(connection)
         .await?;
     // The first vulnerability stays: an incident never changes its identity.
-    attack::Entity::update_many()
+    let first = attack::Entity::update_many()
         .col_expr(attack::Column::VulnId, Expr::val(Some(vuln_id)))
         .filter(attack::Column::Id.eq(attack_id))
         .filter(attack::Column::ClientId.eq(tenant.0))
         .filter(attack::Column::VulnId.is_null())
         .exec(connection)
         .await?;
-    Ok(())
+    Ok(first.rows_affected > 0)
+}
+
+/// The last hit of an attack, if it has hits.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn hit_of<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    attack_id: i64,
+) -> Result<Option<hit::Model>, StoreError> {
+    Ok(hit::Entity::find()
+        .filter(hit::Column::ClientId.eq(tenant.0))
+        .filter(hit::Column::AttackId.eq(attack_id))
+        .order_by_desc(hit::Column::Id)
+        .one(connection)
+        .await?)
 }
 
 /// Vulnerabilities by row of the attacks that exploited them.

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::failure::Failure;
 
-const TEMPLATES: &[&str] = &["attacks_exceeded", "hits_exceeded", "incidents_exceeded", "vector_attack"];
+const TEMPLATES: &[&str] = &["attacks_exceeded", "hits_exceeded", "vector_attack"];
 /// Attacks that are no payloads.
 const NO_PAYLOADS: &[&str] = &["brute", "dirbust", "overlimit_res", "data_bomb", "vpatch"];
 
@@ -32,8 +32,6 @@ pub struct Stored<'a> {
     pub hits: &'a [hit::Model],
     /// Attacks that these hits opened.
     pub new_attacks: &'a HashSet<i64>,
-    /// Attacks that these hits turned into incidents.
-    pub new_incidents: &'a HashSet<i64>,
 }
 
 /// Applies the triggers of the tenant. Returns whether the IP lists changed.
@@ -63,10 +61,6 @@ pub async fn hits<C: ConnectionTrait>(
                 let times = first_times(&fitting, stored.new_attacks);
                 count(connection, tenant, &watch, &times, now_ms).await?
             }
-            "incidents_exceeded" => {
-                let times = first_times(&fitting, stored.new_incidents);
-                count(connection, tenant, &watch, &times, now_ms).await?
-            }
             _ => {
                 let times: Vec<i64> = fitting.iter().map(|hit| hit.time).collect();
                 count(connection, tenant, &watch, &times, now_ms).await?
@@ -74,6 +68,29 @@ pub async fn hits<C: ConnectionTrait>(
         };
     }
     Ok(listed)
+}
+
+/// Applies the triggers that count incidents. `hits` has one hit of each attack that became an incident.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn incidents<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    hits: &[hit::Model],
+    now_ms: i64,
+) -> Result<(), Failure> {
+    if hits.is_empty() {
+        return Ok(());
+    }
+    for row in triggers::enabled(connection, tenant, &["incidents_exceeded"]).await? {
+        let watch = Watch::of(&row);
+        // An old attack that turns out to be an incident is a new incident.
+        let fitting = hits.iter().filter(|hit| hit.experimental != Some(true) && watch.passes_hit(hit));
+        let times: Vec<i64> = fitting.map(|_| now_ms / 1000).collect();
+        count(connection, tenant, &watch, &times, now_ms).await?;
+    }
+    Ok(())
 }
 
 /// One time for each of these attacks that has a fitting hit.

@@ -19,6 +19,7 @@ use crate::{
     failure::Failure,
     services::{
         false_positive_rules::{self, Judgement},
+        notification,
         security_issues::view::mitigation,
     },
 };
@@ -30,15 +31,17 @@ const MAX_NAME: usize = 2048;
 /// Who changes what nobody changed by hand.
 const SYSTEM: &str = "system";
 
-/// Stores the proofs of a batch, oldest first. Call it under the event lock, after the hits of the batch.
+/// Stores the proofs of a batch, oldest first, and returns a hit of each attack that became an incident. Call it
+/// under the event lock, after the hits of the batch.
 pub(crate) async fn take<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     mut proofs: Vec<VulnEvidence>,
     now: i64,
-) -> Result<(), Failure> {
+) -> Result<Vec<entity::hit::Model>, Failure> {
+    let mut new_incidents = Vec::new();
     if proofs.is_empty() {
-        return Ok(());
+        return Ok(new_incidents);
     }
     proofs.sort_by(|a, b| (a.ts_ms, &a.event_id).cmp(&(b.ts_ms, &b.event_id)));
     let rules = false_positive_rules::compiled(connection, tenant).await?;
@@ -60,23 +63,25 @@ pub(crate) async fn take<C: ConnectionTrait>(
         row.vuln_id = vuln.id;
         incidents::settle_proof(connection, tenant, &row.event_id, vuln.id).await?;
         if row.exploited && vuln.status != "falsepositive" {
-            incidents::link(connection, tenant, &row, now).await?;
+            new_incidents.extend(incidents::link(connection, tenant, &row, now).await?);
         }
     }
-    Ok(())
+    Ok(new_incidents)
 }
 
-/// Links hits that arrive after the proof of their exploit.
+/// Links hits that arrive after the proof of their exploit, and returns a hit of each attack that became an
+/// incident.
 pub(crate) async fn link_late<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     requests: &[&str],
     now: i64,
-) -> Result<(), Failure> {
+) -> Result<Vec<entity::hit::Model>, Failure> {
+    let mut new_incidents = Vec::new();
     for proof in incidents::proofs_of(connection, tenant, requests).await? {
-        incidents::link(connection, tenant, &proof, now).await?;
+        new_incidents.extend(incidents::link(connection, tenant, &proof, now).await?);
     }
-    Ok(())
+    Ok(new_incidents)
 }
 
 /// The vulnerability of a proof; none when a rule drops it.
@@ -125,6 +130,7 @@ async fn create<C: ConnectionTrait>(
     let prefix = client.map_or_else(|| "BRTZ".to_owned(), |client| client.vuln_prefix);
     let row = store::insert(connection, tenant, &prefix, row).await?;
     note(connection, &row, "", comment, now).await?;
+    notification::of_issue(connection, &row, now * 1000).await?;
     Ok(Some(row))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{TestNode, assert_consistent, attacks, hit_with, hits, recent};
 
 /// A proof that the SQL injection of hit `of` worked.
-fn proof(id: &str, of: &str, time: i64, changes: Value) -> Value {
+pub(crate) fn proof(id: &str, of: &str, time: i64, changes: Value) -> Value {
     let mut proof = json!({
         "kind": "vuln_evidence", "event_id": format!("{id:p<20}"), "request_id": request_of(of),
         "ts_ms": time * 1000, "application": -1, "vuln_type": "sqli", "exploited": true, "attack_type": "sqli",
