@@ -317,6 +317,7 @@ impl CloudConfig {
             );
         }
         self.mail.validate()?;
+        self.outgoing.authorities()?;
         if limits.session_absolute_s < limits.session_idle_s {
             return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());
         }

@@ -111,13 +111,19 @@ pub struct OutgoingAnswer {
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     config: OutgoingConfig,
+    authorities: Vec<reqwest::Certificate>,
 }
 
 impl Outgoing {
     /// By this configuration.
     #[must_use]
     pub fn new(config: OutgoingConfig) -> Outgoing {
-        Outgoing { config }
+        // The file was read when the configuration was checked; if it went since, its authorities are not trusted.
+        let authorities = config.authorities().unwrap_or_else(|error| {
+            tracing::error!(error, "private authorities are not trusted");
+            vec![]
+        });
+        Outgoing { config, authorities }
     }
 
     /// What can be said about an address without asking the name service: whoever is told "the host does not
@@ -154,7 +160,7 @@ impl Outgoing {
         self.check(request.url.as_str(), true).map_err(OutgoingError::Refused)?;
         let port = request.url.port_or_known_default().ok_or(OutgoingError::Refused("has no port"))?;
         let addresses = self.resolve(&request.url, port).await?;
-        let client = client(&request, &addresses)?;
+        let client = client(&request, &addresses, &self.authorities)?;
         let exchange = |error: reqwest::Error| OutgoingError::Exchange(reason(&error));
         let mut answer = client
             .request(request.method, request.url)
@@ -228,7 +234,11 @@ fn is_local_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-fn client(request: &OutgoingRequest, addresses: &[SocketAddr]) -> Result<reqwest::Client, OutgoingError> {
+fn client(
+    request: &OutgoingRequest,
+    addresses: &[SocketAddr],
+    authorities: &[reqwest::Certificate],
+) -> Result<reqwest::Client, OutgoingError> {
     let setup = |error: reqwest::Error| OutgoingError::Setup(reason(&error));
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("Bartizan/", env!("CARGO_PKG_VERSION")))
@@ -239,6 +249,9 @@ fn client(request: &OutgoingRequest, addresses: &[SocketAddr]) -> Result<reqwest
         .danger_accept_invalid_certs(!request.verify);
     if let Some(name) = request.url.domain() {
         builder = builder.resolve_to_addrs(name, addresses);
+    }
+    for authority in authorities {
+        builder = builder.add_root_certificate(authority.clone());
     }
     if let Some(pem) = &request.authority {
         let authorities = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(setup)?;
@@ -304,8 +317,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_operator_allows_is_reached_and_the_rest_is_not() {
-        let config =
-            OutgoingConfig { allowed_networks: vec!["127.0.0.0/8".parse().unwrap()], plain_http: true };
+        let config = OutgoingConfig {
+            allowed_networks: vec!["127.0.0.0/8".parse().unwrap()],
+            plain_http: true,
+            ca_file: None,
+        };
         let outgoing = Outgoing::new(config);
         assert!(outgoing.check("http://127.0.0.1:9/", false).is_ok());
         assert!(outgoing.check("http://10.0.0.1/", false).is_err());

@@ -1,5 +1,7 @@
 //! `[outgoing]` and `[integrations]`: which addresses the cloud itself may connect to, and where services live.
 
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,22 @@ pub struct OutgoingConfig {
     pub allowed_networks: Vec<IpNet>,
     /// Whether webhooks and API specifications may use plain HTTP.
     pub plain_http: bool,
+    /// PEM file with authorities that are trusted besides the public ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl OutgoingConfig {
+    /// The authorities that are trusted besides the public ones.
+    ///
+    /// # Errors
+    /// A sentence that names the key and what is wrong with the file.
+    pub(crate) fn authorities(&self) -> Result<Vec<reqwest::Certificate>, String> {
+        let Some(path) = &self.ca_file else { return Ok(vec![]) };
+        let wrong = |error: &dyn std::fmt::Display| format!("outgoing.ca_file {}: {error}", path.display());
+        let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
+        let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&error))?;
+        if found.is_empty() { Err(wrong(&"no certificate in PEM form")) } else { Ok(found) }
+    }
 }
 
 /// Addresses of the services that integrations report to, for installations that reach them by a relay.

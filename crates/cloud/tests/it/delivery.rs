@@ -119,6 +119,22 @@ async fn a_webhook_over_https_trusts_its_own_authority() {
 }
 
 #[tokio::test]
+async fn authorities_of_the_operator_are_trusted_everywhere() {
+    let authority = Authority::new();
+    let receiver = Receiver::start_tls(&authority).await;
+    let file = authority.file.clone();
+    let cloud = start(|config| config.outgoing.ca_file = Some(file)).await;
+    let admin = cloud.admin_pair().await;
+    let target = json!({"type": "web_hooks", "target": {"url": format!("{}/x", receiver.url)}});
+    cloud.post(&admin, "/v2/integration/test", target).await.body();
+    assert_eq!(receiver.next().await.uri.path(), "/x");
+    let mut config = CloudConfig::default();
+    config.outgoing.ca_file = Some(authority.file.with_file_name("none.pem"));
+    let error = config.validate().unwrap_err();
+    assert!(error.starts_with("outgoing.ca_file ") && error.contains("none.pem"), "{error}");
+}
+
+#[tokio::test]
 async fn lines_are_sent_to_who_asks_for_lines() {
     let receiver = Receiver::start().await;
     let cloud = start(|_| {}).await;
