@@ -278,8 +278,9 @@ async fn general(
         let wrong = || ApiError::field("attack_rechecker_mode", "should be on or off", mode.clone());
         let mode = known.ok_or_else(wrong)?.to_owned();
         note("attack_rechecker_mode", client.attack_rechecker_mode != mode);
+        let before = client.clone();
         client.attack_rechecker_mode = mode;
-        clients::update(work.transaction, &work.tenant.into(), client).await?;
+        clients::update(work.transaction, &work.tenant.into(), &before, client).await?;
     }
     if let Some(config) = object(document, "api_discovery")? {
         note("api_discovery", api_discovery::import(work, config).await?);

@@ -107,8 +107,10 @@ async fn put(
     };
     let events = json!(kind.switches(&entry.events)?);
     let stored = found.as_ref().map(|row| unseal(keys, &row.target)).transpose()?;
-    let merged =
-        stored.as_ref().map_or(entry.target.clone(), |stored| target::merged(kind, stored, &entry.target));
+    let merged = match &stored {
+        Some(stored) => target::merged(kind, stored, &entry.target)?,
+        None => entry.target.clone(),
+    };
     if holds_mask(&merged) {
         let error = "holds a masked secret that is not the one of the tenant's integration of this type and name; \
             export with secrets, or write the secret here";
