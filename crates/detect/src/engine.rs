@@ -310,6 +310,10 @@ fn is_plain(value: &[u8], bytes: ByteSet, place: Place) -> bool {
     if !bytes.is_within(PLAIN) || matches!(place, Place::UserAgent | Place::FileName) {
         return false;
     }
+    // `1--`: a number, and a comment for what would have followed.
+    if value.first().is_some_and(u8::is_ascii_digit) && memchr::memmem::find(value, b"--").is_some() {
+        return false;
+    }
     if place.is_name() {
         let inner = value.windows(2).any(|pair| pair == b"__");
         return !inner && !matches!(value, [b'r' | b'K' | b'C', b'O' | b'z' | b's', b'0' | b't' | b'7', ..]);

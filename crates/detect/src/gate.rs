@@ -102,14 +102,21 @@ struct Literal {
     text: &'static [u8],
     /// Whether no letter or digit may stand beside it.
     whole: bool,
+    /// The classes of its first and last byte.
+    ends: Option<(u32, u32)>,
     signs: SignSet,
 }
 
+/// The classes of the first and the last byte.
+fn ends(text: &[u8]) -> Option<(u32, u32)> {
+    text.first().zip(text.last()).map(|(&first, &last)| (class(first), class(last)))
+}
+
 impl Literal {
-    /// Whether a text of its length is the literal. Most that share a run of classes differ at an end.
-    fn is_spelled_by(&self, text: &[u8]) -> bool {
-        let ends = |text: &[u8]| text.first().zip(text.last()).map(|(&a, &b)| (class(a), class(b)));
-        ends(text) == ends(self.text) && text.eq_ignore_ascii_case(self.text)
+    /// Whether a text of its length is the literal and tells something new. Most that share a run of classes differ at
+    /// an end; in hostile values the same literals stand everywhere.
+    fn is_news(&self, text: &[u8], found: &SignSet) -> bool {
+        ends(text) == self.ends && !self.signs.is_within(found) && text.eq_ignore_ascii_case(self.text)
     }
 }
 
@@ -149,7 +156,7 @@ impl Gate {
                     }
                 }
             }
-            gate.literals.push(Literal { text, whole, signs });
+            gate.literals.push(Literal { text, whole, ends: ends(text), signs });
         }
         gate.short = short.into_table();
         gate.long = long.into_table();
@@ -236,7 +243,7 @@ impl Gate {
             let Some(literal) = self.literals.get(entry.id) else { continue };
             let start = start.wrapping_sub(entry.before);
             let text = value.get(start..).and_then(|rest| rest.get(..literal.text.len()));
-            if text.is_some_and(|text| literal.is_spelled_by(text))
+            if text.is_some_and(|text| literal.is_news(text, found))
                 && (!literal.whole || is_word(value, start, start + literal.text.len()))
             {
                 found.add(&literal.signs);

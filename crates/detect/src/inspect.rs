@@ -4,7 +4,8 @@
 //! of the walk, so the first one of a type is the first sign of it. Anomalies of the walk (an external entity, a
 //! bomb, exhausted limits) are detections without stamps.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::{ControlFlow, Range};
 
 use bartizan_api::attack_type::AttackType;
@@ -145,8 +146,9 @@ struct Inspector<'a> {
 #[derive(Default)]
 struct Found {
     list: Vec<Detection>,
-    /// Where in the list a type at a point is, so that a thousand findings do not slow down the next.
-    places: HashMap<(AttackType, Point), usize>,
+    /// Where in the list a type at a point is, by a hash of both, so that a thousand findings do not slow down the next.
+    places: BTreeMap<u64, usize>,
+    hasher: RandomState,
 }
 
 impl Found {
@@ -158,7 +160,14 @@ impl Found {
         value: impl FnOnce() -> String,
     ) -> Option<&mut Detection> {
         let next = self.list.len();
-        let at = *self.places.entry((sign.attack_type, point.clone())).or_insert(next);
+        let key = self.hasher.hash_one((sign.attack_type, point));
+        let mut at = *self.places.entry(key).or_insert(next);
+        // Two of one hash, as good as never: the list tells.
+        let is_same =
+            |detection: &Detection| detection.attack_type == sign.attack_type && detection.point == *point;
+        if self.list.get(at).is_some_and(|detection| !is_same(detection)) {
+            at = self.list.iter().position(is_same).unwrap_or(next);
+        }
         if at == next {
             self.list.push(Detection {
                 attack_type: sign.attack_type,
