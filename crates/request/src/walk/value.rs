@@ -153,10 +153,9 @@ impl Walker<'_> {
     fn text_decoders(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
         if let Some(digits) = value.strip_prefix(b"0x") {
             self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)
-        } else if may_be_plus(value, bytes) {
-            self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)
         } else if !bytes.is_within(BASE64) {
-            let Some(data) = embedded_base64(path, value) else { return Flow::Continue(()) };
+            let plus = || may_be_plus(value, bytes).then_some(value);
+            let Some(data) = embedded_base64(path, value).or_else(plus) else { return Flow::Continue(()) };
             self.decoded(path, Element::Base64, data, role, Parser::Base64, base64::decode)
         } else if value.len() < MIN_ENCODED {
             Flow::Continue(())
