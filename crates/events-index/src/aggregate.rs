@@ -13,9 +13,10 @@ use crate::{
     cache::Cache,
     column::{Number, Text},
     dimension::{Axis, Dimension, Label, Value},
-    distinct::Seen,
+    distinct::{Seen, SeenRequests},
     error::IndexError,
     filter::{Filter, Test},
+    frequent::top,
     scan::{Part, in_parallel, parts},
     tenant::Tenant,
 };
@@ -44,6 +45,8 @@ pub enum Metric {
     Rows(Option<Condition>),
     /// Distinct values, among the rows that meet the condition.
     Distinct(Subject, Option<Condition>),
+    /// A sum over rows.
+    Sum(Number),
     /// A sum over requests, each by its first row.
     RequestSum(Number),
     /// An average over requests, each by its first row, rounded.
@@ -160,10 +163,10 @@ impl Table<'_> {
 }
 
 /// Rows of a part with their groups. A row of several groups is here several times.
-struct Rows<'a> {
-    part: Part<'a>,
-    rows: Vec<u32>,
-    groups: Vec<u32>,
+pub(crate) struct Rows<'a> {
+    pub(crate) part: Part<'a>,
+    pub(crate) rows: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
 }
 
 /// Runs an aggregation.
@@ -233,8 +236,9 @@ impl Key for u128 {
     }
 }
 
-/// Largest key space that gets a table instead of a hash map: 32 MiB.
-const MAX_TABLE: u64 = 1 << 23;
+/// Largest key space that gets a table instead of a hash map: 128 MiB, of which only what rows touch is given out.
+/// Time is the first dimension and rows are in its order, so what is touched at a time lies together.
+const MAX_TABLE: u64 = 1 << 25;
 
 fn group<'a, K: Key>(
     parts: &[Part<'a>],
@@ -250,14 +254,15 @@ fn group<'a, K: Key>(
     };
     let mut found = Vec::with_capacity(parts.len());
     if let Some(space) = space.filter(|space| *space <= MAX_TABLE) {
-        let mut table = vec![u32::MAX; usize::try_from(space).unwrap_or_default()];
+        // Groups plus 1; 0 is none yet.
+        let mut table = vec![0_u32; usize::try_from(space).unwrap_or_default()];
         for (part, (rows, keys)) in parts.iter().zip(keyed) {
             let group = |key: K| match table.get_mut(key.place()) {
                 Some(group) => {
-                    if *group == u32::MAX {
-                        *group = new_group(key);
+                    if *group == 0 {
+                        *group = new_group(key).saturating_add(1);
                     }
-                    *group
+                    *group - 1
                 }
                 None => 0,
             };
@@ -351,23 +356,24 @@ fn measure(metric: &Metric, found: &[Rows<'_>], groups: usize) -> Result<Vec<i64
         })?,
         Metric::Min(column) => {
             values = vec![i64::MAX; groups];
-            extreme(found, *column, &mut values, i64::min)?;
+            fold(found, *column, &mut values, i64::min)?;
         }
         Metric::Max(column) => {
             values = vec![i64::MIN; groups];
-            extreme(found, *column, &mut values, i64::max)?;
+            fold(found, *column, &mut values, i64::max)?;
         }
         Metric::Distinct(Subject::Requests, condition) => {
-            first_of_requests(found, groups, condition.as_ref(), |_, _, group| add(&mut values, group, 1))?;
+            first_of_requests(found, condition.as_ref(), |_, _, group| add(&mut values, group, 1))?;
         }
         Metric::Distinct(subject, condition) => {
             distinct(found, groups, *subject, condition.as_ref(), &mut values)?;
         }
-        Metric::RequestSum(column) => sum(found, groups, *column, &mut values)?,
+        Metric::Sum(column) => fold(found, *column, &mut values, i64::saturating_add)?,
+        Metric::RequestSum(column) => sum(found, *column, &mut values)?,
         Metric::RequestAverage(column) => {
-            sum(found, groups, *column, &mut values)?;
+            sum(found, *column, &mut values)?;
             let mut counts = vec![0_i64; groups];
-            first_of_requests(found, groups, None, |_, _, group| add(&mut counts, group, 1))?;
+            first_of_requests(found, None, |_, _, group| add(&mut counts, group, 1))?;
             for (value, count) in values.iter_mut().zip(counts) {
                 *value = (*value + count / 2) / count.max(1);
             }
@@ -412,17 +418,17 @@ fn each_of(
     Ok(())
 }
 
-fn extreme(
+fn fold(
     found: &[Rows<'_>],
     column: Number,
     values: &mut [i64],
-    better: impl Fn(i64, i64) -> i64,
+    both: impl Fn(i64, i64) -> i64,
 ) -> Result<(), IndexError> {
     for rows in found.iter().filter(|rows| !rows.rows.is_empty()) {
         let data = rows.part.column(ColumnId::Number(column))?;
         for (row, group) in rows.rows.iter().zip(&rows.groups) {
             if let Some(value) = values.get_mut(*group as usize) {
-                *value = better(*value, data.value(*row as usize));
+                *value = both(*value, data.value(*row as usize));
             }
         }
     }
@@ -432,20 +438,18 @@ fn extreme(
 /// Calls `visit` with the place of the part, row and group, once for every request of a group.
 fn first_of_requests(
     found: &[Rows<'_>],
-    groups: usize,
     condition: Option<&Condition>,
     mut visit: impl FnMut(usize, u32, u32),
 ) -> Result<(), IndexError> {
     let Some(tenant) = found.first().map(|rows| rows.part.tenant) else { return Ok(()) };
-    let mut seen = Seen::new(groups, tenant.requests.len() as u64);
+    let mut seen = SeenRequests::new(tenant.requests.len());
     for (place, rows) in found.iter().enumerate().filter(|(_, rows)| !rows.rows.is_empty()) {
         let data = rows.part.column(ColumnId::Request)?;
         let codes = data.codes();
         each_of(rows, condition, |row, group| {
             let request = codes.get(row as usize).copied().unwrap_or_default();
             // Most requests have one row, which needs no memory.
-            if !tenant.requests.repeated.contains(request as usize) || seen.insert(group, u64::from(request))
-            {
+            if !tenant.requests.repeated.contains(request as usize) || seen.insert(group, request) {
                 visit(place, row, group);
             }
         })?;
@@ -453,12 +457,12 @@ fn first_of_requests(
     Ok(())
 }
 
-fn sum(found: &[Rows<'_>], groups: usize, column: Number, values: &mut [i64]) -> Result<(), IndexError> {
+fn sum(found: &[Rows<'_>], column: Number, values: &mut [i64]) -> Result<(), IndexError> {
     let columns = found
         .iter()
         .map(|rows| rows.part.column(ColumnId::Number(column)))
         .collect::<Result<Vec<_>, IndexError>>()?;
-    first_of_requests(found, groups, None, |place, row, group| {
+    first_of_requests(found, None, |place, row, group| {
         if let Some(data) = columns.get(place) {
             add(values, group, data.value(row as usize));
         }
@@ -501,30 +505,4 @@ fn distinct(
         }
     }
     Ok(())
-}
-
-fn top(axis: &Axis<'_>, limit: usize, page: &[Rows<'_>], groups: usize) -> Result<Vec<Top>, IndexError> {
-    let mut counts: HashMap<(u32, u64), i64> = HashMap::new();
-    for rows in page.iter().filter(|rows| !rows.rows.is_empty()) {
-        axis.for_each(&rows.part, &rows.rows, |place, code| {
-            let group = rows.groups.get(place).copied().unwrap_or_default();
-            *counts.entry((group, code)).or_default() += 1;
-        })?;
-    }
-    let mut tops: Vec<Vec<(u64, i64)>> = vec![vec![]; groups];
-    for ((group, code), count) in counts {
-        if axis.value(code) != Label::Text("".into())
-            && let Some(values) = tops.get_mut(group as usize)
-        {
-            values.push((code, count));
-        }
-    }
-    let finish = |mut values: Vec<(u64, i64)>| {
-        let count = values.len();
-        values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| axis.value(a.0).cmp(&axis.value(b.0))));
-        values.truncate(limit);
-        let values = values.into_iter().map(|(code, rows)| (axis.value(code).into_value(), rows)).collect();
-        Top { count, values }
-    };
-    Ok(tops.into_iter().map(finish).collect())
 }

@@ -33,11 +33,17 @@ pub enum Text {
     KnownAttack,
     /// API session as the application names it, or empty.
     Session,
+    /// Data centre of the source, or empty.
+    Datacenter,
+    /// `tor`, or empty.
+    Tor,
+    /// Node that saw it.
+    Node,
 }
 
 impl Text {
     /// Every text column, in the order they are stored.
-    pub const ALL: [Text; 15] = [
+    pub const ALL: [Text; 18] = [
         Text::Kind,
         Text::Subtype,
         Text::Ip,
@@ -53,6 +59,9 @@ impl Text {
         Text::Payload,
         Text::KnownAttack,
         Text::Session,
+        Text::Datacenter,
+        Text::Tor,
+        Text::Node,
     ];
 
     /// Place among [`Text::ALL`].
@@ -86,6 +95,8 @@ pub enum Number {
     Blocked,
     /// Rule or control that reacted, 0 for none.
     Control,
+    /// Identical hits that this one stands for, itself included.
+    Count,
     /// A [`Mark`]; changes after the row was written.
     Mark,
     /// The vulnerability that the hit exploited, 0 for none; changes after the row was written.
@@ -94,7 +105,7 @@ pub enum Number {
 
 impl Number {
     /// Number columns that are written with the row, in the order they are stored.
-    pub(crate) const STORED: [Number; 11] = [
+    pub(crate) const STORED: [Number; 12] = [
         Number::Id,
         Number::Time,
         Number::Attack,
@@ -106,6 +117,7 @@ impl Number {
         Number::UriLength,
         Number::Blocked,
         Number::Control,
+        Number::Count,
     ];
 
     /// Place among [`Number::STORED`]; none for what is kept beside the rows.

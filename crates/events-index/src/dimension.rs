@@ -29,6 +29,15 @@ pub enum Dimension {
     Mapped(Text, TextMap),
     /// A number, divided by a positive one and rounded down.
     Number(Number, i64),
+    /// How many whole steps a number lies beyond a start.
+    Since {
+        /// Which number.
+        number: Number,
+        /// Where steps begin.
+        from: i64,
+        /// Length of a step, positive.
+        step: i64,
+    },
     /// A bucket of time.
     Time(TimeMap),
     /// The request. Its id is not in the index: [`Value::Number`] holds the row number of one of its hits.
@@ -41,6 +50,9 @@ impl fmt::Debug for Dimension {
             Dimension::Text(column) => f.debug_tuple("Text").field(column).finish(),
             Dimension::Mapped(column, _) => f.debug_tuple("Mapped").field(column).finish_non_exhaustive(),
             Dimension::Number(column, by) => f.debug_tuple("Number").field(column).field(by).finish(),
+            Dimension::Since { number, from, step } => {
+                f.debug_tuple("Since").field(number).field(from).field(step).finish()
+            }
             Dimension::Time(_) => f.write_str("Time"),
             Dimension::Request => f.write_str("Request"),
         }
@@ -60,7 +72,7 @@ pub enum Value {
 pub(crate) enum Axis<'a> {
     Text(&'a Tenant, Text),
     Mapped { column: Text, lists: Vec<Vec<u32>>, labels: Vec<String>, single: bool },
-    Number { column: Number, divisor: i64, first: i64, count: u64 },
+    Number { column: Number, origin: i64, divisor: i64, first: i64, count: u64 },
     Time { first: i64, codes: Vec<u32>, labels: Vec<i64> },
     Request(u64),
 }
@@ -71,13 +83,8 @@ impl<'a> Axis<'a> {
             Dimension::Text(column) => Axis::Text(tenant, *column),
             Dimension::Request => Axis::Request(tenant.requests.len() as u64),
             Dimension::Mapped(column, map) => mapped(tenant, *column, map),
-            Dimension::Number(column, divisor) => {
-                let divisor = (*divisor).max(1);
-                let (smallest, largest) = bounds(parts, *column);
-                let first = smallest.div_euclid(divisor);
-                let count = largest.div_euclid(divisor).abs_diff(first).saturating_add(1);
-                Axis::Number { column: *column, divisor, first, count }
-            }
+            Dimension::Number(column, divisor) => steps(*column, 0, *divisor, parts),
+            Dimension::Since { number, from, step } => steps(*number, *from, *step, parts),
             Dimension::Time(map) => {
                 let (smallest, largest) = bounds(parts, Number::Time);
                 let first = smallest.div_euclid(SLOT_S * 1000);
@@ -143,10 +150,11 @@ impl<'a> Axis<'a> {
                     }
                 }
             }
-            Axis::Number { column, divisor, first, .. } => {
+            Axis::Number { column, origin, divisor, first, .. } => {
                 let data = coded(ColumnId::Number(*column))?;
                 for (place, row) in rows.iter().enumerate() {
-                    each(place, data.value(*row as usize).div_euclid(*divisor).abs_diff(*first));
+                    let beyond = data.value(*row as usize).saturating_sub(*origin);
+                    each(place, beyond.div_euclid(*divisor).abs_diff(*first));
                 }
             }
             Axis::Time { first, codes, .. } => {
@@ -227,6 +235,14 @@ fn mapped<'a>(tenant: &Tenant, column: Text, map: &TextMap) -> Axis<'a> {
         .collect();
     let single = lists.iter().all(|list| list.len() == 1);
     Axis::Mapped { column, lists, labels, single }
+}
+
+fn steps<'a>(column: Number, origin: i64, step: i64, parts: &[Part<'_>]) -> Axis<'a> {
+    let divisor = step.max(1);
+    let (smallest, largest) = bounds(parts, column);
+    let first = smallest.saturating_sub(origin).div_euclid(divisor);
+    let last = largest.saturating_sub(origin).div_euclid(divisor);
+    Axis::Number { column, origin, divisor, first, count: last.abs_diff(first).saturating_add(1) }
 }
 
 fn bounds(parts: &[Part<'_>], column: Number) -> (i64, i64) {

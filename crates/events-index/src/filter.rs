@@ -29,6 +29,8 @@ pub enum Filter {
     Text(Text, TextTest),
     /// The number is in one of the ranges.
     Number(Number, Vec<RangeInclusive<i64>>),
+    /// The number is one of these.
+    AnyOf(Number, Vec<i64>),
     /// The row belongs to one of these requests.
     Requests(Vec<String>),
 }
@@ -54,6 +56,7 @@ impl fmt::Debug for Filter {
             Filter::Not(member) => f.debug_tuple("Not").field(member).finish(),
             Filter::Text(column, _) => f.debug_tuple("Text").field(column).finish_non_exhaustive(),
             Filter::Number(column, ranges) => f.debug_tuple("Number").field(column).field(ranges).finish(),
+            Filter::AnyOf(column, values) => f.debug_tuple("AnyOf").field(column).field(values).finish(),
             Filter::Requests(ids) => f.debug_tuple("Requests").field(ids).finish(),
         }
     }
@@ -68,6 +71,7 @@ pub(crate) enum Test {
     /// Passing codes.
     Codes(Text, Vec<bool>),
     Ranges(Number, Vec<RangeInclusive<i64>>),
+    Values(Number, HashSet<i64>),
     Requests(HashSet<u32>),
 }
 
@@ -94,6 +98,8 @@ impl Test {
                 }
             }
             Filter::Number(column, ranges) => Test::Ranges(*column, ranges.clone()),
+            Filter::AnyOf(_, values) if values.is_empty() => Test::Constant(false),
+            Filter::AnyOf(column, values) => Test::Values(*column, values.iter().copied().collect()),
             Filter::Requests(ids) => {
                 let codes: HashSet<u32> =
                     ids.iter().filter_map(|id| tenant.requests.find(request_hash(id))).collect();
@@ -163,8 +169,21 @@ impl Test {
                 Passing::Some(data.codes().iter().map(|code| wanted.contains(code)).collect())
             }
             Test::Ranges(column, ranges) => ranges_passing(part, *column, ranges)?,
+            Test::Values(column, wanted) => values_passing(part, *column, wanted)?,
         })
     }
+}
+
+fn values_passing(part: &Part<'_>, column: Number, wanted: &HashSet<i64>) -> Result<Passing, IndexError> {
+    let (smallest, largest) = part.bounds(column);
+    if !wanted.iter().any(|value| (smallest..=largest).contains(value)) {
+        return Ok(Passing::None);
+    }
+    if smallest == largest {
+        return Ok(Passing::All);
+    }
+    let data = part.column(ColumnId::Number(column))?;
+    Ok(Passing::Some((0..part.rows()).map(|row| wanted.contains(&data.value(row))).collect()))
 }
 
 fn ranges_passing(

@@ -15,7 +15,7 @@ use crate::{
     column::{Mark, Number, Row},
     error::IndexError,
     filter::{Filter, Test},
-    scan::{self, in_parallel},
+    scan::{self, Part, in_parallel},
     tenant::{Change, Tenant, file_path},
 };
 
@@ -220,16 +220,60 @@ impl Index {
         after: Option<(i64, i64)>,
         limit: usize,
     ) -> Result<Vec<(i64, i64)>, IndexError> {
-        let mut found = self.matching(tenant, filter)?;
-        if let Some(after) = after {
-            found.retain(|row| *row < after);
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let test = Test::compile(filter, &tenant);
+        let mut parts = scan::parts(&tenant, &self.cache);
+        let latest = |part: &Part<'_>| part.bounds(Number::Time).1;
+        if let Some((time, _)) = after {
+            parts.retain(|part| part.bounds(Number::Time).0 <= time);
         }
-        if found.len() > limit && limit > 0 {
-            found.select_nth_unstable_by(limit - 1, |a, b| b.cmp(a));
+        parts.sort_by_cached_key(|part| std::cmp::Reverse(latest(part)));
+        let mut found: Vec<(i64, i64)> = vec![];
+        // The newest parts first, more of them each time, until the others hold nothing that is new enough.
+        let (mut rest, mut wave) = (parts.as_slice(), 2);
+        while let Some(part) = rest.first() {
+            if found.len() >= limit && found.last().is_none_or(|(time, _)| latest(part) < *time) {
+                break;
+            }
+            let (now, later) = rest.split_at(wave.min(rest.len()));
+            found.extend(in_parallel(now, |part| pairs(&test, part))?.into_iter().flatten());
+            if let Some(after) = after {
+                found.retain(|row| *row < after);
+            }
+            if found.len() > limit && limit > 0 {
+                found.select_nth_unstable_by(limit - 1, |a, b| b.cmp(a));
+            }
+            found.truncate(limit);
+            found.sort_unstable_by(|a, b| b.cmp(a));
+            (rest, wave) = (later, wave * 2);
         }
-        found.truncate(limit);
-        found.sort_unstable_by(|a, b| b.cmp(a));
         Ok(found)
+    }
+
+    /// The different values of a number among the rows that pass, ascending.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn values(&self, tenant: i64, filter: &Filter, number: Number) -> Result<Vec<i64>, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let test = Test::compile(filter, &tenant);
+        let found = in_parallel(&scan::parts(&tenant, &self.cache), |part| {
+            let rows = test.rows(part)?;
+            if rows.is_empty() {
+                return Ok(vec![]);
+            }
+            let column = part.column(ColumnId::Number(number))?;
+            let mut values: Vec<i64> = rows.into_iter().map(|row| column.value(row as usize)).collect();
+            values.sort_unstable();
+            values.dedup();
+            Ok(values)
+        })?;
+        let mut values = found.concat();
+        values.sort_unstable();
+        values.dedup();
+        Ok(values)
     }
 
     /// Every row that passes, as (time, row number), in no particular order.
@@ -241,16 +285,19 @@ impl Index {
         let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
         let test = Test::compile(filter, &tenant);
         let parts = scan::parts(&tenant, &self.cache);
-        let found = in_parallel(&parts, |part| {
-            let rows = test.rows(part)?;
-            if rows.is_empty() {
-                return Ok(vec![]);
-            }
-            let times = part.column(ColumnId::Number(Number::Time))?;
-            let ids = part.column(ColumnId::Number(Number::Id))?;
-            let pair = |row: u32| (times.value(row as usize), ids.value(row as usize));
-            Ok(rows.into_iter().map(pair).collect())
-        })?;
+        let found = in_parallel(&parts, |part| pairs(&test, part))?;
         Ok(found.concat())
     }
+}
+
+/// The passing rows of a part as (time, row number).
+fn pairs(test: &Test, part: &Part<'_>) -> Result<Vec<(i64, i64)>, IndexError> {
+    let rows = test.rows(part)?;
+    if rows.is_empty() {
+        return Ok(vec![]);
+    }
+    let times = part.column(ColumnId::Number(Number::Time))?;
+    let ids = part.column(ColumnId::Number(Number::Id))?;
+    let pair = |row: u32| (times.value(row as usize), ids.value(row as usize));
+    Ok(rows.into_iter().map(pair).collect())
 }

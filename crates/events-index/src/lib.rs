@@ -19,6 +19,7 @@ mod dimension;
 mod distinct;
 mod error;
 mod filter;
+mod frequent;
 mod index;
 mod scan;
 mod tenant;

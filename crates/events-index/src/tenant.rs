@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The first bytes of a file; the last one is the version of the format.
-const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x01";
+const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x02";
 const BLOCK_MAGIC: u32 = 0x4b4c_4245;
 /// Magic, length and checksum of the header.
 const PREFIX: usize = 12;
@@ -111,6 +111,12 @@ impl Tenant {
         Ok(tenant)
     }
 
+    /// Exchanges the file handle, to make writes fail.
+    #[cfg(test)]
+    pub(crate) fn replace_file(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
     /// Row number of the last row that the index has; 0 for none.
     pub(crate) fn position(&self) -> i64 {
         self.position
@@ -125,6 +131,10 @@ impl Tenant {
         for row in rows {
             if row.id() <= self.position {
                 continue;
+            }
+            // A full one is still here when it could not be written before: it must not grow.
+            if self.tail.rows() >= BLOCK_ROWS {
+                self.seal()?;
             }
             let (request, new) = self.requests.code(request_hash(&row.request));
             if !new && self.requests.repeated.insert(request as usize) {

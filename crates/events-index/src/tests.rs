@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     Aggregation, Condition, Dimension, Filter, Group, Index, IndexError, Mark, Metric, Number, Options, Row,
-    Subject, Text, Value,
+    Subject, Text, Value, tenant::Tenant,
 };
 
 const TENANT: i64 = 7;
@@ -53,6 +53,7 @@ fn filters() -> impl Strategy<Value = Filter> {
         (0_i64..400_000_000).prop_map(|from| Filter::number(Number::Time, from..=i64::MAX)),
         (0_u8..45).prop_map(|request| Filter::Requests(vec![format!("r{request}")])),
         Just(Filter::number(Number::Mark, 1..=1)),
+        Just(Filter::AnyOf(Number::Status, vec![0, 403])),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
@@ -79,6 +80,7 @@ fn passes(filter: &Filter, row: &Row, marks: &BTreeMap<i64, i64>) -> bool {
         Filter::Number(column, ranges) => {
             ranges.iter().any(|range| range.contains(&number(row, *column, marks)))
         }
+        Filter::AnyOf(column, values) => values.contains(&number(row, *column, marks)),
         Filter::Requests(ids) => ids.contains(&row.request),
     }
 }
@@ -97,6 +99,7 @@ fn dimensions() -> Vec<Dimension> {
                 _ => vec![],
             }),
         ),
+        Dimension::Since { number: Number::Time, from: 200_000_000, step: 30_000_000 },
     ]
 }
 
@@ -109,6 +112,9 @@ fn values(dimension: &Dimension, row: &Row) -> Vec<Value> {
             values.into_iter().map(Value::Text).collect()
         }
         Dimension::Number(column, by) => vec![Value::Number(row.number(*column).div_euclid(*by))],
+        Dimension::Since { number, from, step } => {
+            vec![Value::Number((row.number(*number) - from).div_euclid(*step))]
+        }
         Dimension::Time(map) => {
             vec![Value::Number(map(row.number(Number::Time).div_euclid(900_000) * 900))]
         }
@@ -126,6 +132,7 @@ fn metrics() -> Vec<Metric> {
         Metric::Distinct(Subject::Text(Text::Kind), None),
         Metric::Distinct(Subject::Number(Number::RequestSize), None),
         Metric::Distinct(Subject::Endpoints, None),
+        Metric::Sum(Number::RequestSize),
         Metric::RequestSum(Number::RequestSize),
         Metric::Min(Number::Time),
         Metric::Max(Number::Time),
@@ -153,6 +160,7 @@ fn measured(metric: &Metric, rows: &[&Row]) -> i64 {
                 .filter(|value| !value.is_empty())
                 .collect(),
         ),
+        Metric::Sum(column) => rows.iter().map(|row| row.number(*column)).sum(),
         Metric::RequestSum(column) => {
             let mut seen = BTreeSet::new();
             rows.iter().filter(|row| seen.insert(&row.request)).map(|row| row.number(*column)).sum()
@@ -203,7 +211,7 @@ proptest! {
     #[test]
     fn groups_and_lists_agree_with_the_model(
         rows in rows(120), filter in filters(), split in 0_usize..120, marked in prop::collection::btree_set(0_i64..120, 0..20),
-        picked in prop::collection::vec(0_usize..4, 0..3),
+        picked in prop::collection::vec(0_usize..5, 0..3),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let index = open(folder.path());
@@ -342,4 +350,58 @@ fn tenants_do_not_see_each_other() {
     assert_eq!((index.rows(1).unwrap(), index.rows(2).unwrap()), (1, 2));
     index.forget(1).unwrap();
     assert_eq!((index.rows(1).unwrap(), index.rows(2).unwrap()), (0, 2));
+}
+
+#[test]
+fn the_newest_are_found_whatever_block_they_are_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    // Late ones among them: blocks overlap in time.
+    let rows: Vec<Row> = many()
+        .into_iter()
+        .map(|row| {
+            let id = row.id();
+            let time = id * 7919 % 140_009 * 1000;
+            row.with_number(Number::Time, if time % 3 == 0 { id } else { time })
+        })
+        .collect();
+    index.append(TENANT, &rows).unwrap();
+    for filter in [Filter::All(vec![]), Filter::text(Text::Payload, |payload| payload.contains("=77 "))] {
+        let mut expected = index.matching(TENANT, &filter).unwrap();
+        expected.sort_unstable_by(|a, b| b.cmp(a));
+        for start in [0, 1, expected.len() / 2, expected.len() - 3] {
+            let after = start.checked_sub(1).map(|place| expected[place]);
+            let page = index.newest(TENANT, &filter, after, 50).unwrap();
+            assert_eq!(page, expected[start..(start + 50).min(expected.len())], "{start}");
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = many();
+    let path = folder.path().join("7.events");
+    let mut tenant = Tenant::open(folder.path(), TENANT).unwrap();
+    tenant.append(&rows[..60_000]).unwrap();
+    // As a full disk does, every write fails.
+    let writable = tenant.replace_file(std::fs::File::open(&path).unwrap());
+    let mut known = 60_000;
+    while known < rows.len() {
+        // The follower asks from where to go on, and tries again.
+        match tenant.append(&rows[known..(known + 1000).min(rows.len())]) {
+            Ok(()) => known += 1000,
+            Err(IndexError::Io { .. }) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(tenant.append(&rows[known..]).is_err() && tenant.flush().is_err());
+    assert_eq!(tenant.position(), 65_536, "a full block does not grow");
+    tenant.replace_file(writable);
+    tenant.append(&rows).unwrap();
+    tenant.flush().unwrap();
+    drop(tenant);
+    let index = open(folder.path());
+    assert_eq!(index.position(TENANT).unwrap(), 140_000);
+    assert_eq!(by_kind(&index).iter().map(|group| group.metrics[0]).sum::<i64>(), 140_000);
 }

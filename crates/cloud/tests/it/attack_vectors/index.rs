@@ -59,7 +59,7 @@ async fn a_lost_index_is_built_again_and_a_damaged_one_set_aside() {
     assert!(file.exists());
     config.listen.address = "127.0.0.1:0".parse().unwrap();
     let Credential::Pair(uuid, secret) = admin else { unreachable!() };
-    for damage in [&b"BZEVIDX\x01garbage garbage garbage"[..], &b""[..], &b"other"[..]] {
+    for damage in [&b"BZEVIDX\x02garbage garbage garbage"[..], &b""[..], &b"other"[..]] {
         std::fs::write(&file, damage).unwrap();
         let again = RunningCloud::start(config.clone()).await.unwrap();
         let reply = reqwest::Client::new()
