@@ -69,9 +69,11 @@ bench: build bench-detection
 	@scripts/install-tools bench
 	bench/proxy/run $(abspath $(TARGET))/release/bartizan
 
-## Measures the event index with HITS synthetic hits, by default a million.
+## Measures the event index alone, then a whole cloud, with HITS synthetic hits, by default a million.
 bench-events:
 	cargo run --release --locked -p bartizan-events-index --example measure -- $(or $(HITS),1000000)
+	cargo run --release --locked -p bartizan-cloud --example events -- $(or $(HITS),1000000) 500 $(TARGET)/bench-events
+	rm -rf $(TARGET)/bench-events
 
 bench-detection: tools
 	cargo run --release --locked -p bartizan-detect --example corpus -- crs benign

@@ -3,9 +3,12 @@
 //! JSON over HTTP. Registration carries a token in `X-WallarmAPI-Token`; every other call carries
 //! `Authorization: Node <uuid>:<secret>`. Both sides use these types, so the protocol has one definition.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use utoipa::ToSchema;
 
 use crate::AttackType;
@@ -229,13 +232,59 @@ pub struct RejectedEvent {
 }
 
 /// An event of a node.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
     /// A malicious request: one per attack type and point.
     Hit(Box<HitEvent>),
     /// An answer that proves a vulnerability.
     VulnEvidence(Box<VulnEvidence>),
+}
+
+/// By hand: what is derived for a tagged enum keeps a copy of the whole event until it has seen the tag, which costs
+/// more than everything else about reading one. Nodes write the tag first, and then nothing is kept.
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
+        deserializer.deserialize_map(EventVisitor)
+    }
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = Event;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event with a kind")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
+        let Some(key) = map.next_key::<String>()? else { return Err(A::Error::missing_field("kind")) };
+        if key == "kind" {
+            let kind: String = map.next_value()?;
+            return event_of(&kind, MapAccessDeserializer::new(map));
+        }
+        let mut members = serde_json::Map::new();
+        members.insert(key, map.next_value()?);
+        while let Some((key, value)) = map.next_entry()? {
+            members.insert(key, value);
+        }
+        match members.remove("kind") {
+            Some(serde_json::Value::String(kind)) => {
+                event_of(&kind, serde_json::Value::Object(members)).map_err(A::Error::custom)
+            }
+            Some(_) => Err(A::Error::custom("kind must be a string")),
+            None => Err(A::Error::missing_field("kind")),
+        }
+    }
+}
+
+fn event_of<'de, D: Deserializer<'de>>(kind: &str, members: D) -> Result<Event, D::Error> {
+    match kind {
+        "hit" => Box::deserialize(members).map(Event::Hit),
+        "vuln_evidence" => Box::deserialize(members).map(Event::VulnEvidence),
+        other => Err(D::Error::unknown_variant(other, &["hit", "vuln_evidence"])),
+    }
 }
 
 /// What an answer proves of the application behind the node (`spec/node.md` section 6.1).
@@ -483,4 +532,30 @@ pub struct RawRequest {
     /// Size of the whole body, bytes, when `body` is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_original_size: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_kind_of_an_event_may_stand_anywhere() {
+        let proof = json!({"event_id": "e", "request_id": "r", "ts_ms": 1, "node_uuid": "", "application": -1,
+            "vuln_type": "sqli", "domain": "d", "path": "/", "method": "GET", "parameter": "", "evidence": ""});
+        let first = Event::VulnEvidence(Box::new(serde_json::from_value(proof).unwrap()));
+        let text = serde_json::to_string(&first).unwrap();
+        assert!(text.starts_with(r#"{"kind":"vuln_evidence","#), "{text}");
+        let mut members = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text).unwrap();
+        let kind = members.shift_remove("kind").unwrap();
+        members.insert("kind".to_owned(), kind);
+        for text in [text.clone(), serde_json::to_string(&members).unwrap()] {
+            let read: Event = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&first).unwrap());
+        }
+        for bad in [r"{}", r#"{"a":1}"#, r#"{"kind":"x"}"#, r#"{"a":1,"kind":2}"#, r"7"] {
+            assert!(serde_json::from_str::<Event>(bad).is_err(), "{bad}");
+        }
+    }
 }

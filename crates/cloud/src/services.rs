@@ -22,6 +22,7 @@ pub mod event_view;
 pub mod false_positive_rules;
 pub mod grants;
 pub mod hits;
+pub mod indexed_events;
 pub mod ingest;
 pub mod integration;
 pub mod invitations;

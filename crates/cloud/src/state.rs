@@ -18,7 +18,7 @@ use crate::{
     mail::Mailer,
     notices::ConfigNotices,
     outgoing::Outgoing,
-    services::{event_index::EventIndex, ruleset::Bundles, sso::oidc::Providers},
+    services::{event_index::EventIndex, ingest::Ingestion, ruleset::Bundles, sso::oidc::Providers},
 };
 
 /// The shared state; cheap to clone.
@@ -49,6 +49,8 @@ pub struct Shared {
     pub outgoing: Outgoing,
     /// The index that analytics of events read.
     pub event_index: EventIndex,
+    /// The batches of events that wait to be stored.
+    pub ingestion: Ingestion,
     /// Wakes the worker that delivers notifications.
     pub outbox: tokio::sync::Notify,
     /// Where time comes from.
@@ -67,6 +69,7 @@ impl Cloud {
     ) -> Cloud {
         let limits = RateLimits::new(&config.limits);
         let outgoing = Outgoing::new(config.outgoing.clone());
+        let ingestion = Ingestion::new(store.writer().get_database_backend());
         Cloud(Arc::new(Shared {
             store,
             keys,
@@ -79,6 +82,7 @@ impl Cloud {
             mailer,
             outgoing,
             event_index,
+            ingestion,
             outbox: tokio::sync::Notify::new(),
             clock: Clock::default(),
         }))

@@ -77,6 +77,8 @@ pub struct AttackQuery<'a> {
     pub since: i64,
     /// Filter over [`fields`].
     pub filter: &'a Filter,
+    /// The attacks that have a hit as the filter wants it, where that is known already; for filters of one clause.
+    pub among: Option<&'a [i64]>,
 }
 
 impl AttackQuery<'_> {
@@ -90,8 +92,17 @@ impl AttackQuery<'_> {
             self.filter
                 .clauses
                 .iter()
-                .fold(Condition::any(), |any, clause| any.add(clause_condition(clause))),
+                .fold(Condition::any(), |any, clause| any.add(clause_condition(clause, self.among))),
         )
+    }
+
+    /// What the filter asks of one hit, when it is of one clause and asks anything of hits alone.
+    #[must_use]
+    pub fn of_one_hit(filter: &Filter) -> Option<Vec<Asked>> {
+        let [clause] = filter.clauses.as_slice() else { return None };
+        let of_hit: Vec<Asked> =
+            clause.iter().filter(|asked| own_place(asked.field).is_none()).cloned().collect();
+        (!of_hit.is_empty()).then_some(of_hit)
     }
 
     /// The condition on hits that counts "by filter", when the filter looks at hits or times at all.
@@ -109,12 +120,17 @@ impl AttackQuery<'_> {
 }
 
 /// All conditions of a clause. Those on hits must hold for one and the same hit.
-fn clause_condition(clause: &[Asked]) -> Condition {
+fn clause_condition(clause: &[Asked], among: Option<&[i64]>) -> Condition {
     let (own, of_hits): (Vec<&Asked>, Vec<&Asked>) =
         clause.iter().partition(|asked| own_place(asked.field).is_some());
     let mut all =
         own.into_iter().filter_map(own_test).fold(Condition::all().add(Expr::val(1).eq(1)), Condition::add);
-    if !of_hits.is_empty() {
+    if let (false, Some(ids)) = (of_hits.is_empty(), among) {
+        // Numbers, so nothing to bind: databases bind only so many values.
+        let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        // A list without members is no SQL; no attack has number 0.
+        all = all.add(Expr::cust(format!("attacks.id IN ({})", if ids.is_empty() { "0" } else { &ids })));
+    } else if !of_hits.is_empty() {
         let hit = of_attack().cond_where(hits::conjunction(of_hits)).to_owned();
         all = all.add(Expr::exists(hit));
     }
@@ -359,28 +375,34 @@ impl Store {
             .collect())
     }
 
-    /// Attacks, their hits and their distinct addresses.
+    /// Attacks and their hits.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn attack_count(&self, query: AttackQuery<'_>) -> Result<(i64, i64, i64), StoreError> {
+    pub async fn attack_totals(&self, query: AttackQuery<'_>) -> Result<(i64, i64), StoreError> {
         let counts = Query::select()
             .expr(Func::count(Expr::col("id")))
             .expr(Func::coalesce([total("hits"), Expr::val(0i64)]))
             .from(attack::Entity)
             .cond_where(query.condition())
             .to_owned();
-        let (attacks, hits) = match self.reader().query_one(&counts).await? {
+        Ok(match self.reader().query_one(&counts).await? {
             Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
             None => (0, 0),
-        };
+        })
+    }
+
+    /// Distinct addresses of the attacks' hits.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn attack_addresses(&self, query: AttackQuery<'_>) -> Result<i64, StoreError> {
         let mut addresses = self.hits_of(query);
         addresses.expr(Func::count_distinct(Expr::col("ip")));
-        let ips = match self.reader().query_one(&addresses).await? {
+        Ok(match self.reader().query_one(&addresses).await? {
             Some(row) => row.try_get_by_index(0)?,
             None => 0,
-        };
-        Ok((attacks, hits, ips))
+        })
     }
 
     /// Addresses of the attacks' hits, most hits first.
@@ -540,4 +562,22 @@ pub async fn set_recheck<C: ConnectionTrait>(
         .exec(connection)
         .await?;
     Ok(attack::Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
+}
+
+/// Rows of the attacks that led to a vulnerability.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn incident_rows<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+) -> Result<Vec<i64>, StoreError> {
+    let select = Query::select()
+        .column("id")
+        .from(attack::Entity)
+        .and_where(tenants.holds("client_id"))
+        .and_where(Expr::col("vuln_id").is_not_null())
+        .to_owned();
+    let rows = connection.query_all(&select).await?;
+    Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?)
 }

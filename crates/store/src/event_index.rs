@@ -76,6 +76,14 @@ pub struct IndexedHit {
     pub block_status: String,
     /// Rule or control.
     pub mitigation_control_id: Option<i64>,
+    /// Data centre.
+    pub datacenter: Option<String>,
+    /// `tor`.
+    pub tor: Option<String>,
+    /// Node.
+    pub node_uuid: String,
+    /// Identical hits that this one stands for.
+    pub aggregated_count: i64,
 }
 
 /// A hit that was judged or led to a vulnerability.
@@ -89,7 +97,7 @@ pub struct ChangedHit {
     pub vuln_id: Option<i64>,
 }
 
-const COLUMNS: [hit::Column; 27] = {
+const COLUMNS: [hit::Column; 31] = {
     use hit::Column as C;
     [
         C::Id,
@@ -119,6 +127,10 @@ const COLUMNS: [hit::Column; 27] = {
         C::UriLength,
         C::BlockStatus,
         C::MitigationControlId,
+        C::Datacenter,
+        C::Tor,
+        C::NodeUuid,
+        C::AggregatedCount,
     ]
 };
 

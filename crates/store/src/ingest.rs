@@ -4,19 +4,23 @@
 //! attacks, applications) stays true until it commits. Rows go in by bulk statements, each far below the
 //! 32,766 bound values that SQLite allows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sea_orm::{
-    ActiveValue::NotSet,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QuerySelect, QueryTrait,
-    sea_query::{OnConflict, Query},
+    ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QuerySelect, sea_query::Query,
 };
 
-use crate::{StoreError, TenantId, entity, event_index};
+use crate::{
+    StoreError, TenantId,
+    bulk::{padded, take_numbers},
+    entity, event_index,
+};
 
-/// Rows per bulk insert: the widest table has 61 columns.
-const ROWS: usize = 500;
+mod rows;
+
+/// Rows or values of one statement.
+const ROWS: usize = 512;
 /// High half of the advisory lock of a tenant's events.
 const LOCK_CLASS: i64 = 0x4556_0000 << 32;
 
@@ -78,11 +82,12 @@ pub async fn known_events<C: ConnectionTrait>(
     use entity::hit::{Column, Entity};
     let mut known = HashSet::new();
     for ids in ids.chunks(ROWS) {
+        let ids = padded(ids.iter().copied());
         let found: Vec<String> = Entity::find()
             .select_only()
             .column(Column::EventId)
             .filter(Column::ClientId.eq(tenant.0))
-            .filter(Column::EventId.is_in(ids.iter().copied()))
+            .filter(Column::EventId.is_in(ids))
             .into_tuple()
             .all(connection)
             .await?;
@@ -106,10 +111,11 @@ pub async fn attacks_near<C: ConnectionTrait>(
     use sea_orm::QueryOrder;
     let mut attacks = Vec::new();
     for groups in groups.chunks(ROWS) {
+        let groups = padded(groups.iter().copied());
         attacks.extend(
             Entity::find()
                 .filter(Column::ClientId.eq(tenant.0))
-                .filter(Column::GroupKey.is_in(groups.iter().copied()))
+                .filter(Column::GroupKey.is_in(groups))
                 .filter(Column::LastTime.gte(from))
                 .filter(Column::FirstTime.lte(to))
                 .order_by_asc(Column::Id)
@@ -120,67 +126,46 @@ pub async fn attacks_near<C: ConnectionTrait>(
     Ok(attacks)
 }
 
-/// Inserts attacks and returns their row numbers by public id.
+/// Row numbers for so many new attacks.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn attack_numbers<C: ConnectionTrait>(
+    connection: &C,
+    count: usize,
+) -> Result<Vec<i64>, StoreError> {
+    take_numbers(connection, "attacks", count).await
+}
+
+/// Inserts attacks with numbers of [`attack_numbers`].
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn insert_attacks<C: ConnectionTrait>(
     connection: &C,
     attacks: Vec<entity::attack::Model>,
-) -> Result<HashMap<String, i64>, StoreError> {
-    use entity::attack::{Column, Entity};
-    let mut numbers = HashMap::with_capacity(attacks.len());
-    for rows in chunks(attacks) {
-        let rows = rows.into_iter().map(|row| {
-            let mut row = row.into_active_model();
-            row.id = NotSet;
-            row
-        });
-        let mut insert = Entity::insert_many(rows).into_query();
-        insert.returning(Query::returning().columns([Column::Id, Column::PublicId]));
-        for row in connection.query_all(&insert).await? {
-            numbers.insert(row.try_get_by_index(1)?, row.try_get_by_index(0)?);
-        }
-    }
-    Ok(numbers)
+) -> Result<(), StoreError> {
+    rows::insert_attacks(connection, attacks, "").await
 }
 
-/// Inserts hits of a tenant and returns their row numbers by event id.
+/// Gives hits of a tenant their row numbers, in their order, and inserts them with their serialised requests.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn insert_hits<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
-    hits: Vec<entity::hit::Model>,
-) -> Result<HashMap<String, i64>, StoreError> {
-    use entity::hit::{Column, Entity};
-    let mut numbers = HashMap::with_capacity(hits.len());
-    for rows in chunks(hits) {
-        let rows = without_empty_columns(rows);
-        let mut insert = Entity::insert_many(rows).into_query();
-        insert.returning(Query::returning().columns([Column::Id, Column::EventId]));
-        for row in connection.query_all(&insert).await? {
-            numbers.insert(row.try_get_by_index(1)?, row.try_get_by_index(0)?);
-        }
-    }
-    event_index::advance_heads(connection, numbers.values().map(|&row| (tenant, row))).await?;
-    Ok(numbers)
-}
-
-/// Inserts the serialised requests of hits.
-///
-/// # Errors
-/// [`StoreError::Query`].
-pub async fn insert_raws<C: ConnectionTrait>(
-    connection: &C,
-    raws: Vec<entity::hit_raw::Model>,
+    hits: &mut [entity::hit::Model],
+    raws: Vec<String>,
 ) -> Result<(), StoreError> {
-    for rows in chunks(raws) {
-        let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
-        entity::hit_raw::Entity::insert_many(rows).exec_without_returning(connection).await?;
+    let numbers = take_numbers(connection, "hits", hits.len()).await?;
+    for (hit, number) in hits.iter_mut().zip(&numbers) {
+        hit.id = *number;
     }
-    Ok(())
+    rows::insert_hits(connection, hits).await?;
+    let raws = numbers.iter().copied().zip(raws).map(|(number, raw)| (number, tenant.0, raw));
+    rows::insert_raws(connection, raws.collect::<Vec<_>>().into_iter()).await?;
+    event_index::advance_heads(connection, numbers.last().map(|last| (tenant, *last))).await
 }
 
 /// Writes what hits change on attacks: times, counters, state and path. One statement for many: the rows exist, so
@@ -192,30 +177,12 @@ pub async fn update_attacks<C: ConnectionTrait>(
     connection: &C,
     attacks: Vec<entity::attack::Model>,
 ) -> Result<(), StoreError> {
-    use entity::attack::{Column, Entity};
-    for rows in chunks(attacks) {
-        let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
-        Entity::insert_many(rows)
-            .on_conflict(
-                OnConflict::column(Column::Id)
-                    .update_columns([
-                        Column::FirstTime,
-                        Column::LastTime,
-                        Column::Hits,
-                        Column::BlockedHits,
-                        Column::StoredHits,
-                        Column::FalseHits,
-                        Column::Experimental,
-                        Column::State,
-                        Column::Path,
-                        Column::ChangedAt,
-                    ])
-                    .to_owned(),
-            )
-            .exec_without_returning(connection)
-            .await?;
-    }
-    Ok(())
+    const CHANGED: &str = " ON CONFLICT (id) DO UPDATE SET first_time = excluded.first_time, \
+        last_time = excluded.last_time, hits = excluded.hits, blocked_hits = excluded.blocked_hits, \
+        stored_hits = excluded.stored_hits, false_hits = excluded.false_hits, \
+        experimental = excluded.experimental, state = excluded.state, path = excluded.path, \
+        changed_at = excluded.changed_at";
+    rows::insert_attacks(connection, attacks, CHANGED).await
 }
 
 /// Sets events aside; a repeated one is kept once.
@@ -317,26 +284,6 @@ pub async fn note_upload<C: ConnectionTrait>(
         .exec(connection)
         .await?;
     Ok(())
-}
-
-/// Rows for one insert, without their numbers and without the columns that are null in all of them: most hits have
-/// no session, no specification and so on, and each value costs time.
-fn without_empty_columns(rows: Vec<entity::hit::Model>) -> Vec<entity::hit::ActiveModel> {
-    use entity::hit::Column;
-    use sea_orm::{ActiveModelTrait, Iterable};
-    let mut rows: Vec<_> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
-    let nullable = Column::iter().filter(|column| column.def().is_null());
-    let is_null = |row: &entity::hit::ActiveModel, column| {
-        row.get(column).into_value().is_none_or(|value| value == value.as_null())
-    };
-    let empty: Vec<Column> = nullable.filter(|column| rows.iter().all(|row| is_null(row, *column))).collect();
-    for row in &mut rows {
-        row.id = NotSet;
-        for column in &empty {
-            row.not_set(*column);
-        }
-    }
-    rows
 }
 
 /// The rows in groups that fit one statement.

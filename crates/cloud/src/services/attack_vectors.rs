@@ -24,6 +24,7 @@ mod stats;
 
 pub use drill::{by_group, by_request, mark};
 pub use export::{export, export_file, export_status, work as export_work};
+pub(super) use query::kept_since;
 pub use stats::stats;
 
 /// What can be asked.

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::{
     cursor,
     event_view::attack_id,
+    indexed_events,
     listing::{Asked, Rows, attack_types, choice, flag},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
@@ -35,7 +36,7 @@ fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiErr
 }
 
 fn query(asked: &Asked) -> AttackQuery<'_> {
-    AttackQuery { tenants: &asked.tenants, since: asked.since, filter: &asked.filter }
+    AttackQuery { tenants: &asked.tenants, since: asked.since, filter: &asked.filter, among: None }
 }
 
 /// A page of attacks.
@@ -63,8 +64,10 @@ pub async fn list(
     let mut page = if rows.limit == 0 {
         vec![]
     } else {
+        let among = indexed_events::attacks_with_hit(cloud, query(&asked)).await?;
+        let query = AttackQuery { among: among.as_deref(), ..query(&asked) };
         // One more than asked for tells whether there is a next page.
-        cloud.store.attack_page(query(&asked), order, desc, start, rows.limit + 1).await?
+        cloud.store.attack_page(query, order, desc, start, rows.limit + 1).await?
     };
     let limit = usize::try_from(rows.limit).unwrap_or(usize::MAX);
     let more = page.len() > limit;
@@ -125,7 +128,7 @@ pub async fn count(
     request: &FilterRequest,
 ) -> Result<Filtered<AttackCount>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
-    let (attacks, hits, ips) = cloud.store.attack_count(query(&asked)).await?;
+    let (attacks, hits, ips) = indexed_events::attack_count(cloud, query(&asked)).await?;
     Ok(Filtered { reply: AttackCount { attacks, hits, ips }, ignored: asked.filter.ignored })
 }
 

@@ -23,12 +23,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
+    indexed_events,
     listing::oldest,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 /// Values of a field shown.
-const TOP: u64 = 300;
+const TOP: usize = 300;
 /// Seconds after which a silent node is not active.
 const ACTIVE_S: i64 = 300;
 /// Largest settings of a dashboard, bytes.
@@ -149,7 +150,7 @@ async fn values(
         Figure::Hits(category) => {
             let filter = filter(Some(*category), None, vec![]);
             let query = HitQuery { tenants, since: oldest(cloud.now()), filter: &filter };
-            let buckets = cloud.store.hit_series(query, timeline).await?;
+            let buckets = indexed_events::series(cloud, query, timeline).await?;
             buckets.iter().map(|bucket| json!(bucket.hits)).collect()
         }
         Figure::Requests => {
@@ -199,7 +200,7 @@ async fn kinds(
 ) -> Result<Vec<KindCount>, Failure> {
     let filter = filter(category, Some(range), more);
     let query = HitQuery { tenants, since: oldest(cloud.now()), filter: &filter };
-    Ok(cloud.store.hit_kinds(query).await?)
+    indexed_events::kinds(cloud, query).await
 }
 
 /// Hits by what they aim at.
@@ -296,7 +297,7 @@ pub async fn sources(
                 _ => "tor",
             };
             let term = Term::named(name).ok_or_else(ApiError::internal)?;
-            let rows = cloud.store.hit_terms(query, term, TOP).await?;
+            let rows = indexed_events::terms(cloud, query, term, TOP).await?;
             // What is not known is no country and no data centre.
             let known = rows.into_iter().filter_map(|(value, hits)| {
                 let value = value.as_str().filter(|value| !["", "unknown", "none"].contains(value))?;

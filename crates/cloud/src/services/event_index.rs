@@ -19,7 +19,7 @@ use bartizan_store::{
     entity::{self, event_head},
     event_index::IndexedHit,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{config::CloudConfig, failure::Failure, state::Cloud};
 
@@ -27,10 +27,13 @@ use crate::{config::CloudConfig, failure::Failure, state::Cloud};
 const PAGE: u64 = 20_000;
 /// How long a question waits for an index that is far behind.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the index looks for what it was not handed.
-const FOLLOW_EVERY: Duration = Duration::from_millis(500);
-/// Every how many looks the files are written.
-const FLUSH_EVERY: u32 = 10;
+/// How often the index looks for what it was not handed, without being told that there is something. A question looks
+/// for itself, so this only keeps the first one after a quiet time short.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How long it waits after being told: more may come.
+const GATHER: Duration = Duration::from_millis(200);
+/// How often the files are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the index is behind.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +54,8 @@ pub struct EventIndex(Arc<Shared>);
 struct Shared {
     index: Index,
     store: Store,
+    /// Told when hits were not handed over.
+    missed: Notify,
     /// One follower per tenant at a time; inside, the number of changes that the index has seen.
     followers: StdMutex<HashMap<TenantId, Arc<Mutex<Option<i64>>>>>,
 }
@@ -65,7 +70,12 @@ impl EventIndex {
             folder: config.data_dir.join("events-index"),
             cache_bytes: config.events.index_cache_bytes,
         })?;
-        Ok(EventIndex(Arc::new(Shared { index, store, followers: StdMutex::default() })))
+        Ok(EventIndex(Arc::new(Shared {
+            index,
+            store,
+            missed: Notify::new(),
+            followers: StdMutex::default(),
+        })))
     }
 
     /// Takes hits that were just committed; `after` is the tenant's head before them.
@@ -73,17 +83,23 @@ impl EventIndex {
         let shared = Arc::clone(&self.0);
         let follower = self.follower(tenant).lock_owned().await;
         let fed = tokio::task::spawn_blocking(move || {
-            if shared.index.position(tenant.0)? == after {
+            let next = shared.index.position(tenant.0)? == after;
+            if next {
                 let rows: Vec<Row> = hits.into_iter().map(row_of_model).collect();
                 shared.index.append(tenant.0, &rows)?;
             }
             drop(follower);
-            Ok::<(), IndexError>(())
+            Ok::<bool, IndexError>(next)
         });
-        // The next look at the database repairs whatever went wrong here.
-        if let Ok(Err(error)) = fed.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the event index took no hits");
+        match fed.await {
+            Ok(Ok(true)) => return,
+            Ok(Ok(false)) | Err(_) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the event index took no hits");
+            }
         }
+        // A look at the database repairs whatever went wrong here.
+        self.0.missed.notify_one();
     }
 
     /// Asks the index of one tenant, after making sure that it has every event stored so far.
@@ -271,17 +287,22 @@ impl EventIndex {
 
 /// Follows the database while the process runs.
 pub async fn follow(cloud: Cloud) {
-    let mut tick = tokio::time::interval(FOLLOW_EVERY);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut looks = 0_u32;
+    let mut flush = tokio::time::interval(FLUSH_EVERY);
+    flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let index = &cloud.event_index;
     loop {
-        tick.tick().await;
-        if let Err(error) = cloud.event_index.catch_up_all().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the event index is behind");
+        tokio::select! {
+            _ = flush.tick() => {
+                index.flush().await;
+                continue;
+            }
+            _ = look.tick() => {}
+            () = index.0.missed.notified() => tokio::time::sleep(GATHER).await,
         }
-        looks = looks.wrapping_add(1);
-        if looks.is_multiple_of(FLUSH_EVERY) {
-            cloud.event_index.flush().await;
+        if let Err(error) = index.catch_up_all().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the event index is behind");
         }
     }
 }
@@ -326,6 +347,10 @@ fn row_of(hit: IndexedHit) -> Row {
         .with_number(Number::UriLength, hit.uri_length.unwrap_or_default())
         .with_number(Number::Blocked, i64::from(hit.block_status == "blocked"))
         .with_number(Number::Control, hit.mitigation_control_id.unwrap_or_default())
+        .with_text(Text::Datacenter, hit.datacenter.unwrap_or_default())
+        .with_text(Text::Tor, hit.tor.unwrap_or_default())
+        .with_text(Text::Node, hit.node_uuid)
+        .with_number(Number::Count, hit.aggregated_count)
 }
 
 fn row_of_model(hit: entity::hit::Model) -> Row {
@@ -357,5 +382,9 @@ fn row_of_model(hit: entity::hit::Model) -> Row {
         uri_length: hit.uri_length,
         block_status: hit.block_status,
         mitigation_control_id: hit.mitigation_control_id,
+        datacenter: hit.datacenter,
+        tor: hit.tor,
+        node_uuid: hit.node_uuid,
+        aggregated_count: hit.aggregated_count,
     })
 }

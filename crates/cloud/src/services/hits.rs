@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     event_view::{hit_id, hit_view},
+    indexed_events,
     listing::{Asked, Rows, attack_types, choice, flag, keys, oldest},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
@@ -85,7 +86,7 @@ pub async fn count(
     request: &FilterRequest,
 ) -> Result<Filtered<Count>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
-    let count = cloud.store.hit_count(query(&asked)).await?;
+    let count = indexed_events::count(cloud, query(&asked)).await?;
     Ok(Filtered { reply: Count { count }, ignored: asked.filter.ignored })
 }
 

@@ -123,7 +123,7 @@ pub async fn of_hits<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     hits: &[Hit],
-    raws: &[Value],
+    raws: &[String],
     now_ms: i64,
 ) -> Result<bool, Failure> {
     let active = integrations::active(connection, tenant).await?;
@@ -134,7 +134,10 @@ pub async fn of_hits<C: ConnectionTrait>(
         let events: Vec<Value> = hits
             .iter()
             .zip(raws)
-            .map(|(hit, raw)| hit::event(hit, raw.get("headers").filter(|_| with_headers)))
+            .map(|(hit, raw)| {
+                let headers = with_headers.then(|| serde_json::from_str::<Value>(raw).ok()).flatten();
+                hit::event(hit, headers.as_ref().and_then(|raw| raw.get("headers")))
+            })
             .collect();
         enqueue(connection, &[row], "new_hits", &events, now_ms).await?;
         told = true;

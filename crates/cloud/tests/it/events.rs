@@ -7,6 +7,7 @@ mod dashboards;
 mod exporters;
 mod hits;
 pub(crate) mod incidents;
+mod indexed;
 mod rechecker;
 mod security_issues;
 mod upload;

@@ -14,6 +14,7 @@ use crate::{Store, StoreError, entity::hit};
 /// A field that hits can be grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
+    name: &'static str,
     column: &'static str,
     form: Form,
 }
@@ -32,30 +33,37 @@ impl Term {
     /// The field of this wire name, if hits can be grouped by it.
     #[must_use]
     pub fn named(name: &str) -> Option<Term> {
-        let (column, form) = match name {
-            "domain" => ("domain", Form::Text),
-            "path" => ("path", Form::Text),
-            "type" => ("kind", Form::Text),
-            "ip" => ("ip", Form::Text),
-            "remote_country" => ("remote_country", Form::Text),
-            "statuscode" => ("statuscode", Form::Number),
-            "method" => ("method", Form::Text),
-            "poolid" => ("pool", Form::Number),
-            "protocol" => ("api_protocol", Form::Text),
-            "auth_protocol" => ("auth_protocol", Form::List),
-            "datacenter" => ("datacenter", Form::Or("unknown")),
-            "tor" => ("tor", Form::Or("none")),
-            "known_attack" => ("known_attack", Form::List),
-            "node_uuid" => ("node_uuid", Form::Text),
-            "block_status" => ("block_status", Form::Text),
-            "parameter" => ("parameter", Form::Text),
+        let (name, column, form) = match name {
+            "domain" => ("domain", "domain", Form::Text),
+            "path" => ("path", "path", Form::Text),
+            "type" => ("type", "kind", Form::Text),
+            "ip" => ("ip", "ip", Form::Text),
+            "remote_country" => ("remote_country", "remote_country", Form::Text),
+            "statuscode" => ("statuscode", "statuscode", Form::Number),
+            "method" => ("method", "method", Form::Text),
+            "poolid" => ("poolid", "pool", Form::Number),
+            "protocol" => ("protocol", "api_protocol", Form::Text),
+            "auth_protocol" => ("auth_protocol", "auth_protocol", Form::List),
+            "datacenter" => ("datacenter", "datacenter", Form::Or("unknown")),
+            "tor" => ("tor", "tor", Form::Or("none")),
+            "known_attack" => ("known_attack", "known_attack", Form::List),
+            "node_uuid" => ("node_uuid", "node_uuid", Form::Text),
+            "block_status" => ("block_status", "block_status", Form::Text),
+            "parameter" => ("parameter", "parameter", Form::Text),
             _ => return None,
         };
-        Some(Term { column, form })
+        Some(Term { name, column, form })
+    }
+
+    /// Wire name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.name
     }
 
     /// Whether a hit has several values.
-    pub(crate) fn is_list(self) -> bool {
+    #[must_use]
+    pub fn is_list(self) -> bool {
         self.form == Form::List
     }
 

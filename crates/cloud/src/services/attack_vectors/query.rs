@@ -130,7 +130,7 @@ impl Query {
 }
 
 /// The oldest time whose events a tenant still keeps, Unix seconds.
-pub(super) async fn kept_since(cloud: &Cloud, tenant: TenantId) -> Result<i64, Failure> {
+pub(in crate::services) async fn kept_since(cloud: &Cloud, tenant: TenantId) -> Result<i64, Failure> {
     let settings = event_settings::of_tenant(cloud.store.reader(), tenant).await?;
     let own = settings.retention_days.map(|days| cloud.now() - days * 86_400);
     Ok(own.map_or(oldest(cloud.now()), |own| std::cmp::max(own, oldest(cloud.now()))))

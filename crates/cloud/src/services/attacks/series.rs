@@ -88,7 +88,7 @@ async fn series(
             .collect(),
         ignored: vec![],
     };
-    let frame = AttackQuery { tenants: &asked.tenants, since: asked.since, filter: &frame };
+    let frame = AttackQuery { tenants: &asked.tenants, since: asked.since, filter: &frame, among: None };
     let all = cloud.store.attack_series(frame, timeline).await?;
     let filtered = cloud.store.attack_series(query(&asked), timeline).await?;
     let figures = |buckets: Vec<Bucket>| buckets.iter().map(figure).collect();

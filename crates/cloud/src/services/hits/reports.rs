@@ -17,7 +17,7 @@ use super::{asked, period, query};
 use crate::{
     auth::Caller,
     failure::Failure,
-    services::{csv, event_view::logins},
+    services::{csv, event_view::logins, indexed_events},
     state::Cloud,
 };
 
@@ -51,7 +51,7 @@ pub async fn mitigations(
     request: &HitStatsQuery,
 ) -> Result<MitigationStats, Failure> {
     let asked = asked(cloud, caller, &period(request)?)?;
-    let kinds = cloud.store.hit_kinds(query(&asked)).await?;
+    let kinds = indexed_events::kinds(cloud, query(&asked)).await?;
     let of = |matches: &dyn Fn(&str) -> bool| {
         kinds.iter().filter(|count| matches(&count.kind)).fold(Mitigated::default(), |sum, count| Mitigated {
             blocked: sum.blocked + if count.blocked { count.hits } else { 0 },
@@ -84,13 +84,14 @@ pub async fn summary(
     }) {
         return Err(ApiError::field("time", "one range is required", request.filter.get("time").cloned().unwrap_or_default()).into());
     }
-    let kinds = cloud.store.hit_kinds(query(&asked)).await?;
+    let kinds = indexed_events::kinds(cloud, query(&asked)).await?;
     let sum = |counts: &[KindCount], blocked: bool| -> i64 {
         counts.iter().filter(|count| count.blocked || !blocked).map(|count| count.hits).sum()
     };
     let incidents = Filter { clauses: incident_clauses(&asked.filter), ignored: vec![] };
-    let incidents = AttackQuery { tenants: &asked.tenants, since: asked.since, filter: &incidents };
-    let (incidents, _, _) = cloud.store.attack_count(incidents).await?;
+    let incidents =
+        AttackQuery { tenants: &asked.tenants, since: asked.since, filter: &incidents, among: None };
+    let (incidents, _, _) = indexed_events::attack_count(cloud, incidents).await?;
     let reply = HitSummary { hits: sum(&kinds, false), incidents, blocked: sum(&kinds, true) };
     Ok(Filtered { reply, ignored: asked.filter.ignored })
 }

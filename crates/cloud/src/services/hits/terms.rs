@@ -10,10 +10,15 @@ use bartizan_store::hits::Term;
 use serde_json::{Map, Value, json};
 
 use super::{asked, period, query};
-use crate::{auth::Caller, failure::Failure, services::listing::Asked, state::Cloud};
+use crate::{
+    auth::Caller,
+    failure::Failure,
+    services::{indexed_events, listing::Asked},
+    state::Cloud,
+};
 
 /// Most values of a term.
-const MAX_VALUES: u64 = 1000;
+const MAX_VALUES: usize = 1000;
 /// Most fields of one request.
 const MAX_TERMS: usize = 20;
 
@@ -42,7 +47,7 @@ pub async fn counts(
     request: &TermsRequest,
 ) -> Result<Filtered<Map<String, Value>>, Failure> {
     let top = int(&request.top)
-        .and_then(|top| u64::try_from(top).ok())
+        .and_then(|top| usize::try_from(top).ok())
         .filter(|top| (1..=100).contains(top))
         .ok_or_else(|| ApiError::field("top", "top must be between 1 and 100", request.top.clone()))?;
     let (asked, found) = grouped(cloud, caller, request, top).await?;
@@ -99,12 +104,12 @@ async fn grouped(
     cloud: &Cloud,
     caller: &Caller,
     request: &TermsRequest,
-    limit: u64,
+    limit: usize,
 ) -> Result<(Asked, Terms), Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
     let mut found = Vec::new();
     for (name, term) in fields(&request.terms)? {
-        found.push((name, cloud.store.hit_terms(query(&asked), term, limit).await?));
+        found.push((name, indexed_events::terms(cloud, query(&asked), term, limit).await?));
     }
     Ok((asked, found))
 }

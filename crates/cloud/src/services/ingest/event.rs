@@ -89,14 +89,14 @@ pub(super) fn check_proof(proof: &VulnEvidence) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The rows of an event: the hit, not yet in an attack, and its serialised request.
-pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hit::Model, Value) {
+/// The row of an event, not yet in an attack, and its serialised request.
+pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hit::Model, String) {
     let believed = (now_ms - MAX_AGE_MS..=now_ms + MAX_AHEAD_MS).contains(&hit.ts_ms);
     let ts_ms = if believed { hit.ts_ms } else { now_ms };
     // Checked before; the unspecified address would be visible as such.
     let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
     let uri_length = i64::try_from(hit.raw.uri.chars().count()).unwrap_or(i64::MAX);
-    let raw = raw_value(hit.raw);
+    let raw = raw_text(&hit.raw);
     let context = hit.context;
     let text = |value: Option<String>| value.map(|value| without_nul(cut(value, MAX_TEXT)));
     let value: String = cut(without_nul(hit.value), MAX_VALUE);
@@ -175,8 +175,14 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
     (row, raw)
 }
 
-fn raw_value(raw: RawRequest) -> Value {
-    serde_json::to_value(raw).map(value_without_nul).unwrap_or_default()
+/// The request as JSON, without U+0000, which some may not be able to read.
+fn raw_text(raw: &RawRequest) -> String {
+    // Plain data: serialising it cannot fail.
+    let text = serde_json::to_string(raw).unwrap_or_default();
+    if !text.contains("\\u0000") {
+        return text;
+    }
+    serde_json::from_str(&text).map(value_without_nul).unwrap_or_default().to_string()
 }
 
 /// `,a,b,`, or empty. Commas inside an item would split it and become spaces.

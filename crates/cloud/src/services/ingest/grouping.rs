@@ -100,8 +100,15 @@ impl Grouping {
         home
     }
 
-    pub(super) fn new_attacks(&self) -> Vec<entity::attack::Model> {
-        self.attacks.iter().skip(self.known).cloned().collect()
+    pub(super) fn new_attacks(&self) -> &[entity::attack::Model] {
+        self.attacks.get(self.known..).unwrap_or_default()
+    }
+
+    /// Gives the new attacks their row numbers.
+    pub(super) fn number(&mut self, numbers: &[i64]) {
+        for (attack, number) in self.attacks.iter_mut().skip(self.known).zip(numbers) {
+            attack.id = *number;
+        }
     }
 
     pub(super) fn changed_attacks(&self) -> impl Iterator<Item = &entity::attack::Model> {
@@ -113,10 +120,9 @@ impl Grouping {
             .map(|(a, _)| a)
     }
 
-    /// The row number behind a handle, given the numbers of the new rows by public id.
-    pub(super) fn row_of(&self, home: usize, numbers: &HashMap<String, i64>) -> Option<i64> {
-        let attack = self.attacks.get(home)?;
-        if home < self.known { Some(attack.id) } else { numbers.get(&attack.public_id).copied() }
+    /// The row number behind a handle, once the new attacks have theirs.
+    pub(super) fn row_of(&self, home: usize) -> i64 {
+        self.attacks.get(home).map_or(0, |attack| attack.id)
     }
 }
 

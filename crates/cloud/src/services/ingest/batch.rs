@@ -1,0 +1,164 @@
+//! A batch as it came, read and turned into rows. Nothing here touches the database.
+
+use bartizan_api::{
+    ApiError,
+    node::{Event, EventsRequest, HitEvent, VulnEvidence},
+};
+use bartizan_store::{TenantId, entity};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{event, grouping::group_key};
+use crate::auth::node::NodeCaller;
+
+/// Most events of a batch.
+const MAX_EVENTS: usize = 20_000;
+/// Largest event kept when it is set aside, bytes.
+const MAX_PAYLOAD: usize = 64 << 10;
+
+/// A hit that is new, as far as the batch tells.
+pub(super) struct NewHit {
+    pub(super) row: entity::hit::Model,
+    /// The group of attacks that it belongs to.
+    pub(super) key: String,
+    /// The serialised request.
+    pub(super) raw: String,
+}
+
+/// A batch sorted into what is stored and what is set aside.
+pub(super) struct Batch {
+    pub(super) tenant: TenantId,
+    pub(super) node_uuid: String,
+    pub(super) now_ms: i64,
+    pub(super) head: entity::event_batch::Model,
+    pub(super) hits: Vec<NewHit>,
+    pub(super) proofs: Vec<VulnEvidence>,
+    pub(super) rejected: Vec<entity::rejected_event::Model>,
+}
+
+/// An event as it came: understood, or not.
+enum Sent {
+    Hit(Box<HitEvent>),
+    Proof(Box<VulnEvidence>),
+    Bad { reason: String, payload: Value },
+}
+
+impl From<Event> for Sent {
+    fn from(event: Event) -> Sent {
+        match event {
+            Event::Hit(hit) => Sent::Hit(hit),
+            Event::VulnEvidence(proof) => Sent::Proof(proof),
+        }
+    }
+}
+
+/// Reads a batch; answers its position in the spool, too.
+pub(super) fn read(node: &NodeCaller, bytes: &[u8], now_ms: i64) -> Result<(u64, Batch), ApiError> {
+    let (id, seq, events) = parse(bytes)?;
+    let head = entity::event_batch::Model {
+        node_uuid: node.node.uuid.clone(),
+        batch_id: id,
+        digest: hex::encode(Sha256::digest(bytes)),
+        received_at: now_ms / 1000,
+    };
+    let mut batch = Batch {
+        tenant: node.tenant(),
+        node_uuid: node.node.uuid.clone(),
+        now_ms,
+        head,
+        hits: Vec::with_capacity(events.len()),
+        proofs: vec![],
+        rejected: vec![],
+    };
+    for (index, sent) in events.into_iter().enumerate() {
+        batch.sort_in(index, sent, node);
+    }
+    // Grouping looks at hits one after the other: in the order of their times it does not depend on how the node
+    // happened to write them.
+    batch.hits.sort_by(|a, b| (a.row.ts_ms, &a.row.event_id).cmp(&(b.row.ts_ms, &b.row.event_id)));
+    Ok((seq, batch))
+}
+
+/// The whole batch at once; event by event only when something in it is not understood.
+fn parse(bytes: &[u8]) -> Result<(String, u64, Vec<Sent>), ApiError> {
+    let bad = |text: String| ApiError::field("body", text, Value::Null);
+    let (id, seq, events) = match serde_json::from_slice::<EventsRequest>(bytes) {
+        Ok(request) => {
+            (request.batch_id, request.seq, request.events.into_iter().map(Sent::from).collect::<Vec<_>>())
+        }
+        Err(error) => {
+            let mut value: Value =
+                serde_json::from_slice(bytes).map_err(|error| bad(format!("invalid json: {error}")))?;
+            let id = value.get("batch_id").and_then(Value::as_str).map(str::to_owned);
+            let seq = value.get("seq").and_then(Value::as_u64);
+            let events = value.get_mut("events").map(Value::take);
+            let (Some(id), Some(seq), Some(Value::Array(events))) = (id, seq, events) else {
+                return Err(bad(format!("not an event batch: {error}")));
+            };
+            (id, seq, events.into_iter().map(one).collect())
+        }
+    };
+    if id.is_empty() || id.len() > 128 || id.contains('\0') {
+        return Err(ApiError::field("batch_id", "must be 1 to 128 characters", id));
+    }
+    if events.len() > MAX_EVENTS {
+        return Err(ApiError::field("events", "too many events, split the batch", events.len()));
+    }
+    Ok((id, seq, events))
+}
+
+fn one(payload: Value) -> Sent {
+    match serde_json::from_value::<Event>(payload.clone()) {
+        Ok(event) => Sent::from(event),
+        Err(error) => Sent::Bad { reason: error.to_string(), payload },
+    }
+}
+
+impl Batch {
+    /// Number of rows, roughly.
+    pub(super) fn len(&self) -> usize {
+        self.hits.len() + self.proofs.len() + self.rejected.len()
+    }
+
+    fn sort_in(&mut self, index: usize, sent: Sent, node: &NodeCaller) {
+        let (reason, payload) = match sent {
+            Sent::Bad { reason, payload } => (reason, payload),
+            Sent::Proof(proof) => match event::check_proof(&proof) {
+                Ok(()) => {
+                    self.proofs.push(*proof);
+                    return;
+                }
+                Err(reason) => {
+                    let payload = serde_json::to_value(Event::VulnEvidence(proof)).unwrap_or_default();
+                    (reason.to_owned(), payload)
+                }
+            },
+            Sent::Hit(hit) => match event::check(&hit) {
+                Ok(()) => {
+                    let (row, raw) = event::rows(*hit, node, self.now_ms);
+                    self.hits.push(NewHit { key: group_key(&row), row, raw });
+                    return;
+                }
+                Err(reason) => (reason.to_owned(), serde_json::to_value(Event::Hit(hit)).unwrap_or_default()),
+            },
+        };
+        let text = payload.to_string();
+        let digest = hex::encode(Sha256::digest(&text));
+        let payload = if text.len() > MAX_PAYLOAD {
+            json!({"too_large": text.len(), "start": event::without_nul(text.chars().take(1024).collect())})
+        } else {
+            event::value_without_nul(payload)
+        };
+        self.rejected.push(entity::rejected_event::Model {
+            id: 0,
+            client_id: self.tenant.0,
+            node_uuid: self.node_uuid.clone(),
+            batch_id: self.head.batch_id.clone(),
+            position: i64::try_from(index).unwrap_or(i64::MAX),
+            reason: event::without_nul(reason),
+            payload,
+            digest,
+            received_at: self.now_ms / 1000,
+        });
+    }
+}
