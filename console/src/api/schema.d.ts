@@ -3348,6 +3348,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/attacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report attacks by bots
+         * @description For bot engines beside a filter node, with the node's credentials. Each event becomes one attack; its requests count
+         *     as hits of the addresses named. An event that is known already changes nothing.
+         */
+        post: operations["abuse_attacks_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/client/{clientid}/rules/overlimit_res_settings": {
         parameters: {
             query?: never;
@@ -4423,6 +4444,63 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One attack by bots: many requests, told of as a whole. */
+        AbuseEvent: {
+            /** @description Identity; sending it again changes nothing. */
+            abuse_event_id: string;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            request_time: number;
+            /**
+             * Format: int32
+             * @description Requests.
+             */
+            hits_count: number;
+            /** @description Addresses, most requests first; at most 100. */
+            top_ip: string[];
+            /**
+             * Format: int64
+             * @description Application; -1 is the default one.
+             */
+            application: number;
+            /** @description Hosts, most requests first. */
+            top_domains: string[];
+            /** @description Paths, most requests first. */
+            top_paths: string[];
+            /** @description Status codes, most requests first. */
+            top_response_statuses: number[];
+            /**
+             * Format: int64
+             * @description Client; the node's own.
+             */
+            client_id: number;
+            /** @description `api_abuse`, `account_takeover`, `security_crawlers`, `scraping` or `resource_consumption`. */
+            type: string;
+            /** @description Methods, most requests first. */
+            top_methods: string[];
+            /** @description `blocked`, `monitored` or `partially_blocked`. */
+            block_status: string;
+            /**
+             * Format: int32
+             * @description Requests refused, for `partially_blocked`.
+             */
+            blocked?: number | null;
+            /** @description What noticed it. */
+            detectors?: string[];
+            /** @description Requests by method. */
+            method_counts?: components["schemas"]["MethodCount"][];
+            /** @description Requests by status. */
+            response_status_counts?: components["schemas"]["StatusCount"][];
+        };
+        /** @description `POST /v2/attacks`. */
+        AbuseEvents: {
+            /** @description At most 1,000. */
+            events: components["schemas"]["AbuseEvent"][];
+        };
+        /** @description The answer: nothing. */
+        AbuseTaken: unknown;
         /** @description Values of one type. */
         AccessRule: {
             /**
@@ -11120,6 +11198,16 @@ export interface components {
              */
             marked: number;
         };
+        /** @description Requests of a method. */
+        MethodCount: {
+            /** @description Method. */
+            method: string;
+            /**
+             * Format: int32
+             * @description Requests.
+             */
+            count: number;
+        };
         /** @description `POST /v1/user/mfa/confirm`. */
         MfaConfirm: {
             /**
@@ -12517,6 +12605,19 @@ export interface components {
              * @description The administrator who keeps a password whatever happens to the identity provider.
              */
             fallback_user_id?: number | null;
+        };
+        /** @description Requests with a status. */
+        StatusCount: {
+            /**
+             * Format: int32
+             * @description Status.
+             */
+            response_status: number;
+            /**
+             * Format: int32
+             * @description Requests.
+             */
+            count: number;
         };
         /** @description A subscription of a client. */
         SubscriptionView: {
@@ -27220,6 +27321,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Envelope_Vec_AttackTypeView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    abuse_attacks_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AbuseEvents"];
+            };
+        };
+        responses: {
+            /** @description Durable */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AbuseTaken"];
                 };
             };
             /** @description The request is not valid; the body names the field */

@@ -4,6 +4,7 @@
 //! clients cannot drift apart. Modules named after a resource hold the shapes of its endpoints; `node`
 //! holds the node-to-cloud protocol.
 
+pub mod abuse_event;
 pub mod activity;
 pub mod api_discovery;
 pub mod api_spec;

@@ -304,6 +304,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/objects/vuln/falsepositive", Access::Needs(Permission::UpdateVuln)),
     ("POST", "/v1/objects/vuln/recheck", Access::Needs(Permission::UpdateVuln)),
     ("POST", "/v2/vuln/passive_detection", Access::Node),
+    ("POST", "/v2/attacks", Access::Node),
     // Security issues
     ("POST", "/v1/security_issues", Access::Needs(Permission::ViewVuln)),
     ("GET", "/v1/security_issues", Access::Needs(Permission::ViewVuln)),

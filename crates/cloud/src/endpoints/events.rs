@@ -1,20 +1,23 @@
 //! Upload of security events by nodes (`spec/node.md` section 1.5).
 
 use axum::{
+    Json,
     extract::{Request, State},
     http::StatusCode,
     response::Response,
 };
 use bartizan_api::{
-    ApiError, json_response,
+    ApiError,
+    abuse_event::{AbuseEvents, AbuseTaken},
+    json_response,
     node::{EventsRequest, EventsResponse},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::node::NodeCaller, failure::Failure, services::ingest, state::Cloud};
+use crate::{auth::node::NodeCaller, extract::EventsBody, failure::Failure, services::ingest, state::Cloud};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
-    OpenApiRouter::new().routes(routes!(events_upload))
+    OpenApiRouter::new().routes(routes!(events_upload)).routes(routes!(abuse_attacks_create))
 }
 
 /// Upload a batch of events
@@ -36,4 +39,19 @@ pub async fn events_upload(
         .await
         .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
     Ok(json_response(&ingest::take(&cloud, &node, &bytes).await?))
+}
+
+/// Report attacks by bots
+///
+/// For bot engines beside a filter node, with the node's credentials. Each event becomes one attack; its requests count
+/// as hits of the addresses named. An event that is known already changes nothing.
+#[utoipa::path(post, path = "/v2/attacks", tag = "Node protocol", security(("Node" = [])), request_body = AbuseEvents,
+    responses((status = 200, description = "Durable", body = AbuseTaken)))]
+pub async fn abuse_attacks_create(
+    State(cloud): State<Cloud>,
+    node: NodeCaller,
+    EventsBody(request): EventsBody<AbuseEvents>,
+) -> Result<Json<AbuseTaken>, Failure> {
+    ingest::take_abuse(&cloud, &node, &request).await?;
+    Ok(Json(AbuseTaken {}))
 }

@@ -12,12 +12,14 @@ use bartizan_api::node::{EventsResponse, RejectedEvent};
 
 use crate::{auth::node::NodeCaller, failure::Failure, state::Cloud};
 
+mod abuse;
 mod batch;
 mod commit;
 mod event;
 mod grouping;
 mod write;
 
+pub use abuse::take as take_abuse;
 pub use commit::Ingestion;
 pub use grouping::group_key;
 

@@ -1,5 +1,6 @@
 //! Security events end to end: a node uploads, the API shows.
 
+mod abuse;
 mod aggregations;
 mod attacks;
 mod clients;
