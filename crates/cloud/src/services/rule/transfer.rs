@@ -80,10 +80,12 @@ fn entry(spec: &HintSpec) -> Map<String, Value> {
             put(name, json!(text));
         }
     }
-    for (name, value) in &spec.fields {
-        if !ASSIGNED.contains(&name.as_str()) && !value.is_null() {
-            put(name, value.clone());
-        }
+    // By name: PostgreSQL has an order of its own for the members of what it stores.
+    let said = |(name, value): &(&String, &Value)| !ASSIGNED.contains(&name.as_str()) && !value.is_null();
+    let mut fields: Vec<(&String, &Value)> = spec.fields.iter().filter(said).collect();
+    fields.sort_unstable_by_key(|(name, _)| *name);
+    for (name, value) in fields {
+        put(name, serde_json::from_str(&canonical(value)).unwrap_or_else(|_| value.clone()));
     }
     entry
 }
