@@ -4,7 +4,7 @@
 //! user of the tenant. An administrator sets it up, proves by a test sign-in that it works, and activates it.
 
 use bartizan_api::{
-    ApiError, Permission, Role,
+    ApiError, Grant, Permission, Role,
     sso::{GroupMapping, LdapSettings, OidcSettings, SsoOptions, SsoView},
 };
 use bartizan_store::{
@@ -53,6 +53,12 @@ pub async fn replaces_password(cloud: &Cloud, tenant: TenantId) -> Result<Option
     let config = sso::find(cloud.store.reader(), tenant).await?;
     let active = config.filter(|config| config.state == "active" && (config.strict || config.provisioning));
     Ok(active.map(|config| config.kind))
+}
+
+/// An address that a provider asserts, in lower case. Letters that only fold to those of another address could be
+/// somebody else's, so there are none.
+fn asserted_email(text: &str) -> Option<String> {
+    super::users::valid_email(text).ok().filter(|_| text.is_ascii())
 }
 
 /// The active single sign-on that an e-mail domain belongs to.
@@ -236,11 +242,16 @@ async fn put(
         config.secret_sealed = Some(seal(&cloud.keys, secret).ok_or_else(ApiError::internal)?);
     } else if config.secret_sealed.is_none() && kind != "saml" {
         return Err(ApiError::invalid("a secret is needed", Value::Null).into());
-    } else if address(&config.settings) != address(&settings) {
+    } else if config.secret_sealed.is_some() && address(&config.settings) != address(&settings) {
         // Or whoever may not read the secret could have it sent to a server of his.
         return Err(
             ApiError::invalid("the secret must be given again for another address", Value::Null).into()
         );
+    }
+    // Another provider gives the roles of the mapping to whom it likes.
+    let mapping: Vec<GroupMapping> = serde_json::from_value(config.role_mapping.clone()).unwrap_or_default();
+    for role in mapping.iter().filter_map(|entry| Role::parse_code(&entry.role)) {
+        grants::may_grant(caller, &Grant::Role(role), &caller.client)?;
     }
     config.settings = settings;
     vendor.clone_into(&mut config.vendor);
@@ -340,7 +351,7 @@ pub async fn put_options(
     clients::lock(&transaction, caller.tenant()).await?;
     let before = configured(&transaction, caller.tenant()).await?;
     if let Some(id) = options.fallback_user_id.filter(|id| *id != 0) {
-        choose_fallback(&transaction, caller.tenant(), id).await?;
+        choose_fallback(caller, &transaction, caller.tenant(), id).await?;
     }
     let mut after = before.clone();
     after.provisioning = options.provisioning.unwrap_or(before.provisioning);
@@ -356,6 +367,7 @@ pub async fn put_options(
 
 /// Makes one administrator with a password and a second factor the fallback account.
 async fn choose_fallback(
+    caller: &Caller,
     transaction: &DatabaseTransaction,
     tenant: TenantId,
     id: i64,
@@ -374,6 +386,7 @@ async fn choose_fallback(
             }
         }
         if chosen != user.is_fallback {
+            grants::may_manage(caller, &grant_of(&user))?;
             let mut row = user.into_active_model();
             row.is_fallback = Set(chosen);
             if chosen {
@@ -498,6 +511,7 @@ async fn release(
     }
     for user in users::of_tenant(transaction, TenantId(config.client_id)).await? {
         if user.auth_method.is_some() {
+            grants::may_manage(caller, &grant_of(&user))?;
             switch_user(cloud, caller, transaction, user, None).await?;
         }
     }

@@ -20,6 +20,9 @@ use crate::{
     state::Cloud,
 };
 
+/// Characters of a detail.
+const MAX_DETAIL: usize = 300;
+
 /// Who the identity provider says it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -55,7 +58,8 @@ impl<E: Into<Failure>> From<E> for Refused {
 impl Refused {
     /// A refusal with a detail for the log.
     pub fn code(code: &'static str, detail: impl Into<String>) -> Refused {
-        Refused::Code(code, detail.into())
+        // What a stranger sends is repeated in it.
+        Refused::Code(code, detail.into().chars().take(MAX_DETAIL).collect())
     }
 }
 
@@ -65,9 +69,10 @@ pub fn role_of(config: &entity::sso_config::Model, technical: bool, identity: &I
     let mapping: Vec<GroupMapping> = serde_json::from_value(config.role_mapping.clone()).unwrap_or_default();
     let mapped =
         |entry: &GroupMapping| identity.groups.iter().any(|group| group.eq_ignore_ascii_case(&entry.group));
+    let named = config.settings.get("named_roles").map(crate::auth::strings).unwrap_or_default();
     let given = |role: &Role| {
         let code = role.code();
-        identity.roles.iter().any(|role| role == code)
+        identity.roles.iter().any(|role| role == code) && named.iter().any(|role| role == code)
             || mapping.iter().any(|entry| entry.role == code && mapped(entry))
     };
     MAPPABLE.iter().copied().filter(|role| technical || !role.is_global()).find(given)

@@ -323,7 +323,8 @@ fn check_claims(claims: &Value, client_id: &str, nonce: &str, now: i64) -> Resul
 fn identity_of(config: &entity::sso_config::Model, claims: &Value) -> Result<Identity, Refused> {
     let word =
         |name: &str| claims.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
-    let email = word("email").ok_or_else(|| Refused::code("no_mail_in_saml_response", "no email claim"))?;
+    let email = word("email").and_then(super::asserted_email);
+    let email = email.ok_or_else(|| Refused::code("no_mail_in_saml_response", "no email claim"))?;
     let confirmed =
         claims.get("email_verified").is_some_and(|flag| flag == &json!(true) || flag == &json!("true"));
     if !confirmed {
@@ -332,7 +333,6 @@ fn identity_of(config: &entity::sso_config::Model, claims: &Value) -> Result<Ide
     let subject = format!("{}|{}", word("iss").unwrap_or_default(), word("sub").unwrap_or_default());
     let given = [word("given_name"), word("family_name")].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let name = word("name").map(str::to_owned).filter(|name| !name.is_empty()).unwrap_or(given);
-    let email = email.to_lowercase();
     let realname = if name.is_empty() { email.clone() } else { name.chars().take(255).collect() };
     let groups = match claims.get(text(config, "groups_claim")) {
         Some(Value::String(group)) => vec![group.clone()],

@@ -5,7 +5,7 @@
 //! now with the cookie that proves that it began the sign-in. The keys of the provider are those of the configuration.
 
 use bartizan_api::{
-    ApiError,
+    ApiError, Grant, Role,
     sso::{SamlAnswer, SamlForm, SamlSettings, SsoView},
 };
 use bartizan_store::{StoreError, entity, tickets};
@@ -13,6 +13,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat};
 use flate2::{Compression, write::DeflateEncoder};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use self::response::{Assertion, Expected};
 use super::{
@@ -24,6 +25,7 @@ use crate::{
     failure::Failure,
     outgoing::OutgoingRequest,
     secrets::Secret,
+    services::grants,
     state::Cloud,
 };
 
@@ -40,8 +42,6 @@ pub const FINISH: &str = "/v1/sso/saml/finish";
 const SEEN: &str = "saml_assertion";
 /// Attribute that gives a role by itself, before the role.
 const ROLE: &str = "wallarm_role:";
-/// Largest metadata, bytes.
-const MAX_METADATA: usize = 256 << 10;
 
 fn text<'a>(config: &'a entity::sso_config::Model, name: &str) -> &'a str {
     config.settings.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -113,9 +113,15 @@ pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Resul
     let settings = json!({
         "issuer": provider.issuer, "sso_url": provider.sso_url, "logout_url": provider.logout_url,
         "certificates": provider.certificates, "groups_attribute": request.groups_attribute,
-        "domains": super::own_domains(caller, &request.domains)?,
+        "domains": super::own_domains(caller, &request.domains)?, "named_roles": named_roles(caller),
     });
     super::put(cloud, caller, "saml", vendor, settings, None).await
+}
+
+/// Roles that the provider may give by name: those that who trusts it could give.
+fn named_roles(caller: &Caller) -> Vec<&'static str> {
+    let may_grant = |role: &&Role| grants::may_grant(caller, &Grant::Role(**role), &caller.client).is_ok();
+    super::MAPPABLE.iter().filter(may_grant).map(|role| role.code()).collect()
 }
 
 fn parsed(field: &str, xml: &str) -> Result<metadata::ProviderMetadata, ApiError> {
@@ -125,7 +131,7 @@ fn parsed(field: &str, xml: &str) -> Result<metadata::ProviderMetadata, ApiError
 async fn fetched(cloud: &Cloud, address: &str) -> Result<String, ApiError> {
     let refused = |reason: &str| ApiError::invalid(format!("metadata_url {reason}"), super::short(address));
     let url = cloud.outgoing.check(address, false).map_err(refused)?;
-    let answer = cloud.outgoing.send(OutgoingRequest::get(url, MAX_METADATA)).await;
+    let answer = cloud.outgoing.send(OutgoingRequest::get(url, metadata::MAX_BYTES)).await;
     match answer {
         Ok(answer) if answer.status == 200 => {
             String::from_utf8(answer.body).map_err(|_| refused("does not answer with text"))
@@ -225,17 +231,23 @@ async fn identify(
     let message = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let message = message.ok_or_else(|| refused("it is not base64 of UTF-8".to_owned()))?;
     let certificates = config.settings.get("certificates").map(crate::auth::strings).unwrap_or_default();
-    let keys = metadata::keys(&certificates);
-    let (audience, recipient) = (entity_id(cloud, &client), acs_url(cloud));
-    let expected = Expected {
-        issuer: text(config, "issuer"),
-        keys: &keys,
-        audience: &audience,
-        recipient: &recipient,
-        request: returned.text("request"),
-        now: cloud.now(),
-    };
-    let assertion = response::believe(&message, &expected).map_err(|error| refused(error.to_string()))?;
+    let (audience, recipient, now) = (entity_id(cloud, &client), acs_url(cloud), cloud.now());
+    let (issuer, request) = (text(config, "issuer").to_owned(), returned.text("request").to_owned());
+    // Anybody may send one: a text that is slow to read holds up other responses, not the rest of the cloud.
+    static READING: Semaphore = Semaphore::const_new(2);
+    let _place = READING.acquire().await.map_err(|_| ApiError::internal())?;
+    let read = tokio::task::spawn_blocking(move || {
+        let expected = Expected {
+            issuer: &issuer,
+            keys: &metadata::keys(&certificates),
+            audience: &audience,
+            recipient: &recipient,
+            request: &request,
+            now,
+        };
+        response::believe(&message, &expected).map_err(|error| error.to_string())
+    });
+    let assertion = read.await.map_err(|_| ApiError::internal())?.map_err(refused)?;
     remember(cloud, config, &assertion).await?;
     identity_of(config, &assertion)
 }
@@ -268,15 +280,18 @@ fn identity_of(config: &entity::sso_config::Model, assertion: &Assertion) -> Res
     let first = |name: &str| assertion.values(name).next();
     let name = assertion.name.as_deref();
     let email = first("email").or(name.filter(|_| assertion.name_is_email));
-    let email = email.filter(|email| email.contains('@') && email.len() <= 254).map(str::to_lowercase);
+    let email = email.and_then(super::asserted_email);
     let email =
         email.ok_or_else(|| Refused::code("no_mail_in_saml_response", "neither attribute nor name"))?;
     let names: Vec<&str> = [first("first_name"), first("last_name")].into_iter().flatten().collect();
     let realname = if names.is_empty() { email.clone() } else { names.join(" ") };
+    // An address is the same in any case.
+    let subject =
+        name.map(|name| if assertion.name_is_email { name.to_lowercase() } else { name.to_owned() });
     let roles = assertion.attributes.iter().filter(|(_, values)| !values.is_empty());
     let roles = roles.filter_map(|(name, _)| name.strip_prefix(ROLE)).map(str::to_owned).collect();
     Ok(Identity {
-        subject: format!("{}|{}", text(config, "issuer"), name.unwrap_or(&email)),
+        subject: format!("{}|{}", text(config, "issuer"), subject.unwrap_or_else(|| email.clone())),
         realname: realname.chars().take(255).collect(),
         groups: assertion.values(text(config, "groups_attribute")).map(str::to_owned).collect(),
         roles,

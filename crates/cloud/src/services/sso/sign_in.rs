@@ -105,12 +105,20 @@ pub async fn begin(cloud: &Cloud, client: Option<&str>, test: Option<&str>) -> R
 pub(super) async fn keep(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
-    payload: Value,
+    mut payload: Value,
 ) -> Result<Secret, Refused> {
+    if let Some(payload) = payload.as_object_mut() {
+        payload.insert("settings".to_owned(), json!(fingerprint(config)));
+    }
     let secret = Secret::random();
     let ticket = ticket(cloud, &secret, STATE, config.client_id, None, payload);
     tickets::insert(cloud.store.writer(), ticket).await?;
     Ok(secret)
+}
+
+/// What was proven to one provider is not proven to another that took its place.
+fn fingerprint(config: &entity::sso_config::Model) -> String {
+    digest(&format!("{} {}", config.kind, config.settings))
 }
 
 fn ticket(
@@ -158,8 +166,9 @@ pub(super) async fn resume(
         return Err(refused("used state"));
     }
     let config = sso::find(cloud.store.reader(), TenantId(ticket.client_id.unwrap_or(0))).await?;
-    let config = config.filter(|config| config.kind == kind);
-    let config = config.ok_or_else(|| refused("single sign-on was removed"))?;
+    let begun_with = ticket.payload.get("settings").and_then(Value::as_str).unwrap_or_default();
+    let config = config.filter(|config| config.kind == kind && fingerprint(config) == begun_with);
+    let config = config.ok_or_else(|| refused("single sign-on was changed or removed"))?;
     Ok(Returned { config, payload: ticket.payload })
 }
 

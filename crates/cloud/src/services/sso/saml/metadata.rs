@@ -10,6 +10,11 @@ use super::{
 const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
+/// Bytes of the metadata of one provider.
+pub const MAX_BYTES: usize = 256 << 10;
+/// Certificates of one provider; while one follows another it has two.
+const MAX_CERTIFICATES: usize = 10;
+
 /// What is known of an identity provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProviderMetadata {
@@ -28,6 +33,9 @@ pub struct ProviderMetadata {
 /// # Errors
 /// A text that says what is wrong.
 pub fn parse(text: &str) -> Result<ProviderMetadata, String> {
+    if text.len() > MAX_BYTES {
+        return Err(format!("it has more than {MAX_BYTES} bytes"));
+    }
     let document = xml::parse(text).map_err(|error| error.to_string())?;
     let entity =
         document.document_element().filter(|node| xml::is(&document, *node, METADATA, "EntityDescriptor"));
@@ -52,9 +60,13 @@ pub fn parse(text: &str) -> Result<ProviderMetadata, String> {
         if xml::attribute(&document, node, "use").is_some_and(|purpose| purpose != "signing") {
             continue;
         }
-        for certificate in document.get_elements_by_tag_name_ns(DSIG, "X509Certificate") {
-            if document.ancestors(certificate).contains(&node) {
-                certificates.push(certificate_text(&xml::text(&document, certificate).unwrap_or_default())?);
+        let below = |node, name| document.child_elements_by_name_ns(node, DSIG, name);
+        let data = below(node, "KeyInfo").into_iter().flat_map(|info| below(info, "X509Data"));
+        for certificate in data.flat_map(|data| below(data, "X509Certificate")) {
+            certificates.push(certificate_text(&xml::text(&document, certificate).unwrap_or_default())?);
+            // Each is tried at each sign-in.
+            if certificates.len() > MAX_CERTIFICATES {
+                return Err(format!("it has more than {MAX_CERTIFICATES} certificates"));
             }
         }
     }
@@ -88,6 +100,7 @@ pub fn own(entity_id: &str, acs_url: &str) -> String {
          <md:EntityDescriptor xmlns:md=\"{METADATA}\" entityID=\"{entity_id}\">\
          <md:SPSSODescriptor AuthnRequestsSigned=\"false\" WantAssertionsSigned=\"true\" \
          protocolSupportEnumeration=\"{SAMLP}\">\
+         <md:NameIDFormat>urn:oasis:names:tc:SAML:2.0:nameid-format:persistent</md:NameIDFormat>\
          <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>\
          <md:AssertionConsumerService Binding=\"{POST}\" Location=\"{acs_url}\" index=\"0\" isDefault=\"true\"/>\
          </md:SPSSODescriptor></md:EntityDescriptor>\n"

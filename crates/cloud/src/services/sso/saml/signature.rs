@@ -126,6 +126,11 @@ fn digest_method(uri: &str) -> Result<&'static digest::Algorithm, Unsigned> {
     }
 }
 
+/// Prefixes of an exclusive canonicalisation; providers name two or three.
+const MAX_PREFIXES: usize = 16;
+/// Elements and texts of a `SignedInfo`; one with indentation has some thirty.
+const MAX_INFO_NODES: usize = 128;
+
 /// Whether an element has a signature of its own.
 pub fn is_signed(document: &Document<'_>, element: NodeId) -> bool {
     document.first_child_element_by_name_ns(element, DSIG, "Signature").is_some()
@@ -146,6 +151,9 @@ pub fn signed_text(document: &Document<'_>, element: NodeId, keys: &[Key]) -> Re
     }
     let part = |node, name, missing| xml::only(document, node, DSIG, name).ok_or(Unsigned::Form(missing));
     let info = part(signature, "SignedInfo", "not one SignedInfo")?;
+    if document.descendants(info).len() > MAX_INFO_NODES {
+        return Err(Unsigned::Form("a large SignedInfo"));
+    }
     let form = part(info, "CanonicalizationMethod", "not one CanonicalizationMethod")?;
     let prefixes = exclusive(document, form)?;
     let method = method(algorithm(document, part(info, "SignatureMethod", "not one SignatureMethod")?))?;
@@ -200,7 +208,13 @@ fn exclusive(document: &Document<'_>, node: NodeId) -> Result<Vec<String>, Unsig
     }
     let list = document.child_elements_by_name_ns(node, EXCLUSIVE, "InclusiveNamespaces");
     let list = list.first().and_then(|node| xml::attribute(document, *node, "PrefixList"));
-    Ok(list.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect())
+    let prefixes: Vec<String> =
+        list.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
+    // Each is looked up at each element, and before anything is known to be signed.
+    if prefixes.len() > MAX_PREFIXES {
+        return Err(Unsigned::Form("too many prefixes"));
+    }
+    Ok(prefixes)
 }
 
 fn canonical(

@@ -14,6 +14,9 @@ pub const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
 /// Namespace of XML signatures.
 pub const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 
+/// Signs of equality between two elements; the tags of providers have some ten.
+const MAX_ATTRIBUTES: usize = 128;
+
 /// Why a text is not read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -23,6 +26,9 @@ pub enum Unreadable {
     /// Not well-formed.
     #[error("it is not well-formed XML: {0}")]
     Form(String),
+    /// More attributes in an element than any needs: they are compared with each other.
+    #[error("an element has too many attributes")]
+    Attributes,
     /// One id names two elements.
     #[error("an id is used twice")]
     Id,
@@ -40,6 +46,10 @@ pub fn parse(text: &str) -> Result<Document<'_>, Unreadable> {
     };
     if body.contains("<!") || body.contains("<?") {
         return Err(Unreadable::Markup);
+    }
+    // With the text behind it, as a value may hold a `>`.
+    if body.split('<').any(|tag| tag.bytes().filter(|byte| *byte == b'=').count() > MAX_ATTRIBUTES) {
+        return Err(Unreadable::Attributes);
     }
     let document = uppsala::parse(body.trim_start()).map_err(|error| Unreadable::Form(error.to_string()))?;
     let mut ids = std::collections::HashSet::new();
