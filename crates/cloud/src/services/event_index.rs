@@ -19,12 +19,14 @@ use bartizan_store::{
     entity::{self, event_head},
     event_index::IndexedHit,
 };
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::{config::CloudConfig, failure::Failure, state::Cloud};
 
 /// Hits read from the database at once.
 const PAGE: u64 = 20_000;
+/// Questions that are answered side by side.
+const QUESTIONS: usize = 4;
 /// How long a question waits for an index that is far behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the index looks for what it was not handed, without being told that there is something. A question looks
@@ -56,6 +58,8 @@ struct Shared {
     store: Store,
     /// Told when hits were not handed over.
     missed: Notify,
+    /// Questions that are answered at once.
+    questions: Semaphore,
     /// One follower per tenant at a time; inside, the number of changes that the index has seen.
     followers: StdMutex<HashMap<TenantId, Arc<Mutex<Option<i64>>>>>,
 }
@@ -74,6 +78,7 @@ impl EventIndex {
             index,
             store,
             missed: Notify::new(),
+            questions: Semaphore::new(QUESTIONS),
             followers: StdMutex::default(),
         })))
     }
@@ -81,7 +86,11 @@ impl EventIndex {
     /// Takes hits that were just committed; `after` is the tenant's head before them.
     pub async fn feed(&self, tenant: TenantId, after: i64, hits: Vec<entity::hit::Model>) {
         let shared = Arc::clone(&self.0);
-        let follower = self.follower(tenant).lock_owned().await;
+        // Whoever builds the index anew finds these hits in the database; ingestion does not wait for that.
+        let Ok(follower) = self.follower(tenant).try_lock_owned() else {
+            self.0.missed.notify_one();
+            return;
+        };
         let fed = tokio::task::spawn_blocking(move || {
             let next = shared.index.position(tenant.0)? == after;
             if next {
@@ -111,9 +120,26 @@ impl EventIndex {
         tenant: TenantId,
         question: impl Fn(&Index) -> Result<R, IndexError> + Send + Sync + 'static,
     ) -> Result<R, Failure> {
+        self.ask_within(PATIENCE, tenant, question).await
+    }
+
+    /// The same for somebody who has another answer if this one takes longer.
+    ///
+    /// # Errors
+    /// As [`EventIndex::ask`].
+    pub async fn ask_within<R: Send + 'static>(
+        &self,
+        patience: Duration,
+        tenant: TenantId,
+        question: impl Fn(&Index) -> Result<R, IndexError> + Send + Sync + 'static,
+    ) -> Result<R, Failure> {
         let question = Arc::new(question);
         for _ in 0..2 {
-            self.ready(tenant).await?;
+            self.ready(tenant, patience).await?;
+            // Each may need memory for every hit of the tenant, and uses every core.
+            let Ok(_place) = self.0.questions.acquire().await else {
+                return Err(ApiError::internal().into());
+            };
             let (shared, asked) = (Arc::clone(&self.0), Arc::clone(&question));
             match tokio::task::spawn_blocking(move || asked(&shared.index)).await {
                 Ok(Ok(answer)) => return Ok(answer),
@@ -125,7 +151,7 @@ impl EventIndex {
     }
 
     /// Waits until the index has what the database has now.
-    async fn ready(&self, tenant: TenantId) -> Result<(), Failure> {
+    async fn ready(&self, tenant: TenantId, patience: Duration) -> Result<(), Failure> {
         let Some(head) = self.0.store.event_head(tenant).await? else {
             // No events: none yet, or another process deleted them.
             self.forget(tenant).await;
@@ -134,7 +160,7 @@ impl EventIndex {
         let this = self.clone();
         // Goes on when the caller leaves or is sent away.
         let following = tokio::spawn(async move { this.catch_up(&head).await });
-        match tokio::time::timeout(PATIENCE, following).await {
+        match tokio::time::timeout(patience, following).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(FollowError::Store(error)))) => Err(error.into()),
             Ok(Ok(Err(FollowError::Index(error)))) => self.repair(&error).and_then(|()| Err(busy())),

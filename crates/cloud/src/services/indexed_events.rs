@@ -4,7 +4,7 @@
 //! something that the index does not have, or several tenants, is left to SQL, which takes longer on many hits and is
 //! right on all of them; so is everything while the index is being built. Both must say the same: a test asks both.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bartizan_events_index::{
     Aggregation, Dimension, Filter, Group, Index, IndexError, Metric, Number, Subject, Text, Value as Key,
@@ -23,6 +23,8 @@ mod filter;
 
 /// Most attacks that are named to the database one by one.
 const MAX_NAMED: usize = 20_000;
+/// How long an index that is behind is waited for: the database knows the answer, too.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The tenant of a query if it is one, and the oldest time whose events it still has.
 async fn single(cloud: &Cloud, tenants: &Tenants, since: i64) -> Result<Option<(TenantId, i64)>, Failure> {
@@ -41,7 +43,7 @@ async fn ask<R: Send + 'static>(
     tenant: TenantId,
     question: impl Fn(&Index) -> Result<R, IndexError> + Send + Sync + 'static,
 ) -> Option<R> {
-    cloud.event_index.ask(tenant, question).await.ok()
+    cloud.event_index.ask_within(PATIENCE, tenant, question).await.ok()
 }
 
 /// Groups of hits, all of them.

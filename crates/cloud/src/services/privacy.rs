@@ -5,7 +5,9 @@ use bartizan_api::{
     ApiError, Role,
     privacy::{DeletionRequest, DeletionView, EventSettings, EventSettingsUpdate},
 };
-use bartizan_store::{TenantId, entity, event_settings, ingest, privacy as store, privacy::Exported};
+use bartizan_store::{
+    TenantId, entity, event_settings, ingest, privacy as store, privacy::Exported, sea_orm::DbErr,
+};
 use futures_util::{Stream, stream};
 use serde_json::{Value, json};
 
@@ -96,8 +98,14 @@ pub async fn delete_events(
         after: Some(json!({"deleted": deleted})),
     };
     activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
-    transaction.commit().await?;
-    cloud.event_index.forget(tenant).await;
+    let index = cloud.event_index.clone();
+    // To the end even if the caller leaves: the index must not keep what the store no longer has.
+    let done = tokio::spawn(async move {
+        transaction.commit().await?;
+        index.forget(tenant).await;
+        Ok::<(), DbErr>(())
+    });
+    done.await.map_err(|_| ApiError::internal())??;
     Ok(DeletionView { deleted })
 }
 

@@ -18,6 +18,10 @@ pub(super) fn of_hits(asked: &Asked, since: i64) -> Option<Filter> {
 
 /// Hits that are not marked false, of the attacks that a filter lets through, as far as it means them.
 pub(super) fn of_attacks(asked: &Asked, since: i64, incidents: &[i64]) -> Option<Filter> {
+    // SQL counts the hits of an attack by what any of several clauses says of hits, whichever let the attack through.
+    if asked.clauses.len() > 1 {
+        return None;
+    }
     let counted =
         Filter::Not(Box::new(Filter::number(Number::Mark, Mark::False.code()..=Mark::False.code())));
     let own = |clause: &[Condition]| {
@@ -44,6 +48,8 @@ pub(super) fn clause(conditions: &[Condition]) -> Option<Filter> {
 /// What a condition on an attack means for its hits.
 fn of_attack(asked: &Condition, incidents: &[i64]) -> Option<Filter> {
     match (asked.field, &asked.test) {
+        // An attack that overlaps the period is out, with its hits of other times.
+        ("time", _) if asked.negated => None,
         // An attack with a hit in the period overlaps it, and only hits of the period count.
         ("time" | "clientid" | "type" | "domain" | "parameter" | "poolid", _) => condition(asked),
         ("vulnid" | "security_issue_id", Test::Null) => {

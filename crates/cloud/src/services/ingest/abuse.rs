@@ -58,6 +58,8 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, request: &AbuseEvents) -> Re
         tenant,
         node_uuid: node.node.uuid.clone(),
         now_ms,
+        // What came was larger than what is kept of it.
+        bytes: 0,
         head,
         hits,
         proofs: vec![],

@@ -17,7 +17,7 @@ use bartizan_store::{
     StoreError, TenantId, entity,
     sea_orm::{DatabaseTransaction, DbBackend, TransactionTrait},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     batch::Batch,
@@ -29,6 +29,8 @@ use crate::{failure::Failure, state::Cloud};
 const MAX_ROWS: usize = 20_000;
 /// Rows that may wait before further batches are sent away: a few seconds of work.
 const MAX_WAITING: usize = 200_000;
+/// Bytes of uploads that may wait; as rows they take some times as much.
+const MAX_WAITING_BYTES: usize = 256 << 20;
 /// Transactions side by side on PostgreSQL.
 const TURNS: usize = 4;
 
@@ -47,6 +49,20 @@ struct Shared {
 struct Queue {
     batches: Vec<Waiting>,
     rows: usize,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Takes out batches that nobody waits for: nobody was told that they are stored, so they come again.
+    fn forget_abandoned(&mut self) {
+        self.batches.retain(|waiting| !waiting.done.is_closed());
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.rows = self.batches.iter().map(|waiting| waiting.batch.len().max(1)).sum();
+        self.bytes = self.batches.iter().map(|waiting| waiting.batch.bytes).sum();
+    }
 }
 
 /// A batch, and who wants to know when it is durable.
@@ -79,13 +95,14 @@ impl Ingestion {
         let (done, outcome) = oneshot::channel();
         {
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if waiting.rows > MAX_WAITING {
+            waiting.forget_abandoned();
+            if waiting.rows > MAX_WAITING || waiting.bytes > MAX_WAITING_BYTES {
                 let body = "Too many events wait to be stored".into();
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 return Err(Failure(ApiError { status, body, retry_after_s: Some(1) }));
             }
-            waiting.rows += batch.len();
             waiting.batches.push(Waiting { batch, done });
+            waiting.count();
         }
         let (this, cloud) = (self.clone(), cloud.clone());
         // Goes on when the caller leaves: others may wait for the same transaction.
@@ -102,9 +119,14 @@ impl Ingestion {
         }
         match store(cloud, batches).await {
             Ok(outcomes) => {
+                // Who waits is told first: the index must not hold up what is durable.
+                let stored = tell(cloud, outcomes);
                 let Ok(indexing) = Arc::clone(&self.0.indexing).acquire_owned().await else { return };
                 drop(turn);
-                finish(cloud, outcomes, indexing).await;
+                for (tenant, (after, hits)) in stored {
+                    cloud.event_index.feed(tenant, after, hits).await;
+                }
+                drop(indexing);
             }
             Err(failed) => {
                 for done in failed {
@@ -118,6 +140,7 @@ impl Ingestion {
     /// The batches of the next transaction, those of a tenant side by side and in the order in which they came.
     fn next(&self) -> Vec<Waiting> {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.forget_abandoned();
         let mut rows = 0;
         let count = waiting.batches.iter().take_while(|waiting| {
             let fits = rows == 0 || rows + waiting.batch.len() <= MAX_ROWS;
@@ -127,7 +150,7 @@ impl Ingestion {
         let count = count.count();
         let later = waiting.batches.split_off(count);
         let mut batches = mem::replace(&mut waiting.batches, later);
-        waiting.rows = waiting.batches.iter().map(|waiting| waiting.batch.len()).sum();
+        waiting.count();
         // Every transaction locks tenants in the same order, so no two wait for each other.
         batches.sort_by_key(|waiting| waiting.batch.tenant);
         batches
@@ -194,9 +217,12 @@ async fn apart(transaction: &DatabaseTransaction, batch: Batch) -> Result<Result
     }
 }
 
-/// Tells whoever waited, and whoever follows the events.
-async fn finish(cloud: &Cloud, outcomes: Vec<Outcome>, indexing: OwnedSemaphorePermit) {
-    let mut stored: BTreeMap<TenantId, (i64, Vec<entity::hit::Model>)> = BTreeMap::new();
+/// Hits that are new, by tenant, with the last hit before them.
+type Stored = BTreeMap<TenantId, (i64, Vec<entity::hit::Model>)>;
+
+/// Tells whoever waited what came of it.
+fn tell(cloud: &Cloud, outcomes: Vec<Outcome>) -> Stored {
+    let mut stored = Stored::new();
     for Outcome { tenant, done, written } in outcomes {
         let result = written.map(|written| {
             if written.listed {
@@ -210,8 +236,5 @@ async fn finish(cloud: &Cloud, outcomes: Vec<Outcome>, indexing: OwnedSemaphoreP
         let _ = done.send(result);
     }
     cloud.outbox.notify_one();
-    for (tenant, (after, hits)) in stored {
-        cloud.event_index.feed(tenant, after, hits).await;
-    }
-    drop(indexing);
+    stored
 }

@@ -34,7 +34,7 @@ pub(super) struct Written {
 /// # Errors
 /// 500 when the store fails.
 pub(super) async fn batch<C: ConnectionTrait>(connection: &C, batch: Batch) -> Result<Written, Failure> {
-    let Batch { tenant, node_uuid, now_ms, head, hits, proofs, rejected } = batch;
+    let Batch { tenant, node_uuid, now_ms, bytes: _, head, hits, proofs, rejected } = batch;
     let now = now_ms / 1000;
     store::lock(connection, tenant).await?;
     if store::begin_batch(connection, head).await? == store::BatchState::Repeated {
