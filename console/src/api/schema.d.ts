@@ -890,6 +890,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clients/{client_id}/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the configuration
+         * @description Applications, rules with the general mode, settings, IP lists, integrations, triggers, API specifications and API
+         *     discovery. The same configuration is the same document, also in another tenant. Users, nodes, tokens and events
+         *     are no part of it. Secrets are masked unless `secrets=true` asks for them, which the activity log notes.
+         */
+        get: operations["configuration_export"];
+        /**
+         * Import a configuration
+         * @description Makes the configuration of the tenant what the document (the `body` of an export) says, in one step: all of it, or
+         *     nothing when something in it is wrong. What is equal keeps its identity. A section that is absent stays as it is.
+         *     With `dry_run=true` the document is only checked and compared.
+         */
+        put: operations["configuration_import"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{client_id}/settings": {
         parameters: {
             query?: never;
@@ -4709,6 +4737,40 @@ export interface components {
             /** @description File extensions that it looks at. */
             extensions_whitelist: components["schemas"]["ExtensionsWhitelist"];
         };
+        /** @description An API specification. */
+        ApiSpecEntry: {
+            /**
+             * @description Title.
+             * @example Shop API
+             */
+            title: string;
+            /** @description Free text. */
+            description?: string;
+            /** @description Where the file comes from; empty: uploaded. */
+            file_remote_url?: string;
+            /** @description Whether the file is fetched again every hour. */
+            regular_file_update?: boolean;
+            /** @description Whether traffic is compared with it. */
+            api_detection?: boolean;
+            /** @description Applications that it is about. */
+            instances?: number[];
+            /** @description Hosts that it is about. */
+            domains?: string[];
+            /** @description Headers to fetch the file with. A masked value stands for that of the tenant's specification of this title. */
+            auth_headers?: components["schemas"]["AuthHeader"][];
+            file?: components["schemas"]["ApiSpecFileEntry"] | null;
+            policy?: components["schemas"]["ApiSpecPolicyView"] | null;
+        };
+        /** @description The file of a specification. */
+        ApiSpecFileEntry: {
+            /**
+             * @description Name.
+             * @example shop.yaml
+             */
+            name: string;
+            /** @description Content. */
+            content: string;
+        };
         /** @description The file of a specification. */
         ApiSpecFileView: {
             /**
@@ -4841,7 +4903,7 @@ export interface components {
             /** @description Free text. */
             description: string;
             /**
-             * @description `ready`, or `error` when the file could not be fetched or read.
+             * @description `ready`, `error` when the file could not be fetched or read, `pending` while an imported one waits for its file.
              * @example ready
              */
             status: string;
@@ -5046,6 +5108,20 @@ export interface components {
              * @example AtotJ*****
              */
             token_masked: string;
+        };
+        /** @description An application. */
+        ApplicationEntry: {
+            /**
+             * Format: int64
+             * @description Id; -1 is the default one.
+             * @example 1
+             */
+            id: number;
+            /**
+             * @description Name.
+             * @example Shop
+             */
+            name: string;
         };
         /** @description How many attacks. */
         AttackCount: {
@@ -5680,6 +5756,58 @@ export interface components {
             /** @description Value; null for `absent`. */
             value?: string | null;
         };
+        /**
+         * @description The configuration of a tenant. On import, a section that is absent stays as it is in the tenant; a section
+         *     that is there replaces the tenant's.
+         */
+        Configuration: {
+            /**
+             * @description `bartizan-configuration`.
+             * @example bartizan-configuration
+             */
+            format: string;
+            /**
+             * Format: int32
+             * @description Version of the document.
+             * @example 1
+             */
+            version: number;
+            /** @description Applications, by id. */
+            applications: components["schemas"]["ApplicationEntry"][];
+            /**
+             * @description Rules in the order of precedence, as they are created, the general filtration mode among them. `regex_id`
+             *     numbers the expressions of this document.
+             */
+            rules: unknown[];
+            /** @description How the ruleset is made. */
+            rules_settings: components["schemas"]["RulesSettings"];
+            /** @description General time budget. */
+            overlimit_res_settings: components["schemas"]["OverlimitSettings"];
+            /**
+             * @description `on` or `off`.
+             * @example off
+             */
+            attack_rechecker_mode: string;
+            /** @description Entries of the IP lists that people made; those that triggers made come and go by themselves. */
+            ip_lists: components["schemas"]["IpListEntry"][];
+            /** @description Integrations. */
+            integrations: components["schemas"]["IntegrationEntry"][];
+            /** @description Triggers, without the one that every tenant has by default. */
+            triggers: components["schemas"]["TriggerEntry"][];
+            /** @description API specifications with their files and policies. */
+            api_specifications: components["schemas"]["ApiSpecEntry"][];
+            /** @description How API discovery works. */
+            api_discovery: unknown;
+        };
+        /** @description What an import did, or would do. */
+        ConfigurationReport: {
+            /** @description Whether the configuration was changed; false for a dry run. */
+            applied: boolean;
+            /** @description By section. */
+            sections: {
+                [key: string]: components["schemas"]["SectionReport"];
+            };
+        };
         /** @description How many rows. */
         Count: {
             /**
@@ -6148,7 +6276,7 @@ export interface components {
                 /** @description Free text. */
                 description: string;
                 /**
-                 * @description `ready`, or `error` when the file could not be fetched or read.
+                 * @description `ready`, `error` when the file could not be fetched or read, `pending` while an imported one waits for its file.
                  * @example ready
                  */
                 status: string;
@@ -6489,6 +6617,76 @@ export interface components {
                 qratorids: number[];
                 /** @description Whether this is the home of global users. */
                 is_technical: boolean;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_Configuration: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /**
+             * @description The configuration of a tenant. On import, a section that is absent stays as it is in the tenant; a section
+             *     that is there replaces the tenant's.
+             */
+            body: {
+                /**
+                 * @description `bartizan-configuration`.
+                 * @example bartizan-configuration
+                 */
+                format: string;
+                /**
+                 * Format: int32
+                 * @description Version of the document.
+                 * @example 1
+                 */
+                version: number;
+                /** @description Applications, by id. */
+                applications: components["schemas"]["ApplicationEntry"][];
+                /**
+                 * @description Rules in the order of precedence, as they are created, the general filtration mode among them. `regex_id`
+                 *     numbers the expressions of this document.
+                 */
+                rules: unknown[];
+                /** @description How the ruleset is made. */
+                rules_settings: components["schemas"]["RulesSettings"];
+                /** @description General time budget. */
+                overlimit_res_settings: components["schemas"]["OverlimitSettings"];
+                /**
+                 * @description `on` or `off`.
+                 * @example off
+                 */
+                attack_rechecker_mode: string;
+                /** @description Entries of the IP lists that people made; those that triggers made come and go by themselves. */
+                ip_lists: components["schemas"]["IpListEntry"][];
+                /** @description Integrations. */
+                integrations: components["schemas"]["IntegrationEntry"][];
+                /** @description Triggers, without the one that every tenant has by default. */
+                triggers: components["schemas"]["TriggerEntry"][];
+                /** @description API specifications with their files and policies. */
+                api_specifications: components["schemas"]["ApiSpecEntry"][];
+                /** @description How API discovery works. */
+                api_discovery: unknown;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_ConfigurationReport: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What an import did, or would do. */
+            body: {
+                /** @description Whether the configuration was changed; false for a dry run. */
+                applied: boolean;
+                /** @description By section. */
+                sections: {
+                    [key: string]: components["schemas"]["SectionReport"];
+                };
             };
         };
         /** @description A success with its body. */
@@ -10302,6 +10500,31 @@ export interface components {
              */
             clientid?: number | null;
         };
+        /** @description An integration. */
+        IntegrationEntry: {
+            /**
+             * Format: int64
+             * @description Number in this document, which triggers name.
+             * @example 1
+             */
+            id: number;
+            /**
+             * @description `slack`, `email`, `web_hooks`, ….
+             * @example slack
+             */
+            type: string;
+            /**
+             * @description Name.
+             * @example On call
+             */
+            name: string;
+            /** @description Whether notifications go there. */
+            active: boolean;
+            /** @description Where they go. A masked secret stands for the one that the tenant's integration of this type and name has. */
+            target: unknown;
+            /** @description Which notifications go there. */
+            events?: components["schemas"]["EventSwitch"][];
+        };
         /** @description `PUT /v2/integration/{id}`: what is absent stays. */
         IntegrationUpdate: {
             /** @description Name, 1 to 255 characters. */
@@ -10584,6 +10807,35 @@ export interface components {
              * @description Kinds of source.
              */
             proxy_type: number;
+        };
+        /** @description An entry of an IP list. */
+        IpListEntry: {
+            /**
+             * @description `allow`, `block` or `gray`.
+             * @example block
+             */
+            list: string;
+            /**
+             * @description `subnet`, `location`, `datacenter` or `proxy_type`.
+             * @example subnet
+             */
+            rule_type: string;
+            /**
+             * @description Values; one for a subnet.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            values: string[];
+            /** @description Applications; absent or `[0]` is all. */
+            application_ids?: number[];
+            /**
+             * Format: int64
+             * @description Unix seconds; absent is never. An entry that ended before it is imported is left out.
+             */
+            expired_at?: number | null;
+            /** @description Why. */
+            reason?: string;
         };
         /** @description How many entries an import made. */
         IpListImported: {
@@ -12319,6 +12571,19 @@ export interface components {
             /** @description `all`, `only-true` (default) or `only-false`: what to do with false positives. */
             hits_type?: string | null;
         };
+        /** @description What an import did with a section. */
+        SectionReport: {
+            /** @description Objects that the tenant did not have. */
+            created: number;
+            /** @description Objects that changed and kept their identity. */
+            updated: number;
+            /** @description Objects that the document does not have. */
+            deleted: number;
+            /** @description Objects that were so already. */
+            unchanged: number;
+            /** @description Entries of the document that ended before the import. */
+            expired?: number;
+        };
         /** @description Which rows to change or delete. */
         SelectRequest: {
             /** @description Conditions as in lists; it must select by more than the tenant. */
@@ -12794,6 +13059,21 @@ export interface components {
              */
             top?: number | null;
         };
+        /** @description When a trigger fires. */
+        ThresholdEntry: {
+            /**
+             * Format: int64
+             * @description Seconds.
+             * @example 3600
+             */
+            period: number;
+            /**
+             * Format: int64
+             * @description How many are still fine.
+             * @example 100
+             */
+            count: number;
+        };
         /** @description More than `count` within `period` seconds. */
         ThresholdView: {
             /**
@@ -12833,6 +13113,25 @@ export interface components {
             id: string;
             /** @description How. */
             params: components["schemas"]["ActionParams"];
+        };
+        /** @description A trigger. */
+        TriggerEntry: {
+            /**
+             * @description What it watches.
+             * @example attacks_exceeded
+             */
+            template_id: string;
+            /** @description Name. */
+            name: string;
+            /** @description Free text. */
+            comment?: string;
+            /** @description Whether it is in force. */
+            enabled: boolean;
+            /** @description Filters; a `hint_tag` names a counter rule of this document. */
+            filters?: components["schemas"]["FilterView"][];
+            /** @description Actions; `integration_ids` are numbers of this document. */
+            actions: components["schemas"]["TriggerActionView"][];
+            threshold?: components["schemas"]["ThresholdEntry"] | null;
         };
         /** @description What a trigger is made of. */
         TriggerFields: {
@@ -17482,6 +17781,159 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    configuration_export: {
+        parameters: {
+            query?: {
+                /** @description Whether secrets of integrations and specifications are in the document as they are, not masked. */
+                secrets?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Configuration"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    configuration_import: {
+        parameters: {
+            query?: {
+                /** @description Whether the document is only checked and compared. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Tenant */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Configuration"];
+            };
+        };
+        responses: {
+            /** @description What was done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ConfigurationReport"];
+                };
+            };
+            /** @description What is wrong, by its place in the document */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
@@ -27403,6 +27855,24 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -43,6 +43,7 @@ impl Certificates {
     /// Watches for as long as the cloud runs.
     pub(crate) async fn watch(mut self) {
         let mut tick = tokio::time::interval(PERIOD);
+        let mut refused = None;
         loop {
             tick.tick().await;
             // Marked before reading: what is written meanwhile is seen the next time.
@@ -50,13 +51,21 @@ impl Certificates {
             if found == self.loaded {
                 continue;
             }
-            self.loaded = found;
             match self.config.reload_from_pem_file(&self.certificate, &self.key).await {
-                Ok(()) => tracing::info!("the certificate of the API was read again"),
-                Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the certificate of the API changed and cannot be used; the old one stays"
-                ),
+                Ok(()) => {
+                    self.loaded = found;
+                    refused = None;
+                    tracing::info!("the certificate of the API was read again");
+                }
+                // It is tried again: files may become readable without being written. That is said once.
+                Err(error) => {
+                    if refused.replace(found) != Some(found) {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the certificate of the API changed and cannot be used; the old one stays"
+                        );
+                    }
+                }
             }
         }
     }

@@ -29,6 +29,7 @@ pub struct RateLimits {
     account: Bucket<(Check, String)>,
     account_here: Bucket<(Check, String, IpAddr)>,
     address: Bucket<IpAddr>,
+    begun: Bucket<IpAddr>,
     failures: Bucket<IpAddr>,
     named_failures: Bucket<(IpAddr, String)>,
     node: Bucket<String>,
@@ -80,6 +81,7 @@ impl RateLimits {
             account: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_account))),
             account_here: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute))),
             address: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_address))),
+            begun: Bucket::new(Quota::per_minute(at_least_one(limits.password_checks_per_minute_address))),
             failures: Bucket::new(Quota::per_minute(at_least_one(limits.failed_authentications_per_minute))),
             named_failures: Bucket::new(Quota::per_minute(at_least_one(
                 limits.failed_authentications_per_minute_credential,
@@ -154,8 +156,8 @@ impl RateLimits {
     /// 429 with `Retry-After`.
     pub async fn sign_in_begun(&self, store: &Store, address: IpAddr) -> Result<(), Failure> {
         let address = network(address);
-        self.address.take(&address)?;
-        together(store, "address", &address.to_string(), self.checks.address).await
+        self.begun.take(&address)?;
+        together(store, "begun", &address.to_string(), self.checks.address).await
     }
 
     /// One failed authentication by header. What the caller presented is `name`: a UUID, or nothing.
@@ -199,6 +201,7 @@ impl RateLimits {
         self.account.shrink();
         self.account_here.shrink();
         self.address.shrink();
+        self.begun.shrink();
         self.failures.shrink();
         self.named_failures.shrink();
         self.node.shrink();

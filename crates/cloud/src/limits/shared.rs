@@ -82,6 +82,10 @@ impl SharedBuckets {
             let lately = f64::from(cell.asked) / passed.as_secs_f64().max(0.001);
             cell.asked = 0;
             cell.demand = if cell.demand == 0.0 { lately } else { f64::midpoint(cell.demand, lately) };
+            // Quiet: its next request finds the even share, not the remainder of a halved number.
+            if cell.demand < 0.5 {
+                cell.demand = 0.0;
+            }
         }
         // What is forgotten begins anew with a full bucket: it must have had the time to fill.
         let quiet = Duration::from_secs_f64(self.burst / (self.rate * LEAST)).max(Duration::from_secs(5));

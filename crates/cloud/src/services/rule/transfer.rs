@@ -328,6 +328,9 @@ async fn write(
         let row = if let Some((mut row, _)) = kept {
             report.unchanged += 1;
             if (row.updated_at, row.id) < last {
+                // The later of two rules for the same wins: another order is a change.
+                allow(work.author, Verb::Update, &rule.spec)
+                    .map_err(|error| at(&place("rules", index), error))?;
                 row.updated_at = last.0 + i64::from(row.id < last.1);
                 row = hints::update(transaction, row).await?;
             }
