@@ -261,7 +261,6 @@ fn is_word(value: &[u8], start: usize, end: usize) -> bool {
 }
 
 /// Whether a literal stands in a lower-case value, found out the slow way.
-#[cfg(test)]
 pub(crate) fn stands_in(literal: &[u8], lower: &[u8]) -> bool {
     match literal {
         [word @ .., WHOLE] if word.len() > 1 => {

@@ -11,7 +11,8 @@ use bartizan_request::ByteSet;
 use regex_automata::Input;
 use serde::Serialize;
 
-use super::{Compiled, Engine, NOISE, SCRIPT, SHELL, is_plain};
+use super::{Compiled, Engine, LONG, NOISE, SCRIPT, SHELL, is_plain};
+use crate::gate::{WHOLE, stands_in};
 use crate::place::Place;
 use crate::shape::{Context, Shape};
 use crate::signature::Test;
@@ -31,7 +32,7 @@ pub struct Judgement {
 /// One signature that was worth a look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Candidate {
-    /// The form in which it was seen: `as sent`, `shell words`, `script` or `sql`.
+    /// The form in which it was seen: `as sent`, `without padding`, `shell words`, `script` or `sql`.
     pub form: &'static str,
     /// The stable id.
     pub stamp: u32,
@@ -94,6 +95,12 @@ impl Engine {
                 ("script", SCRIPT, view::without_script_noise),
                 ("sql", NOISE, view::without_sql_noise),
             ];
+            if value.len() > LONG
+                && let Some(form) = view::without_padding(&context)
+            {
+                let short = Context::new(&form, ByteSet::of(&form), place);
+                self.explain_form("without padding", &short, &mut candidates);
+            }
             for (name, marks, make) in forms {
                 if bytes.intersects(marks)
                     && let Some(form) = make(&context)
@@ -125,8 +132,9 @@ impl Engine {
     fn literals_of(&self, index: u16, value: &[u8]) -> Vec<&'static str> {
         let Some(compiled) = self.signatures.get(usize::from(index)) else { return Vec::new() };
         let lower = value.to_ascii_lowercase();
-        let present = |literal: &&&'static str| memchr::memmem::find(&lower, literal.as_bytes()).is_some();
-        compiled.signature.gate.iter().filter(present).copied().collect()
+        let present = |literal: &&&'static str| stands_in(literal.as_bytes(), &lower);
+        let shown = |literal: &&'static str| literal.trim_end_matches(char::from(WHOLE));
+        compiled.signature.gate.iter().filter(present).map(shown).collect()
     }
 }
 
