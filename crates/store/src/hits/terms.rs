@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{
     Condition, ConnectionTrait, ExprTrait, Order,
-    sea_query::{Alias, Expr, Func, Query, SelectStatement, SimpleExpr},
+    sea_query::{Alias, Expr, Func, NullOrdering, Query, SelectStatement, SimpleExpr},
 };
 use serde_json::Value;
 
@@ -150,7 +150,8 @@ fn counted(term: SimpleExpr, what: SimpleExpr, select: &mut SelectStatement, lim
         .expr(what.clone())
         .group_by_col(TERM)
         .order_by_expr(what, Order::Desc)
-        .order_by(TERM, Order::Asc)
+        // Databases differ in where they put what is absent.
+        .order_by_with_nulls(TERM, Order::Asc, NullOrdering::First)
         .limit(limit);
 }
 
