@@ -37,15 +37,7 @@ pub async fn log<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let entry = entity::activity::Model {
-        object_type: change.object_type.to_owned(),
-        action_type: change.action.to_owned(),
-        object_id: Some(change.object_id),
-        object_name: change.object_name,
-        state_before: change.before.map(masked),
-        state_after: change.after.map(masked),
-        ..by_caller(caller, tenant, now)
-    };
+    let entry = entry_of(change, by_caller(caller, tenant, now));
     notification::of_change(connection, &entry).await?;
     trigger::changes::of_change(connection, &entry).await?;
     Ok(activity::append(connection, entry).await?)
@@ -106,16 +98,21 @@ pub async fn log_by_user<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let entry = entity::activity::Model {
+    let entry = entry_of(change, by_user(user, origin, now));
+    Ok(activity::append(connection, entry).await?)
+}
+
+/// The entry of a change, by whom `by` names.
+fn entry_of(change: Change<'_>, by: entity::activity::Model) -> entity::activity::Model {
+    entity::activity::Model {
         object_type: change.object_type.to_owned(),
         action_type: change.action.to_owned(),
         object_id: Some(change.object_id),
         object_name: change.object_name,
         state_before: change.before.map(masked),
         state_after: change.after.map(masked),
-        ..by_user(user, origin, now)
-    };
-    Ok(activity::append(connection, entry).await?)
+        ..by
+    }
 }
 
 /// Appends what the operator changed on the machine of the cloud.
@@ -128,16 +125,8 @@ pub async fn log_by_operator<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let entry = entity::activity::Model {
-        object_type: change.object_type.to_owned(),
-        action_type: change.action.to_owned(),
-        object_id: Some(change.object_id),
-        object_name: change.object_name,
-        state_before: change.before.map(masked),
-        state_after: change.after.map(masked),
-        initiator_name: "Operator".to_owned(),
-        ..plain(tenant, now)
-    };
+    let by = entity::activity::Model { initiator_name: "Operator".to_owned(), ..plain(tenant, now) };
+    let entry = entry_of(change, by);
     Ok(activity::append(connection, entry).await?)
 }
 
