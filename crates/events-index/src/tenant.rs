@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The first bytes of a file; the last one is the version of the format.
-const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x02";
+const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x03";
 const BLOCK_MAGIC: u32 = 0x4b4c_4245;
 /// Magic, length and checksum of the header.
 const PREFIX: usize = 12;

@@ -24,7 +24,7 @@ use crate::{
 
 mod aggregate;
 mod series;
-pub use aggregate::{Aggregate, Source};
+pub use aggregate::{Aggregate, Source, TOP};
 pub use series::VectorOfHit;
 
 /// What is asked of the attack itself. Every other field of hits asks for a hit of the attack.
@@ -105,17 +105,18 @@ impl AttackQuery<'_> {
         (!of_hit.is_empty()).then_some(of_hit)
     }
 
-    /// The condition on hits that counts "by filter", when the filter looks at hits or times at all.
-    fn hit_condition(&self) -> Option<Condition> {
+    /// Which hits count "by filter": those of any of these clauses; none when the filter looks at no hits or times.
+    #[must_use]
+    pub fn hit_clauses(filter: &Filter) -> Option<Vec<Vec<Asked>>> {
         let of_hit = |asked: &&Asked| asked.field == "time" || own_place(asked.field).is_none();
-        if !self.filter.clauses.iter().flatten().any(|asked| of_hit(&asked)) {
-            return None;
-        }
-        let any =
-            self.filter.clauses.iter().fold(Condition::any(), |any, clause| {
-                any.add(hits::conjunction(clause.iter().filter(of_hit)))
-            });
-        Some(any)
+        let of_hits = |clause: &Vec<Asked>| clause.iter().filter(of_hit).cloned().collect::<Vec<_>>();
+        let clauses: Vec<Vec<Asked>> = filter.clauses.iter().map(of_hits).collect();
+        clauses.iter().any(|clause| !clause.is_empty()).then_some(clauses)
+    }
+
+    fn hit_condition(&self) -> Option<Condition> {
+        let clauses = AttackQuery::hit_clauses(self.filter)?;
+        Some(clauses.iter().fold(Condition::any(), |any, clause| any.add(hits::conjunction(clause))))
     }
 }
 

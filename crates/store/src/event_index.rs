@@ -84,6 +84,8 @@ pub struct IndexedHit {
     pub node_uuid: String,
     /// Identical hits that this one stands for.
     pub aggregated_count: i64,
+    /// Comma list of numbers.
+    pub stamps: String,
 }
 
 /// A hit that was judged or led to a vulnerability.
@@ -97,7 +99,7 @@ pub struct ChangedHit {
     pub vuln_id: Option<i64>,
 }
 
-const COLUMNS: [hit::Column; 31] = {
+const COLUMNS: [hit::Column; 32] = {
     use hit::Column as C;
     [
         C::Id,
@@ -131,6 +133,7 @@ const COLUMNS: [hit::Column; 31] = {
         C::Tor,
         C::NodeUuid,
         C::AggregatedCount,
+        C::Stamps,
     ]
 };
 

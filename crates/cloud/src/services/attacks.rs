@@ -26,8 +26,6 @@ pub mod series;
 
 const IDS: &[(&str, Indexed)] =
     &[("id", Indexed::Attacks), ("hitid", Indexed::Hits), ("attackid", Indexed::Attacks)];
-/// Addresses and countries shown with an attack.
-const TOP: usize = 5;
 /// Most addresses of the address list.
 const MAX_IPS: u64 = 10_000;
 
@@ -77,7 +75,7 @@ pub async fn list(
         cursor::issue(&cloud.keys, &fingerprint, &position, cloud.now())
     });
     let ids: Vec<i64> = page.iter().map(|(attack, _)| attack.id).collect();
-    let mut aggregates = cloud.store.attack_aggregates(query(&asked), &ids).await?;
+    let mut aggregates = indexed_events::attack_page::aggregates(cloud, query(&asked), &ids).await?;
     let mut vulns = incidents::vulns_of_attacks(cloud.store.reader(), &asked.tenants, &ids).await?;
     let body = page
         .iter()
@@ -149,23 +147,20 @@ pub async fn ips(
 /// An attack as lists return it.
 fn attack_view(attack: &entity::attack::Model, hits: Aggregate, vulns: &[entity::vuln::Model]) -> AttackView {
     let id = attack_id(attack);
-    let countries = countries(&hits);
-    let top = hits.sources.iter().take(TOP).map(|source| IpCount {
-        ip: source.ip.clone(),
+    let top = hits.top_sources.into_iter().map(|source| IpCount {
+        ip: source.ip,
         count: source.hits,
-        country: source.country.clone().unwrap_or_default(),
+        country: source.country.unwrap_or_default(),
     });
-    // The most frequent method; of equal ones the first in the alphabet.
-    let method = hits.methods.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)));
-    let ips: std::collections::BTreeSet<&str> =
-        hits.sources.iter().map(|source| source.ip.as_str()).collect();
+    let countries =
+        hits.top_countries.into_iter().map(|(country, count)| CountryCount { country, count }).collect();
     AttackView {
         attackid: id.join(":"),
         id,
         clientid: attack.client_id,
         domain: Some(attack.domain.clone()),
         poolid: attack.pool,
-        method: method.map_or_else(|| attack.method.clone(), |(method, _)| method.clone()),
+        method: hits.method.unwrap_or_else(|| attack.method.clone()),
         parameter: attack.parameter.clone(),
         point: attack.point.clone(),
         path: attack.path.clone(),
@@ -174,11 +169,11 @@ fn attack_view(attack: &entity::attack::Model, hits: Aggregate, vulns: &[entity:
         last_time: attack.last_time,
         hits: attack.hits,
         hits_count_by_filter: hits.filtered_hits,
-        ip_count: i64::try_from(ips.len()).unwrap_or(i64::MAX),
+        ip_count: hits.ips,
         ip_count_by_filter: hits.filtered_ips,
         ip_top: top.collect(),
-        country_count: i64::try_from(countries.len()).unwrap_or(i64::MAX),
-        country_top: countries.into_iter().take(TOP).collect(),
+        country_count: hits.countries,
+        country_top: countries,
         datacenter: hits.datacenters.iter().cloned().collect(),
         tor: hits.tor.then(|| "tor".to_owned()),
         statuscodes: hits.statuscodes.iter().copied().collect(),
@@ -233,22 +228,6 @@ fn block_status(attack: &entity::attack::Model) -> &'static str {
     } else {
         "partially_blocked"
     }
-}
-
-/// Hits by known country, most first.
-fn countries(hits: &Aggregate) -> Vec<CountryCount> {
-    let mut counts: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
-    for source in &hits.sources {
-        if let Some(country) = &source.country {
-            *counts.entry(country).or_default() += source.hits;
-        }
-    }
-    let mut counts: Vec<CountryCount> = counts
-        .into_iter()
-        .map(|(country, count)| CountryCount { country: country.to_owned(), count })
-        .collect();
-    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.country.cmp(&b.country)));
-    counts
 }
 
 /// The attack types that make sense in each place.

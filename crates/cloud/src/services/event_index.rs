@@ -377,6 +377,7 @@ fn row_of(hit: IndexedHit) -> Row {
         .with_text(Text::Tor, hit.tor.unwrap_or_default())
         .with_text(Text::Node, hit.node_uuid)
         .with_number(Number::Count, hit.aggregated_count)
+        .with_text(Text::Stamps, hit.stamps)
 }
 
 fn row_of_model(hit: entity::hit::Model) -> Row {
@@ -412,5 +413,6 @@ fn row_of_model(hit: entity::hit::Model) -> Row {
         tor: hit.tor,
         node_uuid: hit.node_uuid,
         aggregated_count: hit.aggregated_count,
+        stamps: hit.stamps,
     })
 }

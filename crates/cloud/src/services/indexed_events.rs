@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::attack_vectors::kept_since;
 use crate::{failure::Failure, state::Cloud};
 
+pub mod attack_page;
 mod filter;
 
 /// Most attacks that are named to the database one by one.
@@ -53,7 +54,7 @@ async fn groups(
     dimensions: Vec<Dimension>,
     metrics: Vec<Metric>,
 ) -> Option<Vec<Group>> {
-    let asked = Aggregation { filter, dimensions, metrics, details: vec![], tops: vec![] };
+    let asked = Aggregation { filter, dimensions, metrics, details: vec![], tops: vec![], weight: None };
     ask(cloud, tenant, move |index| index.aggregate(tenant.0, &asked, |table| (0..table.len()).collect()))
         .await
 }
@@ -197,7 +198,14 @@ async fn frequent(
     // One more for the hits without any item, which are no value of a list.
     let wanted = limit.saturating_add(usize::from(term.is_list()));
     let metrics = vec![Metric::Rows(None)];
-    let asked = Aggregation { filter, dimensions: vec![dimension], metrics, details: vec![], tops: vec![] };
+    let asked = Aggregation {
+        filter,
+        dimensions: vec![dimension],
+        metrics,
+        details: vec![],
+        tops: vec![],
+        weight: None,
+    };
     let question = move |index: &Index| {
         index.aggregate(tenant.0, &asked, |table| {
             let mut groups: Vec<usize> = (0..table.len()).collect();

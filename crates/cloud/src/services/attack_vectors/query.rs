@@ -439,6 +439,7 @@ async fn page(
         metrics: plan.metrics.clone(),
         details: plan.details.clone(),
         tops: tops(&query.columns),
+        weight: None,
     };
     let (tenant, query) = (query.tenant, query.clone());
     let page = move |index: &bartizan_events_index::Index| {

@@ -22,13 +22,25 @@ pub(super) fn of_attacks(asked: &Asked, since: i64, incidents: &[i64]) -> Option
     if asked.clauses.len() > 1 {
         return None;
     }
-    let counted =
-        Filter::Not(Box::new(Filter::number(Number::Mark, Mark::False.code()..=Mark::False.code())));
     let own = |clause: &[Condition]| {
         let conditions = clause.iter().map(|asked| of_attack(asked, incidents));
         Some(Filter::All(conditions.collect::<Option<Vec<_>>>()?))
     };
-    Some(Filter::All(vec![counted, any_of(asked, since, &own)?]))
+    Some(Filter::All(vec![counted(), any_of(asked, since, &own)?]))
+}
+
+/// Hits of these attacks that are not marked false, of any of these clauses where there are some.
+pub(super) fn of_page(attacks: &[i64], clauses: Option<&[Vec<Condition>]>) -> Option<Filter> {
+    let mut all = vec![Filter::AnyOf(Number::Attack, attacks.to_vec()), counted()];
+    if let Some(clauses) = clauses {
+        all.push(Filter::Any(clauses.iter().map(|of_hit| clause(of_hit)).collect::<Option<Vec<_>>>()?));
+    }
+    Some(Filter::All(all))
+}
+
+/// Not marked false.
+fn counted() -> Filter {
+    Filter::Not(Box::new(Filter::number(Number::Mark, Mark::False.code()..=Mark::False.code())))
 }
 
 fn any_of(asked: &Asked, since: i64, of: &dyn Fn(&[Condition]) -> Option<Filter>) -> Option<Filter> {
