@@ -108,6 +108,10 @@ pub struct ClientCreate {
     /// Whether users and nodes may work, true by default.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub enabled: Option<bool>,
+    /// Receivers of notifications; none by default.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    pub notifications: Option<Value>,
     /// First administrator, who is invited.
     #[serde(default)]
     pub admin: Option<FirstAdmin>,

@@ -9,7 +9,10 @@ use bartizan_cloud::{
     Cloud, CloudConfig,
     secrets::{Secret, hash_password, password_weaknesses},
     server,
-    services::provision::{NewUser, create_client, create_partner, create_user},
+    services::{
+        clients,
+        provision::{NewUser, create_client, create_partner, create_user},
+    },
 };
 use bartizan_store::{
     StoreError, TenantId,
@@ -40,6 +43,15 @@ enum Command {
         /// Name.
         #[arg(long)]
         name: String,
+        /// Make it the home of global users, who make and administer tenants below it.
+        #[arg(long)]
+        technical: bool,
+    },
+    /// Bring a deleted tenant back, disabled, within 30 days.
+    RestoreClient {
+        /// Id of the tenant.
+        #[arg(long)]
+        client: i64,
     },
     /// Make a user; prints the password unless it is given on standard input.
     CreateUser {
@@ -132,7 +144,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
     match command {
-        Command::CreateClient { name } => new_client(cloud, &name).await,
+        Command::CreateClient { name, technical } => new_client(cloud, &name, technical).await,
+        Command::RestoreClient { client } => restore_client(cloud, client).await,
         Command::CreateUser { client, email, name, role, password_stdin } => {
             new_user(cloud, client, &email, &name, &role, password_stdin).await
         }
@@ -164,11 +177,18 @@ fn store_failure(error: StoreError) -> Failure {
     }
 }
 
-async fn new_client(cloud: &Cloud, name: &str) -> Result<(), Failure> {
+async fn restore_client(cloud: &Cloud, client: i64) -> Result<(), Failure> {
+    let restored = clients::restore(cloud, client).await;
+    let row = restored.map_err(|failure| Failure::usage(format!("client {client}: {}", failure.0.body)))?;
+    println!("client {} ({}) is back, disabled", row.id, row.name);
+    Ok(())
+}
+
+async fn new_client(cloud: &Cloud, name: &str, technical: bool) -> Result<(), Failure> {
     let transaction = cloud.store.begin().await.map_err(store_failure)?;
     let partner = create_partner(&transaction).await.map_err(store_failure)?;
     let client =
-        create_client(&transaction, partner.id, name, false, cloud.now()).await.map_err(store_failure)?;
+        create_client(&transaction, partner.id, name, technical, cloud.now()).await.map_err(store_failure)?;
     transaction.commit().await.map_err(|error| store_failure(error.into()))?;
     println!("client {} ({})", client.id, client.name);
     Ok(())
@@ -183,8 +203,11 @@ async fn new_user(
     from_stdin: bool,
 ) -> Result<(), Failure> {
     let known = cloud.store.identify_client(client).await.map_err(store_failure)?;
-    known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
-    Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
+    let known = known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
+    let grant = Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
+    if grant.is_global() && !known.is_technical {
+        return Err(Failure::usage(format!("{role} needs a client made with --technical")));
+    }
     let (password, made) = password(from_stdin, email)?;
     let hash = hash_password(password.clone())
         .await

@@ -93,6 +93,11 @@ fn administrators_make_tenants_users_and_tokens() {
     assert!(code == Some(2) && shown.contains("already exists"), "{shown}");
     let (code, shown) = admin(&["create-user", "--client", "9", "--email", "x@acme.test"]);
     assert!(code == Some(2) && shown.contains("no client 9"), "{shown}");
+    let (code, shown) =
+        admin(&["create-user", "--client", "1", "--email", "g@acme.test", "--role", "partner_admin"]);
+    assert!(code == Some(2) && shown.contains("--technical"), "{shown}");
+    let (code, shown) = admin(&["restore-client", "--client", "1"]);
+    assert!(code == Some(2) && shown.contains("not found"), "{shown}");
     let (code, shown) = admin(&["create-token", "--email", "eve@acme.test", "--name", "ci"]);
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
     configuration_goes_from_tenant_to_tenant(folder.path(), admin);

@@ -115,6 +115,9 @@ fn entry_of(change: Change<'_>, by: entity::activity::Model) -> entity::activity
     }
 }
 
+/// Name of the operator in the log; there is no user behind it.
+const OPERATOR: &str = "Technical support";
+
 /// Appends what the operator changed on the machine of the cloud.
 ///
 /// # Errors
@@ -125,7 +128,7 @@ pub async fn log_by_operator<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let by = entity::activity::Model { initiator_name: "Operator".to_owned(), ..plain(tenant, now) };
+    let by = entity::activity::Model { initiator_name: OPERATOR.to_owned(), ..plain(tenant, now) };
     let entry = entry_of(change, by);
     Ok(activity::append(connection, entry).await?)
 }

@@ -146,8 +146,12 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> R
         row.vuln_prefix = valid_prefix(prefix)?;
     }
     row.enabled = request.enabled.unwrap_or(true);
-    let language = ClientFields { language: request.language.clone(), ..ClientFields::default() };
-    apply(&mut row, &language)?;
+    let given = ClientFields {
+        language: request.language.clone(),
+        notifications: request.notifications.clone(),
+        ..ClientFields::default()
+    };
+    apply(&mut row, &given)?;
     let tenant = TenantId(row.id);
     let row =
         clients::update(&transaction, &Tenants::from(tenant), &created, row).await.map_err(duplicate)?;
@@ -312,14 +316,35 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
         }
         let mut gone = row.clone();
         gone.deleted_at = Some(cloud.now());
-        // The name is free for a new tenant.
-        gone.name = format!("{} (deleted {})", row.name, row.id);
+        gone.name = format!("{}{}", row.name, deleted_mark(row.id));
         clients::update(&transaction, &caller.tenants, row, gone).await?;
         let entry = change(row, "delete", Some(row), false);
         activity::log(&transaction, caller, TenantId(row.id), cloud.now(), entry).await?;
     }
     transaction.commit().await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Brings a deleted tenant back while its data is kept, disabled as it was. For the operator.
+///
+/// # Errors
+/// 404 when there is none, 400 `Already exists` when its name was given away meanwhile.
+pub async fn restore(cloud: &Cloud, id: i64) -> Result<entity::client::Model, Failure> {
+    let transaction = cloud.store.begin().await?;
+    let gone = clients::deleted(&transaction, id).await?;
+    let gone = gone.ok_or_else(|| ApiError::not_found("deleted client", id))?;
+    let name = gone.name.strip_suffix(&deleted_mark(id)).unwrap_or(&gone.name).to_owned();
+    let back = entity::client::Model { name, deleted_at: None, ..gone.clone() };
+    let tenant = TenantId(id);
+    let row = clients::update(&transaction, &tenant.into(), &gone, back).await.map_err(duplicate)?;
+    activity::log_by_operator(&transaction, tenant, cloud.now(), change(&row, "update", None, true)).await?;
+    transaction.commit().await?;
+    Ok(row)
+}
+
+/// What is put behind the name of a deleted tenant, so that the name is free for a new one.
+fn deleted_mark(id: i64) -> String {
+    format!(" (deleted {id})")
 }
 
 fn duplicate(error: StoreError) -> Failure {
@@ -374,7 +399,11 @@ fn merge_notifications(stored: &mut Value, kinds: &Map<String, Value>) -> Result
     Ok(())
 }
 
-fn valid_name(text: &str) -> Result<String, ApiError> {
+/// A name, trimmed.
+///
+/// # Errors
+/// 400 when it is empty or too long.
+pub fn valid_name(text: &str) -> Result<String, ApiError> {
     if (1..=128).contains(&text.trim().chars().count()) {
         Ok(text.trim().to_owned())
     } else {
