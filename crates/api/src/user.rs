@@ -192,6 +192,10 @@ pub struct ProfileUpdate {
     /// Everything else; `components` are not for users to choose.
     #[serde(flatten)]
     pub profile: UserProfile,
+    /// What is no part of a profile.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub unknown: serde_json::Map<String, Value>,
 }
 
 /// Optional properties and preferences of a user. Absent and empty values stay as they are.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of},
-    auth::{self, Caller, Origin, Scheme},
+    auth::{self, Caller, Origin, Principal, Scheme},
     failure::Failure,
     limits::Remaining,
     services::activity,
@@ -76,6 +76,7 @@ const RIGHTS: &[&str] = &[
     "/v1/password/",
     "/v1/session",
     "/v1/logout",
+    "/v1/signup",
     "/v1/sso",
 ];
 
@@ -148,6 +149,15 @@ async fn admit(
             request.extensions_mut().insert(node);
             Ok(())
         }
+        Access::Principal => {
+            match auth::authenticate_any(cloud, request.method(), request.headers(), origin).await? {
+                Principal::Caller(caller) => enter(cloud, request, path, access, *caller, admitted),
+                Principal::Node(node) => {
+                    request.extensions_mut().insert(node);
+                    Ok(())
+                }
+            }
+        }
         Access::Session
         | Access::SessionNeeds(_)
         | Access::Authenticated
@@ -156,16 +166,28 @@ async fn admit(
             let caller = auth::authenticate(cloud, request.method(), request.headers(), origin).await;
             let by_session = matches!(access, Access::Session | Access::SessionNeeds(_));
             let caller = if by_session { caller.map_err(as_session_failure)? } else { caller? };
-            admitted.caller = Some(caller.clone());
-            let taken = cloud.limits.request(caller.client.id);
-            // A refusal tells the limit too.
-            admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
-            taken?;
-            permit(&caller, access, path)?;
-            request.extensions_mut().insert(caller);
-            Ok(())
+            enter(cloud, request, path, access, caller, admitted)
         }
     }
+}
+
+/// Counts the request of an authenticated caller and asks whether it may.
+fn enter(
+    cloud: &Cloud,
+    request: &mut Request,
+    path: &str,
+    access: Access,
+    caller: Caller,
+    admitted: &mut Admitted,
+) -> Result<(), Failure> {
+    admitted.caller = Some(caller.clone());
+    let taken = cloud.limits.request(caller.client.id);
+    // A refusal tells the limit too.
+    admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
+    taken?;
+    permit(&caller, access, path)?;
+    request.extensions_mut().insert(caller);
+    Ok(())
 }
 
 /// Refuses a body in another form than JSON, and one whose encoding was not undone.

@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 use super::{
     activity::{self, Change},
     grants,
-    session::confirmed_user,
+    session::{confirmed_user, has_password},
     user_profile,
-    user_view::principal_view,
+    user_view::{node_view, principal_view},
     users::{NewPassword, end_links, grant_of, new_password, remember, valid_name},
 };
 use crate::{
-    auth::{Caller, Scheme},
+    auth::{Caller, Principal, Scheme},
     failure::Failure,
     state::Cloud,
 };
@@ -32,13 +32,17 @@ use crate::{
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn principal(cloud: &Cloud, caller: &Caller) -> Result<PrincipalView, Failure> {
+pub async fn principal(cloud: &Cloud, principal: &Principal) -> Result<PrincipalView, Failure> {
+    let caller = match principal {
+        Principal::Caller(caller) => caller,
+        Principal::Node(node) => return Ok(node_view(cloud, node)),
+    };
     let fresh = match &caller.user {
         Some(user) => cloud.store.identify_user(user.id).await?.map(Arc::new),
         None => None,
     };
     let user = fresh.or_else(|| caller.user.clone());
-    Ok(principal_view(cloud, &Caller { user, ..caller.clone() }))
+    Ok(principal_view(cloud, &Caller { user, ..Caller::clone(caller) }))
 }
 
 /// Changes the profile of the caller's own user.
@@ -50,6 +54,9 @@ pub async fn update_profile(
     caller: &Caller,
     request: ProfileUpdate,
 ) -> Result<PrincipalView, Failure> {
+    if let Some(name) = request.unknown.keys().next() {
+        return Err(ApiError::invalid("unknown field", name.as_str()).into());
+    }
     let transaction = cloud.store.begin().await?;
     let before = users::lock(&transaction, caller.tenant(), caller.user_id()).await?;
     let before = before.ok_or_else(ApiError::access_denied)?;
@@ -101,10 +108,8 @@ pub async fn change_password(
     if request.password != request.password_confirmation {
         return Err(ApiError::invalid("password_confirmation differs", Value::Null).into());
     }
+    has_password(caller)?;
     let user = confirmed_user(cloud, caller, &request.current_password, None).await?;
-    if user.auth_method.is_some() {
-        return Err(ApiError::access_denied().into());
-    }
     let policy = &caller.settings.password_policy;
     let hash = new_password(policy, &NewPassword::of(&user, &request.password)).await?;
     let tenant = TenantId(user.client_id);

@@ -322,8 +322,12 @@ pub async fn csv(
     let filter = parse_filter(caller, &request.filter, cloud.now())?;
     request.order(&["timestamp"])?;
     let descending = request.order_desc.unwrap_or(true);
-    let asked = request.limit.filter(|limit| *limit > 0).and_then(|limit| u64::try_from(limit).ok());
-    let most = asked.unwrap_or(MOST_CSV_ROWS).min(MOST_CSV_ROWS);
+    let most = match request.limit.unwrap_or(0) {
+        0 => MOST_CSV_ROWS,
+        asked => u64::try_from(asked)
+            .map_err(|_| ApiError::invalid("limit must not be negative", asked))?
+            .min(MOST_CSV_ROWS),
+    };
     let mut text = String::from(
         "time,action,object_type,object_id,object_name,outcome,source,initiator,initiator_id,ip,request_id,changed_fields,description\r\n",
     );

@@ -14,6 +14,27 @@ async fn sign_in_status(cloud: &TestCloud, password: &str) -> u16 {
 }
 
 #[tokio::test]
+async fn a_user_of_an_identity_provider_has_no_password_to_change() {
+    use bartizan_store::sea_orm::{ActiveValue::Set, IntoActiveModel};
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let mut row = cloud.admin.clone().into_active_model();
+    row.auth_method = Set(Some("saml".to_owned()));
+    let tenant = bartizan_store::TenantId(cloud.client.id);
+    cloud.running.cloud.store.update_user_row(tenant, row).await.unwrap();
+    cloud.running.cloud.known.refresh(&cloud.running.cloud.store).await;
+    let denied = (403, r#"{"status":403,"body":"Access denied"}"#.to_owned());
+    assert_eq!(change(&cloud, &session, PASSWORD, "Correct2horse", "Correct2horse").await, denied);
+    for (path, body) in [
+        ("/v1/user/credentials/renew", json!({"password": PASSWORD})),
+        ("/v1/user/email", json!({"email": "ada@new.test", "password": PASSWORD})),
+    ] {
+        let reply = cloud.post(&session, path, body).await;
+        assert_eq!((reply.status, reply.text), denied, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn changing_the_password_needs_the_old_one_and_ends_other_sessions() {
     let cloud = TestCloud::start().await;
     let (here, there) = (cloud.sign_in("admin@acme.test").await, cloud.sign_in("admin@acme.test").await);
@@ -94,6 +115,13 @@ async fn users_change_their_own_profile() {
     assert_eq!((&changed["realname"], &changed["default_poolid"]), (&json!("Ada L"), &json!(7)));
     assert_eq!(changed["components"], json!(["waf"]));
     assert_eq!(cloud.get(&session, "/v1/user").await.body()["timezone"], "Europe/Berlin");
+    for (field, value) in [("timezone", "Mars/Olympus"), ("timezone", "lower"), ("clientid", "7")] {
+        let body = json!({ field: value });
+        let refused = cloud.call(&session, Method::PUT, "/v1/user", Some(&body)).await;
+        assert_eq!(refused.status, 400, "{field}: {}", refused.text);
+    }
+    let abbreviated = cloud.call(&session, Method::PUT, "/v1/user", Some(&json!({"timezone": "CEST"}))).await;
+    assert_eq!(abbreviated.body()["timezone"], "CEST");
     let refused = cloud.call(&session, Method::PUT, "/v1/user", Some(&json!({"phone": "abc"}))).await;
     assert_eq!(refused.text, r#"{"status":400,"body":{"error":"invalid phone","value":"abc"}}"#);
 }
