@@ -43,6 +43,7 @@ pub mod search;
 pub mod security_issue;
 pub mod session;
 pub mod settings;
+pub mod signup;
 pub mod sso;
 pub mod trigger;
 pub mod user;

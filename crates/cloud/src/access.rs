@@ -18,6 +18,8 @@ pub enum Access {
     SessionNeeds(Permission),
     /// Any authenticated caller.
     Authenticated,
+    /// Any authenticated caller, nodes too.
+    Principal,
     /// A caller with this permission.
     Needs(Permission),
     /// A caller with at least one of these permissions.
@@ -87,9 +89,12 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
     let permission = match access_of(method, path)? {
         Access::Needs(permission) | Access::SessionNeeds(permission) => permission,
         Access::NeedsAny(permissions) => *permissions.first()?,
-        Access::Public | Access::Session | Access::Authenticated | Access::NodeToken | Access::Node => {
-            return None;
-        }
+        Access::Public
+        | Access::Session
+        | Access::Authenticated
+        | Access::Principal
+        | Access::NodeToken
+        | Access::Node => return None,
     };
     let (verb, resource) = permission.code().split_once('_')?;
     let action = ["create", "update", "delete"].into_iter().find(|action| *action == verb)?;
@@ -133,6 +138,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/login/discover", Access::Public),
     ("GET", "/v1/login/options", Access::Public),
     ("POST", "/v1/logout", Access::Public),
+    ("POST", "/v1/signup", Access::Public),
     ("POST", "/v1/password/forgot", Access::Public),
     ("POST", "/v1/password/reset", Access::Public),
     ("GET", "/v1/session", Access::Session),
@@ -140,8 +146,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/session/client", Access::Session),
     ("POST", "/v1/session/reauth", Access::Session),
     // Current principal
-    ("POST", "/v1/user", Access::Authenticated),
-    ("GET", "/v1/user", Access::Authenticated),
+    ("POST", "/v1/user", Access::Principal),
+    ("GET", "/v1/user", Access::Principal),
     ("PUT", "/v1/user", Access::Session),
     ("GET", "/v1/user/credentials", Access::SessionNeeds(Permission::ViewCredentials)),
     ("POST", "/v1/user/credentials/renew", Access::SessionNeeds(Permission::UpdateCredentials)),

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 
 mod mail;
 mod outgoing;
+mod signup;
 
 pub use mail::{MailConfig, MailPassword, MailTls};
 pub use outgoing::{IntegrationsConfig, OutgoingConfig};
+pub use signup::SignupConfig;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +38,8 @@ pub struct CloudConfig {
     pub public: Public,
     /// Authentication.
     pub auth: AuthConfig,
+    /// Self sign-up.
+    pub signup: SignupConfig,
     /// Security events.
     pub events: EventsConfig,
     /// Limits, all per process.
@@ -58,6 +62,7 @@ impl Default for CloudConfig {
             database: DatabaseConfig::default(),
             public: Public::default(),
             auth: AuthConfig::default(),
+            signup: SignupConfig::default(),
             events: EventsConfig::default(),
             limits: Limits::default(),
             mail: MailConfig::default(),
@@ -317,6 +322,9 @@ impl CloudConfig {
             );
         }
         self.mail.validate()?;
+        if self.signup.enabled && self.mail.host.is_empty() {
+            return Err("signup.enabled needs mail.host: a letter confirms the address".into());
+        }
         self.outgoing.authorities()?;
         if limits.session_absolute_s < limits.session_idle_s {
             return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());

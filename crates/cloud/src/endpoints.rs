@@ -40,6 +40,7 @@ pub mod search;
 pub mod security_issues;
 pub mod session;
 pub mod settings;
+pub mod signup;
 pub mod sso;
 pub mod suggest;
 pub mod trigger;
@@ -59,6 +60,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(mfa::routes())
         .merge(password::routes())
         .merge(invitations::routes())
+        .merge(signup::routes())
         .merge(users::routes())
         .merge(clients::routes())
         .merge(settings::routes())

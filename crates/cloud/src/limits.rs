@@ -61,6 +61,8 @@ pub enum Check {
     SecondFactor,
     /// The password of a sign-in.
     SignIn,
+    /// A sign-up.
+    SignUp,
 }
 
 /// How much of a limit is left, for the `RateLimit` headers.

@@ -48,6 +48,7 @@ pub mod second_factor;
 pub mod security_issues;
 pub mod session;
 pub mod settings;
+pub mod signup;
 pub mod sso;
 pub mod suggest;
 pub mod trigger;

@@ -226,6 +226,7 @@ pub async fn login_options(State(cloud): State<Cloud>) -> Envelope<LoginOptions>
         region: config.region.clone(),
         label: config.label.clone(),
         mail: cloud.mailer.is_configured(),
+        signup: config.signup.enabled,
         clouds: config.public.clouds.iter().map(link).collect(),
     })
 }

@@ -447,10 +447,8 @@ pub async fn renew_secret(
     password: &str,
     otp: Option<&str>,
 ) -> Result<RenewedView, Failure> {
+    has_password(caller)?;
     let user = confirmed_user(cloud, caller, password, Some(otp.unwrap_or_default())).await?;
-    if user.auth_method.is_some() {
-        return Err(ApiError::access_denied().into());
-    }
     let secret = Secret::random();
     let (tenant, uuid) = (TenantId(user.client_id), user.uuid.clone());
     let entry = Change {
@@ -471,6 +469,15 @@ pub async fn renew_secret(
     transaction.commit().await?;
     let token = secret.token(Uuid::parse_str(&uuid).map_err(|_| ApiError::internal())?);
     Ok(RenewedView { uuid, secret: secret.hex(), token })
+}
+
+/// Refuses a user of an identity provider, who has no password here.
+///
+/// # Errors
+/// 403 `Access denied`.
+pub fn has_password(caller: &Caller) -> Result<(), ApiError> {
+    let user = caller.user.as_ref().ok_or_else(ApiError::access_denied)?;
+    if user.auth_method.is_some() { Err(ApiError::access_denied()) } else { Ok(()) }
 }
 
 /// The caller's user, once the password is proven again, and the second factor where `otp` is given and the

@@ -11,18 +11,27 @@ use serde_json::{Value, json};
 const ANYBODY: Credential = Credential::Anonymous;
 
 async fn start(mail: &MailServer) -> TestCloud {
+    start_with_mail(mail, |_| {}).await
+}
+
+/// A cloud that sends its letters to this server.
+pub(crate) async fn start_with_mail(
+    mail: &MailServer,
+    change: impl FnOnce(&mut bartizan_cloud::CloudConfig),
+) -> TestCloud {
     let port = mail.port;
     TestCloud::start_with(move |config| {
         config.mail.host = "127.0.0.1".to_owned();
         config.mail.port = Some(port);
         config.mail.tls = bartizan_cloud::config::MailTls::None;
         config.mail.from = "Bartizan <cloud@bartizan.test>".to_owned();
+        change(config);
     })
     .await
 }
 
 /// The token behind the `#` of a link, undone from quoted-printable.
-fn token(letter: &TakenLetter, prefix: &str) -> String {
+pub(crate) fn token(letter: &TakenLetter, prefix: &str) -> String {
     let text = letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
     let begin = text.find(prefix).unwrap_or_else(|| panic!("no {prefix} in {text}"));
     text[begin..].split_whitespace().next().unwrap().to_owned()

@@ -45,7 +45,7 @@ async fn neither_cloud_accepts_what_the_other_made() {
     assert_eq!(
         options,
         json!({
-            "region": "eu1", "label": "EU", "mail": false,
+            "region": "eu1", "label": "EU", "mail": false, "signup": false,
             "clouds": [{"label": "Elsewhere", "console_url": "https://my.elsewhere.test"}],
         })
     );
