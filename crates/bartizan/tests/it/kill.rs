@@ -52,8 +52,9 @@ impl Pair {
 
     async fn start_cloud(&self) -> Process {
         let config = self.folder.join("cloud.toml");
-        let process =
+        let mut process =
             Process::start(&["cloud", "--config", config.to_str().unwrap()], &self.folder.join("cloud.log"));
+        process.keep_secret([self.token.clone()]);
         eventually("the cloud", Duration::from_secs(20), || async {
             self.http
                 .get(format!("http://127.0.0.1:{}/readyz", self.api_port))
