@@ -12,6 +12,7 @@ pub mod api_tokens;
 pub mod attack_views;
 pub mod attacks;
 pub mod auth_changes;
+pub mod billing;
 mod bulk;
 pub mod client_settings;
 pub mod clients;

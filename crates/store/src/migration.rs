@@ -15,6 +15,7 @@ mod m0051_attack_views;
 mod m0060_accounts;
 mod m0061_rate_limits;
 mod m0065_invitation_tokens;
+mod m0066_billing;
 mod m0070_attack_counts;
 
 /// Runs migrations.
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0060_accounts::Migration),
             Box::new(m0061_rate_limits::Migration),
             Box::new(m0065_invitation_tokens::Migration),
+            Box::new(m0066_billing::Migration),
             Box::new(m0070_attack_counts::Migration),
         ]
     }
