@@ -74,7 +74,7 @@ pub async fn authenticate(
     }
     match by_header(cloud, &presented, origin).await? {
         Some(caller) => Ok(caller),
-        None => Err(refused(cloud, &presented, origin)),
+        None => Err(refused(cloud, &presented, origin).await),
     }
 }
 
@@ -102,7 +102,7 @@ pub async fn authenticate_any(
     }
     match node::principal(cloud, &presented, headers).await? {
         Some(node) => Ok(Principal::Node(Box::new(node))),
-        None => Err(refused(cloud, &presented, origin)),
+        None => Err(refused(cloud, &presented, origin).await),
     }
 }
 
@@ -117,12 +117,12 @@ async fn by_header(cloud: &Cloud, presented: &Presented, origin: &Origin) -> Res
 }
 
 /// Refuses a credential and counts the failure.
-fn refused(cloud: &Cloud, presented: &Presented, origin: &Origin) -> Failure {
+async fn refused(cloud: &Cloud, presented: &Presented, origin: &Origin) -> Failure {
     if matches!(presented, Presented::Nothing) {
         return ApiError::not_authenticated().into();
     }
-    let counted = cloud.limits.failed_authentication(&presented.name(), origin.ip);
-    counted.err().unwrap_or_else(ApiError::not_authenticated).into()
+    let counted = cloud.limits.failed_authentication(&cloud.store, &presented.name(), origin.ip).await;
+    counted.err().unwrap_or_else(|| ApiError::not_authenticated().into())
 }
 
 /// The trimmed value of a credential header; empty is absent.

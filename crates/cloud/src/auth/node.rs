@@ -47,7 +47,7 @@ pub async fn authenticate(
     let refused = || ApiError::text(StatusCode::UNAUTHORIZED, "Unauthorized");
     let (uuid, secret) = credential(headers).ok_or_else(refused)?;
     let Some(node) = instance(cloud, uuid, secret).await? else {
-        cloud.limits.failed_authentication(uuid, origin.ip)?;
+        cloud.limits.failed_authentication(&cloud.store, uuid, origin.ip).await?;
         return Err(refused().into());
     };
     let client = cloud.store.identify_client(node.client_id).await?.ok_or_else(refused)?;

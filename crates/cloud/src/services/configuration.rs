@@ -202,7 +202,7 @@ pub async fn import(
     }
     let specs: Option<Vec<_>> = entries(document, "api_specifications")?;
     let specs = match specs {
-        Some(specs) => Some(api_spec::transfer::read(specs).await?),
+        Some(specs) => Some(api_spec::transfer::read(cloud, specs).await?),
         None => None,
     };
     let now = cloud.now();

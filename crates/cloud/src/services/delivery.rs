@@ -29,10 +29,6 @@ mod payload;
 
 pub use message::Message;
 
-/// Sent at the same time.
-const CONCURRENT: usize = 32;
-/// Claimed at the same time for one tenant; it waits for more while so many of its own are on their way.
-const OF_TENANT: usize = 4;
 /// How long others leave a claimed notification alone: longer than any attempt may take, and each begins at once.
 const LEASE_MS: i64 = 300_000;
 /// How often another process's notifications are looked for.
@@ -146,25 +142,33 @@ impl Flying {
     }
 
     /// Tenants that have enough on their way.
-    fn busy(&self) -> Vec<TenantId> {
+    fn busy(&self, most: usize) -> Vec<TenantId> {
         let mut counts: HashMap<i64, usize> = HashMap::new();
         for tenant in self.tenants.values() {
             *counts.entry(tenant.0).or_default() += 1;
         }
-        counts.retain(|_, count| *count >= OF_TENANT);
+        counts.retain(|_, count| *count >= most);
         counts.into_keys().map(TenantId).collect()
     }
 }
 
 /// Claims as many as there is room for and begins to send them; how many.
 async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
-    let (now_ms, room) = (cloud.clock.now_ms(), CONCURRENT.saturating_sub(flying.tasks.len()));
+    let limits = &cloud.config.limits;
+    let (now_ms, room) = (cloud.clock.now_ms(), limits.deliveries.saturating_sub(flying.tasks.len()));
     if room == 0 || !deliveries::any_due(&cloud.store, now_ms).await? {
         return Ok(0);
     }
-    let most = (u64::try_from(room).unwrap_or(0), i64::try_from(OF_TENANT).unwrap_or(1));
+    let most = (u64::try_from(room).unwrap_or(0), i64::try_from(limits.deliveries_per_client).unwrap_or(1));
     let transaction = cloud.store.begin().await?;
-    let claimed = deliveries::claim(&transaction, now_ms, now_ms + LEASE_MS, most, &flying.busy()).await?;
+    let claimed = deliveries::claim(
+        &transaction,
+        now_ms,
+        now_ms + LEASE_MS,
+        most,
+        &flying.busy(limits.deliveries_per_client),
+    )
+    .await?;
     transaction.commit().await?;
     let count = claimed.len();
     for row in claimed {

@@ -30,9 +30,6 @@ pub(super) mod transfer;
 pub use kind::Kind;
 pub use target::{Target, Webhook};
 
-/// Most integrations of a tenant.
-const MAX_INTEGRATIONS: u64 = 500;
-
 /// Integrations of a tenant, or of all in reach.
 ///
 /// # Errors
@@ -131,8 +128,9 @@ async fn insert(
     row: Model,
 ) -> Result<IntegrationView, Failure> {
     let transaction = cloud.store.begin().await?;
-    if integrations::count(&transaction, tenant).await? >= MAX_INTEGRATIONS {
-        return Err(ApiError::field("name", "too many integrations", MAX_INTEGRATIONS).into());
+    let most = cloud.config.limits.integrations;
+    if integrations::count(&transaction, tenant).await? >= most {
+        return Err(ApiError::field("name", "too many integrations", most).into());
     }
     let row = integrations::insert(&transaction, row).await?;
     let entry = change(&row, "create", None, Some(state(&row)));

@@ -52,7 +52,7 @@ pub async fn authenticate(cloud: &Cloud, headers: &HeaderMap, origin: &Origin) -
         return Ok(Registrar::Group(Box::new(group)));
     }
     let Some(caller) = auth::by_token(cloud, &token, origin).await? else {
-        cloud.limits.failed_authentication("", origin.ip)?;
+        cloud.limits.failed_authentication(&cloud.store, "", origin.ip).await?;
         return Err(ApiError::not_authenticated().into());
     };
     match caller.scheme {

@@ -30,8 +30,6 @@ pub use template::{TEMPLATES, Template, Threshold};
 pub const FOREVER_S: i64 = 315_360_000;
 /// The template that every tenant has a trigger on.
 pub const DEFAULT_TEMPLATE: &str = "vector_attack";
-/// Most triggers of a tenant.
-const MAX_TRIGGERS: u64 = 500;
 
 /// The triggers of a tenant, oldest first.
 ///
@@ -56,8 +54,9 @@ pub async fn create(
     let transaction = cloud.store.begin().await?;
     let now = cloud.now();
     let row = filled(&transaction, tenant, blank(tenant, now), sent, now).await?;
-    if triggers::count(&transaction, tenant).await? >= MAX_TRIGGERS {
-        return Err(ApiError::field("trigger", "too many triggers", MAX_TRIGGERS).into());
+    let most = cloud.config.limits.triggers;
+    if triggers::count(&transaction, tenant).await? >= most {
+        return Err(ApiError::field("trigger", "too many triggers", most).into());
     }
     let row = triggers::insert(&transaction, row).await?;
     if row.template == DEFAULT_TEMPLATE {

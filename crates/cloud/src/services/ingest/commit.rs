@@ -27,10 +27,6 @@ use crate::{failure::Failure, state::Cloud};
 
 /// Rows of one transaction, beyond its first batch.
 const MAX_ROWS: usize = 20_000;
-/// Rows that may wait before further batches are sent away: a few seconds of work.
-const MAX_WAITING: usize = 200_000;
-/// Bytes of uploads that may wait; as rows they take some times as much.
-const MAX_WAITING_BYTES: usize = 256 << 20;
 /// Transactions side by side on PostgreSQL.
 const TURNS: usize = 4;
 
@@ -96,7 +92,8 @@ impl Ingestion {
         {
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.forget_abandoned();
-            if waiting.rows > MAX_WAITING || waiting.bytes > MAX_WAITING_BYTES {
+            let limits = &cloud.config.limits;
+            if waiting.rows > limits.waiting_events || waiting.bytes > limits.waiting_event_bytes {
                 let body = "Too many events wait to be stored".into();
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 return Err(Failure(ApiError { status, body, retry_after_s: Some(1) }));
@@ -176,9 +173,9 @@ async fn store(
         let written = if !whole {
             Err(ApiError::internal().into())
         } else if alone {
-            write::batch(&transaction, batch).await
+            write::batch(cloud, &transaction, batch).await
         } else {
-            apart(&transaction, batch).await.unwrap_or_else(|Broken(failure)| {
+            apart(cloud, &transaction, batch).await.unwrap_or_else(|Broken(failure)| {
                 whole = false;
                 Err(failure)
             })
@@ -202,10 +199,14 @@ async fn store(
 struct Broken(Failure);
 
 /// Stores a batch behind a savepoint.
-async fn apart(transaction: &DatabaseTransaction, batch: Batch) -> Result<Result<Written, Failure>, Broken> {
+async fn apart(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    batch: Batch,
+) -> Result<Result<Written, Failure>, Broken> {
     let broken = |error| Broken(Failure::from(StoreError::from(error)));
     let savepoint = transaction.begin().await.map_err(broken)?;
-    match write::batch(&savepoint, batch).await {
+    match write::batch(cloud, &savepoint, batch).await {
         Ok(written) => {
             savepoint.commit().await.map_err(broken)?;
             Ok(Ok(written))

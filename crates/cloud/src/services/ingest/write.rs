@@ -15,10 +15,8 @@ use crate::{
         trigger::{self, evaluate::Stored},
         vulns::detection,
     },
+    state::Cloud,
 };
-
-/// Most applications of a tenant; beyond it unknown ids count as the default application.
-const MAX_POOLS: u64 = 10_000;
 
 /// What storing a batch changed.
 #[derive(Default)]
@@ -33,7 +31,11 @@ pub(super) struct Written {
 ///
 /// # Errors
 /// 500 when the store fails.
-pub(super) async fn batch<C: ConnectionTrait>(connection: &C, batch: Batch) -> Result<Written, Failure> {
+pub(super) async fn batch<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    batch: Batch,
+) -> Result<Written, Failure> {
     let Batch { tenant, node_uuid, now_ms, bytes: _, head, hits, proofs, rejected } = batch;
     let now = now_ms / 1000;
     store::lock(connection, tenant).await?;
@@ -50,7 +52,7 @@ pub(super) async fn batch<C: ConnectionTrait>(connection: &C, batch: Batch) -> R
     if !fresh.is_empty() {
         let requests: HashSet<String> = fresh.iter().map(|hit| hit.row.request_id.clone()).collect();
         let after = event_index::head(connection, tenant).await?;
-        let (hits, listed) = write_hits(connection, tenant, fresh, now_ms).await?;
+        let (hits, listed) = write_hits(cloud, connection, tenant, fresh, now_ms).await?;
         written = Written { stored: Some((after, hits)), listed };
         let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
         new_incidents = detection::link_late(connection, tenant, &requests, now).await?;
@@ -72,6 +74,7 @@ pub(super) fn valid_pool(id: i64) -> bool {
 
 /// Makes unknown applications; what cannot be one becomes the default application.
 async fn settle_pools<C: ConnectionTrait>(
+    cloud: &Cloud,
     connection: &C,
     tenant: TenantId,
     hits: &mut [NewHit],
@@ -84,7 +87,7 @@ async fn settle_pools<C: ConnectionTrait>(
         .into_iter()
         .collect();
     asked.sort_unstable();
-    let live = store::ensure_pools(connection, tenant, &asked, MAX_POOLS).await?;
+    let live = store::ensure_pools(connection, tenant, &asked, cloud.config.limits.applications).await?;
     for hit in hits.iter_mut().filter(|hit| !live.contains(&hit.row.pool)) {
         hit.row.pool = -1;
         hit.key = group_key(&hit.row);
@@ -93,12 +96,13 @@ async fn settle_pools<C: ConnectionTrait>(
 }
 
 async fn write_hits<C: ConnectionTrait>(
+    cloud: &Cloud,
     connection: &C,
     tenant: TenantId,
     mut fresh: Vec<NewHit>,
     now_ms: i64,
 ) -> Result<(Vec<entity::hit::Model>, bool), Failure> {
-    settle_pools(connection, tenant, &mut fresh).await?;
+    settle_pools(cloud, connection, tenant, &mut fresh).await?;
     let groups: HashSet<&str> = fresh.iter().map(|hit| hit.key.as_str()).collect();
     let mut groups: Vec<&str> = groups.into_iter().collect();
     groups.sort_unstable();

@@ -11,7 +11,7 @@ use bartizan_store::{
 };
 use serde_json::{Value, json};
 
-use super::{Kind, MAX_INTEGRATIONS, Target, kind_of, seal, target, unseal, valid_name};
+use super::{Kind, Target, kind_of, seal, target, unseal, valid_name};
 use crate::{
     failure::Failure,
     keys::Keys,
@@ -65,8 +65,9 @@ pub(in crate::services) async fn import(
     work: &Work<'_>,
     entries: Vec<IntegrationEntry>,
 ) -> Result<(SectionReport, Numbers), Failure> {
-    if entries.len() as u64 > MAX_INTEGRATIONS {
-        return Err(ApiError::field("integrations", "too many integrations", MAX_INTEGRATIONS).into());
+    let most = work.cloud.config.limits.integrations;
+    if entries.len() as u64 > most {
+        return Err(ApiError::field("integrations", "too many integrations", most).into());
     }
     let mut present = integrations::list(work.transaction, &work.tenant.into()).await?;
     let mut report = SectionReport::default();

@@ -15,11 +15,12 @@ use bartizan_store::{
 use serde_json::{Value, json};
 
 use super::{
-    ALL_APPLICATIONS, List, MAX_REASON_CHARS, MAX_VALUES, NEVER, RuleType, applications, overlaps,
+    ALL_APPLICATIONS, List, MAX_REASON_CHARS, NEVER, RuleType, applications, overlaps,
     values::{self, Group},
 };
 use crate::{
     auth::strings,
+    config::Limits,
     failure::Failure,
     services::configuration::{Work, at, place, plan},
 };
@@ -81,7 +82,8 @@ pub(in crate::services) async fn import(
     let mut report = SectionReport::default();
     let mut wanted = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
-        let parsed = parse(index, entry, work.now).map_err(|error| at(&place("ip_lists", index), error))?;
+        let parsed = parse(index, entry, work.now, &work.cloud.config.limits)
+            .map_err(|error| at(&place("ip_lists", index), error))?;
         if parsed.is_empty() {
             report.expired += 1;
         }
@@ -119,7 +121,7 @@ pub(in crate::services) async fn import(
 }
 
 /// The entries that one of a document stands for; none when it has ended.
-fn parse(index: usize, entry: IpListEntry, now: i64) -> Result<Vec<Wanted>, ApiError> {
+fn parse(index: usize, entry: IpListEntry, now: i64, limits: &Limits) -> Result<Vec<Wanted>, ApiError> {
     let list = List::of_stored(&entry.list)
         .ok_or_else(|| ApiError::field("list", "should be allow, block or gray", entry.list.clone()))?;
     let rule_type = RuleType::of_stored(&entry.rule_type)
@@ -128,8 +130,8 @@ fn parse(index: usize, entry: IpListEntry, now: i64) -> Result<Vec<Wanted>, ApiE
         let error = format!("is too long (maximum is {MAX_REASON_CHARS} characters)");
         return Err(ApiError::field("reason", error, Value::Null));
     }
-    let applications = applications(&entry.application_ids)?;
-    let groups = values::groups(&[(rule_type, entry.values)], MAX_VALUES)?;
+    let applications = applications(&entry.application_ids, limits.ip_list_applications)?;
+    let groups = values::groups(&[(rule_type, entry.values)], limits.ip_list_values)?;
     let expired_at = entry.expired_at.filter(|time| *time != 0).map_or(NEVER, |time| time.min(NEVER));
     if expired_at <= now {
         return Ok(vec![]);

@@ -8,7 +8,7 @@ use bartizan_api::{
 use bartizan_store::{TenantId, entity::trigger::Model, sea_orm::ConnectionTrait, triggers};
 use serde_json::{Value, json};
 
-use super::{MAX_TRIGGERS, blank, filled, settle_default};
+use super::{blank, filled, settle_default};
 use crate::{
     failure::Failure,
     services::{
@@ -98,8 +98,9 @@ pub(in crate::services) async fn import(
     entries: Vec<TriggerEntry>,
     ids: &Numbers,
 ) -> Result<SectionReport, Failure> {
-    if entries.len() as u64 > MAX_TRIGGERS {
-        return Err(ApiError::field("triggers", "too many triggers", MAX_TRIGGERS).into());
+    let most = work.cloud.config.limits.triggers;
+    if entries.len() as u64 > most {
+        return Err(ApiError::field("triggers", "too many triggers", most).into());
     }
     let mut wanted = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
