@@ -297,7 +297,9 @@ export interface paths {
         };
         /**
          * List API tokens
-         * @description One's own; administrators also see the shared and the personal tokens of the client, never their values.
+         * @description One's own; administrators also see the shared and the personal tokens of the client, never their values. A user who has
+         *     a secret has one of the kind `backward_compatible`, which holds UUID and secret: nothing of it can be set, renewing it
+         *     renews the secret, deleting it ends it. These come first; their ids are negative.
          */
         get: operations["api_token_list"];
         put?: never;
@@ -351,7 +353,8 @@ export interface paths {
         put?: never;
         /**
          * Renew an API token
-         * @description The answer holds the new value, this once; the old one stops working at once. Only in a Console session.
+         * @description The answer holds the new value, this once; the old one stops working at once. Only in a Console session. The
+         *     backward-compatible one takes a fresh proof of the password in the `X-Reauth` header.
          */
         post: operations["api_token_renew"];
         delete?: never;
@@ -401,6 +404,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/billing/features": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a feature
+         * @description For the operator. The answer comes without an envelope.
+         */
+        post: operations["feature_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/billing/plans": {
         parameters: {
             query?: never;
@@ -410,11 +433,35 @@ export interface paths {
         };
         /**
          * List plans
-         * @description The built-in one. The answer comes without an envelope.
+         * @description The answer comes without an envelope.
          */
         get: operations["plan_list"];
         put?: never;
-        post?: never;
+        /**
+         * Create a plan
+         * @description For the operator. The answer comes without an envelope.
+         */
+        post: operations["plan_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/plans/{id}/bindings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a feature to a plan
+         * @description For the operator. The answer comes without an envelope.
+         */
+        post: operations["plan_bind"];
         delete?: never;
         options?: never;
         head?: never;
@@ -870,6 +917,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clients/{client_id}/billing/admin/subscriptions/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin or extend a trial
+         * @description For the operator: a trial that runs is made longer, and no time has to pass before the next one. The answer comes
+         *     without an envelope.
+         */
+        post: operations["trial_create_by_operator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{client_id}/billing/subscriptions": {
         parameters: {
             query?: never;
@@ -879,10 +947,56 @@ export interface paths {
         };
         /**
          * List subscriptions of a client
-         * @description A self-hosted cloud has one plan with every feature and no end. The answer comes without an envelope.
+         * @description A client without one has the built-in plan with every feature and no end. The answer comes without an envelope.
          */
         get: operations["subscription_list"];
         put?: never;
+        /**
+         * Create a subscription
+         * @description For the operator, as everything that writes here: it takes a token made on the machine of the cloud. The answer comes
+         *     without an envelope.
+         */
+        post: operations["subscription_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{client_id}/billing/subscriptions/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a trial
+         * @description For the operator, by the settings of the client's global account: one at a time, and the next after a while. The answer
+         *     comes without an envelope.
+         */
+        post: operations["trial_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{client_id}/billing/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a subscription
+         * @description For the operator. What is absent stays. The answer comes without an envelope.
+         */
+        put: operations["subscription_update"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2214,6 +2328,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/partners/{partner_id}/billing/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set what a global account may do about trials
+         * @description For the operator.
+         */
+        post: operations["partner_billing_set"];
+        /**
+         * Take the trials of a global account away
+         * @description For the operator.
+         */
+        delete: operations["partner_billing_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/password/forgot": {
         parameters: {
             query?: never;
@@ -2735,6 +2873,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/signup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign up
+         * @description Asks for a company with a first administrator. Both are made when the link is opened that goes to the address; the
+         *     answer is the same for every address. Answers 404 unless the operator turned `signup.enabled` on.
+         */
+        post: operations["signup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sso": {
         parameters: {
             query?: never;
@@ -3063,7 +3222,8 @@ export interface paths {
         put: operations["user_self_update"];
         /**
          * View the current principal
-         * @description Works for every kind of credential. The body is ignored and may be empty.
+         * @description Works for every kind of credential, also for those of a node: UUID and secret of an instance in either form, or the
+         *     token of a group. The body is ignored and may be empty.
          */
         post: operations["user_self"];
         delete?: never;
@@ -5461,6 +5621,16 @@ export interface components {
             /** @description Value. */
             value: string;
         };
+        /** @description `POST /v1/billing/plans/{id}/bindings`. */
+        BindingCreate: {
+            /**
+             * Format: int64
+             * @description Feature.
+             */
+            feature_id: number;
+            /** @description Settings, at most 100. */
+            settings?: components["schemas"]["FeatureSetting"][];
+        };
         /** @description An address that is or was denied, in the oldest form. */
         BlacklistRecord: {
             /**
@@ -5614,6 +5784,8 @@ export interface components {
             language?: string | null;
             /** @description Whether users and nodes may work, true by default. */
             enabled?: boolean | null;
+            /** @description Receivers of notifications; none by default. */
+            notifications?: unknown;
             admin?: components["schemas"]["FirstAdmin"] | null;
         };
         /** @description Changes of a client. */
@@ -5639,6 +5811,11 @@ export interface components {
              * @example 18
              */
             clientid: number | null;
+            /**
+             * Format: int64
+             * @description The same, by another name.
+             */
+            client_id?: number | null;
         };
         /** @description `POST /v1/objects/client/update`. */
         ClientUpdate: {
@@ -7188,6 +7365,8 @@ export interface components {
                 label: string;
                 /** @description Whether letters go out, so that a forgotten password can be replaced. */
                 mail: boolean;
+                /** @description Whether strangers may make a company of their own. */
+                signup: boolean;
                 /** @description Other clouds, with users of their own. */
                 clouds: components["schemas"]["CloudLink"][];
             };
@@ -7595,6 +7774,40 @@ export interface components {
                  * @example monitoring
                  */
                 mode: string;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_PartnerBilling: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What a global account may do about trials. */
+            body: {
+                /**
+                 * @description Plan of trials.
+                 * @example bartizan
+                 */
+                trial_plan_slug: string;
+                /**
+                 * Format: int64
+                 * @description Days of a trial, 1 to 3650.
+                 */
+                trial_period: number;
+                /**
+                 * Format: int64
+                 * @description Days that a trial is extended by, 0 to 3650.
+                 */
+                trial_extend_period: number;
+                /**
+                 * Format: int64
+                 * @description Days between two trials, 0 to 3650.
+                 */
+                trial_wait_period: number;
+                /** @description Whether trials may begin. */
+                trials_enabled: boolean;
             };
         };
         /** @description A success with its body. */
@@ -9782,6 +9995,14 @@ export interface components {
              */
             slug: string;
         };
+        /** @description `POST /v1/billing/features`. */
+        FeatureCreate: {
+            /**
+             * @description Name: 1 to 64 lower-case letters, digits, `_` and `-`; unique.
+             * @example api_sessions
+             */
+            slug: string;
+        };
         /** @description A setting of a feature. */
         FeatureSetting: {
             /** @description Name. */
@@ -11368,6 +11589,8 @@ export interface components {
             label: string;
             /** @description Whether letters go out, so that a forgotten password can be replaced. */
             mail: boolean;
+            /** @description Whether strangers may make a company of their own. */
+            signup: boolean;
             /** @description Other clouds, with users of their own. */
             clouds: components["schemas"]["CloudLink"][];
         };
@@ -11765,6 +11988,31 @@ export interface components {
              */
             mode: string;
         };
+        /** @description What a global account may do about trials. */
+        PartnerBilling: {
+            /**
+             * @description Plan of trials.
+             * @example bartizan
+             */
+            trial_plan_slug: string;
+            /**
+             * Format: int64
+             * @description Days of a trial, 1 to 3650.
+             */
+            trial_period: number;
+            /**
+             * Format: int64
+             * @description Days that a trial is extended by, 0 to 3650.
+             */
+            trial_extend_period: number;
+            /**
+             * Format: int64
+             * @description Days between two trials, 0 to 3650.
+             */
+            trial_wait_period: number;
+            /** @description Whether trials may begin. */
+            trials_enabled: boolean;
+        };
         /** @description `POST /v2/partner/{partnerid}/partner_client`. */
         PartnerClientCreate: {
             /**
@@ -11773,6 +12021,11 @@ export interface components {
              * @example 18
              */
             clientid: number | null;
+            /**
+             * Format: int64
+             * @description The same, by another name.
+             */
+            client_id?: number | null;
             /**
              * Format: int64
              * @description Application id, 1 to 2147483647.
@@ -11943,6 +12196,26 @@ export interface components {
              */
             history: number;
         };
+        /** @description Changes of what passwords must be: what is absent stays. */
+        PasswordPolicyUpdate: {
+            /**
+             * Format: int64
+             * @description Least characters, 8 to 64.
+             */
+            min_length?: number | null;
+            /** @description Whether a character that is neither letter nor digit is needed. */
+            require_special?: boolean | null;
+            /**
+             * Format: int64
+             * @description Days after which a password must be changed, 1 to 365; null is never.
+             */
+            rotation_days?: number | null;
+            /**
+             * Format: int64
+             * @description How many former passwords cannot be used again, 0 to 24.
+             */
+            history?: number | null;
+        };
         /** @description `POST /v1/password/reset`. */
         PasswordReset: {
             /** @description Token of the link. */
@@ -11952,6 +12225,16 @@ export interface components {
              * @description New password.
              */
             password: string;
+        };
+        /** @description `POST /v1/billing/plans`. */
+        PlanCreate: {
+            /**
+             * @description Name: 1 to 64 lower-case letters, digits, `_` and `-`; unique.
+             * @example gold
+             */
+            slug: string;
+            /** @description Whether the features of the plan decide, true by default. */
+            use_features?: boolean;
         };
         /** @description A plan that clients can have. */
         PlanView: {
@@ -11983,6 +12266,11 @@ export interface components {
              * @description Tenant; the caller's own by default.
              */
             clientid?: number | null;
+            /**
+             * Format: int64
+             * @description The same, by another name.
+             */
+            client_id?: number | null;
             /**
              * @description Name, 1 to 255 characters.
              * @example Shop
@@ -12746,7 +13034,7 @@ export interface components {
             absolute_timeout?: number | null;
             /** @description Whether everybody needs a second factor. The caller must have one. */
             mfa_enforced?: boolean | null;
-            password_policy?: components["schemas"]["PasswordPolicy"] | null;
+            password_policy?: components["schemas"]["PasswordPolicyUpdate"] | null;
             /** @description Networks in CIDR form, at most 100; the caller's own address must be in one of them. */
             allowed_networks?: string[] | null;
             allowed_networks_scope?: components["schemas"]["NetworkScope"] | null;
@@ -12786,6 +13074,30 @@ export interface components {
              * @description Days that the activity log is kept.
              */
             audit_retention_days: number;
+        };
+        /** @description `POST /v1/signup`. */
+        SignupRequest: {
+            /**
+             * @description Name of the company, 1 to 128 characters.
+             * @example Acme
+             */
+            client_name: string;
+            /**
+             * @description Name of its first administrator, 1 to 255 characters.
+             * @example Ada Admin
+             */
+            realname: string;
+            /**
+             * @description E-mail address, which a letter goes to.
+             * @example ada@acme.test
+             */
+            email: string;
+            /**
+             * Format: password
+             * @description Password: 8 characters with lower case, upper case and digit, or 10 with three of lower case, upper case, digit
+             *     and others.
+             */
+            password: string;
         };
         /** @description Something that the reader of a file noticed. */
         SpecFinding: {
@@ -12883,6 +13195,38 @@ export interface components {
              * @description Requests.
              */
             count: number;
+        };
+        /** @description `POST` and `PUT` of a subscription. In a `PUT` what is absent stays. */
+        SubscriptionFields: {
+            /**
+             * Format: int64
+             * @description Plan; needed to create one.
+             */
+            plan_id?: number | null;
+            /**
+             * @description `annual` by default, `trial` and others: 1 to 32 lower-case letters, digits, `_` and `-`.
+             * @example annual
+             */
+            type?: string | null;
+            /** @description `active` by default: 1 to 32 lower-case letters, digits, `_` and `-`. */
+            state?: string | null;
+            /**
+             * @description First day, today by default.
+             * @example 2026-01-05
+             */
+            start_on?: string | null;
+            /**
+             * @description Last day, not before the first; `2099-12-31` by default.
+             * @example 2027-01-04
+             */
+            finish_on?: string | null;
+            /**
+             * Format: int64
+             * @description Order among the subscriptions of a client, 0 to 1000.
+             */
+            position?: number | null;
+            /** @description Properties, an object of at most 64 KiB. */
+            properties?: unknown;
         };
         /** @description A subscription of a client. */
         SubscriptionView: {
@@ -15504,6 +15848,84 @@ export interface operations {
             };
         };
     };
+    feature_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeatureCreate"];
+            };
+        };
+        responses: {
+            /** @description The feature */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     plan_list: {
         parameters: {
             query?: never;
@@ -15542,6 +15964,174 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanCreate"];
+            };
+        };
+        responses: {
+            /** @description The plan */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_bind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Plan */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindingCreate"];
+            };
+        };
+        responses: {
+            /** @description The feature of the plan */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such plan */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17734,6 +18324,74 @@ export interface operations {
             };
         };
     };
+    trial_create_by_operator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trial */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     subscription_list: {
         parameters: {
             query?: never;
@@ -17775,6 +18433,256 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    subscription_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionFields"];
+            };
+        };
+        responses: {
+            /** @description The subscription */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trial_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trial */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    subscription_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+                /** @description Subscription */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionFields"];
+            };
+        };
+        responses: {
+            /** @description The subscription */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client or subscription */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23072,6 +23980,164 @@ export interface operations {
             };
         };
     };
+    partner_billing_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global account */
+                partner_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartnerBilling"];
+            };
+        };
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_PartnerBilling"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such global account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    partner_billing_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global account */
+                partner_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken away */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such global account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     password_forgot: {
         parameters: {
             query?: never;
@@ -25251,6 +26317,93 @@ export interface operations {
             };
             /** @description There is no such session */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    signup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignupRequest"];
+            };
+        };
+        responses: {
+            /** @description A letter is on its way */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Self sign-up is off */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

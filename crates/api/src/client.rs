@@ -135,6 +135,9 @@ pub struct ClientSwitch {
     #[schema(example = 18, required = true)]
     #[serde(default, deserialize_with = "lenient::int")]
     pub clientid: Option<i64>,
+    /// The same, by another name.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub client_id: Option<i64>,
 }
 
 /// A link from an application id of a global account to a client.
@@ -172,6 +175,9 @@ pub struct PartnerClientCreate {
     #[schema(example = 18, required = true)]
     #[serde(default, deserialize_with = "lenient::int")]
     pub clientid: Option<i64>,
+    /// The same, by another name.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub client_id: Option<i64>,
     /// Application id, 1 to 2147483647.
     #[schema(example = 1, required = true)]
     #[serde(default, deserialize_with = "lenient::int")]

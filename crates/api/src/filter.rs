@@ -223,9 +223,9 @@ impl Filter {
     ///
     /// # Errors
     /// 400 `Empty filter`.
-    pub fn require_selective(&self, tenant_field: &str) -> Result<(), ApiError> {
+    pub fn require_selective(&self, tenant_fields: &[&str]) -> Result<(), ApiError> {
         let selective = |clause: &Vec<Condition>| {
-            clause.iter().any(|asked| asked.field != tenant_field && !asked.is_void())
+            clause.iter().any(|asked| !tenant_fields.contains(&asked.field) && !asked.is_void())
         };
         if !self.clauses.is_empty() && self.clauses.iter().all(selective) {
             Ok(())
@@ -301,8 +301,8 @@ fn condition(
         Kind::Bool => match items.as_slice() {
             [single] => {
                 let flag = boolean(single).ok_or_else(|| bad(single, "must be true or false"))?;
-                // Clients serialise zero values: `"!experimental": false` must not hide rows.
-                if negated && !flag { Ok(None) } else { of(Test::Bool(flag)) }
+                // Clients of events and rules serialise zero values: `"!experimental": false` must not hide rows.
+                if negated && !flag && family != Family::Accounts { Ok(None) } else { of(Test::Bool(flag)) }
             }
             _ => Ok(None),
         },

@@ -29,6 +29,9 @@ pub struct PoolCreate {
     /// Tenant; the caller's own by default.
     #[serde(default, deserialize_with = "lenient::int")]
     pub clientid: Option<i64>,
+    /// The same, by another name.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub client_id: Option<i64>,
     /// Name, 1 to 255 characters.
     #[serde(default)]
     #[schema(example = "Shop", required = true)]

@@ -4,14 +4,16 @@
 
 use std::{io::Read, path::PathBuf};
 
-use bartizan_api::{Grant, Role, settings::PasswordPolicy};
+use bartizan_api::{Grant, Permission, Role, settings::PasswordPolicy};
 use bartizan_cloud::{
     Cloud, CloudConfig,
     secrets::{Secret, hash_password, password_weaknesses},
     server,
     services::{
+        activity::{self, Change},
         clients,
         provision::{NewUser, create_client, create_partner, create_user},
+        users,
     },
 };
 use bartizan_store::{
@@ -76,6 +78,15 @@ enum Command {
         /// E-mail address of the owner.
         #[arg(long)]
         email: String,
+        /// Name of the token.
+        #[arg(long)]
+        name: String,
+    },
+    /// Make a token that writes plans and subscriptions through the API; printed once.
+    CreateOperatorToken {
+        /// Id of the tenant that the token is listed with.
+        #[arg(long)]
+        client: i64,
         /// Name of the token.
         #[arg(long)]
         name: String,
@@ -150,6 +161,7 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
             new_user(cloud, client, &email, &name, &role, password_stdin).await
         }
         Command::CreateToken { email, name } => new_token(cloud, &email, &name).await,
+        Command::CreateOperatorToken { client, name } => new_operator_token(cloud, client, &name).await,
         Command::ResetPassword { email, password_stdin } => {
             reset_password(cloud, &email, password_stdin).await
         }
@@ -189,6 +201,7 @@ async fn new_client(cloud: &Cloud, name: &str, technical: bool) -> Result<(), Fa
     let partner = create_partner(&transaction).await.map_err(store_failure)?;
     let client =
         create_client(&transaction, partner.id, name, technical, cloud.now()).await.map_err(store_failure)?;
+    log(cloud, &transaction, client.id, change("client", "create", client.id, &client.name)).await?;
     transaction.commit().await.map_err(|error| store_failure(error.into()))?;
     println!("client {} ({})", client.id, client.name);
     Ok(())
@@ -215,7 +228,10 @@ async fn new_user(
     let realname = if name.is_empty() { email } else { name };
     let mut user = NewUser::by_system(client, email, realname, Role::Admin, hash);
     user.permissions = vec![role.to_owned()];
-    let user = create_user(cloud.store.writer(), user, cloud.now()).await.map_err(store_failure)?;
+    let transaction = cloud.store.begin().await.map_err(store_failure)?;
+    let user = create_user(&transaction, user, cloud.now()).await.map_err(store_failure)?;
+    log(cloud, &transaction, client, users::made(&user)).await?;
+    transaction.commit().await.map_err(|error| store_failure(error.into()))?;
     println!("user {} ({})", user.id, user.email);
     if made {
         println!("password {password}");
@@ -244,6 +260,28 @@ async fn user_of(cloud: &Cloud, email: &str) -> Result<bartizan_store::entity::u
     user.ok_or_else(|| Failure::usage(format!("there is no user {email}")))
 }
 
+/// Notes what the operator did in the activity log of a tenant.
+async fn log<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    client: i64,
+    change: Change<'_>,
+) -> Result<(), Failure> {
+    let noted = activity::log_by_operator(connection, TenantId(client), cloud.now(), change).await;
+    noted.map_err(|failure| Failure::fault(failure.0.body))
+}
+
+fn change(object_type: &'static str, action: &'static str, id: i64, name: &str) -> Change<'static> {
+    Change {
+        object_type,
+        action,
+        object_id: id.to_string(),
+        object_name: name.to_owned(),
+        before: None,
+        after: None,
+    }
+}
+
 async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<(), Failure> {
     let user = user_of(cloud, email).await?;
     let (password, made) = password(from_stdin, email)?;
@@ -251,12 +289,13 @@ async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<
         .await
         .ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
     let (tenant, id) = (TenantId(user.client_id), user.id);
-    let mut change = user.into_active_model();
-    change.password_hash = Set(Some(hash));
-    change.password_changed = Set(cloud.now());
-    change.validated = Set(true);
-    cloud.store.update_user_row(tenant, change).await.map_err(store_failure)?;
+    let mut row = user.into_active_model();
+    row.password_hash = Set(Some(hash));
+    row.password_changed = Set(cloud.now());
+    row.validated = Set(true);
+    cloud.store.update_user_row(tenant, row).await.map_err(store_failure)?;
     cloud.store.delete_user_sessions(tenant, id, None).await.map_err(store_failure)?;
+    log(cloud, cloud.store.writer(), tenant.0, change("user", "update", id, email)).await?;
     println!("the password of {email} was changed, all sessions ended");
     if made {
         println!("password {password}");
@@ -265,22 +304,40 @@ async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<
 }
 
 async fn new_token(cloud: &Cloud, email: &str, name: &str) -> Result<(), Failure> {
+    let user = user_of(cloud, email).await?;
+    insert_token(cloud, user.client_id, Some(user.id), name, user.permissions).await
+}
+
+async fn new_operator_token(cloud: &Cloud, client: i64, name: &str) -> Result<(), Failure> {
+    let known = cloud.store.identify_client(client).await.map_err(store_failure)?;
+    known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
+    let rights = [Permission::ViewLicense, Permission::UpdateLicense].map(Permission::code);
+    insert_token(cloud, client, None, name, serde_json::json!(rights)).await
+}
+
+/// Makes an API token, of a user or shared, and prints it.
+async fn insert_token(
+    cloud: &Cloud,
+    client_id: i64,
+    user_id: Option<i64>,
+    name: &str,
+    permissions: serde_json::Value,
+) -> Result<(), Failure> {
     use bartizan_store::{
         entity::api_token,
         sea_orm::{ActiveModelTrait, ActiveValue::NotSet},
     };
-    let user = user_of(cloud, email).await?;
     let (secret, now) = (Secret::random(), cloud.now());
     let (token, uuid) = secret.new_token();
     let mut row = api_token::Model {
         id: 0,
         uuid,
-        client_id: user.client_id,
-        user_id: Some(user.id),
+        client_id,
+        user_id,
         name: name.to_owned(),
-        kind: "personal".to_owned(),
+        kind: if user_id.is_some() { "personal" } else { "shared" }.to_owned(),
         usage: "api".to_owned(),
-        permissions: user.permissions,
+        permissions,
         enabled: true,
         expires_at: None,
         disabled_at: None,

@@ -97,7 +97,7 @@ fn state_limit(response: &mut Response, remaining: Remaining) {
 
 /// A change that was refused belongs in the activity log too. Polls and reads do not.
 async fn note_refusal(cloud: &Cloud, caller: &Caller, method: &Method, path: &str, status: StatusCode) {
-    let counts = status.is_client_error()
+    let counts = (status.is_client_error() || status.is_server_error())
         && status != StatusCode::TOO_MANY_REQUESTS
         && status != StatusCode::UNAUTHORIZED;
     let Some((object_type, action)) = counts.then(|| change_of(method, path)).flatten() else { return };

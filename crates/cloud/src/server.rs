@@ -5,7 +5,7 @@ use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
 use axum::{
     Router, ServiceExt,
     extract::{DefaultBodyLimit, Request},
-    http::{Extensions, HeaderMap, StatusCode, Uri, Version},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version},
     middleware,
     response::{IntoResponse, Response},
     routing::get,
@@ -22,6 +22,7 @@ use tower_http::{
         CompressionLayer,
         predicate::{Predicate, SizeAbove},
     },
+    cors::CorsLayer,
     decompression::RequestDecompressionLayer,
 };
 
@@ -187,7 +188,39 @@ pub fn router(cloud: Cloud) -> Router {
         .layer(DefaultBodyLimit::max(cloud.config.limits.body_bytes))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(CompressionLayer::new().compress_when(worth_compressing().and(may_be_compressed)));
-    guarded.fallback(fallback).with_state(cloud)
+    guarded.layer(cors(&cloud)).fallback(fallback).with_state(cloud)
+}
+
+/// Lets pages of the Console and of the further origins call the API, with cookies; nobody else's.
+fn cors(cloud: &Cloud) -> CorsLayer {
+    let public = &cloud.config.public;
+    let own = std::iter::once(&public.console_url).chain(&public.allowed_origins);
+    let origins = own.filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok());
+    let sent = [
+        "authorization",
+        "content-type",
+        "x-background",
+        "x-csrf-token",
+        "x-reauth",
+        "x-wallarmapi-secret",
+        "x-wallarmapi-token",
+        "x-wallarmapi-uuid",
+    ];
+    let read = [
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "retry-after",
+        "x-mfa-ticket",
+        "x-request-id",
+    ];
+    CorsLayer::new()
+        .allow_origin(origins.collect::<Vec<_>>())
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(sent.map(HeaderName::from_static))
+        .expose_headers(read.map(HeaderName::from_static))
+        .max_age(Duration::from_secs(600))
 }
 
 fn worth_compressing() -> impl Predicate {

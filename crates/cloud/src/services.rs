@@ -11,6 +11,8 @@ pub mod api_tokens;
 pub mod attack_vectors;
 pub mod attack_views;
 pub mod attacks;
+pub mod billing;
+pub mod changes;
 pub mod clients;
 pub mod configuration;
 pub mod csv;

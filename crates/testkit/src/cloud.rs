@@ -91,6 +91,18 @@ impl Reply {
     }
 }
 
+impl Credential {
+    /// The session as it goes on after an answer, which may have given it another id.
+    #[must_use]
+    pub fn after(self, reply: &Reply) -> Credential {
+        let set = reply.headers.get("set-cookie").and_then(|value| value.to_str().ok());
+        match (self, set.and_then(|set| set.split(';').next())) {
+            (Credential::Cookie(_, csrf), Some(cookie)) => Credential::Cookie(cookie.to_owned(), csrf),
+            (same, _) => same,
+        }
+    }
+}
+
 impl TestCloud {
     /// Starts on SQLite, or on PostgreSQL when `BARTIZAN_TEST_DATABASE=postgres`.
     pub async fn start() -> TestCloud {
@@ -264,7 +276,10 @@ impl TestCloud {
             Credential::Node(uuid, secret) => {
                 request.header("Authorization", format!("Node {uuid}:{secret}"))
             }
-            Credential::Cookie(cookie, csrf) => request.header("Cookie", cookie).header("X-CSRF-Token", csrf),
+            Credential::Cookie(cookie, csrf) => {
+                let request = request.header("Cookie", cookie).header("X-CSRF-Token", csrf);
+                request.header("Origin", &self.url)
+            }
         }
     }
 

@@ -100,6 +100,8 @@ fn administrators_make_tenants_users_and_tokens() {
     assert!(code == Some(2) && shown.contains("not found"), "{shown}");
     let (code, shown) = admin(&["create-token", "--email", "eve@acme.test", "--name", "ci"]);
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
+    let (code, shown) = admin(&["create-operator-token", "--client", "1", "--name", "billing"]);
+    assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
     configuration_goes_from_tenant_to_tenant(folder.path(), admin);
     let backup = folder.path().join("backup");
     let (code, shown) = admin(&["backup", "--to", backup.to_str().unwrap()]);

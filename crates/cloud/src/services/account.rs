@@ -23,8 +23,9 @@ use super::{
     users::{NewPassword, end_links, grant_of, new_password, remember, valid_name},
 };
 use crate::{
-    auth::{Caller, Principal, Scheme},
+    auth::{Caller, Principal, Scheme, session::PREFIX},
     failure::Failure,
+    secrets::Secret,
     state::Cloud,
 };
 
@@ -104,7 +105,7 @@ pub async fn change_password(
     cloud: &Cloud,
     caller: &Caller,
     request: &PasswordChange,
-) -> Result<(), Failure> {
+) -> Result<Option<Renewed>, Failure> {
     if request.password != request.password_confirmation {
         return Err(ApiError::invalid("password_confirmation differs", Value::Null).into());
     }
@@ -150,17 +151,33 @@ pub(super) async fn chosen_by_user(
     Ok(profile)
 }
 
-/// Lifts a restriction of the caller's session once it is met; what else is asked for comes next.
+/// A session that goes on under another id.
+pub struct Renewed {
+    /// Opaque id, in the cookie only.
+    pub id: String,
+    /// Seconds that it lives at most.
+    pub lifetime_s: i64,
+}
+
+/// Lifts a restriction of the caller's session once it is met; what else is asked for comes next. A session that may do
+/// more than before goes on under another id, so that whoever knew the old one gains nothing.
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn lift(cloud: &Cloud, caller: &Caller, met: &str) -> Result<(), Failure> {
+pub async fn lift(cloud: &Cloud, caller: &Caller, met: &str) -> Result<Option<Renewed>, Failure> {
     let Some(session) = caller.session.as_ref().filter(|_| caller.restriction() == Some(met)) else {
-        return Ok(());
+        return Ok(None);
     };
     let factor = caller.user.as_ref().is_some_and(|user| user.mfa_sealed.is_some());
     let next = (met == "password" && caller.settings.mfa_enforced && !factor).then_some("mfa");
-    Ok(cloud.store.set_restriction(&session.id_mac, next).await?)
+    if !matches!(caller.scheme, Scheme::Session { cookie: true, .. }) {
+        cloud.store.set_restriction(&session.id_mac, next).await?;
+        return Ok(None);
+    }
+    let secret = Secret::random();
+    cloud.store.replace_session(&session.id_mac, &secret.mac(&cloud.keys), next).await?;
+    let lifetime_s = (session.expires_at - cloud.now()).max(0);
+    Ok(Some(Renewed { id: secret.opaque(PREFIX), lifetime_s }))
 }
 
 fn own_session(caller: &Caller) -> Option<&str> {
@@ -180,6 +197,18 @@ pub async fn revoke_secret(cloud: &Cloud, caller: &Caller, request: &RevokeReque
         None => own,
         Some(id) => reachable_user(cloud, caller, id, Permission::UpdateUser).await?,
     };
+    end_secret(cloud, caller, user).await
+}
+
+/// Ends the secret of a user whom the caller may do that to.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn end_secret(
+    cloud: &Cloud,
+    caller: &Caller,
+    user: entity::user::Model,
+) -> Result<(), Failure> {
     let tenant = TenantId(user.client_id);
     let entry = Change {
         object_type: "secret_key",
@@ -259,6 +288,9 @@ fn item(row: entity::session::Model, current: Option<&str>) -> SessionItem {
 /// # Errors
 /// 404 for a session that there is not, 403 for rights.
 pub async fn end_session(cloud: &Cloud, caller: &Caller, public_id: &str) -> Result<(), Failure> {
+    if let Some(tenant) = cloud.store.identify_session_tenant(public_id).await? {
+        caller.tenant_of(Some(tenant.0))?;
+    }
     let row = cloud.store.session(&caller.tenants, public_id).await?;
     let row = row.ok_or_else(|| ApiError::not_found("session", public_id))?;
     if row.user_id != caller.user_id() {

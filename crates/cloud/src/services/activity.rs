@@ -99,6 +99,8 @@ pub async fn log_by_user<C: ConnectionTrait>(
     change: Change<'_>,
 ) -> Result<(), Failure> {
     let entry = entry_of(change, by_user(user, origin, now));
+    notification::of_change(connection, &entry).await?;
+    trigger::changes::of_change(connection, &entry).await?;
     Ok(activity::append(connection, entry).await?)
 }
 

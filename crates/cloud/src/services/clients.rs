@@ -7,7 +7,7 @@ use bartizan_api::{
         PartnerClientView, ScannerState,
     },
     filter::{Family, Field, Filter, Kind},
-    list::{ListRequest, Page, SelectRequest},
+    list::{ListRequest, SelectRequest},
 };
 use bartizan_store::{
     StoreError, TenantId, Tenants, clients, entity, partner_clients, sea_orm::ConnectionTrait,
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
-    letters,
+    changes, letters,
     provision::{DEFAULT_BRANCH_HASH, create_client},
     users,
 };
@@ -30,7 +30,6 @@ const FIELDS: &[Field] = &[
     Field::new("uuid", Kind::Text),
     Field::new("partnerid", Kind::Int),
 ];
-const CHANGE_PAGE: Page = Page { limit: 1000, offset: 0 };
 
 /// Tenants in reach: the caller's own first, then by id. Disabled ones are among them.
 ///
@@ -52,7 +51,7 @@ fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
 
 fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
     let filter = parse_filter(value)?;
-    filter.require_selective("partnerid")?;
+    filter.require_selective(&["partnerid"])?;
     Ok(filter)
 }
 
@@ -181,7 +180,8 @@ pub async fn update(
     let filter = parse_selection(&request.filter)?;
     let fields = request.fields.as_ref();
     let transaction = cloud.store.begin().await?;
-    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
+    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), changes::PAGE).await?;
+    changes::bounded(&rows)?;
     let mut changed = Vec::with_capacity(rows.len());
     for listed in rows {
         let Some(row) = clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
@@ -237,13 +237,13 @@ pub async fn switch(
 /// Links of application ids to tenants of the caller's global account.
 ///
 /// # Errors
-/// 403 for another global account, 400 for a limit that is not one.
+/// 400 for a limit that is not one.
 pub async fn partner_links(
     cloud: &Cloud,
     caller: &Caller,
     query: &PartnerClientQuery,
 ) -> Result<Vec<PartnerClientView>, Failure> {
-    let partner = own_partner(caller, query.partnerid)?;
+    let Ok(partner) = own_partner(caller, query.partnerid) else { return Ok(vec![]) };
     let list = ListRequest { limit: query.limit, offset: query.offset, ..ListRequest::default() };
     let rows =
         partner_clients::list(cloud.store.reader(), &caller.tenants, partner, list.page(1000)?).await?;
@@ -269,7 +269,8 @@ pub async fn link_partner(
 ) -> Result<PartnerClientView, Failure> {
     let partner_id = own_partner(caller, Some(partner_id))?;
     let needed = |name: &str| ApiError::invalid(format!("{name} is needed"), Value::Null);
-    let tenant = caller.tenant_of(Some(request.clientid.ok_or_else(|| needed("clientid"))?))?;
+    let tenant =
+        caller.tenant_of(Some(request.clientid.or(request.client_id).ok_or_else(|| needed("clientid"))?))?;
     let id = request.id.ok_or_else(|| needed("id"))?;
     if !(1..=2_147_483_647).contains(&id) {
         return Err(ApiError::invalid("id must be 1 to 2147483647", id).into());
@@ -305,7 +306,8 @@ fn link_view(row: entity::partner_client::Model) -> PartnerClientView {
 pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
     let filter = parse_selection(&request.filter)?;
     let transaction = cloud.store.begin().await?;
-    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
+    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), changes::PAGE).await?;
+    changes::bounded(&rows)?;
     for listed in &rows {
         let Some(row) = &clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
         if row.is_technical || row.id == caller.client.id {
@@ -435,6 +437,7 @@ fn change(
 
 fn state(row: &entity::client::Model) -> Value {
     json!({
+        "vuln_prefix": row.vuln_prefix,
         "name": row.name, "enabled": row.enabled, "language": row.language, "date_format": row.date_format,
         "attack_rechecker_mode": row.attack_rechecker_mode, "notifications": row.notifications,
     })

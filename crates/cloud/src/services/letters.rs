@@ -60,6 +60,18 @@ pub fn reset(cloud: &Cloud, to: &str, url: &str) -> Letter {
     letter(to, "A new password".to_owned(), &lines)
 }
 
+/// To somebody who accepted an invitation.
+#[must_use]
+pub fn welcome(cloud: &Cloud, to: &str, client: &str) -> Letter {
+    let page = format!("{}/sign-in", cloud.config.public.console_url.trim_end_matches('/'));
+    let lines = [
+        format!("The account of {client} with this address is ready on Bartizan {}.", cloud.config.label),
+        format!("Sign in here:\n{page}"),
+        format!("If it was not you who accepted the invitation, tell the administrator of {client}."),
+    ];
+    letter(to, "Your account is ready".to_owned(), &lines)
+}
+
 /// To somebody who signed up.
 #[must_use]
 pub fn signup(cloud: &Cloud, to: &str, url: &str) -> Letter {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bartizan_api::{
-    ApiError, Permission,
+    ApiError,
     filter::{Family, Field, Filter, Kind, Test},
     list::ListRequest,
     node_group::{NodeCreateRequest, NodeEnvironment, NodeFlatView, NodeState, NodeView},
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     activity::{self, Change},
-    page,
+    grants, page,
 };
 use crate::{
     auth::Caller,
@@ -242,7 +242,8 @@ pub async fn regenerate_token(cloud: &Cloud, caller: &Caller, id: i64) -> Result
     let token = token_of(&group, &secret)?;
     let sealed = kept(cloud, &token);
     nodes::replace_group_token(&transaction, tenant, id, &secret.mac(&cloud.keys), sealed).await?;
-    activity::log(&transaction, caller, tenant, cloud.now(), change("update", &group, None, None)).await?;
+    let entry = Change { object_type: "node_token", ..change("update", &group, None, None) };
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
     let seen = cloud.store.node_instances(&tenant.into(), &[id], cloud.now() - LISTED_S).await?;
     let mut view = view(cloud, caller, &group, &seen);
@@ -271,7 +272,7 @@ fn view(
     let latest = instances.first();
     let positive = |version: i64| Some(version).filter(|version| *version > 0);
     let month = super::node_sync::month_of(now);
-    let may_see_token = caller.may(Permission::CreateNode) || caller.may(Permission::UpdateNode);
+    let may_see_token = grants::is_administrator(&caller.grant);
     let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
     NodeView {
         kind: KIND,

@@ -43,16 +43,16 @@ pub async fn forgot(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), F
     let email = email.trim().to_lowercase();
     cloud.limits.password_check(&cloud.store, Check::Letter, &email, origin.ip).await?;
     // After the answer: looking and writing take longer for accounts that exist.
-    let cloud = cloud.clone();
+    let (cloud, origin) = (cloud.clone(), origin.clone());
     tokio::spawn(async move {
-        if send_reset(&cloud, &email).await.is_err() {
+        if send_reset(&cloud, &email, &origin).await.is_err() {
             tracing::warn!("a reset link was not made");
         }
     });
     Ok(())
 }
 
-async fn send_reset(cloud: &Cloud, email: &str) -> Result<(), Failure> {
+async fn send_reset(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), Failure> {
     let user = cloud.store.identify_user_by_email(email).await?;
     let Some(user) = user.filter(|user| user.enabled && user.validated && user.auth_method.is_none()) else {
         return Ok(());
@@ -61,8 +61,22 @@ async fn send_reset(cloud: &Cloud, email: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let token = ticket(cloud, &user, RESET, RESET_PREFIX, RESET_S, json!({"address": user.email})).await?;
+    let entry = asked(&user, json!({}), json!({"password_reset": "asked for"}));
+    activity::log_by_user(cloud.store.writer(), &user, origin, cloud.now(), entry).await?;
     letters::post(cloud, letters::reset(cloud, &user.email, &letters::link(cloud, "reset", &token)));
     Ok(())
+}
+
+/// The entry of a link that was asked for.
+fn asked(user: &entity::user::Model, before: Value, after: Value) -> Change<'static> {
+    Change {
+        object_type: "user",
+        action: "update",
+        object_id: user.id.to_string(),
+        object_name: user.email.clone(),
+        before: Some(before),
+        after: Some(after),
+    }
 }
 
 /// Makes a ticket of a user; earlier ones of its kind end.
@@ -176,6 +190,8 @@ pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange)
     letters::allow(cloud, TenantId(user.client_id), 2)?;
     let payload = json!({"email": email, "address": user.email});
     let token = ticket(cloud, &user, EMAIL, EMAIL_PREFIX, EMAIL_S, payload).await?;
+    let entry = asked(&user, json!({"email": user.email}), json!({"email_to_confirm": email}));
+    activity::log(cloud.store.writer(), caller, TenantId(user.client_id), cloud.now(), entry).await?;
     letters::post(cloud, letters::email_confirmation(&email, &letters::link(cloud, "email", &token)));
     letters::post(cloud, letters::email_notice(&user.email, &email));
     Ok(())

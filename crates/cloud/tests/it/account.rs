@@ -101,6 +101,12 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 200);
     assert_eq!(cloud.get(&eve, "/v1/session").await.status, 401);
     assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 404);
+    let other = cloud.add_company("Other").await;
+    cloud.add_user(other.id, "root@other.test", &["admin"]).await;
+    let there = cloud.sign_in("root@other.test").await;
+    let foreign = cloud.get(&there, "/v1/sessions").await.body()[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sessions/{foreign}");
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 403);
 }
 
 #[tokio::test]
@@ -136,7 +142,12 @@ async fn a_temporary_password_must_be_changed_first() {
     let session = cloud.sign_in("eve@acme.test").await;
     assert_eq!(cloud.get(&session, "/v1/session").await.body()["restriction"], "password");
     assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 403);
-    let changed = change(&cloud, &session, PASSWORD, "Correct2horse", "Correct2horse").await;
-    assert_eq!(changed.0, 200, "{}", changed.1);
+    let new = "Correct2horse";
+    let body = json!({"current_password": PASSWORD, "password": new, "password_confirmation": new});
+    let changed = cloud.call(&session, Method::PUT, "/v1/user/password", Some(&body)).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    // A session that may do more than before has another id.
+    assert_eq!(cloud.get(&session, "/v1/session").await.status, 401);
+    let session = session.after(&changed);
     assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 200);
 }

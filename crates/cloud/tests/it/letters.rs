@@ -132,6 +132,14 @@ async fn a_link_makes_a_user() {
     let bob =
         cloud.post(&admin, "/v1/objects/user", json!({"filter": {"email": "bob@acme.test"}})).await.body();
     assert_eq!((&bob[0]["permissions"], &bob[0]["create_by"]), (&json!(["auditor"]), &json!(cloud.admin.id)));
+    let welcome = mail.next().await;
+    assert!(welcome.to == ["bob@acme.test"] && welcome.data.contains("ready"), "{}", welcome.data);
+    let log = format!("/v1/activity_log/{}/events?filter[object_types][]=user", cloud.client.id);
+    let entry = cloud.get(&admin, &log).await.body()["objects"][0].clone();
+    assert_eq!(
+        (&entry["action_type"], &entry["object"]["name"]),
+        (&json!("Create"), &json!("bob@acme.test"))
+    );
     assert_eq!(cloud.get(&admin, "/v1/invitations").await.body(), json!([]));
     let taken = cloud
         .post(&admin, "/v1/invitations", json!({"email": "bob@acme.test", "permissions": ["auditor"]}))

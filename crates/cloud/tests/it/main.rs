@@ -15,6 +15,7 @@ mod api_discovery;
 mod api_spec;
 mod api_tokens;
 mod attack_vectors;
+mod billing;
 mod clients;
 mod configuration;
 mod delivery;

@@ -8,6 +8,18 @@ async fn create(cloud: &TestCloud, hostname: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn only_administrators_read_a_token_again() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    cloud.post(&admin, "/v2/node", json!({"hostname": "n"})).await.body();
+    let helper =
+        cloud.add_user(cloud.client.id, "h@acme.test", &["view_node", "create_node", "update_node"]).await;
+    let helper = cloud.pair_of(&helper).await;
+    assert!(cloud.get(&admin, "/v2/node").await.body()[0]["token"].is_string());
+    assert!(cloud.get(&helper, "/v2/node").await.body()[0]["token"].is_null());
+}
+
+#[tokio::test]
 async fn a_created_group_has_its_wire_form_and_a_token_for_administrators() {
     let cloud = TestCloud::start().await;
     let created = create(&cloud, "production").await;

@@ -48,7 +48,7 @@ async fn everything(cloud: &TestCloud, mail: &MailServer) -> String {
     let group = post("/v2/node", json!({"hostname": "n"})).await;
     let node = Credential::Token(group["token"].as_str().unwrap().to_owned());
     let body = json!({"hostname": "n-1", "labels": {}, "version": "0.1.0", "role": "proxy"});
-    cloud.post(&node, "/node/v1/register", body).await.json();
+    assert_eq!(cloud.post(&node, "/node/v1/register", body).await.status, 200);
     post("/v1/user/mfa", json!({})).await;
     cloud
         .post(&Credential::Anonymous, "/v1/password/forgot", json!({"email": "admin@acme.test"}))

@@ -220,6 +220,7 @@ async fn activate_tested_by(
     let Credential::Cookie(cookie, csrf) = session else { unreachable!() };
     let request = reqwest::Client::new().put(format!("{}/v1/sso", cloud.url)).header("Cookie", cookie);
     let request = request.header("X-CSRF-Token", csrf).header("X-Reauth", proof.as_str().unwrap());
+    let request = request.header("Origin", &cloud.url);
     let mut options = options;
     options["fallback_user_id"] = json!(cloud.admin.id);
     let answer = request.json(&options).send().await.unwrap();
