@@ -318,6 +318,7 @@ impl CloudConfig {
         }
         self.mail.validate()?;
         self.outgoing.authorities()?;
+        self.integrations.validate()?;
         if limits.session_absolute_s < limits.session_idle_s {
             return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());
         }

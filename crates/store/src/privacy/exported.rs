@@ -200,6 +200,7 @@ pub const EXPORTED: &[Exported] = &[
             "events",
             "state",
             "attempts",
+            "batch_until",
             "created_at",
             "finished_at",
             "last_status",

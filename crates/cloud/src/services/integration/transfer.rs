@@ -11,7 +11,7 @@ use bartizan_store::{
 };
 use serde_json::{Value, json};
 
-use super::{Kind, MAX_INTEGRATIONS, Target, kind_of, seal, target, unseal, valid_name};
+use super::{Kind, MAX_INTEGRATIONS, Target, kind_of, mask, seal, unseal, valid_name};
 use crate::{
     failure::Failure,
     keys::Keys,
@@ -49,7 +49,7 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
             kind: row.kind,
             name: row.name,
             active: row.active,
-            target: if with_secrets { stored } else { target::masked(kind, &stored) },
+            target: if with_secrets { stored } else { mask::masked(kind, &stored) },
             events: serde_json::from_value(row.events.0).unwrap_or_default(),
         });
     }
@@ -108,7 +108,7 @@ async fn put(
     let events = json!(kind.switches(&entry.events)?);
     let stored = found.as_ref().map(|row| unseal(keys, &row.target)).transpose()?;
     let merged = match &stored {
-        Some(stored) => target::merged(kind, stored, &entry.target)?,
+        Some(stored) => mask::merged(kind, stored, &entry.target)?,
         None => entry.target.clone(),
     };
     if holds_mask(&merged) {
