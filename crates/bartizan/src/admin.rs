@@ -40,6 +40,9 @@ enum Command {
         /// Name.
         #[arg(long)]
         name: String,
+        /// Make it the technical tenant of its account, where users may have rights over several tenants.
+        #[arg(long)]
+        technical: bool,
     },
     /// Make a user; prints the password unless it is given on standard input.
     CreateUser {
@@ -52,7 +55,7 @@ enum Command {
         /// Name.
         #[arg(long, default_value = "")]
         name: String,
-        /// Role: admin, analytic, auditor, ….
+        /// Role: admin, analytic, auditor, …; those of several tenants in a technical tenant only.
         #[arg(long, default_value = "admin")]
         role: String,
         /// Read the password from standard input.
@@ -132,7 +135,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
     match command {
-        Command::CreateClient { name } => new_client(cloud, &name).await,
+        Command::CreateClient { name, technical } => new_client(cloud, &name, technical).await,
         Command::CreateUser { client, email, name, role, password_stdin } => {
             new_user(cloud, client, &email, &name, &role, password_stdin).await
         }
@@ -164,11 +167,12 @@ fn store_failure(error: StoreError) -> Failure {
     }
 }
 
-async fn new_client(cloud: &Cloud, name: &str) -> Result<(), Failure> {
+async fn new_client(cloud: &Cloud, name: &str, is_technical: bool) -> Result<(), Failure> {
     let transaction = cloud.store.begin().await.map_err(store_failure)?;
     let partner = create_partner(&transaction).await.map_err(store_failure)?;
-    let client =
-        create_client(&transaction, partner.id, name, false, cloud.now()).await.map_err(store_failure)?;
+    let client = create_client(&transaction, partner.id, name, is_technical, cloud.now())
+        .await
+        .map_err(store_failure)?;
     transaction.commit().await.map_err(|error| store_failure(error.into()))?;
     println!("client {} ({})", client.id, client.name);
     Ok(())
@@ -183,8 +187,12 @@ async fn new_user(
     from_stdin: bool,
 ) -> Result<(), Failure> {
     let known = cloud.store.identify_client(client).await.map_err(store_failure)?;
-    known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
-    Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
+    let home = known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
+    let grant = Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
+    if grant.is_global() && !home.is_technical {
+        let text = "is a role over several tenants, which only users of a technical tenant may have";
+        return Err(Failure::usage(format!("{role} {text}; client {client} is none")));
+    }
     let (password, made) = password(from_stdin, email)?;
     let hash = hash_password(password.clone())
         .await

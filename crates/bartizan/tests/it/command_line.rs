@@ -96,6 +96,7 @@ fn administrators_make_tenants_users_and_tokens() {
     let (code, shown) = admin(&["create-token", "--email", "eve@acme.test", "--name", "ci"]);
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
     configuration_goes_from_tenant_to_tenant(folder.path(), admin);
+    global_roles_need_a_technical_tenant(admin);
     let backup = folder.path().join("backup");
     let (code, shown) = admin(&["backup", "--to", backup.to_str().unwrap()]);
     assert!(
@@ -109,6 +110,21 @@ fn administrators_make_tenants_users_and_tokens() {
     assert_eq!(code, Some(0), "{shown}");
     let (code, shown) = admin(&["reset-password", "--email", "eve@acme.test"]);
     assert_eq!(code, Some(0), "{shown}");
+}
+
+fn global_roles_need_a_technical_tenant(admin: impl Fn(&[&str]) -> (Option<i32>, String)) {
+    let make = |client: &str, role: &str| {
+        let email = format!("{role}@acme.test");
+        admin(&["create-user", "--client", client, "--email", &email, "--role", role])
+    };
+    let (code, shown) = make("1", "partner_admin");
+    assert!(code == Some(2) && shown.contains("client 1 is none"), "{shown}");
+    let (code, shown) = admin(&["create-client", "--name", "Group", "--technical"]);
+    assert!(code == Some(0) && shown.contains("client 3"), "{shown}");
+    let (code, shown) = make("3", "partner_admin");
+    assert_eq!(code, Some(0), "{shown}");
+    let (code, shown) = make("3", "superadmin");
+    assert!(code == Some(2) && shown.contains("is not a role"), "{shown}");
 }
 
 fn configuration_goes_from_tenant_to_tenant(
