@@ -24,6 +24,7 @@ mod template;
 pub(super) mod transfer;
 mod watch;
 
+use parse::Parsed;
 pub use template::{TEMPLATES, Template, Threshold};
 
 /// The lock time that means for ever, seconds.
@@ -52,10 +53,10 @@ pub async fn create(
     client_id: i64,
     sent: Option<&TriggerFields>,
 ) -> Result<TriggerView, Failure> {
-    let tenant = caller.tenant_of(Some(client_id))?;
+    let (tenant, parsed) = (caller.tenant_of(Some(client_id))?, parsed(sent)?);
     let transaction = cloud.store.begin().await?;
     let now = cloud.now();
-    let row = filled(&transaction, tenant, blank(tenant, now), sent, now).await?;
+    let row = filled(&transaction, tenant, blank(tenant, now), parsed, now).await?;
     if triggers::count(&transaction, tenant).await? >= MAX_TRIGGERS {
         return Err(ApiError::field("trigger", "too many triggers", MAX_TRIGGERS).into());
     }
@@ -83,7 +84,7 @@ pub async fn replace(
     let transaction = cloud.store.begin().await?;
     let before = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     let now = cloud.now();
-    let mut row = filled(&transaction, tenant, before.clone(), sent, now).await?;
+    let mut row = filled(&transaction, tenant, before.clone(), parsed(sent)?, now).await?;
     // Whoever changes the default trigger makes it his own.
     row.is_default = false;
     let row = triggers::replace(&transaction, row).await?;
@@ -144,16 +145,18 @@ fn blank(tenant: TenantId, now: i64) -> Model {
     }
 }
 
-/// A row with what was sent, checked against the tenant's other objects.
+fn parsed(sent: Option<&TriggerFields>) -> Result<Parsed, ApiError> {
+    parse::parse(sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?)
+}
+
+/// A row with what was parsed, checked against the tenant's other objects.
 async fn filled(
     transaction: &DatabaseTransaction,
     tenant: TenantId,
     row: Model,
-    sent: Option<&TriggerFields>,
+    parsed: Parsed,
     now: i64,
 ) -> Result<Model, Failure> {
-    let sent = sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?;
-    let parsed = parse::parse(sent)?;
     for action in &parsed.actions {
         let ids = action.params.integration_ids.as_deref().unwrap_or_default();
         if !integration::all_exist(transaction, tenant, ids).await? {
