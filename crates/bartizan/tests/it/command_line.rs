@@ -1,6 +1,10 @@
 //! Mistakes end with one clear line and exit code 2.
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    io::Write,
+    net::TcpListener,
+    process::{Command, Stdio},
+};
 
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_bartizan")).args(arguments).output().unwrap();
@@ -66,6 +70,29 @@ fn a_valid_file_is_called_valid() {
     std::fs::write(&cloud, "region = \"eu1\"\n").unwrap();
     let (code, shown) = run(&["check", "--config", cloud.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{shown}");
+}
+
+#[test]
+fn an_expression_is_tried_on_values() {
+    let tried = |pattern: &str, values: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+            .args(["check", "regex", pattern])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A pattern that is refused reads nothing.
+        let _ = child.stdin.take().unwrap().write_all(values.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), shown)
+    };
+    assert_eq!(tried("/[.]git", "/x/.git/config\n/index\n\n"), (Some(0), "0\nFAIL\nFAIL\n".to_owned()));
+    let (code, shown) = tried("(?=a)", "a\n");
+    assert!(code == Some(2) && shown.contains("(?=a)"), "{shown}");
+    let (code, shown) = tried("x.{50}y", "a\n");
+    assert!(code == Some(2) && shown.contains("x.{50}y"), "{shown}");
 }
 
 #[test]
