@@ -17,6 +17,7 @@ mod m0061_rate_limits;
 mod m0065_invitation_tokens;
 mod m0070_attack_counts;
 mod m0075_delivery_batches;
+mod m0076_counter_expiry;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0065_invitation_tokens::Migration),
             Box::new(m0070_attack_counts::Migration),
             Box::new(m0075_delivery_batches::Migration),
+            Box::new(m0076_counter_expiry::Migration),
         ]
     }
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     activity::{self, Change},
     integration,
+    rule::counters,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -61,6 +62,7 @@ pub async fn create(
         return Err(ApiError::field("trigger", "too many triggers", MAX_TRIGGERS).into());
     }
     let row = triggers::insert(&transaction, row).await?;
+    counters::settle(&transaction, tenant, &[&row], now).await?;
     if row.template == DEFAULT_TEMPLATE {
         triggers::delete_default(&transaction, tenant, DEFAULT_TEMPLATE).await?;
     }
@@ -88,7 +90,10 @@ pub async fn replace(
     // Whoever changes the default trigger makes it his own.
     row.is_default = false;
     let row = triggers::replace(&transaction, row).await?;
-    settle_default(&transaction, tenant, now).await?;
+    counters::settle(&transaction, tenant, &[&before, &row], now).await?;
+    if [&before, &row].iter().any(|row| row.template == DEFAULT_TEMPLATE) {
+        settle_default(&transaction, tenant, now).await?;
+    }
     let entry = change(&row, "update", Some(state(&before)), Some(state(&row)));
     activity::log(&transaction, caller, tenant, now, entry).await?;
     transaction.commit().await?;
@@ -105,6 +110,7 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> 
     let row = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     triggers::delete(&transaction, tenant, id).await?;
     let now = cloud.now();
+    counters::settle(&transaction, tenant, &[&row], now).await?;
     if row.template == DEFAULT_TEMPLATE && !row.is_default {
         settle_default(&transaction, tenant, now).await?;
     }
@@ -113,14 +119,15 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> 
     Ok(())
 }
 
-/// Takes the default trigger away from who has one of his own, and gives it to who has none.
+/// Takes the default trigger away from who has one of his own, and gives it to who has neither.
 async fn settle_default(
     transaction: &DatabaseTransaction,
     tenant: TenantId,
     now: i64,
 ) -> Result<(), Failure> {
-    triggers::delete_default(transaction, tenant, DEFAULT_TEMPLATE).await?;
-    if !triggers::has_custom(transaction, tenant, DEFAULT_TEMPLATE).await? {
+    if triggers::has_custom(transaction, tenant, DEFAULT_TEMPLATE).await? {
+        triggers::delete_default(transaction, tenant, DEFAULT_TEMPLATE).await?;
+    } else if !triggers::has_default(transaction, tenant, DEFAULT_TEMPLATE).await? {
         triggers::insert_default(transaction, tenant, now).await?;
     }
     Ok(())

@@ -236,6 +236,7 @@ pub const EXPORTED: &[Exported] = &[
             "created_at",
             "create_userid",
             "updated_at",
+            "expires_at",
         ],
     ),
     of("hit_raws", &["hit_id"], &["hit_id", "client_id", "raw"]),

@@ -12,7 +12,7 @@ use bartizan_store::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Verb, assign, fill, find_or_create_action, new_row, refused, require, stored};
+use super::{Verb, assign, counters, fill, find_or_create_action, new_row, refused, require, stored};
 use crate::{
     failure::Failure,
     services::{
@@ -358,6 +358,7 @@ async fn write(
             let mut row = new_row(tenant, action_id, work.author.user_id(), work.now);
             fill(&mut row, &rule.spec);
             row.updated_at = work.now.max(last.0);
+            row.expires_at = counters::first_end(rule.spec.kind, work.now);
             hints::touch_action(transaction, tenant, action_id, row.updated_at).await?;
             hints::insert(transaction, row).await?
         };

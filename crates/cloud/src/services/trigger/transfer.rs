@@ -11,7 +11,7 @@ use bartizan_store::{TenantId, entity::trigger::Model, sea_orm::ConnectionTrait,
 use serde_json::{Value, json};
 
 use super::{
-    MAX_TRIGGERS, blank, filled,
+    DEFAULT_TEMPLATE, MAX_TRIGGERS, blank, filled,
     parse::{self, Parsed},
     settle_default,
 };
@@ -20,7 +20,10 @@ use crate::{
     services::{
         configuration::{Work, at, canonical, place, plan},
         integration::transfer::Numbers,
-        rule::transfer::{local_counter, own_counter},
+        rule::{
+            counters,
+            transfer::{local_counter, own_counter},
+        },
     },
 };
 
@@ -138,18 +141,23 @@ pub(in crate::services) async fn import(
     let keys: Vec<String> = wanted.iter().map(key).collect();
     let plan = plan(own, &keys);
     let mut report = SectionReport { deleted: plan.gone.len(), ..SectionReport::default() };
+    let mut changed = Vec::new();
+    let mut of_default = plan.gone.iter().any(|row| row.template == DEFAULT_TEMPLATE);
     for (row, kept) in wanted.into_iter().zip(plan.kept) {
         if kept.is_some() {
             report.unchanged += 1;
         } else {
-            triggers::insert(work.transaction, row).await?;
+            of_default |= row.template == DEFAULT_TEMPLATE;
+            changed.push(triggers::insert(work.transaction, row).await?);
             report.created += 1;
         }
     }
     for row in plan.gone {
         triggers::delete(work.transaction, work.tenant, row.id).await?;
+        changed.push(row);
     }
-    if report.created + report.deleted > 0 {
+    counters::settle(work.transaction, work.tenant, &changed.iter().collect::<Vec<_>>(), work.now).await?;
+    if of_default {
         settle_default(work.transaction, work.tenant, work.now).await?;
     }
     Ok(report)
