@@ -3920,8 +3920,8 @@ export interface paths {
         put?: never;
         /**
          * Create an integration
-         * @description Types: `data_dog`, `email`, `insight_connect`, `ms_teams`, `opsgenie`, `pager_duty`, `slack`, `splunk`,
-         *     `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
+         * @description Types: `aws_s3`, `data_dog`, `email`, `insight_connect`, `jira`, `ms_teams`, `opsgenie`, `pager_duty`, `servicenow`,
+         *     `slack`, `splunk`, `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
          *     this cloud allows.
          */
         post: operations["integration_create"];
@@ -4603,6 +4603,16 @@ export interface components {
             /** @description Application. */
             endpoint_instance?: string | null;
             /**
+             * @description Host and readable path together.
+             * @example shop.example.com/api/v1/users
+             */
+            endpoint: string;
+            /**
+             * @description Method; null when it is open.
+             * @example POST
+             */
+            method?: string | null;
+            /**
              * Format: int64
              * @description Unix seconds.
              */
@@ -4691,6 +4701,27 @@ export interface components {
              * @description API token that was used.
              */
             token_id?: number | null;
+        };
+        /** @description A condition on what a request is. */
+        AdvancedCondition: {
+            /**
+             * @description `ip`, `method`, `user_agent`, `domain`, `uri`, `status_code`, `request_time`, `request_size`, `response_size`,
+             *     `attack_type` or `blocked`.
+             * @example status_code
+             */
+            field: string;
+            /**
+             * @description `eq`, `ne`, `imatch`, `notimatch`, `match`, `notmatch`, `lt`, `gt`, `le` or `ge`.
+             * @example eq
+             */
+            operator: string;
+            /**
+             * @description Values, one of which must fit.
+             * @example [
+             *       "401"
+             *     ]
+             */
+            value: string[];
         };
         /** @description How API discovery works for a tenant. */
         ApiDiscoveryConfig: {
@@ -5122,6 +5153,31 @@ export interface components {
              * @example Shop
              */
             name: string;
+        };
+        /** @description A condition on what is in a request. */
+        ArbitraryCondition: {
+            /**
+             * @description Point, 2-D or flat; flat in answers.
+             * @example [
+             *       [
+             *         "header",
+             *         "X-CLIENT"
+             *       ]
+             *     ]
+             */
+            point: unknown[];
+            /**
+             * @description As of other conditions.
+             * @example eq
+             */
+            operator: string;
+            /**
+             * @description Values, one of which must fit.
+             * @example [
+             *       "mobile"
+             *     ]
+             */
+            value: string[];
         };
         /** @description How many attacks. */
         AttackCount: {
@@ -5640,7 +5696,17 @@ export interface components {
              */
             clientid: number | null;
         };
-        /** @description `POST /v1/objects/client/update`. */
+        /**
+         * @description `POST /v1/objects/client/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 17
+         *       },
+         *       "fields": {
+         *         "name": "Acme"
+         *       }
+         *     }
+         */
         ClientUpdate: {
             /** @description Which clients. */
             filter?: unknown;
@@ -6066,6 +6132,47 @@ export interface components {
              */
             min_time: number;
         };
+        /** @description Parameters whose different values are counted, by patterns or by points. */
+        EnumeratedParameters: {
+            /**
+             * @description `regexp` or `exact`.
+             * @example regexp
+             */
+            mode: string;
+            /**
+             * @description `regexp`: patterns of names, at least one; an empty one takes all.
+             * @example [
+             *       "^id$"
+             *     ]
+             */
+            name_regexps?: string[] | null;
+            /**
+             * @description `regexp`: patterns of values, at least one; an empty one takes all.
+             * @example [
+             *       ""
+             *     ]
+             */
+            value_regexps?: string[] | null;
+            /** @description `regexp`: whether parameters of the session's context count; true when absent. */
+            additional_parameters?: boolean | null;
+            /** @description `regexp`: whether parameters of path and query count; true when absent. */
+            plain_parameters?: boolean | null;
+            /** @description `exact`: the parameters. */
+            points?: components["schemas"]["EnumeratedPoint"][] | null;
+        };
+        /** @description A parameter by its place. */
+        EnumeratedPoint: {
+            /**
+             * @description Flat point, echoed as sent.
+             * @example [
+             *       "get",
+             *       "id"
+             *     ]
+             */
+            point: unknown[];
+            /** @description Whether its values are masked. */
+            sensitive: boolean;
+        };
         /** @description A success with its body. */
         Envelope_ActionView: {
             /**
@@ -6106,6 +6213,16 @@ export interface components {
                 endpoint_domain?: string | null;
                 /** @description Application. */
                 endpoint_instance?: string | null;
+                /**
+                 * @description Host and readable path together.
+                 * @example shop.example.com/api/v1/users
+                 */
+                endpoint: string;
+                /**
+                 * @description Method; null when it is open.
+                 * @example POST
+                 */
+                method?: string | null;
                 /**
                  * Format: int64
                  * @description Unix seconds.
@@ -6874,7 +6991,7 @@ export interface components {
              */
             status: number;
             /** @description A rule. Fields that its type does not own are null. */
-            body: unknown & {
+            body: components["schemas"]["HintFields"] & {
                 /**
                  * Format: int64
                  * @description Identity.
@@ -7347,8 +7464,8 @@ export interface components {
                  * @description Instances seen in the last two minutes.
                  */
                 active_instance_count: number;
-                /** @description Registration token, for administrators; null for others. */
-                token?: string | null;
+                /** @description Registration token, for administrators; empty for others. */
+                token: string;
                 /**
                  * Format: int64
                  * @description Requests this month.
@@ -7472,6 +7589,11 @@ export interface components {
                      */
                     author_user_id: number;
                     /**
+                     * @description Name of the user; null when a trigger made it, or the user is gone.
+                     * @example Ada Admin
+                     */
+                    author?: string | null;
+                    /**
                      * Format: int64
                      * @description Trigger that made it; null when a user did.
                      */
@@ -7528,7 +7650,10 @@ export interface components {
                      * @example black
                      */
                     list: string;
-                    /** @description Always null. */
+                    /**
+                     * @description Name of the user; null when a trigger made it, or the user is gone.
+                     * @example Ada Admin
+                     */
                     author?: string | null;
                     /**
                      * Format: int64
@@ -7546,7 +7671,7 @@ export interface components {
                     reason: string;
                     /**
                      * Format: int64
-                     * @description Always null: no trigger made it.
+                     * @description Trigger that made it; null when a user did.
                      */
                     author_trigger_id?: number | null;
                     /**
@@ -7829,7 +7954,37 @@ export interface components {
                  * @example success
                  */
                 result: string;
-                /** @description An integration. Secrets of its target are masked. */
+                /**
+                 * @description An integration. Secrets of its target are masked.
+                 * @example {
+                 *       "id": 3,
+                 *       "active": true,
+                 *       "name": "SIEM",
+                 *       "type": "web_hooks",
+                 *       "created_at": 1780000000,
+                 *       "created_by": "admin@example.com",
+                 *       "target": {
+                 *         "url": "https://siem.example.com/****hook",
+                 *         "http_method": "POST",
+                 *         "format": "json",
+                 *         "headers": {
+                 *           "X-Team": "****"
+                 *         },
+                 *         "ca_file": "",
+                 *         "ca_verify": true,
+                 *         "timeout": 15,
+                 *         "open_timeout": 20,
+                 *         "subtype": "web_hooks"
+                 *       },
+                 *       "events": [
+                 *         {
+                 *           "event": "siem",
+                 *           "active": true,
+                 *           "with_headers": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 object: {
                     /**
                      * Format: int64
@@ -8432,6 +8587,16 @@ export interface components {
                 /** @description Application. */
                 endpoint_instance?: string | null;
                 /**
+                 * @description Host and readable path together.
+                 * @example shop.example.com/api/v1/users
+                 */
+                endpoint: string;
+                /**
+                 * @description Method; null when it is open.
+                 * @example POST
+                 */
+                method?: string | null;
+                /**
                  * Format: int64
                  * @description Unix seconds.
                  */
@@ -8640,7 +8805,7 @@ export interface components {
              * @example 200
              */
             status: number;
-            body: (unknown & {
+            body: (components["schemas"]["HintFields"] & {
                 /**
                  * Format: int64
                  * @description Identity.
@@ -9000,8 +9165,8 @@ export interface components {
                  * @description Instances seen in the last two minutes.
                  */
                 active_instance_count: number;
-                /** @description Registration token, for administrators; null for others. */
-                token?: string | null;
+                /** @description Registration token, for administrators; empty for others. */
+                token: string;
                 /**
                  * Format: int64
                  * @description Requests this month.
@@ -9801,7 +9966,17 @@ export interface components {
             /** @description Settings. */
             settings: components["schemas"]["FeatureSetting"][];
         };
-        /** @description A request that only filters. */
+        /**
+         * @description A request that only filters.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "type": "sqli"
+         *       }
+         *     }
+         */
         FilterRequest: {
             /** @description Conditions, as in the list request. */
             filter?: unknown;
@@ -9960,8 +10135,35 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description `POST /v1/objects/hint/create`. Types own further fields. */
-        HintCreateRequest: {
+        /**
+         * @description `POST /v1/objects/hint/create`, and `PUT /v3/hint/{id}`, where what is absent stays.
+         * @example {
+         *       "type": "vpatch",
+         *       "clientid": 7,
+         *       "attack_type": "sqli",
+         *       "point": [
+         *         [
+         *           "post"
+         *         ],
+         *         [
+         *           "form_urlencoded",
+         *           "login"
+         *         ]
+         *       ],
+         *       "action": [
+         *         {
+         *           "type": "iequal",
+         *           "point": [
+         *             "header",
+         *             "HOST"
+         *           ],
+         *           "value": "shop.example.com"
+         *         }
+         *       ],
+         *       "comment": "Until the release"
+         *     }
+         */
+        HintCreateRequest: components["schemas"]["HintFields"] & {
             /**
              * @description What it does.
              * @example vpatch
@@ -10002,8 +10204,225 @@ export interface components {
             comment?: string | null;
             /** @description Free text, up to 255 characters. */
             title?: string | null;
+            /** @description Free text, up to 255 characters. */
+            set?: string | null;
+            /** @description As `active`, which wins. */
+            enabled?: boolean | null;
+            /** @description Echoed, without effect. */
+            validated?: boolean | null;
+            /** @description Echoed, without effect; by the type when absent. */
+            variativity_disabled?: boolean | null;
+            /**
+             * Format: int64
+             * @description `disable_regex`: id of the pattern that is switched off.
+             */
+            regex_id?: number | null;
         };
-        /** @description `POST /v1/objects/hint/update`. */
+        /** @description Fields that only some types of rules have. */
+        HintFields: {
+            /**
+             * @description `credentials_point`: where the login is, 2-D or flat; flat in answers.
+             * @example [
+             *       [
+             *         "post"
+             *       ],
+             *       [
+             *         "json_doc"
+             *       ],
+             *       [
+             *         "hash",
+             *         "login"
+             *       ]
+             *     ]
+             */
+            login_point?: unknown[] | null;
+            /**
+             * @description `credentials_regex`: pattern of the names of logins, 1 to 4096 characters.
+             * @example ^(login|email)$
+             */
+            login_regex?: string | null;
+            /** @description `credentials_regex`: whether case matters in the patterns. */
+            case_sensitive?: boolean | null;
+            /**
+             * @description `credentials_point`, `credentials_regex`: `default` (public list) or `custom` (the tenant's own).
+             * @example default
+             */
+            cred_stuff_type?: string | null;
+            /**
+             * Format: int64
+             * @description `disable_stamp`: number of the signature, from 1.
+             */
+            stamp?: number | null;
+            /**
+             * @description `uploads`: `docs`, `html`, `images`, `music` or `video`.
+             * @example images
+             */
+            file_type?: string | null;
+            /**
+             * @description `parser_state`: parser, such as `json_doc` or `base64`.
+             * @example base64
+             */
+            parser?: string | null;
+            /**
+             * @description `parser_state`: `enabled` or `disabled`.
+             * @example disabled
+             */
+            state?: string | null;
+            /**
+             * @description `set_response_header`: name of the header.
+             * @example X-Frame-Options
+             */
+            name?: string | null;
+            /**
+             * @description `set_response_header`: values, at least one.
+             * @example [
+             *       "DENY"
+             *     ]
+             */
+            values?: string[] | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: requests per `time_unit` and value of the point, 0 to 1000.
+             * @example 10
+             */
+            rate?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: requests above the rate that wait, 0 to 1000; 0 when absent.
+             */
+            burst?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: how many of these pass at once, 0 to 1000; 0 when absent.
+             */
+            delay?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: status of refusals, 400 to 599.
+             * @example 503
+             */
+            rsp_status?: number | null;
+            /**
+             * @description `rate_limit`: `rps` or `rpm`; `rps` when absent.
+             * @example rps
+             */
+            time_unit?: string | null;
+            /** @description `rate_limit`: name of its counter, given by the server. */
+            suffix?: string | null;
+            /**
+             * Format: int64
+             * @description `overlimit_res_settings`: budget of one request, milliseconds.
+             * @example 1000
+             */
+            overlimit_time?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: deepest nesting, 1 to 100; 10 when absent.
+             */
+            max_depth?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: longest value, 1 to 100 KiB; 10 when absent.
+             */
+            max_value_size_kb?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: largest document, 1 to 1024 KiB; 100 when absent.
+             */
+            max_doc_size_kb?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: most aliases, 1 to 1000; 5 when absent.
+             */
+            max_aliases?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: most documents of a batch, 1 to 100; 10 when absent.
+             */
+            max_doc_per_batch?: number | null;
+            /** @description `graphql_detection`: whether introspection is an attack; true when absent. */
+            introspection?: boolean | null;
+            /** @description `graphql_detection`: whether the debug mode is an attack; true when absent. */
+            debug_enabled?: boolean | null;
+            /**
+             * Format: int64
+             * @description `file_upload_size_limit`: largest value at the point, or largest request, from 1, in `size_unit`.
+             * @example 10
+             */
+            size?: number | null;
+            /**
+             * @description `file_upload_size_limit`: `b`, `kb`, `mb`, `gb` or `tb`, powers of 1024; `b` when absent.
+             * @example mb
+             */
+            size_unit?: string | null;
+            /**
+             * @description Mitigation controls: kind of protection, given by the server.
+             * @example file_upload_policy
+             */
+            mitigation?: string | null;
+            /**
+             * @description Counters: their name, given by the server; triggers name it in `hint_tag`.
+             * @example b:7:00112233445566aa
+             */
+            counter?: string | null;
+            threshold?: components["schemas"]["HintThreshold"] | null;
+            reaction?: components["schemas"]["HintReaction"] | null;
+            enumerated_parameters?: components["schemas"]["EnumeratedParameters"] | null;
+            /** @description Threshold controls: which requests count; all conditions must hold. */
+            advanced_conditions?: components["schemas"]["AdvancedCondition"][] | null;
+            /** @description Threshold controls: which requests count, by what is in them; all conditions must hold. */
+            arbitrary_conditions?: components["schemas"]["ArbitraryCondition"][] | null;
+        };
+        /** @description What a threshold control does, each for 600 to 315569520 seconds. */
+        HintReaction: {
+            /**
+             * Format: int64
+             * @description Denies the session.
+             */
+            block_by_session?: number | null;
+            /**
+             * Format: int64
+             * @description Denies the address.
+             * @example 3600
+             */
+            block_by_ip?: number | null;
+            /**
+             * Format: int64
+             * @description Graylists the address.
+             */
+            graylist_by_ip?: number | null;
+        };
+        /** @description More than a count within a period. */
+        HintThreshold: {
+            /**
+             * Format: int64
+             * @description From 1.
+             * @example 30
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Seconds, from 1.
+             * @example 60
+             */
+            period: number;
+        };
+        /**
+         * @description `POST /v1/objects/hint/update`.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "id": [
+         *           71001
+         *         ]
+         *       },
+         *       "fields": {
+         *         "active": false
+         *       }
+         *     }
+         */
         HintUpdateRequest: {
             /** @description Which rules: `id`, and optionally `clientid`. */
             filter?: unknown;
@@ -10011,7 +10430,7 @@ export interface components {
             fields?: components["schemas"]["HintCreateRequest"];
         };
         /** @description A rule. Fields that its type does not own are null. */
-        HintView: unknown & {
+        HintView: components["schemas"]["HintFields"] & {
             /**
              * Format: int64
              * @description Identity.
@@ -10476,7 +10895,32 @@ export interface components {
             /** @description Name. */
             name: string;
         };
-        /** @description `POST /v2/integration`, and `POST /v2/integration/test`. */
+        /**
+         * @description `POST /v2/integration`, and `POST /v2/integration/test`.
+         * @example {
+         *       "name": "SIEM",
+         *       "active": true,
+         *       "type": "web_hooks",
+         *       "clientid": 7,
+         *       "target": {
+         *         "url": "https://siem.example.com/hook",
+         *         "http_method": "POST",
+         *         "format": "json",
+         *         "headers": {
+         *           "X-Team": "soc"
+         *         },
+         *         "ca_file": "",
+         *         "ca_verify": true
+         *       },
+         *       "events": [
+         *         {
+         *           "event": "siem",
+         *           "active": true,
+         *           "with_headers": true
+         *         }
+         *       ]
+         *     }
+         */
         IntegrationCreate: {
             /**
              * @description Name, 1 to 255 characters.
@@ -10525,7 +10969,12 @@ export interface components {
             /** @description Which notifications go there. */
             events?: components["schemas"]["EventSwitch"][];
         };
-        /** @description `PUT /v2/integration/{id}`: what is absent stays. */
+        /**
+         * @description `PUT /v2/integration/{id}`: what is absent stays.
+         * @example {
+         *       "active": false
+         *     }
+         */
         IntegrationUpdate: {
             /** @description Name, 1 to 255 characters. */
             name?: string | null;
@@ -10542,7 +10991,37 @@ export interface components {
             /** @description Bot of a Telegram integration, as in its creation. */
             token?: string | null;
         };
-        /** @description An integration. Secrets of its target are masked. */
+        /**
+         * @description An integration. Secrets of its target are masked.
+         * @example {
+         *       "id": 3,
+         *       "active": true,
+         *       "name": "SIEM",
+         *       "type": "web_hooks",
+         *       "created_at": 1780000000,
+         *       "created_by": "admin@example.com",
+         *       "target": {
+         *         "url": "https://siem.example.com/****hook",
+         *         "http_method": "POST",
+         *         "format": "json",
+         *         "headers": {
+         *           "X-Team": "****"
+         *         },
+         *         "ca_file": "",
+         *         "ca_verify": true,
+         *         "timeout": 15,
+         *         "open_timeout": 20,
+         *         "subtype": "web_hooks"
+         *       },
+         *       "events": [
+         *         {
+         *           "event": "siem",
+         *           "active": true,
+         *           "with_headers": true
+         *         }
+         *       ]
+         *     }
+         */
         IntegrationView: {
             /**
              * Format: int64
@@ -10768,6 +11247,11 @@ export interface components {
              */
             author_user_id: number;
             /**
+             * @description Name of the user; null when a trigger made it, or the user is gone.
+             * @example Ada Admin
+             */
+            author?: string | null;
+            /**
              * Format: int64
              * @description Trigger that made it; null when a user did.
              */
@@ -10886,7 +11370,19 @@ export interface components {
             /** @description The entry. */
             ip_rule?: components["schemas"]["IpRuleBody"];
         };
-        /** @description `DELETE /v4/ip_rules`. */
+        /**
+         * @description `DELETE /v4/ip_rules`.
+         * @example {
+         *       "filter": {
+         *         "clientid": 7,
+         *         "id": [
+         *           1,
+         *           2
+         *         ],
+         *         "list": "black"
+         *       }
+         *     }
+         */
         IpRuleDeleteRequest: {
             /** @description Keys `clientid`, `id`, `list`. */
             filter?: unknown;
@@ -10913,7 +11409,10 @@ export interface components {
              * @example black
              */
             list: string;
-            /** @description Always null. */
+            /**
+             * @description Name of the user; null when a trigger made it, or the user is gone.
+             * @example Ada Admin
+             */
             author?: string | null;
             /**
              * Format: int64
@@ -10931,7 +11430,7 @@ export interface components {
             reason: string;
             /**
              * Format: int64
-             * @description Always null: no trigger made it.
+             * @description Trigger that made it; null when a user did.
              */
             author_trigger_id?: number | null;
             /**
@@ -11318,7 +11817,20 @@ export interface components {
          * @enum {string}
          */
         ListName: "allow" | "deny" | "gray";
-        /** @description What to list, and which part of it. */
+        /**
+         * @description What to list, and which part of it.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ]
+         *       },
+         *       "limit": 100,
+         *       "offset": 0,
+         *       "order_by": "id",
+         *       "order_desc": true
+         *     }
+         */
         ListRequest: {
             /**
              * @description Conditions, all of which hold; an array of such objects means any of them. A value may be an array,
@@ -11711,8 +12223,8 @@ export interface components {
              * @description Instances seen in the last two minutes.
              */
             active_instance_count: number;
-            /** @description Registration token, for administrators; null for others. */
-            token?: string | null;
+            /** @description Registration token, for administrators; empty for others. */
+            token: string;
             /**
              * Format: int64
              * @description Requests this month.
@@ -11994,7 +12506,20 @@ export interface components {
             /** @description Name, 1 to 255 characters. */
             name?: string | null;
         };
-        /** @description `POST /v1/objects/pool/update`. */
+        /**
+         * @description `POST /v1/objects/pool/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 42,
+         *         "clientid": [
+         *           7
+         *         ]
+         *       },
+         *       "fields": {
+         *         "name": "Shop"
+         *       }
+         *     }
+         */
         PoolUpdate: {
             /** @description Which applications. */
             filter?: unknown;
@@ -12391,7 +12916,7 @@ export interface components {
             max_lom_format: number | null;
             /**
              * Format: int64
-             * @description Largest ruleset, bytes; at least 1025.
+             * @description Stored, without effect; at least 1025.
              * @default 10240000
              */
             max_lom_size: number;
@@ -12584,7 +13109,20 @@ export interface components {
             /** @description Entries of the document that ended before the import. */
             expired?: number;
         };
-        /** @description Which rows to change or delete. */
+        /**
+         * @description Which rows to change or delete.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "id": [
+         *           71001,
+         *           71002
+         *         ]
+         *       }
+         *     }
+         */
         SelectRequest: {
             /** @description Conditions as in lists; it must select by more than the tenant. */
             filter?: unknown;
@@ -13309,7 +13847,20 @@ export interface components {
             /** @description On or off. */
             enabled: boolean;
         };
-        /** @description `POST /v1/objects/user/update`. */
+        /**
+         * @description `POST /v1/objects/user/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 5
+         *       },
+         *       "fields": {
+         *         "realname": "Ada Admin",
+         *         "permissions": [
+         *           "analytic"
+         *         ]
+         *       }
+         *     }
+         */
         UserUpdate: {
             /** @description Which users; it must select by more than the tenant. */
             filter?: unknown;
@@ -15723,7 +16274,7 @@ export interface operations {
                 "filter[application_ids][]"?: number[];
                 /** @description `expired` lists what has ended */
                 "filter[status]"?: string;
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;
@@ -30832,7 +31383,7 @@ export interface operations {
                 "filter[clientid][]"?: number[];
                 /** @description `cloud_node` */
                 "filter[type]"?: string;
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;
@@ -31633,7 +32184,7 @@ export interface operations {
             query?: {
                 /** @description Tenant */
                 "filter[clientid]"?: number;
-                /** @description Most entries, 1 to 1000; default 50 */
+                /** @description Most entries, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Entries to skip */
                 offset?: number;
@@ -31696,7 +32247,7 @@ export interface operations {
             query?: {
                 /** @description Tenant */
                 "filter[clientid]"?: number;
-                /** @description Most entries, 1 to 1000; default 50 */
+                /** @description Most entries, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Entries to skip */
                 offset?: number;
@@ -32537,7 +33088,7 @@ export interface operations {
                 "filter[list]"?: string;
                 /** @description Ids */
                 "filter[id][]"?: number[];
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 300; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;

@@ -78,22 +78,18 @@ fn file_name(target: &S3, message: &Message) -> String {
 fn record(event: &Value) -> Value {
     let Some(hit) = event.pointer("/details/hit") else { return event.clone() };
     let member = |name: &str| hit.get(name).cloned().unwrap_or_default();
-    let text = |name: &str, otherwise: &str| match member(name) {
-        Value::Null => json!(otherwise),
-        value => value,
-    };
+    // What is not known of a hit is null or empty.
+    let known = |name: &str| Some(member(name)).filter(|value| !value.is_null() && value != "");
+    let text = |name: &str, otherwise: &str| known(name).unwrap_or_else(|| json!(otherwise));
     let time = member("request_time");
-    let ip = match member("remote_addr4") {
-        Value::Null => member("remote_addr6"),
-        ip => ip,
-    };
+    let ip = known("remote_addr4").or_else(|| known("remote_addr6"));
     json!({
         "time": time.as_i64().map(|time| time.to_string()),
         "request_id": member("request_id"),
         "ip": ip,
         "datacenter": text("datacenter", "unknown"),
         "tor": text("tor", "none"),
-        "remote_country": member("remote_country"),
+        "remote_country": known("remote_country"),
         "application_id": member("applications"),
         "domain": member("host"),
         "method": member("method"),
