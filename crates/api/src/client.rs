@@ -190,9 +190,10 @@ pub struct PartnerClientCreate {
 
 /// `POST /v1/objects/client/update`.
 #[derive(Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"id": 17}, "fields": {"name": "Acme"}}))]
 pub struct ClientUpdate {
     /// Which clients.
-    #[schema(value_type = Object, example = json!({"id": 17}))]
+    #[schema(value_type = Object)]
     #[serde(default)]
     pub filter: Value,
     /// What to change; absent and empty values stay as they are.

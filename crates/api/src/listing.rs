@@ -43,6 +43,7 @@ pub struct EventListRequest {
 
 /// A request that only filters.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"clientid": [7], "type": "sqli"}}))]
 pub struct FilterRequest {
     /// Conditions, as in the list request.
     #[serde(default)]

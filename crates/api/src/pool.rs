@@ -40,10 +40,11 @@ pub struct PoolCreate {
 
 /// `POST /v1/objects/pool/update`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"id": 42, "clientid": [7]}, "fields": {"name": "Shop"}}))]
 pub struct PoolUpdate {
     /// Which applications.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"id": 42}))]
+    #[schema(value_type = Object)]
     pub filter: Value,
     /// What to change.
     #[serde(default)]

@@ -66,7 +66,7 @@ enum Command {
         /// Name.
         #[arg(long, default_value = "")]
         name: String,
-        /// Role: admin, analytic, auditor, ….
+        /// Role: admin, analytic, auditor, …; those of several tenants in a technical tenant only.
         #[arg(long, default_value = "admin")]
         role: String,
         /// Read the password from standard input.

@@ -272,6 +272,7 @@ impl CloudConfig {
             return Err("signup.enabled needs mail.host: a letter confirms the address".into());
         }
         self.outgoing.authorities()?;
+        self.integrations.validate()?;
         self.limits.validate()
     }
 

@@ -35,7 +35,9 @@ use crate::{
     limits,
     mail::{MailError, Mailer},
     openapi,
-    services::{accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index},
+    services::{
+        accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index, rule,
+    },
     state::Cloud,
 };
 
@@ -147,6 +149,7 @@ impl RunningCloud {
             tokio::spawn(event_index::follow(cloud.clone())),
             tokio::spawn(attack_vectors::export_work(cloud.clone())),
             tokio::spawn(delivery::run(cloud.clone())),
+            tokio::spawn(rule::counters::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
             tokio::spawn(limits::shared::exchange(cloud.clone())),
         ];

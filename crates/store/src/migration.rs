@@ -17,6 +17,8 @@ mod m0061_rate_limits;
 mod m0065_invitation_tokens;
 mod m0066_billing;
 mod m0070_attack_counts;
+mod m0075_delivery_batches;
+mod m0076_counter_expiry;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0065_invitation_tokens::Migration),
             Box::new(m0066_billing::Migration),
             Box::new(m0070_attack_counts::Migration),
+            Box::new(m0075_delivery_batches::Migration),
+            Box::new(m0076_counter_expiry::Migration),
         ]
     }
 }

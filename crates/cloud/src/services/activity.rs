@@ -135,6 +135,20 @@ pub async fn log_by_operator<C: ConnectionTrait>(
     Ok(activity::append(connection, entry).await?)
 }
 
+/// Appends what the cloud did by itself.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn log_by_system<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    now: i64,
+    change: Change<'_>,
+) -> Result<(), Failure> {
+    let by = entity::activity::Model { initiator_name: "System".to_owned(), ..plain(tenant, now) };
+    Ok(activity::append(connection, entry_of(change, by)).await?)
+}
+
 fn by_user(user: &entity::user::Model, origin: &Origin, now: i64) -> entity::activity::Model {
     entity::activity::Model {
         source: "ui_page".to_owned(),

@@ -151,24 +151,16 @@ pub(super) async fn export<C: ConnectionTrait>(
     Ok(rows.map(|row| ApplicationEntry { id: row.id, name: row.name }).collect())
 }
 
-/// Makes the applications of a tenant those of a document. Events and rules of those that go stay.
+/// Checks the applications of a document.
 ///
 /// # Errors
 /// 400 with the application and field at fault.
-pub(super) async fn import(
-    work: &Work<'_>,
-    entries: Vec<ApplicationEntry>,
-) -> Result<SectionReport, Failure> {
-    let (transaction, tenant) = (work.transaction, work.tenant);
-    let most = work.cloud.config.limits.applications;
+pub(super) fn read(entries: Vec<ApplicationEntry>, most: u64) -> Result<Vec<ApplicationEntry>, Failure> {
     if entries.len() as u64 > most {
         return Err(ApiError::field("applications", "too many applications", most).into());
     }
-    let mut present: HashMap<i64, entity::pool::Model> =
-        pools::all(transaction, tenant).await?.into_iter().map(|row| (row.id, row)).collect();
-    let mut report = SectionReport::default();
     let mut seen = HashSet::new();
-    for (index, entry) in entries.iter().enumerate() {
+    let mut read = |(index, entry): (usize, ApplicationEntry)| {
         let fault = |field: &str, error: &str, value: Value| {
             at(&place("applications", index), ApiError::field(field, error, value))
         };
@@ -180,7 +172,25 @@ pub(super) async fn import(
         }
         let name = valid_name(&entry.name)
             .map_err(|_| fault("name", "should have 1 to 255 characters", json!(entry.name)))?;
-        match present.remove(&entry.id) {
+        Ok(ApplicationEntry { name, ..entry })
+    };
+    entries.into_iter().enumerate().map(&mut read).collect()
+}
+
+/// Makes the applications of a tenant those of a document. Events and rules of those that go stay.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn import(
+    work: &Work<'_>,
+    entries: Vec<ApplicationEntry>,
+) -> Result<SectionReport, Failure> {
+    let (transaction, tenant) = (work.transaction, work.tenant);
+    let mut present: HashMap<i64, entity::pool::Model> =
+        pools::all(transaction, tenant).await?.into_iter().map(|row| (row.id, row)).collect();
+    let mut report = SectionReport::default();
+    for ApplicationEntry { id, name } in entries {
+        match present.remove(&id) {
             Some(row) if !row.deleted && row.name == name => report.unchanged += 1,
             Some(row) => {
                 let counter = if row.deleted { &mut report.created } else { &mut report.updated };
@@ -189,7 +199,7 @@ pub(super) async fn import(
             }
             None => {
                 report.created += 1;
-                let row = entity::pool::Model { client_id: tenant.0, id: entry.id, name, deleted: false };
+                let row = entity::pool::Model { client_id: tenant.0, id, name, deleted: false };
                 pools::insert(transaction, row).await?;
             }
         }

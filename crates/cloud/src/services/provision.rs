@@ -160,6 +160,7 @@ async fn insert_default_branch<C: ConnectionTrait>(
         created_at: now,
         create_userid: 0,
         updated_at: now,
+        expires_at: None,
     }
     .into_active_model();
     hint.id = NotSet;
