@@ -5628,6 +5628,8 @@ export interface components {
             date_format?: string | null;
             /** @description `on` or `off`. */
             attack_rechecker_mode?: string | null;
+            /** @description `on` or `off`. */
+            vuln_rechecker_mode?: string | null;
             /** @description Receivers of notifications. What is empty stays as it is. */
             notifications?: unknown;
         };

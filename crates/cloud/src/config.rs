@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 
 mod mail;
 mod outgoing;
+mod verification;
 
 pub use mail::{MailConfig, MailPassword, MailTls};
 pub use outgoing::{IntegrationsConfig, OutgoingConfig};
+pub use verification::{VerificationConfig, VerificationTarget};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub struct CloudConfig {
     pub outgoing: OutgoingConfig,
     /// Addresses of the services that integrations report to.
     pub integrations: IntegrationsConfig,
+    /// Active verification of attacks.
+    pub verification: VerificationConfig,
 }
 
 impl Default for CloudConfig {
@@ -63,6 +67,7 @@ impl Default for CloudConfig {
             mail: MailConfig::default(),
             outgoing: OutgoingConfig::default(),
             integrations: IntegrationsConfig::default(),
+            verification: VerificationConfig::default(),
         }
     }
 }
@@ -318,6 +323,7 @@ impl CloudConfig {
         }
         self.mail.validate()?;
         self.outgoing.authorities()?;
+        self.verification.validate()?;
         if limits.session_absolute_s < limits.session_idle_s {
             return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());
         }

@@ -54,4 +54,5 @@ pub mod trigger;
 pub mod user_profile;
 pub mod user_view;
 pub mod users;
+pub mod verification;
 pub mod vulns;

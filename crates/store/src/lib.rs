@@ -52,6 +52,7 @@ pub mod tickets;
 pub mod traffic;
 pub mod triggers;
 pub mod users;
+pub mod verifications;
 pub mod vulns;
 
 pub use auth_changes::AuthMark;

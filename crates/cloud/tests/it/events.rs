@@ -12,6 +12,7 @@ mod indexed;
 mod rechecker;
 mod security_issues;
 mod upload;
+mod verification;
 mod vulns;
 
 use std::sync::atomic::{AtomicU64, Ordering};
