@@ -199,6 +199,10 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Largest event batch of a node, bytes.
     pub event_batch_bytes: usize,
+    /// Events that may wait to be stored; beyond, batches are answered 503.
+    pub waiting_events: usize,
+    /// The same in bytes of uploads; as rows they take some times as much memory.
+    pub waiting_event_bytes: usize,
     /// Largest configuration to import, bytes.
     pub configuration_bytes: usize,
     /// Idle seconds that end a session.
@@ -221,6 +225,8 @@ impl Default for Limits {
             node_requests_per_second: 200,
             body_bytes: 1 << 20,
             event_batch_bytes: 16 << 20,
+            waiting_events: 200_000,
+            waiting_event_bytes: 256 << 20,
             configuration_bytes: 64 << 20,
             session_idle_s: 86_400,
             session_absolute_s: 86_400,

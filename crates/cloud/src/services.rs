@@ -17,6 +17,7 @@ pub mod csv;
 pub mod cursor;
 pub mod dashboards;
 pub mod delivery;
+pub mod event_check;
 pub mod event_index;
 pub mod event_view;
 pub mod false_positive_rules;

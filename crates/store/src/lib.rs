@@ -23,6 +23,7 @@ pub mod deliveries;
 mod difference;
 pub mod entity;
 pub mod error;
+pub mod event_check;
 pub mod event_index;
 pub mod event_settings;
 mod fair;
