@@ -219,6 +219,9 @@ pub struct ClientFields {
     /// `on` or `off`.
     #[serde(default)]
     pub attack_rechecker_mode: Option<String>,
+    /// `on` or `off`.
+    #[serde(default)]
+    pub vuln_rechecker_mode: Option<String>,
     /// Receivers of notifications. What is empty stays as it is.
     #[schema(value_type = Option<Object>)]
     #[serde(default)]

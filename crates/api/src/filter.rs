@@ -414,7 +414,8 @@ fn masks(items: &[&Value]) -> Result<Option<Vec<Mask>>, Value> {
 #[must_use]
 pub fn like_pattern(mask: &str) -> String {
     let mut pattern = String::with_capacity(mask.len() + 4);
-    for c in mask.to_lowercase().chars() {
+    // As SQLite folds and, by their collation, the columns of events on PostgreSQL: ASCII alone.
+    for c in mask.to_ascii_lowercase().chars() {
         match c {
             '*' => pattern.push('%'),
             '?' => pattern.push('_'),

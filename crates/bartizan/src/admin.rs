@@ -11,7 +11,7 @@ use bartizan_cloud::{
     server,
     services::{
         activity::{self, Change},
-        clients,
+        clients, event_check,
         provision::{NewUser, create_client, create_partner, create_user},
         users,
     },
@@ -140,6 +140,12 @@ enum Command {
     Migrate,
     /// Build the event index anew from the database; the cloud must not run.
     Reindex,
+    /// Check that counters of attacks agree with their hits, and that nothing of an event is missing; the cloud may run.
+    CheckEvents {
+        /// Compare the event index with the database, too; the cloud must not run.
+        #[arg(long)]
+        index: bool,
+    },
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -177,6 +183,7 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Reindex => reindex(cloud).await,
+        Command::CheckEvents { index } => check_events(cloud, index).await,
         // Handled before the database is opened.
         Command::Restore { .. } => Ok(()),
     }
@@ -408,4 +415,23 @@ async fn reindex(cloud: &Cloud) -> Result<(), Failure> {
     cloud.event_index.close().await;
     println!("the event index is built: {rows} hits");
     Ok(())
+}
+
+/// Prints a line per tenant and one per fault; a fault is a failure.
+async fn check_events(cloud: &Cloud, with_index: bool) -> Result<(), Failure> {
+    let found = event_check::check(cloud, with_index).await.map_err(|failure| Failure::fault(&failure.0))?;
+    if with_index {
+        cloud.event_index.close().await;
+    }
+    let mut faults = 0;
+    for tenant in found {
+        let verdict = if tenant.faults.is_empty() { "consistent" } else { "NOT consistent" };
+        println!("client {}: {} attacks, {} hits: {verdict}", tenant.tenant.0, tenant.attacks, tenant.hits);
+        for fault in tenant.faults {
+            faults += 1;
+            let rows: Vec<String> = fault.rows.iter().map(ToString::to_string).collect();
+            println!("  {}: rows {}", fault.what, rows.join(", "));
+        }
+    }
+    if faults == 0 { Ok(()) } else { Err(Failure::fault("the events are not consistent")) }
 }

@@ -16,11 +16,13 @@ mod limits;
 mod mail;
 mod outgoing;
 mod signup;
+mod verification;
 
 pub use limits::Limits;
 pub use mail::{MailConfig, MailPassword, MailTls};
 pub use outgoing::{IntegrationsConfig, OutgoingConfig};
 pub use signup::SignupConfig;
+pub use verification::{VerificationConfig, VerificationTarget};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,6 +54,8 @@ pub struct CloudConfig {
     pub outgoing: OutgoingConfig,
     /// Addresses of the services that integrations report to.
     pub integrations: IntegrationsConfig,
+    /// Active verification of attacks.
+    pub verification: VerificationConfig,
 }
 
 impl Default for CloudConfig {
@@ -70,6 +74,7 @@ impl Default for CloudConfig {
             mail: MailConfig::default(),
             outgoing: OutgoingConfig::default(),
             integrations: IntegrationsConfig::default(),
+            verification: VerificationConfig::default(),
         }
     }
 }
@@ -272,6 +277,7 @@ impl CloudConfig {
             return Err("signup.enabled needs mail.host: a letter confirms the address".into());
         }
         self.outgoing.authorities()?;
+        self.verification.validate()?;
         self.integrations.validate()?;
         self.limits.validate()
     }

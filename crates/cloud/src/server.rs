@@ -36,7 +36,7 @@ use crate::{
     mail::{MailError, Mailer},
     openapi,
     services::{
-        accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index, rule,
+        accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index, rule, verification,
     },
     state::Cloud,
 };
@@ -150,6 +150,7 @@ impl RunningCloud {
             tokio::spawn(attack_vectors::export_work(cloud.clone())),
             tokio::spawn(delivery::run(cloud.clone())),
             tokio::spawn(rule::counters::run(cloud.clone())),
+            tokio::spawn(verification::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
             tokio::spawn(limits::shared::exchange(cloud.clone())),
         ];
@@ -277,6 +278,8 @@ const KEPT_BATCHES_S: i64 = 7 * 86_400;
 /// Seconds that deliveries are kept: those that arrived, and those that were given up.
 const KEPT_DELIVERED_S: i64 = 86_400;
 const KEPT_DEAD_S: i64 = 30 * 86_400;
+/// Seconds that verifications are kept after they ended.
+const KEPT_VERIFICATIONS_S: i64 = 30 * 86_400;
 /// Longest window of a trigger, seconds.
 const LONGEST_WINDOW_S: i64 = 366 * 86_400;
 
@@ -312,6 +315,9 @@ async fn housekeeping(cloud: Cloud) {
         let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
         if let Err(error) = purged {
             tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries were not removed");
+        }
+        if let Err(error) = cloud.store.purge_verifications(now - KEPT_VERIFICATIONS_S).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old verifications were not removed");
         }
         if let Err(error) = cloud.store.purge_trigger_state(now - LONGEST_WINDOW_S, now).await {
             tracing::warn!(

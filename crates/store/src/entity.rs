@@ -52,6 +52,8 @@ pub mod trigger_count;
 pub mod trigger_firing;
 pub mod trigger_payload;
 pub mod user;
+pub mod verification;
+pub mod verification_host;
 pub mod vuln;
 pub mod vuln_change;
 pub mod vuln_proof;

@@ -346,6 +346,7 @@ impl crate::Store {
             .exec(&transaction)
             .await?;
         attack::Entity::delete_many().filter(attack::Column::LastTime.lt(events)).exec(&transaction).await?;
+        crate::event_index::note_purge(&transaction, None, events).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -24,6 +24,7 @@ pub mod deliveries;
 mod difference;
 pub mod entity;
 pub mod error;
+pub mod event_check;
 pub mod event_index;
 pub mod event_settings;
 mod fair;
@@ -53,6 +54,7 @@ pub mod tickets;
 pub mod traffic;
 pub mod triggers;
 pub mod users;
+pub mod verifications;
 pub mod vulns;
 
 pub use auth_changes::AuthMark;

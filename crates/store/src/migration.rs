@@ -19,6 +19,8 @@ mod m0066_billing;
 mod m0070_attack_counts;
 mod m0075_delivery_batches;
 mod m0076_counter_expiry;
+mod m0085_verification;
+mod m0086_event_epochs;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -44,6 +46,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0070_attack_counts::Migration),
             Box::new(m0075_delivery_batches::Migration),
             Box::new(m0076_counter_expiry::Migration),
+            Box::new(m0085_verification::Migration),
+            Box::new(m0086_event_epochs::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{
     sea_query::{Alias, Expr, Query},
 };
 
-use crate::{StoreError, TenantId};
+use crate::{StoreError, TenantId, event_index};
 
 mod exported;
 
@@ -52,6 +52,7 @@ pub async fn purge_events<C: ConnectionTrait>(
         let delete = Query::delete().from_table(table).and_where(condition).to_owned();
         removed += connection.execute(&delete).await?.rows_affected();
     }
+    event_index::note_purge(connection, Some(tenant), before).await?;
     Ok(removed)
 }
 
@@ -66,10 +67,7 @@ pub async fn delete_events<C: ConnectionTrait>(connection: &C, tenant: TenantId)
             Query::delete().from_table(*table).and_where(Expr::col("client_id").eq(tenant.0)).to_owned();
         removed += connection.execute(&delete).await?.rows_affected();
     }
-    // What is derived from events sees by it that they are gone.
-    let head =
-        Query::delete().from_table("event_heads").and_where(Expr::col("client_id").eq(tenant.0)).to_owned();
-    connection.execute(&head).await?;
+    event_index::begin_epoch(connection, tenant).await?;
     Ok(removed)
 }
 

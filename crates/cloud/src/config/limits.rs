@@ -79,7 +79,7 @@ limits! {
     /// Largest configuration to import, bytes.
     configuration_bytes: usize = 64 << 20, 1 << 10, BYTES;
     /// Rows of events that may wait to be stored before further batches are sent away.
-    waiting_events: usize = 200_000, 1000, 100_000_000;
+    waiting_events: usize = 200_000, 1, 100_000_000;
     /// Bytes of uploads that may wait to be stored; as rows they take some times as much.
     waiting_event_bytes: usize = 256 << 20, 1 << 20, BYTES * 64;
     /// Idle seconds that end a session.

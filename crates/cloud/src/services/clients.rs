@@ -85,7 +85,7 @@ fn view(row: &entity::client::Model, partner_uuid: &str, mode: &str) -> ClientVi
         date_format: row.date_format.clone(),
         language: row.language.clone(),
         attack_rechecker_mode: row.attack_rechecker_mode.clone(),
-        vuln_rechecker_mode: "off".to_owned(),
+        vuln_rechecker_mode: row.vuln_rechecker_mode.clone(),
         notifications: notifications(&row.notifications),
         mode: mode.to_owned(),
         blocking_type: "incidents".to_owned(),
@@ -378,6 +378,8 @@ fn apply(row: &mut entity::client::Model, fields: &ClientFields) -> Result<(), A
     choose(&mut row.date_format, &fields.date_format, "date_format", &["ddmmyy", "mmddyy", "yymmdd"])?;
     let mode = &fields.attack_rechecker_mode;
     choose(&mut row.attack_rechecker_mode, mode, "attack_rechecker_mode", &["on", "off"])?;
+    let mode = &fields.vuln_rechecker_mode;
+    choose(&mut row.vuln_rechecker_mode, mode, "vuln_rechecker_mode", &["on", "off"])?;
     match &fields.notifications {
         Some(Value::Object(kinds)) => merge_notifications(&mut row.notifications, kinds)?,
         None => {}
@@ -439,6 +441,7 @@ fn state(row: &entity::client::Model) -> Value {
     json!({
         "vuln_prefix": row.vuln_prefix,
         "name": row.name, "enabled": row.enabled, "language": row.language, "date_format": row.date_format,
-        "attack_rechecker_mode": row.attack_rechecker_mode, "notifications": row.notifications,
+        "attack_rechecker_mode": row.attack_rechecker_mode, "vuln_rechecker_mode": row.vuln_rechecker_mode,
+        "notifications": row.notifications,
     })
 }

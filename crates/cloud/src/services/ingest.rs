@@ -29,7 +29,7 @@ pub use grouping::group_key;
 /// 400 when the batch itself is not understood; its events then have no position to acknowledge. 503 when too much
 /// waits already.
 pub async fn take(cloud: &Cloud, node: &NodeCaller, bytes: &[u8]) -> Result<EventsResponse, Failure> {
-    let (seq, batch) = batch::read(node, bytes, cloud.clock.now_ms())?;
+    let (seq, batch) = batch::read(&cloud.keys, node, bytes, cloud.clock.now_ms())?;
     let rejected = batch
         .rejected
         .iter()

@@ -115,6 +115,7 @@ async fn insert_client<C: ConnectionTrait>(
         language: "en".to_owned(),
         date_format: "ddmmyy".to_owned(),
         attack_rechecker_mode: "off".to_owned(),
+        vuln_rechecker_mode: "off".to_owned(),
         notifications: super::clients::notifications(&json!({})),
         created_at: now,
         deleted_at: None,

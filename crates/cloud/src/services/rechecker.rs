@@ -8,7 +8,7 @@ use bartizan_api::{
     rechecker::{RecheckQuery, RecheckRequest, RecheckStatusView},
 };
 use bartizan_store::{
-    TenantId, attacks, entity, ingest,
+    TenantId, attacks, entity, ingest, verifications,
     vulns::{self, incidents},
 };
 use serde_json::json;
@@ -17,6 +17,7 @@ use super::{
     activity::{self, Change},
     event_view::attack_id,
     trigger::evaluate,
+    verification,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -111,6 +112,12 @@ pub async fn note(
     let tenant = TenantId(row.client_id);
     let transaction = cloud.store.begin().await?;
     ingest::lock(&transaction, tenant).await?;
+    let queued = outcome == Outcome::Forced && verification::force(cloud, &transaction, &row).await?;
+    let status = if queued { "forced_in_progress" } else { status };
+    if outcome != Outcome::Forced {
+        // Whoever says how it ended says it for everybody.
+        verifications::cancel(&transaction, tenant, row.id, cloud.now()).await?;
+    }
     if outcome == Outcome::VulnFound {
         let vuln = int(&request.vulnid)
             .ok_or_else(|| ApiError::field("vulnid", "is required", request.vulnid.clone()))?;
@@ -133,5 +140,8 @@ pub async fn note(
     };
     activity::log(&transaction, caller, tenant, now, change).await?;
     transaction.commit().await?;
+    if queued {
+        cloud.verification.notify_one();
+    }
     Ok(after.as_ref().map_or(RecheckStatusView { current_status: None }, view))
 }

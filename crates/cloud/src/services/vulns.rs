@@ -307,6 +307,7 @@ pub async fn recheck(
         log(cloud, caller, &transaction, "recheck", Some(&before), &row, request.comment.as_str()).await?;
     }
     transaction.commit().await?;
+    cloud.verification.notify_one();
     Ok(RecheckView { status: "queued" })
 }
 

@@ -6,12 +6,15 @@ mod attacks;
 mod clients;
 mod dashboards;
 mod exporters;
+mod faults;
+mod group_commit;
 mod hits;
 pub(crate) mod incidents;
 mod indexed;
 mod rechecker;
 mod security_issues;
 mod upload;
+mod verification;
 mod vulns;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,6 +148,8 @@ pub(crate) async fn hits(cloud: &TestCloud, caller: &Credential, filter: Value) 
 /// The counters of every attack agree with its hits, every hit has its attack, its request and its group, and
 /// no attack is empty.
 pub(crate) async fn assert_consistent(cloud: &TestCloud) {
+    let checked = bartizan_cloud::services::event_check::check(&cloud.running.cloud, true).await.unwrap();
+    assert!(checked.iter().all(|tenant| tenant.faults.is_empty()), "{checked:?}");
     let connection = cloud.running.cloud.store.writer();
     let attacks = entity::attack::Entity::find().all(connection).await.unwrap();
     let hits = entity::hit::Entity::find().all(connection).await.unwrap();

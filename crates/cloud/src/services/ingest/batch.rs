@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{event, grouping::group_key};
-use crate::auth::node::NodeCaller;
+use crate::{auth::node::NodeCaller, keys::Keys, services::verification::mark};
 
 /// Most events of a batch.
 const MAX_EVENTS: usize = 20_000;
@@ -55,7 +55,12 @@ impl From<Event> for Sent {
 }
 
 /// Reads a batch; answers its position in the spool, too.
-pub(super) fn read(node: &NodeCaller, bytes: &[u8], now_ms: i64) -> Result<(u64, Batch), ApiError> {
+pub(super) fn read(
+    keys: &Keys,
+    node: &NodeCaller,
+    bytes: &[u8],
+    now_ms: i64,
+) -> Result<(u64, Batch), ApiError> {
     let (id, seq, events) = parse(bytes)?;
     let head = entity::event_batch::Model {
         node_uuid: node.node.uuid.clone(),
@@ -74,6 +79,15 @@ pub(super) fn read(node: &NodeCaller, bytes: &[u8], now_ms: i64) -> Result<(u64,
         rejected: vec![],
     };
     for (index, sent) in events.into_iter().enumerate() {
+        let raw = match &sent {
+            Sent::Hit(hit) => Some(&hit.raw),
+            Sent::Proof(proof) => Some(&proof.raw),
+            Sent::Bad { .. } => None,
+        };
+        // What verification asks looks like an attack and is none.
+        if raw.is_some_and(|raw| mark::is_own(keys, batch.tenant, raw, now_ms / 1000)) {
+            continue;
+        }
         batch.sort_in(index, sent, node);
     }
     // Grouping looks at hits one after the other: in the order of their times it does not depend on how the node

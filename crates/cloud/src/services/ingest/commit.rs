@@ -37,6 +37,7 @@ pub struct Ingestion(Arc<Shared>);
 struct Shared {
     waiting: Mutex<Queue>,
     turns: Arc<Semaphore>,
+    all_turns: usize,
     /// Batches enter the index in the order in which they were stored.
     indexing: Arc<Semaphore>,
 }
@@ -82,8 +83,16 @@ impl Ingestion {
         Ingestion(Arc::new(Shared {
             waiting: Mutex::default(),
             turns: Arc::new(Semaphore::new(turns)),
+            all_turns: turns,
             indexing: Arc::new(Semaphore::new(1)),
         }))
+    }
+
+    /// Batches that wait for the next transaction, and transactions that run.
+    #[must_use]
+    pub fn load(&self) -> (usize, usize) {
+        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).batches.len();
+        (waiting, self.0.all_turns - self.0.turns.available_permits())
     }
 
     /// Stores a batch together with others that wait; returns when it is durable.
@@ -120,8 +129,8 @@ impl Ingestion {
                 let stored = tell(cloud, outcomes);
                 let Ok(indexing) = Arc::clone(&self.0.indexing).acquire_owned().await else { return };
                 drop(turn);
-                for (tenant, (after, hits)) in stored {
-                    cloud.event_index.feed(tenant, after, hits).await;
+                for (after, hits) in stored.into_values() {
+                    cloud.event_index.feed(&after, hits).await;
                 }
                 drop(indexing);
             }
@@ -218,8 +227,8 @@ async fn apart(
     }
 }
 
-/// Hits that are new, by tenant, with the last hit before them.
-type Stored = BTreeMap<TenantId, (i64, Vec<entity::hit::Model>)>;
+/// Hits that are new, by tenant, with how far those before them went.
+type Stored = BTreeMap<TenantId, (entity::event_head::Model, Vec<entity::hit::Model>)>;
 
 /// Tells whoever waited what came of it.
 fn tell(cloud: &Cloud, outcomes: Vec<Outcome>) -> Stored {

@@ -21,8 +21,8 @@ use crate::{
 /// What storing a batch changed.
 #[derive(Default)]
 pub(super) struct Written {
-    /// The tenant's last hit before the batch, and the hits that are new.
-    pub(super) stored: Option<(i64, Vec<entity::hit::Model>)>,
+    /// How far the tenant's hits went before the batch, and the hits that are new.
+    pub(super) stored: Option<(entity::event_head::Model, Vec<entity::hit::Model>)>,
     /// Whether triggers changed the IP lists.
     pub(super) listed: bool,
 }
