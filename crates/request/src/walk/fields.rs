@@ -99,9 +99,24 @@ impl Walker<'_> {
         let plain = name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.$[]".contains(&b));
         let name_path = link(parent, StepRef::Simple(kind.name_element));
         self.value(&name_path, if plain { base } else { name }, Role::Name)?;
+        if kind.subscripts && !plain {
+            self.undivided(&name_path, name, group)?;
+        }
         let key = key_text(base);
         let path = link(parent, StepRef::Keyed(kind.element, &key));
         self.subscripted(&path, &subscripts, group, each)
+    }
+
+    /// A text that an equals sign cut in two, `<svg onload=alert(1)>`: name and value as one, for names that no field has.
+    fn undivided(&mut self, path: &PointPath<'_>, name: &[u8], group: &Group<'_>) -> Flow {
+        if !name.iter().any(|b| matches!(b, b'<' | b'"' | b'\'' | b'`' | b'(' | b'{' | b'|')) {
+            return Flow::Continue(());
+        }
+        let first = group.indexes.first().and_then(|&index| group.fields.get(index));
+        match first.map(|field| &*field.value) {
+            None | Some(b"") => Flow::Continue(()),
+            Some(value) => self.value(path, &[name, value].join(&b'='), Role::Name),
+        }
     }
 
     fn subscripted(
@@ -141,18 +156,31 @@ impl Walker<'_> {
 /// The fields of a query or a form.
 ///
 /// Some servers also split at `;`. The pieces after one are added as fields of their own; the value up to
-/// the `&` stays whole, so that both readings are seen.
+/// the `&` stays whole, so that both readings are seen. Others decode before they split: an encoded `=` divides there.
 ///
 /// One more than `max` is read at most: enough to run into the limit of visited values.
 pub(super) fn form_fields(input: &[u8], max: usize) -> SmallVec<[Field<'_>; 16]> {
     let mut fields: SmallVec<[Field<'_>; 16]> =
         pairs(input).take(max.saturating_add(1)).map(|(name, value)| Field { name, value }).collect();
+    let undivided: SmallVec<[Field<'_>; 1]> = fields.iter().filter_map(divided_after_decoding).collect();
+    fields.extend(undivided);
     if fields.len() <= max && memchr::memchr(b';', input).is_some() {
         let pieces = input.split(|&b| b == b'&').flat_map(|piece| piece.split(|&b| b == b';').skip(1));
         let alternatives = pieces.filter(|rest| rest.contains(&b'=')).flat_map(pairs);
         fields.extend(alternatives.take(max).map(|(name, value)| Field { name, value }));
     }
     fields
+}
+
+/// `a%3D1` as servers read it that decode before they split: a field `a`.
+fn divided_after_decoding<'f>(field: &Field<'f>) -> Option<Field<'f>> {
+    if !field.value.is_empty() {
+        return None;
+    }
+    let at = memchr::memchr(b'=', &field.name)?;
+    let (name, value) = (field.name.get(..at)?, field.name.get(at + 1..)?);
+    let plain = !name.is_empty() && name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b));
+    plain.then(|| Field { name: Cow::Owned(name.to_vec()), value: Cow::Owned(value.to_vec()) })
 }
 
 /// The fields of one name.
