@@ -344,8 +344,8 @@ const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::NON_ASCII).or(ByteSet::of_bytes(b"\\*&<"));
 /// Longer values may be short ones with padding.
 const LONG: usize = 1024;
-/// Bytes that begin a comment to the end of the line, or that old application servers drop.
-const NOISE: ByteSet = ByteSet::of_bytes(b"%#");
+/// Bytes that begin a comment to the end of the line or an escape, or that old application servers drop.
+const NOISE: ByteSet = ByteSet::of_bytes(b"%#\\");
 
 fn compile(pattern: &str) -> Regex {
     #[expect(

@@ -338,6 +338,14 @@ fn collect(
         if sign.stamp == names::REDIRECT_ONLY && !names::is_redirect(point) {
             continue;
         }
+        let is_expected = match sign.stamp {
+            stamp if names::SYSTEM_PATHS.contains(&stamp) => names::is_service_path(value),
+            names::PROGRAM_PATH => !value.contains(&b' '),
+            _ => false,
+        };
+        if is_expected && names::is_body(point) && names::names_a_path(point) {
+            continue;
+        }
         let by_design = match sign.attack_type {
             AttackType::Rce => sign.stamp < 3100 && names::runs_by_design(point),
             AttackType::Ptrav | AttackType::Ssrf => names::runs_by_design(point),

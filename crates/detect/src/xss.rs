@@ -104,7 +104,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["script:", "script&", "jav", "vbs", "livescript"],
             needs: "",
             test: Test::Pattern(
-                r"^[\s\x00-\x20\x22']*(?:java|vb|live)script[\s]*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`'\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`\x27\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)",
+                r"^[\s\x00-\x20\x22']*(?:(?:feed|view-source|mhtml|jar):){0,6}(?:java|vb|live)script[\s]*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`'\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)|\.protocol[\s]*=[\s]*[\x22'`](?:java|vb)script\b|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`\x27\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -225,7 +225,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Checked(
-                r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00]|$)|<(?:body|html)[\s/][^<>]{0,200}(?:[\s/\x22]on\w+|background|manifest)[\s]*=|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
+                r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00#]|$)|<(?:body|html)[\s/][^<>]{0,200}(?:[\s/\x22]on\w+|background|manifest)[\s]*=|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
                 |context, span| !is_still_picture(context, span),
             ),
             trust: Trust::Tight,
@@ -264,6 +264,17 @@ pub(crate) static DETECTOR: Detector = Detector {
             places: Places::All,
         },
         Signature {
+            stamp: 1024,
+            subtype: "xss_css",
+            gate: &["expression"],
+            needs: "(",
+            test: Test::Pattern(
+                r"style[\s]*=[^>]{0,80}expression[\s]*\([^)]{0,20}(?:alert|eval|confirm|prompt|document|window)",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
             stamp: 1030,
             subtype: "xss_script",
             gate: &[
@@ -285,7 +296,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "([.=`",
             test: Test::Checked(
-                r"(?:document[\s]*(?:\.|\[|\)[\s]*\[)[\s\x22'`]*(?:cookie|write|writeln|domain|location|body|url|referrer|forms|queryselector|createelement|documentelement|getelement|defaultview|open|scripts)|window[\s]*(?:\.|\[)[\s\x22'`]*(?:location|open|name|alert|eval|document|onerror|\x22|'|navigate|atob)|\b(?:self|top|this|parent|frames|window|globalthis|document)[\s]*\[[^\]]{1,80}\][\s]*[(\[`=]|(?:^|[\s;=(,'\x22`+*/|&!~>:{}-])(?:alert|confirm|prompt)[\s]*(?:\(|`|\.(?:call|apply|bind))|\b(?:location|localstorage|sessionstorage)[\s]*(?:\.(?:href|hash|replace|assign|search)|=[\s]*[\x22'`]?(?:javascript|//|https?:|name))|\.innerhtml[\s]*=|navigation\.navigate|\bnavigator\.\w+\()",
+                r"(?:document[\s]*(?:\.|\[|\)[\s]*\[)[\s\x22'`]*(?:cookie|write|writeln|domain|location|body|url|referrer|forms|queryselector|createelement|documentelement|getelement|defaultview|open|scripts)|window[\s]*(?:\.|\[)[\s\x22'`]*(?:location|open|name|alert|eval|document|onerror|\x22|'|navigate|atob)|\b(?:self|top|this|parent|frames|window|globalthis|document)[\s]*\[[^\]]{1,80}\][\s]*[(\[`=]|(?:^|[\s;=(,'\x22`+*/|&!~>:{}-])(?:alert|confirm|prompt)[\s]*(?:\(|`|\.(?:call|apply|bind))|\b(?:location|localstorage|sessionstorage)[\s]*(?:\.(?:href|hash|replace|assign|search)|=[\s]*[\x22'`]?(?:javascript|//|https?:|name))|\blocation[\s]*=[\s]*['\x22]\w{0,14}['\x22][\s]*\+|;[\s]*location[\s]*=[\s]*\w{1,3}[\s]*;?[\s]*$|\.innerhtml[\s]*=|navigation\.navigate|\bnavigator\.\w+\()",
                 |context, span| !is_sentence(context, span),
             ),
             trust: Trust::Tight,
@@ -341,10 +352,15 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "(confirm",
                 "(prompt",
                 "(eval",
+                ".source",
+                ". source",
+                "=document",
+                "=unescape",
+                "&{",
             ],
             needs: "(`[=",
             test: Test::Pattern(
-                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`][^.\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\][\s]*(?:[+)\]]|$)|(?:^|[^\w\]])\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)[\s]*[(`]|\b(?:alert|confirm|prompt)[\s]*\?\.|[(,][\s]*(?:alert|confirm|prompt)[\s]*\)[\s]*\.\w+[\s]*\(|\.[\s]*(?:alert|confirm|prompt)[\s]*\([\s]*\d|\b\w{1,3}[\s]*=[\s]*(?:alert|confirm|prompt|eval)[\s]*[,;\s]|[\x22'`]al?e?r?[\x22'`][\s]*\+[\s]*[\x22'`]l?e?r?t|\bwrite[\s]*\([\s]*cookie|\bwith[\s]*\([\s]*document|\b(?:top|self|window|parent|frames|globalthis|this)\?\.\[|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=|\.(?:find|map|filter|some|every|foreach|findindex|flatmap|reduce|sort)[\s]*\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)",
+                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`][^.\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\][\s]*(?:[+)\]]|$)|(?:^|[^\w\]])\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)[\s]*[(`]|\b(?:alert|confirm|prompt)[\s]*\?\.|[(,][\s]*(?:alert|confirm|prompt)[\s]*\)[\s]*\.\w+[\s]*\(|\.[\s]*(?:alert|confirm|prompt)[\s]*\([\s]*\d|\b\w{1,3}[\s]*=[\s]*\(?(?:alert|confirm|prompt|eval)\)?[\s]*[,;\s]|=[\s]*/[a-z]{1,10}/[\s]*\.[\s]*source\b|(?:^|[,;\s])[$\w]{1,8}=(?:document|unescape|eval)[,;]|(?:['\x22]\w{0,8}['\x22][\s]*\+[\s]*){3,}['\x22]|&\{(?:document|alert|window|location|\w{1,24}\()|[\x22'`]al?e?r?[\x22'`][\s]*\+[\s]*[\x22'`]l?e?r?t|\bwrite[\s]*\([\s]*cookie|\bwith[\s]*\([\s]*document|\b(?:top|self|window|parent|frames|globalthis|this)\?\.\[|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=|\.(?:find|map|filter|some|every|foreach|findindex|flatmap|reduce|sort)[\s]*\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -385,6 +401,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "xlink:href",
                 "xmlns",
                 "<?xml",
+                "<?import",
                 "<xi:",
                 "xi:include",
                 "-->",
@@ -394,8 +411,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "xml-stylesheet",
             ],
             needs: "",
-            test: Test::Pattern(
-                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet|^xml-stylesheet\b[^<>]{0,60}href[\s]*=|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
+            test: Test::Checked(
+                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<\?import[\s][^>]{0,80}(?:implementation|namespace)[\s]*=|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet[^>]{0,200}(?:script|data:|//)|^xml-stylesheet\b[^<>]{0,60}href[\s]*=|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
+                |context, span| !closes_own_comment(context, span),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -422,6 +440,12 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// The end of a comment that the value itself began: `<!----><a id="x"></a>`.
+fn closes_own_comment(context: &Context<'_>, span: &Range<usize>) -> bool {
+    context.after(span.start).starts_with(b"--")
+        && memchr::memmem::find(context.value.get(..span.start + 2).unwrap_or_default(), b"<!--").is_some()
+}
 
 /// In a short value the tag is enough. Text about scripts names the tag, too (`the <script> tag`, `::<Script>`); there
 /// it must have a source or something to run.
@@ -478,8 +502,13 @@ fn is_handler(context: &Context<'_>, span: &Range<usize>) -> bool {
 fn is_still_picture(context: &Context<'_>, span: &Range<usize>) -> bool {
     const ACTIVE: [&[u8]; 8] =
         [b"script", b"href", b"on", b"&#", b"style", b"animate", b"foreignobject", b"iframe"];
-    let lower = context.value.to_ascii_lowercase();
-    lower.get(span.start..).is_some_and(|tail| tail.starts_with(b"<svg"))
+    let mut lower = context.value.to_ascii_lowercase();
+    let matched = lower.get(span.start..).unwrap_or_default();
+    let is_svg = matched.starts_with(b"<svg") || matched.starts_with(b"</svg");
+    let Some(at) = memchr::memmem::find(&lower, b"<svg").filter(|_| is_svg) else { return false };
+    let lower = lower.split_off(at);
+    let head = context.before(at).trim_ascii();
+    (head.is_empty() || head.starts_with(b"<?xml") && head.ends_with(b"?>") || !head.contains(&b'<'))
         && memchr::memmem::find(&lower, b"</svg>").is_some()
         && !ACTIVE.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
 }
