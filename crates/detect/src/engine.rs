@@ -20,6 +20,8 @@ use crate::signature::{Detector, Signature, Test, expand};
 use crate::view;
 
 mod explain;
+#[cfg(test)]
+mod work;
 
 pub use explain::{Candidate, Judgement, Outcome};
 
@@ -281,6 +283,8 @@ fn gate(signatures: &[Compiled], special: bool, bytes: ByteSet) -> Gate {
 
 impl Compiled {
     fn judge(&self, context: &Context<'_>) -> Option<Range<usize>> {
+        #[cfg(test)]
+        work::note(context.value.len());
         match &self.signature.test {
             Test::Code(judge) => judge(context),
             Test::Pattern(text) => {
