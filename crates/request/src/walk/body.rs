@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 
-use super::fields::{FieldKind, form_fields};
+use super::fields::FieldKind;
 use super::{Flow, RequestParts, Role, Taken, Walker};
 use crate::bytes::ByteSet;
 use crate::decode::charset;
@@ -196,11 +196,7 @@ impl Walker<'_> {
         let has_values = memchr::memchr(b'=', body).is_some();
         let taken = Taken::whole_if(is_declared && has_values);
         self.visit(path, body, taken.role())?;
-        let fields = form_fields(body, self.limits.max_leaves);
-        self.fields(Some(path), FieldKind::FORM, &fields, &mut |walker, path, index| {
-            let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
-            walker.value(path, value, Role::Leaf)
-        })?;
+        self.form_fields(Some(path), FieldKind::FORM, body)?;
         ControlFlow::Continue(taken)
     }
 }
