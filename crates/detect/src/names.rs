@@ -60,8 +60,8 @@ pub(crate) fn runs_by_design(point: &PointPath<'_>) -> bool {
     }
 }
 
-/// Whether the value is the path of what services of a system keep: logs, data, certificates, settings of web servers. The
-/// files that attackers are after are not among them.
+/// Whether the value is the path of a program, as events of a system name it, or of what its services keep: logs, data,
+/// certificates, settings of web servers. The files that attackers are after are not among them.
 pub(crate) fn is_service_path(value: &[u8]) -> bool {
     const FOLDERS: [&[u8]; 14] = [
         b"/var/log/",
@@ -79,7 +79,9 @@ pub(crate) fn is_service_path(value: &[u8]) -> bool {
         b"/sys/fs/",
         b"/sys/class/",
     ];
-    FOLDERS.iter().any(|folder| value.starts_with(folder))
+    const PROGRAMS: [&[u8]; 3] = [b".exe", b".dll", b".sys"];
+    let is_program = PROGRAMS.iter().any(|ending| value.ends_with(ending));
+    (is_program || FOLDERS.iter().any(|folder| value.starts_with(folder)))
         && value.iter().all(|b| b.is_ascii_graphic())
         && memchr::memmem::find(value, b"..").is_none()
         && memchr::memmem::find(value, b"/secrets/").is_none()

@@ -98,10 +98,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5005,
             subtype: "ptrav_odd_dots",
-            gate: &["..", "./", ".\\", "\\\\"],
-            needs: "/\\",
+            gate: &["..", "./", ".\\", "\\\\", "passwd", "win.ini", "boot.ini"],
+            needs: "/\\%.",
             test: Test::Pattern(
-                r"\.[\x80-\xff]{1,4}\.[\x80-\xff]{0,4}[/\\]|\.\.[\x80-\xff]{1,4}[/\\]|^[/\\]?(?:\.{3,4}[/\\]){2,}|^\.{3}/\./|(?:\./\\/\.|\.\\/\\\.)|(?:%\\\.\.){2,}|^/?\\\\[\w:.-]{2,64}\\[a-z]\$(?:\\|$)",
+                r"\.[\x80-\xff]{1,4}\.[\x80-\xff]{0,4}[/\\]|\.\.[\x80-\xff]{1,4}[/\\]|^[/\\]?(?:\.{3,4}[/\\]){2,}|^\.{3}/\./|(?:^|[^a-z\s])etc(?:%u\w{4}|%[\w%]{2}|0x\w\w|[^a-z0-9\s<>\x22']){1,12}passwd(?:$|[^\w\s])|\.\.(?:%u\w{4}|%[\w%]{2}|0x\w\w|[^a-z0-9\s<>\x22']){1,12}(?:win|boot)\.ini$|(?:\./\\/\.|\.\\/\\\.)|(?:%\\\.\.){2,}|^/?\\\\[\w:.-]{2,64}\\[a-z]\$(?:\\|$)",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -168,7 +168,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "/\\",
             test: Test::Pattern(
-                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^/(?:var/(?:log|adm)|etc)$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$",
+                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^/(?:var/(?:log|adm)|etc)$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$|^/?[a-z]:[\\/]+(?:[\w. -]{1,32}[\\/]+){0,5}(?:access|error)[._]log$|^/?[a-z]:[\\/]+(?:php\d?[\\/]+sessions|windows[\\/]+temp)[\\/]*$",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,

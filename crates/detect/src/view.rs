@@ -137,12 +137,19 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
         match c {
             _ if is_invisible(c) => {}
             '\u{ff01}'..='\u{ff5e}' => out.extend(char::from_u32(u32::from(c) - 0xfee0)),
+            // Before a dot or another mark it is a separator of folders, not an escape.
+            '\\' if rest.get(1..).is_some_and(separates) => out.push(c),
             '\\' | '\u{0}'..='\u{1f}' | '\u{ad}' => {}
             _ => out.push(c),
         }
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     Some(out.into_bytes())
+}
+
+/// Whether what follows a backslash is not what it could escape.
+fn separates(rest: &str) -> bool {
+    rest.starts_with(['.', '\\', '\u{fffd}'])
 }
 
 /// Characters without a width, marks of direction, and what stands for bytes that are no text: filters drop them after

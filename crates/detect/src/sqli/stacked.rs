@@ -35,8 +35,8 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2023,
             subtype: "sqli_stacked",
-            gate: &[";", "--"],
-            needs: "",
+            gate: &["drop", "alter", "delete", "insert", "update", "select", "truncate", "union"],
+            needs: ";-",
             test: Test::Pattern(
                 r"^[^;]{0,60};{o}(?:drop|alter|delete|insert|update|select|truncate){o}$|^--{o}(?:drop|alter|select|union)\b",
             ),
