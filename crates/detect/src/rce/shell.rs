@@ -404,11 +404,25 @@ fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     if separator == b'|' && (is_table_row(context.value) || is_between_bars(context, span.start)) {
         return false;
     }
-    if is_scheduled(before) {
+    if is_scheduled(before) || names_a_title(context.after(span.start + 1)) {
         return false;
     }
     // Prose after a line break or semicolon: require more than one word of text that looks like a command.
     !(matches!(separator, b'\n' | b'\r') && before.contains(&b' ') && sentence_follows(context, span))
+}
+
+/// `Learn it | Python Tutorial`: a name with a capital letter and a word behind it. No program is called that.
+fn names_a_title(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let name = text.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let is_name = matches!(text, [a, b, ..] if a.is_ascii_uppercase() && b.is_ascii_lowercase());
+    let Some((b' ', rest)) = text.get(name..).and_then(<[u8]>::split_first).map(|(b, rest)| (*b, rest))
+    else {
+        return false;
+    };
+    let word = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let end = rest.get(word).copied().unwrap_or(b' ');
+    is_name && word > 0 && matches!(end, b' ' | b',' | b')' | b']' | b'!' | b'?' | b':' | b'|' | b'\n')
 }
 
 /// A row of a table has cells between bars on all sides.
