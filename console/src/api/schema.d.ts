@@ -846,6 +846,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/client/{client_id}/report/{report_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a report by its link
+         * @description The link that letters hold; its token is what opens it.
+         */
+        get: operations["report_linked_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{client_id}/apid/config": {
         parameters: {
             query?: never;
@@ -1781,8 +1801,8 @@ export interface paths {
         /**
          * Mark hits as false positives
          * @description The filter names hits by `id` or all hits of attacks by `attackid`. Marked hits leave the counters of their
-         *     attack, and a rule keeps nodes from finding the same again, which goes with the last mark. `mode` `"false"` takes
-         *     the mark away.
+         *     attack. Detection stays as it is, unless `rule` is true: then a rule keeps nodes from finding the same again, which
+         *     goes with the last mark. `mode` `"false"` takes the mark away.
          */
         post: operations["hit_mark_false"];
         delete?: never;
@@ -1926,6 +1946,71 @@ export interface paths {
          * @description Renames every application that the filter selects.
          */
         post: operations["pool_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download a report
+         * @description The file itself: PDF, CSV, ZIP, JSON, or the letter as HTML. 409 while it is not made.
+         */
+        post: operations["report_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List reports
+         * @description `filter` takes `id`, `clientid`, `format`, `time_from`, `time_to`, `time` (the period touches the range) and
+         *     `time_range` (the period lies within the range). Sorted by `id` unless `order_by` names `clientid`, `format`,
+         *     `time`, `time_range` (length of the period), `time_to` or `time_from`.
+         */
+        post: operations["report_list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a report
+         * @description Incidents, attacks and vulnerabilities of a period with its figures beside those of the period before. It is made
+         *     in the background: `pdf`, `csv` (a table per kind of rows, in an archive when there are several), `json`, or `mail`,
+         *     a letter to `emails`. For the other formats `emails` get a link that is good as long as the file is kept: the newest
+         *     three PDF files for six months, everything else for seven days. Open vulnerabilities are always part of it.
+         */
+        post: operations["report_request"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3397,6 +3482,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/client/{client_id}/dropped_raw_hits/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a request that was sampled out
+         * @description What is known of a malicious request whose hits nodes did not upload because enough like them were. Such hits
+         *     count in attacks and dashboards; they are in no list. 404 for a request whose hits were all uploaded, that was not
+         *     malicious, or that is not known.
+         */
+        get: operations["dropped_hits_view"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/client/{clientid}/rules/overlimit_res_settings": {
         parameters: {
             query?: never;
@@ -3614,7 +3721,9 @@ export interface paths {
         put?: never;
         /**
          * Graph attacks
-         * @description Hits over time that proved no vulnerability. Exactly `points_count` pairs of start and value.
+         * @description Hits over time that proved no vulnerability.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["attack_graph"];
         delete?: never;
@@ -3654,7 +3763,9 @@ export interface paths {
         put?: never;
         /**
          * Graph the denylist
-         * @description Entries of the denylist over time. Exactly `points_count` pairs of start and value.
+         * @description Entries of the denylist over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["denylist_graph"];
         delete?: never;
@@ -3674,7 +3785,9 @@ export interface paths {
         put?: never;
         /**
          * Graph incidents
-         * @description Hits over time that proved a vulnerability. Exactly `points_count` pairs of start and value.
+         * @description Hits over time that proved a vulnerability.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["incident_graph"];
         delete?: never;
@@ -3694,7 +3807,9 @@ export interface paths {
         put?: never;
         /**
          * Graph requests
-         * @description Inspected requests over time. Exactly `points_count` pairs of start and value.
+         * @description Inspected requests over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["request_graph"];
         delete?: never;
@@ -3714,7 +3829,9 @@ export interface paths {
         put?: never;
         /**
          * Graph the request rate
-         * @description Requests per second over time. Exactly `points_count` pairs of start and value.
+         * @description Requests per second over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["rps_graph"];
         delete?: never;
@@ -3834,7 +3951,9 @@ export interface paths {
         put?: never;
         /**
          * Graph vulnerabilities
-         * @description Vulnerabilities found over time; `threat` is `low`, `medium` or `high`. Exactly `points_count` pairs of start and value.
+         * @description Vulnerabilities found over time; `threat` is `low`, `medium` or `high`.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["vuln_graph"];
         delete?: never;
@@ -3896,7 +4015,8 @@ export interface paths {
         put?: never;
         /**
          * Summarize hits
-         * @description Hits, incidents and blocked hits of one range of `time`; sampled-out hits count.
+         * @description Hits, incidents and blocked hits of one range of `time`; sampled-out hits count. With `compare`, the same of the
+         *     period before stands beside `body`.
          */
         post: operations["hit_summary"];
         delete?: never;
@@ -5738,6 +5858,175 @@ export interface components {
             /** @description Origin of its Console. */
             console_url: string;
         };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_AttackCount: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How many attacks. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Attacks.
+                 */
+                attacks: number;
+                /**
+                 * Format: int64
+                 * @description Their hits.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Their distinct addresses.
+                 */
+                ips: number;
+            };
+            /** @description How many attacks. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Attacks.
+                 */
+                attacks: number;
+                /**
+                 * Format: int64
+                 * @description Their hits.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Their distinct addresses.
+                 */
+                ips: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_HitSummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits of a period. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Hits, sampled-out ones included.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Incidents.
+                 */
+                incidents: number;
+                /**
+                 * Format: int64
+                 * @description Blocked hits.
+                 */
+                blocked: number;
+            };
+            /** @description Hits of a period. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Hits, sampled-out ones included.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Incidents.
+                 */
+                incidents: number;
+                /**
+                 * Format: int64
+                 * @description Blocked hits.
+                 */
+                blocked: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_MonthlySummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A month in three numbers. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Requests that nodes inspected.
+                 */
+                requests_count: number;
+                /**
+                 * Format: int64
+                 * @description Malicious ones.
+                 */
+                attacks_count: number;
+                /**
+                 * Format: int64
+                 * @description Refused ones.
+                 */
+                blocked_attacks_count: number;
+            };
+            /** @description A month in three numbers. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Requests that nodes inspected.
+                 */
+                requests_count: number;
+                /**
+                 * Format: int64
+                 * @description Malicious ones.
+                 */
+                attacks_count: number;
+                /**
+                 * Format: int64
+                 * @description Refused ones.
+                 */
+                blocked_attacks_count: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_TargetsView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits by target, attacks and incidents apart. */
+            body: {
+                /** @description Of attacks. */
+                attacks: components["schemas"]["TargetCounts"];
+                /** @description Of incidents. */
+                incidents: components["schemas"]["TargetCounts"];
+            };
+            /** @description Hits by target, attacks and incidents apart. */
+            before?: {
+                /** @description Of attacks. */
+                attacks: components["schemas"]["TargetCounts"];
+                /** @description Of incidents. */
+                incidents: components["schemas"]["TargetCounts"];
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_Vec_Vec_f64: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: number[][];
+            before?: number[][];
+        };
         /** @description One condition of an action. */
         ConditionView: {
             /**
@@ -5909,6 +6198,11 @@ export interface components {
              * @description Requests this month.
              */
             requests_amount: number;
+            /**
+             * Format: int64
+             * @description Requests of a month that were agreed on, as a page wrote it.
+             */
+            monthly_requests_quota?: number | null;
         };
         /** @description State of a dashboard. */
         DashboardState: {
@@ -6026,6 +6320,108 @@ export interface components {
              */
             result: string;
         };
+        /** @description A hit that was left out. */
+        DroppedHit: {
+            /** @description Attack type. */
+            type: components["schemas"]["AttackType"];
+            /** @description Technique, for instance `sqli_union_based`. */
+            attack_subtype?: string | null;
+            /** @description Flat point chain: strings, and numbers for indexes. */
+            point?: unknown[];
+            /** @description Rendered point, `GET_q_value`. */
+            parameter?: string;
+            /** @description Payload, at most 4,096 characters, after masking. */
+            value?: string;
+            /** @description Signature ids. */
+            stamps?: number[];
+            /** @description Decision. */
+            block_status: components["schemas"]["BlockStatus"];
+        };
+        /**
+         * @description A request with hits that sampling left out (`spec/node.md` section 1.6): what is known of it by its id.
+         *
+         *     It counts nothing. How many hits were left out is in `aggregated_count` of the hits that are uploaded: a hit that is
+         *     kept says how many identical ones it stands for, those left out before it included, so that a number is never told
+         *     twice. A node may leave these records out, too, where there are too many of them.
+         */
+        DroppedHits: {
+            /** @description Identity for idempotent insertion: 20 URL-safe characters, made by the node. */
+            event_id: string;
+            /** @description The request, as the block page and the access log name it. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Request time, Unix milliseconds.
+             */
+            ts_ms: number;
+            /** @description UUID of the detecting node. */
+            node_uuid?: string;
+            /**
+             * Format: int64
+             * @description Application; -1 is the default one.
+             */
+            application?: number;
+            /** @description HTTP method. */
+            method: string;
+            /** @description Host header, lower case, with port when not default. */
+            domain: string;
+            /** @description Path without query. */
+            path: string;
+            /** @description Client address after trusted-proxy evaluation. */
+            ip: string;
+            /** @description Address of the server that the request arrived at. */
+            server_addr?: string;
+            /**
+             * Format: int32
+             * @description Final status sent to the client; 0 is none.
+             */
+            statuscode?: number;
+            /** @description Why the hits were left out and other words about the request: `extreme`, `regular`, `acl`, …. */
+            tags?: string[];
+            /** @description The hits that were left out. */
+            hits: components["schemas"]["DroppedHit"][];
+        };
+        /** @description A request whose hits sampling left out; it is in no list of hits. */
+        DroppedRequestView: {
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /** @description Request. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Request time, Unix seconds.
+             */
+            request_time: number;
+            /** @description Applications; -1 is the default one. */
+            applications: number[];
+            /** @description HTTP method. */
+            request_method: string;
+            /** @description Host. */
+            domain: string;
+            /** @description Path without query. */
+            path: string;
+            /** @description Source address. */
+            remote_addr: string;
+            /** @description Address of the server. */
+            server_addr: string;
+            /**
+             * Format: int64
+             * @description Status sent to the client; 0 is no response.
+             */
+            response_status: number;
+            /**
+             * @description Words about the request, such as the stage of sampling.
+             * @example [
+             *       "regular"
+             *     ]
+             */
+            tags: string[];
+            /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
+            hits: components["schemas"]["DroppedHit"][];
+        };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
             /**
@@ -6065,6 +6461,17 @@ export interface components {
              * @example 300
              */
             min_time: number;
+        };
+        /** @description A success with its body. */
+        Envelope_AbuseTaken: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The answer: nothing. */
+            body: unknown;
         };
         /** @description A success with its body. */
         Envelope_ActionView: {
@@ -6466,33 +6873,6 @@ export interface components {
             };
         };
         /** @description A success with its body. */
-        Envelope_AttackCount: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description How many attacks. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Attacks.
-                 */
-                attacks: number;
-                /**
-                 * Format: int64
-                 * @description Their hits.
-                 */
-                hits: number;
-                /**
-                 * Format: int64
-                 * @description Their distinct addresses.
-                 */
-                ips: number;
-            };
-        };
-        /** @description A success with its body. */
         Envelope_AuditPage: {
             /**
              * Format: int32
@@ -6837,6 +7217,56 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_DroppedRequestView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A request whose hits sampling left out; it is in no list of hits. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                client_id: number;
+                /** @description Request. */
+                request_id: string;
+                /**
+                 * Format: int64
+                 * @description Request time, Unix seconds.
+                 */
+                request_time: number;
+                /** @description Applications; -1 is the default one. */
+                applications: number[];
+                /** @description HTTP method. */
+                request_method: string;
+                /** @description Host. */
+                domain: string;
+                /** @description Path without query. */
+                path: string;
+                /** @description Source address. */
+                remote_addr: string;
+                /** @description Address of the server. */
+                server_addr: string;
+                /**
+                 * Format: int64
+                 * @description Status sent to the client; 0 is no response.
+                 */
+                response_status: number;
+                /**
+                 * @description Words about the request, such as the stage of sampling.
+                 * @example [
+                 *       "regular"
+                 *     ]
+                 */
+                tags: string[];
+                /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
+                hits: components["schemas"]["DroppedHit"][];
+            };
+        };
+        /** @description A success with its body. */
         Envelope_Empty: {
             /**
              * Format: int32
@@ -6863,6 +7293,11 @@ export interface components {
                  * @example 90
                  */
                 retention_days?: number | null;
+                /**
+                 * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+                 * @example false
+                 */
+                default_attack_ip_grouping: boolean;
             };
         };
         /** @description A success with its body. */
@@ -6996,33 +7431,6 @@ export interface components {
                 body_truncated: boolean;
                 /** @description Whether a limit ended the inspection before everything was seen. */
                 stopped: boolean;
-            };
-        };
-        /** @description A success with its body. */
-        Envelope_HitSummary: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description Hits of a period. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Hits, sampled-out ones included.
-                 */
-                hits: number;
-                /**
-                 * Format: int64
-                 * @description Incidents.
-                 */
-                incidents: number;
-                /**
-                 * Format: int64
-                 * @description Blocked hits.
-                 */
-                blocked: number;
             };
         };
         /** @description A success with its body. */
@@ -7288,33 +7696,6 @@ export interface components {
                 overlimit_res: components["schemas"]["Mitigated"];
                 /** @description Virtual patches. */
                 vpatch: components["schemas"]["Mitigated"];
-            };
-        };
-        /** @description A success with its body. */
-        Envelope_MonthlySummary: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description A month in three numbers. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Requests that nodes inspected.
-                 */
-                requests_count: number;
-                /**
-                 * Format: int64
-                 * @description Malicious ones.
-                 */
-                attacks_count: number;
-                /**
-                 * Format: int64
-                 * @description Refused ones.
-                 */
-                blocked_attacks_count: number;
             };
         };
         /** @description A success with its body. */
@@ -7815,6 +8196,23 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_ReportAccepted: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A report that was taken on. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Its id.
+                 */
+                id: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_ResultObject_IntegrationView: {
             /**
              * Format: int32
@@ -8263,22 +8661,6 @@ export interface components {
                  * @description The administrator who keeps a password whatever happens to the identity provider.
                  */
                 fallback_user_id?: number | null;
-            };
-        };
-        /** @description A success with its body. */
-        Envelope_TargetsView: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description Hits by target, attacks and incidents apart. */
-            body: {
-                /** @description Of attacks. */
-                attacks: components["schemas"]["TargetCounts"];
-                /** @description Of incidents. */
-                incidents: components["schemas"]["TargetCounts"];
             };
         };
         /** @description A success with its body. */
@@ -9070,6 +9452,49 @@ export interface components {
             }[];
         };
         /** @description A success with its body. */
+        Envelope_Vec_ReportView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Id.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+                /**
+                 * Format: int64
+                 * @description Start of its period, Unix seconds.
+                 */
+                time_from: number;
+                /**
+                 * Format: int64
+                 * @description End of its period, Unix seconds.
+                 */
+                time_to: number;
+                /** @description `pdf`, `csv`, `json` or `mail`. */
+                format: string;
+                /**
+                 * @description `accepted`, `running`, `ready` or `failed`.
+                 * @example ready
+                 */
+                status: string;
+                /**
+                 * Format: int64
+                 * @description When it was asked for, Unix seconds.
+                 */
+                created_at: number;
+            }[];
+        };
+        /** @description A success with its body. */
         Envelope_Vec_SessionItem: {
             /**
              * Format: int32
@@ -9258,16 +9683,6 @@ export interface components {
              */
             status: number;
             body: string[][];
-        };
-        /** @description A success with its body. */
-        Envelope_Vec_Vec_f64: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            body: number[][];
         };
         /** @description A success with its body. */
         Envelope_Vec_VulnView: {
@@ -9542,6 +9957,9 @@ export interface components {
         }) | (components["schemas"]["VulnEvidence"] & {
             /** @enum {string} */
             kind: "vuln_evidence";
+        }) | (components["schemas"]["DroppedHits"] & {
+            /** @enum {string} */
+            kind: "dropped_hits";
         });
         /** @description A list request of security events. Wrong values are answered with a 400 that names the field. */
         EventListRequest: {
@@ -9576,6 +9994,11 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
+            /**
+             * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+             * @example false
+             */
+            default_attack_ip_grouping: boolean;
         };
         /** @description A change of these settings; what is absent stays. */
         EventSettingsUpdate: {
@@ -9585,6 +10008,11 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
+            /**
+             * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+             * @example false
+             */
+            default_attack_ip_grouping?: boolean | null;
         };
         /** @description A switch of an integration: which notifications go there. */
         EventSwitch: {
@@ -9805,6 +10233,11 @@ export interface components {
         FilterRequest: {
             /** @description Conditions, as in the list request. */
             filter?: unknown;
+            /**
+             * @description Whether `before` of the reply holds the same of the period before; `time` must then be one range, whose end may
+             *     be open. For `attack/count` and `hits/summary`; default false.
+             */
+            compare?: boolean | null;
         };
         /** @description A filter of a trigger. */
         FilterView: {
@@ -9905,6 +10338,11 @@ export interface components {
              * @default null
              */
             clientid: number | null;
+            /**
+             * @description Whether `before` of the reply holds the same of the period before; default false.
+             * @default null
+             */
+            compare: boolean | null;
         };
         /** @description A group of the identity provider and the role that its members get. */
         GroupMapping: {
@@ -11441,6 +11879,12 @@ export interface components {
              * @example true
              */
             mode?: string | null;
+            /**
+             * @description Whether to make a rule, too, so that nodes do not find the same again: `disable_attack_type` of that type at that
+             *     place of that address, or `disable_regex` for a custom expression. Default false: a mark alone changes data only.
+             * @example false
+             */
+            rule?: boolean | null;
         };
         /** @description How many hits were marked. */
         Marked: {
@@ -12329,6 +12773,99 @@ export interface components {
             secret: string;
             /** @description The same secret as a token for the `X-WallarmApi-Token` header. */
             token: string;
+        };
+        /** @description A report that was taken on. */
+        ReportAccepted: {
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+        };
+        /** @description `POST /v1/objects/report`. */
+        ReportFileRequest: {
+            /**
+             * Format: int64
+             * @description Report.
+             * @default null
+             * @example 1
+             */
+            id: number;
+        };
+        /** @description `POST /v1/objects/report/request`. Wrong values are answered with a 400 that names the field. */
+        ReportRequest: {
+            /**
+             * Format: int64
+             * @description Tenant; the caller's own when absent or 0.
+             * @default null
+             * @example 1
+             */
+            clientid: number | null;
+            /**
+             * Format: int64
+             * @description Start of the period, Unix seconds.
+             * @default null
+             * @example 1767225600
+             */
+            time_from: number;
+            /**
+             * Format: int64
+             * @description End of the period, Unix seconds.
+             * @default null
+             * @example 1769904000
+             */
+            time_to: number;
+            /**
+             * @description `pdf`, `csv`, `json` or `mail`.
+             * @default null
+             * @example pdf
+             */
+            format: string;
+            /**
+             * @description Who gets a link to the file; a report by `mail` goes to them as a letter and needs at least one. At most 20.
+             * @default null
+             * @example [
+             *       "security@example.com"
+             *     ]
+             */
+            emails: string[] | null;
+            /** @description Filters of the rows: `attacks`, `incidents` and `vulns`, as `/v1/search` answers them. */
+            extra_filter?: unknown;
+        };
+        /** @description A report in a list. */
+        ReportView: {
+            /**
+             * Format: int64
+             * @description Id.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            clientid: number;
+            /**
+             * Format: int64
+             * @description Start of its period, Unix seconds.
+             */
+            time_from: number;
+            /**
+             * Format: int64
+             * @description End of its period, Unix seconds.
+             */
+            time_to: number;
+            /** @description `pdf`, `csv`, `json` or `mail`. */
+            format: string;
+            /**
+             * @description `accepted`, `running`, `ready` or `failed`.
+             * @example ready
+             */
+            status: string;
+            /**
+             * Format: int64
+             * @description When it was asked for, Unix seconds.
+             */
+            created_at: number;
         };
         /** @description A sign that an answer showed. */
         ResponseStamp: {
@@ -17594,6 +18131,88 @@ export interface operations {
             };
         };
     };
+    report_linked_file: {
+        parameters: {
+            query: {
+                /**
+                 * @description Token of the link
+                 * @example 0f1e2d3c
+                 */
+                token: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Report
+                 * @example 1
+                 */
+                report_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such report, or a wrong token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     api_discovery_view: {
         parameters: {
             query?: never;
@@ -18111,6 +18730,8 @@ export interface operations {
                 month?: number;
                 /** @description Tenant. */
                 clientid?: number;
+                /** @description Whether `before` of the reply holds the same of the period before; default false. */
+                compare?: boolean;
             };
             header?: never;
             path?: never;
@@ -18124,7 +18745,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -18190,6 +18811,8 @@ export interface operations {
                 month?: number;
                 /** @description Tenant. */
                 clientid?: number;
+                /** @description Whether `before` of the reply holds the same of the period before; default false. */
+                compare?: boolean;
             };
             header?: never;
             path?: never;
@@ -18203,7 +18826,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -19394,7 +20017,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_AttackCount"];
+                    "application/json": components["schemas"]["Compared_AttackCount"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -21934,6 +22557,258 @@ export interface operations {
                 };
             };
             /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportFileRequest"];
+            };
+        };
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such report */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not ready */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventListRequest"];
+            };
+        };
+        responses: {
+            /** @description The reports */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_ReportView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportRequest"];
+            };
+        };
+        responses: {
+            /** @description Taken on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ReportAccepted"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many reports wait */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -27832,7 +28707,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AbuseTaken"];
+                    "application/json": components["schemas"]["Envelope_AbuseTaken"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -27873,6 +28748,82 @@ export interface operations {
             };
             /** @description The body is of another type than the operation takes */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    dropped_hits_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Request
+                 * @example 5f1d8c0a9b3e4d7f8a6b5c4d3e2f1a0b
+                 */
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_DroppedRequestView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such request */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29001,7 +29952,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29163,7 +30114,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29244,7 +30195,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29325,7 +30276,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29406,7 +30357,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29487,7 +30438,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29577,7 +30528,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29667,7 +30618,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_MonthlySummary"];
+                    "application/json": components["schemas"]["Compared_MonthlySummary"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29807,7 +30758,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_TargetsView"];
+                    "application/json": components["schemas"]["Compared_TargetsView"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29888,7 +30839,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30102,7 +31053,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_HitSummary"];
+                    "application/json": components["schemas"]["Compared_HitSummary"];
                 };
             };
             /** @description The request is not valid; the body names the field */

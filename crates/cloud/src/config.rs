@@ -188,6 +188,8 @@ pub struct Limits {
     pub failed_authentications_per_minute_credential: u32,
     /// Recipients of letters per hour and client: invitations, test messages, links of exports, notifications.
     pub letters_per_hour: u32,
+    /// Reports of a client that wait or are being made.
+    pub waiting_reports: u32,
     /// Node calls per second and node.
     pub node_requests_per_second: u32,
     /// Largest API request body, bytes.
@@ -213,6 +215,7 @@ impl Default for Limits {
             failed_authentications_per_minute: 300,
             failed_authentications_per_minute_credential: 30,
             letters_per_hour: 300,
+            waiting_reports: 20,
             node_requests_per_second: 200,
             body_bytes: 1 << 20,
             event_batch_bytes: 16 << 20,
@@ -333,6 +336,7 @@ impl CloudConfig {
                 limits.failed_authentications_per_minute_credential,
             ),
             ("limits.letters_per_hour", limits.letters_per_hour),
+            ("limits.waiting_reports", limits.waiting_reports),
             ("limits.node_requests_per_second", limits.node_requests_per_second),
         ];
         match rates.iter().find(|(_, rate)| *rate == 0) {

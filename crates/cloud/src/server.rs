@@ -34,7 +34,7 @@ use crate::{
     limits,
     mail::{MailError, Mailer},
     openapi,
-    services::{accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index},
+    services::{accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files},
     state::Cloud,
 };
 
@@ -144,7 +144,7 @@ impl RunningCloud {
             tokio::spawn(housekeeping(cloud.clone())),
             tokio::spawn(auth::known::watch(cloud.clone())),
             tokio::spawn(event_index::follow(cloud.clone())),
-            tokio::spawn(attack_vectors::export_work(cloud.clone())),
+            tokio::spawn(files::work(cloud.clone())),
             tokio::spawn(delivery::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
             tokio::spawn(limits::shared::exchange(cloud.clone())),

@@ -16,6 +16,8 @@ mod m0060_accounts;
 mod m0061_rate_limits;
 mod m0065_invitation_tokens;
 mod m0070_attack_counts;
+mod m0080_dropped_requests;
+mod m0081_reports;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -38,6 +40,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0061_rate_limits::Migration),
             Box::new(m0065_invitation_tokens::Migration),
             Box::new(m0070_attack_counts::Migration),
+            Box::new(m0080_dropped_requests::Migration),
+            Box::new(m0081_reports::Migration),
         ]
     }
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 const ANYBODY: Credential = Credential::Anonymous;
 
-async fn start(mail: &MailServer) -> TestCloud {
+/// A cloud that sends its letters there.
+pub(crate) async fn start(mail: &MailServer) -> TestCloud {
     let port = mail.port;
     TestCloud::start_with(move |config| {
         config.mail.host = "127.0.0.1".to_owned();
@@ -21,9 +22,14 @@ async fn start(mail: &MailServer) -> TestCloud {
     .await
 }
 
-/// The token behind the `#` of a link, undone from quoted-printable.
+/// What a letter says, undone from quoted-printable as far as plain ASCII goes.
+pub(crate) fn text(letter: &TakenLetter) -> String {
+    letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
+}
+
+/// The token behind the `#` of a link.
 fn token(letter: &TakenLetter, prefix: &str) -> String {
-    let text = letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
+    let text = text(letter);
     let begin = text.find(prefix).unwrap_or_else(|| panic!("no {prefix} in {text}"));
     text[begin..].split_whitespace().next().unwrap().to_owned()
 }
