@@ -204,6 +204,15 @@ impl Filter {
         Ok(filter)
     }
 
+    /// The rows of this filter for which these conditions hold in addition.
+    #[must_use]
+    pub fn and(&self, conditions: &[Condition]) -> Filter {
+        let whole = [vec![]];
+        let clauses = if self.clauses.is_empty() { whole.as_slice() } else { self.clauses.as_slice() };
+        let clauses = clauses.iter().map(|clause| [clause, conditions].concat()).collect();
+        Filter { clauses, ignored: self.ignored.clone() }
+    }
+
     /// Whether no condition at all is left: a change must refuse such a filter.
     #[must_use]
     pub fn is_unconstrained(&self) -> bool {
@@ -272,7 +281,9 @@ fn condition(
         return Err(refuse(family, field.name, "too many values", Value::from(count)));
     }
     if field.kind == Kind::Raw {
-        return if value.is_null() { Ok(None) } else { of(Test::Raw(value.clone())) };
+        let nothing =
+            value.is_null() || value.as_array().is_some_and(Vec::is_empty) && family == Family::Events;
+        return if nothing { Ok(None) } else { of(Test::Raw(value.clone())) };
     }
     let items: Vec<&Value> = match value {
         Value::Null => return if field.nullable { of(Test::Null) } else { Ok(None) },

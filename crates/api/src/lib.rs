@@ -37,6 +37,7 @@ pub mod pool;
 pub mod privacy;
 pub mod public_id;
 pub mod rechecker;
+pub mod report;
 pub mod rule;
 pub mod rules_settings;
 pub mod search;
@@ -51,6 +52,6 @@ pub mod vuln;
 pub mod vuln_type;
 
 pub use attack_type::AttackType;
-pub use envelope::{Empty, Envelope, json_response};
+pub use envelope::{Compared, Empty, Envelope, json_response};
 pub use error::{ApiError, ErrorBody};
 pub use permission::{Grant, Permission, Role};

@@ -276,6 +276,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/objects/hit/mitigations/stats", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/hit/compromised_logins/csv", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v2/hits/summary", Access::Needs(Permission::ViewAttack)),
+    ("GET", "/v2/client/{client_id}/dropped_raw_hits/{request_id}", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/attack", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v2/objects/attack", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/attack/count", Access::Needs(Permission::ViewAttack)),
@@ -348,6 +349,12 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/v1/security_issues/false_positive_rules/{id}", Access::Needs(Permission::UpdateVuln)),
     ("GET", "/v1/security_issues/{id}", Access::Needs(Permission::ViewVuln)),
     ("PUT", "/v1/security_issues/{id}", Access::Needs(Permission::UpdateVuln)),
+    // Reports; they show vulnerabilities, too, which the service asks for
+    ("POST", "/v1/objects/report/request", Access::Needs(Permission::ViewAttack)),
+    ("POST", "/v1/objects/report/list", Access::Needs(Permission::ViewAttack)),
+    ("POST", "/v1/objects/report", Access::Needs(Permission::ViewAttack)),
+    // The link in the letter: its token is what opens it.
+    ("GET", "/v1/client/{client_id}/report/{report_id}/file", Access::Public),
     // Dashboards
     ("POST", "/v2/graph_data/attacks/client/{client_id}", Access::Needs(Permission::ViewDashboard)),
     ("POST", "/v2/graph_data/incidents/client/{client_id}", Access::Needs(Permission::ViewDashboard)),

@@ -207,7 +207,8 @@ fn check_media_type(request: &Request) -> Result<(), ApiError> {
     let text = matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
     let upload = matched(request) == Some(SPECIFICATIONS) && kind.eq_ignore_ascii_case("multipart/form-data");
     // Old clients of security events send JSON under any name, and theirs must keep working.
-    let event = EVENTS.iter().any(|prefix| request.uri().path().starts_with(prefix));
+    let route = matched(request).unwrap_or(request.uri().path());
+    let event = EVENTS.iter().any(|prefix| route.starts_with(prefix));
     let allowed = json || empty || form || text || upload || event || request.method() == Method::GET;
     if allowed { Ok(()) } else { unsupported() }
 }
@@ -223,12 +224,19 @@ const EVENTS: &[&str] = &[
     "/v1/objects/hit",
     "/v1/objects/attack",
     "/v1/objects/vuln",
+    "/v1/objects/report",
+    "/v1/objects/action/by_hit",
+    "/v1/client/{client_id}/attack-vectors",
+    "/v1/client/{client_id}/attack-views",
     "/v1/rechecker",
     "/v1/search",
     "/v1/security_issues",
+    "/v2/attacks",
+    "/v2/dashboard_state",
     "/v2/graph_data",
     "/v2/hits",
     "/v2/objects/attack",
+    "/v2/vuln/passive_detection",
 ];
 
 /// Where identity providers post forms to.

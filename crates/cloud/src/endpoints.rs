@@ -34,6 +34,7 @@ pub mod password;
 pub mod pools;
 pub mod privacy;
 pub mod rechecker;
+pub mod reports;
 pub mod rule;
 pub mod rules_settings;
 pub mod search;
@@ -80,6 +81,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(vulns::routes())
         .merge(security_issues::routes())
         .merge(dashboards::routes())
+        .merge(reports::routes())
         .merge(rechecker::routes())
         .merge(privacy::routes())
         .merge(ip_list::routes())

@@ -36,7 +36,7 @@ use crate::{
     mail::{MailError, Mailer},
     openapi,
     services::{
-        accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index, rule, verification,
+        accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, rule, verification,
     },
     state::Cloud,
 };
@@ -147,7 +147,7 @@ impl RunningCloud {
             tokio::spawn(housekeeping(cloud.clone())),
             tokio::spawn(auth::known::watch(cloud.clone())),
             tokio::spawn(event_index::follow(cloud.clone())),
-            tokio::spawn(attack_vectors::export_work(cloud.clone())),
+            tokio::spawn(files::work(cloud.clone())),
             tokio::spawn(delivery::run(cloud.clone())),
             tokio::spawn(rule::counters::run(cloud.clone())),
             tokio::spawn(verification::run(cloud.clone())),

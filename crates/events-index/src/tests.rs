@@ -100,7 +100,7 @@ fn dimensions() -> Vec<Dimension> {
                 _ => vec![],
             }),
         ),
-        Dimension::Since { number: Number::Time, from: 200_000_000, step: 30_000_000 },
+        Dimension::Since { number: Number::Time, unit: 1000, from: 200_000, length: 100_000, parts: 3 },
     ]
 }
 
@@ -113,8 +113,9 @@ fn values(dimension: &Dimension, row: &Row) -> Vec<Value> {
             values.into_iter().map(Value::Text).collect()
         }
         Dimension::Number(column, by) => vec![Value::Number(row.number(*column).div_euclid(*by))],
-        Dimension::Since { number, from, step } => {
-            vec![Value::Number((row.number(*number) - from).div_euclid(*step))]
+        Dimension::Since { number, unit, from, length, parts } => {
+            let beyond = row.number(*number).div_euclid(*unit) - from;
+            vec![Value::Number((beyond * parts).div_euclid(*length))]
         }
         Dimension::Time(map) => {
             vec![Value::Number(map(row.number(Number::Time).div_euclid(900_000) * 900))]

@@ -310,8 +310,9 @@ impl PendingHits {
         if events.is_empty() && record.is_none() {
             return None;
         }
-        let hits = events.into_iter().filter_map(|hit| serde_json::to_vec(&Event::Hit(Box::new(hit))).ok());
-        let encoded = hits.chain(record.and_then(|record| serde_json::to_vec(&record).ok()));
+        let hits = events.into_iter().map(|hit| Event::Hit(Box::new(hit)));
+        let records = record.into_iter().map(|record| Event::DroppedHits(Box::new(record)));
+        let encoded = hits.chain(records).filter_map(|event| serde_json::to_vec(&event).ok());
         Some(self.state.spool.append(encoded.collect()))
     }
 }

@@ -14,9 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bartizan_api::AttackType;
-use bartizan_api::node::{BlockStatus, HitEvent, RawRequest};
-
-use serde_json::{Value, json};
+use bartizan_api::node::{BlockStatus, DroppedHit, DroppedHits, HitEvent, RawRequest};
 
 use crate::config::SamplingSettings;
 use crate::request_id::event_id;
@@ -117,7 +115,7 @@ impl Sampling {
 
     /// What the cloud is told of a request with hits that were left out, so that it can be found by its id; none when there
     /// are too many of them in this second.
-    pub(crate) fn record(&self, dropped: &[(HitEvent, &'static str)], now: i64) -> Option<Value> {
+    pub(crate) fn record(&self, dropped: &[(HitEvent, &'static str)], now: i64) -> Option<DroppedHits> {
         let (hit, _) = dropped.first()?;
         {
             let mut table = self.table();
@@ -133,19 +131,30 @@ impl Sampling {
         let mut tags: Vec<&str> = dropped.iter().map(|(_, reason)| *reason).collect();
         tags.sort_unstable();
         tags.dedup();
-        let of = |(hit, _): &(HitEvent, &str)| {
-            json!({
-                "type": hit.attack_type, "attack_subtype": hit.attack_subtype, "point": hit.point,
-                "parameter": hit.parameter, "value": hit.value, "stamps": hit.stamps,
-                "block_status": hit.block_status,
-            })
+        let of = |(hit, _): &(HitEvent, &str)| DroppedHit {
+            attack_type: hit.attack_type,
+            attack_subtype: hit.attack_subtype.clone(),
+            point: hit.point.clone(),
+            parameter: hit.parameter.clone(),
+            value: hit.value.clone(),
+            stamps: hit.stamps.clone(),
+            block_status: hit.block_status,
         };
-        Some(json!({
-            "kind": "dropped_hits", "event_id": event_id(), "request_id": hit.request_id, "ts_ms": hit.ts_ms,
-            "node_uuid": hit.node_uuid, "application": hit.application, "method": hit.method, "domain": hit.domain,
-            "path": hit.path, "ip": hit.ip, "server_addr": hit.raw.server_addr, "statuscode": hit.statuscode,
-            "tags": tags, "hits": dropped.iter().map(of).collect::<Vec<_>>(),
-        }))
+        Some(DroppedHits {
+            event_id: event_id(),
+            request_id: hit.request_id.clone(),
+            ts_ms: hit.ts_ms,
+            node_uuid: hit.node_uuid.clone(),
+            application: hit.application,
+            method: hit.method.clone(),
+            domain: hit.domain.clone(),
+            path: hit.path.clone(),
+            ip: hit.ip.clone(),
+            server_addr: hit.raw.server_addr.clone(),
+            statuscode: hit.statuscode,
+            tags: tags.into_iter().map(str::to_owned).collect(),
+            hits: dropped.iter().map(of).collect(),
+        })
     }
 
     /// Hits that tell of those left out for a minute; of all when the node ends.

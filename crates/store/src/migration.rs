@@ -19,6 +19,8 @@ mod m0066_billing;
 mod m0070_attack_counts;
 mod m0075_delivery_batches;
 mod m0076_counter_expiry;
+mod m0080_dropped_requests;
+mod m0081_reports;
 mod m0085_verification;
 mod m0086_event_epochs;
 
@@ -46,6 +48,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0070_attack_counts::Migration),
             Box::new(m0075_delivery_batches::Migration),
             Box::new(m0076_counter_expiry::Migration),
+            Box::new(m0080_dropped_requests::Migration),
+            Box::new(m0081_reports::Migration),
             Box::new(m0085_verification::Migration),
             Box::new(m0086_event_epochs::Migration),
         ]

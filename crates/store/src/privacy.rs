@@ -14,7 +14,8 @@ mod exported;
 pub use exported::{EXPORTED, Exported};
 
 /// Tables of events, in the order in which they are emptied.
-const EVENTS: &[&str] = &["hit_raws", "hits", "incidents", "attacks", "vuln_proofs", "rejected_events"];
+const EVENTS: &[&str] =
+    &["hit_raws", "hits", "incidents", "attacks", "vuln_proofs", "rejected_events", "dropped_requests"];
 
 /// Removes attacks of a tenant that ended before a moment, with their hits, requests and incidents.
 ///
@@ -47,6 +48,7 @@ pub async fn purge_events<C: ConnectionTrait>(
         ("incidents", of_attacks("attack_id")),
         ("vuln_proofs", old("received_at")),
         ("rejected_events", old("received_at")),
+        ("dropped_requests", old("received_at")),
         ("attacks", old("last_time")),
     ] {
         let delete = Query::delete().from_table(table).and_where(condition).to_owned();

@@ -70,6 +70,8 @@ limits! {
     /// Recipients of letters per hour and client: invitations, test messages, links of exports, notifications. Letters of
     /// sign-ups have such a budget together.
     letters_per_hour: u32 = 300, 1, RATE;
+    /// Reports of a client that wait or are being made.
+    waiting_reports: u32 = 20, 1, RATE;
     /// Node calls per second and node, in each process.
     node_requests_per_second: u32 = 200, 1, RATE;
     /// Largest API request body, bytes.

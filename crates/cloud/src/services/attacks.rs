@@ -1,8 +1,9 @@
 //! Attacks: pages with what their hits add up to, counts, addresses.
 
 use bartizan_api::{
-    ApiError, AttackType,
+    ApiError, AttackType, Compared,
     attack::{AttackCount, AttackPage, AttackView, CountryCount, IpCount, LinkedVuln},
+    filter::Filter,
     listing::{EventListRequest, FilterRequest, Filtered},
     public_id::Indexed,
     vuln_type,
@@ -18,19 +19,27 @@ use super::{
     cursor,
     event_view::attack_id,
     indexed_events,
-    listing::{Asked, Rows, attack_types, choice, flag},
+    listing::{Asked, Rows, attack_types, choice, flag, of_period_before, understood},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 pub mod series;
 
-const IDS: &[(&str, Indexed)] =
+pub(super) const IDS: &[(&str, Indexed)] =
     &[("id", Indexed::Attacks), ("hitid", Indexed::Hits), ("attackid", Indexed::Attacks)];
 /// Most addresses of the address list.
 const MAX_IPS: u64 = 10_000;
 
 fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiError> {
     Asked::parse(cloud, caller, filter, &attacks::fields(), IDS, attack_types)
+}
+
+/// A filter of attacks, whoever asks.
+///
+/// # Errors
+/// 400 by field.
+pub(super) fn understood_filter(filter: &Value) -> Result<Filter, ApiError> {
+    understood(filter, &attacks::fields(), IDS, attack_types)
 }
 
 fn query(asked: &Asked) -> AttackQuery<'_> {
@@ -47,10 +56,12 @@ pub async fn list(
     request: &EventListRequest,
 ) -> Result<Filtered<AttackPage>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
-    let rows = Rows::parse(request)?;
+    let paging = flag("paging", &request.paging, false)?;
+    // Whoever pages by cursor may count rows on all the same.
+    let offset = if paging { Value::Null } else { request.offset.clone() };
+    let rows = Rows::parse(&EventListRequest { offset, ..request.clone() })?;
     let order = choice("order_by", &request.order_by, AttackOrder::Hits, order_named)?;
     let desc = flag("order_desc", &request.order_desc, true)?;
-    let paging = flag("paging", &request.paging, false)?;
     let fingerprint = cursor::fingerprint(&json!([
         asked.tenants.ids().iter().map(|id| id.0).collect::<Vec<_>>(),
         request.filter,
@@ -58,7 +69,7 @@ pub async fn list(
         desc
     ]));
     let start = if paging { after(cloud, &request.cursor, &fingerprint)? } else { None };
-    let start = start.map_or(Start::Offset(if paging { 0 } else { rows.offset }), Start::After);
+    let start = start.map_or(Start::Offset(rows.offset), Start::After);
     let mut page = if rows.limit == 0 {
         vec![]
     } else {
@@ -74,17 +85,28 @@ pub async fn list(
         let position = json!([position.value, position.id]);
         cursor::issue(&cloud.keys, &fingerprint, &position, cloud.now())
     });
-    let ids: Vec<i64> = page.iter().map(|(attack, _)| attack.id).collect();
-    let mut aggregates = indexed_events::attack_page::aggregates(cloud, query(&asked), &ids).await?;
-    let mut vulns = incidents::vulns_of_attacks(cloud.store.reader(), &asked.tenants, &ids).await?;
-    let body = page
-        .iter()
-        .map(|(attack, _)| {
-            let linked = vulns.remove(&attack.id).unwrap_or_default();
-            attack_view(attack, aggregates.remove(&attack.id).unwrap_or_default(), &linked)
-        })
-        .collect();
+    let found: Vec<entity::attack::Model> = page.into_iter().map(|(attack, _)| attack).collect();
+    let body = views(cloud, query(&asked), &found).await?;
     Ok(Filtered { reply: AttackPage { status: 200, cursor, body }, ignored: asked.filter.ignored })
+}
+
+/// Attacks as lists return them; `query` says which of their hits count as "by filter".
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn views(
+    cloud: &Cloud,
+    query: AttackQuery<'_>,
+    attacks: &[entity::attack::Model],
+) -> Result<Vec<AttackView>, Failure> {
+    let ids: Vec<i64> = attacks.iter().map(|attack| attack.id).collect();
+    let mut aggregates = indexed_events::attack_page::aggregates(cloud, query, &ids).await?;
+    let mut vulns = incidents::vulns_of_attacks(cloud.store.reader(), query.tenants, &ids).await?;
+    let view = |attack: &entity::attack::Model| {
+        let linked = vulns.remove(&attack.id).unwrap_or_default();
+        attack_view(attack, aggregates.remove(&attack.id).unwrap_or_default(), &linked)
+    };
+    Ok(attacks.iter().map(view).collect())
 }
 
 fn after(cloud: &Cloud, cursor: &Value, fingerprint: &str) -> Result<Option<Position>, ApiError> {
@@ -124,10 +146,20 @@ pub async fn count(
     cloud: &Cloud,
     caller: &Caller,
     request: &FilterRequest,
-) -> Result<Filtered<AttackCount>, Failure> {
+) -> Result<Filtered<Compared<AttackCount>>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
-    let (attacks, hits, ips) = indexed_events::attack_count(cloud, query(&asked)).await?;
-    Ok(Filtered { reply: AttackCount { attacks, hits, ips }, ignored: asked.filter.ignored })
+    let count = async |filter: Filter| {
+        let query = AttackQuery { filter: &filter, ..query(&asked) };
+        let (attacks, hits, ips) = indexed_events::attack_count(cloud, query).await?;
+        Ok::<_, Failure>(AttackCount { attacks, hits, ips })
+    };
+    let body = count(asked.filter.clone()).await?;
+    let before = if flag("compare", &request.compare, false)? {
+        Some(count(of_period_before(&asked.filter, cloud.now())?).await?)
+    } else {
+        None
+    };
+    Ok(Filtered { reply: Compared::new(body, before), ignored: asked.filter.ignored })
 }
 
 /// Addresses of the attacks of a filter, most hits first.
@@ -221,7 +253,10 @@ pub fn cost(cloud: &Cloud, caller: &Caller, request: &FilterRequest) -> Result<F
 }
 
 fn block_status(attack: &entity::attack::Model) -> &'static str {
-    if attack.blocked_hits == 0 {
+    if attack.hits == 0 {
+        // Every hit is false.
+        "unknown"
+    } else if attack.blocked_hits == 0 {
         "monitored"
     } else if attack.blocked_hits >= attack.hits {
         "blocked"

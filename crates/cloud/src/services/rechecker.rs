@@ -16,6 +16,7 @@ use serde_json::json;
 use super::{
     activity::{self, Change},
     event_view::attack_id,
+    ingest::is_of_source,
     trigger::evaluate,
     verification,
 };
@@ -57,11 +58,11 @@ async fn attack(
     Ok(rows.into_iter().next().ok_or_else(ApiError::absent)?)
 }
 
-/// Attacks that cannot be repeated: found by behaviour or without a sign.
+/// Attacks can be repeated that were found by a sign, one of them at one place.
 fn is_recheckable(row: &entity::attack::Model) -> bool {
     use AttackType::{Crlf, Ldapi, MailInjection, Nosqli, Ptrav, Rce, Redir, Sqli, Ssi, Ssrf, Ssti, Xss};
     let kinds = [Crlf, Ldapi, MailInjection, Nosqli, Ptrav, Rce, Redir, Sqli, Ssi, Ssrf, Ssti, Xss];
-    kinds.iter().any(|kind| kind.code() == row.kind)
+    !is_of_source(&row.group_key) && kinds.iter().any(|kind| kind.code() == row.kind)
 }
 
 fn view(row: &entity::attack::Model) -> RecheckStatusView {

@@ -20,6 +20,7 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 pub mod changes;
 pub mod evaluate;
 mod firing;
+pub mod flood;
 mod parse;
 mod template;
 pub(super) mod transfer;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const ANYBODY: Credential = Credential::Anonymous;
 
-async fn start(mail: &MailServer) -> TestCloud {
+pub(crate) async fn start(mail: &MailServer) -> TestCloud {
     start_with_mail(mail, |_| {}).await
 }
 
@@ -30,9 +30,14 @@ pub(crate) async fn start_with_mail(
     .await
 }
 
-/// The token behind the `#` of a link, undone from quoted-printable.
+/// What a letter says, undone from quoted-printable as far as plain ASCII goes.
+pub(crate) fn text(letter: &TakenLetter) -> String {
+    letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
+}
+
+/// The token behind the `#` of a link.
 pub(crate) fn token(letter: &TakenLetter, prefix: &str) -> String {
-    let text = letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
+    let text = text(letter);
     let begin = text.find(prefix).unwrap_or_else(|| panic!("no {prefix} in {text}"));
     text[begin..].split_whitespace().next().unwrap().to_owned()
 }

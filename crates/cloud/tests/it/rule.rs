@@ -235,8 +235,10 @@ async fn a_deletion_names_all_that_went_and_leaves_what_the_caller_may_not_delet
     assert_eq!(ids(delete(&admin, &[&stamp["id"], &upload["id"]]).await.body()).len(), 2);
     let log = format!("/v1/activity_log/{}/events?filter[object_types][]=rule&limit=100", cloud.client.id);
     let deleted = async |id: &Value| {
+        let number = id.to_string();
         let entries = cloud.get(&admin, &log).await.body()["objects"].clone();
-        let is = |entry: &Value| entry["action_type"] == "Delete" && entry["object_id"] == id.to_string();
+        let is =
+            |entry: &Value| entry["action_type"] == "Delete" && entry["object_id"].as_str() == Some(&number);
         entries.as_array().unwrap().iter().any(is)
     };
     assert!(deleted(&off["id"]).await && deleted(&stamp["id"]).await);

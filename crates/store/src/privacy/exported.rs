@@ -397,6 +397,28 @@ pub const EXPORTED: &[Exported] = &[
     of("partner_clients", &["partner_id", "id"], &["partner_id", "id", "client_id", "params"]),
     of("pools", &["id"], &["client_id", "id", "name", "deleted"]),
     of(
+        "dropped_requests",
+        &["id"],
+        &[
+            "id",
+            "client_id",
+            "event_id",
+            "request_id",
+            "ts_ms",
+            "pool",
+            "method",
+            "domain",
+            "path",
+            "ip",
+            "server_addr",
+            "statuscode",
+            "tags",
+            "hits",
+            "node_uuid",
+            "received_at",
+        ],
+    ),
+    of(
         "rejected_events",
         &["id"],
         &[

@@ -52,18 +52,28 @@ impl Document {
     ///
     /// # Errors
     /// 400 with the place in the document.
-    pub(super) fn read(sent: &Map<String, Value>, tenant: TenantId, now: i64, limits: &Limits) -> Result<Document, Failure> {
+    pub(super) fn read(
+        sent: &Map<String, Value>,
+        tenant: TenantId,
+        now: i64,
+        limits: &Limits,
+    ) -> Result<Document, Failure> {
         check_head(sent)?;
-        let applications = entries(sent, "applications")?.map(|entries| pools::read(entries, limits.applications)).transpose()?;
+        let applications = entries(sent, "applications")?
+            .map(|entries| pools::read(entries, limits.applications))
+            .transpose()?;
         let (rules_settings, overlimit) =
             rules_settings::read(object(sent, "rules_settings")?, object(sent, "overlimit_res_settings")?)?;
         let attack_rechecker_mode = sent.get("attack_rechecker_mode").map(rechecker_mode).transpose()?;
         let api_discovery =
             object(sent, "api_discovery")?.map(|config| api_discovery::read(tenant, config)).transpose()?;
         let rules = array(sent, "rules")?.map(|rules| rule::transfer::read(rules, tenant)).transpose()?;
-        let ip_lists =
-            entries(sent, "ip_lists")?.map(|lists| ip_list::transfer::read(lists, now, limits)).transpose()?;
-        let integrations = entries(sent, "integrations")?.map(|entries| integration::transfer::read(entries, limits.integrations)).transpose()?;
+        let ip_lists = entries(sent, "ip_lists")?
+            .map(|lists| ip_list::transfer::read(lists, now, limits))
+            .transpose()?;
+        let integrations = entries(sent, "integrations")?
+            .map(|entries| integration::transfer::read(entries, limits.integrations))
+            .transpose()?;
         let numbers: HashSet<i64> = integrations.iter().flatten().map(|entry| entry.number).collect();
         let read_triggers = |triggers| trigger::transfer::read(triggers, tenant, &numbers, limits.triggers);
         Ok(Document {

@@ -4,6 +4,7 @@ use std::{collections::HashSet, net::IpAddr, ops::RangeInclusive};
 
 use bartizan_api::filter::{Condition, Filter as Asked, IpTest, Mask, Range, Test};
 use bartizan_events_index::{Filter, Mark, Number, Text};
+use bartizan_store::attacks;
 
 /// The milliseconds of a span of seconds, both ends included.
 pub(super) fn span_ms(from: Option<i64>, to: Option<i64>) -> RangeInclusive<i64> {
@@ -75,6 +76,10 @@ fn of_attack(asked: &Condition, incidents: &[i64]) -> Option<Filter> {
         {
             Some(Filter::All(vec![]))
         }
+        // An attack with such a hit is out with all its hits.
+        _ if attacks::excludes(asked) => None,
+        // Hits of one attack may differ from it.
+        ("method", _) => None,
         ("id" | "attackid" | "threat" | "target" | "state" | "vulnid" | "security_issue_id", _)
         | ("path" | "experimental" | "hits" | "ips" | "block_status" | "sampled", _)
         | ("recheck_status" | "index" | "changed_time" | "preset" | "incident_status", _) => None,

@@ -2,7 +2,7 @@
 
 use bartizan_api::{
     ApiError,
-    node::{Event, EventsRequest, HitEvent, VulnEvidence},
+    node::{DroppedHits, Event, EventsRequest, HitEvent, VulnEvidence},
 };
 use bartizan_store::{TenantId, entity};
 use serde_json::{Value, json};
@@ -34,7 +34,10 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
     pub(super) head: entity::event_batch::Model,
     pub(super) hits: Vec<NewHit>,
+    /// Whether groups of hits are stored whole or not at all: what is known of one is all of it.
+    pub(super) whole_groups: bool,
     pub(super) proofs: Vec<VulnEvidence>,
+    pub(super) dropped: Vec<entity::dropped_request::Model>,
     pub(super) rejected: Vec<entity::rejected_event::Model>,
 }
 
@@ -42,6 +45,7 @@ pub(super) struct Batch {
 enum Sent {
     Hit(Box<HitEvent>),
     Proof(Box<VulnEvidence>),
+    Dropped(Box<DroppedHits>),
     Bad { reason: String, payload: Value },
 }
 
@@ -50,6 +54,7 @@ impl From<Event> for Sent {
         match event {
             Event::Hit(hit) => Sent::Hit(hit),
             Event::VulnEvidence(proof) => Sent::Proof(proof),
+            Event::DroppedHits(dropped) => Sent::Dropped(dropped),
         }
     }
 }
@@ -75,14 +80,16 @@ pub(super) fn read(
         bytes: bytes.len(),
         head,
         hits: Vec::with_capacity(events.len()),
+        whole_groups: false,
         proofs: vec![],
+        dropped: vec![],
         rejected: vec![],
     };
     for (index, sent) in events.into_iter().enumerate() {
         let raw = match &sent {
             Sent::Hit(hit) => Some(&hit.raw),
             Sent::Proof(proof) => Some(&proof.raw),
-            Sent::Bad { .. } => None,
+            Sent::Dropped(_) | Sent::Bad { .. } => None,
         };
         // What verification asks looks like an attack and is none.
         if raw.is_some_and(|raw| mark::is_own(keys, batch.tenant, raw, now_ms / 1000)) {
@@ -134,7 +141,7 @@ fn one(payload: Value) -> Sent {
 impl Batch {
     /// Number of rows, roughly.
     pub(super) fn len(&self) -> usize {
-        self.hits.len() + self.proofs.len() + self.rejected.len()
+        self.hits.len() + self.proofs.len() + self.dropped.len() + self.rejected.len()
     }
 
     fn sort_in(&mut self, index: usize, sent: Sent, node: &NodeCaller) {
@@ -148,6 +155,15 @@ impl Batch {
                 Err(reason) => {
                     let payload = serde_json::to_value(Event::VulnEvidence(proof)).unwrap_or_default();
                     (reason.to_owned(), payload)
+                }
+            },
+            Sent::Dropped(dropped) => match event::check_dropped(&dropped) {
+                Ok(()) => {
+                    self.dropped.push(event::dropped_row(*dropped, node, self.now_ms));
+                    return;
+                }
+                Err(reason) => {
+                    (reason.to_owned(), serde_json::to_value(Event::DroppedHits(dropped)).unwrap_or_default())
                 }
             },
             Sent::Hit(hit) => match event::check(&hit) {

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
-use bartizan_store::{TenantId, entity, event_index, ingest as store, sea_orm::ConnectionTrait};
+use bartizan_store::{
+    TenantId, dropped_requests, entity, event_index, ingest as store, sea_orm::ConnectionTrait,
+};
 
 use super::{
     batch::{Batch, NewHit},
     grouping::{Grouping, WINDOW_S, group_key},
+    sources,
 };
 use crate::{
     failure::Failure,
@@ -36,11 +39,28 @@ pub(super) async fn batch<C: ConnectionTrait>(
     connection: &C,
     batch: Batch,
 ) -> Result<Written, Failure> {
-    let Batch { tenant, node_uuid, now_ms, bytes: _, head, hits, proofs, rejected } = batch;
+    let Batch {
+        tenant,
+        node_uuid,
+        now_ms,
+        bytes: _,
+        head,
+        mut hits,
+        whole_groups,
+        proofs,
+        dropped,
+        rejected,
+    } = batch;
     let now = now_ms / 1000;
     store::lock(connection, tenant).await?;
     if store::begin_batch(connection, head).await? == store::BatchState::Repeated {
         return Ok(Written::default());
+    }
+    if whole_groups {
+        let keys: Vec<&str> = hits.iter().map(|hit| hit.key.as_str()).collect();
+        let known = store::attacks_near(connection, tenant, &keys, i64::MIN, i64::MAX).await?;
+        let known: HashSet<String> = known.into_iter().map(|attack| attack.group_key).collect();
+        hits.retain(|hit| !known.contains(&hit.key));
     }
     let mut seen = {
         let ids: Vec<&str> = hits.iter().map(|hit| hit.row.event_id.as_str()).collect();
@@ -59,6 +79,7 @@ pub(super) async fn batch<C: ConnectionTrait>(
     }
     new_incidents.extend(detection::take(connection, tenant, proofs, now).await?);
     trigger::evaluate::incidents(connection, tenant, &new_incidents, now_ms).await?;
+    dropped_requests::insert(connection, &dropped).await?;
     if !rejected.is_empty() {
         tracing::warn!(node = %node_uuid, count = rejected.len(), "events set aside");
         store::set_aside(connection, rejected).await?;
@@ -103,6 +124,7 @@ async fn write_hits<C: ConnectionTrait>(
     now_ms: i64,
 ) -> Result<(Vec<entity::hit::Model>, bool), Failure> {
     settle_pools(cloud, connection, tenant, &mut fresh).await?;
+    sources::regroup(connection, tenant, &mut fresh).await?;
     let groups: HashSet<&str> = fresh.iter().map(|hit| hit.key.as_str()).collect();
     let mut groups: Vec<&str> = groups.into_iter().collect();
     groups.sort_unstable();

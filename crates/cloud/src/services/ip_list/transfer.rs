@@ -83,10 +83,15 @@ pub(in crate::services) struct Entries {
 ///
 /// # Errors
 /// 400 with the entry at fault.
-pub(in crate::services) fn read(entries: Vec<IpListEntry>, now: i64, limits: &Limits) -> Result<Entries, Failure> {
+pub(in crate::services) fn read(
+    entries: Vec<IpListEntry>,
+    now: i64,
+    limits: &Limits,
+) -> Result<Entries, Failure> {
     let (mut wanted, mut expired) = (Vec::with_capacity(entries.len()), 0);
     for (index, entry) in entries.into_iter().enumerate() {
-        let parsed = parse(index, entry, now, limits).map_err(|error| at(&place("ip_lists", index), error))?;
+        let parsed =
+            parse(index, entry, now, limits).map_err(|error| at(&place("ip_lists", index), error))?;
         expired += usize::from(parsed.is_empty());
         wanted.extend(parsed);
     }
