@@ -893,6 +893,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/client/{client_id}/report/{report_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a report by its link
+         * @description The link that letters hold; its token is what opens it.
+         */
+        get: operations["report_linked_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{client_id}/apid/config": {
         parameters: {
             query?: never;
@@ -1895,8 +1915,8 @@ export interface paths {
         /**
          * Mark hits as false positives
          * @description The filter names hits by `id` or all hits of attacks by `attackid`. Marked hits leave the counters of their
-         *     attack, and a rule keeps nodes from finding the same again, which goes with the last mark. `mode` `"false"` takes
-         *     the mark away.
+         *     attack. A rule keeps nodes from finding the same again and goes with the last mark, unless `rule` is false.
+         *     `mode` `"false"` takes the mark away.
          */
         post: operations["hit_mark_false"];
         delete?: never;
@@ -2040,6 +2060,71 @@ export interface paths {
          * @description Renames every application that the filter selects.
          */
         post: operations["pool_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download a report
+         * @description The file itself: PDF, CSV, ZIP, JSON, or the letter as HTML. 409 while it is not made.
+         */
+        post: operations["report_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List reports
+         * @description `filter` takes `id`, `clientid`, `format`, `time_from`, `time_to`, `time` (the period touches the range) and
+         *     `time_range` (the period lies within the range). Sorted by `id` unless `order_by` names `clientid`, `format`,
+         *     `time`, `time_range` (length of the period), `time_to` or `time_from`.
+         */
+        post: operations["report_list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a report
+         * @description Incidents, attacks and vulnerabilities of a period with its figures beside those of the period before. It is made
+         *     in the background: `pdf`, `csv` (a table per kind of rows, in an archive when there are several), `json`, or `mail`,
+         *     a letter to `emails`. For the other formats `emails` get a link that is good as long as the file is kept: the newest
+         *     three PDF files for six months, everything else for seven days. Open vulnerabilities are always part of it.
+         */
+        post: operations["report_request"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3557,6 +3642,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/client/{client_id}/dropped_raw_hits/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a request that was sampled out
+         * @description What is known of a malicious request whose hits nodes did not upload because enough like them were. Such hits
+         *     count in attacks and dashboards; they are in no list. 404 for a request whose hits were all uploaded, that was not
+         *     malicious, or that is not known.
+         */
+        get: operations["dropped_hits_view"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/client/{clientid}/rules/overlimit_res_settings": {
         parameters: {
             query?: never;
@@ -3774,7 +3881,9 @@ export interface paths {
         put?: never;
         /**
          * Graph attacks
-         * @description Hits over time that proved no vulnerability. Exactly `points_count` pairs of start and value.
+         * @description Hits over time that proved no vulnerability.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["attack_graph"];
         delete?: never;
@@ -3814,7 +3923,9 @@ export interface paths {
         put?: never;
         /**
          * Graph the denylist
-         * @description Entries of the denylist over time. Exactly `points_count` pairs of start and value.
+         * @description Entries of the denylist over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["denylist_graph"];
         delete?: never;
@@ -3834,7 +3945,9 @@ export interface paths {
         put?: never;
         /**
          * Graph incidents
-         * @description Hits over time that proved a vulnerability. Exactly `points_count` pairs of start and value.
+         * @description Hits over time that proved a vulnerability.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["incident_graph"];
         delete?: never;
@@ -3854,7 +3967,9 @@ export interface paths {
         put?: never;
         /**
          * Graph requests
-         * @description Inspected requests over time. Exactly `points_count` pairs of start and value.
+         * @description Inspected requests over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["request_graph"];
         delete?: never;
@@ -3874,7 +3989,9 @@ export interface paths {
         put?: never;
         /**
          * Graph the request rate
-         * @description Requests per second over time. Exactly `points_count` pairs of start and value.
+         * @description Requests per second over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["rps_graph"];
         delete?: never;
@@ -3994,7 +4111,9 @@ export interface paths {
         put?: never;
         /**
          * Graph vulnerabilities
-         * @description Vulnerabilities found over time; `threat` is `low`, `medium` or `high`. Exactly `points_count` pairs of start and value.
+         * @description Vulnerabilities found over time; `threat` is `low`, `medium` or `high`.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["vuln_graph"];
         delete?: never;
@@ -4056,7 +4175,8 @@ export interface paths {
         put?: never;
         /**
          * Summarize hits
-         * @description Hits, incidents and blocked hits of one range of `time`; sampled-out hits count.
+         * @description Hits, incidents and blocked hits of one range of `time`; sampled-out hits count. With `compare`, the same of the
+         *     period before stands beside `body`.
          */
         post: operations["hit_summary"];
         delete?: never;
@@ -4080,8 +4200,8 @@ export interface paths {
         put?: never;
         /**
          * Create an integration
-         * @description Types: `data_dog`, `email`, `insight_connect`, `ms_teams`, `opsgenie`, `pager_duty`, `slack`, `splunk`,
-         *     `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
+         * @description Types: `aws_s3`, `data_dog`, `email`, `insight_connect`, `jira`, `ms_teams`, `opsgenie`, `pager_duty`, `servicenow`,
+         *     `slack`, `splunk`, `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
          *     this cloud allows.
          */
         post: operations["integration_create"];
@@ -4763,6 +4883,16 @@ export interface components {
             /** @description Application. */
             endpoint_instance?: string | null;
             /**
+             * @description Host and readable path together.
+             * @example shop.example.com/api/v1/users
+             */
+            endpoint: string;
+            /**
+             * @description Method; null when it is open.
+             * @example POST
+             */
+            method?: string | null;
+            /**
              * Format: int64
              * @description Unix seconds.
              */
@@ -4851,6 +4981,27 @@ export interface components {
              * @description API token that was used.
              */
             token_id?: number | null;
+        };
+        /** @description A condition on what a request is. */
+        AdvancedCondition: {
+            /**
+             * @description `ip`, `method`, `user_agent`, `domain`, `uri`, `status_code`, `request_time`, `request_size`, `response_size`,
+             *     `attack_type` or `blocked`.
+             * @example status_code
+             */
+            field: string;
+            /**
+             * @description `eq`, `ne`, `imatch`, `notimatch`, `match`, `notmatch`, `lt`, `gt`, `le` or `ge`.
+             * @example eq
+             */
+            operator: string;
+            /**
+             * @description Values, one of which must fit.
+             * @example [
+             *       "401"
+             *     ]
+             */
+            value: string[];
         };
         /** @description How API discovery works for a tenant. */
         ApiDiscoveryConfig: {
@@ -5282,6 +5433,31 @@ export interface components {
              * @example Shop
              */
             name: string;
+        };
+        /** @description A condition on what is in a request. */
+        ArbitraryCondition: {
+            /**
+             * @description Point, 2-D or flat; flat in answers.
+             * @example [
+             *       [
+             *         "header",
+             *         "X-CLIENT"
+             *       ]
+             *     ]
+             */
+            point: unknown[];
+            /**
+             * @description As of other conditions.
+             * @example eq
+             */
+            operator: string;
+            /**
+             * @description Values, one of which must fit.
+             * @example [
+             *       "mobile"
+             *     ]
+             */
+            value: string[];
         };
         /** @description How many attacks. */
         AttackCount: {
@@ -5800,6 +5976,8 @@ export interface components {
             date_format?: string | null;
             /** @description `on` or `off`. */
             attack_rechecker_mode?: string | null;
+            /** @description `on` or `off`. */
+            vuln_rechecker_mode?: string | null;
             /** @description Receivers of notifications. What is empty stays as it is. */
             notifications?: unknown;
         };
@@ -5817,7 +5995,17 @@ export interface components {
              */
             client_id?: number | null;
         };
-        /** @description `POST /v1/objects/client/update`. */
+        /**
+         * @description `POST /v1/objects/client/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 17
+         *       },
+         *       "fields": {
+         *         "name": "Acme"
+         *       }
+         *     }
+         */
         ClientUpdate: {
             /** @description Which clients. */
             filter?: unknown;
@@ -5914,6 +6102,175 @@ export interface components {
             label: string;
             /** @description Origin of its Console. */
             console_url: string;
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_AttackCount: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How many attacks. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Attacks.
+                 */
+                attacks: number;
+                /**
+                 * Format: int64
+                 * @description Their hits.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Their distinct addresses.
+                 */
+                ips: number;
+            };
+            /** @description How many attacks. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Attacks.
+                 */
+                attacks: number;
+                /**
+                 * Format: int64
+                 * @description Their hits.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Their distinct addresses.
+                 */
+                ips: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_HitSummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits of a period. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Hits, sampled-out ones included.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Incidents.
+                 */
+                incidents: number;
+                /**
+                 * Format: int64
+                 * @description Blocked hits.
+                 */
+                blocked: number;
+            };
+            /** @description Hits of a period. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Hits, sampled-out ones included.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Incidents.
+                 */
+                incidents: number;
+                /**
+                 * Format: int64
+                 * @description Blocked hits.
+                 */
+                blocked: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_MonthlySummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A month in three numbers. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Requests that nodes inspected.
+                 */
+                requests_count: number;
+                /**
+                 * Format: int64
+                 * @description Malicious ones.
+                 */
+                attacks_count: number;
+                /**
+                 * Format: int64
+                 * @description Refused ones.
+                 */
+                blocked_attacks_count: number;
+            };
+            /** @description A month in three numbers. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Requests that nodes inspected.
+                 */
+                requests_count: number;
+                /**
+                 * Format: int64
+                 * @description Malicious ones.
+                 */
+                attacks_count: number;
+                /**
+                 * Format: int64
+                 * @description Refused ones.
+                 */
+                blocked_attacks_count: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_TargetsView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits by target, attacks and incidents apart. */
+            body: {
+                /** @description Of attacks. */
+                attacks: components["schemas"]["TargetCounts"];
+                /** @description Of incidents. */
+                incidents: components["schemas"]["TargetCounts"];
+            };
+            /** @description Hits by target, attacks and incidents apart. */
+            before?: {
+                /** @description Of attacks. */
+                attacks: components["schemas"]["TargetCounts"];
+                /** @description Of incidents. */
+                incidents: components["schemas"]["TargetCounts"];
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_Vec_Vec_f64: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: number[][];
+            before?: number[][];
         };
         /** @description One condition of an action. */
         ConditionView: {
@@ -6086,6 +6443,11 @@ export interface components {
              * @description Requests this month.
              */
             requests_amount: number;
+            /**
+             * Format: int64
+             * @description Requests of a month that were agreed on, as a page wrote it.
+             */
+            monthly_requests_quota?: number | null;
         };
         /** @description State of a dashboard. */
         DashboardState: {
@@ -6203,6 +6565,108 @@ export interface components {
              */
             result: string;
         };
+        /** @description A hit that was left out. */
+        DroppedHit: {
+            /** @description Attack type. */
+            type: components["schemas"]["AttackType"];
+            /** @description Technique, for instance `sqli_union_based`. */
+            attack_subtype?: string | null;
+            /** @description Flat point chain: strings, and numbers for indexes. */
+            point?: unknown[];
+            /** @description Rendered point, `GET_q_value`. */
+            parameter?: string;
+            /** @description Payload, at most 4,096 characters, after masking. */
+            value?: string;
+            /** @description Signature ids. */
+            stamps?: number[];
+            /** @description Decision. */
+            block_status: components["schemas"]["BlockStatus"];
+        };
+        /**
+         * @description A request with hits that sampling left out (`spec/node.md` section 1.6): what is known of it by its id.
+         *
+         *     It counts nothing. How many hits were left out is in `aggregated_count` of the hits that are uploaded: a hit that is
+         *     kept says how many identical ones it stands for, those left out before it included, so that a number is never told
+         *     twice. A node may leave these records out, too, where there are too many of them.
+         */
+        DroppedHits: {
+            /** @description Identity for idempotent insertion: 20 URL-safe characters, made by the node. */
+            event_id: string;
+            /** @description The request, as the block page and the access log name it. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Request time, Unix milliseconds.
+             */
+            ts_ms: number;
+            /** @description UUID of the detecting node. */
+            node_uuid?: string;
+            /**
+             * Format: int64
+             * @description Application; -1 is the default one.
+             */
+            application?: number;
+            /** @description HTTP method. */
+            method: string;
+            /** @description Host header, lower case, with port when not default. */
+            domain: string;
+            /** @description Path without query. */
+            path: string;
+            /** @description Client address after trusted-proxy evaluation. */
+            ip: string;
+            /** @description Address of the server that the request arrived at. */
+            server_addr?: string;
+            /**
+             * Format: int32
+             * @description Final status sent to the client; 0 is none.
+             */
+            statuscode?: number;
+            /** @description Why the hits were left out and other words about the request: `extreme`, `regular`, `acl`, …. */
+            tags?: string[];
+            /** @description The hits that were left out. */
+            hits: components["schemas"]["DroppedHit"][];
+        };
+        /** @description A request whose hits sampling left out; it is in no list of hits. */
+        DroppedRequestView: {
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /** @description Request. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Request time, Unix seconds.
+             */
+            request_time: number;
+            /** @description Applications; -1 is the default one. */
+            applications: number[];
+            /** @description HTTP method. */
+            request_method: string;
+            /** @description Host. */
+            domain: string;
+            /** @description Path without query. */
+            path: string;
+            /** @description Source address. */
+            remote_addr: string;
+            /** @description Address of the server. */
+            server_addr: string;
+            /**
+             * Format: int64
+             * @description Status sent to the client; 0 is no response.
+             */
+            response_status: number;
+            /**
+             * @description Words about the request, such as the stage of sampling.
+             * @example [
+             *       "regular"
+             *     ]
+             */
+            tags: string[];
+            /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
+            hits: components["schemas"]["DroppedHit"][];
+        };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
             /**
@@ -6242,6 +6706,58 @@ export interface components {
              * @example 300
              */
             min_time: number;
+        };
+        /** @description Parameters whose different values are counted, by patterns or by points. */
+        EnumeratedParameters: {
+            /**
+             * @description `regexp` or `exact`.
+             * @example regexp
+             */
+            mode: string;
+            /**
+             * @description `regexp`: patterns of names, at least one; an empty one takes all.
+             * @example [
+             *       "^id$"
+             *     ]
+             */
+            name_regexps?: string[] | null;
+            /**
+             * @description `regexp`: patterns of values, at least one; an empty one takes all.
+             * @example [
+             *       ""
+             *     ]
+             */
+            value_regexps?: string[] | null;
+            /** @description `regexp`: whether parameters of the session's context count; true when absent. */
+            additional_parameters?: boolean | null;
+            /** @description `regexp`: whether parameters of path and query count; true when absent. */
+            plain_parameters?: boolean | null;
+            /** @description `exact`: the parameters. */
+            points?: components["schemas"]["EnumeratedPoint"][] | null;
+        };
+        /** @description A parameter by its place. */
+        EnumeratedPoint: {
+            /**
+             * @description Flat point, echoed as sent.
+             * @example [
+             *       "get",
+             *       "id"
+             *     ]
+             */
+            point: unknown[];
+            /** @description Whether its values are masked. */
+            sensitive: boolean;
+        };
+        /** @description A success with its body. */
+        Envelope_AbuseTaken: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The answer: nothing. */
+            body: unknown;
         };
         /** @description A success with its body. */
         Envelope_ActionView: {
@@ -6283,6 +6799,16 @@ export interface components {
                 endpoint_domain?: string | null;
                 /** @description Application. */
                 endpoint_instance?: string | null;
+                /**
+                 * @description Host and readable path together.
+                 * @example shop.example.com/api/v1/users
+                 */
+                endpoint: string;
+                /**
+                 * @description Method; null when it is open.
+                 * @example POST
+                 */
+                method?: string | null;
                 /**
                  * Format: int64
                  * @description Unix seconds.
@@ -6643,33 +7169,6 @@ export interface components {
             };
         };
         /** @description A success with its body. */
-        Envelope_AttackCount: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description How many attacks. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Attacks.
-                 */
-                attacks: number;
-                /**
-                 * Format: int64
-                 * @description Their hits.
-                 */
-                hits: number;
-                /**
-                 * Format: int64
-                 * @description Their distinct addresses.
-                 */
-                ips: number;
-            };
-        };
-        /** @description A success with its body. */
         Envelope_AuditPage: {
             /**
              * Format: int32
@@ -7014,6 +7513,56 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_DroppedRequestView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A request whose hits sampling left out; it is in no list of hits. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                client_id: number;
+                /** @description Request. */
+                request_id: string;
+                /**
+                 * Format: int64
+                 * @description Request time, Unix seconds.
+                 */
+                request_time: number;
+                /** @description Applications; -1 is the default one. */
+                applications: number[];
+                /** @description HTTP method. */
+                request_method: string;
+                /** @description Host. */
+                domain: string;
+                /** @description Path without query. */
+                path: string;
+                /** @description Source address. */
+                remote_addr: string;
+                /** @description Address of the server. */
+                server_addr: string;
+                /**
+                 * Format: int64
+                 * @description Status sent to the client; 0 is no response.
+                 */
+                response_status: number;
+                /**
+                 * @description Words about the request, such as the stage of sampling.
+                 * @example [
+                 *       "regular"
+                 *     ]
+                 */
+                tags: string[];
+                /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
+                hits: components["schemas"]["DroppedHit"][];
+            };
+        };
+        /** @description A success with its body. */
         Envelope_Empty: {
             /**
              * Format: int32
@@ -7040,6 +7589,11 @@ export interface components {
                  * @example 90
                  */
                 retention_days?: number | null;
+                /**
+                 * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+                 * @example false
+                 */
+                default_attack_ip_grouping: boolean;
             };
         };
         /** @description A success with its body. */
@@ -7051,7 +7605,7 @@ export interface components {
              */
             status: number;
             /** @description A rule. Fields that its type does not own are null. */
-            body: unknown & {
+            body: components["schemas"]["HintFields"] & {
                 /**
                  * Format: int64
                  * @description Identity.
@@ -7173,33 +7727,6 @@ export interface components {
                 body_truncated: boolean;
                 /** @description Whether a limit ended the inspection before everything was seen. */
                 stopped: boolean;
-            };
-        };
-        /** @description A success with its body. */
-        Envelope_HitSummary: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description Hits of a period. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Hits, sampled-out ones included.
-                 */
-                hits: number;
-                /**
-                 * Format: int64
-                 * @description Incidents.
-                 */
-                incidents: number;
-                /**
-                 * Format: int64
-                 * @description Blocked hits.
-                 */
-                blocked: number;
             };
         };
         /** @description A success with its body. */
@@ -7470,33 +7997,6 @@ export interface components {
             };
         };
         /** @description A success with its body. */
-        Envelope_MonthlySummary: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description A month in three numbers. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Requests that nodes inspected.
-                 */
-                requests_count: number;
-                /**
-                 * Format: int64
-                 * @description Malicious ones.
-                 */
-                attacks_count: number;
-                /**
-                 * Format: int64
-                 * @description Refused ones.
-                 */
-                blocked_attacks_count: number;
-            };
-        };
-        /** @description A success with its body. */
         Envelope_NodeView: {
             /**
              * Format: int32
@@ -7526,8 +8026,8 @@ export interface components {
                  * @description Instances seen in the last two minutes.
                  */
                 active_instance_count: number;
-                /** @description Registration token, for administrators; null for others. */
-                token?: string | null;
+                /** @description Registration token, for administrators; empty for others. */
+                token: string;
                 /**
                  * Format: int64
                  * @description Requests this month.
@@ -7651,6 +8151,11 @@ export interface components {
                      */
                     author_user_id: number;
                     /**
+                     * @description Name of the user; null when a trigger made it, or the user is gone.
+                     * @example Ada Admin
+                     */
+                    author?: string | null;
+                    /**
                      * Format: int64
                      * @description Trigger that made it; null when a user did.
                      */
@@ -7707,7 +8212,10 @@ export interface components {
                      * @example black
                      */
                     list: string;
-                    /** @description Always null. */
+                    /**
+                     * @description Name of the user; null when a trigger made it, or the user is gone.
+                     * @example Ada Admin
+                     */
                     author?: string | null;
                     /**
                      * Format: int64
@@ -7725,7 +8233,7 @@ export interface components {
                     reason: string;
                     /**
                      * Format: int64
-                     * @description Always null: no trigger made it.
+                     * @description Trigger that made it; null when a user did.
                      */
                     author_trigger_id?: number | null;
                     /**
@@ -8028,6 +8536,23 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_ReportAccepted: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A report that was taken on. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Its id.
+                 */
+                id: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_ResultObject_IntegrationView: {
             /**
              * Format: int32
@@ -8042,7 +8567,37 @@ export interface components {
                  * @example success
                  */
                 result: string;
-                /** @description An integration. Secrets of its target are masked. */
+                /**
+                 * @description An integration. Secrets of its target are masked.
+                 * @example {
+                 *       "id": 3,
+                 *       "active": true,
+                 *       "name": "SIEM",
+                 *       "type": "web_hooks",
+                 *       "created_at": 1780000000,
+                 *       "created_by": "admin@example.com",
+                 *       "target": {
+                 *         "url": "https://siem.example.com/****hook",
+                 *         "http_method": "POST",
+                 *         "format": "json",
+                 *         "headers": {
+                 *           "X-Team": "****"
+                 *         },
+                 *         "ca_file": "",
+                 *         "ca_verify": true,
+                 *         "timeout": 15,
+                 *         "open_timeout": 20,
+                 *         "subtype": "web_hooks"
+                 *       },
+                 *       "events": [
+                 *         {
+                 *           "event": "siem",
+                 *           "active": true,
+                 *           "with_headers": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 object: {
                     /**
                      * Format: int64
@@ -8479,22 +9034,6 @@ export interface components {
             };
         };
         /** @description A success with its body. */
-        Envelope_TargetsView: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description Hits by target, attacks and incidents apart. */
-            body: {
-                /** @description Of attacks. */
-                attacks: components["schemas"]["TargetCounts"];
-                /** @description Of incidents. */
-                incidents: components["schemas"]["TargetCounts"];
-            };
-        };
-        /** @description A success with its body. */
         Envelope_UserView: {
             /**
              * Format: int32
@@ -8644,6 +9183,16 @@ export interface components {
                 endpoint_domain?: string | null;
                 /** @description Application. */
                 endpoint_instance?: string | null;
+                /**
+                 * @description Host and readable path together.
+                 * @example shop.example.com/api/v1/users
+                 */
+                endpoint: string;
+                /**
+                 * @description Method; null when it is open.
+                 * @example POST
+                 */
+                method?: string | null;
                 /**
                  * Format: int64
                  * @description Unix seconds.
@@ -8853,7 +9402,7 @@ export interface components {
              * @example 200
              */
             status: number;
-            body: (unknown & {
+            body: (components["schemas"]["HintFields"] & {
                 /**
                  * Format: int64
                  * @description Identity.
@@ -9213,8 +9762,8 @@ export interface components {
                  * @description Instances seen in the last two minutes.
                  */
                 active_instance_count: number;
-                /** @description Registration token, for administrators; null for others. */
-                token?: string | null;
+                /** @description Registration token, for administrators; empty for others. */
+                token: string;
                 /**
                  * Format: int64
                  * @description Requests this month.
@@ -9280,6 +9829,49 @@ export interface components {
                 name: string;
                 /** @description Whether it was deleted; its events stay. */
                 deleted: boolean;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_ReportView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Id.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+                /**
+                 * Format: int64
+                 * @description Start of its period, Unix seconds.
+                 */
+                time_from: number;
+                /**
+                 * Format: int64
+                 * @description End of its period, Unix seconds.
+                 */
+                time_to: number;
+                /** @description `pdf`, `csv`, `json` or `mail`. */
+                format: string;
+                /**
+                 * @description `accepted`, `running`, `ready` or `failed`.
+                 * @example ready
+                 */
+                status: string;
+                /**
+                 * Format: int64
+                 * @description When it was asked for, Unix seconds.
+                 */
+                created_at: number;
             }[];
         };
         /** @description A success with its body. */
@@ -9471,16 +10063,6 @@ export interface components {
              */
             status: number;
             body: string[][];
-        };
-        /** @description A success with its body. */
-        Envelope_Vec_Vec_f64: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            body: number[][];
         };
         /** @description A success with its body. */
         Envelope_Vec_VulnView: {
@@ -9755,6 +10337,9 @@ export interface components {
         }) | (components["schemas"]["VulnEvidence"] & {
             /** @enum {string} */
             kind: "vuln_evidence";
+        }) | (components["schemas"]["DroppedHits"] & {
+            /** @enum {string} */
+            kind: "dropped_hits";
         });
         /** @description A list request of security events. Wrong values are answered with a 400 that names the field. */
         EventListRequest: {
@@ -9789,6 +10374,11 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
+            /**
+             * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+             * @example false
+             */
+            default_attack_ip_grouping: boolean;
         };
         /** @description A change of these settings; what is absent stays. */
         EventSettingsUpdate: {
@@ -9798,6 +10388,11 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
+            /**
+             * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+             * @example false
+             */
+            default_attack_ip_grouping?: boolean | null;
         };
         /** @description A switch of an integration: which notifications go there. */
         EventSwitch: {
@@ -10022,10 +10617,25 @@ export interface components {
             /** @description Settings. */
             settings: components["schemas"]["FeatureSetting"][];
         };
-        /** @description A request that only filters. */
+        /**
+         * @description A request that only filters.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "type": "sqli"
+         *       }
+         *     }
+         */
         FilterRequest: {
             /** @description Conditions, as in the list request. */
             filter?: unknown;
+            /**
+             * @description Whether `before` of the reply holds the same of the period before; `time` must then be one range, whose end may
+             *     be open. For `attack/count` and `hits/summary`; default false.
+             */
+            compare?: boolean | null;
         };
         /** @description A filter of a trigger. */
         FilterView: {
@@ -10126,6 +10736,11 @@ export interface components {
              * @default null
              */
             clientid: number | null;
+            /**
+             * @description Whether `before` of the reply holds the same of the period before; default false.
+             * @default null
+             */
+            compare: boolean | null;
         };
         /** @description A group of the identity provider and the role that its members get. */
         GroupMapping: {
@@ -10181,8 +10796,35 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description `POST /v1/objects/hint/create`. Types own further fields. */
-        HintCreateRequest: {
+        /**
+         * @description `POST /v1/objects/hint/create`, and `PUT /v3/hint/{id}`, where what is absent stays.
+         * @example {
+         *       "type": "vpatch",
+         *       "clientid": 7,
+         *       "attack_type": "sqli",
+         *       "point": [
+         *         [
+         *           "post"
+         *         ],
+         *         [
+         *           "form_urlencoded",
+         *           "login"
+         *         ]
+         *       ],
+         *       "action": [
+         *         {
+         *           "type": "iequal",
+         *           "point": [
+         *             "header",
+         *             "HOST"
+         *           ],
+         *           "value": "shop.example.com"
+         *         }
+         *       ],
+         *       "comment": "Until the release"
+         *     }
+         */
+        HintCreateRequest: components["schemas"]["HintFields"] & {
             /**
              * @description What it does.
              * @example vpatch
@@ -10223,8 +10865,225 @@ export interface components {
             comment?: string | null;
             /** @description Free text, up to 255 characters. */
             title?: string | null;
+            /** @description Free text, up to 255 characters. */
+            set?: string | null;
+            /** @description As `active`, which wins. */
+            enabled?: boolean | null;
+            /** @description Echoed, without effect. */
+            validated?: boolean | null;
+            /** @description Echoed, without effect; by the type when absent. */
+            variativity_disabled?: boolean | null;
+            /**
+             * Format: int64
+             * @description `disable_regex`: id of the pattern that is switched off.
+             */
+            regex_id?: number | null;
         };
-        /** @description `POST /v1/objects/hint/update`. */
+        /** @description Fields that only some types of rules have. */
+        HintFields: {
+            /**
+             * @description `credentials_point`: where the login is, 2-D or flat; flat in answers.
+             * @example [
+             *       [
+             *         "post"
+             *       ],
+             *       [
+             *         "json_doc"
+             *       ],
+             *       [
+             *         "hash",
+             *         "login"
+             *       ]
+             *     ]
+             */
+            login_point?: unknown[] | null;
+            /**
+             * @description `credentials_regex`: pattern of the names of logins, 1 to 4096 characters.
+             * @example ^(login|email)$
+             */
+            login_regex?: string | null;
+            /** @description `credentials_regex`: whether case matters in the patterns. */
+            case_sensitive?: boolean | null;
+            /**
+             * @description `credentials_point`, `credentials_regex`: `default` (public list) or `custom` (the tenant's own).
+             * @example default
+             */
+            cred_stuff_type?: string | null;
+            /**
+             * Format: int64
+             * @description `disable_stamp`: number of the signature, from 1.
+             */
+            stamp?: number | null;
+            /**
+             * @description `uploads`: `docs`, `html`, `images`, `music` or `video`.
+             * @example images
+             */
+            file_type?: string | null;
+            /**
+             * @description `parser_state`: parser, such as `json_doc` or `base64`.
+             * @example base64
+             */
+            parser?: string | null;
+            /**
+             * @description `parser_state`: `enabled` or `disabled`.
+             * @example disabled
+             */
+            state?: string | null;
+            /**
+             * @description `set_response_header`: name of the header.
+             * @example X-Frame-Options
+             */
+            name?: string | null;
+            /**
+             * @description `set_response_header`: values, at least one.
+             * @example [
+             *       "DENY"
+             *     ]
+             */
+            values?: string[] | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: requests per `time_unit` and value of the point, 0 to 1000.
+             * @example 10
+             */
+            rate?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: requests above the rate that wait, 0 to 1000; 0 when absent.
+             */
+            burst?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: how many of these pass at once, 0 to 1000; 0 when absent.
+             */
+            delay?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: status of refusals, 400 to 599.
+             * @example 503
+             */
+            rsp_status?: number | null;
+            /**
+             * @description `rate_limit`: `rps` or `rpm`; `rps` when absent.
+             * @example rps
+             */
+            time_unit?: string | null;
+            /** @description `rate_limit`: name of its counter, given by the server. */
+            suffix?: string | null;
+            /**
+             * Format: int64
+             * @description `overlimit_res_settings`: budget of one request, milliseconds.
+             * @example 1000
+             */
+            overlimit_time?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: deepest nesting, 1 to 100; 10 when absent.
+             */
+            max_depth?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: longest value, 1 to 100 KiB; 10 when absent.
+             */
+            max_value_size_kb?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: largest document, 1 to 1024 KiB; 100 when absent.
+             */
+            max_doc_size_kb?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: most aliases, 1 to 1000; 5 when absent.
+             */
+            max_aliases?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: most documents of a batch, 1 to 100; 10 when absent.
+             */
+            max_doc_per_batch?: number | null;
+            /** @description `graphql_detection`: whether introspection is an attack; true when absent. */
+            introspection?: boolean | null;
+            /** @description `graphql_detection`: whether the debug mode is an attack; true when absent. */
+            debug_enabled?: boolean | null;
+            /**
+             * Format: int64
+             * @description `file_upload_size_limit`: largest value at the point, or largest request, from 1, in `size_unit`.
+             * @example 10
+             */
+            size?: number | null;
+            /**
+             * @description `file_upload_size_limit`: `b`, `kb`, `mb`, `gb` or `tb`, powers of 1024; `b` when absent.
+             * @example mb
+             */
+            size_unit?: string | null;
+            /**
+             * @description Mitigation controls: kind of protection, given by the server.
+             * @example file_upload_policy
+             */
+            mitigation?: string | null;
+            /**
+             * @description Counters: their name, given by the server; triggers name it in `hint_tag`.
+             * @example b:7:00112233445566aa
+             */
+            counter?: string | null;
+            threshold?: components["schemas"]["HintThreshold"] | null;
+            reaction?: components["schemas"]["HintReaction"] | null;
+            enumerated_parameters?: components["schemas"]["EnumeratedParameters"] | null;
+            /** @description Threshold controls: which requests count; all conditions must hold. */
+            advanced_conditions?: components["schemas"]["AdvancedCondition"][] | null;
+            /** @description Threshold controls: which requests count, by what is in them; all conditions must hold. */
+            arbitrary_conditions?: components["schemas"]["ArbitraryCondition"][] | null;
+        };
+        /** @description What a threshold control does, each for 600 to 315569520 seconds. */
+        HintReaction: {
+            /**
+             * Format: int64
+             * @description Denies the session.
+             */
+            block_by_session?: number | null;
+            /**
+             * Format: int64
+             * @description Denies the address.
+             * @example 3600
+             */
+            block_by_ip?: number | null;
+            /**
+             * Format: int64
+             * @description Graylists the address.
+             */
+            graylist_by_ip?: number | null;
+        };
+        /** @description More than a count within a period. */
+        HintThreshold: {
+            /**
+             * Format: int64
+             * @description From 1.
+             * @example 30
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Seconds, from 1.
+             * @example 60
+             */
+            period: number;
+        };
+        /**
+         * @description `POST /v1/objects/hint/update`.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "id": [
+         *           71001
+         *         ]
+         *       },
+         *       "fields": {
+         *         "active": false
+         *       }
+         *     }
+         */
         HintUpdateRequest: {
             /** @description Which rules: `id`, and optionally `clientid`. */
             filter?: unknown;
@@ -10232,7 +11091,7 @@ export interface components {
             fields?: components["schemas"]["HintCreateRequest"];
         };
         /** @description A rule. Fields that its type does not own are null. */
-        HintView: unknown & {
+        HintView: components["schemas"]["HintFields"] & {
             /**
              * Format: int64
              * @description Identity.
@@ -10697,7 +11556,32 @@ export interface components {
             /** @description Name. */
             name: string;
         };
-        /** @description `POST /v2/integration`, and `POST /v2/integration/test`. */
+        /**
+         * @description `POST /v2/integration`, and `POST /v2/integration/test`.
+         * @example {
+         *       "name": "SIEM",
+         *       "active": true,
+         *       "type": "web_hooks",
+         *       "clientid": 7,
+         *       "target": {
+         *         "url": "https://siem.example.com/hook",
+         *         "http_method": "POST",
+         *         "format": "json",
+         *         "headers": {
+         *           "X-Team": "soc"
+         *         },
+         *         "ca_file": "",
+         *         "ca_verify": true
+         *       },
+         *       "events": [
+         *         {
+         *           "event": "siem",
+         *           "active": true,
+         *           "with_headers": true
+         *         }
+         *       ]
+         *     }
+         */
         IntegrationCreate: {
             /**
              * @description Name, 1 to 255 characters.
@@ -10746,7 +11630,12 @@ export interface components {
             /** @description Which notifications go there. */
             events?: components["schemas"]["EventSwitch"][];
         };
-        /** @description `PUT /v2/integration/{id}`: what is absent stays. */
+        /**
+         * @description `PUT /v2/integration/{id}`: what is absent stays.
+         * @example {
+         *       "active": false
+         *     }
+         */
         IntegrationUpdate: {
             /** @description Name, 1 to 255 characters. */
             name?: string | null;
@@ -10763,7 +11652,37 @@ export interface components {
             /** @description Bot of a Telegram integration, as in its creation. */
             token?: string | null;
         };
-        /** @description An integration. Secrets of its target are masked. */
+        /**
+         * @description An integration. Secrets of its target are masked.
+         * @example {
+         *       "id": 3,
+         *       "active": true,
+         *       "name": "SIEM",
+         *       "type": "web_hooks",
+         *       "created_at": 1780000000,
+         *       "created_by": "admin@example.com",
+         *       "target": {
+         *         "url": "https://siem.example.com/****hook",
+         *         "http_method": "POST",
+         *         "format": "json",
+         *         "headers": {
+         *           "X-Team": "****"
+         *         },
+         *         "ca_file": "",
+         *         "ca_verify": true,
+         *         "timeout": 15,
+         *         "open_timeout": 20,
+         *         "subtype": "web_hooks"
+         *       },
+         *       "events": [
+         *         {
+         *           "event": "siem",
+         *           "active": true,
+         *           "with_headers": true
+         *         }
+         *       ]
+         *     }
+         */
         IntegrationView: {
             /**
              * Format: int64
@@ -10989,6 +11908,11 @@ export interface components {
              */
             author_user_id: number;
             /**
+             * @description Name of the user; null when a trigger made it, or the user is gone.
+             * @example Ada Admin
+             */
+            author?: string | null;
+            /**
              * Format: int64
              * @description Trigger that made it; null when a user did.
              */
@@ -11107,7 +12031,19 @@ export interface components {
             /** @description The entry. */
             ip_rule?: components["schemas"]["IpRuleBody"];
         };
-        /** @description `DELETE /v4/ip_rules`. */
+        /**
+         * @description `DELETE /v4/ip_rules`.
+         * @example {
+         *       "filter": {
+         *         "clientid": 7,
+         *         "id": [
+         *           1,
+         *           2
+         *         ],
+         *         "list": "black"
+         *       }
+         *     }
+         */
         IpRuleDeleteRequest: {
             /** @description Keys `clientid`, `id`, `list`. */
             filter?: unknown;
@@ -11134,7 +12070,10 @@ export interface components {
              * @example black
              */
             list: string;
-            /** @description Always null. */
+            /**
+             * @description Name of the user; null when a trigger made it, or the user is gone.
+             * @example Ada Admin
+             */
             author?: string | null;
             /**
              * Format: int64
@@ -11152,7 +12091,7 @@ export interface components {
             reason: string;
             /**
              * Format: int64
-             * @description Always null: no trigger made it.
+             * @description Trigger that made it; null when a user did.
              */
             author_trigger_id?: number | null;
             /**
@@ -11539,7 +12478,20 @@ export interface components {
          * @enum {string}
          */
         ListName: "allow" | "deny" | "gray";
-        /** @description What to list, and which part of it. */
+        /**
+         * @description What to list, and which part of it.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ]
+         *       },
+         *       "limit": 100,
+         *       "offset": 0,
+         *       "order_by": "id",
+         *       "order_desc": true
+         *     }
+         */
         ListRequest: {
             /**
              * @description Conditions, all of which hold; an array of such objects means any of them. A value may be an array,
@@ -11664,6 +12616,12 @@ export interface components {
              * @example true
              */
             mode?: string | null;
+            /**
+             * @description Whether to make a rule, too, so that nodes do not find the same again: `disable_attack_type` of that type at that
+             *     place of that address, or `disable_regex` for a custom expression. Default true; false marks only.
+             * @example false
+             */
+            rule?: boolean | null;
         };
         /** @description How many hits were marked. */
         Marked: {
@@ -11934,8 +12892,8 @@ export interface components {
              * @description Instances seen in the last two minutes.
              */
             active_instance_count: number;
-            /** @description Registration token, for administrators; null for others. */
-            token?: string | null;
+            /** @description Registration token, for administrators; empty for others. */
+            token: string;
             /**
              * Format: int64
              * @description Requests this month.
@@ -12282,7 +13240,20 @@ export interface components {
             /** @description Name, 1 to 255 characters. */
             name?: string | null;
         };
-        /** @description `POST /v1/objects/pool/update`. */
+        /**
+         * @description `POST /v1/objects/pool/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 42,
+         *         "clientid": [
+         *           7
+         *         ]
+         *       },
+         *       "fields": {
+         *         "name": "Shop"
+         *       }
+         *     }
+         */
         PoolUpdate: {
             /** @description Which applications. */
             filter?: unknown;
@@ -12618,6 +13589,99 @@ export interface components {
             /** @description The same secret as a token for the `X-WallarmApi-Token` header. */
             token: string;
         };
+        /** @description A report that was taken on. */
+        ReportAccepted: {
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+        };
+        /** @description `POST /v1/objects/report`. */
+        ReportFileRequest: {
+            /**
+             * Format: int64
+             * @description Report.
+             * @default null
+             * @example 1
+             */
+            id: number;
+        };
+        /** @description `POST /v1/objects/report/request`. Wrong values are answered with a 400 that names the field. */
+        ReportRequest: {
+            /**
+             * Format: int64
+             * @description Tenant; the caller's own when absent or 0.
+             * @default null
+             * @example 1
+             */
+            clientid: number | null;
+            /**
+             * Format: int64
+             * @description Start of the period, Unix seconds.
+             * @default null
+             * @example 1767225600
+             */
+            time_from: number;
+            /**
+             * Format: int64
+             * @description End of the period, Unix seconds.
+             * @default null
+             * @example 1769904000
+             */
+            time_to: number;
+            /**
+             * @description `pdf`, `csv`, `json` or `mail`.
+             * @default null
+             * @example pdf
+             */
+            format: string;
+            /**
+             * @description Who gets a link to the file; a report by `mail` goes to them as a letter and needs at least one. At most 20.
+             * @default null
+             * @example [
+             *       "security@example.com"
+             *     ]
+             */
+            emails: string[] | null;
+            /** @description Filters of the rows: `attacks`, `incidents` and `vulns`, as `/v1/search` answers them. */
+            extra_filter?: unknown;
+        };
+        /** @description A report in a list. */
+        ReportView: {
+            /**
+             * Format: int64
+             * @description Id.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            clientid: number;
+            /**
+             * Format: int64
+             * @description Start of its period, Unix seconds.
+             */
+            time_from: number;
+            /**
+             * Format: int64
+             * @description End of its period, Unix seconds.
+             */
+            time_to: number;
+            /** @description `pdf`, `csv`, `json` or `mail`. */
+            format: string;
+            /**
+             * @description `accepted`, `running`, `ready` or `failed`.
+             * @example ready
+             */
+            status: string;
+            /**
+             * Format: int64
+             * @description When it was asked for, Unix seconds.
+             */
+            created_at: number;
+        };
         /** @description A sign that an answer showed. */
         ResponseStamp: {
             /**
@@ -12679,7 +13743,7 @@ export interface components {
             max_lom_format: number | null;
             /**
              * Format: int64
-             * @description Largest ruleset, bytes; at least 1025.
+             * @description Stored, without effect; at least 1025.
              * @default 10240000
              */
             max_lom_size: number;
@@ -12872,7 +13936,20 @@ export interface components {
             /** @description Entries of the document that ended before the import. */
             expired?: number;
         };
-        /** @description Which rows to change or delete. */
+        /**
+         * @description Which rows to change or delete.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "id": [
+         *           71001,
+         *           71002
+         *         ]
+         *       }
+         *     }
+         */
         SelectRequest: {
             /** @description Conditions as in lists; it must select by more than the tenant. */
             filter?: unknown;
@@ -13653,7 +14730,20 @@ export interface components {
             /** @description On or off. */
             enabled: boolean;
         };
-        /** @description `POST /v1/objects/user/update`. */
+        /**
+         * @description `POST /v1/objects/user/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 5
+         *       },
+         *       "fields": {
+         *         "realname": "Ada Admin",
+         *         "permissions": [
+         *           "analytic"
+         *         ]
+         *       }
+         *     }
+         */
         UserUpdate: {
             /** @description Which users; it must select by more than the tenant. */
             filter?: unknown;
@@ -16313,7 +17403,7 @@ export interface operations {
                 "filter[application_ids][]"?: number[];
                 /** @description `expired` lists what has ended */
                 "filter[status]"?: string;
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;
@@ -18184,6 +19274,88 @@ export interface operations {
             };
         };
     };
+    report_linked_file: {
+        parameters: {
+            query: {
+                /**
+                 * @description Token of the link
+                 * @example 0f1e2d3c
+                 */
+                token: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Report
+                 * @example 1
+                 */
+                report_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such report, or a wrong token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     api_discovery_view: {
         parameters: {
             query?: never;
@@ -19019,6 +20191,8 @@ export interface operations {
                 month?: number;
                 /** @description Tenant. */
                 clientid?: number;
+                /** @description Whether `before` of the reply holds the same of the period before; default false. */
+                compare?: boolean;
             };
             header?: never;
             path?: never;
@@ -19032,7 +20206,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -19098,6 +20272,8 @@ export interface operations {
                 month?: number;
                 /** @description Tenant. */
                 clientid?: number;
+                /** @description Whether `before` of the reply holds the same of the period before; default false. */
+                compare?: boolean;
             };
             header?: never;
             path?: never;
@@ -19111,7 +20287,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -20302,7 +21478,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_AttackCount"];
+                    "application/json": components["schemas"]["Compared_AttackCount"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -22842,6 +24018,258 @@ export interface operations {
                 };
             };
             /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportFileRequest"];
+            };
+        };
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such report */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not ready */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventListRequest"];
+            };
+        };
+        responses: {
+            /** @description The reports */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_ReportView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportRequest"];
+            };
+        };
+        responses: {
+            /** @description Taken on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ReportAccepted"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many reports wait */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -28985,7 +30413,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AbuseTaken"];
+                    "application/json": components["schemas"]["Envelope_AbuseTaken"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -29026,6 +30454,82 @@ export interface operations {
             };
             /** @description The body is of another type than the operation takes */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    dropped_hits_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Request
+                 * @example 5f1d8c0a9b3e4d7f8a6b5c4d3e2f1a0b
+                 */
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_DroppedRequestView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such request */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30154,7 +31658,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30316,7 +31820,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30397,7 +31901,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30478,7 +31982,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30559,7 +32063,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30640,7 +32144,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30730,7 +32234,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30820,7 +32324,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_MonthlySummary"];
+                    "application/json": components["schemas"]["Compared_MonthlySummary"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30960,7 +32464,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_TargetsView"];
+                    "application/json": components["schemas"]["Compared_TargetsView"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31041,7 +32545,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31255,7 +32759,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_HitSummary"];
+                    "application/json": components["schemas"]["Compared_HitSummary"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31985,7 +33489,7 @@ export interface operations {
                 "filter[clientid][]"?: number[];
                 /** @description `cloud_node` */
                 "filter[type]"?: string;
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;
@@ -32786,7 +34290,7 @@ export interface operations {
             query?: {
                 /** @description Tenant */
                 "filter[clientid]"?: number;
-                /** @description Most entries, 1 to 1000; default 50 */
+                /** @description Most entries, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Entries to skip */
                 offset?: number;
@@ -32849,7 +34353,7 @@ export interface operations {
             query?: {
                 /** @description Tenant */
                 "filter[clientid]"?: number;
-                /** @description Most entries, 1 to 1000; default 50 */
+                /** @description Most entries, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Entries to skip */
                 offset?: number;
@@ -33690,7 +35194,7 @@ export interface operations {
                 "filter[list]"?: string;
                 /** @description Ids */
                 "filter[id][]"?: number[];
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 300; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;
