@@ -18,7 +18,8 @@ fn proofs(case: &Case<'_>) -> Vec<Proof> {
         .map(|(attack_type, value)| Attempt { attack_type: *attack_type, value })
         .collect();
     let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
-    let response = ResponseParts { status: case.status, headers: &headers, body: case.body.as_bytes() };
+    let body = case.body.as_bytes();
+    let response = ResponseParts { status: case.status, headers: &headers, body, parse_html: true };
     ResponseEngine::new().inspect(&asked, &response)
 }
 
