@@ -33,8 +33,6 @@ pub struct ResponseParts<'a> {
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// The beginning of the body, decoded.
     pub body: &'a [u8],
-    /// Whether the markup of pages is analysed.
-    pub parse_html: bool,
 }
 
 impl<'a> ResponseParts<'a> {

@@ -451,10 +451,6 @@ pub struct Inspect {
     pub offload_bytes: usize,
     /// Look at answers for vulnerabilities, in monitoring mode.
     pub parse_response: bool,
-    /// Inflate compressed answers for that; otherwise only their heads are looked at.
-    pub unpack_response: bool,
-    /// Analyse the markup of pages for that: scripts that came back, forms without a token.
-    pub parse_html_response: bool,
     /// Inspections off the worker threads that may wait for their turn; above, `on_inspection_error` decides.
     pub queue_max: usize,
     /// Bytes of bodies that the process holds at a time, at least 1 MiB; above, `on_inspection_error` decides.

@@ -116,20 +116,19 @@ fn is_text(headers: &HeaderMap) -> bool {
 }
 
 fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy: &[u8]) {
-    let inspect = &state.config.inspect;
     let inflated;
     let body = match headers.get(header::CONTENT_ENCODING) {
         Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             // What does not inflate is not looked at: compressed bytes say nothing.
-            let room = if inspect.unpack_response { RESPONSE_MAX } else { 0 };
-            inflated = bartizan_request::inflate_prefix(coding.as_bytes(), copy, room).unwrap_or_default();
+            inflated =
+                bartizan_request::inflate_prefix(coding.as_bytes(), copy, RESPONSE_MAX).unwrap_or_default();
             inflated.as_slice()
         }
         _ => copy,
     };
     let list: Vec<(&[u8], &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
-    let response = ResponseParts { status, headers: &list, body, parse_html: inspect.parse_html_response };
+    let response = ResponseParts { status, headers: &list, body };
     let attempts: Vec<Attempt<'_>> = watched
         .attempts
         .iter()
@@ -162,20 +161,11 @@ fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u
         attempt.is_some() && !(proof.needs_baseline && state.response.is_usual(endpoint, proof.sign));
     let vuln_type = if attempt.is_some() && !exploited { "infoleak" } else { proof.vuln_type };
     let parameter = attempt.filter(|_| exploited).map_or("", |attempt| attempt.parameter.as_str());
-    let base = &watched.base;
-    // Numbers in paths make no other leak, but each exploited address is a vulnerability of its own.
-    let address = if exploited { base.path.as_str() } else { "" };
-    let is_news =
-        state.response.is_news(vuln_type, endpoint, address, parameter, crate::clock::unix_seconds());
-    // Every exploit makes its hits an incident, so its proof is never left out; what shows it was sent already.
-    if !is_news && !exploited {
+    if !state.response.is_news(vuln_type, endpoint, parameter, crate::clock::unix_seconds()) {
         return None;
     }
-    let shown = is_news && !attempt.is_some_and(|attempt| attempt.private);
-    let mut raw = base.raw.clone();
-    if !is_news {
-        raw.body.clear();
-    }
+    let base = &watched.base;
+    let private = attempt.is_some_and(|attempt| attempt.private);
     Some(VulnEvidence {
         event_id: event_id(),
         request_id: base.request_id.clone(),
@@ -194,8 +184,8 @@ fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u
         sign: proof.sign.to_owned(),
         description: proof.meaning.to_owned(),
         // What a rule masks in the request must not leave in the answer that repeats it.
-        evidence: if shown { excerpt(proof, body) } else { String::new() },
-        raw,
+        evidence: if private { String::new() } else { excerpt(proof, body) },
+        raw: base.raw.clone(),
     })
 }
 

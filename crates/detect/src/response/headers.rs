@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn with<'a>(status: u16, headers: &'a [(&'a [u8], &'a [u8])]) -> ResponseParts<'a> {
-        ResponseParts { status, headers, body: b"", parse_html: true }
+        ResponseParts { status, headers, body: b"" }
     }
 
     #[test]

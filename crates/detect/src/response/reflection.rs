@@ -27,10 +27,7 @@ pub(super) fn executable(payload: &str, response: &ResponseParts<'_>) -> Option<
 }
 
 /// Whether a browser shows the answer as a page.
-pub(super) fn is_page(response: &ResponseParts<'_>) -> bool {
-    if !response.parse_html {
-        return false;
-    }
+fn is_page(response: &ResponseParts<'_>) -> bool {
     let Some(kind) = response.header("content-type") else {
         return response.header("x-content-type-options").is_none();
     };
@@ -89,8 +86,7 @@ mod tests {
 
     fn found(payload: &str, kind: &str, body: &str) -> bool {
         let headers = [(&b"content-type"[..], kind.as_bytes())];
-        let response =
-            ResponseParts { status: 200, headers: &headers, body: body.as_bytes(), parse_html: true };
+        let response = ResponseParts { status: 200, headers: &headers, body: body.as_bytes() };
         executable(payload, &response).is_some()
     }
 

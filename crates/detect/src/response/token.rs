@@ -141,7 +141,7 @@ mod tests {
         let credentials: [&[u8]; 1] = [request.as_bytes()];
         let headers: [(&[u8], &[u8]); 1] = [(b"set-cookie", cookie.as_bytes())];
         let asked = Asked { host: "", credentials: &credentials, attempts: &[] };
-        weak(&asked, &ResponseParts { status, headers: &headers, body: b"", parse_html: true }).is_some()
+        weak(&asked, &ResponseParts { status, headers: &headers, body: b"" }).is_some()
     }
 
     #[test]

@@ -113,8 +113,6 @@ impl Default for Inspect {
             on_body_over_limit: Fallback::Pass,
             offload_bytes: 256 << 10,
             parse_response: true,
-            unpack_response: true,
-            parse_html_response: true,
             queue_max: 256,
             held_max: 256 << 20,
         }

@@ -142,7 +142,7 @@ pub(super) fn judge(
         let headers: Vec<(&[u8], &[u8])> =
             answer.headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
         let body = answer.body.get(..RESPONSE_MAX).unwrap_or(&answer.body);
-        let response = ResponseParts { status: answer.status, headers: &headers, body, parse_html: true };
+        let response = ResponseParts { status: answer.status, headers: &headers, body };
         ENGINE.inspect(&Asked { host, credentials: &[], attempts: &attempts }, &response)
     };
     let found = inspect(answer).into_iter().find(|proof| proof.attempt.is_some())?;
