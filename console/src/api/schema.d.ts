@@ -2969,8 +2969,8 @@ export interface paths {
         put?: never;
         /**
          * Sign up
-         * @description Asks for a company with a first administrator. Both are made when the link is opened that goes to the address; the
-         *     answer is the same for every address. Answers 404 unless the operator turned `signup.enabled` on.
+         * @description Asks for a company with a first administrator. Both are made when whoever opens the link that goes to the address
+         *     confirms there with the password chosen here; the answer is the same for every address. Answers 404 unless the operator turned `signup.enabled` on.
          */
         post: operations["signup"];
         delete?: never;
@@ -3408,7 +3408,7 @@ export interface paths {
         put?: never;
         /**
          * Confirm an e-mail address
-         * @description By the token of the link that went there.
+         * @description By the token of the link that went there. The link of a sign-up asks for the password that was chosen then, too.
          */
         post: operations["email_confirm"];
         delete?: never;
@@ -6689,6 +6689,11 @@ export interface components {
         EmailConfirm: {
             /** @description Token of the link. */
             token: string;
+            /**
+             * Format: password
+             * @description For the link of a sign-up: the password that was chosen then.
+             */
+            password?: string | null;
         };
         /** @description An object whose fields the caller does not read: `{}`. */
         Empty: unknown;
@@ -29512,7 +29517,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Not authenticated, or the right is missing */
+            /** @description Not the password of the sign-up: `Invalid password` */
             403: {
                 headers: {
                     [name: string]: unknown;

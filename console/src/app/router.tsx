@@ -18,7 +18,7 @@ import { readRuleSearch } from '../rules/search'
 import { sessionQuery } from '../session/queries'
 import { safeReturnPath } from '../session/returnPath'
 import { FirstPage } from '../session/FirstPage'
-import { EmailPage, ForgotPage, InvitationPage, ResetPage } from '../session/LinkPages'
+import { EmailPage, ForgotPage, InvitationPage, ResetPage, SignUpConfirmPage } from '../session/LinkPages'
 import { SignInPage } from '../session/SignInPage'
 import { SignUpPage } from '../session/SignUpPage'
 import { ApplicationsPage } from '../settings/ApplicationsPage'
@@ -70,6 +70,7 @@ const forgot = createRoute({ getParentRoute: () => root, path: '/forgot', compon
 const reset = createRoute({ getParentRoute: () => root, path: '/reset', component: ResetPage })
 const invitation = createRoute({ getParentRoute: () => root, path: '/invitation', component: InvitationPage })
 const email = createRoute({ getParentRoute: () => root, path: '/email', component: EmailPage })
+const confirmSignUp = createRoute({ getParentRoute: () => root, path: '/confirm-sign-up', component: SignUpConfirmPage })
 
 interface Gate {
   context: { queryClient: QueryClient }
@@ -138,7 +139,7 @@ const applications = createRoute({ getParentRoute: () => settings, path: '/appli
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    signIn, login, signUp, forgot, reset, invitation, email, first,
+    signIn, login, signUp, forgot, reset, invitation, email, confirmSignUp, first,
     signedIn.addChildren([
       home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
       settings.addChildren([settingsHome, credentials, security, tokens, users, applications, sso]),

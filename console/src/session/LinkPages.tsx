@@ -193,3 +193,38 @@ export function EmailPage() {
     </AuthFrame>
   )
 }
+
+/** Who opened the letter must be who chose the password: it is asked again. */
+export function SignUpConfirmPage() {
+  const [link] = useState(() => new URLSearchParams(window.location.hash.slice(1)))
+  const [password, setPassword] = useState('')
+  const company = link.get('company') ?? 'The company'
+  const confirm = useMutation({
+    mutationFn: () => bodyOf(api.POST('/v1/user/email/confirm', { body: { token: link.get('token') ?? '', password } })),
+  })
+  return (
+    <AuthFrame title="Confirm your sign-up" description={`${company} is made, with you as its first administrator.`}>
+      {confirm.isSuccess ? (
+        <Done>{company} is ready. You can sign in now.</Done>
+      ) : (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            confirm.mutate()
+          }}
+        >
+          <Stack gap="md">
+            <PasswordInput
+              label="The password that you chose" autoComplete="current-password" required autoFocus withAsterisk={false} size="md"
+              value={password} visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
+              onChange={(event) => setPassword(event.currentTarget.value)}
+            />
+            <Text size="sm">If you did not sign up, close this page: nothing is made.</Text>
+            <Refusal error={confirm.error} />
+            <Button type="submit" size="md" fullWidth loading={confirm.isPending}>Make the account</Button>
+          </Stack>
+        </form>
+      )}
+    </AuthFrame>
+  )
+}

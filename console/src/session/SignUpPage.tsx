@@ -23,7 +23,7 @@ export function SignUpPage() {
     <AuthFrame title="Create an account" description="For your company; you are its first administrator.">
       {ask.isSuccess ? (
         <Alert icon={<IconCheck />} color="verdigris" role="status">
-          A letter with a link is on its way. The account is made when you open the link, within 24 hours.
+          A letter with a link is on its way. The account is made when you confirm there with your password, within 24 hours.
         </Alert>
       ) : (
         <form

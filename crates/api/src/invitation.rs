@@ -161,4 +161,7 @@ pub struct EmailChange {
 pub struct EmailConfirm {
     /// Token of the link.
     pub token: String,
+    /// For the link of a sign-up: the password that was chosen then.
+    #[schema(format = Password)]
+    pub password: Option<String>,
 }

@@ -11,6 +11,7 @@ use std::{
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 mod limits;
 mod mail;
@@ -135,6 +136,37 @@ pub struct Public {
     pub cookie_domain: String,
     /// The other clouds, which the sign-in page links to.
     pub clouds: Vec<OtherCloud>,
+}
+
+impl Public {
+    /// Origins whose pages may call the API with cookies, as browsers name them.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        let all = std::iter::once(&self.console_url).chain(&self.allowed_origins);
+        all.filter_map(|text| web_address(text)).map(|url| url.origin().ascii_serialization()).collect()
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        if !self.console_url.is_empty() && web_address(&self.console_url).is_none() {
+            return Err("public.console_url must begin with http:// or https:// and name a host".into());
+        }
+        let is_origin = |text: &&String| {
+            web_address(text).is_some_and(|url| {
+                let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+                bare && url.username().is_empty() && url.password().is_none()
+            })
+        };
+        match self.allowed_origins.iter().find(|text| !is_origin(text)) {
+            Some(wrong) => Err(format!(
+                "public.allowed_origins must be of the form https://host[:port], which {wrong:?} is not"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+fn web_address(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// Another cloud with users of its own.
@@ -272,6 +304,7 @@ impl CloudConfig {
                     .into(),
             );
         }
+        self.public.validate()?;
         self.mail.validate()?;
         if self.signup.enabled && self.mail.host.is_empty() {
             return Err("signup.enabled needs mail.host: a letter confirms the address".into());
@@ -380,7 +413,31 @@ mod tests {
         );
         let error = load("region = \"us1\"\n\n[listen]\ntls_key = \"key.pem\"\n").unwrap_err();
         assert_eq!(error.line, Some(3), "{error}");
+        for wrong in
+            ["*", "null", "acme.test", "ftp://acme.test", "https://acme.test/console", "https://a@acme.test"]
+        {
+            let error = load(&format!("[public]\nallowed_origins = [\"{wrong}\"]\n")).unwrap_err();
+            assert_eq!(error.line, Some(2), "{error}");
+            assert!(error.message.contains("https://host[:port]"), "{error}");
+        }
         let error = load("limits.ip_list_pairs = 0\nregion = \"us1\"\n").unwrap_err();
         assert_eq!(error.line, Some(1), "{error}");
+    }
+
+    #[test]
+    fn origins_are_as_browsers_name_them() {
+        let public = Public {
+            console_url: "https://my.acme.test/console/".to_owned(),
+            allowed_origins: vec![
+                "https://Shop.acme.test:443/".to_owned(),
+                "http://localhost:8080".to_owned(),
+            ],
+            ..Public::default()
+        };
+        public.validate().unwrap();
+        assert_eq!(
+            public.origins(),
+            ["https://my.acme.test", "https://shop.acme.test", "http://localhost:8080"]
+        );
     }
 }

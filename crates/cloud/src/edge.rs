@@ -153,6 +153,7 @@ async fn admit(
             match auth::authenticate_any(cloud, request.method(), request.headers(), origin).await? {
                 Principal::Caller(caller) => enter(cloud, request, path, access, *caller, admitted),
                 Principal::Node(node) => {
+                    count(cloud, node.client.id, admitted)?;
                     request.extensions_mut().insert(node);
                     Ok(())
                 }
@@ -181,13 +182,18 @@ fn enter(
     admitted: &mut Admitted,
 ) -> Result<(), Failure> {
     admitted.caller = Some(caller.clone());
-    let taken = cloud.limits.request(caller.client.id);
-    // A refusal tells the limit too.
-    admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
-    taken?;
+    count(cloud, caller.client.id, admitted)?;
     permit(&caller, access, path)?;
     request.extensions_mut().insert(caller);
     Ok(())
+}
+
+/// Takes a request from what a client may send.
+fn count(cloud: &Cloud, client_id: i64, admitted: &mut Admitted) -> Result<(), ApiError> {
+    let taken = cloud.limits.request(client_id);
+    // A refusal tells the limit too.
+    admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
+    taken.map(drop)
 }
 
 /// Refuses a body in another form than JSON, and one whose encoding was not undone.

@@ -250,7 +250,9 @@ async fn shared_wait(
     }
     // Hashed: what people type as their address needs no second place.
     let key = hex::encode(Sha256::digest(format!("{kind} {name}")));
-    let wait = store.take_from_cell(&key, 60_000 / i64::from(per_minute), i64::from(per_minute)).await?;
+    // Rounded up: a bucket never gives more than asked for, and none gives without end.
+    let each_ms = i64::from(60_000_u32.div_ceil(per_minute));
+    let wait = store.take_from_cell(&key, each_ms, i64::from(per_minute)).await?;
     Ok(wait.map(|wait| Duration::from_millis(wait.unsigned_abs())))
 }
 

@@ -197,9 +197,8 @@ pub fn router(cloud: Cloud) -> Router {
 
 /// Lets pages of the Console and of the further origins call the API, with cookies; nobody else's.
 fn cors(cloud: &Cloud) -> CorsLayer {
-    let public = &cloud.config.public;
-    let own = std::iter::once(&public.console_url).chain(&public.allowed_origins);
-    let origins = own.filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok());
+    let origins = cloud.config.public.origins();
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let sent = [
         "authorization",
         "content-type",

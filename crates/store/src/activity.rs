@@ -108,6 +108,8 @@ fn selected(tenants: &Tenants, filter: &ActivityFilter) -> Select<Entity> {
         let users = Query::select()
             .column(user::Column::Id)
             .from(user::Entity)
+            // Others' addresses must not be found out piece by piece.
+            .and_where(tenants.holds(user::Column::ClientId))
             .and_where(Expr::col(user::Column::Email).like(pattern()))
             .to_owned();
         let by_address = Column::InitiatorId.in_subquery(users);

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder,
+    QueryFilter, QueryOrder, sea_query::OnConflict,
 };
 
 use crate::{
@@ -126,18 +126,34 @@ pub async fn partner<C: ConnectionTrait>(
     Ok(partner_billing::Entity::find_by_id(partner_id).one(connection).await?)
 }
 
-/// Replaces what a global account may do by itself; with nothing, takes it away.
+/// Sets what a global account may do by itself.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn put_partner<C: ConnectionTrait>(
     connection: &C,
-    partner_id: i64,
-    row: Option<partner_billing::Model>,
+    row: partner_billing::Model,
 ) -> Result<(), StoreError> {
+    use partner_billing::Column;
+    let changed = [
+        Column::TrialPlanSlug,
+        Column::TrialPeriod,
+        Column::TrialExtendPeriod,
+        Column::TrialWaitPeriod,
+        Column::TrialsEnabled,
+    ];
+    partner_billing::Entity::insert(row.into_active_model())
+        .on_conflict(OnConflict::column(Column::PartnerId).update_columns(changed).to_owned())
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes away what a global account may do by itself.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn delete_partner<C: ConnectionTrait>(connection: &C, partner_id: i64) -> Result<(), StoreError> {
     partner_billing::Entity::delete_by_id(partner_id).exec(connection).await?;
-    if let Some(row) = row {
-        partner_billing::Entity::insert(row.into_active_model()).exec_without_returning(connection).await?;
-    }
     Ok(())
 }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use bartizan_api::{filter::Filter, list::Page};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, ExprTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Statement, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
 };
 
 use crate::{
-    Store, StoreError, TenantId, Tenants,
+    StoreError, TenantId, Tenants,
     conditions::{Place, filter_condition},
     difference::difference,
     entity::{
@@ -17,49 +17,6 @@ use crate::{
         client::{Column, Entity, Model},
     },
 };
-
-impl Store {
-    /// Removes everything of the tenants that were deleted before a time, and returns their ids. Which tables
-    /// hold something of tenants is asked of the database, so that none is forgotten when it is added.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn purge_clients(&self, before: i64) -> Result<Vec<i64>, StoreError> {
-        let gone = Entity::find().filter(Column::DeletedAt.lt(before)).all(self.reader()).await?;
-        for client in &gone {
-            let transaction = self.begin().await?;
-            for table in tables_of_tenants(&transaction).await? {
-                // The name is the database's own; the id is a number.
-                transaction
-                    .execute_unprepared(&format!("DELETE FROM \"{table}\" WHERE client_id = {}", client.id))
-                    .await?;
-            }
-            Entity::delete_by_id(client.id).exec(&transaction).await?;
-            transaction.commit().await?;
-        }
-        Ok(gone.into_iter().map(|client| client.id).collect())
-    }
-}
-
-/// Tables with a column `client_id`.
-///
-/// # Errors
-/// [`StoreError::Query`].
-pub async fn tables_of_tenants<C: ConnectionTrait>(connection: &C) -> Result<Vec<String>, StoreError> {
-    let backend = connection.get_database_backend();
-    let sql = match backend {
-        DatabaseBackend::Postgres => {
-            "SELECT table_name AS name FROM information_schema.columns \
-             WHERE column_name = 'client_id' AND table_schema = current_schema()"
-        }
-        _ => {
-            "SELECT tables.name AS name FROM sqlite_master AS tables JOIN pragma_table_info(tables.name) AS columns \
-             WHERE tables.type = 'table' AND columns.name = 'client_id'"
-        }
-    };
-    let rows = connection.query_all_raw(Statement::from_string(backend, sql)).await?;
-    rows.iter().map(|row| row.try_get("", "name").map_err(StoreError::from)).collect()
-}
 
 /// The tenants that a filter selects: `first`, then by id.
 ///

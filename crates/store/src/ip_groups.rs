@@ -1,6 +1,6 @@
 //! IP lists: groups with the sequence numbers of their addition and removal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
     ActiveModelTrait,
@@ -125,7 +125,8 @@ impl Store {
             .await?)
     }
 
-    /// Names of the people who made these groups, by id. They may belong to another tenant: global users do.
+    /// Names of the people who made these groups, by id. They may belong to another tenant, as global users do; then
+    /// their address does not stand in for a missing name.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -137,18 +138,22 @@ impl Store {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows: Vec<(i64, String, String)> = user::Entity::find()
+        let own: HashSet<i64> = groups.iter().map(|group| group.client_id).collect();
+        let rows: Vec<(i64, i64, String, String)> = user::Entity::find()
             .select_only()
             .column(user::Column::Id)
+            .column(user::Column::ClientId)
             .column(user::Column::Realname)
             .column(user::Column::Email)
             .filter(user::Column::Id.is_in(ids))
             .into_tuple()
             .all(self.reader())
             .await?;
-        let name =
-            |(id, name, email): (i64, String, String)| (id, if name.is_empty() { email } else { name });
-        Ok(rows.into_iter().map(name).collect())
+        let name = |(id, client_id, name, email): (i64, i64, String, String)| match name.is_empty() {
+            false => Some((id, name)),
+            true => own.contains(&client_id).then_some((id, email)),
+        };
+        Ok(rows.into_iter().filter_map(name).collect())
     }
 
     /// The number of live groups of each type on some lists of a tenant.

@@ -162,11 +162,7 @@ pub fn check_page(cloud: &Cloud, headers: &HeaderMap, origin: &Origin) -> Result
     };
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let own = format!("{}://{host}", if origin.tls { "https" } else { "http" });
-    let public = &cloud.config.public;
-    if page == own
-        || page == public.console_url.trim_end_matches('/')
-        || public.allowed_origins.iter().any(|allowed| allowed == page)
-    {
+    if page == own || cloud.config.public.origins().iter().any(|allowed| allowed == page) {
         Ok(())
     } else {
         Err(ApiError::access_denied())

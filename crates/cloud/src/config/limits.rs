@@ -47,6 +47,8 @@ fn out_of_range(name: &str, least: &dyn std::fmt::Display, most: &dyn std::fmt::
 
 /// Most of what is counted per second or minute.
 const RATE: u32 = 1_000_000;
+/// Most of what is counted per minute in buckets of all processes, which count milliseconds.
+const RATE_PER_MINUTE: u32 = 60_000;
 /// Most rows of one kind that a client may be given.
 const ROWS: u64 = 1_000_000;
 /// Most bytes of what is read at once.
@@ -58,15 +60,15 @@ limits! {
     /// Requests that may come at once.
     request_burst: u32 = 1000, 1, RATE;
     /// Sign-ins, renewals and password checks of each kind per minute, account and network.
-    password_checks_per_minute: u32 = 5, 1, RATE;
+    password_checks_per_minute: u32 = 5, 1, RATE_PER_MINUTE;
     /// The same per minute and account, over all networks.
-    password_checks_per_minute_account: u32 = 50, 1, RATE;
+    password_checks_per_minute_account: u32 = 50, 1, RATE_PER_MINUTE;
     /// The same per minute and address.
-    password_checks_per_minute_address: u32 = 20, 1, RATE;
+    password_checks_per_minute_address: u32 = 20, 1, RATE_PER_MINUTE;
     /// Failed header authentications per minute and address.
-    failed_authentications_per_minute: u32 = 300, 1, RATE;
+    failed_authentications_per_minute: u32 = 300, 1, RATE_PER_MINUTE;
     /// The same per minute, address and UUID.
-    failed_authentications_per_minute_credential: u32 = 30, 1, RATE;
+    failed_authentications_per_minute_credential: u32 = 30, 1, RATE_PER_MINUTE;
     /// Recipients of letters per hour and client: invitations, test messages, links of exports, notifications. Letters of
     /// sign-ups have such a budget together.
     letters_per_hour: u32 = 300, 1, RATE;
@@ -134,5 +136,8 @@ mod tests {
         Limits::default().validate().unwrap();
         let limits = Limits { ip_list_pairs: 0, ..Limits::default() };
         assert_eq!(limits.validate().unwrap_err(), "limits.ip_list_pairs must be 1 to 100000000");
+        let limits = Limits { password_checks_per_minute: 60_001, ..Limits::default() };
+        let error = "limits.password_checks_per_minute must be 1 to 60000";
+        assert_eq!(limits.validate().unwrap_err(), error);
     }
 }

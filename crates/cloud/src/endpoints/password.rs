@@ -70,15 +70,16 @@ pub async fn email_change(
 
 /// Confirm an e-mail address
 ///
-/// By the token of the link that went there.
+/// By the token of the link that went there. The link of a sign-up asks for the password that was chosen then, too.
 #[utoipa::path(post, path = "/v1/user/email/confirm", tag = "Users", security(()), request_body = EmailConfirm,
     responses((status = 200, description = "Changed", body = Envelope<Empty>),
+        (status = 403, description = "Not the password of the sign-up: `Invalid password`", body = bartizan_api::ErrorBody),
         (status = 409, description = "The e-mail address is taken: `Already exists`", body = bartizan_api::ErrorBody)))]
 pub async fn email_confirm(
     State(cloud): State<Cloud>,
     Extension(origin): Extension<Origin>,
     Body(request): Body<EmailConfirm>,
 ) -> Result<Envelope<Empty>, Failure> {
-    password_reset::confirm_email(&cloud, &request.token, &origin).await?;
+    password_reset::confirm_email(&cloud, &request, &origin).await?;
     Ok(Envelope::new(Empty {}))
 }

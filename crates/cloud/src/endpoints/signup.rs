@@ -18,8 +18,8 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 
 /// Sign up
 ///
-/// Asks for a company with a first administrator. Both are made when the link is opened that goes to the address; the
-/// answer is the same for every address. Answers 404 unless the operator turned `signup.enabled` on.
+/// Asks for a company with a first administrator. Both are made when whoever opens the link that goes to the address
+/// confirms there with the password chosen here; the answer is the same for every address. Answers 404 unless the operator turned `signup.enabled` on.
 #[utoipa::path(post, path = "/v1/signup", tag = "Users", security(()), request_body = SignupRequest,
     responses((status = 200, description = "A letter is on its way", body = Envelope<Empty>),
         (status = 404, description = "Self sign-up is off", body = bartizan_api::ErrorBody)))]

@@ -6,8 +6,6 @@ use super::{grants, letters, lockout, settings::AUDIT_RETENTION_DAYS, users::gra
 use crate::{failure::Failure, state::Cloud};
 
 const DAY_S: i64 = 86_400;
-/// Days that the data of a deleted client can still be restored by the operator.
-const KEPT_CLIENT_DAYS: i64 = 30;
 
 /// Removes what has ended. Failures are logged and met again at the next round.
 pub async fn clean(cloud: &Cloud) {
@@ -24,7 +22,6 @@ pub async fn clean(cloud: &Cloud) {
         tracing::warn!("owners were not warned of tokens that end");
     }
     report("traces of changed rights", store.purge_auth_changes().await);
-    report("data of deleted clients", store.purge_clients(now - KEPT_CLIENT_DAYS * DAY_S).await.map(drop));
     report("old entries of the activity log", purge_activity(cloud).await);
     if lockout::purge(cloud).await.is_err() {
         tracing::warn!("failed sign-ins were not forgotten");

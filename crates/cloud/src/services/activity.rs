@@ -104,6 +104,30 @@ pub async fn log_by_user<C: ConnectionTrait>(
     Ok(activity::append(connection, entry).await?)
 }
 
+/// Name in the log of whoever asks for something without having signed in.
+const STRANGER: &str = "Somebody not signed in";
+
+/// Appends what somebody asked for an account without having shown to own it. It is no change and not the user's doing:
+/// nobody is told of it, or strangers could fill the channels of a tenant.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn log_by_stranger<C: ConnectionTrait>(
+    connection: &C,
+    user: &entity::user::Model,
+    origin: &Origin,
+    now: i64,
+    change: Change<'_>,
+) -> Result<(), Failure> {
+    let by = entity::activity::Model {
+        initiator_id: None,
+        initiator_client_id: None,
+        initiator_name: STRANGER.to_owned(),
+        ..by_user(user, origin, now)
+    };
+    Ok(activity::append(connection, entry_of(change, by)).await?)
+}
+
 /// The entry of a change, by whom `by` names.
 fn entry_of(change: Change<'_>, by: entity::activity::Model) -> entity::activity::Model {
     entity::activity::Model {

@@ -29,7 +29,7 @@ use super::{
     grants, session,
 };
 use crate::{
-    auth::{Caller, strings},
+    auth::{Caller, Scheme, strings},
     failure::Failure,
     secrets::{Secret, seal, unseal},
     state::Cloud,
@@ -67,10 +67,19 @@ pub async fn list(
         Visible::OwnedBy(caller.user_id())
     };
     let (order, page) = (request.order(&["id", "name", "created_at"])?, request.page(50)?);
-    let mut listed = backward::list(cloud, caller, visible, &filter, page).await?;
-    let rows = cloud.store.api_tokens(&caller.tenants, visible, &filter, order, page).await?;
-    listed.extend(views(cloud, cloud.store.reader(), &caller.tenants, rows).await?);
-    listed.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+    // Those of secrets stand before all others, on however many pages that takes.
+    let first = backward::list(cloud, caller, visible, &filter).await?;
+    let count = first.len() as u64;
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let mut listed: Vec<_> = first.into_iter().skip(size(page.offset)).take(size(page.limit)).collect();
+    let rest = Page {
+        limit: page.limit.saturating_sub(listed.len() as u64),
+        offset: page.offset.saturating_sub(count),
+    };
+    if rest.limit > 0 {
+        let rows = cloud.store.api_tokens(&caller.tenants, visible, &filter, order, rest).await?;
+        listed.extend(views(cloud, cloud.store.reader(), &caller.tenants, rows).await?);
+    }
     Ok(listed)
 }
 
@@ -281,8 +290,9 @@ enum Purpose {
     Delete,
 }
 
-/// The token of a path, if the caller may do this to it: the owner anything, an administrator anything to
-/// shared tokens, and see and delete personal ones.
+/// The token of a path, if the caller may do this to it: the owner anything in a session, an administrator anything to
+/// shared tokens, and see and delete personal ones. A key needs the right to it also for tokens of its owner: a narrow
+/// one that leaked must not prolong itself or end others.
 async fn reach<C: ConnectionTrait>(
     cloud: &Cloud,
     connection: &C,
@@ -295,13 +305,14 @@ async fn reach<C: ConnectionTrait>(
     };
     let own = row.user_id == Some(caller.user_id());
     let shared = row.user_id.is_none();
-    let permitted = own
-        || match purpose {
-            Purpose::View => caller.may(Permission::ViewSharedApiToken),
-            Purpose::Change => shared && caller.may(Permission::UpdateSharedApiToken),
-            Purpose::Delete => caller.may(Permission::DeleteSharedApiToken),
-        };
-    if !permitted {
+    let (right_to_own, right) = match purpose {
+        Purpose::View => (Permission::ViewApiToken, Permission::ViewSharedApiToken),
+        Purpose::Change => (Permission::UpdateApiToken, Permission::UpdateSharedApiToken),
+        Purpose::Delete => (Permission::DeleteApiToken, Permission::DeleteSharedApiToken),
+    };
+    let as_owner = own && (in_session(caller) || caller.may(right_to_own));
+    let as_administrator = (shared || purpose != Purpose::Change) && caller.may(right);
+    if !(as_owner || as_administrator) {
         return Err(ApiError::access_denied().into());
     }
     if purpose == Purpose::Change && shared {
@@ -309,6 +320,11 @@ async fn reach<C: ConnectionTrait>(
         grants::may_manage(caller, &grant_of(&row.permissions))?;
     }
     Ok(expired(row, cloud.now()))
+}
+
+/// Whether a person calls, and not a key of his.
+fn in_session(caller: &Caller) -> bool {
+    matches!(caller.scheme, Scheme::Session { .. })
 }
 
 /// Refuses a token of another tenant, which a path may not name; one that does not exist is reported later.

@@ -12,8 +12,8 @@ use bartizan_api::{
 };
 use bartizan_store::{
     StoreError, TenantId, billing as store, clients,
-    entity::{billing_binding, billing_feature, billing_plan, partner_billing, subscription},
-    sea_orm::ConnectionTrait,
+    entity::{billing_binding, billing_feature, billing_plan, client, partner_billing, subscription},
+    sea_orm::{ConnectionTrait, DatabaseTransaction},
 };
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
@@ -128,6 +128,7 @@ fn day(time: i64) -> NaiveDate {
 pub async fn create_feature(cloud: &Cloud, request: &FeatureCreate) -> Result<Feature, Failure> {
     let row = billing_feature::Model { id: 0, slug: valid_slug("slug", &request.slug, 64)? };
     let row = store::insert_feature(cloud.store.writer(), row).await.map_err(duplicate)?;
+    tracing::info!(feature = row.slug, "a feature was added");
     Ok(Feature { id: row.id, slug: row.slug })
 }
 
@@ -139,6 +140,7 @@ pub async fn create_plan(cloud: &Cloud, request: &PlanCreate) -> Result<PlanView
     let slug = valid_slug("slug", &request.slug, 64)?;
     let row = billing_plan::Model { id: 0, slug, use_features: request.use_features };
     let row = store::insert_plan(cloud.store.writer(), row).await.map_err(duplicate)?;
+    tracing::info!(plan = row.slug, "a plan was added");
     Ok(PlanView { id: row.id, slug: row.slug, use_features: row.use_features, features: vec![] })
 }
 
@@ -161,6 +163,7 @@ pub async fn bind(cloud: &Cloud, plan: i64, request: &BindingCreate) -> Result<F
     let row = billing_binding::Model { id: 0, plan_id: plan, feature_id: feature.id, settings };
     let row = store::insert_binding(&transaction, row).await.map_err(duplicate)?;
     transaction.commit().await?;
+    tracing::info!(plan.id = plan, feature = feature.slug, "a plan got a feature");
     Ok(FeatureView {
         binding_id: row.id,
         feature: Feature { id: feature.id, slug: feature.slug.clone() },
@@ -178,7 +181,14 @@ pub async fn subscribe(
     request: &SubscriptionFields,
 ) -> Result<SubscriptionView, Failure> {
     let plan_id = request.plan_id.ok_or_else(|| ApiError::invalid("plan_id is needed", Value::Null))?;
-    let new = subscription::Model {
+    let transaction = cloud.store.begin().await?;
+    locked(&transaction, client_id).await?;
+    write(cloud, transaction, Written::New(blank(cloud, client_id, plan_id)), request).await
+}
+
+/// A subscription that nothing was said about.
+fn blank(cloud: &Cloud, client_id: i64, plan_id: i64) -> subscription::Model {
+    subscription::Model {
         id: 0,
         client_id,
         plan_id,
@@ -188,8 +198,14 @@ pub async fn subscribe(
         finish_on: NEVER.to_owned(),
         position: 0,
         properties: json!({}),
-    };
-    put(cloud, client_id, None, |_| Ok(new.clone()), request).await
+    }
+}
+
+/// The client, whose subscriptions nobody else changes until the transaction ends.
+async fn locked(transaction: &DatabaseTransaction, client_id: i64) -> Result<client::Model, Failure> {
+    let client = clients::lock(transaction, TenantId(client_id)).await?;
+    let client = client.filter(|client| client.deleted_at.is_none());
+    client.ok_or_else(|| ApiError::not_found("client", client_id).into())
 }
 
 /// Changes a subscription.
@@ -202,11 +218,12 @@ pub async fn change(
     id: i64,
     request: &SubscriptionFields,
 ) -> Result<SubscriptionView, Failure> {
-    let find = |rows: &[subscription::Model]| {
-        let found = rows.iter().find(|row| row.id == id).cloned();
-        found.ok_or_else(|| ApiError::not_found("subscription", id))
-    };
-    put(cloud, client_id, Some(id), find, request).await
+    let transaction = cloud.store.begin().await?;
+    locked(&transaction, client_id).await?;
+    let rows = store::subscriptions(&transaction, TenantId(client_id)).await?;
+    let found = rows.into_iter().find(|row| row.id == id);
+    let before = found.ok_or_else(|| ApiError::not_found("subscription", id))?;
+    write(cloud, transaction, Written::Changed(before), request).await
 }
 
 /// Begins a trial of a client by the settings of its global account, or for the operator extends the one that runs.
@@ -214,15 +231,16 @@ pub async fn change(
 /// # Errors
 /// 404 for an unknown client, 400 when the global account has no trials, the client had one lately, or has one.
 pub async fn trial(cloud: &Cloud, client_id: i64, extend: Extend) -> Result<SubscriptionView, Failure> {
-    let client = cloud.store.identify_client(client_id).await?;
-    let client = client.ok_or_else(|| ApiError::not_found("client", client_id))?;
-    let settings = store::partner(cloud.store.reader(), client.partner_id).await?;
+    let transaction = cloud.store.begin().await?;
+    // Of two that ask at once the second must see the trial of the first.
+    let client = locked(&transaction, client_id).await?;
+    let settings = store::partner(&transaction, client.partner_id).await?;
     let off = || ApiError::invalid("the global account has no trials", client.partner_id);
     let settings = settings.filter(|settings| settings.trials_enabled).ok_or_else(off)?;
-    let catalog = Catalog::read(cloud.store.reader()).await?;
-    let plan = catalog.plans.iter().find(|plan| plan.slug == settings.trial_plan_slug).ok_or_else(off)?;
+    let plans = store::plans(&transaction).await?;
+    let plan = plans.iter().find(|plan| plan.slug == settings.trial_plan_slug).ok_or_else(off)?;
     let today = day(cloud.now());
-    let trials: Vec<_> = store::subscriptions(cloud.store.reader(), TenantId(client_id)).await?;
+    let trials: Vec<_> = store::subscriptions(&transaction, TenantId(client_id)).await?;
     let last = trials.iter().filter(|row| row.kind == "trial").max_by(|a, b| a.finish_on.cmp(&b.finish_on));
     let end_of = |row: &subscription::Model| row.finish_on.parse::<NaiveDate>().unwrap_or(today);
     if let Some(running) = last.filter(|row| end_of(row) >= today) {
@@ -231,19 +249,18 @@ pub async fn trial(cloud: &Cloud, client_id: i64, extend: Extend) -> Result<Subs
         }
         let finish_on = later(end_of(running), settings.trial_extend_period).to_string();
         let fields = SubscriptionFields { finish_on: Some(finish_on), ..SubscriptionFields::default() };
-        return change(cloud, client_id, running.id, &fields).await;
+        return write(cloud, transaction, Written::Changed(running.clone()), &fields).await;
     }
     let next = last.map(|row| later(end_of(row), settings.trial_wait_period));
     if let Some(next) = next.filter(|next| *next > today && extend == Extend::No) {
         return Err(ApiError::invalid("the next trial may begin later", next.to_string()).into());
     }
     let fields = SubscriptionFields {
-        plan_id: Some(plan.id),
         kind: Some("trial".to_owned()),
         finish_on: Some(later(today, settings.trial_period).to_string()),
         ..SubscriptionFields::default()
     };
-    subscribe(cloud, client_id, &fields).await
+    write(cloud, transaction, Written::New(blank(cloud, client_id, plan.id)), &fields).await
 }
 
 /// Whether a trial that runs is made longer.
@@ -259,36 +276,42 @@ fn later(day: NaiveDate, days: i64) -> NaiveDate {
     day.checked_add_days(Days::new(days.unsigned_abs())).unwrap_or(NaiveDate::MAX)
 }
 
-/// Writes a subscription of a client with a line in its activity log.
-async fn put(
+/// What a request completes.
+enum Written {
+    /// A subscription that is made.
+    New(subscription::Model),
+    /// One that there is.
+    Changed(subscription::Model),
+}
+
+/// Writes a subscription of a client, which is locked, with a line in its activity log.
+async fn write(
     cloud: &Cloud,
-    client_id: i64,
-    id: Option<i64>,
-    find: impl Fn(&[subscription::Model]) -> Result<subscription::Model, ApiError>,
+    transaction: DatabaseTransaction,
+    written: Written,
     request: &SubscriptionFields,
 ) -> Result<SubscriptionView, Failure> {
-    let tenant = TenantId(client_id);
-    let transaction = cloud.store.begin().await?;
-    let client = clients::lock(&transaction, tenant).await?.filter(|client| client.deleted_at.is_none());
-    client.ok_or_else(|| ApiError::not_found("client", client_id))?;
-    let before = find(&store::subscriptions(&transaction, tenant).await?)?;
     let catalog = Catalog::read(&transaction).await?;
-    let mut after = before.clone();
+    let (before, mut after) = match written {
+        Written::New(row) => (None, row),
+        Written::Changed(row) => (Some(state(&row)), row),
+    };
     apply(&mut after, request, &catalog)?;
-    let row = match id {
+    let tenant = TenantId(after.client_id);
+    let row = match before {
         Some(_) => store::update_subscription(&transaction, tenant, after).await?,
         None => store::insert_subscription(&transaction, after).await?,
     };
     let entry = Change {
         object_type: "subscription",
-        action: if id.is_some() { "update" } else { "create" },
+        action: if before.is_some() { "update" } else { "create" },
         object_id: row.id.to_string(),
         object_name: catalog
             .plans
             .iter()
             .find(|plan| plan.id == row.plan_id)
             .map_or_else(String::new, |plan| plan.slug.clone()),
-        before: id.map(|_| state(&before)),
+        before,
         after: Some(state(&row)),
     };
     activity::log_by_operator(&transaction, tenant, cloud.now(), entry).await?;
@@ -380,9 +403,13 @@ pub async fn put_partner(cloud: &Cloud, partner_id: i64, request: &PartnerBillin
         trials_enabled: request.trials_enabled,
     };
     known_partner(cloud, partner_id).await?;
-    let transaction = cloud.store.begin().await?;
-    store::put_partner(&transaction, partner_id, Some(row)).await?;
-    Ok(transaction.commit().await?)
+    store::put_partner(cloud.store.writer(), row).await?;
+    tracing::info!(
+        partner.id = partner_id,
+        plan = request.trial_plan_slug,
+        "trials of a global account were set"
+    );
+    Ok(())
 }
 
 /// Takes from a global account what it may do about trials.
@@ -391,7 +418,9 @@ pub async fn put_partner(cloud: &Cloud, partner_id: i64, request: &PartnerBillin
 /// 404 for an unknown global account.
 pub async fn delete_partner(cloud: &Cloud, partner_id: i64) -> Result<(), Failure> {
     known_partner(cloud, partner_id).await?;
-    Ok(store::put_partner(cloud.store.writer(), partner_id, None).await?)
+    store::delete_partner(cloud.store.writer(), partner_id).await?;
+    tracing::info!(partner.id = partner_id, "trials of a global account were ended");
+    Ok(())
 }
 
 async fn known_partner(cloud: &Cloud, partner_id: i64) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use bartizan_api::{
     ApiError, Permission,
     configuration::{Configuration, ConfigurationReport, FORMAT, SectionReport, VERSION},
 };
-use bartizan_store::{TenantId, clients, config_versions, sea_orm::DatabaseTransaction};
+use bartizan_store::{TenantId, clients, config_versions, sea_orm::DatabaseTransaction, triggers};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -232,6 +232,7 @@ async fn apply(
         sections.insert("ip_lists", ip_list::transfer::import(work, lists).await?);
     }
     let mut ids = HashMap::new();
+    let names_counters = sections.contains_key("rules") || document.triggers.is_some();
     if let Some(integrations) = document.integrations {
         let (report, numbered) = integration::transfer::import(work, integrations).await?;
         sections.insert("integrations", report);
@@ -239,6 +240,12 @@ async fn apply(
     }
     if let Some(triggers) = document.triggers {
         sections.insert("triggers", trigger::transfer::import(work, triggers, &ids).await?);
+    }
+    if names_counters {
+        // A counter that was made anew ends in a day unless a trigger names it, and that may be one that was kept.
+        let all = triggers::list(work.transaction, work.tenant).await?;
+        rule::counters::settle(work.transaction, work.tenant, &all.iter().collect::<Vec<_>>(), work.now)
+            .await?;
     }
     if let Some(specs) = specs {
         sections.insert("api_specifications", api_spec::transfer::import(work, specs).await?);

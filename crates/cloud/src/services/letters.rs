@@ -34,6 +34,13 @@ pub fn link(cloud: &Cloud, page: &str, token: &str) -> String {
     format!("{}/{page}#{token}", cloud.config.public.console_url.trim_end_matches('/'))
 }
 
+/// The page that confirms a sign-up, and names the company.
+#[must_use]
+pub fn signup_link(cloud: &Cloud, company: &str, token: &str) -> String {
+    let company: String = url::form_urlencoded::byte_serialize(company.as_bytes()).collect();
+    link(cloud, "confirm-sign-up", &format!("company={company}&token={token}"))
+}
+
 fn letter(to: &str, subject: String, lines: &[String]) -> Letter {
     Letter { to: vec![to.to_owned()], subject, text: lines.join("\n\n") + "\n", html: None }
 }
@@ -74,10 +81,15 @@ pub fn welcome(cloud: &Cloud, to: &str, client: &str) -> Letter {
 
 /// To somebody who signed up.
 #[must_use]
-pub fn signup(cloud: &Cloud, to: &str, url: &str) -> Letter {
+pub fn signup(cloud: &Cloud, to: &str, company: &str, url: &str) -> Letter {
     let lines = [
-        format!("Somebody, hopefully you, signed up on Bartizan {} with this address.", cloud.config.label),
-        format!("Confirm it within 24 hours, and the account is made:\n{url}"),
+        format!(
+            "Somebody, hopefully you, signed up on Bartizan {} with this address, as administrator of {company}.",
+            cloud.config.label
+        ),
+        format!(
+            "Confirm it within 24 hours with the password that you chose, and the account is made:\n{url}"
+        ),
         "If it was not you, ignore this letter: nothing is made.".to_owned(),
     ];
     letter(to, "Confirm your address".to_owned(), &lines)

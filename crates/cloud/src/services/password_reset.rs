@@ -1,6 +1,9 @@
 //! Forgotten passwords and changes of address: links by letter (`spec/accounts.md` sections 2.4 and 3.2).
 
-use bartizan_api::{ApiError, invitation::EmailChange};
+use bartizan_api::{
+    ApiError,
+    invitation::{EmailChange, EmailConfirm},
+};
 use bartizan_store::{
     StoreError, TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
@@ -62,7 +65,7 @@ async fn send_reset(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), F
     }
     let token = ticket(cloud, &user, RESET, RESET_PREFIX, RESET_S, json!({"address": user.email})).await?;
     let entry = asked(&user, json!({}), json!({"password_reset": "asked for"}));
-    activity::log_by_user(cloud.store.writer(), &user, origin, cloud.now(), entry).await?;
+    activity::log_by_stranger(cloud.store.writer(), &user, origin, cloud.now(), entry).await?;
     letters::post(cloud, letters::reset(cloud, &user.email, &letters::link(cloud, "reset", &token)));
     Ok(())
 }
@@ -200,11 +203,12 @@ pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange)
 /// Moves an account to the address that received the link, or makes the one that signed up with it.
 ///
 /// # Errors
-/// 400 for a link that does not work, 409 when the address has an account, 429.
-pub async fn confirm_email(cloud: &Cloud, token: &str, origin: &Origin) -> Result<(), Failure> {
-    let ticket = ticket_of(cloud, token, &[EMAIL, SIGNUP], EMAIL_PREFIX, origin).await?;
+/// 400 for a link that does not work, 403 for another password than that of the sign-up, 409 when the address has an
+/// account, 429.
+pub async fn confirm_email(cloud: &Cloud, request: &EmailConfirm, origin: &Origin) -> Result<(), Failure> {
+    let ticket = ticket_of(cloud, &request.token, &[EMAIL, SIGNUP], EMAIL_PREFIX, origin).await?;
     if ticket.kind == SIGNUP {
-        return signup::complete(cloud, &ticket, origin).await;
+        return signup::complete(cloud, &ticket, request.password.as_deref(), origin).await;
     }
     let user = holder(cloud, &ticket).await?;
     let email = ticket.payload.get("email").and_then(Value::as_str).ok_or_else(invalid_link)?.to_owned();

@@ -6,7 +6,7 @@ use bartizan_api::{
     privacy::{DeletionRequest, DeletionView, EventSettings, EventSettingsUpdate},
 };
 use bartizan_store::{
-    TenantId, entity, event_settings, ingest, privacy as store, privacy::Exported, sea_orm::DbErr,
+    TenantId, clients, entity, event_settings, ingest, privacy as store, privacy::Exported, sea_orm::DbErr,
 };
 use futures_util::{Stream, stream};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 /// Rows that an export reads at once.
 const PAGE: u64 = 500;
-/// Seconds that a deleted tenant's data is kept.
+/// Seconds that the data of a deleted tenant is kept, and can be restored by the operator.
 const KEPT_DELETED_S: i64 = 30 * 86_400;
 
 fn view(row: &entity::event_setting::Model) -> EventSettings {
@@ -176,7 +176,7 @@ async fn next_page(mut at: Progress) -> Result<Option<(Bytes, Progress)>, std::i
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn housekeeping(cloud: &Cloud) -> Result<(), Failure> {
+pub async fn housekeeping(cloud: &Cloud) -> Result<(), Failure> {
     let now = cloud.now();
     for row in event_settings::all(cloud.store.reader()).await? {
         if let Some(days) = row.retention_days {
@@ -188,8 +188,14 @@ pub(crate) async fn housekeeping(cloud: &Cloud) -> Result<(), Failure> {
         }
     }
     bartizan_store::traffic::purge(cloud.store.writer(), super::listing::oldest(now)).await?;
-    for tenant in bartizan_store::clients::deleted_before(cloud.store.reader(), now - KEPT_DELETED_S).await? {
+    let before = now - KEPT_DELETED_S;
+    for tenant in clients::deleted_before(cloud.store.reader(), before).await? {
         let transaction = cloud.store.begin().await?;
+        // The operator may have restored it since.
+        let client = clients::lock(&transaction, tenant).await?;
+        if client.and_then(|client| client.deleted_at).is_none_or(|deleted_at| deleted_at >= before) {
+            continue;
+        }
         store::delete_tenant(&transaction, tenant).await?;
         transaction.commit().await?;
         cloud.event_index.forget(tenant).await;

@@ -11,7 +11,7 @@ use bartizan_api::{
 };
 use bartizan_rules::{FieldErrors, HintSpec, HintType, Scope, StoredHint, parse_point};
 use bartizan_store::{
-    TenantId, Tenants, config_versions,
+    TenantId, Tenants, clients, config_versions,
     entity::{action, hint},
     hints,
     sea_orm::{DatabaseTransaction, Order},
@@ -183,20 +183,20 @@ pub async fn create(
     require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
     let now = cloud.now();
     let transaction = cloud.store.begin().await?;
+    if spec.kind.is_counter() {
+        clients::lock(&transaction, tenant).await?;
+        require_unlocked(&transaction, tenant).await?;
+        if let Some(counter) = counters::existing(&transaction, tenant, &spec, now).await? {
+            transaction.commit().await?;
+            return Ok(counter);
+        }
+    }
     let seq = config_versions::bump_ruleset(&transaction, tenant, now).await?.seq;
     require_unlocked(&transaction, tenant).await?;
     if spec.kind == HintType::DisableRegex {
         require_regex(&transaction, tenant, &spec).await?;
     }
     let action = find_or_create_action(&transaction, tenant, &spec.action, now).await?;
-    if spec.kind.is_counter() {
-        let existing = hints::of_action(&transaction, tenant, action.id, spec.kind.name()).await?;
-        if let Some(row) = existing.into_iter().next() {
-            let row = counters::renew(&transaction, row, now).await?;
-            transaction.commit().await?;
-            return stored(&row, &action);
-        }
-    }
     assign(&mut spec, tenant, seq);
     let mut row = new_row(tenant, action.id, caller.user_id(), now);
     fill(&mut row, &spec);

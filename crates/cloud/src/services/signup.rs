@@ -4,6 +4,7 @@
 //! that is not theirs or fill the cloud with companies. The answer is the same for every address, and what depends on the
 //! address is done after it.
 
+use axum::http::StatusCode;
 use bartizan_api::{ApiError, Role, settings::PasswordPolicy, signup::SignupRequest};
 use bartizan_store::{StoreError, TenantId, entity, tickets};
 use serde_json::{Value, json};
@@ -15,7 +16,13 @@ use super::{
     provision::{NewUser, create_client, create_partner, create_user},
     users::{NewPassword, new_password, valid_email, valid_name},
 };
-use crate::{auth::Origin, failure::Failure, limits::Check, secrets::Secret, state::Cloud};
+use crate::{
+    auth::Origin,
+    failure::Failure,
+    limits::Check,
+    secrets::{Secret, verify_password},
+    state::Cloud,
+};
 
 /// Kind of the tickets.
 pub const SIGNUP: &str = "signup";
@@ -34,9 +41,10 @@ pub async fn begin(cloud: &Cloud, request: SignupRequest, origin: &Origin) -> Re
         (clients::valid_name(&request.client_name)?, valid_name(&request.realname)?);
     let email = valid_email(&request.email)?;
     cloud.limits.password_check(&cloud.store, Check::SignUp, &email, origin.ip).await?;
-    letters::allow(cloud, NOBODY, 1)?;
     let new = NewPassword { password: &request.password, email: &email, realname: &realname, former: vec![] };
     let password_hash = new_password(&PasswordPolicy::default(), &new).await?;
+    // Only now: what sends no letter takes none from the others.
+    letters::allow(cloud, NOBODY, 1)?;
     let asked = json!({
         "client_name": client_name, "realname": realname, "email": email, "password_hash": password_hash,
     });
@@ -55,6 +63,7 @@ async fn answer(cloud: &Cloud, email: &str, asked: Value) -> Result<(), Failure>
         letters::post(cloud, letters::signup_known(cloud, email));
         return Ok(());
     }
+    let company = text_of(&asked, "client_name");
     let (secret, now) = (Secret::random(), cloud.now());
     let ticket = entity::ticket::Model {
         id_mac: secret.mac(&cloud.keys),
@@ -67,20 +76,34 @@ async fn answer(cloud: &Cloud, email: &str, asked: Value) -> Result<(), Failure>
         expires_at: now + EMAIL_S,
     };
     tickets::insert(cloud.store.writer(), ticket).await?;
-    let link = letters::link(cloud, "email", &secret.opaque(EMAIL_PREFIX));
-    letters::post(cloud, letters::signup(cloud, email, &link));
+    let link = letters::signup_link(cloud, &company, &secret.opaque(EMAIL_PREFIX));
+    letters::post(cloud, letters::signup(cloud, email, &company, &link));
     Ok(())
 }
 
-/// Makes the company and its administrator, whose address the link just confirmed.
+fn text_of(asked: &Value, name: &str) -> String {
+    asked.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Makes the company and its administrator, whose address the link just confirmed. Who reads the letter must also be who
+/// chose the password: otherwise a stranger would sign in to an account that somebody else confirmed.
 ///
 /// # Errors
-/// 400 for a link that does not work, 409 when the address got an account meanwhile.
-pub async fn complete(cloud: &Cloud, ticket: &entity::ticket::Model, origin: &Origin) -> Result<(), Failure> {
+/// 400 for a link that does not work or without a password, 403 `Invalid password`, 409 when the address got an account meanwhile.
+pub async fn complete(
+    cloud: &Cloud,
+    ticket: &entity::ticket::Model,
+    password: Option<&str>,
+    origin: &Origin,
+) -> Result<(), Failure> {
     if !cloud.config.signup.enabled {
         return Err(invalid_link().into());
     }
-    let text = |name: &str| ticket.payload.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| text_of(&ticket.payload, name);
+    let password = password.ok_or_else(|| ApiError::invalid("password is needed", Value::Null))?;
+    if !verify_password(password.to_owned(), Some(text("password_hash"))).await {
+        return Err(ApiError::text(StatusCode::FORBIDDEN, "Invalid password").into());
+    }
     let now = cloud.now();
     let transaction = cloud.store.begin().await?;
     if !tickets::take(&transaction, &ticket.id_mac).await? {

@@ -7,7 +7,9 @@ use bartizan_api::{
     ApiError,
     trigger::{ActionView, FilterView, ThresholdView, TriggerFields, TriggerView},
 };
-use bartizan_store::{JsonText, TenantId, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers};
+use bartizan_store::{
+    JsonText, TenantId, clients, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -55,6 +57,8 @@ pub async fn create(
 ) -> Result<TriggerView, Failure> {
     let (tenant, parsed) = (caller.tenant_of(Some(client_id))?, parsed(sent)?);
     let transaction = cloud.store.begin().await?;
+    // Beside others at work on counters, one of them could be taken from under its trigger.
+    clients::lock(&transaction, tenant).await?;
     let now = cloud.now();
     let row = filled(&transaction, tenant, blank(tenant, now), parsed, now).await?;
     let most = cloud.config.limits.triggers;
@@ -84,6 +88,7 @@ pub async fn replace(
 ) -> Result<TriggerView, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let transaction = cloud.store.begin().await?;
+    clients::lock(&transaction, tenant).await?;
     let before = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     let now = cloud.now();
     let mut row = filled(&transaction, tenant, before.clone(), parsed(sent)?, now).await?;
@@ -107,6 +112,7 @@ pub async fn replace(
 pub async fn delete(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> Result<(), Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let transaction = cloud.store.begin().await?;
+    clients::lock(&transaction, tenant).await?;
     let row = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     triggers::delete(&transaction, tenant, id).await?;
     let now = cloud.now();

@@ -171,3 +171,29 @@ async fn old_entries_go_when_their_time_is_over() {
     bartizan_cloud::services::accounts::clean(&cloud.running.cloud).await;
     assert_eq!(entries(&cloud, &admin, "?filter[time_start]=1").await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn addresses_of_other_tenants_are_not_found_by_their_letters() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    let stranger = cloud.add_user(home.id, "global@home.test", &["partner_admin_ext"]).await;
+    let stranger = cloud.pair_of(&stranger).await;
+    cloud
+        .post(&stranger, "/v1/objects/pool/create", json!({"name": "Shop", "clientid": linked.id}))
+        .await
+        .body();
+    let own = cloud.add_user(linked.id, "own@linked.test", &["admin"]).await;
+    let own = cloud.pair_of(&own).await;
+    let found = async |by: &Credential, query: &str| {
+        let path = format!("/v1/activity_log/{}/events?filter[object_types][]=application{query}", linked.id);
+        cloud.get(by, &path).await.body()["objects"].as_array().unwrap().len()
+    };
+    assert_eq!((found(&own, "").await, found(&own, "&filter[query]=global@").await), (1, 0));
+    // Nor does an address stand in for the name of the author of an entry.
+    let entry = json!({"list": "block", "force": false, "reason": "r", "application_ids": [0],
+        "expired_at": 4_000_000_000i64, "rules": [{"rules_type": "subnet", "values": ["198.51.100.7"]}]});
+    let path = format!("/v1/blocklist/clients/{}", linked.id);
+    cloud.post(&stranger, &format!("{path}/access_rules"), entry).await.body();
+    let groups = cloud.get(&own, &format!("{path}/groups?limit=10")).await.text;
+    assert!(groups.contains("198.51.100.7") && !groups.contains("global@home.test"), "{groups}");
+}

@@ -54,6 +54,8 @@ async fn the_secret_of_a_user_is_a_token_too() {
     assert_eq!(ids("filter[!id]=5").await[0], own);
     assert_eq!(ids("filter[usage]=node").await, Vec::<i64>::new());
     assert_eq!(ids("limit=1").await, [own]);
+    assert_eq!(ids("limit=1&offset=1").await, [regular]);
+    assert_eq!(ids("limit=1&offset=2").await, Vec::<i64>::new());
     let path = format!("/v1/api_tokens/{own}");
     assert_eq!(cloud.get(&session, &path).await.body(), listed["body"][0]);
     assert_eq!(change(&cloud, &session, &json!(own), json!({"name": "x"})).await.status, 400);
@@ -266,4 +268,57 @@ async fn personal_tokens_are_their_owners_and_shared_ones_the_administrators() {
     assert_eq!(cloud.get(&there, "/v1/api_tokens/4711").await.status, 404);
     assert_eq!(cloud.get(&there, "/v1/api_tokens/x").await.status, 400);
     assert_eq!(cloud.get(&there, "/v1/api_tokens?filter[client_id]=1").await.body(), json!([]));
+}
+
+#[tokio::test]
+async fn pages_have_every_token_once() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    cloud.admin_pair().await;
+    let eve = cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    cloud.pair_of(&eve).await;
+    let mut expected = vec![-cloud.admin.id, -eve.id];
+    for name in ["a", "b", "c"] {
+        expected.push(create(&cloud, &session, json!({"name": name})).await.body()["id"].as_i64().unwrap());
+    }
+    let ids = async |query: &str| {
+        let body =
+            cloud.get(&session, &format!("/v1/api_tokens?order_by=id&order_desc=false&{query}")).await.body();
+        body.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    for limit in [1, 2, 3] {
+        let mut walked = Vec::new();
+        for offset in (0..expected.len()).step_by(limit) {
+            walked.extend(ids(&format!("limit={limit}&offset={offset}")).await);
+        }
+        assert_eq!(walked, expected, "limit {limit}");
+    }
+    // The filter comes before the limit.
+    assert_eq!(ids(&format!("filter[user_id]={}&limit=1", eve.id)).await, [-eve.id]);
+}
+
+#[tokio::test]
+async fn a_narrow_key_cannot_prolong_itself_or_end_others() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    cloud.admin_pair().await;
+    let narrow =
+        create(&cloud, &session, json!({"name": "narrow", "permissions": ["view_attack"]})).await.body();
+    let sibling = create(&cloud, &session, json!({"name": "other"})).await.body();
+    let key = token(&narrow);
+    for id in [narrow["id"].clone(), sibling["id"].clone(), json!(-cloud.admin.id)] {
+        for body in [json!({"expires_at": null}), json!({"enabled": false})] {
+            let refused = change(&cloud, &key, &id, body).await;
+            assert_eq!((refused.status, refused.text.as_str()), DENIED, "{id}");
+        }
+        let refused = cloud.call(&key, Method::DELETE, &format!("/v1/api_tokens/{id}"), None).await;
+        assert_eq!((refused.status, refused.text.as_str()), DENIED, "{id}");
+    }
+    // It lists its owner's, and with the rights it changes and ends them.
+    assert_eq!(cloud.get(&key, "/v1/api_tokens").await.status, 200);
+    let rights = json!({"name": "wide", "permissions": ["update_api_token", "delete_api_token"]});
+    let wide = token(&create(&cloud, &session, rights).await.body());
+    let path = format!("/v1/api_tokens/{}", sibling["id"]);
+    assert_eq!(change(&cloud, &wide, &sibling["id"], json!({"name": "renamed"})).await.status, 200);
+    assert_eq!(cloud.call(&wide, Method::DELETE, &path, None).await.status, 200);
 }

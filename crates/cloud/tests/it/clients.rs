@@ -241,14 +241,14 @@ async fn a_month_after_its_deletion_nothing_of_a_tenant_is_left() {
     let rows = async || {
         let reader = cloud.running.cloud.store.reader();
         let mut left = 0;
-        for table in bartizan_store::clients::tables_of_tenants(reader).await.unwrap() {
+        for table in bartizan_store::privacy::tables(reader).await.unwrap() {
             let sql = format!("SELECT COUNT(*) AS n FROM \"{table}\" WHERE client_id = {linked}");
             let row = reader.query_one_raw(Statement::from_string(reader.get_database_backend(), sql)).await;
             left += row.unwrap().unwrap().try_get::<i64>("", "n").unwrap();
         }
         left
     };
-    let clean = async || bartizan_cloud::services::accounts::clean(&cloud.running.cloud).await;
+    let clean = async || bartizan_cloud::services::privacy::housekeeping(&cloud.running.cloud).await.unwrap();
     cloud.running.cloud.clock.shift_ms(29 * 86_400_000);
     clean().await;
     assert!(rows().await > 5);

@@ -1,5 +1,6 @@
 //! The configuration of a tenant as one document.
 
+use bartizan_cloud::services::rule::counters;
 use bartizan_testkit::{Credential, Reply, TestCloud};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -359,4 +360,33 @@ async fn large_documents_have_a_limit_of_their_own() {
         (&json!(1), &json!(19_999))
     );
     assert_eq!(import(&cloud, &admin, client, "", &document(40_000)).await.status, 413);
+}
+
+#[tokio::test]
+async fn a_counter_that_is_made_anew_stays_as_long_as_a_trigger_names_it() {
+    let cloud = TestCloud::start().await;
+    let (admin, one, _) = two_tenants(&cloud).await;
+    configured(&cloud, &admin, one).await;
+    let mut document = export(&cloud, &admin, one, "").await;
+    let rules = document["rules"].as_array_mut().unwrap();
+    rules.iter_mut().find(|rule| rule["type"] == "brute_counter").unwrap()["title"] = json!("Log in");
+    let only_rules = json!({
+        "format": document["format"], "version": document["version"], "rules": document["rules"],
+    });
+    let without: Vec<&Value> =
+        document["rules"].as_array().unwrap().iter().filter(|rule| rule["type"] != "brute_counter").collect();
+    let without = json!({"format": document["format"], "version": document["version"], "rules": without});
+    let left = async || {
+        cloud.running.cloud.clock.shift_ms(100_000_000);
+        counters::remove_ended(&cloud.running.cloud).await.unwrap();
+        let filter = json!({"filter": {"clientid": [one], "type": ["brute_counter"]}});
+        cloud.post(&admin, "/v1/objects/hint", filter).await.body().as_array().unwrap().len()
+    };
+    // With its triggers, without them, and back after it was missing.
+    for documents in [vec![&document], vec![&without, &only_rules]] {
+        for document in documents {
+            import(&cloud, &admin, one, "", document).await.body();
+        }
+        assert_eq!(left().await, 1);
+    }
 }

@@ -82,6 +82,33 @@ async fn a_forgotten_password_is_replaced_by_a_link_that_works_once() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_link_tells_nobody_and_signs_nothing() {
+    use bartizan_store::{
+        entity::delivery,
+        sea_orm::{EntityTrait, PaginatorTrait},
+    };
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let admin = cloud.admin_pair().await;
+    let integration = json!({"type": "email", "target": ["ops@acme.test"], "events": [{"event": "system", "active": true}]});
+    assert_eq!(cloud.post(&admin, "/v2/integration", integration).await.status, 200);
+    let reader = cloud.running.cloud.store.reader();
+    let before = delivery::Entity::find().count(reader).await.unwrap();
+    cloud.post(&ANYBODY, "/v1/password/forgot", json!({"email": "admin@acme.test"})).await.body();
+    // The letter goes out when the entry is written.
+    token_to(&mail, "admin@acme.test", "bzr_").await;
+    assert_eq!(delivery::Entity::find().count(reader).await.unwrap(), before);
+    let path = format!("/v1/activity_log/{}/events?filter[object_types][]=user", cloud.client.id);
+    let log = cloud.get(&admin, &path).await.body();
+    assert!(log.to_string().contains("asked for"), "{log}");
+    let initiator = &log["objects"][0]["initiator"];
+    assert_eq!((&initiator["id"], &initiator["name"]), (&Value::Null, &json!("Somebody not signed in")));
+    // A change is told, so that the silence says something.
+    cloud.post(&admin, "/v1/objects/pool/create", json!({"name": "Shop"})).await.body();
+    assert_eq!(delivery::Entity::find().count(reader).await.unwrap(), before + 1);
+}
+
+#[tokio::test]
 async fn a_reset_link_ends_after_an_hour() {
     let mail = MailServer::start().await;
     let cloud = start(&mail).await;

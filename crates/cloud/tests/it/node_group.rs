@@ -134,3 +134,19 @@ async fn a_token_is_shown_once_where_tokens_cannot_be_read_back() {
     let group = bartizan_store::nodes::find_group(store.reader(), &tenants, 1).await.unwrap();
     assert_eq!(group.unwrap().token_sealed, None);
 }
+
+#[tokio::test]
+async fn the_token_of_a_group_counts_as_a_request_of_its_client() {
+    let cloud = TestCloud::start_with(|config| {
+        config.limits.requests_per_second = 1;
+        config.limits.request_burst = 2;
+    })
+    .await;
+    let created = create(&cloud, "production").await;
+    let token = Credential::Token(created["token"].as_str().unwrap().to_owned());
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(cloud.get(&token, "/v1/user").await.status);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+}

@@ -285,3 +285,20 @@ async fn only_rates_look_at_the_address_of_the_client() {
         assert_eq!((reply.status, &reply.json()["body"][field]["error"]), (400, &json!("is invalid")));
     }
 }
+
+#[tokio::test]
+async fn a_counter_that_is_asked_for_again_makes_no_new_ruleset() {
+    use bartizan_store::{TenantId, config_versions};
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let counter = json!({"type": "brute_counter", "clientid": 1,
+        "action": [{"type": "equal", "point": ["path", 0], "value": "login"}]});
+    let version = async || {
+        let reader = cloud.running.cloud.store.reader();
+        config_versions::current(reader, TenantId(1)).await.unwrap().ruleset_version
+    };
+    let made = create(&cloud, &admin, counter.clone()).await.body();
+    let before = version().await;
+    assert_eq!(create(&cloud, &admin, counter).await.body()["id"], made["id"]);
+    assert_eq!(version().await, before);
+}

@@ -16,7 +16,7 @@ async fn call_from(cloud: &TestCloud, session: &Credential, origin: Option<&str>
 #[tokio::test]
 async fn a_changing_call_by_cookie_says_from_which_page_it_comes() {
     let cloud = TestCloud::start_with(|config| {
-        config.public.allowed_origins = vec!["https://console.acme.test".to_owned()];
+        config.public.allowed_origins = vec!["https://console.acme.test/".to_owned()];
     })
     .await;
     let session = cloud.sign_in("admin@acme.test").await;

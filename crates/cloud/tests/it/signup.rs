@@ -6,7 +6,7 @@ use bartizan_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::letters::{start_with_mail, token};
+use crate::letters::{start_with_mail, text, token};
 
 async fn start(mail: &MailServer) -> TestCloud {
     start_with_mail(mail, |config| config.signup.enabled = true).await
@@ -18,7 +18,11 @@ async fn sign_up(cloud: &TestCloud, email: &str, password: &str) -> Reply {
 }
 
 async fn confirm(cloud: &TestCloud, letter: &TakenLetter) -> u16 {
-    let body = json!({"token": token(letter, "bze_")});
+    confirm_with(cloud, letter, json!("Correct2horse")).await
+}
+
+async fn confirm_with(cloud: &TestCloud, letter: &TakenLetter, password: Value) -> u16 {
+    let body = json!({"token": token(letter, "bze_"), "password": password});
     cloud.post(&Credential::Anonymous, "/v1/user/email/confirm", body).await.status
 }
 
@@ -47,6 +51,13 @@ async fn a_company_is_made_when_its_address_is_confirmed() {
     assert_eq!((asked.status, asked.text.as_str()), (200, r#"{"status":200,"body":{}}"#));
     let letter = mail.next().await;
     assert_eq!(letter.to, ["eve@shop.test"]);
+    assert_eq!(sign_in(&cloud, "eve@shop.test").await.status, 401);
+    let words = text(&letter).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("administrator of Shop") && words.contains("#company=Shop&token=bze_"), "{words}");
+    // Whoever reads the letter of somebody else's sign-up gets no account with that one's password.
+    for (password, status) in [(Value::Null, 400), (json!("Correct3horse"), 403)] {
+        assert_eq!(confirm_with(&cloud, &letter, password).await, status);
+    }
     assert_eq!(sign_in(&cloud, "eve@shop.test").await.status, 401);
     assert_eq!((confirm(&cloud, &letter).await, confirm(&cloud, &letter).await), (200, 400));
     let signed_in = sign_in(&cloud, "eve@shop.test").await;
@@ -118,4 +129,22 @@ async fn bad_fields_are_named_and_attempts_are_limited() {
     for expected in [200, 200, 429] {
         assert_eq!(sign_up(&cloud, "eve@shop.test", "Correct2horse").await.status, expected);
     }
+}
+
+#[tokio::test]
+async fn sign_ups_without_a_letter_use_up_none() {
+    let mail = MailServer::start().await;
+    let cloud = start_with_mail(&mail, |config| {
+        config.signup.enabled = true;
+        config.limits.letters_per_hour = 1;
+    })
+    .await;
+    for _ in 0..2 {
+        assert_eq!(sign_up(&cloud, "eve@shop.test", "weak").await.status, 400);
+    }
+    let statuses = [
+        sign_up(&cloud, "eve@shop.test", "Correct2horse").await.status,
+        sign_up(&cloud, "eva@shop.test", "Correct2horse").await.status,
+    ];
+    assert_eq!(statuses, [200, 429]);
 }

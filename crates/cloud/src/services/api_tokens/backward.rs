@@ -7,16 +7,19 @@ use bartizan_api::{
     ApiError, Grant, Permission,
     api_token::{ApiTokenSecretView, ApiTokenView},
     filter::{Condition, Filter, Test},
-    list::Page,
 };
 use bartizan_store::{TenantId, api_tokens::Visible, entity, users};
 
+use super::in_session;
 use crate::{
     auth::Caller,
     failure::Failure,
     services::{account, grants, session, users::grant_of},
     state::Cloud,
 };
+
+/// Users whose tokens are listed at most.
+const MOST_LISTED: u64 = 10_000;
 
 /// The user whose token an id names, if it names one of these.
 pub(super) fn user_of(id: i64) -> Option<i64> {
@@ -59,7 +62,7 @@ fn view(user: &entity::user::Model) -> ApiTokenView {
     }
 }
 
-/// Those that a filter selects; they stand before all others, so on the first page only.
+/// Those that a filter selects, by user.
 ///
 /// # Errors
 /// 500 when the store fails.
@@ -68,16 +71,12 @@ pub(super) async fn list(
     caller: &Caller,
     visible: Visible,
     filter: &Filter,
-    page: Page,
 ) -> Result<Vec<ApiTokenView>, Failure> {
-    if page.offset > 0 {
-        return Ok(vec![]);
-    }
     let only = match visible {
         Visible::All => None,
         Visible::OwnedBy(user) => Some(user),
     };
-    let holders = users::with_secret(cloud.store.reader(), &caller.tenants, only, page.limit).await?;
+    let holders = users::with_secret(cloud.store.reader(), &caller.tenants, only, MOST_LISTED).await?;
     Ok(holders.iter().map(view).filter(|view| selects(filter, view)).collect())
 }
 
@@ -112,19 +111,35 @@ fn holds(asked: &Condition, view: &ApiTokenView) -> bool {
     passes != asked.negated
 }
 
+/// What it takes to do something to one of these tokens.
+struct Rights {
+    /// To that of somebody else.
+    of_others: Permission,
+    /// To that of the caller, for a key: a session needs none.
+    own_by_key: Permission,
+}
+
+const VIEW: Rights =
+    Rights { of_others: Permission::ViewSharedApiToken, own_by_key: Permission::ViewApiToken };
+/// To delete it is to end UUID and secret, which takes the right to them.
+const DELETE: Rights =
+    Rights { of_others: Permission::DeleteSharedApiToken, own_by_key: Permission::UpdateCredentials };
+
 /// The user of a token that the caller may do something to.
 async fn holder(
     cloud: &Cloud,
     caller: &Caller,
     id: i64,
-    right: Permission,
+    rights: &Rights,
 ) -> Result<entity::user::Model, Failure> {
     let absent = || ApiError::not_found("api token", id);
     let user = cloud.store.identify_user(user_of(id).unwrap_or(0)).await?.ok_or_else(absent)?;
     caller.tenant_of(Some(user.client_id))?;
     if user.id != caller.user_id() {
-        caller.require(right)?;
+        caller.require(rights.of_others)?;
         grants::may_manage(caller, &grant_of(&user))?;
+    } else if !in_session(caller) {
+        caller.require(rights.own_by_key)?;
     }
     if user.secret_mac.is_none() {
         return Err(absent().into());
@@ -137,7 +152,7 @@ async fn holder(
 /// # Errors
 /// 404 when the user has no secret, 403 for another's.
 pub(super) async fn find(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenView, Failure> {
-    Ok(view(&holder(cloud, caller, id, Permission::ViewSharedApiToken).await?))
+    Ok(view(&holder(cloud, caller, id, &VIEW).await?))
 }
 
 /// Refuses a change: there is nothing to set.
@@ -159,7 +174,7 @@ pub(super) async fn renew(
     id: i64,
     proof: &str,
 ) -> Result<ApiTokenSecretView, Failure> {
-    let user = holder(cloud, caller, id, Permission::ViewSharedApiToken).await?;
+    let user = holder(cloud, caller, id, &VIEW).await?;
     if user.id != caller.user_id() {
         return Err(ApiError::access_denied().into());
     }
@@ -176,7 +191,7 @@ pub(super) async fn renew(
 /// # Errors
 /// 404 without a secret, 403 for rights.
 pub(super) async fn delete(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenView, Failure> {
-    let user = holder(cloud, caller, id, Permission::DeleteSharedApiToken).await?;
+    let user = holder(cloud, caller, id, &DELETE).await?;
     let gone = view(&user);
     account::end_secret(cloud, caller, user).await?;
     Ok(gone)

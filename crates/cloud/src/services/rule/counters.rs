@@ -4,9 +4,9 @@
 use std::{collections::HashSet, time::Duration};
 
 use bartizan_api::trigger::FilterView;
-use bartizan_rules::HintType;
+use bartizan_rules::{HintSpec, HintType, StoredHint};
 use bartizan_store::{
-    TenantId, config_versions,
+    TenantId, clients, config_versions,
     entity::{hint, trigger},
     hints,
     sea_orm::DatabaseTransaction,
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{change_of, stored};
 use crate::{
     failure::Failure,
-    services::{activity, provision::DEFAULT_BRANCH_HASH, rules_settings::require_unlocked},
+    services::{activity, provision::DEFAULT_BRANCH_HASH, rules_settings},
     state::Cloud,
 };
 
@@ -34,17 +34,25 @@ pub(super) fn first_end(kind: HintType, now: i64) -> Option<i64> {
     kind.is_counter().then_some(now + UNNAMED_S)
 }
 
-/// Gives a counter that somebody asks for again its whole time, unless a trigger holds it.
-pub(super) async fn renew(
+/// The counter for what somebody asks for, if there is one; it gets its whole time again, unless a trigger holds it. No
+/// node sees a difference, so this is no new version of the ruleset. The tenant is locked.
+pub(super) async fn existing(
     transaction: &DatabaseTransaction,
-    row: hint::Model,
+    tenant: TenantId,
+    spec: &HintSpec,
     now: i64,
-) -> Result<hint::Model, Failure> {
-    if row.expires_at.is_none() {
-        return Ok(row);
+) -> Result<Option<StoredHint>, Failure> {
+    let hash = spec.action.conditions_hash();
+    let Some(action) = hints::find_action_by_hash(transaction, tenant, &hash).await? else {
+        return Ok(None);
+    };
+    let found = hints::of_action(transaction, tenant, action.id, spec.kind.name()).await?;
+    let Some(mut row) = found.into_iter().next() else { return Ok(None) };
+    if row.expires_at.is_some() {
+        row.expires_at = Some(now + UNNAMED_S);
+        row = hints::update(transaction, row).await?;
     }
-    let row = hint::Model { expires_at: Some(now + UNNAMED_S), ..row };
-    Ok(hints::update(transaction, row).await?)
+    stored(&row, &action).map(Some)
 }
 
 /// Holds the counters that triggers name, and lets those go that a changed trigger named last.
@@ -61,7 +69,7 @@ pub(in crate::services) async fn settle(
     if touched.is_empty() {
         return Ok(());
     }
-    let held: HashSet<String> = triggers::list(transaction, tenant).await?.iter().flat_map(named).collect();
+    let held = held(transaction, tenant).await?;
     for (row, _) in hints::of_types(transaction, tenant, &TYPES.map(HintType::name)).await? {
         let Some(name) = row.fields.get("counter").and_then(Value::as_str) else { continue };
         if !touched.contains(name) {
@@ -73,6 +81,11 @@ pub(in crate::services) async fn settle(
         }
     }
     Ok(())
+}
+
+/// The counters that triggers of a tenant name.
+async fn held(transaction: &DatabaseTransaction, tenant: TenantId) -> Result<HashSet<String>, Failure> {
+    Ok(triggers::list(transaction, tenant).await?.iter().flat_map(named).collect())
 }
 
 /// The counters that a trigger names.
@@ -89,37 +102,55 @@ fn named(row: &trigger::Model) -> Vec<String> {
 pub async fn run(cloud: Cloud) {
     loop {
         tokio::time::sleep(LOOK).await;
-        if remove_ended(&cloud).await.is_err() {
-            tracing::warn!("ended counters could not be removed; it is tried again");
+        if let Err(failure) = remove_ended(&cloud).await {
+            tracing::warn!(error = %failure.0, "ended counters could not be removed; it is tried again");
         }
     }
 }
 
-/// Takes counters away that have ended; those of a tenant whose rules are locked wait.
+/// Takes counters away that have ended. One tenant that fails does not keep the others waiting.
 ///
 /// # Errors
 /// 500 when the store fails.
 pub async fn remove_ended(cloud: &Cloud) -> Result<(), Failure> {
     let now = cloud.now();
     for tenant in hints::tenants_with_ended(cloud.store.reader(), now).await? {
-        let transaction = cloud.store.begin().await?;
-        config_versions::bump_ruleset(&transaction, tenant, now).await?;
-        if require_unlocked(&transaction, tenant).await.is_err() {
-            continue;
+        if let Err(failure) = remove_ended_of(cloud, tenant, now).await {
+            tracing::warn!(tenant.id = tenant.0, error = %failure.0, "ended counters were not removed");
         }
-        let ended = hints::ended(&transaction, tenant, now).await?;
-        // Another process may have been faster; nothing changed then.
-        if ended.is_empty() {
-            continue;
-        }
-        for (row, action) in &ended {
-            let change = change_of("delete", Some(&stored(row, action)?), None);
-            activity::log_by_system(&transaction, tenant, now, change).await?;
-        }
-        let rows: Vec<hint::Model> = ended.into_iter().map(|(row, _)| row).collect();
-        hints::delete(&transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;
-        transaction.commit().await?;
-        cloud.notices.changed(tenant);
     }
+    Ok(())
+}
+
+/// Those of one tenant; while its rules are locked they wait.
+async fn remove_ended_of(cloud: &Cloud, tenant: TenantId, now: i64) -> Result<(), Failure> {
+    let transaction = cloud.store.begin().await?;
+    // Nobody can name one of them in a trigger until it is gone.
+    clients::lock(&transaction, tenant).await?;
+    config_versions::bump_ruleset(&transaction, tenant, now).await?;
+    if rules_settings::stored(&transaction, tenant).await?.settings.rules_manipulation_locked {
+        return Ok(());
+    }
+    let ended = hints::ended(&transaction, tenant, now).await?;
+    // Another process may have been faster; nothing changed then.
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let held = held(&transaction, tenant).await?;
+    let is_held = |row: &hint::Model| {
+        row.fields.get("counter").and_then(Value::as_str).is_some_and(|name| held.contains(name))
+    };
+    let (kept, ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(|(row, _)| is_held(row));
+    for (row, _) in kept {
+        hints::update(&transaction, hint::Model { expires_at: None, ..row }).await?;
+    }
+    for (row, action) in &ended {
+        let change = change_of("delete", Some(&stored(row, action)?), None);
+        activity::log_by_system(&transaction, tenant, now, change).await?;
+    }
+    let rows: Vec<hint::Model> = ended.into_iter().map(|(row, _)| row).collect();
+    hints::delete(&transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
     Ok(())
 }

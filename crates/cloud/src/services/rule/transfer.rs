@@ -393,8 +393,9 @@ fn compile(wanted: &[Wanted], targets: &HashMap<usize, usize>, tenant: TenantId)
         }
         Err(RuleError::Hints(faults)) => {
             let fault = faults.first().ok_or_else(ApiError::internal)?;
-            let place =
-                usize::try_from(fault.id).map_or_else(|_| "rules".to_owned(), |index| place("rules", index));
+            // Places count from 0, the numbers given above from 1.
+            let place = usize::try_from(fault.id)
+                .map_or_else(|_| "rules".to_owned(), |number| place("rules", number.saturating_sub(1)));
             Err(ApiError::field(&place, "does not compile", fault.reason.clone()).into())
         }
     }
@@ -403,6 +404,19 @@ fn compile(wanted: &[Wanted], targets: &HashMap<usize, usize>, tenant: TenantId)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_compile_is_named_by_its_place() {
+        let rule =
+            json!({"type": "regex", "regex": "a", "attack_type": "xss", "point": [["uri"]], "action": []});
+        let spec = HintSpec::create(rule.as_object().unwrap()).unwrap();
+        let mut wanted: Vec<Wanted> =
+            (0..3).map(|_| Wanted { spec: spec.clone(), number: None, counter: None }).collect();
+        compile(&wanted, &HashMap::new(), TenantId(1)).unwrap();
+        wanted[2].spec.fields.insert("regex".to_owned(), json!("("));
+        let refused = compile(&wanted, &HashMap::new(), TenantId(1)).unwrap_err();
+        assert_eq!(refused.0.body["rules[2]"]["error"], "does not compile");
+    }
 
     #[test]
     fn counters_lose_their_tenant_and_get_another() {
