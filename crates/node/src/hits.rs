@@ -292,21 +292,24 @@ impl PendingHits {
         let sampled = sampling.sift(&self.state.config.sampling, events, now);
         let mut record = sampling.record(&sampled.dropped, now);
         let mut events = sampled.kept;
-        let all = events.len() as u64;
+        // A hit may stand for others that were left out before it.
+        let told =
+            |events: &[HitEvent]| events.iter().map(|hit| u64::from(hit.aggregated_count)).sum::<u64>();
+        let all = told(&events);
         match self.state.spool.room() {
             Room::All => {}
             Room::Trace => {
                 record = None;
                 // The first says what the request was refused for.
                 events.truncate(1);
-                events.iter_mut().for_each(|hit| hit.raw = RawRequest::default());
+                events.iter_mut().for_each(|hit| hit.raw = crate::sampling::trimmed(&hit.raw));
             }
             Room::None => {
                 record = None;
                 events.clear();
             }
         }
-        self.state.spool.note_lost(all - events.len() as u64);
+        self.state.spool.note_lost(all - told(&events));
         if events.is_empty() && record.is_none() {
             return None;
         }

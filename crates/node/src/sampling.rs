@@ -36,6 +36,10 @@ const WAITING: usize = 4096;
 
 /// Records of requests with hits that were left out, per second. The counts of hits do not depend on them.
 const RECORDS_PER_S: u32 = 100;
+/// The same per hour: what is left out must not fill the cloud after all.
+const RECORDS_PER_HOUR: u32 = 10_000;
+/// Characters of a payload in a record.
+const RECORDED: usize = 256;
 
 /// What was decided about the hits of a request.
 #[derive(Debug, Default)]
@@ -67,6 +71,8 @@ struct Table {
     repeating: (u64, u64),
     /// A second and the records of it.
     records: (i64, u32),
+    /// An hour and the records of it.
+    hourly: (i64, u32),
 }
 
 /// What is known of hits that are the same.
@@ -84,6 +90,21 @@ struct Seen {
 fn is_repeating(kind: AttackType) -> bool {
     use AttackType::{Bola, Brute, CredentialStuffing, DataBomb, Dirbust, Enum, OverlimitRes, RateLimit};
     matches!(kind, Bola | Brute | CredentialStuffing | DataBomb | Dirbust | Enum | OverlimitRes | RateLimit)
+}
+
+/// The header by which the cloud knows the requests of its own verification.
+const MARK: &str = "X-BARTIZAN-VERIFY";
+/// Longest mark.
+const MAX_MARK: usize = 128;
+
+fn mark(raw: &RawRequest) -> Option<&String> {
+    raw.headers.get(MARK).and_then(|values| values.first()).filter(|mark| mark.len() <= MAX_MARK)
+}
+
+/// Nothing of a request but what says that it is of the cloud's verification, which is no attack.
+pub(crate) fn trimmed(raw: &RawRequest) -> RawRequest {
+    let headers = mark(raw).map(|mark| (MARK.to_owned(), vec![mark.clone()]));
+    RawRequest { headers: headers.into_iter().collect(), ..RawRequest::default() }
 }
 
 impl Sampling {
@@ -119,14 +140,18 @@ impl Sampling {
         let (hit, _) = dropped.first()?;
         {
             let mut table = self.table();
-            let records = &mut table.records;
-            if records.0 != now {
-                *records = (now, 0);
+            let (second, hour) = (now, now.div_euclid(3600));
+            if table.records.0 != second {
+                table.records = (second, 0);
             }
-            records.1 += 1;
-            if records.1 > RECORDS_PER_S {
+            if table.hourly.0 != hour {
+                table.hourly = (hour, 0);
+            }
+            if table.records.1 >= RECORDS_PER_S || table.hourly.1 >= RECORDS_PER_HOUR {
                 return None;
             }
+            table.records.1 += 1;
+            table.hourly.1 += 1;
         }
         let mut tags: Vec<&str> = dropped.iter().map(|(_, reason)| *reason).collect();
         tags.sort_unstable();
@@ -136,7 +161,7 @@ impl Sampling {
             attack_subtype: hit.attack_subtype.clone(),
             point: hit.point.clone(),
             parameter: hit.parameter.clone(),
-            value: hit.value.clone(),
+            value: hit.value.chars().take(RECORDED).collect(),
             stamps: hit.stamps.clone(),
             block_status: hit.block_status,
         };
@@ -225,7 +250,7 @@ impl Table {
             (self.waiting, seen.since) = (self.waiting + 1, now);
         }
         seen.skipped = seen.skipped.saturating_add(hit.aggregated_count);
-        seen.last = Some(Box::new(HitEvent { raw: RawRequest::default(), ..hit.clone() }));
+        seen.last = Some(Box::new(HitEvent { raw: trimmed(&hit.raw), ..hit.clone() }));
         reason
     }
 
@@ -246,7 +271,8 @@ impl Table {
     fn identity(&self, hit: &HitEvent) -> u64 {
         let is_blocked = hit.block_status == BlockStatus::Blocked;
         let address = (hit.application, &hit.domain, &hit.path, &hit.method);
-        self.hasher.hash_one((hit.attack_type, &hit.parameter, address, hit.statuscode, is_blocked, &hit.ip))
+        let source = (&hit.ip, mark(&hit.raw).is_some());
+        self.hasher.hash_one((hit.attack_type, &hit.parameter, address, hit.statuscode, is_blocked, source))
     }
 
     /// Begins another hour.

@@ -244,8 +244,16 @@ impl State {
         if told.is_empty() {
             return None;
         }
+        let stands_for: u64 = told.iter().map(|hit| u64::from(hit.aggregated_count)).sum();
         let encoded = told.into_iter().filter_map(|hit| serde_json::to_vec(&Event::Hit(Box::new(hit))).ok());
-        self.spool.append(encoded.collect()).await.ok()
+        let encoded: Vec<Vec<u8>> = encoded.collect();
+        let rows = encoded.len() as u64;
+        let written = self.spool.append(encoded).await;
+        if written.is_err() {
+            // The spool counts rows.
+            self.spool.note_lost(stands_for.saturating_sub(rows));
+        }
+        written.ok()
     }
 
     /// Puts other rules or lists in force.

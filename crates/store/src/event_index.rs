@@ -287,7 +287,8 @@ pub async fn begin_epoch<C: ConnectionTrait>(connection: &C, tenant: TenantId) -
 }
 
 /// Notes that attacks that ended before a moment were removed; of all tenants where none is given. In the transaction
-/// that removes them.
+/// that removes them. A moment that is still to come was noted while the clock was ahead: it is taken back, and what is
+/// derived from the events is made anew from those that are left.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -295,15 +296,22 @@ pub async fn note_purge<C: ConnectionTrait>(
     connection: &C,
     tenant: Option<TenantId>,
     before: i64,
+    now: i64,
 ) -> Result<(), StoreError> {
     use event_head::{Column, Entity};
-    let mut update = Entity::update_many()
-        .col_expr(Column::PurgedBefore, Expr::val(before))
-        .filter(Column::PurgedBefore.lt(before));
-    if let Some(tenant) = tenant {
-        update = update.filter(Column::ClientId.eq(tenant.0));
-    }
-    update.exec(connection).await?;
+    let update = || {
+        let update = Entity::update_many().col_expr(Column::PurgedBefore, Expr::val(before));
+        match tenant {
+            Some(tenant) => update.filter(Column::ClientId.eq(tenant.0)),
+            None => update,
+        }
+    };
+    update()
+        .col_expr(Column::Epoch, Expr::col(Column::Epoch).add(1))
+        .filter(Column::PurgedBefore.gt(now))
+        .exec(connection)
+        .await?;
+    update().filter(Column::PurgedBefore.lt(before)).exec(connection).await?;
     Ok(())
 }
 

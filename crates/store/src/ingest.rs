@@ -157,6 +157,10 @@ pub async fn hits_of_sources<C: ConnectionTrait>(
     use sea_orm::QueryOrder;
     let mut hits = Vec::new();
     for ips in ips.chunks(ROWS) {
+        let left = limit.saturating_sub(hits.len() as u64);
+        if left == 0 {
+            break;
+        }
         let ips = padded(ips.iter().copied());
         let rows: Vec<(String, i64, i64, String, i64)> = Entity::find()
             .select_only()
@@ -167,7 +171,7 @@ pub async fn hits_of_sources<C: ConnectionTrait>(
             .filter(Column::Kind.is_not_in(apart.iter().copied()))
             .order_by_desc(Column::Time)
             .order_by_desc(Column::Id)
-            .limit(limit)
+            .limit(left)
             .into_tuple()
             .all(connection)
             .await?;
@@ -359,7 +363,7 @@ impl crate::Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn purge_events(&self, events: i64, batches: i64) -> Result<(), StoreError> {
+    pub async fn purge_events(&self, events: i64, batches: i64, now: i64) -> Result<(), StoreError> {
         use entity::{
             attack, dropped_request, event_batch, hit, hit_raw, incident, rejected_event, vuln_proof,
         };
@@ -409,7 +413,7 @@ impl crate::Store {
             .exec(&transaction)
             .await?;
         attack::Entity::delete_many().filter(attack::Column::LastTime.lt(events)).exec(&transaction).await?;
-        crate::event_index::note_purge(&transaction, None, events).await?;
+        crate::event_index::note_purge(&transaction, None, events, now).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -23,6 +23,7 @@ mod m0080_dropped_requests;
 mod m0081_reports;
 mod m0085_verification;
 mod m0086_event_epochs;
+mod m0087_report_expiry;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0081_reports::Migration),
             Box::new(m0085_verification::Migration),
             Box::new(m0086_event_epochs::Migration),
+            Box::new(m0087_report_expiry::Migration),
         ]
     }
 }

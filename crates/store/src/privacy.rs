@@ -14,8 +14,18 @@ mod exported;
 pub use exported::{EXPORTED, Exported};
 
 /// Tables of events, in the order in which they are emptied.
-const EVENTS: &[&str] =
-    &["hit_raws", "hits", "incidents", "attacks", "vuln_proofs", "rejected_events", "dropped_requests"];
+const EVENTS: &[&str] = &[
+    "hit_raws",
+    "hits",
+    "incidents",
+    "attacks",
+    "vuln_proofs",
+    "rejected_events",
+    "dropped_requests",
+    "reports",
+    "attack_exports",
+    "verifications",
+];
 
 /// Removes attacks of a tenant that ended before a moment, with their hits, requests and incidents.
 ///
@@ -25,6 +35,7 @@ pub async fn purge_events<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     before: i64,
+    now: i64,
 ) -> Result<u64, StoreError> {
     let attacks = || {
         Query::select()
@@ -50,11 +61,14 @@ pub async fn purge_events<C: ConnectionTrait>(
         ("rejected_events", old("received_at")),
         ("dropped_requests", old("received_at")),
         ("attacks", old("last_time")),
+        // Whatever they show is older.
+        ("reports", old("time_to").or(old("created_at"))),
+        ("attack_exports", old("created_at")),
     ] {
         let delete = Query::delete().from_table(table).and_where(condition).to_owned();
         removed += connection.execute(&delete).await?.rows_affected();
     }
-    event_index::note_purge(connection, Some(tenant), before).await?;
+    event_index::note_purge(connection, Some(tenant), before, now).await?;
     Ok(removed)
 }
 

@@ -194,7 +194,8 @@ impl Store {
             .await?)
     }
 
-    /// Takes the oldest report that is due; none when there is no work. It knows no tenant: one worker serves all.
+    /// Takes the oldest report that is due, which counts as an attempt; none when there is no work. It knows no tenant:
+    /// one worker serves all.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -204,8 +205,10 @@ impl Store {
             .filter(Column::DueAt.lte(now))
             .order_by_asc(Column::DueAt)
             .order_by_asc(Column::Id);
-        while let Some(report) = due.clone().one(self.reader()).await? {
+        while let Some(mut report) = due.clone().one(self.reader()).await? {
+            (report.attempts, report.taken_at) = (report.attempts + 1, now);
             let taken = Entity::update_many()
+                .col_expr(Column::Attempts, Expr::val(report.attempts))
                 .col_expr(Column::Status, Expr::val("running"))
                 .col_expr(Column::TakenAt, Expr::val(now))
                 .filter(Column::Id.eq(report.id))
@@ -240,24 +243,25 @@ impl Store {
         Ok(())
     }
 
-    /// Writes how work on a report ended: `ready`, `failed`, or `accepted` with a time when to try again.
+    /// Writes how work on a report ended: `ready`, `failed`, or `accepted` with a time when to try again. Nothing when
+    /// somebody else took it meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn finish_report(
         &self,
         tenant: TenantId,
-        id: i64,
+        (id, taken_at): (i64, i64),
         status: &str,
-        attempts: i64,
         due_at: i64,
     ) -> Result<(), StoreError> {
         Entity::update_many()
             .col_expr(Column::Status, Expr::val(status))
-            .col_expr(Column::Attempts, Expr::val(attempts))
             .col_expr(Column::DueAt, Expr::val(due_at))
             .filter(Column::Id.eq(id))
             .filter(Column::ClientId.eq(tenant.0))
+            .filter(Column::Status.eq("running"))
+            .filter(Column::TakenAt.eq(taken_at))
             .exec(self.writer())
             .await?;
         Ok(())
@@ -297,19 +301,36 @@ impl Store {
         Ok(())
     }
 
-    /// Lets reports wait again that a process left unfinished, and removes what expired. Housekeeping: it knows no
-    /// tenant.
+    /// Lets reports wait again that a process left unfinished; those that were tried `most` times failed. Housekeeping:
+    /// it knows no tenant.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn tidy_reports(&self, now: i64, abandoned_before: i64) -> Result<(), StoreError> {
+    pub async fn retake_reports(&self, abandoned_before: i64, most: i64) -> Result<(), StoreError> {
+        let abandoned =
+            || Condition::all().add(Column::Status.eq("running")).add(Column::TakenAt.lt(abandoned_before));
+        // Most of the time there is none, which needs no place in the queue of writers.
+        if Entity::find().filter(abandoned()).count(self.reader()).await? == 0 {
+            return Ok(());
+        }
+        for (status, tries) in
+            [("failed", Column::Attempts.gte(most)), ("accepted", Column::Attempts.lt(most))]
+        {
+            Entity::update_many()
+                .col_expr(Column::Status, Expr::val(status))
+                .filter(abandoned().add(tries))
+                .exec(self.writer())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what expired. Housekeeping: it knows no tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn purge_reports(&self, now: i64) -> Result<(), StoreError> {
         Entity::delete_many().filter(Column::ExpiresAt.lte(now)).exec(self.writer()).await?;
-        Entity::update_many()
-            .col_expr(Column::Status, Expr::val("accepted"))
-            .filter(Column::Status.eq("running"))
-            .filter(Column::TakenAt.lt(abandoned_before))
-            .exec(self.writer())
-            .await?;
         Ok(())
     }
 }

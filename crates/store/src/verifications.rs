@@ -39,6 +39,28 @@ pub async fn enqueue<C: ConnectionTrait>(connection: &C, row: Model) -> Result<b
     Ok(inserted > 0)
 }
 
+/// Lets what waits for an attack go first, because somebody asked for it.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn hurry<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    attack_id: i64,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Forced, Expr::val(true))
+        .col_expr(Column::DueMs, Expr::val(now_ms))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::AttackId.eq(attack_id))
+        .filter(Column::VulnId.is_null())
+        .filter(Column::State.eq(PENDING))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
 /// Makes what waits for an attack wait no longer.
 ///
 /// # Errors
@@ -172,7 +194,7 @@ pub async fn set_vuln<C: ConnectionTrait>(
 }
 
 /// Attacks on these hosts since a moment that nobody verified yet, newest first; none of a group that was verified
-/// since then.
+/// since then, and none of a source, which is of many places.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -197,6 +219,7 @@ pub async fn unverified<C: ConnectionTrait>(
         .filter(A::Domain.is_in(domains.iter().copied()))
         .filter(A::RecheckStatus.is_null())
         .filter(A::State.is_null())
+        .filter(A::GroupKey.not_like("ip:%"))
         .filter(A::GroupKey.not_in_subquery(known))
         .order_by_desc(A::LastTime)
         .order_by_desc(A::Id)
@@ -340,25 +363,37 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn still_due_verification(&self, row: &Model, now_ms: i64) -> Result<bool, StoreError> {
-        let found = Entity::find_by_id(row.id)
+    pub async fn still_due_verification(
+        &self,
+        row: &Model,
+        now_ms: i64,
+    ) -> Result<Option<Model>, StoreError> {
+        Ok(Entity::find_by_id(row.id)
             .filter(Column::State.eq(PENDING))
             .filter(Column::DueMs.lte(now_ms))
             .one(self.writer())
-            .await?;
-        Ok(found.is_some())
+            .await?)
     }
 
-    /// Removes what ended before a moment, Unix seconds, but what later checks of vulnerabilities replay.
+    /// Removes what ended before a moment, Unix seconds, but the last of each vulnerability: later checks replay it.
     /// Housekeeping: it knows no tenant.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn purge_verifications(&self, before: i64) -> Result<(), StoreError> {
+        let last = Query::select()
+            .expr(Column::Id.max())
+            .from(Entity)
+            .and_where(Column::State.eq(DONE))
+            .and_where(Column::VulnId.is_not_null())
+            .group_by_col(Column::VulnId)
+            .to_owned();
+        let is_not_needed =
+            Condition::any().add(Column::VulnId.is_null()).add(Column::Id.not_in_subquery(last));
         Entity::delete_many()
             .filter(Column::State.eq(DONE))
             .filter(Column::FinishedAt.lt(before))
-            .filter(Column::VulnId.is_null())
+            .filter(is_not_needed)
             .exec(self.writer())
             .await?;
         verification_host::Entity::delete_many()

@@ -176,9 +176,8 @@ async fn admitted(
     let Some(known) = known else { return Ok(None) };
     known.noted_at.store(used_at.unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
     let known = Arc::new(known);
-    let caller = used(cloud, &known, origin).await?;
-    cloud.known.keep(key, known, generation);
-    Ok(Some(caller))
+    cloud.known.keep(key, Arc::clone(&known), generation);
+    Ok(Some(used(cloud, &known, origin).await?))
 }
 
 /// What is checked at every use of a credential that is known; notes the use.
@@ -191,12 +190,16 @@ async fn used(cloud: &Cloud, known: &Known, origin: &Origin) -> Result<Caller, F
         return Err(ApiError::access_denied().into());
     }
     if known.due(now) {
-        match (&known.scheme, &known.user) {
+        let noted = match (&known.scheme, &known.user) {
             (Scheme::Token { id: Some(id) }, _) => {
-                cloud.store.note_token_use(*id, now, &origin.ip.to_string()).await?;
+                cloud.store.note_token_use(*id, now, &origin.ip.to_string()).await
             }
-            (_, Some(user)) => cloud.store.note_secret_use(user.id, now).await?,
-            _ => {}
+            (_, Some(user)) => cloud.store.note_secret_use(user.id, now).await,
+            _ => Ok(()),
+        };
+        // Nobody is refused because it cannot be written down: on a full disk events can still be read.
+        if let Err(error) = noted {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the use of a credential was not noted");
         }
     }
     Ok(known.caller(origin))

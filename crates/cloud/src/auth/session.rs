@@ -130,7 +130,11 @@ async fn is_alive(
     // To the minute, so that reading does not write each time; polling does not count as activity.
     if !background && seen + 60 <= now {
         known.noted_at.store(now, Ordering::Relaxed);
-        cloud.store.touch_session(session.parent_mac.as_deref().unwrap_or(&session.id_mac), now).await?;
+        let mac = session.parent_mac.as_deref().unwrap_or(&session.id_mac);
+        // This process remembers it; nobody is refused because it cannot be written down.
+        if let Err(error) = cloud.store.touch_session(mac, now).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the use of a session was not noted");
+        }
     }
     Ok(true)
 }

@@ -179,7 +179,12 @@ impl EventIndex {
     /// Sets a damaged file aside, so that it is built again; every other error is a failure.
     fn repair(&self, error: &IndexError) -> Result<(), Failure> {
         tracing::error!(error = error as &dyn std::error::Error, "event index");
-        let &IndexError::Corrupt { tenant, .. } = error else { return Err(ApiError::internal().into()) };
+        let tenant = match error {
+            IndexError::Corrupt { tenant, .. } => *tenant,
+            // A full disk, most of the time: it passes.
+            IndexError::Io { .. } => return Err(unavailable("The event index cannot be written now")),
+            _ => return Err(ApiError::internal().into()),
+        };
         match self.0.index.set_aside(tenant) {
             Ok(path) => {
                 self.forget_changes(TenantId(tenant));
@@ -337,8 +342,11 @@ pub async fn follow(cloud: Cloud) {
 }
 
 fn busy() -> Failure {
-    let body = "The event index is being built".into();
-    Failure(ApiError { status: StatusCode::SERVICE_UNAVAILABLE, body, retry_after_s: Some(5) })
+    unavailable("The event index is being built")
+}
+
+fn unavailable(text: &str) -> Failure {
+    Failure(ApiError { status: StatusCode::SERVICE_UNAVAILABLE, body: text.into(), retry_after_s: Some(5) })
 }
 
 fn mark_of(state: Option<&str>) -> Mark {

@@ -58,7 +58,7 @@ pub async fn update_settings(
     }
     event_settings::put(&transaction, row.clone()).await?;
     if let Some(days) = row.retention_days {
-        store::purge_events(&transaction, tenant, cloud.now() - days * 86_400).await?;
+        store::purge_events(&transaction, tenant, cloud.now() - days * 86_400, cloud.now()).await?;
     }
     let change = Change {
         object_type: "event_settings",
@@ -183,7 +183,7 @@ pub async fn housekeeping(cloud: &Cloud) -> Result<(), Failure> {
             let transaction = cloud.store.begin().await?;
             let tenant = TenantId(row.client_id);
             ingest::lock(&transaction, tenant).await?;
-            store::purge_events(&transaction, tenant, now - days * 86_400).await?;
+            store::purge_events(&transaction, tenant, now - days * 86_400, now).await?;
             transaction.commit().await?;
         }
     }

@@ -45,7 +45,7 @@ const KEPT_PDFS: u64 = 3;
 const KEPT_PDF_S: i64 = 183 * 86_400;
 /// Seconds after which an unfinished report is taken up again.
 const ABANDONED_S: i64 = 600;
-/// Times that a letter is tried.
+/// Times that a report or its letter is tried.
 const MAX_ATTEMPTS: i64 = 8;
 
 /// A file to hand out.
@@ -77,7 +77,6 @@ pub async fn request(cloud: &Cloud, caller: &Caller, request: &ReportRequest) ->
         );
     }
     content::Filters::parse(&request.extra_filter)?;
-    letters::allow(cloud, tenant, emails.len())?;
     let most = u64::from(cloud.config.limits.waiting_reports);
     if cloud.store.waiting_reports(tenant).await? >= most {
         let body = format!("{most} reports wait already").into();
@@ -87,6 +86,8 @@ pub async fn request(cloud: &Cloud, caller: &Caller, request: &ReportRequest) ->
             retry_after_s: Some(10),
         }));
     }
+    // Last, so that what is refused uses up no letters.
+    letters::allow(cloud, tenant, emails.len())?;
     let now = cloud.now();
     let report = report::Model {
         id: 0,
@@ -255,8 +256,8 @@ fn signature(cloud: &Cloud, tenant: TenantId, id: i64) -> Vec<u8> {
 
 /// Makes the reports that wait, until none is due.
 pub async fn work_off(cloud: &Cloud) {
-    if let Err(error) = cloud.store.tidy_reports(cloud.now(), cloud.now() - ABANDONED_S).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "reports were not tidied");
+    if let Err(error) = cloud.store.retake_reports(cloud.now() - ABANDONED_S, MAX_ATTEMPTS).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "unfinished reports were not taken up");
     }
     loop {
         match cloud.store.take_report(cloud.now()).await {
@@ -272,19 +273,23 @@ pub async fn work_off(cloud: &Cloud) {
 
 async fn finish(cloud: &Cloud, report: report::Model) {
     let (tenant, id, attempts) = (TenantId(report.client_id), report.id, report.attempts);
-    let (status, attempts, due_at) = match make_and_send(cloud, report).await {
-        Ok(()) => ("ready", attempts, 0),
-        Err(Trouble::Letter) if attempts + 1 < MAX_ATTEMPTS => {
-            ("accepted", attempts + 1, cloud.now() + (60 << attempts))
-        }
-        // The file is there, whoever did not hear of it.
-        Err(Trouble::Letter) => ("ready", attempts + 1, 0),
-        Err(Trouble::File(failure)) => {
-            tracing::warn!(id, error = %failure.0, "a report failed");
-            ("failed", attempts, 0)
-        }
+    let taken_at = report.taken_at;
+    let ended = make_and_send(cloud, report).await;
+    if let Err(Trouble::File(failure)) = &ended {
+        tracing::warn!(id, error = %failure.0, "a report was not made");
+    }
+    let passes = match &ended {
+        Ok(()) => false,
+        Err(Trouble::Letter) => true,
+        Err(Trouble::File(failure)) => failure.0.status.is_server_error(),
     };
-    if let Err(error) = cloud.store.finish_report(tenant, id, status, attempts, due_at).await {
+    let (status, due_at) = match &ended {
+        Err(_) if passes && attempts < MAX_ATTEMPTS => ("accepted", cloud.now() + (30 << attempts.min(16))),
+        // The file is there, whoever did not hear of it.
+        Ok(()) | Err(Trouble::Letter) => ("ready", 0),
+        Err(Trouble::File(_)) => ("failed", 0),
+    };
+    if let Err(error) = cloud.store.finish_report(tenant, (id, taken_at), status, due_at).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "the end of a report was not stored");
     }
 }

@@ -62,6 +62,8 @@ const MISSES: i64 = 3;
 const MISS_WAIT_MS: i64 = 600_000;
 /// Wait when a tenant used up its hour, milliseconds.
 const BUDGET_WAIT_MS: i64 = 300_000;
+/// Wait after a failure of the store, milliseconds.
+const RETRY_MS: i64 = 10_000;
 /// Characters around what proves a flaw that are kept.
 const AROUND: usize = 80;
 
@@ -158,6 +160,11 @@ async fn launch(cloud: &Cloud, tasks: &mut JoinSet<()>) -> Result<(), Failure> {
         tasks.spawn(async move {
             if work(&cloud, &row, lease_ms).await.is_err() {
                 tracing::error!(verification.id = row.id, "the end of a verification could not be noted");
+                // The host would stay taken for as long as a check may last.
+                let again_ms = cloud.clock.now_ms() + RETRY_MS;
+                if store::release_host(cloud.store.writer(), &row.host, lease_ms, again_ms).await.is_err() {
+                    tracing::warn!(verification.id = row.id, "its host stays taken for a while");
+                }
             }
         });
     }
@@ -211,16 +218,22 @@ pub(super) async fn force<C: ConnectionTrait>(
     connection: &C,
     attack: &entity::attack::Model,
 ) -> Result<bool, Failure> {
-    let client = client_of(cloud, TenantId(attack.client_id)).await?;
+    let client = client_of(connection, TenantId(attack.client_id)).await?;
     let Some(client) = client.filter(|client| client.attack_rechecker_mode == "on") else { return Ok(false) };
     let target = cloud.config.verification.target(&client.uuid, &attack.domain);
     let Some(target) = target.filter(|_| is_verifiable(&attack.kind)) else { return Ok(false) };
-    store::enqueue(connection, row(cloud, attack, host_key(target), true)).await?;
+    if !store::enqueue(connection, row(cloud, attack, host_key(target), true)).await? {
+        let tenant = TenantId(attack.client_id);
+        store::hurry(connection, tenant, attack.id, cloud.clock.now_ms()).await?;
+    }
     Ok(true)
 }
 
-async fn client_of(cloud: &Cloud, tenant: TenantId) -> Result<Option<entity::client::Model>, Failure> {
-    let found = clients::of_ids(cloud.store.reader(), &Tenants::from(tenant)).await?;
+async fn client_of<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Option<entity::client::Model>, Failure> {
+    let found = clients::of_ids(connection, &Tenants::from(tenant)).await?;
     Ok(found.into_iter().next())
 }
 
@@ -241,7 +254,29 @@ async fn queue_attack(
 
 async fn queue_vuln(cloud: &Cloud, client_uuid: &str, vuln: &entity::vuln::Model) -> Result<(), Failure> {
     let tenant = TenantId(vuln.client_id);
-    let Some(target) = cloud.config.verification.target(client_uuid, &vuln.domain) else { return Ok(()) };
+    let row = replay_of(cloud, client_uuid, vuln).await?;
+    let transaction = cloud.store.begin().await?;
+    if let Some(row) = row {
+        store::enqueue(&transaction, row).await?;
+    } else {
+        // It must not stand before those that can be checked.
+        ingest::lock(&transaction, tenant).await?;
+        for known in vulns::of_ids(&transaction, &tenant.into(), &[vuln.id]).await? {
+            detection::asked_in_vain(&transaction, known, cloud.now()).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// What to send again for a vulnerability; none when there is nothing, or its host may not be asked.
+async fn replay_of(
+    cloud: &Cloud,
+    client_uuid: &str,
+    vuln: &entity::vuln::Model,
+) -> Result<Option<Model>, Failure> {
+    let tenant = TenantId(vuln.client_id);
+    let Some(target) = cloud.config.verification.target(client_uuid, &vuln.domain) else { return Ok(None) };
     let mut attack = store::attack_of_vuln(cloud.store.reader(), tenant, vuln.id).await?;
     if attack.is_none() {
         let of_vuln =
@@ -249,13 +284,10 @@ async fn queue_vuln(cloud: &Cloud, client_uuid: &str, vuln: &entity::vuln::Model
         attack = of_vuln.into_values().flatten().last();
     }
     // Without a stored request there is nothing to replay.
-    let Some(attack) = attack.filter(|attack| is_verifiable(&attack.kind)) else { return Ok(()) };
+    let Some(attack) = attack.filter(|attack| is_verifiable(&attack.kind)) else { return Ok(None) };
     let mut row = row(cloud, &attack, host_key(target), vuln.recheck_requested_at.is_some());
     row.vuln_id = Some(vuln.id);
-    let transaction = cloud.store.begin().await?;
-    store::enqueue(&transaction, row).await?;
-    transaction.commit().await?;
-    Ok(())
+    Ok(Some(row))
 }
 
 fn row(cloud: &Cloud, attack: &entity::attack::Model, host: String, forced: bool) -> Model {
@@ -284,7 +316,8 @@ async fn work(cloud: &Cloud, row: &Model, lease_ms: i64) -> Result<(), Failure> 
     let free = || cloud.clock.now_ms() + i64::try_from(cloud.config.verification.pause_ms).unwrap_or(1000);
     let started = store::started_since(cloud.store.reader(), tenant, now_ms / 1000 - 3600).await?;
     let spent = started >= u64::from(cloud.config.verification.checks_per_hour);
-    if spent || !cloud.store.still_due_verification(row, now_ms).await? {
+    let due = cloud.store.still_due_verification(row, now_ms).await?;
+    let Some(row) = due.as_ref().filter(|_| !spent) else {
         let transaction = cloud.store.begin().await?;
         if spent {
             store::postpone(&transaction, row, now_ms + BUDGET_WAIT_MS, row.misses).await?;
@@ -292,7 +325,7 @@ async fn work(cloud: &Cloud, row: &Model, lease_ms: i64) -> Result<(), Failure> 
         store::release_host(&transaction, &row.host, lease_ms, now_ms).await?;
         transaction.commit().await?;
         return Ok(());
-    }
+    };
     let outcome = outcome(cloud, tenant, row).await?;
     let transaction = cloud.store.begin().await?;
     ingest::lock(&transaction, tenant).await?;
@@ -314,7 +347,7 @@ async fn work(cloud: &Cloud, row: &Model, lease_ms: i64) -> Result<(), Failure> 
 }
 
 async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome, Failure> {
-    let Some(client) = client_of(cloud, tenant).await?.filter(|client| client.enabled) else {
+    let Some(client) = client_of(cloud.store.reader(), tenant).await?.filter(|client| client.enabled) else {
         return Ok(Outcome::Skipped);
     };
     let mode =
@@ -339,7 +372,7 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
         outgoing: &cloud.outgoing,
         origin,
         host: &target.host,
-        mark: mark::value(&cloud.keys, tenant, row.id, cloud.now()),
+        mark: &|| mark::value(&cloud.keys, tenant, &hit.domain, row.id, cloud.now()),
         pause: Duration::from_millis(cloud.config.verification.pause_ms),
     };
     Ok(match exchange::check(&target, &plan, kind).await {
@@ -403,7 +436,7 @@ async fn settle_vuln(
             detection::checked(transaction, known, true, now).await
         }
         Outcome::NotFound => detection::checked(transaction, known, false, now).await,
-        _ => detection::asked_in_vain(transaction, known).await,
+        _ => detection::asked_in_vain(transaction, known, now).await,
     }
 }
 

@@ -71,6 +71,23 @@ fn in_an_attack_the_first_hit_of_each_payload_is_kept_and_of_those_five() {
 }
 
 #[test]
+fn what_tells_of_left_out_hits_of_verification_still_says_so() {
+    let sampling = sampling(false);
+    let mut own = hit(AttackType::OverlimitRes, "x", "203.0.113.1");
+    own.raw.headers.insert(MARK.to_owned(), vec!["1.2.abc".to_owned()]);
+    own.raw.headers.insert("COOKIE".to_owned(), vec!["a=b".to_owned()]);
+    counts(&sampling, same(8, AttackType::OverlimitRes), 0);
+    counts(&sampling, vec![own; 8], 0);
+    let told = sampling.told(0, true);
+    // Those of others from the same address stay attacks.
+    let mut marked: Vec<(bool, u32)> =
+        told.iter().map(|hit| (hit.raw.headers.len() == 1, hit.aggregated_count)).collect();
+    marked.sort_unstable();
+    assert_eq!(marked, [(false, 3), (true, 3)]);
+    assert!(told.iter().all(|hit| !hit.raw.headers.contains_key("COOKIE")));
+}
+
+#[test]
 fn hits_of_denied_sources_are_sampled_elsewhere() {
     let denied = HitEvent { ip_blocked: true, ..hit(AttackType::Sqli, "x", "203.0.113.1") };
     assert_eq!(counts(&sampling(true), vec![denied; 30], 0), [1; 30]);

@@ -135,6 +135,8 @@ pub(in crate::services) async fn kept_since(cloud: &Cloud, tenant: TenantId) -> 
     let own = settings.retention_days.map_or(i64::MIN, |days| cloud.now() - days * 86_400);
     // What was removed does not come back when more is kept from now on, though the index may still have it.
     let purged = cloud.store.event_head(tenant).await?.map_or(i64::MIN, |head| head.purged_before);
+    // Of a clock that was ahead: new events are kept all the same.
+    let purged = if purged > cloud.now() { i64::MIN } else { purged };
     Ok(oldest(cloud.now()).max(own).max(purged))
 }
 

@@ -86,13 +86,16 @@ pub(super) fn read(
         rejected: vec![],
     };
     for (index, sent) in events.into_iter().enumerate() {
-        let raw = match &sent {
-            Sent::Hit(hit) => Some(&hit.raw),
-            Sent::Proof(proof) => Some(&proof.raw),
+        let seen = match &sent {
+            Sent::Hit(hit) => Some((&hit.domain, &hit.raw, hit.ts_ms)),
+            Sent::Proof(proof) => Some((&proof.domain, &proof.raw, proof.ts_ms)),
             Sent::Dropped(_) | Sent::Bad { .. } => None,
         };
         // What verification asks looks like an attack and is none.
-        if raw.is_some_and(|raw| mark::is_own(keys, batch.tenant, raw, now_ms / 1000)) {
+        if seen.is_some_and(|(domain, raw, ts_ms)| {
+            mark::is_own(keys, batch.tenant, domain, raw, event::believed(ts_ms, now_ms) / 1000)
+        }) {
+            tracing::debug!(node = %batch.node_uuid, "an event of verification itself was left out");
             continue;
         }
         batch.sort_in(index, sent, node);

@@ -125,7 +125,7 @@ fn check_identity(event_id: &str, request_id: &str) -> Result<(), &'static str> 
 }
 
 /// When a request was, as far as that can be believed; else now. Unix milliseconds.
-fn believed(ts_ms: i64, now_ms: i64) -> i64 {
+pub(super) fn believed(ts_ms: i64, now_ms: i64) -> i64 {
     if (now_ms - MAX_AGE_MS..=now_ms + MAX_AHEAD_MS).contains(&ts_ms) { ts_ms } else { now_ms }
 }
 

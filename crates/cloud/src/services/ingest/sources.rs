@@ -5,7 +5,7 @@
 //! that comes by several uploads at once the same number of hits stays apart, whichever of them is first. It is decided in
 //! the transaction that holds the tenant's lock, for hits that are new, so sending hits again changes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bartizan_store::{
     TenantId, event_settings,
@@ -63,7 +63,7 @@ pub(super) async fn regroup<C: ConnectionTrait>(
             domain: hit.row.domain.clone(),
             count: hit.row.aggregated_count,
         };
-        if sources.take(seen, &floods) {
+        if sources.take(&seen, &floods) {
             hit.key = key_of(&hit.row.ip);
         }
     }
@@ -75,8 +75,42 @@ pub(super) async fn regroup<C: ConnectionTrait>(
 struct Sources {
     /// Times of the attacks of each source.
     attacks: HashMap<String, Vec<(i64, i64)>>,
-    /// Hits of each source, in the order in which they came to be known.
-    recent: HashMap<String, Vec<SourceHit>>,
+    /// What each source did, flood by flood.
+    recent: HashMap<String, Vec<Window>>,
+}
+
+/// Hits of a source that one flood counts. Asked in the order of times, each hit enters and leaves the sum once.
+#[derive(Clone, Default)]
+struct Window {
+    /// Hits by second.
+    counts: BTreeMap<i64, i64>,
+    /// What the sum is of.
+    within: Option<(i64, i64)>,
+    sum: i64,
+}
+
+impl Window {
+    fn add(&mut self, time: i64, count: i64) {
+        let known = self.counts.entry(time).or_default();
+        *known = known.saturating_add(count);
+        if self.within.is_some_and(|(from, to)| (from..=to).contains(&time)) {
+            self.sum = self.sum.saturating_add(count);
+        }
+    }
+
+    /// Hits within `period` seconds of a moment, on either side.
+    fn around(&mut self, time: i64, period: i64) -> i64 {
+        let (from, to) = (time.saturating_sub(period), time.saturating_add(period));
+        let total = |from: i64, to: i64| self.counts.range(from..to).map(|(_, count)| *count).sum::<i64>();
+        self.sum = match self.within {
+            Some((first, last)) if first <= from && from <= last && last <= to => {
+                self.sum - total(first, from) + total(last + 1, to + 1)
+            }
+            _ => total(from, to.saturating_add(1)),
+        };
+        self.within = Some((from, to));
+        self.sum
+    }
 }
 
 impl Sources {
@@ -108,13 +142,24 @@ impl Sources {
         let within = (first - period, last + period);
         let recent = store::hits_of_sources(connection, tenant, &quiet, APART, within, MAX_RECENT).await?;
         for hit in recent {
-            sources.recent.entry(hit.ip.clone()).or_default().push(hit);
+            sources.note(&hit, floods);
         }
         Ok(sources)
     }
 
+    /// Counts a hit of a source that has no attack of its own.
+    fn note(&mut self, hit: &SourceHit, floods: &[Flood]) {
+        let windows =
+            self.recent.entry(hit.ip.clone()).or_insert_with(|| vec![Window::default(); floods.len()]);
+        for (flood, window) in floods.iter().zip(windows) {
+            if flood.fits(hit.pool, &hit.domain) {
+                window.add(hit.time, hit.count);
+            }
+        }
+    }
+
     /// Whether the next hit belongs to an attack of its source; notes it.
-    fn take(&mut self, hit: SourceHit, floods: &[Flood]) -> bool {
+    fn take(&mut self, hit: &SourceHit, floods: &[Flood]) -> bool {
         if let Some(spans) = self.attacks.get_mut(&hit.ip) {
             let gap = |(first, last): (i64, i64)| (first - hit.time).max(hit.time - last).max(0);
             if let Some(span) =
@@ -124,21 +169,16 @@ impl Sources {
                 return true;
             }
         }
-        let known = self.recent.entry(hit.ip.clone()).or_default();
-        let floods = floods.iter().any(|flood| {
-            let counts = |one: &&SourceHit| {
-                flood.fits(one.pool, &one.domain)
-                    && hit.time.abs_diff(one.time) <= flood.period.unsigned_abs()
-            };
-            let before: i64 = known.iter().filter(counts).map(|one| one.count).sum();
-            flood.fits(hit.pool, &hit.domain) && before >= flood.count
+        let known = self.recent.get_mut(&hit.ip).map(Vec::as_mut_slice).unwrap_or_default();
+        let is_flood = floods.iter().zip(known).any(|(flood, window)| {
+            flood.fits(hit.pool, &hit.domain) && window.around(hit.time, flood.period) >= flood.count
         });
-        if floods {
+        if is_flood {
             self.attacks.entry(hit.ip.clone()).or_default().push((hit.time, hit.time));
         } else {
-            known.push(hit);
+            self.note(hit, floods);
         }
-        floods
+        is_flood
     }
 }
 
@@ -154,20 +194,31 @@ mod tests {
     fn later_hits_of_a_flood_are_of_the_source() {
         let floods = [Flood::of_any(3, 900)];
         let mut sources = Sources::default();
-        let taken: Vec<bool> = (0..5).map(|time| sources.take(hit(time * 60), &floods)).collect();
+        let taken: Vec<bool> = (0..5).map(|time| sources.take(&hit(time * 60), &floods)).collect();
         assert_eq!(taken, [false, false, false, true, true]);
         // As long as the attack of the source is open; later the source must flood anew.
-        assert!(sources.take(hit(240 + WINDOW_S), &floods));
-        assert!(!sources.take(hit(240 + 2 * WINDOW_S + 1), &floods));
+        assert!(sources.take(&hit(240 + WINDOW_S), &floods));
+        assert!(!sources.take(&hit(240 + 2 * WINDOW_S + 1), &floods));
         let other = SourceHit { ip: "192.0.2.2".into(), ..hit(300) };
-        assert!(!sources.take(other, &floods));
+        assert!(!sources.take(&other, &floods));
     }
 
     #[test]
     fn slow_sources_do_not_flood() {
         let floods = [Flood::of_any(3, 900)];
         let mut sources = Sources::default();
-        assert!((0..20).all(|turn| !sources.take(hit(turn * 301), &floods)));
+        assert!((0..20).all(|turn| !sources.take(&hit(turn * 301), &floods)));
+    }
+
+    #[test]
+    fn a_window_counts_as_if_it_looked_at_every_hit() {
+        let times = [0, 1, 5, 5, 9, 30, 31, 40, 90, 200, 7, 0];
+        let mut window = Window::default();
+        for (at, time) in times.into_iter().enumerate() {
+            let expected = times[..at].iter().filter(|known| time.abs_diff(**known) <= 10).count();
+            assert_eq!(window.around(time, 10), i64::try_from(expected).unwrap(), "{at}");
+            window.add(time, 1);
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(super) async fn batch<C: ConnectionTrait>(
     if !fresh.is_empty() {
         let requests: HashSet<String> = fresh.iter().map(|hit| hit.row.request_id.clone()).collect();
         let after = event_index::head(connection, tenant).await?;
-        let (hits, listed) = write_hits(cloud, connection, tenant, fresh, now_ms).await?;
+        let (hits, listed) = write_hits(cloud, connection, tenant, (fresh, whole_groups), now_ms).await?;
         written = Written { stored: Some((after, hits)), listed };
         let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
         new_incidents = detection::link_late(connection, tenant, &requests, now).await?;
@@ -99,6 +99,7 @@ async fn settle_pools<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     hits: &mut [NewHit],
+    whole_groups: bool,
 ) -> Result<(), Failure> {
     let mut asked: Vec<i64> = hits
         .iter()
@@ -111,7 +112,9 @@ async fn settle_pools<C: ConnectionTrait>(
     let live = store::ensure_pools(connection, tenant, &asked, cloud.config.limits.applications).await?;
     for hit in hits.iter_mut().filter(|hit| !live.contains(&hit.row.pool)) {
         hit.row.pool = -1;
-        hit.key = group_key(&hit.row);
+        if !whole_groups {
+            hit.key = group_key(&hit.row);
+        }
     }
     Ok(())
 }
@@ -120,11 +123,14 @@ async fn write_hits<C: ConnectionTrait>(
     cloud: &Cloud,
     connection: &C,
     tenant: TenantId,
-    mut fresh: Vec<NewHit>,
+    (mut fresh, whole_groups): (Vec<NewHit>, bool),
     now_ms: i64,
 ) -> Result<(Vec<entity::hit::Model>, bool), Failure> {
-    settle_pools(cloud, connection, tenant, &mut fresh).await?;
-    sources::regroup(connection, tenant, &mut fresh).await?;
+    settle_pools(cloud, connection, tenant, &mut fresh, whole_groups).await?;
+    // Groups that come whole are found again under their own keys.
+    if !whole_groups {
+        sources::regroup(connection, tenant, &mut fresh).await?;
+    }
     let groups: HashSet<&str> = fresh.iter().map(|hit| hit.key.as_str()).collect();
     let mut groups: Vec<&str> = groups.into_iter().collect();
     groups.sort_unstable();

@@ -33,8 +33,8 @@ pub(super) struct Target<'a> {
     pub(super) origin: Url,
     /// Host that the request names.
     pub(super) host: &'a str,
-    /// Value of the header that says who asks.
-    pub(super) mark: String,
+    /// Makes the value of the header that says who asks; that of each request is its own, as it is good for a while only.
+    pub(super) mark: &'a (dyn Fn() -> String + Sync),
     /// Time between two requests.
     pub(super) pause: Duration,
 }
@@ -73,8 +73,14 @@ pub(super) async fn check(
     let mut talk = Conversation { target, plan, sent: 0, trouble: 0, last: None };
     let first = Round::random();
     let Some((_, baseline)) = talk.ask(&first.neutral()).await? else { return Ok(None) };
+    // Who is not let in learns nothing of what is behind the door.
+    if is_refusal(&baseline) {
+        return Err(Stop::Trouble);
+    }
+    let mut all_refused = true;
     for (at, payload) in probe::payloads(kind, first).iter().enumerate() {
         let Some((_, answer)) = talk.ask(payload).await? else { continue };
+        all_refused &= is_refusal(&answer);
         if probe::judge(kind, target.host, payload, &answer, &baseline).is_none() {
             continue;
         }
@@ -85,7 +91,13 @@ pub(super) async fn check(
             return Ok(Some(Finding { proof, sent, answer }));
         }
     }
-    if kind == AttackType::Sqli { talk.compare().await } else { Ok(None) }
+    let found = if kind == AttackType::Sqli { talk.compare().await? } else { None };
+    // Something in front of the host keeps payloads away from it, so whether the flaw is there stays open.
+    if found.is_none() && all_refused { Err(Stop::Trouble) } else { Ok(found) }
+}
+
+fn is_refusal(answer: &Answer) -> bool {
+    matches!(answer.status, 401 | 403)
 }
 
 impl Conversation<'_> {
@@ -160,7 +172,7 @@ impl Target<'_> {
             USER_AGENT,
             HeaderValue::from_static(concat!("Bartizan-Verify/", env!("CARGO_PKG_VERSION"))),
         );
-        headers.insert(HeaderName::from_static(mark::HEADER), value(&self.mark)?);
+        headers.insert(HeaderName::from_static(mark::HEADER), value(&(self.mark)())?);
         let request = OutgoingRequest {
             method: plan.method.clone(),
             url,

@@ -215,8 +215,24 @@ fn place(point: &[Value]) -> Option<Place> {
         ["path", _] => Some(Place::Segment(number(1)?)),
         ["action_name"] => Some(Place::Name),
         ["header", name] => {
-            const OWN: &[&str] =
-                &["HOST", "CONTENT-LENGTH", "TRANSFER-ENCODING", "CONNECTION", "CONTENT-TYPE", "EXPECT"];
+            // What this client writes itself, or what changes how the message is read.
+            const OWN: &[&str] = &[
+                "HOST",
+                "CONTENT-LENGTH",
+                "TRANSFER-ENCODING",
+                "CONNECTION",
+                "CONTENT-TYPE",
+                "EXPECT",
+                "USER-AGENT",
+                "X-BARTIZAN-VERIFY",
+                "UPGRADE",
+                "TE",
+                "TRAILER",
+                "KEEP-ALIVE",
+                "PROXY-CONNECTION",
+                "CONTENT-ENCODING",
+                "ACCEPT-ENCODING",
+            ];
             let upper = name.to_ascii_uppercase();
             let fits = !OWN.contains(&upper.as_str()) && !is_secret(name);
             HeaderName::from_bytes(name.as_bytes()).ok().filter(|_| fits).map(Place::Header)
@@ -377,6 +393,9 @@ mod tests {
         assert!(filled(&raw("POST", "/?a=1", "<xml/>"), &json!(["get", "a"]), "p").is_none(), "a body");
         let cut = RawRequest { body_original_size: Some(9000), ..raw("GET", "/?a=1", "") };
         assert!(filled(&cut, &json!(["get", "a"]), "p").is_none(), "a body that was cut");
+        for own in ["USER-AGENT", "Te", "x-bartizan-verify"] {
+            assert!(Plan::new(&raw("GET", "/", ""), &json!(["header", own]), &[]).is_none(), "{own}");
+        }
         let plan = Plan::new(&raw("GET", "/", ""), &json!(["header", "X-A"]), &[]).unwrap();
         assert!(plan.with("a\r\nb").is_none(), "a line break in a header");
     }

@@ -150,9 +150,14 @@ pub(crate) async fn checked<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Notes that a vulnerability could not be checked, so that it does not wait for ever.
-pub(crate) async fn asked_in_vain<C: ConnectionTrait>(connection: &C, mut row: Model) -> Result<(), Failure> {
+/// Notes that a vulnerability could not be checked, so that it neither waits for ever nor is tried again at once.
+pub(crate) async fn asked_in_vain<C: ConnectionTrait>(
+    connection: &C,
+    mut row: Model,
+    now: i64,
+) -> Result<(), Failure> {
     row.recheck_requested_at = None;
+    row.last_check = Some(now);
     store::update(connection, row).await?;
     Ok(())
 }

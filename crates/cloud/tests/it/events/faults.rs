@@ -118,6 +118,32 @@ async fn a_node_whose_clock_jumps_loses_no_hit_and_none_is_in_another_age() {
     assert_consistent(&cloud).await;
 }
 
+#[tokio::test]
+async fn a_clock_of_the_cloud_that_was_ahead_hides_nothing_new() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let (admin, now) = (cloud.admin_pair().await, recent(&cloud));
+    let (year, kept) = (365 * 86_400, 183 * 86_400);
+    let store = &cloud.running.cloud.store;
+    let path = format!("/v1/client/{}/attack-vectors/security-agg/query", cloud.client.id);
+    let requests = async || {
+        let asked = json!({"select": ["requests_count"]});
+        let reply = cloud.post(&admin, &path, asked).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.json()["data"][0]["requests_count"].clone()
+    };
+    node.upload(&cloud, &[hit("old", now)]).await;
+    assert_eq!(requests().await, 1);
+    // Housekeeping with a clock that is a year ahead removes everything, and notes it.
+    store.purge_events(now + year - kept, now, now + year).await.unwrap();
+    let other = hit_with("new", now, json!({"request_id": "another", "path": "/new"}));
+    node.upload(&cloud, &[other]).await;
+    assert_ne!(requests().await, Value::Null);
+    store.purge_events(now - kept, now, now).await.unwrap();
+    assert_eq!(requests().await, 1, "the index has what the database has");
+    assert_consistent(&cloud).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_with_one_identity_lose_nothing_and_double_nothing() {
     let cloud = TestCloud::start().await;

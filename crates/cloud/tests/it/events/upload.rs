@@ -248,11 +248,11 @@ async fn what_expired_is_removed_whole() {
     node.upload(&cloud, &[hit("old", now - 20_000), json!(1)]).await;
     node.upload(&cloud, &[hit("new", now)]).await;
     let store = &cloud.running.cloud.store;
-    store.purge_events(now - 10_000, now - 10_000).await.unwrap();
+    store.purge_events(now - 10_000, now - 10_000, now).await.unwrap();
     assert_eq!(attacks(&cloud, &admin, json!({})).await.len(), 1);
     assert_consistent(&cloud).await;
     assert_eq!(entity::event_batch::Entity::find().all(store.reader()).await.unwrap().len(), 2);
-    store.purge_events(now + 3600, now + 3600).await.unwrap();
+    store.purge_events(now + 3600, now + 3600, now).await.unwrap();
     assert!(attacks(&cloud, &admin, json!({})).await.is_empty());
     assert!(entity::event_batch::Entity::find().all(store.reader()).await.unwrap().is_empty());
     assert!(entity::hit_raw::Entity::find().all(store.reader()).await.unwrap().is_empty());

@@ -27,6 +27,8 @@ use super::{TestNode, attacks, hit_with, recent};
 struct Shop {
     /// Whether it escapes and binds.
     is_fixed: Arc<AtomicBool>,
+    /// Whether something in front of it keeps away what is not plain.
+    is_guarded: Arc<AtomicBool>,
     /// What it was asked.
     asked: Arc<Mutex<Vec<(Uri, HeaderMap)>>>,
     url: String,
@@ -63,11 +65,14 @@ async fn search(
     Query(query): Query<Search>,
     uri: Uri,
     headers: HeaderMap,
-) -> Html<String> {
+) -> Response {
     shop.note(uri, headers);
+    if shop.is_guarded.load(Ordering::SeqCst) && !query.q.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let fixed = shop.is_fixed.load(Ordering::SeqCst);
     let text = if fixed { query.q.replace('<', "&lt;").replace('"', "&quot;") } else { query.q };
-    Html(format!("<p>Results for {text}</p>"))
+    Html(format!("<p>Results for {text}</p>")).into_response()
 }
 
 async fn missing(State(shop): State<Shop>, uri: Uri, headers: HeaderMap) -> StatusCode {
@@ -253,9 +258,66 @@ async fn flaws_are_found_where_they_are_and_nothing_is_sent_before_the_tenant_wa
     own["raw"]["headers"]["X-BARTIZAN-VERIFY"] = json!([mark]);
     let mut forged = attack_on("o", now, "xss", "/search/forged");
     forged["raw"]["headers"]["X-BARTIZAN-VERIFY"] = json!([mark.replace('.', ".1")]);
-    node.upload(&cloud, &[own, forged]).await;
+    let mut elsewhere = own.clone();
+    (elsewhere["event_id"], elsewhere["domain"]) = (json!("e"), json!("other.test"));
+    elsewhere["path"] = json!("/search/elsewhere");
+    let mut late = own.clone();
+    late["event_id"] = json!("l");
+    node.upload(&cloud, &[own, forged, elsewhere]).await;
     assert!(attacks(&cloud, &admin, json!({"path": "/search/own"})).await.is_empty());
     assert_eq!(attacks(&cloud, &admin, json!({"path": "/search/forged"})).await.len(), 1);
+    assert_eq!(attacks(&cloud, &admin, json!({"path": "/search/elsewhere"})).await.len(), 1);
+    // A node that was cut off tells of them an hour later.
+    cloud.running.cloud.clock.shift_ms(3_600_000);
+    node.upload(&cloud, &[late]).await;
+    assert!(attacks(&cloud, &admin, json!({"path": "/search/own"})).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_guard_refuses_is_not_taken_for_safe() {
+    let shop = Shop::start().await;
+    shop.is_guarded.store(true, Ordering::SeqCst);
+    let cloud = cloud_for(&shop, |_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    node.upload(&cloud, &[attack_on("x", recent(&cloud), "xss", "/search")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["tech_failed"]);
+}
+
+/// What was queued for vulnerabilities.
+async fn checks_of_vulns(cloud: &TestCloud) -> Vec<entity::verification::Model> {
+    use bartizan_store::sea_orm::EntityTrait;
+    let rows = entity::verification::Entity::find().all(cloud.running.cloud.store.writer()).await.unwrap();
+    rows.into_iter().filter(|row| row.vuln_id.is_some()).collect()
+}
+
+#[tokio::test]
+async fn a_vulnerability_that_cannot_be_checked_is_tried_once_a_day() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on", "vuln_rechecker_mode": "on"})).await;
+    node.upload(&cloud, &[attack_on("x", recent(&cloud), "xss", "/search")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["vuln_found"]);
+    shop.is_guarded.store(true, Ordering::SeqCst);
+    for day in 2..=3 {
+        cloud.running.cloud.clock.shift_ms(86_400_000 + 60_000);
+        let now = cloud.running.cloud.now();
+        cloud.running.cloud.verification.notify_one();
+        vuln_becomes(&cloud, &admin, |vuln| vuln["last_check"].as_i64().is_some_and(|at| at >= now)).await;
+        // Looking again at once finds nothing to do: what it queues is checked before the tenant's next wish.
+        cloud.running.cloud.verification.notify_one();
+        let path = format!("/search/{day}");
+        node.upload(&cloud, &[attack_on(&format!("x{day}"), recent(&cloud), "xss", &path)]).await;
+        ended(&cloud, &admin, json!({"path": path})).await;
+        assert_eq!(checks_of_vulns(&cloud).await.len(), day);
+    }
+    assert_eq!(vulns(&cloud, &admin).await[0]["status"], "open", "nothing is known of it");
+    // Of the checks the last one is kept, whatever its age.
+    cloud.running.cloud.store.purge_verifications(i64::MAX / 2000).await.unwrap();
+    assert_eq!(checks_of_vulns(&cloud).await.len(), 1);
 }
 
 #[tokio::test]
