@@ -21,10 +21,11 @@ use crate::{
     extract::{Body, Path, RackQuery, whole},
     failure::Failure,
     services::sso::{
-        self,
+        self, activation,
         admission::Refused,
-        ldap, oidc, saml,
+        ldap, oidc, saml, settings,
         sign_in::{self, Finished},
+        switching,
     },
     state::Cloud,
 };
@@ -73,7 +74,7 @@ pub async fn sso_update(
     Body(request): Body<SsoOptions>,
 ) -> Result<Envelope<SsoView>, Failure> {
     let proof = headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Ok(Envelope::new(sso::put_options(&cloud, &caller, proof, &request).await?))
+    Ok(Envelope::new(activation::put_options(&cloud, &caller, proof, &request).await?))
 }
 
 /// Remove single sign-on
@@ -82,7 +83,7 @@ pub async fn sso_update(
 #[utoipa::path(delete, path = "/v1/sso", tag = "Single sign-on",
     responses((status = 200, description = "Nothing is set up now", body = Envelope<SsoView>)))]
 pub async fn sso_delete(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::delete(&cloud, &caller).await?))
+    Ok(Envelope::new(activation::delete(&cloud, &caller).await?))
 }
 
 /// Set an OpenID Connect provider
@@ -95,7 +96,7 @@ pub async fn sso_oidc_update(
     caller: Caller,
     Body(request): Body<OidcSettings>,
 ) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::put_oidc(&cloud, &caller, request).await?))
+    Ok(Envelope::new(settings::put_oidc(&cloud, &caller, request).await?))
 }
 
 /// Set a SAML identity provider
@@ -121,7 +122,7 @@ pub async fn sso_ldap_update(
     caller: Caller,
     Body(request): Body<LdapSettings>,
 ) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::put_ldap(&cloud, &caller, request).await?))
+    Ok(Envelope::new(settings::put_ldap(&cloud, &caller, request).await?))
 }
 
 /// Test LDAP
@@ -150,7 +151,7 @@ pub async fn sso_mapping_update(
 ) -> Result<Envelope<SsoView>, Failure> {
     let mapping = serde_json::from_value::<Vec<GroupMapping>>(request)
         .map_err(|error| ApiError::invalid("invalid request", error.to_string()))?;
-    Ok(Envelope::new(sso::put_mapping(&cloud, &caller, mapping).await?))
+    Ok(Envelope::new(settings::put_mapping(&cloud, &caller, mapping).await?))
 }
 
 /// Begin a test sign-in
@@ -183,7 +184,7 @@ pub async fn sso_test_view(
 #[utoipa::path(post, path = "/v1/sso/activate", tag = "Single sign-on",
     responses((status = 200, description = "In force", body = Envelope<SsoView>)))]
 pub async fn sso_activate(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::activate(&cloud, &caller).await?))
+    Ok(Envelope::new(activation::activate(&cloud, &caller).await?))
 }
 
 /// Deactivate single sign-on
@@ -195,7 +196,7 @@ pub async fn sso_deactivate(
     State(cloud): State<Cloud>,
     caller: Caller,
 ) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::deactivate(&cloud, &caller).await?))
+    Ok(Envelope::new(activation::deactivate(&cloud, &caller).await?))
 }
 
 /// Sign in by single sign-on
@@ -352,7 +353,7 @@ pub async fn user_sso(
     Path(id): Path<i64>,
     Body(request): Body<UserSwitch>,
 ) -> Result<Envelope<Empty>, Failure> {
-    sso::switch_one(&cloud, &caller, id, request.enabled).await?;
+    switching::switch_one(&cloud, &caller, id, request.enabled).await?;
     Ok(Envelope::new(Empty {}))
 }
 
@@ -369,6 +370,6 @@ pub async fn user_api_access(
     Path(id): Path<i64>,
     Body(request): Body<UserSwitch>,
 ) -> Result<Envelope<Empty>, Failure> {
-    sso::switch_api_access(&cloud, &caller, id, request.enabled).await?;
+    switching::switch_api_access(&cloud, &caller, id, request.enabled).await?;
     Ok(Envelope::new(Empty {}))
 }
