@@ -2756,7 +2756,8 @@ export interface paths {
         post?: never;
         /**
          * Remove single sign-on
-         * @description Users are back to passwords. Not while the identity provider is the source of users.
+         * @description Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+         *     password in `X-Reauth`.
          */
         delete: operations["sso_delete"];
         options?: never;
@@ -2795,10 +2796,65 @@ export interface paths {
         put?: never;
         /**
          * Deactivate single sign-on
-         * @description Users are back to passwords. Not while the identity provider is the source of users.
+         * @description Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+         *     password in `X-Reauth`.
          */
         post: operations["sso_deactivate"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List groups
+         * @description Groups of the identity provider that give roles in clients of the caller's global account. They count while
+         *     `tenant_permissions` of `/v1/sso` is on. For global administrators.
+         */
+        get: operations["sso_group_list"];
+        put?: never;
+        /**
+         * Create a group
+         * @description Several groups may have one name, with other roles and clients: where they overlap, the wider role counts. A global
+         *     role is one in all clients; it names the technical client alone.
+         */
+        post: operations["sso_group_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a group
+         * @description One group of the caller's global account.
+         */
+        get: operations["sso_group_view"];
+        /**
+         * Change a group
+         * @description What is absent stays. It counts with the next request of everybody in the group.
+         */
+        put: operations["sso_group_update"];
+        post?: never;
+        /**
+         * Delete a group
+         * @description What it gave ends at once. The answer is the group as it was.
+         */
+        delete: operations["sso_group_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2913,9 +2969,31 @@ export interface paths {
         };
         /**
          * Come back from the identity provider
-         * @description For browsers: ends a sign-in that began with `/v1/sso/login`.
+         * @description For browsers: ends a sign-in that began with `/v1/sso/login`, at a provider that names itself in its answer
+         *     (RFC 9207) and has `callback: shared`.
          */
         get: operations["sso_oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/oidc/callback/{client_uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the identity provider of a client
+         * @description For browsers: ends a sign-in that began with `/v1/sso/login`. The address is one client's alone, so an answer of
+         *     another client's provider is not taken for one of this.
+         */
+        get: operations["sso_oidc_client_callback"];
         put?: never;
         post?: never;
         delete?: never;
@@ -8182,6 +8260,37 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_SsoGroupView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A group of the identity provider that gives a role in some clients of a global account. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /**
+                 * @description Name of the group at the provider; with LDAP its distinguished name.
+                 * @example security
+                 */
+                name: string;
+                /**
+                 * @description Role.
+                 * @example analytic
+                 */
+                role: string;
+                /** @description Clients in which members have the role; for a global role the technical client. */
+                client_ids: number[];
+                /** @description Whether it counts. */
+                enabled: boolean;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_SsoTestLink: {
             /**
              * Format: int32
@@ -9106,6 +9215,36 @@ export interface components {
                 expires_at: number;
                 /** @description Whether this call came by it. */
                 current: boolean;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_SsoGroupView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /**
+                 * @description Name of the group at the provider; with LDAP its distinguished name.
+                 * @example security
+                 */
+                name: string;
+                /**
+                 * @description Role.
+                 * @example analytic
+                 */
+                role: string;
+                /** @description Clients in which members have the role; for a global role the technical client. */
+                client_ids: number[];
+                /** @description Whether it counts. */
+                enabled: boolean;
             }[];
         };
         /** @description A success with its body. */
@@ -11259,7 +11398,10 @@ export interface components {
             email_attribute?: string;
             /** @description PEM certificate of an authority to trust besides the public ones. */
             certificate?: string | null;
-            /** @description E-mail domains whose users sign in by it; the caller's own. */
+            /**
+             * @description E-mail domains whose people sign in by it, at least one: the caller's own, and those that the operator gave to
+             *     the client.
+             */
             domains?: string[];
         };
         /** @description `POST /v1/sso/ldap/test`: a person to sign in as. */
@@ -11744,8 +11886,14 @@ export interface components {
             scopes?: string[];
             /** @description Claim that names the groups. */
             groups_claim?: string;
-            /** @description E-mail domains whose sign-in page offers it; the caller's own. */
+            /** @description E-mail domains whose sign-in page offers it: the caller's own, and those that the operator gave to the client. */
             domains?: string[];
+            /**
+             * @description `client`: the provider sends people back to an address of this client alone. `shared`: to one that clients have in
+             *     common; only for providers that name themselves in their answers (RFC 9207).
+             * @example client
+             */
+            callback?: string;
             /** @description `google`, `okta` or `custom`. */
             vendor?: string;
         };
@@ -12517,7 +12665,7 @@ export interface components {
             logout_url?: string | null;
             /** @description Attribute that names the groups. */
             groups_attribute?: string;
-            /** @description E-mail domains whose sign-in page offers it; the caller's own. */
+            /** @description E-mail domains whose sign-in page offers it: the caller's own, and those that the operator gave to the client. */
             domains?: string[];
             /** @description `google`, `okta` or `custom`. */
             vendor?: string;
@@ -12802,12 +12950,67 @@ export interface components {
             /** @description What. */
             message: string;
         };
+        /** @description `POST /v1/sso/groups`. */
+        SsoGroupCreate: {
+            /**
+             * @description Name of the group at the provider, 1 to 255 characters; with LDAP its distinguished name.
+             * @example security
+             */
+            name: string;
+            /**
+             * @description Role.
+             * @example analytic
+             */
+            role: string;
+            /** @description Clients in which members have the role, 1 to 500; for a global role the technical client alone. */
+            client_ids: number[];
+            /** @description Whether it counts. */
+            enabled?: boolean;
+        };
+        /** @description `PUT /v1/sso/groups/{id}`: what is absent stays. */
+        SsoGroupUpdate: {
+            /** @description Name of the group at the provider. */
+            name?: string | null;
+            /** @description Role. */
+            role?: string | null;
+            /** @description Clients. */
+            client_ids?: number[] | null;
+            /** @description Whether it counts. */
+            enabled?: boolean | null;
+        };
+        /** @description A group of the identity provider that gives a role in some clients of a global account. */
+        SsoGroupView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * @description Name of the group at the provider; with LDAP its distinguished name.
+             * @example security
+             */
+            name: string;
+            /**
+             * @description Role.
+             * @example analytic
+             */
+            role: string;
+            /** @description Clients in which members have the role; for a global role the technical client. */
+            client_ids: number[];
+            /** @description Whether it counts. */
+            enabled: boolean;
+        };
         /** @description `PUT /v1/sso`: what is absent stays. */
         SsoOptions: {
             /** @description Whether the identity provider is the source of users and roles. */
             provisioning?: boolean | null;
             /** @description Whether everybody must use it. */
             strict?: boolean | null;
+            /**
+             * @description Whether groups decide about clients (`/v1/sso/groups`); for the technical client of a global account, and with
+             *     provisioning.
+             */
+            tenant_permissions?: boolean | null;
             /**
              * Format: int64
              * @description The administrator who keeps a password; needs a second factor.
@@ -25409,7 +25612,10 @@ export interface operations {
     sso_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -25521,7 +25727,10 @@ export interface operations {
     sso_deactivate: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -25556,6 +25765,366 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SsoGroupCreate"];
+            };
+        };
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SsoGroupUpdate"];
+            };
+        };
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group as it was */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such group */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25952,7 +26521,7 @@ export interface operations {
                 state?: string;
                 /** @description Code */
                 code?: string;
-                /** @description Issuer of the answer, where the provider sends it */
+                /** @description Issuer of the answer */
                 iss?: string;
                 /** @description Refusal of the provider */
                 error?: string;
@@ -25990,6 +26559,81 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_oidc_client_callback: {
+        parameters: {
+            query?: {
+                /** @description State */
+                state?: string;
+                /** @description Code */
+                code?: string;
+                /** @description Issuer of the answer, where the provider sends it */
+                iss?: string;
+                /** @description Refusal of the provider */
+                error?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Public UUID of the client */
+                client_uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the Console, or to its sign-in page with an error code */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

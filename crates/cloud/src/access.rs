@@ -28,6 +28,20 @@ pub enum Access {
     Node,
 }
 
+impl Access {
+    /// The permissions of which a caller needs one; empty where none is needed.
+    #[must_use]
+    pub fn needs(&self) -> &[Permission] {
+        match self {
+            Access::SessionNeeds(permission) | Access::Needs(permission) => std::slice::from_ref(permission),
+            Access::NeedsAny(permissions) => permissions,
+            Access::Public | Access::Session | Access::Authenticated | Access::NodeToken | Access::Node => {
+                &[]
+            }
+        }
+    }
+}
+
 /// The access of a route; `path` is the template, with `{…}` parameters.
 #[must_use]
 pub fn access_of(method: &Method, path: &str) -> Option<Access> {
@@ -119,6 +133,9 @@ const OWN_CHANGES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/v1/invitations", "invitation", "create"),
     ("DELETE", "/v1/invitations/{id}", "invitation", "delete"),
     ("POST", "/v1/user/{id}/resend_invitation", "invitation", "update"),
+    ("POST", "/v1/sso/groups", "oidc_authentication", "create"),
+    ("PUT", "/v1/sso/groups/{id}", "oidc_authentication", "update"),
+    ("DELETE", "/v1/sso/groups/{id}", "oidc_authentication", "delete"),
 ];
 
 /// Every route of the API.
@@ -194,18 +211,24 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     // Single sign-on
     ("GET", "/v1/sso", Access::Needs(Permission::ViewSso)),
     ("PUT", "/v1/sso", Access::SessionNeeds(Permission::UpdateSso)),
-    ("DELETE", "/v1/sso", Access::Needs(Permission::UpdateSso)),
+    ("DELETE", "/v1/sso", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/oidc", Access::Needs(Permission::UpdateSso)),
     ("PUT", "/v1/sso/saml", Access::Needs(Permission::UpdateSso)),
     ("PUT", "/v1/sso/ldap", Access::Needs(Permission::UpdateSso)),
     ("POST", "/v1/sso/ldap/test", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/mapping", Access::Needs(Permission::UpdateSso)),
+    ("GET", "/v1/sso/groups", Access::Needs(Permission::UpdateTenant)),
+    ("POST", "/v1/sso/groups", Access::Needs(Permission::UpdateTenant)),
+    ("GET", "/v1/sso/groups/{id}", Access::Needs(Permission::UpdateTenant)),
+    ("PUT", "/v1/sso/groups/{id}", Access::Needs(Permission::UpdateTenant)),
+    ("DELETE", "/v1/sso/groups/{id}", Access::Needs(Permission::UpdateTenant)),
     ("POST", "/v1/sso/test", Access::SessionNeeds(Permission::UpdateSso)),
     ("GET", "/v1/sso/test/{id}", Access::SessionNeeds(Permission::ViewSso)),
     ("POST", "/v1/sso/activate", Access::Needs(Permission::UpdateSso)),
-    ("POST", "/v1/sso/deactivate", Access::Needs(Permission::UpdateSso)),
+    ("POST", "/v1/sso/deactivate", Access::SessionNeeds(Permission::UpdateSso)),
     ("GET", "/v1/sso/login", Access::Public),
     ("GET", "/v1/sso/oidc/callback", Access::Public),
+    ("GET", "/v1/sso/oidc/callback/{client_uuid}", Access::Public),
     ("GET", "/v1/sso/saml/{client_uuid}/metadata", Access::Public),
     ("POST", "/v1/sso/saml/acs", Access::Public),
     ("GET", "/v1/sso/saml/finish", Access::Public),

@@ -17,15 +17,17 @@ use uuid::Uuid;
 use crate::{
     failure::Failure,
     secrets::{self, MAX_CREDENTIAL_LENGTH, Secret},
-    services::settings::Settings,
+    services::{settings::Settings, sso::groups},
     state::Cloud,
 };
 
 pub mod known;
 pub mod node;
+pub mod rights;
 pub mod session;
 
 pub use known::{Known, KnownCredentials};
+use rights::TenantRights;
 
 /// How the caller proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub struct Caller {
     pub client: Arc<entity::client::Model>,
     /// Every tenant the caller may reach, its own first.
     pub tenants: Tenants,
+    /// Where groups decide: what is held in which tenant; `permissions` and `tenants` are made of it.
+    pub rights: Option<Arc<TenantRights>>,
     /// Sign-in settings of the own tenant.
     pub settings: Arc<Settings>,
     /// The session, for callers that have one.
@@ -122,7 +126,7 @@ impl Caller {
     pub fn own_tenants_of(&self, asked: &[i64]) -> Result<Tenants, ApiError> {
         let asked: Vec<TenantId> = asked.iter().filter(|id| **id != 0).map(|id| TenantId(*id)).collect();
         if asked.is_empty() {
-            return Ok(Tenants::from(self.tenant()));
+            return self.tenant_of(None).map(Tenants::from);
         }
         if asked.iter().all(|id| self.tenants.contains(*id)) {
             Ok(Tenants::new(asked))
@@ -136,11 +140,9 @@ impl Caller {
     /// # Errors
     /// 403 `Access denied` for a tenant out of reach.
     pub fn tenant_of(&self, asked: Option<i64>) -> Result<TenantId, ApiError> {
-        match asked.filter(|id| *id != 0).map(TenantId) {
-            None => Ok(self.tenant()),
-            Some(id) if self.tenants.contains(id) => Ok(id),
-            Some(_) => Err(ApiError::access_denied()),
-        }
+        let id = asked.filter(|id| *id != 0).map_or(self.tenant(), TenantId);
+        // Groups may give rights elsewhere and none at home.
+        if self.tenants.contains(id) { Ok(id) } else { Err(ApiError::access_denied()) }
     }
 
     /// The API token that was used, if one was.
@@ -337,8 +339,8 @@ async fn of_token(cloud: &Cloud, row: entity::api_token::Model) -> Result<Option
     let scheme = Scheme::Token { id: Some(row.id) };
     let found = match row.user_id {
         Some(owner) => match cloud.store.identify_user(owner).await? {
-            // A user of an identity provider has tokens only by explicit leave.
-            Some(user) if user.auth_method.is_none() || user.api_access => {
+            // A user of an identity provider calls the API by token only by explicit leave. Nodes go on.
+            Some(user) if user.auth_method.is_none() || user.api_access || row.usage == "node" => {
                 of_user(cloud, user, scheme).await?
             }
             _ => None,
@@ -355,12 +357,18 @@ async fn of_token(cloud: &Cloud, row: entity::api_token::Model) -> Result<Option
     let permissions = grant.permissions().intersection(&known.permissions).copied().collect();
     known.permissions = Arc::new(permissions);
     let own = TenantId(known.client.id);
-    if !grant.is_global() {
+    if !grant.is_global() && known.rights.is_none() {
         known.tenants = Tenants::from(own);
     } else if let Some(listed) = &row.client_ids {
         let listed: Vec<i64> = listed.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
         let kept = known.tenants.ids().iter().copied().filter(|id| listed.contains(&id.0));
         known.tenants = Tenants::new(kept.collect());
+    }
+    if let Some(rights) = known.rights.take() {
+        let rights = rights.bounded(&grant, &known.tenants);
+        known.tenants = rights.tenants(own);
+        known.permissions = Arc::new(rights.everywhere());
+        known.rights = Some(Arc::new(rights));
     }
     known.grant = Arc::new(grant);
     known.usage_node = row.usage == "node";
@@ -395,19 +403,29 @@ async fn of_principal(cloud: &Cloud, principal: Principal) -> Result<Option<Know
     if !client.enabled {
         return Err(ApiError::access_denied().into());
     }
-    let mut tenants = vec![TenantId(client.id)];
-    if principal.grant.is_global() && client.is_technical {
-        tenants.extend(linked_tenants(cloud, &client).await?);
-    }
+    let own = TenantId(client.id);
+    let linked = if client.is_technical { linked_tenants(cloud, &client).await? } else { vec![] };
+    let rights = match &principal.user {
+        Some(user) => groups::rights_of(cloud, user, &client, &linked).await?.map(Arc::new),
+        None => None,
+    };
+    let (permissions, tenants) = match &rights {
+        Some(rights) => (rights.everywhere(), rights.tenants(own)),
+        None if principal.grant.is_global() => {
+            (principal.grant.permissions(), Tenants::new([vec![own], linked].concat()))
+        }
+        None => (principal.grant.permissions(), Tenants::from(own)),
+    };
     let settings = Settings::of(cloud, cloud.store.reader(), TenantId(client.id)).await?;
     Ok(Some(Known {
-        permissions: Arc::new(principal.grant.permissions()),
+        permissions: Arc::new(permissions),
+        rights,
         scheme: principal.scheme,
         user: principal.user.map(Arc::new),
         name: principal.name.into(),
         grant: Arc::new(principal.grant),
         client: Arc::new(client),
-        tenants: Tenants::new(tenants),
+        tenants,
         settings: Arc::new(settings),
         usage_node: false,
         expires_at: None,
@@ -417,7 +435,10 @@ async fn of_principal(cloud: &Cloud, principal: Principal) -> Result<Option<Know
 }
 
 /// The other tenants of a global account that a global user reaches.
-async fn linked_tenants(cloud: &Cloud, client: &entity::client::Model) -> Result<Vec<TenantId>, Failure> {
+pub(crate) async fn linked_tenants(
+    cloud: &Cloud,
+    client: &entity::client::Model,
+) -> Result<Vec<TenantId>, Failure> {
     let linked = cloud.store.identify_partner_clients(client.partner_id).await?;
     Ok(linked.into_iter().map(|linked| TenantId(linked.id)).filter(|id| id.0 != client.id).collect())
 }

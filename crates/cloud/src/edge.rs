@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_api::{ApiError, Grant};
+use bartizan_store::TenantId;
 use http_body::Body as _;
 use uuid::Uuid;
 
@@ -161,6 +162,7 @@ async fn admit(
             // A refusal tells the limit too.
             admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
             taken?;
+            let caller = caller.narrowed(access.needs(), client_in_path(path, request.uri().path()));
             permit(&caller, access, path)?;
             request.extensions_mut().insert(caller);
             Ok(())
@@ -240,6 +242,13 @@ async fn take_token(cloud: &Cloud, request: &mut Request) -> Result<(), Failure>
         request.headers_mut().insert(TOKEN, value);
     }
     Ok(())
+}
+
+/// The client that a path names where its template has one.
+fn client_in_path(template: &str, path: &str) -> Option<TenantId> {
+    let (names, parts) = (template.split('/'), path.split('/'));
+    let named = names.zip(parts).find(|(name, _)| matches!(*name, "{client_id}" | "{clientid}"));
+    named.and_then(|(_, part)| part.parse().ok()).map(TenantId)
 }
 
 fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {

@@ -41,6 +41,7 @@ pub mod security_issues;
 pub mod session;
 pub mod settings;
 pub mod sso;
+pub mod sso_groups;
 pub mod suggest;
 pub mod trigger;
 pub mod user;
@@ -63,6 +64,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(clients::routes())
         .merge(settings::routes())
         .merge(sso::routes())
+        .merge(sso_groups::routes())
         .merge(billing::routes())
         .merge(activity::routes())
         .merge(api_tokens::routes())

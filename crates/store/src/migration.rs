@@ -16,6 +16,7 @@ mod m0060_accounts;
 mod m0061_rate_limits;
 mod m0065_invitation_tokens;
 mod m0070_attack_counts;
+mod m0080_sso;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0061_rate_limits::Migration),
             Box::new(m0065_invitation_tokens::Migration),
             Box::new(m0070_attack_counts::Migration),
+            Box::new(m0080_sso::Migration),
         ]
     }
 }

@@ -68,6 +68,19 @@ pub async fn groups<C: ConnectionTrait>(
     Ok(query.all(connection).await?)
 }
 
+/// A group of a technical tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn group<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+) -> Result<Option<sso_group::Model>, StoreError> {
+    use sso_group::{Column, Entity};
+    Ok(Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
+}
+
 /// Saves a group; its `id` is ignored.
 ///
 /// # Errors

@@ -47,6 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(sso_deactivate))
         .routes(routes!(sso_login))
         .routes(routes!(sso_oidc_callback))
+        .routes(routes!(sso_oidc_client_callback))
         .routes(routes!(user_sso))
         .routes(routes!(user_api_access))
 }
@@ -73,17 +74,27 @@ pub async fn sso_update(
     headers: HeaderMap,
     Body(request): Body<SsoOptions>,
 ) -> Result<Envelope<SsoView>, Failure> {
-    let proof = headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Ok(Envelope::new(activation::put_options(&cloud, &caller, proof, &request).await?))
+    Ok(Envelope::new(activation::put_options(&cloud, &caller, proof_of(&headers), &request).await?))
 }
 
 /// Remove single sign-on
 ///
-/// Users are back to passwords. Not while the identity provider is the source of users.
-#[utoipa::path(delete, path = "/v1/sso", tag = "Single sign-on",
+/// Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+/// password in `X-Reauth`.
+#[utoipa::path(delete, path = "/v1/sso", tag = "Single sign-on", security(("Session" = [])),
+    params(("X-Reauth" = String, Header, description = "Proof of the password")),
     responses((status = 200, description = "Nothing is set up now", body = Envelope<SsoView>)))]
-pub async fn sso_delete(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(activation::delete(&cloud, &caller).await?))
+pub async fn sso_delete(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(activation::delete(&cloud, &caller, proof_of(&headers)).await?))
+}
+
+/// The proof of the password that a call carries.
+fn proof_of(headers: &HeaderMap) -> &str {
+    headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// Set an OpenID Connect provider
@@ -189,14 +200,17 @@ pub async fn sso_activate(State(cloud): State<Cloud>, caller: Caller) -> Result<
 
 /// Deactivate single sign-on
 ///
-/// Users are back to passwords. Not while the identity provider is the source of users.
-#[utoipa::path(post, path = "/v1/sso/deactivate", tag = "Single sign-on",
+/// Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+/// password in `X-Reauth`.
+#[utoipa::path(post, path = "/v1/sso/deactivate", tag = "Single sign-on", security(("Session" = [])),
+    params(("X-Reauth" = String, Header, description = "Proof of the password")),
     responses((status = 200, description = "Out of force", body = Envelope<SsoView>)))]
 pub async fn sso_deactivate(
     State(cloud): State<Cloud>,
     caller: Caller,
+    headers: HeaderMap,
 ) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(activation::deactivate(&cloud, &caller).await?))
+    Ok(Envelope::new(activation::deactivate(&cloud, &caller, proof_of(&headers)).await?))
 }
 
 /// Sign in by single sign-on
@@ -229,11 +243,12 @@ pub async fn sso_login(
 
 /// Come back from the identity provider
 ///
-/// For browsers: ends a sign-in that began with `/v1/sso/login`.
+/// For browsers: ends a sign-in that began with `/v1/sso/login`, at a provider that names itself in its answer
+/// (RFC 9207) and has `callback: shared`.
 #[utoipa::path(get, path = "/v1/sso/oidc/callback", tag = "Single sign-on", security(()),
     params(("state" = Option<String>, Query, description = "State"),
         ("code" = Option<String>, Query, description = "Code"),
-        ("iss" = Option<String>, Query, description = "Issuer of the answer, where the provider sends it"),
+        ("iss" = Option<String>, Query, description = "Issuer of the answer"),
         ("error" = Option<String>, Query, description = "Refusal of the provider")),
     responses((status = 302, description = "To the Console, or to its sign-in page with an error code")))]
 pub async fn sso_oidc_callback(
@@ -242,7 +257,28 @@ pub async fn sso_oidc_callback(
     headers: HeaderMap,
     RackQuery(query): RackQuery<OidcCallback>,
 ) -> Result<Response, Failure> {
-    end(&cloud, &origin, oidc::finish(&cloud, &query, &binding(&headers), &origin).await)
+    end(&cloud, &origin, oidc::finish(&cloud, None, &query, &binding(&headers), &origin).await)
+}
+
+/// Come back from the identity provider of a client
+///
+/// For browsers: ends a sign-in that began with `/v1/sso/login`. The address is one client's alone, so an answer of
+/// another client's provider is not taken for one of this.
+#[utoipa::path(get, path = "/v1/sso/oidc/callback/{client_uuid}", tag = "Single sign-on", security(()),
+    params(("client_uuid" = String, Path, description = "Public UUID of the client"),
+        ("state" = Option<String>, Query, description = "State"),
+        ("code" = Option<String>, Query, description = "Code"),
+        ("iss" = Option<String>, Query, description = "Issuer of the answer, where the provider sends it"),
+        ("error" = Option<String>, Query, description = "Refusal of the provider")),
+    responses((status = 302, description = "To the Console, or to its sign-in page with an error code")))]
+pub async fn sso_oidc_client_callback(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    Path(client): Path<String>,
+    RackQuery(query): RackQuery<OidcCallback>,
+) -> Result<Response, Failure> {
+    end(&cloud, &origin, oidc::finish(&cloud, Some(&client), &query, &binding(&headers), &origin).await)
 }
 
 /// View the metadata of SAML
@@ -331,13 +367,14 @@ fn redirect(location: &str, cookie: Option<&str>) -> Result<Response, Failure> {
 
 /// To the sign-in page with a code; the details stay in the log.
 fn refuse(refused: &Refused, origin: &Origin) -> Result<Response, Failure> {
-    match refused {
-        Refused::Code(code, detail) => {
-            tracing::info!(request.id = %origin.request_id, code, detail, "single sign-on was refused");
-            redirect(&format!("/login?error={code}"), None)
-        }
-        Refused::Failure(failure) => Err(Failure(failure.0.clone())),
-    }
+    let (code, detail) = refused.told()?;
+    tracing::info!(request.id = %origin.request_id, code, detail, "single sign-on was refused");
+    let about = match refused {
+        Refused::NotForUser(id) => format!("&userid={id}"),
+        Refused::NotForClient(id) => format!("&clientid={id}"),
+        Refused::Code(..) | Refused::Failure(_) => String::new(),
+    };
+    redirect(&format!("/login?error={code}{about}"), None)
 }
 
 /// Switch single sign-on for a user

@@ -125,7 +125,21 @@ pub async fn log_by_operator<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let by = entity::activity::Model { initiator_name: "Operator".to_owned(), ..plain(tenant, now) };
+    log_by_system(connection, tenant, now, "Operator", change).await
+}
+
+/// Appends what nobody with an account changed, under a name for it.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn log_by_system<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    now: i64,
+    name: &str,
+    change: Change<'_>,
+) -> Result<(), Failure> {
+    let by = entity::activity::Model { initiator_name: name.to_owned(), ..plain(tenant, now) };
     let entry = entry_of(change, by);
     Ok(activity::append(connection, entry).await?)
 }

@@ -159,10 +159,10 @@ pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) 
 /// 403 `Invalid password`, also for a wrong code of the second factor, or for users of an identity provider, 400 for what is no address, 429.
 pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange) -> Result<(), Failure> {
     let otp = request.otp.as_deref().unwrap_or_default();
-    let user = confirmed_user(cloud, caller, &request.password, Some(otp)).await?;
-    if user.auth_method.is_some() {
+    if caller.user.as_ref().is_some_and(|user| user.auth_method.is_some()) {
         return Err(ApiError::access_denied().into());
     }
+    let user = confirmed_user(cloud, caller, &request.password, Some(otp)).await?;
     let email = valid_email(&request.email)?;
     letters::allow(cloud, TenantId(user.client_id), 2)?;
     let payload = json!({"email": email, "address": user.email});

@@ -17,7 +17,9 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 pub mod activation;
 pub mod admission;
+pub mod deprovisioning;
 pub mod domains;
+pub mod groups;
 pub mod ldap;
 pub mod oidc;
 pub mod saml;
@@ -42,9 +44,16 @@ pub const MAPPABLE: &[Role] = &[
 /// # Errors
 /// 500 when the store fails.
 pub async fn replaces_password(cloud: &Cloud, tenant: TenantId) -> Result<Option<String>, Failure> {
+    Ok(enforced(cloud, tenant).await?.map(|config| config.kind))
+}
+
+/// The single sign-on that everybody of a tenant must use.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn enforced(cloud: &Cloud, tenant: TenantId) -> Result<Option<entity::sso_config::Model>, Failure> {
     let config = sso::find(cloud.store.reader(), tenant).await?;
-    let active = config.filter(|config| config.state == "active" && (config.strict || config.provisioning));
-    Ok(active.map(|config| config.kind))
+    Ok(config.filter(|config| config.state == "active" && (config.strict || config.provisioning)))
 }
 
 /// An address that a provider asserts, in lower case. Letters that only fold to those of another address could be
@@ -73,7 +82,7 @@ pub async fn of_address(cloud: &Cloud, email: &str) -> Result<Option<entity::sso
 /// 500 when the store fails.
 pub async fn find(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure> {
     let reader = cloud.store.reader();
-    let config = sso::find(reader, caller.tenant()).await?;
+    let config = sso::find(reader, caller.tenant_of(None)?).await?;
     view(cloud, reader, caller, config).await
 }
 
@@ -97,8 +106,8 @@ async fn view<C: ConnectionTrait>(
         extended_security: config.extended_security,
         tenant_permissions: config.tenant_permissions,
         role_mapping: serde_json::from_value(config.role_mapping).unwrap_or_default(),
+        callback_url: oidc::callback(cloud, &caller.client, &config.settings),
         settings: config.settings,
-        callback_url: format!("{base}{}", oidc::CALLBACK),
         login_url: format!("{base}/v1/sso/login?client={}", caller.client.uuid),
         entity_id: saml::entity_id(cloud, &caller.client),
         acs_url: saml::acs_url(cloud),
@@ -153,16 +162,21 @@ fn change(
         })
     };
     Change {
-        object_type: match kind {
-            "ldap" => "ldap_settings",
-            "saml" => "saml_authentication",
-            _ => "oidc_authentication",
-        },
+        object_type: log_kind(kind),
         action,
         object_id: after.or(before).map(|config| config.client_id.to_string()).unwrap_or_default(),
         object_name: kind.to_owned(),
         before: before.map(state),
         after: after.map(state),
+    }
+}
+
+/// What the activity log calls single sign-on of a kind.
+fn log_kind(kind: &str) -> &'static str {
+    match kind {
+        "ldap" => "ldap_settings",
+        "saml" => "saml_authentication",
+        _ => "oidc_authentication",
     }
 }
 

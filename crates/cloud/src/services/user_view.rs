@@ -1,10 +1,12 @@
 //! Rows of users as the API shows them.
 
+use std::collections::BTreeSet;
+
 use bartizan_api::{
-    Grant,
+    Grant, Permission,
     user::{LoginRecord, PrincipalView, UserView},
 };
-use bartizan_store::entity;
+use bartizan_store::{TenantId, entity};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -117,7 +119,7 @@ pub fn principal_view(cloud: &Cloud, caller: &Caller) -> PrincipalView {
     }
     view.permissions = caller.grant.strings();
     view.actual_permissions =
-        caller.permissions.iter().map(|permission| permission.code().to_owned()).collect();
+        shown_permissions(caller).iter().map(|permission| permission.code().to_owned()).collect();
     view.actual_permissions.sort();
     let created = DateTime::from_timestamp(row.created_at, 0).unwrap_or_default();
     let mut user = serde_json::to_value(&view).unwrap_or_default();
@@ -129,6 +131,15 @@ pub fn principal_view(cloud: &Cloud, caller: &Caller) -> PrincipalView {
         create_at: created.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         user,
     }
+}
+
+/// What pages go by. Of rights that differ from tenant to tenant these are those in the tenant that the session shows,
+/// else those of the widest role.
+fn shown_permissions(caller: &Caller) -> BTreeSet<Permission> {
+    let Some(rights) = &caller.rights else { return (*caller.permissions).clone() };
+    let shown = caller.session.as_ref().and_then(|session| session.acting_client_id).map(TenantId);
+    let within = shown.and_then(|tenant| rights.within(tenant)).cloned();
+    within.unwrap_or_else(|| caller.grant.permissions())
 }
 
 /// A shared token in the shape of a user: id 0, named after the token.
@@ -160,6 +171,9 @@ fn token_as_user(caller: &Caller) -> entity::user::Model {
         mfa_recovery: None,
         auth_method: None,
         sso_subject: None,
+        sso_groups: None,
+        sso_seen_at: None,
+        sso_disabled_by: None,
         sso_managed: false,
         api_access: false,
         is_fallback: false,

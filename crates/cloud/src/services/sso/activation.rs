@@ -1,19 +1,20 @@
 //! What single sign-on means for the users of a tenant, and whether it is in force.
 
 use bartizan_api::{
-    ApiError,
+    ApiError, Permission,
     sso::{SsoOptions, SsoView},
 };
 use bartizan_store::{
     TenantId, clients, entity,
     sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel},
-    sessions, sso, users,
+    sessions, sso, tickets, users,
 };
 use serde_json::Value;
 
 use super::{
     change, configured, domains, save,
-    switching::{switch_user, switch_users},
+    sign_in::STATE,
+    switching::{release_managed, switch_user, switch_users},
     view,
 };
 use crate::{
@@ -36,19 +37,30 @@ pub async fn put_options(
     proof: &str,
     options: &SsoOptions,
 ) -> Result<SsoView, Failure> {
-    configured(cloud.store.reader(), caller.tenant()).await?;
+    configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
     require_proof(cloud, caller, proof).await?;
     let transaction = cloud.store.begin().await?;
-    clients::lock(&transaction, caller.tenant()).await?;
-    let before = configured(&transaction, caller.tenant()).await?;
+    clients::lock(&transaction, caller.tenant_of(None)?).await?;
+    let before = configured(&transaction, caller.tenant_of(None)?).await?;
     if let Some(id) = options.fallback_user_id.filter(|id| *id != 0) {
-        choose_fallback(caller, &transaction, caller.tenant(), id).await?;
+        choose_fallback(caller, &transaction, caller.tenant_of(None)?, id).await?;
     }
     let mut after = before.clone();
     after.provisioning = options.provisioning.unwrap_or(before.provisioning);
     after.strict = options.strict.unwrap_or(before.strict);
+    after.tenant_permissions = options.tenant_permissions.unwrap_or(before.tenant_permissions);
+    if after.tenant_permissions != before.tenant_permissions {
+        caller.require(Permission::UpdateTenant)?;
+    }
+    if after.tenant_permissions && !after.provisioning {
+        let error = "tenant_permissions needs provisioning: the provider must be the source of users";
+        return Err(ApiError::invalid(error, Value::Null).into());
+    }
     if (after.provisioning && !before.provisioning) || (after.strict && !before.strict) {
         check_ready(cloud, &transaction, &before, true).await?;
+    }
+    if before.provisioning && !after.provisioning {
+        release_managed(cloud, &transaction, caller.tenant_of(None)?).await?;
     }
     if after.state == "active" {
         switch_users(cloud, caller, &transaction, &after).await?;
@@ -114,8 +126,8 @@ async fn check_ready(
 /// 400 without a test sign-in in the last day, or without a fallback account where one is needed.
 pub async fn activate(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure> {
     let transaction = cloud.store.begin().await?;
-    clients::lock(&transaction, caller.tenant()).await?;
-    let before = configured(&transaction, caller.tenant()).await?;
+    clients::lock(&transaction, caller.tenant_of(None)?).await?;
+    let before = configured(&transaction, caller.tenant_of(None)?).await?;
     check_ready(cloud, &transaction, &before, before.provisioning || before.strict).await?;
     // Again, as somebody else may have come first.
     let domains = before.settings.get("domains").map(crate::auth::strings).unwrap_or_default();
@@ -128,11 +140,13 @@ pub async fn activate(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure
 /// Takes single sign-on out of force; users are back to passwords.
 ///
 /// # Errors
-/// 400 while the identity provider is the source of users.
-pub async fn deactivate(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure> {
+/// 403 without a fresh proof of the password, 400 while the identity provider is the source of users.
+pub async fn deactivate(cloud: &Cloud, caller: &Caller, proof: &str) -> Result<SsoView, Failure> {
+    configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
+    require_proof(cloud, caller, proof).await?;
     let transaction = cloud.store.begin().await?;
-    clients::lock(&transaction, caller.tenant()).await?;
-    let before = configured(&transaction, caller.tenant()).await?;
+    clients::lock(&transaction, caller.tenant_of(None)?).await?;
+    let before = configured(&transaction, caller.tenant_of(None)?).await?;
     release(cloud, caller, &transaction, &before).await?;
     let after = entity::sso_config::Model { state: "draft".to_owned(), strict: false, ..before.clone() };
     save(cloud, caller, transaction, Some(&before), after).await
@@ -147,6 +161,8 @@ async fn release(
     if config.provisioning {
         return Err(ApiError::invalid("turn provisioning off first", Value::Null).into());
     }
+    // What began at the provider must not end here after it came into force again.
+    tickets::delete_of_client(transaction, TenantId(config.client_id), STATE).await?;
     for user in users::of_tenant(transaction, TenantId(config.client_id)).await? {
         if user.auth_method.is_some() {
             grants::may_manage(caller, &grant_of(&user))?;
@@ -159,15 +175,18 @@ async fn release(
 /// Removes single sign-on.
 ///
 /// # Errors
-/// 400 while the identity provider is the source of users, or when there is none.
-pub async fn delete(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure> {
+/// 403 without a fresh proof of the password, 400 while the identity provider is the source of users, or when there is
+/// none.
+pub async fn delete(cloud: &Cloud, caller: &Caller, proof: &str) -> Result<SsoView, Failure> {
+    configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
+    require_proof(cloud, caller, proof).await?;
     let transaction = cloud.store.begin().await?;
-    clients::lock(&transaction, caller.tenant()).await?;
-    let before = configured(&transaction, caller.tenant()).await?;
+    clients::lock(&transaction, caller.tenant_of(None)?).await?;
+    let before = configured(&transaction, caller.tenant_of(None)?).await?;
     release(cloud, caller, &transaction, &before).await?;
-    sso::delete(&transaction, caller.tenant()).await?;
+    sso::delete(&transaction, caller.tenant_of(None)?).await?;
     let entry = change(&before.kind, "delete", Some(&before), None);
-    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
+    activity::log(&transaction, caller, caller.tenant_of(None)?, cloud.now(), entry).await?;
     let view = view(cloud, &transaction, caller, None).await?;
     transaction.commit().await?;
     Ok(view)

@@ -114,7 +114,7 @@ pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Resul
     let settings = json!({
         "issuer": provider.issuer, "sso_url": provider.sso_url, "logout_url": provider.logout_url,
         "certificates": provider.certificates, "groups_attribute": request.groups_attribute,
-        "domains": settings::own_domains(caller, &request.domains)?, "named_roles": named_roles(caller),
+        "domains": settings::own_domains(cloud, caller, &request.domains)?, "named_roles": named_roles(caller),
     });
     settings::put(cloud, caller, "saml", vendor, settings, None).await
 }
@@ -130,7 +130,8 @@ fn parsed(field: &str, xml: &str) -> Result<metadata::ProviderMetadata, ApiError
 }
 
 async fn fetched(cloud: &Cloud, address: &str) -> Result<String, ApiError> {
-    let refused = |reason: &str| ApiError::invalid(format!("metadata_url {reason}"), settings::short(address));
+    let refused =
+        |reason: &str| ApiError::invalid(format!("metadata_url {reason}"), settings::short(address));
     let url = cloud.outgoing.check(address, false).map_err(refused)?;
     let answer = cloud.outgoing.send(OutgoingRequest::get(url, metadata::MAX_BYTES)).await;
     match answer {
@@ -209,8 +210,10 @@ pub async fn accept(cloud: &Cloud, form: &SamlForm) -> Result<String, Refused> {
     let identity = match identify(cloud, &returned, form.saml_response.as_deref()).await {
         Ok(identity) => json!({"identity": identity}),
         // The sign-in goes on to its end in the browser, where a test can tell its administrator.
-        Err(Refused::Code(code, detail)) => json!({"code": code, "detail": detail}),
-        Err(failure) => return Err(failure),
+        Err(refused) => {
+            let (code, detail) = refused.told().map_err(Refused::Failure)?;
+            json!({"code": code, "detail": detail})
+        }
     };
     if let Some(payload) = returned.payload.as_object_mut() {
         payload.insert("answer".to_owned(), identity);

@@ -4,10 +4,10 @@ use bartizan_api::{
     ApiError, Grant, Role,
     sso::{GroupMapping, LdapSettings, OidcSettings, SsoView},
 };
-use bartizan_store::{clients, entity, sso};
+use bartizan_store::{clients, entity, sso, tickets};
 use serde_json::{Value, json};
 
-use super::{MAPPABLE, configured, domains, empty, save};
+use super::{MAPPABLE, configured, domains, empty, oidc::SHARED, save, sign_in::STATE};
 use crate::{auth::Caller, failure::Failure, secrets::seal, services::grants, state::Cloud};
 
 /// Most mappings of groups.
@@ -28,11 +28,14 @@ pub async fn put_oidc(cloud: &Cloud, caller: &Caller, request: OidcSettings) -> 
     if request.scopes.len() > 20 || !request.scopes.iter().any(|scope| scope == "openid") {
         return Err(ApiError::invalid("scopes must hold openid, and at most 20", request.scopes).into());
     }
-    let domains = own_domains(caller, &request.domains)?;
+    if !["client", SHARED].contains(&request.callback.as_str()) {
+        return Err(ApiError::invalid("callback must be client or shared", short(&request.callback)).into());
+    }
+    let domains = own_domains(cloud, caller, &request.domains)?;
     domains::check(cloud, &caller.client, &domains).await?;
     let settings = json!({
         "issuer": issuer, "client_id": request.client_id, "scopes": request.scopes,
-        "groups_claim": request.groups_claim, "domains": domains,
+        "groups_claim": request.groups_claim, "domains": domains, "callback": request.callback,
     });
     let vendor = known_vendor(&request.vendor)?;
     put(cloud, caller, "oidc", vendor, settings, request.client_secret.as_deref()).await
@@ -69,7 +72,11 @@ pub async fn put_ldap(cloud: &Cloud, caller: &Caller, request: LdapSettings) -> 
         }
         other => other,
     };
-    let domains = own_domains(caller, &request.domains)?;
+    let domains = own_domains(cloud, caller, &request.domains)?;
+    if domains.is_empty() {
+        let error = "domains must name the e-mail domains whose people sign in by LDAP";
+        return Err(ApiError::invalid(error, Value::Null).into());
+    }
     domains::check(cloud, &caller.client, &domains).await?;
     let settings = json!({
         "url": request.url, "base_dn": request.base_dn, "bind_dn": request.bind_dn,
@@ -90,13 +97,19 @@ pub(super) fn valid_text(name: &str, text: &str, most: usize) -> Result<(), ApiE
     }
 }
 
-/// Domains that the sign-in page recognises: only the caller's own, or an administrator could draw the
-/// passwords of somebody else's people to a server of his.
-pub(super) fn own_domains(caller: &Caller, asked: &[String]) -> Result<Vec<String>, ApiError> {
+/// Domains that the sign-in page recognises: only the caller's own and those that the operator gave to the client, or
+/// an administrator could draw the passwords of somebody else's people to a server of his.
+pub(super) fn own_domains(cloud: &Cloud, caller: &Caller, asked: &[String]) -> Result<Vec<String>, ApiError> {
     let own = caller.user.as_ref().and_then(|user| user.email.rsplit_once('@').map(|(_, domain)| domain));
     let folded: Vec<String> = asked.iter().map(|domain| domain.trim().to_lowercase()).collect();
-    match folded.iter().find(|domain| Some(domain.as_str()) != own) {
-        Some(foreign) => Err(ApiError::invalid("domains: only the one of your own address", short(foreign))),
+    let given = domains::given(cloud, &caller.client);
+    let foreign = |domain: &&String| Some(domain.as_str()) != own && !given.contains(domain);
+    match folded.iter().find(foreign) {
+        Some(foreign) => {
+            let error =
+                "domains: only the one of your own address, and those that the operator gave to your client";
+            Err(ApiError::invalid(error, short(foreign)))
+        }
         None => Ok(folded),
     }
 }
@@ -109,7 +122,7 @@ pub(super) async fn put(
     settings: Value,
     secret: Option<&str>,
 ) -> Result<SsoView, Failure> {
-    let tenant = caller.tenant();
+    let tenant = caller.tenant_of(None)?;
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, tenant).await?;
     let before = sso::find(&transaction, tenant).await?;
@@ -134,6 +147,7 @@ pub(super) async fn put(
     for role in mapping.iter().filter_map(|entry| Role::parse_code(&entry.role)) {
         grants::may_grant(caller, &Grant::Role(role), &caller.client)?;
     }
+    tickets::delete_of_client(&transaction, tenant, STATE).await?;
     config.settings = settings;
     vendor.clone_into(&mut config.vendor);
     // Whatever was proven was proven of other settings.
@@ -161,7 +175,7 @@ pub async fn put_mapping(
         grants::may_grant(caller, &bartizan_api::Grant::Role(*role), &caller.client)?;
     }
     let transaction = cloud.store.begin().await?;
-    let before = configured(&transaction, caller.tenant()).await?;
+    let before = configured(&transaction, caller.tenant_of(None)?).await?;
     let after = entity::sso_config::Model { role_mapping: json!(mapping), ..before.clone() };
     save(cloud, caller, transaction, Some(&before), after).await
 }

@@ -33,11 +33,44 @@ pub(super) async fn switch_users(
         return Ok(());
     }
     let tenant = TenantId(config.client_id);
-    for user in users::of_tenant(transaction, tenant).await? {
-        if !user.is_fallback && user.auth_method.as_deref() != Some(config.kind.as_str()) {
+    for user in users::of_tenant(transaction, tenant).await?.into_iter().filter(|user| !user.is_fallback) {
+        let mut user = user;
+        if user.auth_method.as_deref() != Some(config.kind.as_str()) {
             grants::may_manage(caller, &grant_of(&user))?;
-            switch_user(cloud, caller, transaction, user, Some(&config.kind)).await?;
+            user = switch_user(cloud, caller, transaction, user, Some(&config.kind)).await?;
         }
+        if user.sso_managed != config.provisioning {
+            set_managed(cloud, transaction, user, config.provisioning).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a user to the provider, or back to administrators of the tenant.
+async fn set_managed(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    user: entity::user::Model,
+    managed: bool,
+) -> Result<(), Failure> {
+    let tenant = TenantId(user.client_id);
+    let mut row = user.into_active_model();
+    row.sso_managed = Set(managed);
+    row.sso_disabled_by = Set(None);
+    // Days without a sign-in count from now on.
+    row.sso_seen_at = Set(Some(cloud.now()));
+    sessions::update_user(transaction, tenant, row).await?;
+    Ok(())
+}
+
+/// Gives every user of a tenant back to its administrators.
+pub(super) async fn release_managed(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+) -> Result<(), Failure> {
+    for user in users::of_tenant(transaction, tenant).await?.into_iter().filter(|user| user.sso_managed) {
+        set_managed(cloud, transaction, user, false).await?;
     }
     Ok(())
 }
@@ -58,8 +91,12 @@ pub(super) async fn switch_user(
         // The second factor is the provider's business.
         row.mfa_sealed = Set(None);
         row.mfa_recovery = Set(None);
+        // It is dead for good: it must not come back with the password.
+        row.secret_mac = Set(None);
+        row.secret_created_at = Set(None);
+        row.secret_last_used_at = Set(None);
         if !api_access {
-            api_tokens::disable_of_user(transaction, tenant, id, cloud.now()).await?;
+            api_tokens::disable_api_of_user(transaction, tenant, id, cloud.now()).await?;
         }
     } else {
         row.sso_subject = Set(None);
@@ -119,7 +156,7 @@ pub async fn switch_api_access(
     row.api_access = Set(enabled);
     let user = sessions::update_user(&transaction, tenant, row).await?;
     if !enabled {
-        api_tokens::disable_of_user(&transaction, tenant, user.id, cloud.now()).await?;
+        api_tokens::disable_api_of_user(&transaction, tenant, user.id, cloud.now()).await?;
     }
     log_switch(cloud, caller, &transaction, &user, json!({"api_access": enabled})).await?;
     Ok(transaction.commit().await?)
