@@ -9,6 +9,7 @@ import { MappingCard } from './sso/MappingCard'
 import { OptionsCard } from './sso/OptionsCard'
 import { LdapForm, OidcForm, SamlForm } from './sso/ProviderForms'
 import { ssoQuery, type Sso } from './sso/queries'
+import { ScimCard } from './sso/ScimCard'
 import { StateCard } from './sso/StateCard'
 
 export function SsoPage() {
@@ -23,6 +24,7 @@ export function SsoPage() {
           {data.type ? <OptionsCard key={`${data.provisioning} ${data.strict} ${data.tenant_permissions} ${data.fallback_user_id}`} sso={data} /> : null}
           {data.type && refusal('update_tenant') === undefined ? <GroupsCard /> : null}
           {data.type ? <StateCard sso={data} /> : null}
+          {data.type ? <ScimCard sso={data} /> : null}
         </Stack>
       ) : <Skeleton height={320} />}
     </Section>

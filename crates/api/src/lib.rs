@@ -39,6 +39,7 @@ pub mod public_id;
 pub mod rechecker;
 pub mod rule;
 pub mod rules_settings;
+pub mod scim;
 pub mod search;
 pub mod security_issue;
 pub mod session;

@@ -51,6 +51,10 @@ pub struct SsoView {
     pub login_url: String,
     /// Last successful test sign-in, Unix seconds.
     pub tested_at: Option<i64>,
+    /// Where the identity provider pushes users and groups to.
+    pub scim_url: String,
+    /// When its token for that was made, Unix seconds; null when it has none.
+    pub scim_token_created_at: Option<i64>,
     /// The administrator who keeps a password whatever happens to the identity provider.
     pub fallback_user_id: Option<i64>,
 }
@@ -204,6 +208,9 @@ pub struct SsoOptions {
     /// Whether everybody must use it.
     #[serde(default)]
     pub strict: Option<bool>,
+    /// For SAML: signed requests, signed and encrypted assertions. Cannot be turned on yet.
+    #[serde(default)]
+    pub extended_security: Option<bool>,
     /// Whether groups decide about clients (`/v1/sso/groups`); for the technical client of a global account, and with
     /// provisioning.
     #[serde(default)]

@@ -26,6 +26,8 @@ pub enum Access {
     NodeToken,
     /// A registered node instance.
     Node,
+    /// The identity provider of a client, by its token for SCIM.
+    Scim,
 }
 
 impl Access {
@@ -35,9 +37,12 @@ impl Access {
         match self {
             Access::SessionNeeds(permission) | Access::Needs(permission) => std::slice::from_ref(permission),
             Access::NeedsAny(permissions) => permissions,
-            Access::Public | Access::Session | Access::Authenticated | Access::NodeToken | Access::Node => {
-                &[]
-            }
+            Access::Public
+            | Access::Session
+            | Access::Authenticated
+            | Access::NodeToken
+            | Access::Node
+            | Access::Scim => &[],
         }
     }
 }
@@ -61,6 +66,7 @@ pub const SECRET_ANSWERS: &[&str] = &[
     "/v1/api_tokens/{id}/renew",
     "/v1/api_tokens/{id}/value",
     "/v1/session/reauth",
+    "/v1/sso/scim/token",
     "/v1/user/mfa",
     "/v1/user/mfa/confirm",
     "/v1/user/mfa/recovery_codes",
@@ -101,9 +107,12 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
     let permission = match access_of(method, path)? {
         Access::Needs(permission) | Access::SessionNeeds(permission) => permission,
         Access::NeedsAny(permissions) => *permissions.first()?,
-        Access::Public | Access::Session | Access::Authenticated | Access::NodeToken | Access::Node => {
-            return None;
-        }
+        Access::Public
+        | Access::Session
+        | Access::Authenticated
+        | Access::NodeToken
+        | Access::Node
+        | Access::Scim => return None,
     };
     let (verb, resource) = permission.code().split_once('_')?;
     let action = ["create", "update", "delete"].into_iter().find(|action| *action == verb)?;
@@ -226,6 +235,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/sso/test/{id}", Access::SessionNeeds(Permission::ViewSso)),
     ("POST", "/v1/sso/activate", Access::Needs(Permission::UpdateSso)),
     ("POST", "/v1/sso/deactivate", Access::SessionNeeds(Permission::UpdateSso)),
+    ("POST", "/v1/sso/scim/token", Access::SessionNeeds(Permission::UpdateSso)),
+    ("DELETE", "/v1/sso/scim/token", Access::SessionNeeds(Permission::UpdateSso)),
     ("GET", "/v1/sso/login", Access::Public),
     ("GET", "/v1/sso/oidc/callback", Access::Public),
     ("GET", "/v1/sso/oidc/callback/{client_uuid}", Access::Public),
@@ -234,6 +245,24 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/sso/saml/finish", Access::Public),
     ("POST", "/v1/user/{id}/sso", Access::Needs(Permission::UpdateUser)),
     ("POST", "/v1/user/{id}/api_access", Access::Needs(Permission::UpdateUser)),
+    // Provisioning by the identity provider
+    ("GET", "/scim/v2/Users", Access::Scim),
+    ("POST", "/scim/v2/Users", Access::Scim),
+    ("GET", "/scim/v2/Users/{id}", Access::Scim),
+    ("PUT", "/scim/v2/Users/{id}", Access::Scim),
+    ("PATCH", "/scim/v2/Users/{id}", Access::Scim),
+    ("DELETE", "/scim/v2/Users/{id}", Access::Scim),
+    ("GET", "/scim/v2/Groups", Access::Scim),
+    ("POST", "/scim/v2/Groups", Access::Scim),
+    ("GET", "/scim/v2/Groups/{id}", Access::Scim),
+    ("PUT", "/scim/v2/Groups/{id}", Access::Scim),
+    ("PATCH", "/scim/v2/Groups/{id}", Access::Scim),
+    ("DELETE", "/scim/v2/Groups/{id}", Access::Scim),
+    ("GET", "/scim/v2/ServiceProviderConfig", Access::Scim),
+    ("GET", "/scim/v2/ResourceTypes", Access::Scim),
+    ("GET", "/scim/v2/ResourceTypes/{id}", Access::Scim),
+    ("GET", "/scim/v2/Schemas", Access::Scim),
+    ("GET", "/scim/v2/Schemas/{id}", Access::Scim),
     // Activity log
     ("GET", "/v1/activity_log/events_get_filters", Access::Needs(Permission::ViewActivityLog)),
     ("GET", "/v1/activity_log/{client_id}/events", Access::Needs(Permission::ViewActivityLog)),

@@ -21,7 +21,7 @@ use crate::{
     auth::{self, Caller, Origin, Scheme},
     failure::Failure,
     limits::Remaining,
-    services::activity,
+    services::{activity, scim},
     state::Cloud,
 };
 
@@ -43,6 +43,7 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
     request.extensions_mut().insert(origin.clone());
     let mut response = match outcome {
         Ok(()) => next.run(request).await,
+        Err(failure) if path.starts_with(SCIM) => scim::Refusal::from(failure).into_response(),
         Err(failure) => failure.into_response(),
     };
     if let Some(caller) = &admitted.caller {
@@ -66,6 +67,9 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
     response
 }
 
+/// Where identity providers push users to; errors have a form of their own there.
+const SCIM: &str = "/scim/";
+
 /// Paths under which rights change.
 const RIGHTS: &[&str] = &[
     "/v1/user",
@@ -78,6 +82,7 @@ const RIGHTS: &[&str] = &[
     "/v1/session",
     "/v1/logout",
     "/v1/sso",
+    SCIM,
 ];
 
 /// What is known of a request after its admission, also when it was refused.
@@ -147,6 +152,12 @@ async fn admit(
         Access::Node => {
             let node = auth::node::authenticate(cloud, request.headers(), origin).await?;
             request.extensions_mut().insert(node);
+            Ok(())
+        }
+        Access::Scim => {
+            let provider = scim::authenticate(cloud, request.headers(), origin).await?;
+            cloud.limits.request(provider.client.id)?;
+            request.extensions_mut().insert(provider);
             Ok(())
         }
         Access::Session

@@ -36,6 +36,7 @@ pub mod privacy;
 pub mod rechecker;
 pub mod rule;
 pub mod rules_settings;
+pub mod scim;
 pub mod search;
 pub mod security_issues;
 pub mod session;
@@ -65,6 +66,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(settings::routes())
         .merge(sso::routes())
         .merge(sso_groups::routes())
+        .merge(scim::routes())
         .merge(billing::routes())
         .merge(activity::routes())
         .merge(api_tokens::routes())

@@ -45,6 +45,7 @@ pub mod pools;
 pub mod privacy;
 pub mod rate_limits;
 pub mod ruleset_settings;
+pub mod scim;
 pub mod sessions;
 pub mod sso;
 pub mod tenant;

@@ -17,6 +17,7 @@ mod m0061_rate_limits;
 mod m0065_invitation_tokens;
 mod m0070_attack_counts;
 mod m0080_sso;
+mod m0081_scim;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0065_invitation_tokens::Migration),
             Box::new(m0070_attack_counts::Migration),
             Box::new(m0080_sso::Migration),
+            Box::new(m0081_scim::Migration),
         ]
     }
 }

@@ -40,6 +40,8 @@ pub async fn put<C: ConnectionTrait>(connection: &C, row: sso_config::Model) -> 
             Column::Settings,
             Column::SecretSealed,
             Column::TestedAt,
+            Column::ScimTokenMac,
+            Column::ScimTokenCreatedAt,
         ])
         .to_owned();
     Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(connection).await?;

@@ -93,7 +93,7 @@ pub async fn sso_delete(
 }
 
 /// The proof of the password that a call carries.
-fn proof_of(headers: &HeaderMap) -> &str {
+pub(super) fn proof_of(headers: &HeaderMap) -> &str {
     headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

@@ -213,6 +213,7 @@ pub async fn create_user<C: ConnectionTrait>(
         sso_groups: None,
         sso_seen_at: None,
         sso_disabled_by: None,
+        scim_external_id: None,
         sso_managed: false,
         api_access: false,
         is_fallback: false,

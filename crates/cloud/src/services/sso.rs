@@ -58,7 +58,7 @@ pub async fn enforced(cloud: &Cloud, tenant: TenantId) -> Result<Option<entity::
 
 /// An address that a provider asserts, in lower case. Letters that only fold to those of another address could be
 /// somebody else's, so there are none.
-fn asserted_email(text: &str) -> Option<String> {
+pub(super) fn asserted_email(text: &str) -> Option<String> {
     super::users::valid_email(text).ok().filter(|_| text.is_ascii())
 }
 
@@ -112,6 +112,8 @@ async fn view<C: ConnectionTrait>(
         entity_id: saml::entity_id(cloud, &caller.client),
         acs_url: saml::acs_url(cloud),
         tested_at: config.tested_at,
+        scim_url: super::scim::url(cloud),
+        scim_token_created_at: config.scim_token_created_at,
         fallback_user_id,
     })
 }
@@ -130,6 +132,8 @@ fn empty(tenant: TenantId, kind: &str) -> entity::sso_config::Model {
         settings: json!({}),
         secret_sealed: None,
         tested_at: None,
+        scim_token_mac: None,
+        scim_token_created_at: None,
     }
 }
 
@@ -172,7 +176,7 @@ fn change(
 }
 
 /// What the activity log calls single sign-on of a kind.
-fn log_kind(kind: &str) -> &'static str {
+pub(super) fn log_kind(kind: &str) -> &'static str {
     match kind {
         "ldap" => "ldap_settings",
         "saml" => "saml_authentication",
@@ -180,7 +184,7 @@ fn log_kind(kind: &str) -> &'static str {
     }
 }
 
-async fn configured<C: ConnectionTrait>(
+pub(super) async fn configured<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
 ) -> Result<entity::sso_config::Model, Failure> {

@@ -174,6 +174,7 @@ fn token_as_user(caller: &Caller) -> entity::user::Model {
         sso_groups: None,
         sso_seen_at: None,
         sso_disabled_by: None,
+        scim_external_id: None,
         sso_managed: false,
         api_access: false,
         is_fallback: false,

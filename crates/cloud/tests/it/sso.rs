@@ -17,6 +17,7 @@ mod groups;
 mod ldap;
 mod lifecycle;
 mod saml;
+mod scim;
 
 /// An OpenID Connect provider that issues the claims it is told to.
 #[derive(Clone)]

@@ -65,6 +65,8 @@ pub struct Model {
     pub sso_seen_at: Option<i64>,
     /// `scim` when only messages of the identity provider may enable the user again.
     pub sso_disabled_by: Option<String>,
+    /// What the identity provider calls the user when it pushes it.
+    pub scim_external_id: Option<String>,
     /// Whether the identity provider manages the user.
     pub sso_managed: bool,
     /// Whether a user of an identity provider may have API tokens.

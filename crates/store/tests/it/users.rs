@@ -50,6 +50,7 @@ fn user(client_id: i64, email: &str, permissions: &[&str]) -> entity::user::Mode
         sso_groups: None,
         sso_seen_at: None,
         sso_disabled_by: None,
+        scim_external_id: None,
         sso_managed: false,
         api_access: false,
         is_fallback: false,

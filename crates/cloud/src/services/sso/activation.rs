@@ -5,7 +5,7 @@ use bartizan_api::{
     sso::{SsoOptions, SsoView},
 };
 use bartizan_store::{
-    TenantId, clients, entity,
+    TenantId, clients, entity, scim,
     sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel},
     sessions, sso, tickets, users,
 };
@@ -37,6 +37,10 @@ pub async fn put_options(
     proof: &str,
     options: &SsoOptions,
 ) -> Result<SsoView, Failure> {
+    if options.extended_security == Some(true) {
+        let error = "extended_security cannot be turned on: encrypted assertions are not read yet";
+        return Err(ApiError::invalid(error, true).into());
+    }
     configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
     require_proof(cloud, caller, proof).await?;
     let transaction = cloud.store.begin().await?;
@@ -184,6 +188,7 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, proof: &str) -> Result<SsoVi
     clients::lock(&transaction, caller.tenant_of(None)?).await?;
     let before = configured(&transaction, caller.tenant_of(None)?).await?;
     release(cloud, caller, &transaction, &before).await?;
+    scim::clear(&transaction, caller.tenant_of(None)?).await?;
     sso::delete(&transaction, caller.tenant_of(None)?).await?;
     let entry = change(&before.kind, "delete", Some(&before), None);
     activity::log(&transaction, caller, caller.tenant_of(None)?, cloud.now(), entry).await?;

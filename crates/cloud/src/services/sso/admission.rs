@@ -2,7 +2,7 @@
 
 use bartizan_api::{Grant, Role, sso::GroupMapping};
 use bartizan_store::{
-    StoreError, TenantId, clients, entity,
+    StoreError, TenantId, clients, entity, scim,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
     sessions, sso,
 };
@@ -123,6 +123,20 @@ pub async fn given_role(
     Ok(groups::reach(config, &groups, &groups::held(identity), &account).widest())
 }
 
+/// A person with the groups that the provider pushed besides those that it told now.
+async fn with_pushed(
+    cloud: &Cloud,
+    known: Option<&entity::user::Model>,
+    identity: &Identity,
+) -> Result<Identity, Failure> {
+    let mut identity = identity.clone();
+    if let Some(user) = known {
+        let pushed = scim::groups_of_user(cloud.store.reader(), TenantId(user.client_id), user.id).await?;
+        identity.groups.extend(pushed.into_iter().map(|group| group.name));
+    }
+    Ok(identity)
+}
+
 /// The user that a person is in a tenant: found, or under provisioning made and kept up to date.
 ///
 /// # Errors
@@ -134,8 +148,9 @@ pub async fn admit(
     identity: &Identity,
     origin: &Origin,
 ) -> Result<entity::user::Model, Refused> {
-    let role = given_role(cloud, config, client, identity).await?;
     let known = cloud.store.identify_user_by_email(&identity.email).await?;
+    let role =
+        given_role(cloud, config, client, &with_pushed(cloud, known.as_ref(), identity).await?).await?;
     let user = match known {
         Some(user) => check(config, user, identity)?,
         None if config.provisioning => {

@@ -11,7 +11,7 @@ use bartizan_api::{
     ApiError, Grant, Role,
     sso::{GroupMapping, SsoGroupCreate, SsoGroupUpdate, SsoGroupView},
 };
-use bartizan_store::{TenantId, clients, entity, sea_orm::DatabaseTransaction, sso};
+use bartizan_store::{TenantId, clients, entity, scim, sea_orm::DatabaseTransaction, sso};
 use serde_json::{Value, json};
 
 use super::{
@@ -74,6 +74,21 @@ impl Account<'_> {
 pub fn held(identity: &Identity) -> Vec<String> {
     let roles = identity.roles.iter().map(|role| format!("{NAMED}{role}"));
     identity.groups.iter().cloned().chain(roles).collect()
+}
+
+/// Who a user is by what the provider told at the last sign-in, and by the groups that it pushed.
+#[must_use]
+pub fn remembered(user: &entity::user::Model, pushed: impl IntoIterator<Item = String>) -> Identity {
+    let told = user.sso_groups.as_ref().map(strings).unwrap_or_default();
+    let (roles, groups): (Vec<String>, Vec<String>) =
+        told.into_iter().partition(|name| name.starts_with(NAMED));
+    Identity {
+        subject: user.sso_subject.clone().unwrap_or_default(),
+        email: user.email.clone(),
+        realname: user.realname.clone(),
+        groups: groups.into_iter().chain(pushed).collect(),
+        roles: roles.iter().filter_map(|name| name.strip_prefix(NAMED)).map(str::to_owned).collect(),
+    }
 }
 
 /// Where the names that somebody holds lead.
@@ -148,7 +163,8 @@ pub async fn rights_of(
         config.tenant_permissions && user.auth_method.as_deref() == Some(config.kind.as_str())
     };
     let Some(config) = sso::find(reader, technical).await?.filter(decides) else { return Ok(None) };
-    let held = user.sso_groups.as_ref().map(strings).unwrap_or_default();
+    let pushed = scim::groups_of_user(reader, technical, user.id).await?;
+    let held = held(&remembered(user, pushed.into_iter().map(|group| group.name)));
     let groups = sso::groups(reader, technical).await?;
     Ok(match reach(&config, &groups, &held, &Account { technical, linked }) {
         Reach::Everything => None,

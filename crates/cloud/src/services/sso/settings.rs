@@ -4,7 +4,7 @@ use bartizan_api::{
     ApiError, Grant, Role,
     sso::{GroupMapping, LdapSettings, OidcSettings, SsoView},
 };
-use bartizan_store::{clients, entity, sso, tickets};
+use bartizan_store::{clients, entity, scim, sso, tickets};
 use serde_json::{Value, json};
 
 use super::{MAPPABLE, configured, domains, empty, oidc::SHARED, save, sign_in::STATE};
@@ -130,6 +130,10 @@ pub(super) async fn put(
         return Err(ApiError::invalid("deactivate single sign-on first", Value::Null).into());
     }
     let before = before.filter(|config| config.kind == kind);
+    if before.is_none() {
+        // What another provider pushed is not of this one.
+        scim::clear(&transaction, tenant).await?;
+    }
     let mut config = before.clone().unwrap_or_else(|| empty(tenant, kind));
     let address = |settings: &Value| [settings.get("issuer").cloned(), settings.get("url").cloned()];
     if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
