@@ -65,7 +65,8 @@ def bearer(credentials: dict) -> dict[str, str]:
     sign_in = {"username": credentials["email"], "password": credentials["password"]}
     session.post(credentials["api_url"] + "/v1/login", json=sign_in, timeout=30).raise_for_status()
     csrf = session.get(credentials["api_url"] + "/v1/session", timeout=30).json()["body"]["csrf"]
-    answer = session.post(credentials["api_url"] + "/v1/session/token", headers={"X-CSRF-Token": csrf}, timeout=30)
+    headers = {"X-CSRF-Token": csrf, "Origin": credentials["api_url"]}
+    answer = session.post(credentials["api_url"] + "/v1/session/token", headers=headers, timeout=30)
     return {"Authorization": "Bearer " + answer.json()["body"]["token"]}
 
 

@@ -119,7 +119,7 @@ def test_users_and_roles(demo, api):
     signed_in = session.post(demo["api_url"] + "/v1/login", json={"username": "reader@demo.test", "password": "Aa1!aaaa9Z"}, timeout=10)
     assert signed_in.status_code == 200
     csrf = session.get(demo["api_url"] + "/v1/session", timeout=10).json()["body"]["csrf"]
-    session.headers["X-CSRF-Token"] = csrf
+    session.headers.update({"X-CSRF-Token": csrf, "Origin": demo["api_url"]})
     assert session.post(demo["api_url"] + "/v1/objects/attack", json={"filter": {}}, timeout=10).status_code == 200
     refused = session.post(demo["api_url"] + "/v1/objects/hint/create", json={"type": "wallarm_mode", "mode": "off", "action": []}, timeout=10)
     assert (refused.status_code, refused.text) == (403, '{"status":403,"body":"Access denied"}')

@@ -56,6 +56,15 @@ export async function bodyOf<T>(call: Promise<Answer<{ body: T }>>): Promise<T> 
   return data.body
 }
 
+/** Unpacks an answer that may hold the same of the period before. */
+export async function comparedOf<T>(
+  call: Promise<Answer<{ body: T; before?: T | null }>>,
+): Promise<{ now: T; before: T | undefined }> {
+  const { data, error, response } = await call
+  if (data === undefined) throw toApiError(response.status, error)
+  return { now: data.body, before: data.before ?? undefined }
+}
+
 /** Whether the error says "not signed in" as opposed to "not allowed". */
 export function isSignedOut(error: unknown): boolean {
   return error instanceof ApiError && saysUnauthenticated(error)

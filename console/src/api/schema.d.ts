@@ -509,7 +509,9 @@ export interface paths {
         };
         /**
          * List API tokens
-         * @description One's own; administrators also see the shared and the personal tokens of the client, never their values.
+         * @description One's own; administrators also see the shared and the personal tokens of the client, never their values. A user who has
+         *     a secret has one of the kind `backward_compatible`, which holds UUID and secret: nothing of it can be set, renewing it
+         *     renews the secret, deleting it ends it. These come first; their ids are negative.
          */
         get: operations["api_token_list"];
         put?: never;
@@ -563,7 +565,8 @@ export interface paths {
         put?: never;
         /**
          * Renew an API token
-         * @description The answer holds the new value, this once; the old one stops working at once. Only in a Console session.
+         * @description The answer holds the new value, this once; the old one stops working at once. Only in a Console session. The
+         *     backward-compatible one takes a fresh proof of the password in the `X-Reauth` header.
          */
         post: operations["api_token_renew"];
         delete?: never;
@@ -613,6 +616,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/billing/features": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a feature
+         * @description For the operator. The answer comes without an envelope.
+         */
+        post: operations["feature_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/billing/plans": {
         parameters: {
             query?: never;
@@ -622,11 +645,35 @@ export interface paths {
         };
         /**
          * List plans
-         * @description The built-in one. The answer comes without an envelope.
+         * @description The answer comes without an envelope.
          */
         get: operations["plan_list"];
         put?: never;
-        post?: never;
+        /**
+         * Create a plan
+         * @description For the operator. The answer comes without an envelope.
+         */
+        post: operations["plan_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/plans/{id}/bindings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a feature to a plan
+         * @description For the operator. The answer comes without an envelope.
+         */
+        post: operations["plan_bind"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1058,6 +1105,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/client/{client_id}/report/{report_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a report by its link
+         * @description The link that letters hold; its token is what opens it.
+         */
+        get: operations["report_linked_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{client_id}/apid/config": {
         parameters: {
             query?: never;
@@ -1082,6 +1149,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clients/{client_id}/billing/admin/subscriptions/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin or extend a trial
+         * @description For the operator: a trial that runs is made longer, and no time has to pass before the next one. The answer comes
+         *     without an envelope.
+         */
+        post: operations["trial_create_by_operator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{client_id}/billing/subscriptions": {
         parameters: {
             query?: never;
@@ -1091,10 +1179,56 @@ export interface paths {
         };
         /**
          * List subscriptions of a client
-         * @description A self-hosted cloud has one plan with every feature and no end. The answer comes without an envelope.
+         * @description A client without one has the built-in plan with every feature and no end. The answer comes without an envelope.
          */
         get: operations["subscription_list"];
         put?: never;
+        /**
+         * Create a subscription
+         * @description For the operator, as everything that writes here: it takes a token made on the machine of the cloud. The answer comes
+         *     without an envelope.
+         */
+        post: operations["subscription_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{client_id}/billing/subscriptions/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a trial
+         * @description For the operator, by the settings of the client's global account: one at a time, and the next after a while. The answer
+         *     comes without an envelope.
+         */
+        post: operations["trial_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{client_id}/billing/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a subscription
+         * @description For the operator. What is absent stays. The answer comes without an envelope.
+         */
+        put: operations["subscription_update"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1993,8 +2127,8 @@ export interface paths {
         /**
          * Mark hits as false positives
          * @description The filter names hits by `id` or all hits of attacks by `attackid`. Marked hits leave the counters of their
-         *     attack, and a rule keeps nodes from finding the same again, which goes with the last mark. `mode` `"false"` takes
-         *     the mark away.
+         *     attack. A rule keeps nodes from finding the same again and goes with the last mark, unless `rule` is false.
+         *     `mode` `"false"` takes the mark away.
          */
         post: operations["hit_mark_false"];
         delete?: never;
@@ -2138,6 +2272,71 @@ export interface paths {
          * @description Renames every application that the filter selects.
          */
         post: operations["pool_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download a report
+         * @description The file itself: PDF, CSV, ZIP, JSON, or the letter as HTML. 409 while it is not made.
+         */
+        post: operations["report_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List reports
+         * @description `filter` takes `id`, `clientid`, `format`, `time_from`, `time_to`, `time` (the period touches the range) and
+         *     `time_range` (the period lies within the range). Sorted by `id` unless `order_by` names `clientid`, `format`,
+         *     `time`, `time_range` (length of the period), `time_to` or `time_from`.
+         */
+        post: operations["report_list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/objects/report/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a report
+         * @description Incidents, attacks and vulnerabilities of a period with its figures beside those of the period before. It is made
+         *     in the background: `pdf`, `csv` (a table per kind of rows, in an archive when there are several), `json`, or `mail`,
+         *     a letter to `emails`. For the other formats `emails` get a link that is good as long as the file is kept: the newest
+         *     three PDF files for six months, everything else for seven days. Open vulnerabilities are always part of it.
+         */
+        post: operations["report_request"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2421,6 +2620,30 @@ export interface paths {
          */
         post: operations["vuln_update"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/partners/{partner_id}/billing/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set what a global account may do about trials
+         * @description For the operator.
+         */
+        post: operations["partner_billing_set"];
+        /**
+         * Take the trials of a global account away
+         * @description For the operator.
+         */
+        delete: operations["partner_billing_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2947,6 +3170,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/signup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign up
+         * @description Asks for a company with a first administrator. Both are made when the link is opened that goes to the address; the
+         *     answer is the same for every address. Answers 404 unless the operator turned `signup.enabled` on.
+         */
+        post: operations["signup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sso": {
         parameters: {
             query?: never;
@@ -3378,7 +3622,8 @@ export interface paths {
         put: operations["user_self_update"];
         /**
          * View the current principal
-         * @description Works for every kind of credential. The body is ignored and may be empty.
+         * @description Works for every kind of credential, also for those of a node: UUID and secret of an instance in either form, or the
+         *     token of a group. The body is ignored and may be empty.
          */
         post: operations["user_self"];
         delete?: never;
@@ -3712,6 +3957,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/client/{client_id}/dropped_raw_hits/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a request that was sampled out
+         * @description What is known of a malicious request whose hits nodes did not upload because enough like them were. Such hits
+         *     count in attacks and dashboards; they are in no list. 404 for a request whose hits were all uploaded, that was not
+         *     malicious, or that is not known.
+         */
+        get: operations["dropped_hits_view"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/client/{clientid}/rules/overlimit_res_settings": {
         parameters: {
             query?: never;
@@ -3929,7 +4196,9 @@ export interface paths {
         put?: never;
         /**
          * Graph attacks
-         * @description Hits over time that proved no vulnerability. Exactly `points_count` pairs of start and value.
+         * @description Hits over time that proved no vulnerability.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["attack_graph"];
         delete?: never;
@@ -3969,7 +4238,9 @@ export interface paths {
         put?: never;
         /**
          * Graph the denylist
-         * @description Entries of the denylist over time. Exactly `points_count` pairs of start and value.
+         * @description Entries of the denylist over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["denylist_graph"];
         delete?: never;
@@ -3989,7 +4260,9 @@ export interface paths {
         put?: never;
         /**
          * Graph incidents
-         * @description Hits over time that proved a vulnerability. Exactly `points_count` pairs of start and value.
+         * @description Hits over time that proved a vulnerability.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["incident_graph"];
         delete?: never;
@@ -4009,7 +4282,9 @@ export interface paths {
         put?: never;
         /**
          * Graph requests
-         * @description Inspected requests over time. Exactly `points_count` pairs of start and value.
+         * @description Inspected requests over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["request_graph"];
         delete?: never;
@@ -4029,7 +4304,9 @@ export interface paths {
         put?: never;
         /**
          * Graph the request rate
-         * @description Requests per second over time. Exactly `points_count` pairs of start and value.
+         * @description Requests per second over time.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["rps_graph"];
         delete?: never;
@@ -4149,7 +4426,9 @@ export interface paths {
         put?: never;
         /**
          * Graph vulnerabilities
-         * @description Vulnerabilities found over time; `threat` is `low`, `medium` or `high`. Exactly `points_count` pairs of start and value.
+         * @description Vulnerabilities found over time; `threat` is `low`, `medium` or `high`.
+         *
+         *     Exactly `points_count` pairs of start and value.
          */
         post: operations["vuln_graph"];
         delete?: never;
@@ -4211,7 +4490,8 @@ export interface paths {
         put?: never;
         /**
          * Summarize hits
-         * @description Hits, incidents and blocked hits of one range of `time`; sampled-out hits count.
+         * @description Hits, incidents and blocked hits of one range of `time`; sampled-out hits count. With `compare`, the same of the
+         *     period before stands beside `body`.
          */
         post: operations["hit_summary"];
         delete?: never;
@@ -4235,8 +4515,8 @@ export interface paths {
         put?: never;
         /**
          * Create an integration
-         * @description Types: `data_dog`, `email`, `insight_connect`, `ms_teams`, `opsgenie`, `pager_duty`, `slack`, `splunk`,
-         *     `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
+         * @description Types: `aws_s3`, `data_dog`, `email`, `insight_connect`, `jira`, `ms_teams`, `opsgenie`, `pager_duty`, `servicenow`,
+         *     `slack`, `splunk`, `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
          *     this cloud allows.
          */
         post: operations["integration_create"];
@@ -4918,6 +5198,16 @@ export interface components {
             /** @description Application. */
             endpoint_instance?: string | null;
             /**
+             * @description Host and readable path together.
+             * @example shop.example.com/api/v1/users
+             */
+            endpoint: string;
+            /**
+             * @description Method; null when it is open.
+             * @example POST
+             */
+            method?: string | null;
+            /**
              * Format: int64
              * @description Unix seconds.
              */
@@ -5006,6 +5296,27 @@ export interface components {
              * @description API token that was used.
              */
             token_id?: number | null;
+        };
+        /** @description A condition on what a request is. */
+        AdvancedCondition: {
+            /**
+             * @description `ip`, `method`, `user_agent`, `domain`, `uri`, `status_code`, `request_time`, `request_size`, `response_size`,
+             *     `attack_type` or `blocked`.
+             * @example status_code
+             */
+            field: string;
+            /**
+             * @description `eq`, `ne`, `imatch`, `notimatch`, `match`, `notmatch`, `lt`, `gt`, `le` or `ge`.
+             * @example eq
+             */
+            operator: string;
+            /**
+             * @description Values, one of which must fit.
+             * @example [
+             *       "401"
+             *     ]
+             */
+            value: string[];
         };
         /** @description How API discovery works for a tenant. */
         ApiDiscoveryConfig: {
@@ -5438,6 +5749,31 @@ export interface components {
              */
             name: string;
         };
+        /** @description A condition on what is in a request. */
+        ArbitraryCondition: {
+            /**
+             * @description Point, 2-D or flat; flat in answers.
+             * @example [
+             *       [
+             *         "header",
+             *         "X-CLIENT"
+             *       ]
+             *     ]
+             */
+            point: unknown[];
+            /**
+             * @description As of other conditions.
+             * @example eq
+             */
+            operator: string;
+            /**
+             * @description Values, one of which must fit.
+             * @example [
+             *       "mobile"
+             *     ]
+             */
+            value: string[];
+        };
         /** @description How many attacks. */
         AttackCount: {
             /**
@@ -5776,6 +6112,16 @@ export interface components {
             /** @description Value. */
             value: string;
         };
+        /** @description `POST /v1/billing/plans/{id}/bindings`. */
+        BindingCreate: {
+            /**
+             * Format: int64
+             * @description Feature.
+             */
+            feature_id: number;
+            /** @description Settings, at most 100. */
+            settings?: components["schemas"]["FeatureSetting"][];
+        };
         /** @description An address that is or was denied, in the oldest form. */
         BlacklistRecord: {
             /**
@@ -5929,6 +6275,8 @@ export interface components {
             language?: string | null;
             /** @description Whether users and nodes may work, true by default. */
             enabled?: boolean | null;
+            /** @description Receivers of notifications; none by default. */
+            notifications?: unknown;
             admin?: components["schemas"]["FirstAdmin"] | null;
         };
         /** @description Changes of a client. */
@@ -5943,6 +6291,8 @@ export interface components {
             date_format?: string | null;
             /** @description `on` or `off`. */
             attack_rechecker_mode?: string | null;
+            /** @description `on` or `off`. */
+            vuln_rechecker_mode?: string | null;
             /** @description Receivers of notifications. What is empty stays as it is. */
             notifications?: unknown;
         };
@@ -5954,8 +6304,23 @@ export interface components {
              * @example 18
              */
             clientid: number | null;
+            /**
+             * Format: int64
+             * @description The same, by another name.
+             */
+            client_id?: number | null;
         };
-        /** @description `POST /v1/objects/client/update`. */
+        /**
+         * @description `POST /v1/objects/client/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 17
+         *       },
+         *       "fields": {
+         *         "name": "Acme"
+         *       }
+         *     }
+         */
         ClientUpdate: {
             /** @description Which clients. */
             filter?: unknown;
@@ -6052,6 +6417,175 @@ export interface components {
             label: string;
             /** @description Origin of its Console. */
             console_url: string;
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_AttackCount: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description How many attacks. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Attacks.
+                 */
+                attacks: number;
+                /**
+                 * Format: int64
+                 * @description Their hits.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Their distinct addresses.
+                 */
+                ips: number;
+            };
+            /** @description How many attacks. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Attacks.
+                 */
+                attacks: number;
+                /**
+                 * Format: int64
+                 * @description Their hits.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Their distinct addresses.
+                 */
+                ips: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_HitSummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits of a period. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Hits, sampled-out ones included.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Incidents.
+                 */
+                incidents: number;
+                /**
+                 * Format: int64
+                 * @description Blocked hits.
+                 */
+                blocked: number;
+            };
+            /** @description Hits of a period. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Hits, sampled-out ones included.
+                 */
+                hits: number;
+                /**
+                 * Format: int64
+                 * @description Incidents.
+                 */
+                incidents: number;
+                /**
+                 * Format: int64
+                 * @description Blocked hits.
+                 */
+                blocked: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_MonthlySummary: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A month in three numbers. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Requests that nodes inspected.
+                 */
+                requests_count: number;
+                /**
+                 * Format: int64
+                 * @description Malicious ones.
+                 */
+                attacks_count: number;
+                /**
+                 * Format: int64
+                 * @description Refused ones.
+                 */
+                blocked_attacks_count: number;
+            };
+            /** @description A month in three numbers. */
+            before?: {
+                /**
+                 * Format: int64
+                 * @description Requests that nodes inspected.
+                 */
+                requests_count: number;
+                /**
+                 * Format: int64
+                 * @description Malicious ones.
+                 */
+                attacks_count: number;
+                /**
+                 * Format: int64
+                 * @description Refused ones.
+                 */
+                blocked_attacks_count: number;
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_TargetsView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description Hits by target, attacks and incidents apart. */
+            body: {
+                /** @description Of attacks. */
+                attacks: components["schemas"]["TargetCounts"];
+                /** @description Of incidents. */
+                incidents: components["schemas"]["TargetCounts"];
+            };
+            /** @description Hits by target, attacks and incidents apart. */
+            before?: {
+                /** @description Of attacks. */
+                attacks: components["schemas"]["TargetCounts"];
+                /** @description Of incidents. */
+                incidents: components["schemas"]["TargetCounts"];
+            };
+        };
+        /** @description A success with its body, and the same of the period before where that was asked for. */
+        Compared_Vec_Vec_f64: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: number[][];
+            before?: number[][];
         };
         /** @description One condition of an action. */
         ConditionView: {
@@ -6224,6 +6758,11 @@ export interface components {
              * @description Requests this month.
              */
             requests_amount: number;
+            /**
+             * Format: int64
+             * @description Requests of a month that were agreed on, as a page wrote it.
+             */
+            monthly_requests_quota?: number | null;
         };
         /** @description State of a dashboard. */
         DashboardState: {
@@ -6341,6 +6880,108 @@ export interface components {
              */
             result: string;
         };
+        /** @description A hit that was left out. */
+        DroppedHit: {
+            /** @description Attack type. */
+            type: components["schemas"]["AttackType"];
+            /** @description Technique, for instance `sqli_union_based`. */
+            attack_subtype?: string | null;
+            /** @description Flat point chain: strings, and numbers for indexes. */
+            point?: unknown[];
+            /** @description Rendered point, `GET_q_value`. */
+            parameter?: string;
+            /** @description Payload, at most 4,096 characters, after masking. */
+            value?: string;
+            /** @description Signature ids. */
+            stamps?: number[];
+            /** @description Decision. */
+            block_status: components["schemas"]["BlockStatus"];
+        };
+        /**
+         * @description A request with hits that sampling left out (`spec/node.md` section 1.6): what is known of it by its id.
+         *
+         *     It counts nothing. How many hits were left out is in `aggregated_count` of the hits that are uploaded: a hit that is
+         *     kept says how many identical ones it stands for, those left out before it included, so that a number is never told
+         *     twice. A node may leave these records out, too, where there are too many of them.
+         */
+        DroppedHits: {
+            /** @description Identity for idempotent insertion: 20 URL-safe characters, made by the node. */
+            event_id: string;
+            /** @description The request, as the block page and the access log name it. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Request time, Unix milliseconds.
+             */
+            ts_ms: number;
+            /** @description UUID of the detecting node. */
+            node_uuid?: string;
+            /**
+             * Format: int64
+             * @description Application; -1 is the default one.
+             */
+            application?: number;
+            /** @description HTTP method. */
+            method: string;
+            /** @description Host header, lower case, with port when not default. */
+            domain: string;
+            /** @description Path without query. */
+            path: string;
+            /** @description Client address after trusted-proxy evaluation. */
+            ip: string;
+            /** @description Address of the server that the request arrived at. */
+            server_addr?: string;
+            /**
+             * Format: int32
+             * @description Final status sent to the client; 0 is none.
+             */
+            statuscode?: number;
+            /** @description Why the hits were left out and other words about the request: `extreme`, `regular`, `acl`, …. */
+            tags?: string[];
+            /** @description The hits that were left out. */
+            hits: components["schemas"]["DroppedHit"][];
+        };
+        /** @description A request whose hits sampling left out; it is in no list of hits. */
+        DroppedRequestView: {
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            client_id: number;
+            /** @description Request. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Request time, Unix seconds.
+             */
+            request_time: number;
+            /** @description Applications; -1 is the default one. */
+            applications: number[];
+            /** @description HTTP method. */
+            request_method: string;
+            /** @description Host. */
+            domain: string;
+            /** @description Path without query. */
+            path: string;
+            /** @description Source address. */
+            remote_addr: string;
+            /** @description Address of the server. */
+            server_addr: string;
+            /**
+             * Format: int64
+             * @description Status sent to the client; 0 is no response.
+             */
+            response_status: number;
+            /**
+             * @description Words about the request, such as the stage of sampling.
+             * @example [
+             *       "regular"
+             *     ]
+             */
+            tags: string[];
+            /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
+            hits: components["schemas"]["DroppedHit"][];
+        };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
             /**
@@ -6380,6 +7021,58 @@ export interface components {
              * @example 300
              */
             min_time: number;
+        };
+        /** @description Parameters whose different values are counted, by patterns or by points. */
+        EnumeratedParameters: {
+            /**
+             * @description `regexp` or `exact`.
+             * @example regexp
+             */
+            mode: string;
+            /**
+             * @description `regexp`: patterns of names, at least one; an empty one takes all.
+             * @example [
+             *       "^id$"
+             *     ]
+             */
+            name_regexps?: string[] | null;
+            /**
+             * @description `regexp`: patterns of values, at least one; an empty one takes all.
+             * @example [
+             *       ""
+             *     ]
+             */
+            value_regexps?: string[] | null;
+            /** @description `regexp`: whether parameters of the session's context count; true when absent. */
+            additional_parameters?: boolean | null;
+            /** @description `regexp`: whether parameters of path and query count; true when absent. */
+            plain_parameters?: boolean | null;
+            /** @description `exact`: the parameters. */
+            points?: components["schemas"]["EnumeratedPoint"][] | null;
+        };
+        /** @description A parameter by its place. */
+        EnumeratedPoint: {
+            /**
+             * @description Flat point, echoed as sent.
+             * @example [
+             *       "get",
+             *       "id"
+             *     ]
+             */
+            point: unknown[];
+            /** @description Whether its values are masked. */
+            sensitive: boolean;
+        };
+        /** @description A success with its body. */
+        Envelope_AbuseTaken: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The answer: nothing. */
+            body: unknown;
         };
         /** @description A success with its body. */
         Envelope_ActionView: {
@@ -6421,6 +7114,16 @@ export interface components {
                 endpoint_domain?: string | null;
                 /** @description Application. */
                 endpoint_instance?: string | null;
+                /**
+                 * @description Host and readable path together.
+                 * @example shop.example.com/api/v1/users
+                 */
+                endpoint: string;
+                /**
+                 * @description Method; null when it is open.
+                 * @example POST
+                 */
+                method?: string | null;
                 /**
                  * Format: int64
                  * @description Unix seconds.
@@ -6781,33 +7484,6 @@ export interface components {
             };
         };
         /** @description A success with its body. */
-        Envelope_AttackCount: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description How many attacks. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Attacks.
-                 */
-                attacks: number;
-                /**
-                 * Format: int64
-                 * @description Their hits.
-                 */
-                hits: number;
-                /**
-                 * Format: int64
-                 * @description Their distinct addresses.
-                 */
-                ips: number;
-            };
-        };
-        /** @description A success with its body. */
         Envelope_AuditPage: {
             /**
              * Format: int32
@@ -7152,6 +7828,56 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_DroppedRequestView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A request whose hits sampling left out; it is in no list of hits. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                client_id: number;
+                /** @description Request. */
+                request_id: string;
+                /**
+                 * Format: int64
+                 * @description Request time, Unix seconds.
+                 */
+                request_time: number;
+                /** @description Applications; -1 is the default one. */
+                applications: number[];
+                /** @description HTTP method. */
+                request_method: string;
+                /** @description Host. */
+                domain: string;
+                /** @description Path without query. */
+                path: string;
+                /** @description Source address. */
+                remote_addr: string;
+                /** @description Address of the server. */
+                server_addr: string;
+                /**
+                 * Format: int64
+                 * @description Status sent to the client; 0 is no response.
+                 */
+                response_status: number;
+                /**
+                 * @description Words about the request, such as the stage of sampling.
+                 * @example [
+                 *       "regular"
+                 *     ]
+                 */
+                tags: string[];
+                /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
+                hits: components["schemas"]["DroppedHit"][];
+            };
+        };
+        /** @description A success with its body. */
         Envelope_Empty: {
             /**
              * Format: int32
@@ -7178,6 +7904,11 @@ export interface components {
                  * @example 90
                  */
                 retention_days?: number | null;
+                /**
+                 * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+                 * @example false
+                 */
+                default_attack_ip_grouping: boolean;
             };
         };
         /** @description A success with its body. */
@@ -7189,7 +7920,7 @@ export interface components {
              */
             status: number;
             /** @description A rule. Fields that its type does not own are null. */
-            body: unknown & {
+            body: components["schemas"]["HintFields"] & {
                 /**
                  * Format: int64
                  * @description Identity.
@@ -7311,33 +8042,6 @@ export interface components {
                 body_truncated: boolean;
                 /** @description Whether a limit ended the inspection before everything was seen. */
                 stopped: boolean;
-            };
-        };
-        /** @description A success with its body. */
-        Envelope_HitSummary: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description Hits of a period. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Hits, sampled-out ones included.
-                 */
-                hits: number;
-                /**
-                 * Format: int64
-                 * @description Incidents.
-                 */
-                incidents: number;
-                /**
-                 * Format: int64
-                 * @description Blocked hits.
-                 */
-                blocked: number;
             };
         };
         /** @description A success with its body. */
@@ -7503,6 +8207,8 @@ export interface components {
                 label: string;
                 /** @description Whether letters go out, so that a forgotten password can be replaced. */
                 mail: boolean;
+                /** @description Whether strangers may make a company of their own. */
+                signup: boolean;
                 /** @description Other clouds, with users of their own. */
                 clouds: components["schemas"]["CloudLink"][];
             };
@@ -7606,33 +8312,6 @@ export interface components {
             };
         };
         /** @description A success with its body. */
-        Envelope_MonthlySummary: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description A month in three numbers. */
-            body: {
-                /**
-                 * Format: int64
-                 * @description Requests that nodes inspected.
-                 */
-                requests_count: number;
-                /**
-                 * Format: int64
-                 * @description Malicious ones.
-                 */
-                attacks_count: number;
-                /**
-                 * Format: int64
-                 * @description Refused ones.
-                 */
-                blocked_attacks_count: number;
-            };
-        };
-        /** @description A success with its body. */
         Envelope_NodeView: {
             /**
              * Format: int32
@@ -7662,8 +8341,8 @@ export interface components {
                  * @description Instances seen in the last two minutes.
                  */
                 active_instance_count: number;
-                /** @description Registration token, for administrators; null for others. */
-                token?: string | null;
+                /** @description Registration token, for administrators; empty for others. */
+                token: string;
                 /**
                  * Format: int64
                  * @description Requests this month.
@@ -7787,6 +8466,11 @@ export interface components {
                      */
                     author_user_id: number;
                     /**
+                     * @description Name of the user; null when a trigger made it, or the user is gone.
+                     * @example Ada Admin
+                     */
+                    author?: string | null;
+                    /**
                      * Format: int64
                      * @description Trigger that made it; null when a user did.
                      */
@@ -7843,7 +8527,10 @@ export interface components {
                      * @example black
                      */
                     list: string;
-                    /** @description Always null. */
+                    /**
+                     * @description Name of the user; null when a trigger made it, or the user is gone.
+                     * @example Ada Admin
+                     */
                     author?: string | null;
                     /**
                      * Format: int64
@@ -7861,7 +8548,7 @@ export interface components {
                     reason: string;
                     /**
                      * Format: int64
-                     * @description Always null: no trigger made it.
+                     * @description Trigger that made it; null when a user did.
                      */
                     author_trigger_id?: number | null;
                     /**
@@ -7910,6 +8597,40 @@ export interface components {
                  * @example monitoring
                  */
                 mode: string;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_PartnerBilling: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description What a global account may do about trials. */
+            body: {
+                /**
+                 * @description Plan of trials.
+                 * @example bartizan
+                 */
+                trial_plan_slug: string;
+                /**
+                 * Format: int64
+                 * @description Days of a trial, 1 to 3650.
+                 */
+                trial_period: number;
+                /**
+                 * Format: int64
+                 * @description Days that a trial is extended by, 0 to 3650.
+                 */
+                trial_extend_period: number;
+                /**
+                 * Format: int64
+                 * @description Days between two trials, 0 to 3650.
+                 */
+                trial_wait_period: number;
+                /** @description Whether trials may begin. */
+                trials_enabled: boolean;
             };
         };
         /** @description A success with its body. */
@@ -8130,6 +8851,23 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_ReportAccepted: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A report that was taken on. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Its id.
+                 */
+                id: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_ResultObject_IntegrationView: {
             /**
              * Format: int32
@@ -8144,7 +8882,37 @@ export interface components {
                  * @example success
                  */
                 result: string;
-                /** @description An integration. Secrets of its target are masked. */
+                /**
+                 * @description An integration. Secrets of its target are masked.
+                 * @example {
+                 *       "id": 3,
+                 *       "active": true,
+                 *       "name": "SIEM",
+                 *       "type": "web_hooks",
+                 *       "created_at": 1780000000,
+                 *       "created_by": "admin@example.com",
+                 *       "target": {
+                 *         "url": "https://siem.example.com/****hook",
+                 *         "http_method": "POST",
+                 *         "format": "json",
+                 *         "headers": {
+                 *           "X-Team": "****"
+                 *         },
+                 *         "ca_file": "",
+                 *         "ca_verify": true,
+                 *         "timeout": 15,
+                 *         "open_timeout": 20,
+                 *         "subtype": "web_hooks"
+                 *       },
+                 *       "events": [
+                 *         {
+                 *           "event": "siem",
+                 *           "active": true,
+                 *           "with_headers": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 object: {
                     /**
                      * Format: int64
@@ -8640,22 +9408,6 @@ export interface components {
             };
         };
         /** @description A success with its body. */
-        Envelope_TargetsView: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            /** @description Hits by target, attacks and incidents apart. */
-            body: {
-                /** @description Of attacks. */
-                attacks: components["schemas"]["TargetCounts"];
-                /** @description Of incidents. */
-                incidents: components["schemas"]["TargetCounts"];
-            };
-        };
-        /** @description A success with its body. */
         Envelope_UserView: {
             /**
              * Format: int32
@@ -8805,6 +9557,16 @@ export interface components {
                 endpoint_domain?: string | null;
                 /** @description Application. */
                 endpoint_instance?: string | null;
+                /**
+                 * @description Host and readable path together.
+                 * @example shop.example.com/api/v1/users
+                 */
+                endpoint: string;
+                /**
+                 * @description Method; null when it is open.
+                 * @example POST
+                 */
+                method?: string | null;
                 /**
                  * Format: int64
                  * @description Unix seconds.
@@ -9014,7 +9776,7 @@ export interface components {
              * @example 200
              */
             status: number;
-            body: (unknown & {
+            body: (components["schemas"]["HintFields"] & {
                 /**
                  * Format: int64
                  * @description Identity.
@@ -9374,8 +10136,8 @@ export interface components {
                  * @description Instances seen in the last two minutes.
                  */
                 active_instance_count: number;
-                /** @description Registration token, for administrators; null for others. */
-                token?: string | null;
+                /** @description Registration token, for administrators; empty for others. */
+                token: string;
                 /**
                  * Format: int64
                  * @description Requests this month.
@@ -9441,6 +10203,49 @@ export interface components {
                 name: string;
                 /** @description Whether it was deleted; its events stay. */
                 deleted: boolean;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_ReportView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Id.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+                /**
+                 * Format: int64
+                 * @description Start of its period, Unix seconds.
+                 */
+                time_from: number;
+                /**
+                 * Format: int64
+                 * @description End of its period, Unix seconds.
+                 */
+                time_to: number;
+                /** @description `pdf`, `csv`, `json` or `mail`. */
+                format: string;
+                /**
+                 * @description `accepted`, `running`, `ready` or `failed`.
+                 * @example ready
+                 */
+                status: string;
+                /**
+                 * Format: int64
+                 * @description When it was asked for, Unix seconds.
+                 */
+                created_at: number;
             }[];
         };
         /** @description A success with its body. */
@@ -9662,16 +10467,6 @@ export interface components {
              */
             status: number;
             body: string[][];
-        };
-        /** @description A success with its body. */
-        Envelope_Vec_Vec_f64: {
-            /**
-             * Format: int32
-             * @description Always 200, as the HTTP status.
-             * @example 200
-             */
-            status: number;
-            body: number[][];
         };
         /** @description A success with its body. */
         Envelope_Vec_VulnView: {
@@ -9946,6 +10741,9 @@ export interface components {
         }) | (components["schemas"]["VulnEvidence"] & {
             /** @enum {string} */
             kind: "vuln_evidence";
+        }) | (components["schemas"]["DroppedHits"] & {
+            /** @enum {string} */
+            kind: "dropped_hits";
         });
         /** @description A list request of security events. Wrong values are answered with a 400 that names the field. */
         EventListRequest: {
@@ -9980,6 +10778,11 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
+            /**
+             * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+             * @example false
+             */
+            default_attack_ip_grouping: boolean;
         };
         /** @description A change of these settings; what is absent stays. */
         EventSettingsUpdate: {
@@ -9989,6 +10792,11 @@ export interface components {
              * @example 90
              */
             retention_days?: number | null;
+            /**
+             * @description Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+             * @example false
+             */
+            default_attack_ip_grouping?: boolean | null;
         };
         /** @description A switch of an integration: which notifications go there. */
         EventSwitch: {
@@ -10186,6 +10994,14 @@ export interface components {
              */
             slug: string;
         };
+        /** @description `POST /v1/billing/features`. */
+        FeatureCreate: {
+            /**
+             * @description Name: 1 to 64 lower-case letters, digits, `_` and `-`; unique.
+             * @example api_sessions
+             */
+            slug: string;
+        };
         /** @description A setting of a feature. */
         FeatureSetting: {
             /** @description Name. */
@@ -10205,10 +11021,25 @@ export interface components {
             /** @description Settings. */
             settings: components["schemas"]["FeatureSetting"][];
         };
-        /** @description A request that only filters. */
+        /**
+         * @description A request that only filters.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "type": "sqli"
+         *       }
+         *     }
+         */
         FilterRequest: {
             /** @description Conditions, as in the list request. */
             filter?: unknown;
+            /**
+             * @description Whether `before` of the reply holds the same of the period before; `time` must then be one range, whose end may
+             *     be open. For `attack/count` and `hits/summary`; default false.
+             */
+            compare?: boolean | null;
         };
         /** @description A filter of a trigger. */
         FilterView: {
@@ -10309,6 +11140,11 @@ export interface components {
              * @default null
              */
             clientid: number | null;
+            /**
+             * @description Whether `before` of the reply holds the same of the period before; default false.
+             * @default null
+             */
+            compare: boolean | null;
         };
         /** @description A group of the identity provider and the role that its members get. */
         GroupMapping: {
@@ -10364,8 +11200,35 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description `POST /v1/objects/hint/create`. Types own further fields. */
-        HintCreateRequest: {
+        /**
+         * @description `POST /v1/objects/hint/create`, and `PUT /v3/hint/{id}`, where what is absent stays.
+         * @example {
+         *       "type": "vpatch",
+         *       "clientid": 7,
+         *       "attack_type": "sqli",
+         *       "point": [
+         *         [
+         *           "post"
+         *         ],
+         *         [
+         *           "form_urlencoded",
+         *           "login"
+         *         ]
+         *       ],
+         *       "action": [
+         *         {
+         *           "type": "iequal",
+         *           "point": [
+         *             "header",
+         *             "HOST"
+         *           ],
+         *           "value": "shop.example.com"
+         *         }
+         *       ],
+         *       "comment": "Until the release"
+         *     }
+         */
+        HintCreateRequest: components["schemas"]["HintFields"] & {
             /**
              * @description What it does.
              * @example vpatch
@@ -10406,8 +11269,225 @@ export interface components {
             comment?: string | null;
             /** @description Free text, up to 255 characters. */
             title?: string | null;
+            /** @description Free text, up to 255 characters. */
+            set?: string | null;
+            /** @description As `active`, which wins. */
+            enabled?: boolean | null;
+            /** @description Echoed, without effect. */
+            validated?: boolean | null;
+            /** @description Echoed, without effect; by the type when absent. */
+            variativity_disabled?: boolean | null;
+            /**
+             * Format: int64
+             * @description `disable_regex`: id of the pattern that is switched off.
+             */
+            regex_id?: number | null;
         };
-        /** @description `POST /v1/objects/hint/update`. */
+        /** @description Fields that only some types of rules have. */
+        HintFields: {
+            /**
+             * @description `credentials_point`: where the login is, 2-D or flat; flat in answers.
+             * @example [
+             *       [
+             *         "post"
+             *       ],
+             *       [
+             *         "json_doc"
+             *       ],
+             *       [
+             *         "hash",
+             *         "login"
+             *       ]
+             *     ]
+             */
+            login_point?: unknown[] | null;
+            /**
+             * @description `credentials_regex`: pattern of the names of logins, 1 to 4096 characters.
+             * @example ^(login|email)$
+             */
+            login_regex?: string | null;
+            /** @description `credentials_regex`: whether case matters in the patterns. */
+            case_sensitive?: boolean | null;
+            /**
+             * @description `credentials_point`, `credentials_regex`: `default` (public list) or `custom` (the tenant's own).
+             * @example default
+             */
+            cred_stuff_type?: string | null;
+            /**
+             * Format: int64
+             * @description `disable_stamp`: number of the signature, from 1.
+             */
+            stamp?: number | null;
+            /**
+             * @description `uploads`: `docs`, `html`, `images`, `music` or `video`.
+             * @example images
+             */
+            file_type?: string | null;
+            /**
+             * @description `parser_state`: parser, such as `json_doc` or `base64`.
+             * @example base64
+             */
+            parser?: string | null;
+            /**
+             * @description `parser_state`: `enabled` or `disabled`.
+             * @example disabled
+             */
+            state?: string | null;
+            /**
+             * @description `set_response_header`: name of the header.
+             * @example X-Frame-Options
+             */
+            name?: string | null;
+            /**
+             * @description `set_response_header`: values, at least one.
+             * @example [
+             *       "DENY"
+             *     ]
+             */
+            values?: string[] | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: requests per `time_unit` and value of the point, 0 to 1000.
+             * @example 10
+             */
+            rate?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: requests above the rate that wait, 0 to 1000; 0 when absent.
+             */
+            burst?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: how many of these pass at once, 0 to 1000; 0 when absent.
+             */
+            delay?: number | null;
+            /**
+             * Format: int64
+             * @description `rate_limit`: status of refusals, 400 to 599.
+             * @example 503
+             */
+            rsp_status?: number | null;
+            /**
+             * @description `rate_limit`: `rps` or `rpm`; `rps` when absent.
+             * @example rps
+             */
+            time_unit?: string | null;
+            /** @description `rate_limit`: name of its counter, given by the server. */
+            suffix?: string | null;
+            /**
+             * Format: int64
+             * @description `overlimit_res_settings`: budget of one request, milliseconds.
+             * @example 1000
+             */
+            overlimit_time?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: deepest nesting, 1 to 100; 10 when absent.
+             */
+            max_depth?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: longest value, 1 to 100 KiB; 10 when absent.
+             */
+            max_value_size_kb?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: largest document, 1 to 1024 KiB; 100 when absent.
+             */
+            max_doc_size_kb?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: most aliases, 1 to 1000; 5 when absent.
+             */
+            max_aliases?: number | null;
+            /**
+             * Format: int64
+             * @description `graphql_detection`: most documents of a batch, 1 to 100; 10 when absent.
+             */
+            max_doc_per_batch?: number | null;
+            /** @description `graphql_detection`: whether introspection is an attack; true when absent. */
+            introspection?: boolean | null;
+            /** @description `graphql_detection`: whether the debug mode is an attack; true when absent. */
+            debug_enabled?: boolean | null;
+            /**
+             * Format: int64
+             * @description `file_upload_size_limit`: largest value at the point, or largest request, from 1, in `size_unit`.
+             * @example 10
+             */
+            size?: number | null;
+            /**
+             * @description `file_upload_size_limit`: `b`, `kb`, `mb`, `gb` or `tb`, powers of 1024; `b` when absent.
+             * @example mb
+             */
+            size_unit?: string | null;
+            /**
+             * @description Mitigation controls: kind of protection, given by the server.
+             * @example file_upload_policy
+             */
+            mitigation?: string | null;
+            /**
+             * @description Counters: their name, given by the server; triggers name it in `hint_tag`.
+             * @example b:7:00112233445566aa
+             */
+            counter?: string | null;
+            threshold?: components["schemas"]["HintThreshold"] | null;
+            reaction?: components["schemas"]["HintReaction"] | null;
+            enumerated_parameters?: components["schemas"]["EnumeratedParameters"] | null;
+            /** @description Threshold controls: which requests count; all conditions must hold. */
+            advanced_conditions?: components["schemas"]["AdvancedCondition"][] | null;
+            /** @description Threshold controls: which requests count, by what is in them; all conditions must hold. */
+            arbitrary_conditions?: components["schemas"]["ArbitraryCondition"][] | null;
+        };
+        /** @description What a threshold control does, each for 600 to 315569520 seconds. */
+        HintReaction: {
+            /**
+             * Format: int64
+             * @description Denies the session.
+             */
+            block_by_session?: number | null;
+            /**
+             * Format: int64
+             * @description Denies the address.
+             * @example 3600
+             */
+            block_by_ip?: number | null;
+            /**
+             * Format: int64
+             * @description Graylists the address.
+             */
+            graylist_by_ip?: number | null;
+        };
+        /** @description More than a count within a period. */
+        HintThreshold: {
+            /**
+             * Format: int64
+             * @description From 1.
+             * @example 30
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Seconds, from 1.
+             * @example 60
+             */
+            period: number;
+        };
+        /**
+         * @description `POST /v1/objects/hint/update`.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "id": [
+         *           71001
+         *         ]
+         *       },
+         *       "fields": {
+         *         "active": false
+         *       }
+         *     }
+         */
         HintUpdateRequest: {
             /** @description Which rules: `id`, and optionally `clientid`. */
             filter?: unknown;
@@ -10415,7 +11495,7 @@ export interface components {
             fields?: components["schemas"]["HintCreateRequest"];
         };
         /** @description A rule. Fields that its type does not own are null. */
-        HintView: unknown & {
+        HintView: components["schemas"]["HintFields"] & {
             /**
              * Format: int64
              * @description Identity.
@@ -10880,7 +11960,32 @@ export interface components {
             /** @description Name. */
             name: string;
         };
-        /** @description `POST /v2/integration`, and `POST /v2/integration/test`. */
+        /**
+         * @description `POST /v2/integration`, and `POST /v2/integration/test`.
+         * @example {
+         *       "name": "SIEM",
+         *       "active": true,
+         *       "type": "web_hooks",
+         *       "clientid": 7,
+         *       "target": {
+         *         "url": "https://siem.example.com/hook",
+         *         "http_method": "POST",
+         *         "format": "json",
+         *         "headers": {
+         *           "X-Team": "soc"
+         *         },
+         *         "ca_file": "",
+         *         "ca_verify": true
+         *       },
+         *       "events": [
+         *         {
+         *           "event": "siem",
+         *           "active": true,
+         *           "with_headers": true
+         *         }
+         *       ]
+         *     }
+         */
         IntegrationCreate: {
             /**
              * @description Name, 1 to 255 characters.
@@ -10929,7 +12034,12 @@ export interface components {
             /** @description Which notifications go there. */
             events?: components["schemas"]["EventSwitch"][];
         };
-        /** @description `PUT /v2/integration/{id}`: what is absent stays. */
+        /**
+         * @description `PUT /v2/integration/{id}`: what is absent stays.
+         * @example {
+         *       "active": false
+         *     }
+         */
         IntegrationUpdate: {
             /** @description Name, 1 to 255 characters. */
             name?: string | null;
@@ -10946,7 +12056,37 @@ export interface components {
             /** @description Bot of a Telegram integration, as in its creation. */
             token?: string | null;
         };
-        /** @description An integration. Secrets of its target are masked. */
+        /**
+         * @description An integration. Secrets of its target are masked.
+         * @example {
+         *       "id": 3,
+         *       "active": true,
+         *       "name": "SIEM",
+         *       "type": "web_hooks",
+         *       "created_at": 1780000000,
+         *       "created_by": "admin@example.com",
+         *       "target": {
+         *         "url": "https://siem.example.com/****hook",
+         *         "http_method": "POST",
+         *         "format": "json",
+         *         "headers": {
+         *           "X-Team": "****"
+         *         },
+         *         "ca_file": "",
+         *         "ca_verify": true,
+         *         "timeout": 15,
+         *         "open_timeout": 20,
+         *         "subtype": "web_hooks"
+         *       },
+         *       "events": [
+         *         {
+         *           "event": "siem",
+         *           "active": true,
+         *           "with_headers": true
+         *         }
+         *       ]
+         *     }
+         */
         IntegrationView: {
             /**
              * Format: int64
@@ -11172,6 +12312,11 @@ export interface components {
              */
             author_user_id: number;
             /**
+             * @description Name of the user; null when a trigger made it, or the user is gone.
+             * @example Ada Admin
+             */
+            author?: string | null;
+            /**
              * Format: int64
              * @description Trigger that made it; null when a user did.
              */
@@ -11290,7 +12435,19 @@ export interface components {
             /** @description The entry. */
             ip_rule?: components["schemas"]["IpRuleBody"];
         };
-        /** @description `DELETE /v4/ip_rules`. */
+        /**
+         * @description `DELETE /v4/ip_rules`.
+         * @example {
+         *       "filter": {
+         *         "clientid": 7,
+         *         "id": [
+         *           1,
+         *           2
+         *         ],
+         *         "list": "black"
+         *       }
+         *     }
+         */
         IpRuleDeleteRequest: {
             /** @description Keys `clientid`, `id`, `list`. */
             filter?: unknown;
@@ -11317,7 +12474,10 @@ export interface components {
              * @example black
              */
             list: string;
-            /** @description Always null. */
+            /**
+             * @description Name of the user; null when a trigger made it, or the user is gone.
+             * @example Ada Admin
+             */
             author?: string | null;
             /**
              * Format: int64
@@ -11335,7 +12495,7 @@ export interface components {
             reason: string;
             /**
              * Format: int64
-             * @description Always null: no trigger made it.
+             * @description Trigger that made it; null when a user did.
              */
             author_trigger_id?: number | null;
             /**
@@ -11725,7 +12885,20 @@ export interface components {
          * @enum {string}
          */
         ListName: "allow" | "deny" | "gray";
-        /** @description What to list, and which part of it. */
+        /**
+         * @description What to list, and which part of it.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ]
+         *       },
+         *       "limit": 100,
+         *       "offset": 0,
+         *       "order_by": "id",
+         *       "order_desc": true
+         *     }
+         */
         ListRequest: {
             /**
              * @description Conditions, all of which hold; an array of such objects means any of them. A value may be an array,
@@ -11775,6 +12948,8 @@ export interface components {
             label: string;
             /** @description Whether letters go out, so that a forgotten password can be replaced. */
             mail: boolean;
+            /** @description Whether strangers may make a company of their own. */
+            signup: boolean;
             /** @description Other clouds, with users of their own. */
             clouds: components["schemas"]["CloudLink"][];
         };
@@ -11848,6 +13023,12 @@ export interface components {
              * @example true
              */
             mode?: string | null;
+            /**
+             * @description Whether to make a rule, too, so that nodes do not find the same again: `disable_attack_type` of that type at that
+             *     place of that address, or `disable_regex` for a custom expression. Default true; false marks only.
+             * @example false
+             */
+            rule?: boolean | null;
         };
         /** @description How many hits were marked. */
         Marked: {
@@ -12118,8 +13299,8 @@ export interface components {
              * @description Instances seen in the last two minutes.
              */
             active_instance_count: number;
-            /** @description Registration token, for administrators; null for others. */
-            token?: string | null;
+            /** @description Registration token, for administrators; empty for others. */
+            token: string;
             /**
              * Format: int64
              * @description Requests this month.
@@ -12178,6 +13359,31 @@ export interface components {
              */
             mode: string;
         };
+        /** @description What a global account may do about trials. */
+        PartnerBilling: {
+            /**
+             * @description Plan of trials.
+             * @example bartizan
+             */
+            trial_plan_slug: string;
+            /**
+             * Format: int64
+             * @description Days of a trial, 1 to 3650.
+             */
+            trial_period: number;
+            /**
+             * Format: int64
+             * @description Days that a trial is extended by, 0 to 3650.
+             */
+            trial_extend_period: number;
+            /**
+             * Format: int64
+             * @description Days between two trials, 0 to 3650.
+             */
+            trial_wait_period: number;
+            /** @description Whether trials may begin. */
+            trials_enabled: boolean;
+        };
         /** @description `POST /v2/partner/{partnerid}/partner_client`. */
         PartnerClientCreate: {
             /**
@@ -12186,6 +13392,11 @@ export interface components {
              * @example 18
              */
             clientid: number | null;
+            /**
+             * Format: int64
+             * @description The same, by another name.
+             */
+            client_id?: number | null;
             /**
              * Format: int64
              * @description Application id, 1 to 2147483647.
@@ -12356,6 +13567,26 @@ export interface components {
              */
             history: number;
         };
+        /** @description Changes of what passwords must be: what is absent stays. */
+        PasswordPolicyUpdate: {
+            /**
+             * Format: int64
+             * @description Least characters, 8 to 64.
+             */
+            min_length?: number | null;
+            /** @description Whether a character that is neither letter nor digit is needed. */
+            require_special?: boolean | null;
+            /**
+             * Format: int64
+             * @description Days after which a password must be changed, 1 to 365; null is never.
+             */
+            rotation_days?: number | null;
+            /**
+             * Format: int64
+             * @description How many former passwords cannot be used again, 0 to 24.
+             */
+            history?: number | null;
+        };
         /** @description `POST /v1/password/reset`. */
         PasswordReset: {
             /** @description Token of the link. */
@@ -12365,6 +13596,16 @@ export interface components {
              * @description New password.
              */
             password: string;
+        };
+        /** @description `POST /v1/billing/plans`. */
+        PlanCreate: {
+            /**
+             * @description Name: 1 to 64 lower-case letters, digits, `_` and `-`; unique.
+             * @example gold
+             */
+            slug: string;
+            /** @description Whether the features of the plan decide, true by default. */
+            use_features?: boolean;
         };
         /** @description A plan that clients can have. */
         PlanView: {
@@ -12397,6 +13638,11 @@ export interface components {
              */
             clientid?: number | null;
             /**
+             * Format: int64
+             * @description The same, by another name.
+             */
+            client_id?: number | null;
+            /**
              * @description Name, 1 to 255 characters.
              * @example Shop
              */
@@ -12407,7 +13653,20 @@ export interface components {
             /** @description Name, 1 to 255 characters. */
             name?: string | null;
         };
-        /** @description `POST /v1/objects/pool/update`. */
+        /**
+         * @description `POST /v1/objects/pool/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 42,
+         *         "clientid": [
+         *           7
+         *         ]
+         *       },
+         *       "fields": {
+         *         "name": "Shop"
+         *       }
+         *     }
+         */
         PoolUpdate: {
             /** @description Which applications. */
             filter?: unknown;
@@ -12743,6 +14002,99 @@ export interface components {
             /** @description The same secret as a token for the `X-WallarmApi-Token` header. */
             token: string;
         };
+        /** @description A report that was taken on. */
+        ReportAccepted: {
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+        };
+        /** @description `POST /v1/objects/report`. */
+        ReportFileRequest: {
+            /**
+             * Format: int64
+             * @description Report.
+             * @default null
+             * @example 1
+             */
+            id: number;
+        };
+        /** @description `POST /v1/objects/report/request`. Wrong values are answered with a 400 that names the field. */
+        ReportRequest: {
+            /**
+             * Format: int64
+             * @description Tenant; the caller's own when absent or 0.
+             * @default null
+             * @example 1
+             */
+            clientid: number | null;
+            /**
+             * Format: int64
+             * @description Start of the period, Unix seconds.
+             * @default null
+             * @example 1767225600
+             */
+            time_from: number;
+            /**
+             * Format: int64
+             * @description End of the period, Unix seconds.
+             * @default null
+             * @example 1769904000
+             */
+            time_to: number;
+            /**
+             * @description `pdf`, `csv`, `json` or `mail`.
+             * @default null
+             * @example pdf
+             */
+            format: string;
+            /**
+             * @description Who gets a link to the file; a report by `mail` goes to them as a letter and needs at least one. At most 20.
+             * @default null
+             * @example [
+             *       "security@example.com"
+             *     ]
+             */
+            emails: string[] | null;
+            /** @description Filters of the rows: `attacks`, `incidents` and `vulns`, as `/v1/search` answers them. */
+            extra_filter?: unknown;
+        };
+        /** @description A report in a list. */
+        ReportView: {
+            /**
+             * Format: int64
+             * @description Id.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            clientid: number;
+            /**
+             * Format: int64
+             * @description Start of its period, Unix seconds.
+             */
+            time_from: number;
+            /**
+             * Format: int64
+             * @description End of its period, Unix seconds.
+             */
+            time_to: number;
+            /** @description `pdf`, `csv`, `json` or `mail`. */
+            format: string;
+            /**
+             * @description `accepted`, `running`, `ready` or `failed`.
+             * @example ready
+             */
+            status: string;
+            /**
+             * Format: int64
+             * @description When it was asked for, Unix seconds.
+             */
+            created_at: number;
+        };
         /** @description A sign that an answer showed. */
         ResponseStamp: {
             /**
@@ -12804,7 +14156,7 @@ export interface components {
             max_lom_format: number | null;
             /**
              * Format: int64
-             * @description Largest ruleset, bytes; at least 1025.
+             * @description Stored, without effect; at least 1025.
              * @default 10240000
              */
             max_lom_size: number;
@@ -13199,7 +14551,20 @@ export interface components {
             /** @description Entries of the document that ended before the import. */
             expired?: number;
         };
-        /** @description Which rows to change or delete. */
+        /**
+         * @description Which rows to change or delete.
+         * @example {
+         *       "filter": {
+         *         "clientid": [
+         *           7
+         *         ],
+         *         "id": [
+         *           71001,
+         *           71002
+         *         ]
+         *       }
+         *     }
+         */
         SelectRequest: {
             /** @description Conditions as in lists; it must select by more than the tenant. */
             filter?: unknown;
@@ -13361,7 +14726,7 @@ export interface components {
             absolute_timeout?: number | null;
             /** @description Whether everybody needs a second factor. The caller must have one. */
             mfa_enforced?: boolean | null;
-            password_policy?: components["schemas"]["PasswordPolicy"] | null;
+            password_policy?: components["schemas"]["PasswordPolicyUpdate"] | null;
             /** @description Networks in CIDR form, at most 100; the caller's own address must be in one of them. */
             allowed_networks?: string[] | null;
             allowed_networks_scope?: components["schemas"]["NetworkScope"] | null;
@@ -13401,6 +14766,30 @@ export interface components {
              * @description Days that the activity log is kept.
              */
             audit_retention_days: number;
+        };
+        /** @description `POST /v1/signup`. */
+        SignupRequest: {
+            /**
+             * @description Name of the company, 1 to 128 characters.
+             * @example Acme
+             */
+            client_name: string;
+            /**
+             * @description Name of its first administrator, 1 to 255 characters.
+             * @example Ada Admin
+             */
+            realname: string;
+            /**
+             * @description E-mail address, which a letter goes to.
+             * @example ada@acme.test
+             */
+            email: string;
+            /**
+             * Format: password
+             * @description Password: 8 characters with lower case, upper case and digit, or 10 with three of lower case, upper case, digit
+             *     and others.
+             */
+            password: string;
         };
         /** @description Something that the reader of a file noticed. */
         SpecFinding: {
@@ -13562,6 +14951,38 @@ export interface components {
              * @description Requests.
              */
             count: number;
+        };
+        /** @description `POST` and `PUT` of a subscription. In a `PUT` what is absent stays. */
+        SubscriptionFields: {
+            /**
+             * Format: int64
+             * @description Plan; needed to create one.
+             */
+            plan_id?: number | null;
+            /**
+             * @description `annual` by default, `trial` and others: 1 to 32 lower-case letters, digits, `_` and `-`.
+             * @example annual
+             */
+            type?: string | null;
+            /** @description `active` by default: 1 to 32 lower-case letters, digits, `_` and `-`. */
+            state?: string | null;
+            /**
+             * @description First day, today by default.
+             * @example 2026-01-05
+             */
+            start_on?: string | null;
+            /**
+             * @description Last day, not before the first; `2099-12-31` by default.
+             * @example 2027-01-04
+             */
+            finish_on?: string | null;
+            /**
+             * Format: int64
+             * @description Order among the subscriptions of a client, 0 to 1000.
+             */
+            position?: number | null;
+            /** @description Properties, an object of at most 64 KiB. */
+            properties?: unknown;
         };
         /** @description A subscription of a client. */
         SubscriptionView: {
@@ -13988,7 +15409,20 @@ export interface components {
             /** @description On or off. */
             enabled: boolean;
         };
-        /** @description `POST /v1/objects/user/update`. */
+        /**
+         * @description `POST /v1/objects/user/update`.
+         * @example {
+         *       "filter": {
+         *         "id": 5
+         *       },
+         *       "fields": {
+         *         "realname": "Ada Admin",
+         *         "permissions": [
+         *           "analytic"
+         *         ]
+         *       }
+         *     }
+         */
         UserUpdate: {
             /** @description Which users; it must select by more than the tenant. */
             filter?: unknown;
@@ -17432,6 +18866,84 @@ export interface operations {
             };
         };
     };
+    feature_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeatureCreate"];
+            };
+        };
+        responses: {
+            /** @description The feature */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     plan_list: {
         parameters: {
             query?: never;
@@ -17470,6 +18982,174 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanCreate"];
+            };
+        };
+        responses: {
+            /** @description The plan */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    plan_bind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Plan */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindingCreate"];
+            };
+        };
+        responses: {
+            /** @description The feature of the plan */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such plan */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17651,7 +19331,7 @@ export interface operations {
                 "filter[application_ids][]"?: number[];
                 /** @description `expired` lists what has ended */
                 "filter[status]"?: string;
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;
@@ -19522,6 +21202,88 @@ export interface operations {
             };
         };
     };
+    report_linked_file: {
+        parameters: {
+            query: {
+                /**
+                 * @description Token of the link
+                 * @example 0f1e2d3c
+                 */
+                token: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Report
+                 * @example 1
+                 */
+                report_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such report, or a wrong token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     api_discovery_view: {
         parameters: {
             query?: never;
@@ -19662,6 +21424,74 @@ export interface operations {
             };
         };
     };
+    trial_create_by_operator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trial */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     subscription_list: {
         parameters: {
             query?: never;
@@ -19703,6 +21533,256 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    subscription_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionFields"];
+            };
+        };
+        responses: {
+            /** @description The subscription */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trial_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trial */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    subscription_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Client */
+                client_id: number;
+                /** @description Subscription */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionFields"];
+            };
+        };
+        responses: {
+            /** @description The subscription */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client or subscription */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20039,6 +22119,8 @@ export interface operations {
                 month?: number;
                 /** @description Tenant. */
                 clientid?: number;
+                /** @description Whether `before` of the reply holds the same of the period before; default false. */
+                compare?: boolean;
             };
             header?: never;
             path?: never;
@@ -20052,7 +22134,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -20118,6 +22200,8 @@ export interface operations {
                 month?: number;
                 /** @description Tenant. */
                 clientid?: number;
+                /** @description Whether `before` of the reply holds the same of the period before; default false. */
+                compare?: boolean;
             };
             header?: never;
             path?: never;
@@ -20131,7 +22215,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -21322,7 +23406,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_AttackCount"];
+                    "application/json": components["schemas"]["Compared_AttackCount"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -23872,6 +25956,258 @@ export interface operations {
             };
         };
     };
+    report_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportFileRequest"];
+            };
+        };
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such report */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not ready */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventListRequest"];
+            };
+        };
+        responses: {
+            /** @description The reports */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_ReportView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    report_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportRequest"];
+            };
+        };
+        responses: {
+            /** @description Taken on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ReportAccepted"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many reports wait */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     user_list: {
         parameters: {
             query?: never;
@@ -24982,6 +27318,164 @@ export interface operations {
             };
             /** @description The body is of another type than the operation takes */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    partner_billing_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global account */
+                partner_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartnerBilling"];
+            };
+        };
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_PartnerBilling"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such global account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    partner_billing_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Global account */
+                partner_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken away */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such global account */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27179,6 +29673,93 @@ export interface operations {
             };
             /** @description There is no such session */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    signup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignupRequest"];
+            };
+        };
+        responses: {
+            /** @description A letter is on its way */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Self sign-up is off */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30319,7 +32900,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AbuseTaken"];
+                    "application/json": components["schemas"]["Envelope_AbuseTaken"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -30360,6 +32941,82 @@ export interface operations {
             };
             /** @description The body is of another type than the operation takes */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    dropped_hits_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Client
+                 * @example 1
+                 */
+                client_id: number;
+                /**
+                 * @description Request
+                 * @example 5f1d8c0a9b3e4d7f8a6b5c4d3e2f1a0b
+                 */
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_DroppedRequestView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such request */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31488,7 +34145,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31650,7 +34307,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31731,7 +34388,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31812,7 +34469,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31893,7 +34550,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -31974,7 +34631,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -32064,7 +34721,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -32154,7 +34811,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_MonthlySummary"];
+                    "application/json": components["schemas"]["Compared_MonthlySummary"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -32294,7 +34951,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_TargetsView"];
+                    "application/json": components["schemas"]["Compared_TargetsView"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -32375,7 +35032,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_Vec_Vec_f64"];
+                    "application/json": components["schemas"]["Compared_Vec_Vec_f64"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -32589,7 +35246,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Envelope_HitSummary"];
+                    "application/json": components["schemas"]["Compared_HitSummary"];
                 };
             };
             /** @description The request is not valid; the body names the field */
@@ -33319,7 +35976,7 @@ export interface operations {
                 "filter[clientid][]"?: number[];
                 /** @description `cloud_node` */
                 "filter[type]"?: string;
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;
@@ -34120,7 +36777,7 @@ export interface operations {
             query?: {
                 /** @description Tenant */
                 "filter[clientid]"?: number;
-                /** @description Most entries, 1 to 1000; default 50 */
+                /** @description Most entries, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Entries to skip */
                 offset?: number;
@@ -34183,7 +36840,7 @@ export interface operations {
             query?: {
                 /** @description Tenant */
                 "filter[clientid]"?: number;
-                /** @description Most entries, 1 to 1000; default 50 */
+                /** @description Most entries, 1 to 1000; default 100 */
                 limit?: number;
                 /** @description Entries to skip */
                 offset?: number;
@@ -35024,7 +37681,7 @@ export interface operations {
                 "filter[list]"?: string;
                 /** @description Ids */
                 "filter[id][]"?: number[];
-                /** @description Most rows, 1 to 1000; default 50 */
+                /** @description Most rows, 1 to 300; default 100 */
                 limit?: number;
                 /** @description Rows to skip */
                 offset?: number;

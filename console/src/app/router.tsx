@@ -20,6 +20,7 @@ import { safeReturnPath } from '../session/returnPath'
 import { FirstPage } from '../session/FirstPage'
 import { EmailPage, ForgotPage, InvitationPage, ResetPage } from '../session/LinkPages'
 import { SignInPage } from '../session/SignInPage'
+import { SignUpPage } from '../session/SignUpPage'
 import { ApplicationsPage } from '../settings/ApplicationsPage'
 import { CredentialsPage } from '../settings/CredentialsPage'
 import { SecurityPage } from '../settings/SecurityPage'
@@ -61,6 +62,8 @@ const login = createRoute({
     throw redirect({ to: '/sign-in', search: typeof error === 'string' ? { error } : {}, replace: true })
   },
 })
+
+const signUp = createRoute({ getParentRoute: () => root, path: '/sign-up', component: SignUpPage })
 
 // The links of letters carry their token behind the `#`, which never leaves the browser.
 const forgot = createRoute({ getParentRoute: () => root, path: '/forgot', component: ForgotPage })
@@ -135,7 +138,7 @@ const applications = createRoute({ getParentRoute: () => settings, path: '/appli
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    signIn, login, forgot, reset, invitation, email, first,
+    signIn, login, signUp, forgot, reset, invitation, email, first,
     signedIn.addChildren([
       home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
       settings.addChildren([settingsHome, credentials, security, tokens, users, applications, sso]),

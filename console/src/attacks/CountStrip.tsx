@@ -1,29 +1,43 @@
 import { Skeleton, Text } from '@mantine/core'
 import type { AttackCount } from '../api/types'
+import { changeOf } from '../domain/change'
 import classes from './CountStrip.module.css'
 
 interface CountStripProps {
   noun: string
   count: AttackCount | undefined
+  /** The same of the period before, where there is one. */
+  before: AttackCount | undefined
 }
 
-/** The size of the selection at a glance. */
-export function CountStrip({ noun, count }: CountStripProps) {
+/** The size of the selection at a glance, and how it changed. */
+export function CountStrip({ noun, count, before }: CountStripProps) {
   const figures = [
-    { label: noun, value: count?.attacks },
-    { label: 'Malicious requests', value: count?.hits },
-    { label: 'Source IPs', value: count?.ips },
+    { label: noun, value: count?.attacks, was: before?.attacks },
+    { label: 'Malicious requests', value: count?.hits, was: before?.hits },
+    { label: 'Source IPs', value: count?.ips, was: before?.ips },
   ]
   return (
     <dl className={classes.strip}>
-      {figures.map(({ label, value }) => (
+      {figures.map(({ label, value, was }) => (
         <div key={label} className={classes.figure}>
           <Text component="dt" size="xs" c="dimmed" fw={550}>{label}</Text>
           <dd className={`${classes.value} tabular`}>
             {value === undefined ? <Skeleton height={24} width={56} /> : value.toLocaleString('en')}
+            {value !== undefined && was !== undefined && <Change now={value} before={was} />}
           </dd>
         </div>
       ))}
     </dl>
+  )
+}
+
+function Change({ now, before }: { now: number; before: number }) {
+  const change = changeOf(now, before)
+  if (change === undefined) return null
+  return (
+    <Text component="span" size="xs" c="dimmed" fw={500} ml="xs" title={`${before.toLocaleString('en')} in the period before`}>
+      {change}
+    </Text>
   )
 }

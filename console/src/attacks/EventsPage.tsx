@@ -51,7 +51,7 @@ export function EventsPage({ kind, title, description, empty, search, onSearch }
         </>
       }
     >
-      <CountStrip noun={title} count={data?.count} />
+      <CountStrip noun={title} count={data?.count} before={data?.before} />
       <DataTable
         label={title}
         columns={kind === 'incidents' ? incidentColumns : attackColumns}

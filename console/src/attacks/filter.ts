@@ -20,6 +20,11 @@ export function readFilter(answer: unknown): Filter {
   return typeof answer === 'object' && answer !== null ? { ...answer } : {}
 }
 
+/** Whether there is a period before: what has no beginning has none, and several periods have no single one. */
+export function hasOnePeriod({ time }: Filter): boolean {
+  return isRanges(time) && time.length === 1 && typeof time[0]?.[0] === 'number'
+}
+
 /** The later of two beginnings; what lies before either of them is not asked for. */
 export function narrowest(period: [[number, null]] | undefined, searched: unknown): Ranges | undefined {
   if (!isRanges(searched)) return period

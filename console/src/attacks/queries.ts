@@ -1,11 +1,11 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
-import { api, bodyOf } from '../api/client'
+import { api, bodyOf, comparedOf } from '../api/client'
 import { ApiError } from '../api/errors'
 import type { Attack, Condition, Filter, Hit } from '../api/types'
 import { nowSeconds } from '../domain/time'
 import { failed, succeeded } from '../ui/feedback'
 import { readOrder } from '../ui/tableState'
-import { attackFilter, readFilter, type EventKind } from './filter'
+import { attackFilter, hasOnePeriod, readFilter, type EventKind } from './filter'
 import type { AttackSearch } from './search'
 
 export const PAGE_SIZE = 25
@@ -49,9 +49,9 @@ export function attacksQuery(kind: EventKind, search: AttackSearch) {
             order_by: order.id, order_desc: order.desc,
           },
         })),
-        bodyOf(api.POST('/v1/objects/attack/count', { body: { filter } })),
+        comparedOf(api.POST('/v1/objects/attack/count', { body: { filter, compare: hasOnePeriod(filter) } })),
       ])
-      return { rows, count }
+      return { rows, count: count.now, before: count.before }
     },
     placeholderData: keepPreviousData,
     // What the server refused once it refuses again.

@@ -38,7 +38,7 @@ function CreatedModal({ node, onClose }: { node: CreatedNode; onClose: () => voi
   return (
     <Modal title={`${node.hostname} is ready to start`} opened onClose={onClose} size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>
       <Stack>
-        <SecretOnce label="Node token" value={node.token ?? ''} note="An instance registers with this token. Anybody who has it can add instances to this node." />
+        <SecretOnce label="Node token" value={node.token} note="An instance registers with this token. Anybody who has it can add instances to this node." />
         <Text size="sm">Put the token into the environment of the instance and start it:</Text>
         <Code block>{'export BARTIZAN_API_TOKEN=…\nbartizan node --config node.toml'}</Code>
         <Group justify="flex-end"><Button onClick={onClose}>Done</Button></Group>

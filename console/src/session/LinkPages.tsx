@@ -183,7 +183,7 @@ export function EmailPage() {
   return (
     <AuthFrame title="Confirm your address" description="From then on you sign in with it.">
       {confirm.isSuccess ? (
-        <Done>Your address is changed.</Done>
+        <Done>Your address is confirmed.</Done>
       ) : (
         <Stack gap="md">
           <Refusal error={confirm.error} />

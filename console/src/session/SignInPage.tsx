@@ -19,9 +19,20 @@ const ssoRefusals: Record<string, string> = {
   user_not_found: 'There is no account for you here.',
 }
 
+function useLoginOptions() {
+  return useQuery({ queryKey: ['login-options'], queryFn: () => bodyOf(api.GET('/v1/login/options')), staleTime: Infinity, retry: false })
+}
+
+/** For strangers, where the operator lets them in. */
+function SignUpLink() {
+  const { data } = useLoginOptions()
+  if (!data?.signup) return null
+  return <Text size="sm">No account yet? <Anchor component={Link} to="/sign-up" size="sm" underline="always">Create one</Anchor></Text>
+}
+
 /** Clouds with users of their own: who is not known here may be there. */
 function OtherClouds() {
-  const { data } = useQuery({ queryKey: ['login-options'], queryFn: () => bodyOf(api.GET('/v1/login/options')), staleTime: Infinity, retry: false })
+  const { data } = useLoginOptions()
   if (!data || data.clouds.length === 0) return null
   return (
     <Text size="sm">
@@ -52,6 +63,7 @@ export function SignInPage() {
         <Alert icon={<IconAlertCircle />} color="red" role="alert">{ssoRefusals[error] ?? 'Single sign-on did not work.'}</Alert>
       ) : null}
       <PasswordStep onDone={enter} onTicket={setTicket} />
+      <SignUpLink />
       <OtherClouds />
       <Text size="xs" c="dimmed">
         Calling the API from a program? See the <Anchor href="/apiconsole/" size="xs" underline="always">API Console</Anchor>.

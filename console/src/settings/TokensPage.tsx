@@ -23,6 +23,9 @@ function tokenState(token: ApiToken): 'Active' | 'Disabled' | 'Expired' {
   return token.enabled ? 'Active' : 'Disabled'
 }
 
+/** UUID and secret of the user in token form: it has the rights of the user, and nothing of it can be set. */
+const isSecret = (token: ApiToken) => token.kind === 'backward_compatible'
+
 const columns: readonly Column<ApiToken>[] = [
   {
     id: 'name', header: 'Name', value: (token) => token.name, minWidth: 180,
@@ -35,7 +38,7 @@ const columns: readonly Column<ApiToken>[] = [
   },
   { id: 'type', header: 'Type', value: (token) => (token.type === 'shared' ? 'Shared' : 'Personal') },
   { id: 'usage', header: 'Use', value: (token) => usages[token.usage] ?? token.usage },
-  { id: 'role', header: 'Rights', value: (token) => roleLabel(token.permissions) },
+  { id: 'role', header: 'Rights', value: (token) => (isSecret(token) ? 'Those of the user' : roleLabel(token.permissions)) },
   {
     id: 'state', header: 'State', value: tokenState,
     cell: (token) => <Badge variant="dot" color={tokenState(token) === 'Active' ? 'teal' : 'gray'}>{tokenState(token)}</Badge>,
@@ -77,7 +80,7 @@ export function TokensPage() {
         }
         actions={(token) => (
           <>
-            {token.enabled ? (
+            {token.enabled && !isSecret(token) ? (
               <IconButton
                 label={`Disable ${token.name}`} icon={<IconBan size={17} />} refusal={refusal('update_api_token')}
                 onClick={() => confirmDanger({

@@ -163,6 +163,14 @@ impl AttackType {
         }
     }
 
+    /// The technique that a word of a filter or search means in addition to its type, in any case.
+    #[must_use]
+    pub fn subtype_named(word: &str) -> Option<&'static str> {
+        ["ai_prompt_injection", "ai_prompt_retrieval"]
+            .into_iter()
+            .find(|subtype| word.eq_ignore_ascii_case(subtype))
+    }
+
     /// The bit of this type in an attack mask.
     #[must_use]
     pub const fn mask(self) -> u64 {

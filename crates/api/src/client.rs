@@ -108,6 +108,10 @@ pub struct ClientCreate {
     /// Whether users and nodes may work, true by default.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub enabled: Option<bool>,
+    /// Receivers of notifications; none by default.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    pub notifications: Option<Value>,
     /// First administrator, who is invited.
     #[serde(default)]
     pub admin: Option<FirstAdmin>,
@@ -131,6 +135,9 @@ pub struct ClientSwitch {
     #[schema(example = 18, required = true)]
     #[serde(default, deserialize_with = "lenient::int")]
     pub clientid: Option<i64>,
+    /// The same, by another name.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub client_id: Option<i64>,
 }
 
 /// A link from an application id of a global account to a client.
@@ -168,6 +175,9 @@ pub struct PartnerClientCreate {
     #[schema(example = 18, required = true)]
     #[serde(default, deserialize_with = "lenient::int")]
     pub clientid: Option<i64>,
+    /// The same, by another name.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub client_id: Option<i64>,
     /// Application id, 1 to 2147483647.
     #[schema(example = 1, required = true)]
     #[serde(default, deserialize_with = "lenient::int")]
@@ -180,9 +190,10 @@ pub struct PartnerClientCreate {
 
 /// `POST /v1/objects/client/update`.
 #[derive(Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"id": 17}, "fields": {"name": "Acme"}}))]
 pub struct ClientUpdate {
     /// Which clients.
-    #[schema(value_type = Object, example = json!({"id": 17}))]
+    #[schema(value_type = Object)]
     #[serde(default)]
     pub filter: Value,
     /// What to change; absent and empty values stay as they are.
@@ -208,6 +219,9 @@ pub struct ClientFields {
     /// `on` or `off`.
     #[serde(default)]
     pub attack_rechecker_mode: Option<String>,
+    /// `on` or `off`.
+    #[serde(default)]
+    pub vuln_rechecker_mode: Option<String>,
     /// Receivers of notifications. What is empty stays as it is.
     #[schema(value_type = Option<Object>)]
     #[serde(default)]

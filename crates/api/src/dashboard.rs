@@ -55,6 +55,10 @@ pub struct GraphRequest {
     #[schema(value_type = Option<i64>)]
     #[param(value_type = Option<i64>)]
     pub clientid: Value,
+    /// Whether `before` of the reply holds the same of the period before; default false.
+    #[schema(value_type = Option<bool>)]
+    #[param(value_type = Option<bool>)]
+    pub compare: Value,
 }
 
 /// A moment and its value: whole for counts, with a fraction for rates.
@@ -148,6 +152,9 @@ pub struct DashboardObject {
     pub nodes_count: i64,
     /// Requests this month.
     pub requests_amount: i64,
+    /// Requests of a month that were agreed on, as a page wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_requests_quota: Option<i64>,
 }
 
 /// State of a dashboard.

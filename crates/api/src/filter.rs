@@ -204,6 +204,15 @@ impl Filter {
         Ok(filter)
     }
 
+    /// The rows of this filter for which these conditions hold in addition.
+    #[must_use]
+    pub fn and(&self, conditions: &[Condition]) -> Filter {
+        let whole = [vec![]];
+        let clauses = if self.clauses.is_empty() { whole.as_slice() } else { self.clauses.as_slice() };
+        let clauses = clauses.iter().map(|clause| [clause, conditions].concat()).collect();
+        Filter { clauses, ignored: self.ignored.clone() }
+    }
+
     /// Whether no condition at all is left: a change must refuse such a filter.
     #[must_use]
     pub fn is_unconstrained(&self) -> bool {
@@ -223,9 +232,9 @@ impl Filter {
     ///
     /// # Errors
     /// 400 `Empty filter`.
-    pub fn require_selective(&self, tenant_field: &str) -> Result<(), ApiError> {
+    pub fn require_selective(&self, tenant_fields: &[&str]) -> Result<(), ApiError> {
         let selective = |clause: &Vec<Condition>| {
-            clause.iter().any(|asked| asked.field != tenant_field && !asked.is_void())
+            clause.iter().any(|asked| !tenant_fields.contains(&asked.field) && !asked.is_void())
         };
         if !self.clauses.is_empty() && self.clauses.iter().all(selective) {
             Ok(())
@@ -272,7 +281,9 @@ fn condition(
         return Err(refuse(family, field.name, "too many values", Value::from(count)));
     }
     if field.kind == Kind::Raw {
-        return if value.is_null() { Ok(None) } else { of(Test::Raw(value.clone())) };
+        let nothing =
+            value.is_null() || value.as_array().is_some_and(Vec::is_empty) && family == Family::Events;
+        return if nothing { Ok(None) } else { of(Test::Raw(value.clone())) };
     }
     let items: Vec<&Value> = match value {
         Value::Null => return if field.nullable { of(Test::Null) } else { Ok(None) },
@@ -301,8 +312,8 @@ fn condition(
         Kind::Bool => match items.as_slice() {
             [single] => {
                 let flag = boolean(single).ok_or_else(|| bad(single, "must be true or false"))?;
-                // Clients serialise zero values: `"!experimental": false` must not hide rows.
-                if negated && !flag { Ok(None) } else { of(Test::Bool(flag)) }
+                // Clients of events and rules serialise zero values: `"!experimental": false` must not hide rows.
+                if negated && !flag && family != Family::Accounts { Ok(None) } else { of(Test::Bool(flag)) }
             }
             _ => Ok(None),
         },
@@ -414,7 +425,8 @@ fn masks(items: &[&Value]) -> Result<Option<Vec<Mask>>, Value> {
 #[must_use]
 pub fn like_pattern(mask: &str) -> String {
     let mut pattern = String::with_capacity(mask.len() + 4);
-    for c in mask.to_lowercase().chars() {
+    // As SQLite folds and, by their collation, the columns of events on PostgreSQL: ASCII alone.
+    for c in mask.to_ascii_lowercase().chars() {
         match c {
             '*' => pattern.push('%'),
             '?' => pattern.push('_'),

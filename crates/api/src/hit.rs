@@ -130,6 +130,37 @@ pub struct HitDetailsQuery {
     pub id: String,
 }
 
+/// A request whose hits sampling left out; it is in no list of hits.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DroppedRequestView {
+    /// Tenant.
+    pub client_id: i64,
+    /// Request.
+    pub request_id: String,
+    /// Request time, Unix seconds.
+    pub request_time: i64,
+    /// Applications; -1 is the default one.
+    pub applications: Vec<i64>,
+    /// HTTP method.
+    pub request_method: String,
+    /// Host.
+    pub domain: String,
+    /// Path without query.
+    pub path: String,
+    /// Source address.
+    pub remote_addr: String,
+    /// Address of the server.
+    pub server_addr: String,
+    /// Status sent to the client; 0 is no response.
+    pub response_status: i64,
+    /// Words about the request, such as the stage of sampling.
+    #[schema(example = json!(["regular"]))]
+    pub tags: Vec<String>,
+    /// The hits that were left out: type, technique, point, payload, signatures, outcome.
+    #[schema(value_type = Vec<crate::node::DroppedHit>)]
+    pub hits: Vec<Value>,
+}
+
 /// `GET /v1/objects/hit/aggs_counts` and `…/mitigations/stats`.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]

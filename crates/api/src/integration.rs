@@ -52,6 +52,10 @@ pub struct EventSwitch {
 
 /// An integration. Secrets of its target are masked.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 3, "active": true, "name": "SIEM", "type": "web_hooks", "created_at": 1_780_000_000,
+    "created_by": "admin@example.com", "target": {"url": "https://siem.example.com/****hook", "http_method": "POST",
+        "format": "json", "headers": {"X-Team": "****"}, "ca_file": "", "ca_verify": true, "timeout": 15, "open_timeout": 20,
+        "subtype": "web_hooks"}, "events": [{"event": "siem", "active": true, "with_headers": true}]}))]
 pub struct IntegrationView {
     /// Identity.
     pub id: i64,
@@ -70,7 +74,7 @@ pub struct IntegrationView {
     #[schema(example = "admin@example.com")]
     pub created_by: String,
     /// Where to; the form depends on the type. Secrets read as `****` and their last four characters.
-    #[schema(value_type = Object, example = json!({"url": "https://siem.example.com/****hook", "http_method": "POST", "format": "json", "headers": {}, "ca_file": "", "ca_verify": true, "timeout": 15, "open_timeout": 20, "subtype": "web_hooks"}))]
+    #[schema(value_type = Object)]
     pub target: Value,
     /// Switches.
     pub events: Vec<EventSwitch>,
@@ -81,6 +85,10 @@ pub struct IntegrationView {
 
 /// `POST /v2/integration`, and `POST /v2/integration/test`.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "SIEM", "active": true, "type": "web_hooks", "clientid": 7,
+    "target": {"url": "https://siem.example.com/hook", "http_method": "POST", "format": "json",
+        "headers": {"X-Team": "soc"}, "ca_file": "", "ca_verify": true},
+    "events": [{"event": "siem", "active": true, "with_headers": true}]}))]
 pub struct IntegrationCreate {
     /// Name, 1 to 255 characters.
     #[serde(default)]
@@ -91,7 +99,7 @@ pub struct IntegrationCreate {
     pub active: Option<bool>,
     /// Where to; the form depends on the type.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"url": "https://siem.example.com/hook", "http_method": "POST", "format": "json", "headers": {"X-Team": "soc"}, "ca_file": "", "ca_verify": true}))]
+    #[schema(value_type = Object)]
     pub target: Value,
     /// Switches; events left out are off.
     #[serde(default)]
@@ -107,6 +115,7 @@ pub struct IntegrationCreate {
 
 /// `PUT /v2/integration/{id}`: what is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"active": false}))]
 pub struct IntegrationUpdate {
     /// Name, 1 to 255 characters.
     #[serde(default)]

@@ -45,6 +45,9 @@ pub struct IpGroupView {
     pub reason: String,
     /// Who; 0 is the system.
     pub author_user_id: i64,
+    /// Name of the user; null when a trigger made it, or the user is gone.
+    #[schema(example = "Ada Admin")]
+    pub author: Option<String>,
     /// Trigger that made it; null when a user did.
     pub author_trigger_id: Option<i64>,
     /// Values as typed; an address without a mask has got one.
@@ -158,7 +161,8 @@ pub struct IpRuleView {
     /// `white`, `black` or `gray`.
     #[schema(example = "black")]
     pub list: &'static str,
-    /// Always null.
+    /// Name of the user; null when a trigger made it, or the user is gone.
+    #[schema(example = "Ada Admin")]
     pub author: Option<String>,
     /// Unix seconds.
     pub created_at: i64,
@@ -168,7 +172,7 @@ pub struct IpRuleView {
     pub pools: Vec<i64>,
     /// Why.
     pub reason: String,
-    /// Always null: no trigger made it.
+    /// Trigger that made it; null when a user did.
     pub author_trigger_id: Option<i64>,
     /// Who; 0 is the system.
     pub author_user_id: i64,
@@ -224,6 +228,7 @@ pub struct IpRuleBody {
 
 /// `DELETE /v4/ip_rules`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"clientid": 7, "id": [1, 2], "list": "black"}}))]
 pub struct IpRuleDeleteRequest {
     /// Keys `clientid`, `id`, `list`.
     #[serde(default)]

@@ -13,6 +13,7 @@ pub const MAX_OFFSET: u64 = 1_000_000;
 
 /// What to list, and which part of it.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"clientid": [7]}, "limit": 100, "offset": 0, "order_by": "id", "order_desc": true}))]
 pub struct ListRequest {
     /// Conditions, all of which hold; an array of such objects means any of them. A value may be an array,
     /// which means any of its items. A leading `!` in a key negates.
@@ -35,6 +36,7 @@ pub struct ListRequest {
 
 /// Which rows to change or delete.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"clientid": [7], "id": [71001, 71002]}}))]
 pub struct SelectRequest {
     /// Conditions as in lists; it must select by more than the tenant.
     #[schema(value_type = Object)]

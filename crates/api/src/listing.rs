@@ -43,11 +43,17 @@ pub struct EventListRequest {
 
 /// A request that only filters.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"clientid": [7], "type": "sqli"}}))]
 pub struct FilterRequest {
     /// Conditions, as in the list request.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub filter: Value,
+    /// Whether `before` of the reply holds the same of the period before; `time` must then be one range, whose end may
+    /// be open. For `attack/count` and `hits/summary`; default false.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    pub compare: Value,
 }
 
 /// A request that aggregates.
@@ -100,6 +106,11 @@ pub struct MarkRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "true")]
     pub mode: Value,
+    /// Whether to make a rule, too, so that nodes do not find the same again: `disable_attack_type` of that type at that
+    /// place of that address, or `disable_regex` for a custom expression. Default true; false marks only.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>, example = false)]
+    pub rule: Value,
 }
 
 /// How many hits were marked.
@@ -141,10 +152,14 @@ impl MarkRequest {
     /// The same request to the endpoint of attacks, where `id` names an attack too.
     #[must_use]
     pub fn of_attack(mut self) -> MarkRequest {
-        if let Some(filter) = self.filter.as_object_mut()
-            && let Some(id) = filter.shift_remove("id")
-        {
-            filter.entry("attackid").or_insert(id);
+        let members = match &mut self.filter {
+            Value::Array(members) => members.as_mut_slice(),
+            one => std::slice::from_mut(one),
+        };
+        for filter in members.iter_mut().filter_map(Value::as_object_mut) {
+            if let Some(id) = filter.shift_remove("id") {
+                filter.entry("attackid").or_insert(id);
+            }
         }
         self
     }

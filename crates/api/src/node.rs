@@ -239,6 +239,8 @@ pub enum Event {
     Hit(Box<HitEvent>),
     /// An answer that proves a vulnerability.
     VulnEvidence(Box<VulnEvidence>),
+    /// A malicious request whose hits are not uploaded, because enough like them were.
+    DroppedHits(Box<DroppedHits>),
 }
 
 /// By hand: what is derived for a tagged enum keeps a copy of the whole event until it has seen the tag, which costs
@@ -283,7 +285,8 @@ fn event_of<'de, D: Deserializer<'de>>(kind: &str, members: D) -> Result<Event, 
     match kind {
         "hit" => Box::deserialize(members).map(Event::Hit),
         "vuln_evidence" => Box::deserialize(members).map(Event::VulnEvidence),
-        other => Err(D::Error::unknown_variant(other, &["hit", "vuln_evidence"])),
+        "dropped_hits" => Box::deserialize(members).map(Event::DroppedHits),
+        other => Err(D::Error::unknown_variant(other, &["hit", "vuln_evidence", "dropped_hits"])),
     }
 }
 
@@ -341,6 +344,72 @@ pub struct VulnEvidence {
 
 fn default_application() -> i64 {
     -1
+}
+
+/// A request with hits that sampling left out (`spec/node.md` section 1.6): what is known of it by its id.
+///
+/// It counts nothing. How many hits were left out is in `aggregated_count` of the hits that are uploaded: a hit that is
+/// kept says how many identical ones it stands for, those left out before it included, so that a number is never told
+/// twice. A node may leave these records out, too, where there are too many of them.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DroppedHits {
+    /// Identity for idempotent insertion: 20 URL-safe characters, made by the node.
+    pub event_id: String,
+    /// The request, as the block page and the access log name it.
+    pub request_id: String,
+    /// Request time, Unix milliseconds.
+    pub ts_ms: i64,
+    /// UUID of the detecting node.
+    #[serde(default)]
+    pub node_uuid: String,
+    /// Application; -1 is the default one.
+    #[serde(default = "default_application")]
+    pub application: i64,
+    /// HTTP method.
+    pub method: String,
+    /// Host header, lower case, with port when not default.
+    pub domain: String,
+    /// Path without query.
+    pub path: String,
+    /// Client address after trusted-proxy evaluation.
+    pub ip: String,
+    /// Address of the server that the request arrived at.
+    #[serde(default)]
+    pub server_addr: String,
+    /// Final status sent to the client; 0 is none.
+    #[serde(default)]
+    pub statuscode: u16,
+    /// Why the hits were left out and other words about the request: `extreme`, `regular`, `acl`, ….
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The hits that were left out.
+    pub hits: Vec<DroppedHit>,
+}
+
+/// A hit that was left out.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DroppedHit {
+    /// Attack type.
+    #[serde(rename = "type")]
+    pub attack_type: AttackType,
+    /// Technique, for instance `sqli_union_based`.
+    #[serde(default)]
+    pub attack_subtype: Option<String>,
+    /// Flat point chain: strings, and numbers for indexes.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub point: Vec<serde_json::Value>,
+    /// Rendered point, `GET_q_value`.
+    #[serde(default)]
+    pub parameter: String,
+    /// Payload, at most 4,096 characters, after masking.
+    #[serde(default)]
+    pub value: String,
+    /// Signature ids.
+    #[serde(default)]
+    pub stamps: Vec<u32>,
+    /// Decision.
+    pub block_status: BlockStatus,
 }
 
 /// Whether the node let the request through.

@@ -84,8 +84,8 @@ pub struct NodeView {
     pub instance_count: i64,
     /// Instances seen in the last two minutes.
     pub active_instance_count: i64,
-    /// Registration token, for administrators; null for others.
-    pub token: Option<String>,
+    /// Registration token, for administrators; empty for others.
+    pub token: String,
     /// Requests this month.
     pub requests_amount: i64,
     /// Requests per second over the last minute, all active instances.

@@ -102,13 +102,22 @@ impl Role {
             .map(|(permission, _)| *permission)
             .collect();
         if matches!(self, Role::AdminExt | Role::PartnerAdminExt) {
-            granted.insert(Permission::UpdateDisableStamp);
+            granted.extend([
+                Permission::CreateDisableStamp,
+                Permission::UpdateDisableStamp,
+                Permission::DeleteDisableStamp,
+            ]);
         }
         if self.is_global() {
             granted.insert(Permission::ViewTenant);
         }
         if matches!(self, Role::PartnerAdmin | Role::PartnerAdminExt) {
-            granted.extend([Permission::CreateTenant, Permission::UpdateTenant, Permission::DeleteTenant]);
+            granted.extend([
+                Permission::CreateTenant,
+                Permission::UpdateTenant,
+                Permission::DeleteTenant,
+                Permission::CreateRuleMigration,
+            ]);
         }
         granted
     }
@@ -163,11 +172,13 @@ permissions! {
     CreateNode "create_node" [Admin Deploy];
     UpdateNode "update_node" [Admin];
     DeleteNode "delete_node" [Admin];
-    ViewDashboard "view_dashboard" [Admin Analyst ReadOnly ApiDeveloper];
+    ViewDashboard "view_dashboard" [Admin Analyst ReadOnly];
     ViewAttack "view_attack" [Admin Analyst ReadOnly];
     UpdateAttack "update_attack" [Admin Analyst];
     ViewIncident "view_incident" [Admin Analyst ReadOnly];
     UpdateIncident "update_incident" [Admin Analyst];
+    ViewApiSession "view_api_session" [Admin Analyst ReadOnly];
+    UpdateApiSession "update_api_session" [Admin];
     ViewVuln "view_vuln" [Admin Analyst ReadOnly];
     CreateVuln "create_vuln" [Admin Analyst];
     UpdateVuln "update_vuln" [Admin Analyst];
@@ -175,14 +186,17 @@ permissions! {
     CreateAllowlist "create_allowlist" [Admin Analyst];
     UpdateAllowlist "update_allowlist" [Admin Analyst];
     DeleteAllowlist "delete_allowlist" [Admin Analyst];
+    ExportAllowlist "export_allowlist" [Admin Analyst ReadOnly];
     ViewDenylist "view_denylist" [Admin Analyst ReadOnly];
     CreateDenylist "create_denylist" [Admin Analyst];
     UpdateDenylist "update_denylist" [Admin Analyst];
     DeleteDenylist "delete_denylist" [Admin Analyst];
+    ExportDenylist "export_denylist" [Admin Analyst ReadOnly];
     ViewGraylist "view_graylist" [Admin Analyst ReadOnly];
     CreateGraylist "create_graylist" [Admin Analyst];
     UpdateGraylist "update_graylist" [Admin Analyst];
     DeleteGraylist "delete_graylist" [Admin Analyst];
+    ExportGraylist "export_graylist" [Admin Analyst ReadOnly];
     ViewRule "view_rule" [Admin Analyst ReadOnly];
     CreateRule "create_rule" [Admin Analyst];
     UpdateRule "update_rule" [Admin Analyst];
@@ -191,7 +205,18 @@ permissions! {
     CreateMitigationControl "create_mitigation_control" [Admin];
     UpdateMitigationControl "update_mitigation_control" [Admin];
     DeleteMitigationControl "delete_mitigation_control" [Admin];
+    ViewCredentialStuffing "view_credential_stuffing" [Admin Analyst ReadOnly];
+    CreateCredentialStuffing "create_credential_stuffing" [Admin Analyst];
+    UpdateCredentialStuffing "update_credential_stuffing" [Admin Analyst];
+    DeleteCredentialStuffing "delete_credential_stuffing" [Admin Analyst];
+    CreateDisableStamp "create_disable_stamp" [];
     UpdateDisableStamp "update_disable_stamp" [];
+    DeleteDisableStamp "delete_disable_stamp" [];
+    CreateRuleMigration "create_rule_migration" [];
+    ViewEdge "view_edge" [Admin Analyst];
+    CreateEdge "create_edge" [Admin];
+    UpdateEdge "update_edge" [Admin];
+    DeleteEdge "delete_edge" [Admin];
     ViewTrigger "view_trigger" [Admin];
     CreateTrigger "create_trigger" [Admin];
     UpdateTrigger "update_trigger" [Admin];
@@ -206,6 +231,9 @@ permissions! {
     DeleteApiSpec "delete_api_spec" [Admin];
     ViewApiDiscovery "view_api_discovery" [Admin Analyst ApiDeveloper];
     UpdateApiDiscovery "update_api_discovery" [Admin Analyst];
+    ExportApiDiscovery "export_api_discovery" [Admin Analyst ApiDeveloper];
+    ViewInfra "view_infra" [Admin Analyst ReadOnly];
+    UpdateInfra "update_infra" [Admin Analyst];
     ViewWallarmMode "view_wallarm_mode" [Admin Analyst ReadOnly];
     UpdateWallarmMode "update_wallarm_mode" [Admin];
     ViewApplication "view_application" [Admin Analyst ReadOnly];
@@ -227,7 +255,8 @@ permissions! {
     ViewActivityLog "view_activity_log" [Admin ReadOnly];
     ViewClient "view_client" [Admin Analyst ReadOnly ApiDeveloper Deploy];
     UpdateClient "update_client" [Admin];
-    ViewLicense "view_license" [Admin Analyst ReadOnly ApiDeveloper];
+    ViewLicense "view_license" [Admin Analyst ReadOnly];
+    UpdateLicense "update_license" [];
     ViewSettings "view_settings" [Admin];
     UpdateSettings "update_settings" [Admin];
     ViewSso "view_sso" [Admin];
@@ -333,7 +362,8 @@ mod tests {
 
     #[test]
     fn read_only_holds_only_view_rights() {
-        assert!(Role::Auditor.permissions().iter().all(|permission| permission.code().starts_with("view_")));
+        let reads = |code: &str| code.starts_with("view_") || code.starts_with("export_");
+        assert!(Role::Auditor.permissions().iter().all(|permission| reads(permission.code())));
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub struct PoolCreate {
     /// Tenant; the caller's own by default.
     #[serde(default, deserialize_with = "lenient::int")]
     pub clientid: Option<i64>,
+    /// The same, by another name.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub client_id: Option<i64>,
     /// Name, 1 to 255 characters.
     #[serde(default)]
     #[schema(example = "Shop", required = true)]
@@ -37,10 +40,11 @@ pub struct PoolCreate {
 
 /// `POST /v1/objects/pool/update`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"id": 42, "clientid": [7]}, "fields": {"name": "Shop"}}))]
 pub struct PoolUpdate {
     /// Which applications.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"id": 42}))]
+    #[schema(value_type = Object)]
     pub filter: Value,
     /// What to change.
     #[serde(default)]

@@ -10,6 +10,9 @@ pub struct EventSettings {
     /// Days that hits and attacks are kept, 1 to 180; null is six months.
     #[schema(example = 90)]
     pub retention_days: Option<i64>,
+    /// Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+    #[schema(example = false)]
+    pub default_attack_ip_grouping: bool,
 }
 
 /// A change of these settings; what is absent stays.
@@ -19,6 +22,10 @@ pub struct EventSettingsUpdate {
     #[serde(default, deserialize_with = "crate::lenient::present")]
     #[schema(value_type = Option<i64>, example = 90)]
     pub retention_days: Option<Option<i64>>,
+    /// Whether a source of more than 50 hits within 15 minutes gets one attack for what it does from then on.
+    #[serde(default, deserialize_with = "crate::lenient::flag")]
+    #[schema(example = false)]
+    pub default_attack_ip_grouping: Option<bool>,
 }
 
 /// Confirms a deletion.

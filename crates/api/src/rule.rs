@@ -4,6 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+mod fields;
+
+pub use fields::{
+    AdvancedCondition, ArbitraryCondition, EnumeratedParameters, EnumeratedPoint, HintFields, HintReaction,
+    HintThreshold,
+};
+
 /// One condition of an action.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConditionView {
@@ -68,12 +75,14 @@ pub struct HintView {
     pub regex_id: Option<i64>,
     /// Everything else that types own.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = HintFields)]
     pub fields: Map<String, Value>,
 }
 
-/// `POST /v1/objects/hint/create`. Types own further fields.
+/// `POST /v1/objects/hint/create`, and `PUT /v3/hint/{id}`, where what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"type": "vpatch", "clientid": 7, "attack_type": "sqli", "point": [["post"], ["form_urlencoded", "login"]],
+    "action": [{"type": "iequal", "point": ["header", "HOST"], "value": "shop.example.com"}], "comment": "Until the release"}))]
 pub struct HintCreateRequest {
     /// What it does.
     #[serde(rename = "type")]
@@ -100,14 +109,28 @@ pub struct HintCreateRequest {
     pub comment: Option<String>,
     /// Free text, up to 255 characters.
     pub title: Option<String>,
+    /// Free text, up to 255 characters.
+    pub set: Option<String>,
+    /// As `active`, which wins.
+    pub enabled: Option<bool>,
+    /// Echoed, without effect.
+    pub validated: Option<bool>,
+    /// Echoed, without effect; by the type when absent.
+    pub variativity_disabled: Option<bool>,
+    /// `disable_regex`: id of the pattern that is switched off.
+    pub regex_id: Option<i64>,
+    /// What some types own.
+    #[serde(flatten)]
+    pub fields: HintFields,
 }
 
 /// `POST /v1/objects/hint/update`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"clientid": [7], "id": [71001]}, "fields": {"active": false}}))]
 pub struct HintUpdateRequest {
     /// Which rules: `id`, and optionally `clientid`.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"clientid": [7], "id": [71001]}))]
+    #[schema(value_type = Object)]
     pub filter: Value,
     /// What changes, as in `PUT /v3/hint/{id}`.
     #[serde(default)]
@@ -164,6 +187,12 @@ pub struct ActionView {
     pub endpoint_domain: Option<String>,
     /// Application.
     pub endpoint_instance: Option<String>,
+    /// Host and readable path together.
+    #[schema(example = "shop.example.com/api/v1/users")]
+    pub endpoint: String,
+    /// Method; null when it is open.
+    #[schema(example = "POST")]
+    pub method: Option<String>,
     /// Unix seconds.
     pub updated_at: i64,
 }

@@ -11,7 +11,7 @@ pub struct RulesSettings {
     pub min_lom_format: Option<i64>,
     /// Newest format of the ruleset; null is the server's choice.
     pub max_lom_format: Option<i64>,
-    /// Largest ruleset, bytes; at least 1025.
+    /// Stored, without effect; at least 1025.
     pub max_lom_size: i64,
     /// Whether nodes keep the ruleset of the moment this was set.
     pub lom_disabled: bool,

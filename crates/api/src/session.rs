@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 /// `POST /v1/login`.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct LoginRequest {
     /// E-mail address.
     #[schema(example = "admin@demo.test")]
@@ -28,6 +29,7 @@ pub struct LoginView {
 
 /// `POST /v1/logout`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct LogoutRequest {
     /// End every session of the user, not only this one.
     #[serde(default)]
@@ -140,6 +142,7 @@ pub struct CredentialsView {
 
 /// `POST /v1/user/credentials/renew`.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RenewRequest {
     /// Password of the account.
     #[schema(format = Password)]
@@ -243,6 +246,8 @@ pub struct LoginOptions {
     pub label: String,
     /// Whether letters go out, so that a forgotten password can be replaced.
     pub mail: bool,
+    /// Whether strangers may make a company of their own.
+    pub signup: bool,
     /// Other clouds, with users of their own.
     pub clouds: Vec<CloudLink>,
 }

@@ -25,6 +25,25 @@ impl Default for PasswordPolicy {
     }
 }
 
+/// Changes of what passwords must be: what is absent stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordPolicyUpdate {
+    /// Least characters, 8 to 64.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub min_length: Option<i64>,
+    /// Whether a character that is neither letter nor digit is needed.
+    #[serde(default)]
+    pub require_special: Option<bool>,
+    /// Days after which a password must be changed, 1 to 365; null is never.
+    #[serde(default, deserialize_with = "lenient::present")]
+    #[schema(value_type = Option<i64>)]
+    pub rotation_days: Option<Option<i64>>,
+    /// How many former passwords cannot be used again, 0 to 24.
+    #[serde(default, deserialize_with = "lenient::int")]
+    pub history: Option<i64>,
+}
+
 /// What `allowed_networks` limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -73,7 +92,7 @@ pub struct SettingsUpdate {
     pub mfa_enforced: Option<bool>,
     /// What passwords must be.
     #[serde(default)]
-    pub password_policy: Option<PasswordPolicy>,
+    pub password_policy: Option<PasswordPolicyUpdate>,
     /// Networks in CIDR form, at most 100; the caller's own address must be in one of them.
     #[serde(default)]
     pub allowed_networks: Option<Vec<String>>,

@@ -146,9 +146,10 @@ pub struct UserCreate {
 
 /// `POST /v1/objects/user/update`.
 #[derive(Default, Deserialize, ToSchema)]
+#[schema(example = json!({"filter": {"id": 5}, "fields": {"realname": "Ada Admin", "permissions": ["analytic"]}}))]
 pub struct UserUpdate {
     /// Which users; it must select by more than the tenant.
-    #[schema(value_type = Object, example = json!({"id": 5}))]
+    #[schema(value_type = Object)]
     #[serde(default)]
     pub filter: Value,
     /// What to change; absent and empty values stay as they are.
@@ -192,6 +193,10 @@ pub struct ProfileUpdate {
     /// Everything else; `components` are not for users to choose.
     #[serde(flatten)]
     pub profile: UserProfile,
+    /// What is no part of a profile.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub unknown: serde_json::Map<String, Value>,
 }
 
 /// Optional properties and preferences of a user. Absent and empty values stay as they are.

@@ -64,6 +64,23 @@ pub fn code_of(word: &str) -> String {
     }
 }
 
+/// The types of vulnerabilities that a word of a search means, in any case; none for a word that means none.
+#[must_use]
+pub fn named(word: &str) -> Vec<String> {
+    let code = code_of(&word.to_lowercase());
+    let own = match code.as_str() {
+        // Attacks call these by other names.
+        "bola" => "idor",
+        "apileak" => "api_leak",
+        "file_upload_violation" => "file_upload",
+        other => other,
+    };
+    if ONLY_VULNS.iter().any(|info| info.code == own) {
+        return vec![own.to_owned()];
+    }
+    AttackType::named(&code).into_iter().map(|kind| kind.code().to_owned()).collect()
+}
+
 /// What is known of a type; none for a code that nobody defined.
 #[must_use]
 pub fn info(code: &str) -> Option<VulnTypeInfo> {
@@ -78,6 +95,9 @@ pub fn info(code: &str) -> Option<VulnTypeInfo> {
 pub fn label(code: &str) -> String {
     info(code).map_or_else(|| code.to_owned(), |info| info.label.to_owned())
 }
+
+/// The words for threats, least first.
+pub const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 
 /// The threat as a word.
 #[must_use]
@@ -117,5 +137,12 @@ mod tests {
         assert_eq!(info("sqli").unwrap().threat, 80);
         assert_eq!(label(&code_of("vuln_version")), "Vulnerable Component");
         assert_eq!(label("own"), "own");
+        for (word, code) in
+            [("IDOR", "idor"), ("bola", "idor"), ("vuln_version", "vuln_component"), ("redirect", "redir")]
+        {
+            assert_eq!(named(word), [code]);
+        }
+        assert_eq!(named("graphql_attacks").len(), 7);
+        assert!(named("moon").is_empty());
     }
 }

@@ -4,12 +4,17 @@
 
 use std::{io::Read, path::PathBuf};
 
-use bartizan_api::{Grant, Role, settings::PasswordPolicy};
+use bartizan_api::{Grant, Permission, Role, settings::PasswordPolicy};
 use bartizan_cloud::{
     Cloud, CloudConfig,
     secrets::{Secret, hash_password, password_weaknesses},
     server,
-    services::provision::{NewUser, create_client, create_partner, create_user},
+    services::{
+        activity::{self, Change},
+        clients, event_check,
+        provision::{NewUser, create_client, create_partner, create_user},
+        users,
+    },
 };
 use bartizan_store::{
     StoreError, TenantId,
@@ -40,6 +45,15 @@ enum Command {
         /// Name.
         #[arg(long)]
         name: String,
+        /// Make it the home of global users, who make and administer tenants below it.
+        #[arg(long)]
+        technical: bool,
+    },
+    /// Bring a deleted tenant back, disabled, within 30 days.
+    RestoreClient {
+        /// Id of the tenant.
+        #[arg(long)]
+        client: i64,
     },
     /// Make a user; prints the password unless it is given on standard input.
     CreateUser {
@@ -52,7 +66,7 @@ enum Command {
         /// Name.
         #[arg(long, default_value = "")]
         name: String,
-        /// Role: admin, analytic, auditor, ….
+        /// Role: admin, analytic, auditor, …; those of several tenants in a technical tenant only.
         #[arg(long, default_value = "admin")]
         role: String,
         /// Read the password from standard input.
@@ -64,6 +78,15 @@ enum Command {
         /// E-mail address of the owner.
         #[arg(long)]
         email: String,
+        /// Name of the token.
+        #[arg(long)]
+        name: String,
+    },
+    /// Make a token that writes plans and subscriptions through the API; printed once.
+    CreateOperatorToken {
+        /// Id of the tenant that the token is listed with.
+        #[arg(long)]
+        client: i64,
         /// Name of the token.
         #[arg(long)]
         name: String,
@@ -117,6 +140,12 @@ enum Command {
     Migrate,
     /// Build the event index anew from the database; the cloud must not run.
     Reindex,
+    /// Check that counters of attacks agree with their hits, and that nothing of an event is missing; the cloud may run.
+    CheckEvents {
+        /// Compare the event index with the database, too; the cloud must not run.
+        #[arg(long)]
+        index: bool,
+    },
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -132,11 +161,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
     match command {
-        Command::CreateClient { name } => new_client(cloud, &name).await,
+        Command::CreateClient { name, technical } => new_client(cloud, &name, technical).await,
+        Command::RestoreClient { client } => restore_client(cloud, client).await,
         Command::CreateUser { client, email, name, role, password_stdin } => {
             new_user(cloud, client, &email, &name, &role, password_stdin).await
         }
         Command::CreateToken { email, name } => new_token(cloud, &email, &name).await,
+        Command::CreateOperatorToken { client, name } => new_operator_token(cloud, client, &name).await,
         Command::ResetPassword { email, password_stdin } => {
             reset_password(cloud, &email, password_stdin).await
         }
@@ -152,6 +183,7 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Reindex => reindex(cloud).await,
+        Command::CheckEvents { index } => check_events(cloud, index).await,
         // Handled before the database is opened.
         Command::Restore { .. } => Ok(()),
     }
@@ -164,11 +196,19 @@ fn store_failure(error: StoreError) -> Failure {
     }
 }
 
-async fn new_client(cloud: &Cloud, name: &str) -> Result<(), Failure> {
+async fn restore_client(cloud: &Cloud, client: i64) -> Result<(), Failure> {
+    let restored = clients::restore(cloud, client).await;
+    let row = restored.map_err(|failure| Failure::usage(format!("client {client}: {}", failure.0.body)))?;
+    println!("client {} ({}) is back, disabled", row.id, row.name);
+    Ok(())
+}
+
+async fn new_client(cloud: &Cloud, name: &str, technical: bool) -> Result<(), Failure> {
     let transaction = cloud.store.begin().await.map_err(store_failure)?;
     let partner = create_partner(&transaction).await.map_err(store_failure)?;
     let client =
-        create_client(&transaction, partner.id, name, false, cloud.now()).await.map_err(store_failure)?;
+        create_client(&transaction, partner.id, name, technical, cloud.now()).await.map_err(store_failure)?;
+    log(cloud, &transaction, client.id, change("client", "create", client.id, &client.name)).await?;
     transaction.commit().await.map_err(|error| store_failure(error.into()))?;
     println!("client {} ({})", client.id, client.name);
     Ok(())
@@ -183,8 +223,11 @@ async fn new_user(
     from_stdin: bool,
 ) -> Result<(), Failure> {
     let known = cloud.store.identify_client(client).await.map_err(store_failure)?;
-    known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
-    Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
+    let known = known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
+    let grant = Grant::parse(&[role]).map_err(|_| Failure::usage(format!("{role} is not a role")))?;
+    if grant.is_global() && !known.is_technical {
+        return Err(Failure::usage(format!("{role} needs a client made with --technical")));
+    }
     let (password, made) = password(from_stdin, email)?;
     let hash = hash_password(password.clone())
         .await
@@ -192,7 +235,10 @@ async fn new_user(
     let realname = if name.is_empty() { email } else { name };
     let mut user = NewUser::by_system(client, email, realname, Role::Admin, hash);
     user.permissions = vec![role.to_owned()];
-    let user = create_user(cloud.store.writer(), user, cloud.now()).await.map_err(store_failure)?;
+    let transaction = cloud.store.begin().await.map_err(store_failure)?;
+    let user = create_user(&transaction, user, cloud.now()).await.map_err(store_failure)?;
+    log(cloud, &transaction, client, users::made(&user)).await?;
+    transaction.commit().await.map_err(|error| store_failure(error.into()))?;
     println!("user {} ({})", user.id, user.email);
     if made {
         println!("password {password}");
@@ -221,6 +267,28 @@ async fn user_of(cloud: &Cloud, email: &str) -> Result<bartizan_store::entity::u
     user.ok_or_else(|| Failure::usage(format!("there is no user {email}")))
 }
 
+/// Notes what the operator did in the activity log of a tenant.
+async fn log<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    client: i64,
+    change: Change<'_>,
+) -> Result<(), Failure> {
+    let noted = activity::log_by_operator(connection, TenantId(client), cloud.now(), change).await;
+    noted.map_err(|failure| Failure::fault(failure.0.body))
+}
+
+fn change(object_type: &'static str, action: &'static str, id: i64, name: &str) -> Change<'static> {
+    Change {
+        object_type,
+        action,
+        object_id: id.to_string(),
+        object_name: name.to_owned(),
+        before: None,
+        after: None,
+    }
+}
+
 async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<(), Failure> {
     let user = user_of(cloud, email).await?;
     let (password, made) = password(from_stdin, email)?;
@@ -228,12 +296,13 @@ async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<
         .await
         .ok_or_else(|| Failure::fault("the password cannot be hashed"))?;
     let (tenant, id) = (TenantId(user.client_id), user.id);
-    let mut change = user.into_active_model();
-    change.password_hash = Set(Some(hash));
-    change.password_changed = Set(cloud.now());
-    change.validated = Set(true);
-    cloud.store.update_user_row(tenant, change).await.map_err(store_failure)?;
+    let mut row = user.into_active_model();
+    row.password_hash = Set(Some(hash));
+    row.password_changed = Set(cloud.now());
+    row.validated = Set(true);
+    cloud.store.update_user_row(tenant, row).await.map_err(store_failure)?;
     cloud.store.delete_user_sessions(tenant, id, None).await.map_err(store_failure)?;
+    log(cloud, cloud.store.writer(), tenant.0, change("user", "update", id, email)).await?;
     println!("the password of {email} was changed, all sessions ended");
     if made {
         println!("password {password}");
@@ -242,22 +311,40 @@ async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<
 }
 
 async fn new_token(cloud: &Cloud, email: &str, name: &str) -> Result<(), Failure> {
+    let user = user_of(cloud, email).await?;
+    insert_token(cloud, user.client_id, Some(user.id), name, user.permissions).await
+}
+
+async fn new_operator_token(cloud: &Cloud, client: i64, name: &str) -> Result<(), Failure> {
+    let known = cloud.store.identify_client(client).await.map_err(store_failure)?;
+    known.ok_or_else(|| Failure::usage(format!("there is no client {client}")))?;
+    let rights = [Permission::ViewLicense, Permission::UpdateLicense].map(Permission::code);
+    insert_token(cloud, client, None, name, serde_json::json!(rights)).await
+}
+
+/// Makes an API token, of a user or shared, and prints it.
+async fn insert_token(
+    cloud: &Cloud,
+    client_id: i64,
+    user_id: Option<i64>,
+    name: &str,
+    permissions: serde_json::Value,
+) -> Result<(), Failure> {
     use bartizan_store::{
         entity::api_token,
         sea_orm::{ActiveModelTrait, ActiveValue::NotSet},
     };
-    let user = user_of(cloud, email).await?;
     let (secret, now) = (Secret::random(), cloud.now());
     let (token, uuid) = secret.new_token();
     let mut row = api_token::Model {
         id: 0,
         uuid,
-        client_id: user.client_id,
-        user_id: Some(user.id),
+        client_id,
+        user_id,
         name: name.to_owned(),
-        kind: "personal".to_owned(),
+        kind: if user_id.is_some() { "personal" } else { "shared" }.to_owned(),
         usage: "api".to_owned(),
-        permissions: user.permissions,
+        permissions,
         enabled: true,
         expires_at: None,
         disabled_at: None,
@@ -328,4 +415,23 @@ async fn reindex(cloud: &Cloud) -> Result<(), Failure> {
     cloud.event_index.close().await;
     println!("the event index is built: {rows} hits");
     Ok(())
+}
+
+/// Prints a line per tenant and one per fault; a fault is a failure.
+async fn check_events(cloud: &Cloud, with_index: bool) -> Result<(), Failure> {
+    let found = event_check::check(cloud, with_index).await.map_err(|failure| Failure::fault(&failure.0))?;
+    if with_index {
+        cloud.event_index.close().await;
+    }
+    let mut faults = 0;
+    for tenant in found {
+        let verdict = if tenant.faults.is_empty() { "consistent" } else { "NOT consistent" };
+        println!("client {}: {} attacks, {} hits: {verdict}", tenant.tenant.0, tenant.attacks, tenant.hits);
+        for fault in tenant.faults {
+            faults += 1;
+            let rows: Vec<String> = fault.rows.iter().map(ToString::to_string).collect();
+            println!("  {}: rows {}", fault.what, rows.join(", "));
+        }
+    }
+    if faults == 0 { Ok(()) } else { Err(Failure::fault("the events are not consistent")) }
 }

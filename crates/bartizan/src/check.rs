@@ -1,4 +1,5 @@
-//! `bartizan check`: is this configuration file usable? What does detection make of this request?
+//! `bartizan check`: is this configuration file usable? What does detection make of this request? What does this
+//! expression match?
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +7,7 @@ use bartizan_cloud::CloudConfig;
 
 use crate::outcome::Failure;
 
+mod regex;
 mod request;
 
 #[derive(clap::Args)]
@@ -20,15 +22,18 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
+    /// Say of each line of standard input whether an expression of a rule matches it: `0` or `FAIL`.
+    Regex(regex::Args),
     /// Explain what detection makes of a request: its points, the signatures that fired and why.
     Request(request::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     match (&args.what, &args.config) {
+        (Some(What::Regex(args)), _) => regex::run(args),
         (Some(What::Request(args)), _) => request::run(args),
         (None, Some(path)) => configuration(path),
-        (None, None) => Err(Failure::usage("say --config FILE or request FILE")),
+        (None, None) => Err(Failure::usage("say --config FILE, request FILE or regex PATTERN")),
     }
 }
 

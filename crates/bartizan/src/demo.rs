@@ -310,7 +310,12 @@ impl Session {
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let request = self.http.post(format!("{}{path}", self.base)).json(body);
-        let reply = request.header("Cookie", &self.cookie).header("X-CSRF-Token", &self.csrf).send().await?;
+        let reply = request
+            .header("Cookie", &self.cookie)
+            .header("X-CSRF-Token", &self.csrf)
+            .header("Origin", &self.base)
+            .send()
+            .await?;
         let status = reply.status();
         let mut answer: Value = reply.json().await?;
         anyhow::ensure!(status.is_success(), "{path} answered {status}: {answer}");

@@ -18,6 +18,8 @@ pub enum Access {
     SessionNeeds(Permission),
     /// Any authenticated caller.
     Authenticated,
+    /// Any authenticated caller, nodes too.
+    Principal,
     /// A caller with this permission.
     Needs(Permission),
     /// A caller with at least one of these permissions.
@@ -40,6 +42,7 @@ impl Access {
             Access::Public
             | Access::Session
             | Access::Authenticated
+            | Access::Principal
             | Access::NodeToken
             | Access::Node
             | Access::Scim => &[],
@@ -110,6 +113,7 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
         Access::Public
         | Access::Session
         | Access::Authenticated
+        | Access::Principal
         | Access::NodeToken
         | Access::Node
         | Access::Scim => return None,
@@ -120,6 +124,7 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
         "allowlist" | "denylist" | "graylist" => "ip_list_object",
         "shared_api_token" => "api_token",
         "tenant" => "client",
+        "license" => "subscription",
         "credentials" => "secret_key",
         "sso" => "oidc_authentication",
         "mitigation_control" | "disable_stamp" => "rule",
@@ -139,6 +144,11 @@ const OWN_CHANGES: &[(&str, &str, &str, &str)] = &[
     ("DELETE", "/v1/user/mfa", "mfa", "delete"),
     ("POST", "/v1/user/mfa/recovery_codes", "mfa", "update"),
     ("POST", "/v1/user/{id}/mfa/disable", "mfa", "delete"),
+    ("POST", "/v1/user/mfa", "mfa", "create"),
+    ("PUT", "/v1/api_tokens/{id}", "api_token", "update"),
+    ("DELETE", "/v1/api_tokens/{id}", "api_token", "delete"),
+    ("POST", "/v1/session/reauth", "sign_in", "create"),
+    ("GET", "/v1/api_tokens/{id}/value", "api_token", "update"),
     ("POST", "/v1/invitations", "invitation", "create"),
     ("DELETE", "/v1/invitations/{id}", "invitation", "delete"),
     ("POST", "/v1/user/{id}/resend_invitation", "invitation", "update"),
@@ -159,6 +169,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/login/discover", Access::Public),
     ("GET", "/v1/login/options", Access::Public),
     ("POST", "/v1/logout", Access::Public),
+    ("POST", "/v1/signup", Access::Public),
     ("POST", "/v1/password/forgot", Access::Public),
     ("POST", "/v1/password/reset", Access::Public),
     ("GET", "/v1/session", Access::Session),
@@ -166,8 +177,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/session/client", Access::Session),
     ("POST", "/v1/session/reauth", Access::Session),
     // Current principal
-    ("POST", "/v1/user", Access::Authenticated),
-    ("GET", "/v1/user", Access::Authenticated),
+    ("POST", "/v1/user", Access::Principal),
+    ("GET", "/v1/user", Access::Principal),
     ("PUT", "/v1/user", Access::Session),
     ("GET", "/v1/user/credentials", Access::SessionNeeds(Permission::ViewCredentials)),
     ("POST", "/v1/user/credentials/renew", Access::SessionNeeds(Permission::UpdateCredentials)),
@@ -217,6 +228,24 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("PUT", "/v1/clients/{client_id}/configuration", Access::Needs(Permission::UpdateSettings)),
     ("GET", "/v1/clients/{client_id}/billing/subscriptions", Access::Needs(Permission::ViewLicense)),
     ("GET", "/v1/billing/plans", Access::Needs(Permission::ViewLicense)),
+    // The operator's: nobody can be given the right through the API
+    ("POST", "/v1/clients/{client_id}/billing/subscriptions", Access::Needs(Permission::UpdateLicense)),
+    ("PUT", "/v1/clients/{client_id}/billing/subscriptions/{id}", Access::Needs(Permission::UpdateLicense)),
+    (
+        "POST",
+        "/v1/clients/{client_id}/billing/subscriptions/trials",
+        Access::Needs(Permission::UpdateLicense),
+    ),
+    (
+        "POST",
+        "/v1/clients/{client_id}/billing/admin/subscriptions/trials",
+        Access::Needs(Permission::UpdateLicense),
+    ),
+    ("POST", "/v1/billing/plans", Access::Needs(Permission::UpdateLicense)),
+    ("POST", "/v1/billing/plans/{id}/bindings", Access::Needs(Permission::UpdateLicense)),
+    ("POST", "/v1/billing/features", Access::Needs(Permission::UpdateLicense)),
+    ("POST", "/v1/partners/{partner_id}/billing/settings", Access::Needs(Permission::UpdateLicense)),
+    ("DELETE", "/v1/partners/{partner_id}/billing/settings", Access::Needs(Permission::UpdateLicense)),
     // Single sign-on
     ("GET", "/v1/sso", Access::Needs(Permission::ViewSso)),
     ("PUT", "/v1/sso", Access::SessionNeeds(Permission::UpdateSso)),
@@ -270,12 +299,12 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/activity_log/{client_id}/events/{id}", Access::Needs(Permission::ViewActivityLog)),
     ("POST", "/v1/audit_log", Access::Needs(Permission::ViewActivityLog)),
     // API tokens
-    ("GET", "/v1/api_tokens", Access::Needs(Permission::ViewApiToken)),
+    ("GET", "/v1/api_tokens", Access::Authenticated),
     ("POST", "/v1/api_tokens", Access::SessionNeeds(Permission::CreateApiToken)),
-    ("GET", "/v1/api_tokens/{id}", Access::Needs(Permission::ViewApiToken)),
+    ("GET", "/v1/api_tokens/{id}", Access::Authenticated),
     ("GET", "/v1/api_tokens/{id}/value", Access::SessionNeeds(Permission::ViewApiToken)),
-    ("PUT", "/v1/api_tokens/{id}", Access::Needs(Permission::UpdateApiToken)),
-    ("DELETE", "/v1/api_tokens/{id}", Access::Needs(Permission::DeleteApiToken)),
+    ("PUT", "/v1/api_tokens/{id}", Access::Authenticated),
+    ("DELETE", "/v1/api_tokens/{id}", Access::Authenticated),
     ("POST", "/v1/api_tokens/{id}/renew", Access::SessionNeeds(Permission::UpdateApiToken)),
     // Applications
     ("POST", "/v1/objects/pool", Access::Needs(Permission::ViewApplication)),
@@ -298,6 +327,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/objects/hit/mitigations/stats", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/hit/compromised_logins/csv", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v2/hits/summary", Access::Needs(Permission::ViewAttack)),
+    ("GET", "/v2/client/{client_id}/dropped_raw_hits/{request_id}", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/attack", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v2/objects/attack", Access::Needs(Permission::ViewAttack)),
     ("POST", "/v1/objects/attack/count", Access::Needs(Permission::ViewAttack)),
@@ -370,6 +400,12 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/v1/security_issues/false_positive_rules/{id}", Access::Needs(Permission::UpdateVuln)),
     ("GET", "/v1/security_issues/{id}", Access::Needs(Permission::ViewVuln)),
     ("PUT", "/v1/security_issues/{id}", Access::Needs(Permission::UpdateVuln)),
+    // Reports; they show vulnerabilities, too, which the service asks for
+    ("POST", "/v1/objects/report/request", Access::Needs(Permission::ViewAttack)),
+    ("POST", "/v1/objects/report/list", Access::Needs(Permission::ViewAttack)),
+    ("POST", "/v1/objects/report", Access::Needs(Permission::ViewAttack)),
+    // The link in the letter: its token is what opens it.
+    ("GET", "/v1/client/{client_id}/report/{report_id}/file", Access::Public),
     // Dashboards
     ("POST", "/v2/graph_data/attacks/client/{client_id}", Access::Needs(Permission::ViewDashboard)),
     ("POST", "/v2/graph_data/incidents/client/{client_id}", Access::Needs(Permission::ViewDashboard)),
@@ -455,7 +491,11 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ),
     ("GET", "/v2/client/{clientid}/rules/settings", Access::Needs(Permission::ViewWallarmMode)),
     ("PUT", "/v2/client/{clientid}/rules/settings", Access::Needs(Permission::UpdateWallarmMode)),
-    ("GET", "/v4/clients/{clientid}/credential_stuffing/configs", Access::Needs(Permission::ViewRule)),
+    (
+        "GET",
+        "/v4/clients/{clientid}/credential_stuffing/configs",
+        Access::Needs(Permission::ViewCredentialStuffing),
+    ),
     ("POST", "/v2/suggest/point", Access::NeedsAny(VIEW_RULES)),
     ("GET", "/v2/attack_types", Access::Authenticated),
     // Triggers

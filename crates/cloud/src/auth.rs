@@ -5,10 +5,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, Method, request::Parts},
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use bartizan_api::{ApiError, Grant, Permission};
 use bartizan_store::{TenantId, Tenants, entity};
 use serde_json::Value;
@@ -16,17 +13,21 @@ use uuid::Uuid;
 
 use crate::{
     failure::Failure,
-    secrets::{self, MAX_CREDENTIAL_LENGTH, Secret},
+    secrets::Secret,
     services::{settings::Settings, sso::groups},
     state::Cloud,
 };
 
+mod header;
 pub mod known;
 pub mod node;
 pub mod rights;
 pub mod session;
 
+pub use header::{authenticate, authenticate_any};
+pub(crate) use header::{by_token, credential};
 pub use known::{Known, KnownCredentials};
+pub use node::NodePrincipal;
 use rights::TenantRights;
 
 /// How the caller proved who it is.
@@ -179,6 +180,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Who calls a route that nodes may call too.
+pub enum Principal {
+    /// A user or a shared token.
+    Caller(Box<Caller>),
+    /// A node.
+    Node(Box<NodePrincipal>),
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Principal {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Principal, ApiError> {
+        if let Some(node) = parts.extensions.get::<Box<NodePrincipal>>() {
+            return Ok(Principal::Node(node.clone()));
+        }
+        Caller::from_request_parts(parts, state).await.map(Box::new).map(Principal::Caller)
+    }
+}
+
 /// What the edge knows of a request before authentication.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -192,190 +212,6 @@ pub struct Origin {
     pub user_agent: Arc<str>,
 }
 
-/// Authenticates a request by the first scheme that it carries.
-///
-/// # Errors
-/// 403 `User not authenticated` for header credentials, 401 `Session expired` for sessions, 429.
-pub async fn authenticate(
-    cloud: &Cloud,
-    method: &Method,
-    headers: &HeaderMap,
-    origin: &Origin,
-) -> Result<Caller, Failure> {
-    let token = credential(headers, "x-wallarmapi-token")?;
-    let uuid = credential(headers, "x-wallarmapi-uuid")?;
-    let secret = credential(headers, "x-wallarmapi-secret")?;
-    let (name, found) = if let Some(token) = token {
-        let name = Secret::parse_token(&token).map(|(_, uuid)| uuid.to_string()).unwrap_or_default();
-        cloud.limits.may_authenticate(&name, origin.ip)?;
-        (name, by_token(cloud, &token, origin).await?)
-    } else if uuid.is_some() || secret.is_some() {
-        let name = uuid.unwrap_or_default();
-        cloud.limits.may_authenticate(&name, origin.ip)?;
-        let found = by_uuid_and_secret(cloud, &name, &secret.unwrap_or_default(), origin).await?;
-        (name, found)
-    } else if headers.contains_key("authorization") || session::cookie(headers, origin.tls).is_some() {
-        return session::authenticate(cloud, method, headers, origin).await;
-    } else {
-        return Err(ApiError::not_authenticated().into());
-    };
-    match found {
-        Some(caller) => Ok(caller),
-        None => {
-            cloud.limits.failed_authentication(&name, origin.ip)?;
-            Err(ApiError::not_authenticated().into())
-        }
-    }
-}
-
-/// The trimmed value of a credential header; empty is absent.
-pub(crate) fn credential(headers: &HeaderMap, name: &str) -> Result<Option<String>, ApiError> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().map_err(|_| ApiError::not_authenticated())?.trim();
-    if values.next().is_some() || text.len() > MAX_CREDENTIAL_LENGTH {
-        return Err(ApiError::not_authenticated());
-    }
-    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
-}
-
-async fn by_uuid_and_secret(
-    cloud: &Cloud,
-    uuid: &str,
-    secret: &str,
-    origin: &Origin,
-) -> Result<Option<Caller>, Failure> {
-    let Some(secret) = Secret::parse_hex(secret) else { return Ok(None) };
-    let key = format!("pair:{uuid}:{}", secret.mac(&cloud.keys));
-    if let Some(known) = cloud.known.find(&key) {
-        return used(cloud, &known, origin).await.map(Some);
-    }
-    let generation = cloud.known.generation();
-    let user = cloud.store.identify_user_by_uuid(uuid).await?;
-    let stored = user.as_ref().and_then(|user| user.secret_mac.as_deref());
-    // Compared also for an unknown UUID, so that both take the same time.
-    if !secret.matches(&cloud.keys, stored) {
-        return Ok(None);
-    }
-    let Some(user) = user.filter(may_use_secret) else { return Ok(None) };
-    let used_at = user.secret_last_used_at;
-    admitted(cloud, of_user(cloud, user, Scheme::UuidSecret).await?, key, generation, used_at, origin).await
-}
-
-/// Users of an identity provider have no secret: the provider could not end it.
-fn may_use_secret(user: &entity::user::Model) -> bool {
-    user.auth_method.is_none()
-}
-
-/// Keeps a fresh principal and makes the caller of this request from it.
-async fn admitted(
-    cloud: &Cloud,
-    known: Option<Known>,
-    key: String,
-    generation: u64,
-    used_at: Option<i64>,
-    origin: &Origin,
-) -> Result<Option<Caller>, Failure> {
-    let Some(known) = known else { return Ok(None) };
-    known.noted_at.store(used_at.unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
-    let known = Arc::new(known);
-    let caller = used(cloud, &known, origin).await?;
-    cloud.known.keep(key, known, generation);
-    Ok(Some(caller))
-}
-
-/// What is checked at every use of a credential that is known; notes the use.
-async fn used(cloud: &Cloud, known: &Known, origin: &Origin) -> Result<Caller, Failure> {
-    let now = cloud.now();
-    if known.expires_at.is_some_and(|end| end <= now) {
-        return Err(ApiError::not_authenticated().into());
-    }
-    if !known.settings.admits_api(origin.ip) {
-        return Err(ApiError::access_denied().into());
-    }
-    if known.due(now) {
-        match (&known.scheme, &known.user) {
-            (Scheme::Token { id: Some(id) }, _) => {
-                cloud.store.note_token_use(*id, now, &origin.ip.to_string()).await?;
-            }
-            (_, Some(user)) => cloud.store.note_secret_use(user.id, now).await?,
-            _ => {}
-        }
-    }
-    Ok(known.caller(origin))
-}
-
-/// The caller that a token stands for; none when it does not authenticate.
-pub(crate) async fn by_token(cloud: &Cloud, token: &str, origin: &Origin) -> Result<Option<Caller>, Failure> {
-    let Some((secret, uuid)) = Secret::parse_token(token) else { return Ok(None) };
-    let uuid = uuid.to_string();
-    let key = format!("token:{uuid}:{}", secret.mac(&cloud.keys));
-    if let Some(known) = cloud.known.find(&key) {
-        return used(cloud, &known, origin).await.map(Some);
-    }
-    let generation = cloud.known.generation();
-    if let Some(row) = cloud.store.identify_api_token(&uuid).await? {
-        if !secret.matches(&cloud.keys, Some(&row.secret_mac)) {
-            return Ok(None);
-        }
-        let used_at = row.last_used_at;
-        return admitted(cloud, of_token(cloud, row).await?, key, generation, used_at, origin).await;
-    }
-    // The backward-compatible token: the user's own secret in token form.
-    let user = cloud.store.identify_user_by_uuid(&uuid).await?;
-    let stored = user.as_ref().and_then(|user| user.secret_mac.as_deref());
-    let right = secret.matches(&cloud.keys, stored);
-    let Some(user) = user.filter(|user| right && may_use_secret(user)) else { return Ok(None) };
-    let used_at = user.secret_last_used_at;
-    admitted(cloud, of_user(cloud, user, Scheme::Token { id: None }).await?, key, generation, used_at, origin)
-        .await
-}
-
-async fn of_token(cloud: &Cloud, row: entity::api_token::Model) -> Result<Option<Known>, Failure> {
-    if !row.enabled || row.expires_at.is_some_and(|end| end <= cloud.now()) {
-        return Ok(None);
-    }
-    let Ok(grant) = Grant::parse(&strings(&row.permissions)) else { return Ok(None) };
-    let scheme = Scheme::Token { id: Some(row.id) };
-    let found = match row.user_id {
-        Some(owner) => match cloud.store.identify_user(owner).await? {
-            // A user of an identity provider calls the API by token only by explicit leave. Nodes go on.
-            Some(user) if user.auth_method.is_none() || user.api_access || row.usage == "node" => {
-                of_user(cloud, user, scheme).await?
-            }
-            _ => None,
-        },
-        None => {
-            let name = format!("token:{}", row.name);
-            let parts =
-                Principal { scheme, user: None, name, grant: grant.clone(), client_id: row.client_id };
-            of_principal(cloud, parts).await?
-        }
-    };
-    let Some(mut known) = found else { return Ok(None) };
-    // Never above the owner's rights, also when those shrank after the token was made.
-    let permissions = grant.permissions().intersection(&known.permissions).copied().collect();
-    known.permissions = Arc::new(permissions);
-    let own = TenantId(known.client.id);
-    if !grant.is_global() && known.rights.is_none() {
-        known.tenants = Tenants::from(own);
-    } else if let Some(listed) = &row.client_ids {
-        let listed: Vec<i64> = listed.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
-        let kept = known.tenants.ids().iter().copied().filter(|id| listed.contains(&id.0));
-        known.tenants = Tenants::new(kept.collect());
-    }
-    if let Some(rights) = known.rights.take() {
-        let rights = rights.bounded(&grant, &known.tenants);
-        known.tenants = rights.tenants(own);
-        known.permissions = Arc::new(rights.everywhere());
-        known.rights = Some(Arc::new(rights));
-    }
-    known.grant = Arc::new(grant);
-    known.usage_node = row.usage == "node";
-    known.expires_at = row.expires_at;
-    Ok(Some(known))
-}
-
 /// The principal that a user is, if the user and its tenant may work.
 pub(crate) async fn of_user(
     cloud: &Cloud,
@@ -387,10 +223,11 @@ pub(crate) async fn of_user(
         return Ok(None);
     }
     let (name, client_id) = (user.realname.clone(), user.client_id);
-    of_principal(cloud, Principal { scheme, user: Some(user), name, grant, client_id }).await
+    of_principal(cloud, Identity { scheme, user: Some(user), name, grant, client_id }).await
 }
 
-struct Principal {
+/// Who was found to call, before what follows from the tenant.
+struct Identity {
     scheme: Scheme,
     user: Option<entity::user::Model>,
     name: String,
@@ -398,7 +235,7 @@ struct Principal {
     client_id: i64,
 }
 
-async fn of_principal(cloud: &Cloud, principal: Principal) -> Result<Option<Known>, Failure> {
+async fn of_principal(cloud: &Cloud, principal: Identity) -> Result<Option<Known>, Failure> {
     let Some(client) = cloud.store.identify_client(principal.client_id).await? else { return Ok(None) };
     if !client.enabled {
         return Err(ApiError::access_denied().into());
@@ -452,5 +289,5 @@ pub fn strings(value: &Value) -> Vec<String> {
 /// Whether the secret part of a token fits a stored hash, and the UUID it names.
 #[must_use]
 pub(crate) fn token_parts(token: &str) -> Option<(Secret, Uuid)> {
-    secrets::Secret::parse_token(token.trim())
+    Secret::parse_token(token.trim())
 }

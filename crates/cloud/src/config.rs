@@ -12,11 +12,17 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+mod limits;
 mod mail;
 mod outgoing;
+mod signup;
+mod verification;
 
+pub use limits::Limits;
 pub use mail::{MailConfig, MailPassword, MailTls};
 pub use outgoing::{IntegrationsConfig, OutgoingConfig};
+pub use signup::SignupConfig;
+pub use verification::{VerificationConfig, VerificationTarget};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,9 +42,11 @@ pub struct CloudConfig {
     pub public: Public,
     /// Authentication.
     pub auth: AuthConfig,
+    /// Self sign-up.
+    pub signup: SignupConfig,
     /// Security events.
     pub events: EventsConfig,
-    /// Limits, all per process.
+    /// How much of everything it takes.
     pub limits: Limits,
     /// The mail server that letters go out by.
     pub mail: MailConfig,
@@ -46,6 +54,8 @@ pub struct CloudConfig {
     pub outgoing: OutgoingConfig,
     /// Addresses of the services that integrations report to.
     pub integrations: IntegrationsConfig,
+    /// Active verification of attacks.
+    pub verification: VerificationConfig,
 }
 
 impl Default for CloudConfig {
@@ -58,11 +68,13 @@ impl Default for CloudConfig {
             database: DatabaseConfig::default(),
             public: Public::default(),
             auth: AuthConfig::default(),
+            signup: SignupConfig::default(),
             events: EventsConfig::default(),
             limits: Limits::default(),
             mail: MailConfig::default(),
             outgoing: OutgoingConfig::default(),
             integrations: IntegrationsConfig::default(),
+            verification: VerificationConfig::default(),
         }
     }
 }
@@ -175,61 +187,6 @@ impl Default for EventsConfig {
     }
 }
 
-/// Limits, all per process.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// API requests per second and client.
-    pub requests_per_second: u32,
-    /// Requests that may come at once.
-    pub request_burst: u32,
-    /// Sign-ins, renewals and password checks of each kind per minute, account and network.
-    pub password_checks_per_minute: u32,
-    /// The same per minute and account, over all networks.
-    pub password_checks_per_minute_account: u32,
-    /// The same per minute and address.
-    pub password_checks_per_minute_address: u32,
-    /// Failed header authentications per minute and address.
-    pub failed_authentications_per_minute: u32,
-    /// The same per minute, address and UUID.
-    pub failed_authentications_per_minute_credential: u32,
-    /// Recipients of letters per hour and client: invitations, test messages, links of exports, notifications.
-    pub letters_per_hour: u32,
-    /// Node calls per second and node.
-    pub node_requests_per_second: u32,
-    /// Largest API request body, bytes.
-    pub body_bytes: usize,
-    /// Largest event batch of a node, bytes.
-    pub event_batch_bytes: usize,
-    /// Largest configuration to import, bytes.
-    pub configuration_bytes: usize,
-    /// Idle seconds that end a session.
-    pub session_idle_s: i64,
-    /// Seconds after sign-in that end a session.
-    pub session_absolute_s: i64,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            requests_per_second: 500,
-            request_burst: 1000,
-            password_checks_per_minute: 5,
-            password_checks_per_minute_account: 50,
-            password_checks_per_minute_address: 20,
-            failed_authentications_per_minute: 300,
-            failed_authentications_per_minute_credential: 30,
-            letters_per_hour: 300,
-            node_requests_per_second: 200,
-            body_bytes: 1 << 20,
-            event_batch_bytes: 16 << 20,
-            configuration_bytes: 64 << 20,
-            session_idle_s: 86_400,
-            session_absolute_s: 86_400,
-        }
-    }
-}
-
 /// A configuration that cannot be used: one line that says where and what.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
@@ -265,7 +222,7 @@ impl CloudConfig {
             line: None,
             message: error.message().to_owned(),
         })?;
-        CloudConfig::completed(table, file)
+        CloudConfig::completed(table, &file, &text)
     }
 
     /// The defaults with what the environment says, for a cloud without a file.
@@ -273,11 +230,11 @@ impl CloudConfig {
     /// # Errors
     /// [`ConfigError`] with the key.
     pub fn from_environment() -> Result<CloudConfig, ConfigError> {
-        CloudConfig::completed(toml::Table::new(), "environment".to_owned())
+        CloudConfig::completed(toml::Table::new(), "environment", "")
     }
 
     /// Overrides from the environment, then checks ranges.
-    fn completed(mut table: toml::Table, file: String) -> Result<CloudConfig, ConfigError> {
+    fn completed(mut table: toml::Table, file: &str, text: &str) -> Result<CloudConfig, ConfigError> {
         for (name, value) in std::env::vars() {
             if let Some(path) = name.strip_prefix("BARTIZAN_CLOUD__") {
                 let keys: Vec<String> = path.to_lowercase().split("__").map(str::to_owned).collect();
@@ -289,7 +246,7 @@ impl CloudConfig {
             line: None,
             message: error.message().to_owned(),
         })?;
-        config.validate().map_err(|message| ConfigError { file, line: None, message })?;
+        config.validate().map_err(|message| placed(message, file, text))?;
         Ok(config)
     }
 
@@ -298,7 +255,6 @@ impl CloudConfig {
     /// # Errors
     /// A sentence that names the key and what it may be.
     pub fn validate(&self) -> Result<(), String> {
-        let limits = &self.limits;
         if !(1..=1000).contains(&self.database.max_connections) {
             return Err("database.max_connections must be 1 to 1000".into());
         }
@@ -324,28 +280,13 @@ impl CloudConfig {
             );
         }
         self.mail.validate()?;
+        if self.signup.enabled && self.mail.host.is_empty() {
+            return Err("signup.enabled needs mail.host: a letter confirms the address".into());
+        }
         self.outgoing.authorities()?;
-        if limits.session_absolute_s < limits.session_idle_s {
-            return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());
-        }
-        let rates = [
-            ("limits.requests_per_second", limits.requests_per_second),
-            ("limits.request_burst", limits.request_burst),
-            ("limits.password_checks_per_minute", limits.password_checks_per_minute),
-            ("limits.password_checks_per_minute_account", limits.password_checks_per_minute_account),
-            ("limits.password_checks_per_minute_address", limits.password_checks_per_minute_address),
-            ("limits.failed_authentications_per_minute", limits.failed_authentications_per_minute),
-            (
-                "limits.failed_authentications_per_minute_credential",
-                limits.failed_authentications_per_minute_credential,
-            ),
-            ("limits.letters_per_hour", limits.letters_per_hour),
-            ("limits.node_requests_per_second", limits.node_requests_per_second),
-        ];
-        match rates.iter().find(|(_, rate)| *rate == 0) {
-            Some((key, _)) => Err(format!("{key} must be at least 1")),
-            None => Ok(()),
-        }
+        self.verification.validate()?;
+        self.integrations.validate()?;
+        self.limits.validate()
     }
 
     /// The database URL in force.
@@ -363,6 +304,31 @@ impl CloudConfig {
     pub fn tls(&self) -> bool {
         self.listen.tls_cert.is_some()
     }
+}
+
+/// A refusal with the place of the key that it begins with: the variable that sets it, else the line in the file.
+fn placed(message: String, file: &str, text: &str) -> ConfigError {
+    let key = message.split(' ').next().unwrap_or_default();
+    let variable = format!("BARTIZAN_CLOUD__{}", key.replace('.', "__").to_uppercase());
+    if std::env::var_os(&variable).is_some() {
+        return ConfigError { file: format!("environment {variable}"), line: None, message };
+    }
+    ConfigError { file: file.to_owned(), line: line_of_key(text, key), message }
+}
+
+/// The line of a dotted key, or of as much of it as the file has.
+fn line_of_key(text: &str, key: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let (mut table, mut line) = (document.get_ref(), None);
+    for name in key.split('.') {
+        let Some((held, value)) = table.iter().find(|(held, _)| held.get_ref().as_ref() == name) else {
+            break;
+        };
+        line = Some(line_of(text, held.span().start));
+        let toml::de::DeValue::Table(inner) = value.get_ref() else { break };
+        table = inner;
+    }
+    line
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -415,6 +381,13 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_named() {
         let error = load("[limits]\nrequest_burst = 0\n").unwrap_err();
-        assert!(error.to_string().contains("limits.request_burst must be at least 1"), "{error}");
+        assert!(
+            error.to_string().ends_with("cloud.toml:2: limits.request_burst must be 1 to 1000000"),
+            "{error}"
+        );
+        let error = load("region = \"us1\"\n\n[listen]\ntls_key = \"key.pem\"\n").unwrap_err();
+        assert_eq!(error.line, Some(3), "{error}");
+        let error = load("limits.ip_list_pairs = 0\nregion = \"us1\"\n").unwrap_err();
+        assert_eq!(error.line, Some(1), "{error}");
     }
 }

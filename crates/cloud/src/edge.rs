@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of},
-    auth::{self, Caller, Origin, Scheme},
+    auth::{self, Caller, Origin, Principal, Scheme},
     failure::Failure,
     limits::Remaining,
     services::{activity, scim},
@@ -81,6 +81,7 @@ const RIGHTS: &[&str] = &[
     "/v1/password/",
     "/v1/session",
     "/v1/logout",
+    "/v1/signup",
     "/v1/sso",
     SCIM,
 ];
@@ -102,7 +103,7 @@ fn state_limit(response: &mut Response, remaining: Remaining) {
 
 /// A change that was refused belongs in the activity log too. Polls and reads do not.
 async fn note_refusal(cloud: &Cloud, caller: &Caller, method: &Method, path: &str, status: StatusCode) {
-    let counts = status.is_client_error()
+    let counts = (status.is_client_error() || status.is_server_error())
         && status != StatusCode::TOO_MANY_REQUESTS
         && status != StatusCode::UNAUTHORIZED;
     let Some((object_type, action)) = counts.then(|| change_of(method, path)).flatten() else { return };
@@ -160,6 +161,15 @@ async fn admit(
             request.extensions_mut().insert(provider);
             Ok(())
         }
+        Access::Principal => {
+            match auth::authenticate_any(cloud, request.method(), request.headers(), origin).await? {
+                Principal::Caller(caller) => enter(cloud, request, path, access, *caller, admitted),
+                Principal::Node(node) => {
+                    request.extensions_mut().insert(node);
+                    Ok(())
+                }
+            }
+        }
         Access::Session
         | Access::SessionNeeds(_)
         | Access::Authenticated
@@ -168,17 +178,29 @@ async fn admit(
             let caller = auth::authenticate(cloud, request.method(), request.headers(), origin).await;
             let by_session = matches!(access, Access::Session | Access::SessionNeeds(_));
             let caller = if by_session { caller.map_err(as_session_failure)? } else { caller? };
-            admitted.caller = Some(caller.clone());
-            let taken = cloud.limits.request(caller.client.id);
-            // A refusal tells the limit too.
-            admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
-            taken?;
-            let caller = caller.narrowed(access.needs(), client_in_path(path, request.uri().path()));
-            permit(&caller, access, path)?;
-            request.extensions_mut().insert(caller);
-            Ok(())
+            enter(cloud, request, path, access, caller, admitted)
         }
     }
+}
+
+/// Counts the request of an authenticated caller and asks whether it may.
+fn enter(
+    cloud: &Cloud,
+    request: &mut Request,
+    path: &str,
+    access: Access,
+    caller: Caller,
+    admitted: &mut Admitted,
+) -> Result<(), Failure> {
+    admitted.caller = Some(caller.clone());
+    let taken = cloud.limits.request(caller.client.id);
+    // A refusal tells the limit too.
+    admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
+    taken?;
+    let caller = caller.narrowed(access.needs(), client_in_path(path, request.uri().path()));
+    permit(&caller, access, path)?;
+    request.extensions_mut().insert(caller);
+    Ok(())
 }
 
 /// Refuses a body in another form than JSON, and one whose encoding was not undone.
@@ -198,7 +220,8 @@ fn check_media_type(request: &Request) -> Result<(), ApiError> {
     let text = matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
     let upload = matched(request) == Some(SPECIFICATIONS) && kind.eq_ignore_ascii_case("multipart/form-data");
     // Old clients of security events send JSON under any name, and theirs must keep working.
-    let event = EVENTS.iter().any(|prefix| request.uri().path().starts_with(prefix));
+    let route = matched(request).unwrap_or(request.uri().path());
+    let event = EVENTS.iter().any(|prefix| route.starts_with(prefix));
     let allowed = json || empty || form || text || upload || event || request.method() == Method::GET;
     if allowed { Ok(()) } else { unsupported() }
 }
@@ -214,12 +237,19 @@ const EVENTS: &[&str] = &[
     "/v1/objects/hit",
     "/v1/objects/attack",
     "/v1/objects/vuln",
+    "/v1/objects/report",
+    "/v1/objects/action/by_hit",
+    "/v1/client/{client_id}/attack-vectors",
+    "/v1/client/{client_id}/attack-views",
     "/v1/rechecker",
     "/v1/search",
     "/v1/security_issues",
+    "/v2/attacks",
+    "/v2/dashboard_state",
     "/v2/graph_data",
     "/v2/hits",
     "/v2/objects/attack",
+    "/v2/vuln/passive_detection",
 ];
 
 /// Where identity providers post forms to.

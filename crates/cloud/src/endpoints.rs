@@ -34,6 +34,7 @@ pub mod password;
 pub mod pools;
 pub mod privacy;
 pub mod rechecker;
+pub mod reports;
 pub mod rule;
 pub mod rules_settings;
 pub mod scim;
@@ -41,6 +42,7 @@ pub mod search;
 pub mod security_issues;
 pub mod session;
 pub mod settings;
+pub mod signup;
 pub mod sso;
 pub mod sso_groups;
 pub mod suggest;
@@ -61,6 +63,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(mfa::routes())
         .merge(password::routes())
         .merge(invitations::routes())
+        .merge(signup::routes())
         .merge(users::routes())
         .merge(clients::routes())
         .merge(settings::routes())
@@ -82,6 +85,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(vulns::routes())
         .merge(security_issues::routes())
         .merge(dashboards::routes())
+        .merge(reports::routes())
         .merge(rechecker::routes())
         .merge(privacy::routes())
         .merge(ip_list::routes())

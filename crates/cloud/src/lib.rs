@@ -19,6 +19,7 @@ pub mod mail;
 pub mod notices;
 pub mod openapi;
 pub mod outgoing;
+pub mod pdf;
 pub mod secrets;
 pub mod server;
 pub mod services;

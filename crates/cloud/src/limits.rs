@@ -44,6 +44,8 @@ struct Checks {
     account: u32,
     account_here: u32,
     address: u32,
+    failures: u32,
+    named_failures: u32,
 }
 
 /// What is checked: each kind has buckets of its own, so that a forgotten password does not stop a sign-in.
@@ -61,6 +63,8 @@ pub enum Check {
     SecondFactor,
     /// The password of a sign-in.
     SignIn,
+    /// A sign-up.
+    SignUp,
 }
 
 /// How much of a limit is left, for the `RateLimit` headers.
@@ -90,6 +94,8 @@ impl RateLimits {
                 account: limits.password_checks_per_minute_account.max(1),
                 account_here: limits.password_checks_per_minute.max(1),
                 address: limits.password_checks_per_minute_address.max(1),
+                failures: limits.failed_authentications_per_minute.max(1),
+                named_failures: limits.failed_authentications_per_minute_credential.max(1),
             },
             node: Bucket::new(
                 Quota::per_second(at_least_one(limits.node_requests_per_second))
@@ -160,14 +166,29 @@ impl RateLimits {
         together(store, "begun", &address.to_string(), self.checks.address).await
     }
 
-    /// One failed authentication by header. What the caller presented is `name`: a UUID, or nothing.
+    /// One failed authentication by header. What the caller presented is `name`: a UUID, or nothing. The processes of a
+    /// cloud count together: a failure has cost a query already.
     ///
     /// # Errors
     /// 429 with `Retry-After` once an address fails too often.
-    pub fn failed_authentication(&self, name: &str, address: IpAddr) -> Result<(), ApiError> {
+    pub async fn failed_authentication(
+        &self,
+        store: &Store,
+        name: &str,
+        address: IpAddr,
+    ) -> Result<(), Failure> {
         let address = network(address);
         self.failures.take(&address)?;
-        if name.is_empty() { Ok(()) } else { self.named_failures.take(&(address, short(name))) }
+        let wait = shared_wait(store, "failures", &address.to_string(), self.checks.failures).await?;
+        self.failures.close(&address, wait)?;
+        if name.is_empty() {
+            return Ok(());
+        }
+        let key = (address, short(name));
+        self.named_failures.take(&key)?;
+        let shared = format!("{address} {}", key.1);
+        let wait = shared_wait(store, "named failures", &shared, self.checks.named_failures).await?;
+        Ok(self.named_failures.close(&key, wait)?)
     }
 
     /// Whether an address may try a credential at all, before anything is looked up.
@@ -211,16 +232,26 @@ impl RateLimits {
 
 /// Takes one from a bucket that all processes of the cloud share, if there can be several.
 async fn together(store: &Store, kind: &str, name: &str, per_minute: u32) -> Result<(), Failure> {
+    match shared_wait(store, kind, name, per_minute).await? {
+        None => Ok(()),
+        Some(wait) => Err(refusal(wait).into()),
+    }
+}
+
+/// The same; says how long to wait when it is empty.
+async fn shared_wait(
+    store: &Store,
+    kind: &str,
+    name: &str,
+    per_minute: u32,
+) -> Result<Option<Duration>, Failure> {
     if !store.is_shared() {
-        return Ok(());
+        return Ok(None);
     }
     // Hashed: what people type as their address needs no second place.
     let key = hex::encode(Sha256::digest(format!("{kind} {name}")));
     let wait = store.take_from_cell(&key, 60_000 / i64::from(per_minute), i64::from(per_minute)).await?;
-    match wait {
-        None => Ok(()),
-        Some(wait) => Err(refusal(Duration::from_millis(wait.unsigned_abs())).into()),
-    }
+    Ok(wait.map(|wait| Duration::from_millis(wait.unsigned_abs())))
 }
 
 type Cells<K> = DashMapStateStore<K>;
@@ -246,6 +277,13 @@ impl<K: Hash + Eq + Clone> Bucket<K> {
                 Err(refusal(wait))
             }
         }
+    }
+
+    /// Keeps a key closed for as long as the bucket of all processes is empty.
+    fn close(&self, key: &K, wait: Option<Duration>) -> Result<(), ApiError> {
+        let Some(wait) = wait else { return Ok(()) };
+        self.blocked().insert(key.clone(), Instant::now() + wait);
+        Err(refusal(wait))
     }
 
     /// Takes several, or none.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
 use axum::{
     Router, ServiceExt,
     extract::{DefaultBodyLimit, Request},
-    http::{Extensions, HeaderMap, StatusCode, Uri, Version},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version},
     middleware,
     response::{IntoResponse, Response},
     routing::get,
@@ -22,6 +22,7 @@ use tower_http::{
         CompressionLayer,
         predicate::{Predicate, SizeAbove},
     },
+    cors::CorsLayer,
     decompression::RequestDecompressionLayer,
 };
 
@@ -34,7 +35,9 @@ use crate::{
     limits,
     mail::{MailError, Mailer},
     openapi,
-    services::{accounts, api_spec, api_tokens::KEPT_DISABLED_S, attack_vectors, delivery, event_index},
+    services::{
+        accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, rule, verification,
+    },
     state::Cloud,
 };
 
@@ -144,8 +147,10 @@ impl RunningCloud {
             tokio::spawn(housekeeping(cloud.clone())),
             tokio::spawn(auth::known::watch(cloud.clone())),
             tokio::spawn(event_index::follow(cloud.clone())),
-            tokio::spawn(attack_vectors::export_work(cloud.clone())),
+            tokio::spawn(files::work(cloud.clone())),
             tokio::spawn(delivery::run(cloud.clone())),
+            tokio::spawn(rule::counters::run(cloud.clone())),
+            tokio::spawn(verification::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
             tokio::spawn(limits::shared::exchange(cloud.clone())),
         ];
@@ -187,7 +192,39 @@ pub fn router(cloud: Cloud) -> Router {
         .layer(DefaultBodyLimit::max(cloud.config.limits.body_bytes))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(CompressionLayer::new().compress_when(worth_compressing().and(may_be_compressed)));
-    guarded.fallback(fallback).with_state(cloud)
+    guarded.layer(cors(&cloud)).fallback(fallback).with_state(cloud)
+}
+
+/// Lets pages of the Console and of the further origins call the API, with cookies; nobody else's.
+fn cors(cloud: &Cloud) -> CorsLayer {
+    let public = &cloud.config.public;
+    let own = std::iter::once(&public.console_url).chain(&public.allowed_origins);
+    let origins = own.filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok());
+    let sent = [
+        "authorization",
+        "content-type",
+        "x-background",
+        "x-csrf-token",
+        "x-reauth",
+        "x-wallarmapi-secret",
+        "x-wallarmapi-token",
+        "x-wallarmapi-uuid",
+    ];
+    let read = [
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "retry-after",
+        "x-mfa-ticket",
+        "x-request-id",
+    ];
+    CorsLayer::new()
+        .allow_origin(origins.collect::<Vec<_>>())
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(sent.map(HeaderName::from_static))
+        .expose_headers(read.map(HeaderName::from_static))
+        .max_age(Duration::from_secs(600))
 }
 
 fn worth_compressing() -> impl Predicate {
@@ -241,6 +278,8 @@ const KEPT_BATCHES_S: i64 = 7 * 86_400;
 /// Seconds that deliveries are kept: those that arrived, and those that were given up.
 const KEPT_DELIVERED_S: i64 = 86_400;
 const KEPT_DEAD_S: i64 = 30 * 86_400;
+/// Seconds that verifications are kept after they ended.
+const KEPT_VERIFICATIONS_S: i64 = 30 * 86_400;
 /// Longest window of a trigger, seconds.
 const LONGEST_WINDOW_S: i64 = 366 * 86_400;
 
@@ -276,6 +315,9 @@ async fn housekeeping(cloud: Cloud) {
         let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
         if let Err(error) = purged {
             tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries were not removed");
+        }
+        if let Err(error) = cloud.store.purge_verifications(now - KEPT_VERIFICATIONS_S).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old verifications were not removed");
         }
         if let Err(error) = cloud.store.purge_trigger_state(now - LONGEST_WINDOW_S, now).await {
             tracing::warn!(

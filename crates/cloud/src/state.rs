@@ -53,6 +53,8 @@ pub struct Shared {
     pub ingestion: Ingestion,
     /// Wakes the worker that delivers notifications.
     pub outbox: tokio::sync::Notify,
+    /// Wakes the worker that verifies attacks.
+    pub verification: tokio::sync::Notify,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -84,6 +86,7 @@ impl Cloud {
             event_index,
             ingestion,
             outbox: tokio::sync::Notify::new(),
+            verification: tokio::sync::Notify::new(),
             clock: Clock::default(),
         }))
     }

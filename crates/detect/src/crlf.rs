@@ -15,7 +15,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["\r", "\n", "%0d", "%0a", "\\r\\n", "%e5%98", "\u{560d}", "\u{560a}", "%u000"],
             needs: "",
             test: Test::Pattern(
-                r"(?:[\r\n]|%0[da]|\\r\\n|%e5%98%8[ad]|\xe5\x98[\x8a\x8d]|%u000[ad])+[\s]*(?:set-cookie2?|location|content-(?:length|type|disposition|encoding|security-policy)|transfer-encoding|access-control-allow-\w+|x-(?:xss-protection|forwarded-\w+|frame-options|injected?|crlf|test)[\w-]*|refresh|last-modified|cache-control|host|www-authenticate|clear-site-data|link|user-agent|referer|cookie|authorization|connection)[\s]*(?::|%3a)",
+                r"(?:[\r\n]|%0[da]|\\r\\n|%e5%98%8[ad]|\xe5\x98[\x8a\x8d]|%u000[ad])+[\s]*(?:\d|0[ad])?(?:set-cookie2?|location|content-(?:length|type|disposition|encoding|security-policy)|transfer-encoding|access-control-allow-\w+|x-(?:xss-protection|forwarded-\w+|frame-options|injected?|crlf|test)[\w-]*|refresh|last-modified|cache-control|host|www-authenticate|clear-site-data|link|user-agent|referer|cookie|authorization|connection)[\s]*(?::|%3a)",
             ),
             trust: Trust::Tight,
             places: Places::Everywhere,
@@ -29,6 +29,17 @@ pub(crate) static DETECTOR: Detector = Detector {
                 r"(?:[\r\n]|%0[da])[\s]*(?:http/[0-3](?:\.\d)?[\s]+\d{3}|(?:get|post|put|delete|head|options|patch|connect|trace)[\s]+(?:/|https?:)\S*[\s]+http/\d)|(?:\r\n|%0d%0a){2}[\s]*<(?:html|script|svg|body)|%0d%0a%0d%0a",
             ),
             trust: Trust::Prose,
+            places: Places::Everywhere,
+        },
+        Signature {
+            stamp: 6004,
+            subtype: "crlf_response",
+            gate: &["http/1."],
+            needs: "\r\n",
+            test: Test::Pattern(
+                r"^[\w.:/?=&%-]{0,80}[\r\n]+(?:content-(?:length|type)|set-cookie|location|connection)[\s]*:[^\r\n]*(?:[\r\n]+[\w-]+:[^\r\n]*){0,8}[\s]*http/1\.[01][\s]+\d{3}",
+            ),
+            trust: Trust::Any,
             places: Places::Everywhere,
         },
         Signature {

@@ -20,6 +20,8 @@ use crate::signature::{Detector, Signature, Test, expand};
 use crate::view;
 
 mod explain;
+#[cfg(test)]
+mod work;
 
 pub use explain::{Candidate, Judgement, Outcome};
 
@@ -281,6 +283,8 @@ fn gate(signatures: &[Compiled], special: bool, bytes: ByteSet) -> Gate {
 
 impl Compiled {
     fn judge(&self, context: &Context<'_>) -> Option<Range<usize>> {
+        #[cfg(test)]
+        work::note(context.value.len());
         match &self.signature.test {
             Test::Code(judge) => judge(context),
             Test::Pattern(text) => {
@@ -344,8 +348,8 @@ const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::NON_ASCII).or(ByteSet::of_bytes(b"\\*&<"));
 /// Longer values may be short ones with padding.
 const LONG: usize = 1024;
-/// Bytes that begin a comment to the end of the line, or that old application servers drop.
-const NOISE: ByteSet = ByteSet::of_bytes(b"%#");
+/// Bytes that begin a comment to the end of the line or an escape, or that old application servers drop.
+const NOISE: ByteSet = ByteSet::of_bytes(b"%#\\");
 
 fn compile(pattern: &str) -> Regex {
     #[expect(

@@ -4,11 +4,11 @@
 
 use std::ops::ControlFlow;
 
-use bartizan_request::{Limits, Parser, Point, PointPath, RequestParts, Role, Visitor, walk};
+use bartizan_request::{ByteSet, Limits, Parser, Point, PointPath, RequestParts, Role, Visitor, walk};
 use serde::Serialize;
 
 use crate::engine::{Engine, Judgement, Outcome};
-use crate::inspect::{Detection, NoPolicy, inspect, path_of};
+use crate::inspect::{Detection, NoPolicy, inspect, judged_place, path_of, target_places};
 use crate::place::Place;
 
 /// Bytes of a value that are shown.
@@ -32,13 +32,13 @@ pub struct Explanation {
 pub struct PointView {
     /// Its address.
     pub point: Point,
-    /// `leaf` (inspected), `name` (inspected) or `parsed` (its parts follow as points of their own).
+    /// `leaf`, `name` or `parsed` (its parts follow as points of their own).
     pub role: &'static str,
     /// The length of the value in bytes.
     pub bytes: usize,
     /// The beginning of the value as text.
     pub value: String,
-    /// How it was judged; none for what is not inspected itself.
+    /// How it was judged; none for what is not judged itself: containers, and header fields that keep to their grammar.
     pub judgement: Option<Judgement>,
 }
 
@@ -71,12 +71,25 @@ struct Explainer<'e> {
     points: Vec<PointView>,
 }
 
+impl Explainer<'_> {
+    /// The path of a target, judged as each of the places that it counts as.
+    fn target(&self, path: &[u8]) -> Judgement {
+        let mut judgement = self.engine.explain(path, Place::Uri);
+        for &place in target_places(ByteSet::of(path)).iter().skip(1) {
+            let also = self.engine.explain(path, place);
+            judgement.plain &= also.plain;
+            judgement.candidates.extend(also.candidates);
+        }
+        judgement
+    }
+}
+
 impl Visitor for Explainer<'_> {
     fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
-        let judgement = (role != Role::Parsed).then(|| match Place::of(point, role) {
+        let judgement = judged_place(point, value, ByteSet::of(value), role).map(|place| match place {
             // The query has points of its own.
-            Some(Place::Uri) => self.engine.explain(path_of(value), Place::Uri),
-            place => self.engine.explain(value, place.unwrap_or(Place::HeaderValue)),
+            Place::Uri => self.target(path_of(value)),
+            place => self.engine.explain(value, place),
         });
         self.points.push(PointView {
             point: point.to_point(),

@@ -211,18 +211,10 @@ impl Visitor for Inspector<'_> {
     ) -> ControlFlow<()> {
         self.policy.value_seen(point, value, role);
         self.privileges.note(point, value, role);
-        if role != Role::Parsed {
-            match Place::of(point, role) {
-                Some(Place::Uri) => self.target(point, value),
-                // What a browser negotiates is in every request.
-                Some(Place::HeaderValue) if is_negotiation(point, value, bytes) => {}
-                Some(place) => self.scan(point, value, bytes, place),
-                // A server logs and compares these fields too: what breaks their grammar is scanned.
-                None if !bytes.is_within(STRUCTURAL) => {
-                    self.scan(point, value, bytes, Place::HeaderValue);
-                }
-                None => {}
-            }
+        match judged_place(point, value, bytes, role) {
+            Some(Place::Uri) => self.target(point, value),
+            Some(place) => self.scan(point, value, bytes, place),
+            None => {}
         }
         ControlFlow::Continue(())
     }
@@ -249,14 +241,33 @@ impl Inspector<'_> {
     fn target(&mut self, point: &PointPath<'_>, value: &[u8]) {
         let path = path_of(value);
         let bytes = ByteSet::of(path);
-        self.engine.scan_known(path, bytes, Place::Uri, &mut self.signs);
-        if !bytes.is_within(PATH) {
-            self.engine.scan_known(path, bytes, Place::Path, &mut self.signs);
+        for &place in target_places(bytes) {
+            self.engine.scan_known(path, bytes, place, &mut self.signs);
         }
         if !self.signs.is_empty() {
             collect(self.policy, point, path, &mut self.signs, &mut self.whole_path);
         }
     }
+}
+
+/// The place as which a value is judged; `None` for what is not judged itself: containers, whose parts are points of their
+/// own, and header fields that keep to a grammar in which no attack can be written.
+pub(crate) fn judged_place(point: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Option<Place> {
+    if role == Role::Parsed {
+        return None;
+    }
+    match Place::of(point, role) {
+        // What a browser negotiates is in every request.
+        Some(Place::HeaderValue) if is_negotiation(point, value, bytes) => None,
+        // A server logs and compares these fields too: what breaks their grammar is scanned.
+        None => (!bytes.is_within(STRUCTURAL)).then_some(Place::HeaderValue),
+        place => place,
+    }
+}
+
+/// As what the path of a target is judged: an odd one also as a segment.
+pub(crate) fn target_places(bytes: ByteSet) -> &'static [Place] {
+    if bytes.is_within(PATH) { &[Place::Uri] } else { &[Place::Uri, Place::Path] }
 }
 
 /// Whether the value is a list of types, languages or codings in `Accept` and its kin, or of validators: names with
@@ -336,6 +347,14 @@ fn collect(
             continue;
         }
         if sign.stamp == names::REDIRECT_ONLY && !names::is_redirect(point) {
+            continue;
+        }
+        let is_expected = match sign.stamp {
+            stamp if names::SYSTEM_PATHS.contains(&stamp) => names::is_service_path(value),
+            names::PROGRAM_PATH => !value.contains(&b' '),
+            _ => false,
+        };
+        if is_expected && names::is_body(point) && names::names_a_path(point) {
             continue;
         }
         let by_design = match sign.attack_type {

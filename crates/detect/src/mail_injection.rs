@@ -38,9 +38,20 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "\r\n",
             test: Test::Pattern(
-                r"[\r\n][\s]*(?:mail[\s]+from[\s]*:[\s]*<?|rcpt[\s]+to[\s]*:[\s]*<?|(?:ehlo|helo)[\s]+[\w.-]+|vrfy[\s]+\S+|expn[\s]+\S+|data[\s]*[\r\n]|rset[\s]*$|quit[\s]*$|starttls\b|noop\b|auth[\s]+(?:login|plain|cram|digest))",
+                r"[\r\n][\s]*(?:mail[\s]+from[\s]*:[\s]*<?|rcpt[\s]+to[\s]*:[\s]*<?|(?:ehlo|helo)[\s]+[\w.-]+|vrfy[\s]+\S+|expn[\s]+\S+|data[\s]*[\r\n]|rset[\s]*$|quit[\s]*$|starttls\b|noop\b|auth[\s]+(?:(?:login|plain|cram|digest)|\w+[\s]+[\w+/]{8,}={0,2}[\s]*$))",
             ),
             trust: Trust::Tight,
+            places: Places::Values,
+        },
+        Signature {
+            stamp: 26004,
+            subtype: "mail_injection_smtp",
+            gate: &["rcpt"],
+            needs: "\r\n",
+            test: Test::Pattern(
+                r"[\r\n]mail[\s+]+from[\s+]*:[\s+]*<?[^\r\n<>]{0,80}>?[\s]*[\r\n]+rcpt[\s+]+to[\s+]*:[\s+]*<?[^\r\n<>]{0,80}>?[\s]*[\r\n]+data[\s]*[\r\n]",
+            ),
+            trust: Trust::Any,
             places: Places::Values,
         },
         Signature {

@@ -18,8 +18,19 @@ pub(crate) const PROTOTYPE_CHAIN: StampInfo =
 /// The signature that counts only in parameters that say where to go next.
 pub(crate) const REDIRECT_ONLY: u32 = 7003;
 
+/// The signatures of a system's path.
+pub(crate) const SYSTEM_PATHS: [u32; 2] = [5006, 5010];
+/// The signature of a program's path.
+pub(crate) const PROGRAM_PATH: u32 = 3003;
+
 /// Stamps of this file.
 pub(crate) static STAMPS: [StampInfo; 2] = [PROTOTYPE_CHAIN, PRIVILEGE];
+
+/// Whether the point is inside a body that is no form.
+pub(crate) fn is_body(point: &PointPath<'_>) -> bool {
+    let in_body = point.ancestors().any(|path| path.last().element() == Element::Post);
+    in_body && !point.ancestors().any(|path| path.last().element() == Element::FormUrlencoded)
+}
 
 /// Whether a name continues `constructor` to `prototype`.
 pub(crate) fn is_prototype_chain(point: &PointPath<'_>, name: &[u8]) -> bool {
@@ -47,6 +58,62 @@ pub(crate) fn runs_by_design(point: &PointPath<'_>) -> bool {
         | [Some("command" | "args" | "workingDir"), Some(list), _] => CONTAINERS.contains(&list),
         _ => false,
     }
+}
+
+/// Whether the value is the path of a program, as events of a system name it, or of what its services keep: logs, data,
+/// certificates, settings of web servers. The files that attackers are after are not among them.
+pub(crate) fn is_service_path(value: &[u8]) -> bool {
+    const FOLDERS: [&[u8]; 14] = [
+        b"/var/log/",
+        b"/var/lib/",
+        b"/var/www/",
+        b"/var/run/",
+        b"/usr/",
+        b"/opt/",
+        b"/etc/nginx/",
+        b"/etc/ssl/",
+        b"/etc/apache2/",
+        b"/etc/httpd/",
+        b"/etc/kubernetes/",
+        b"/etc/docker/",
+        b"/sys/fs/",
+        b"/sys/class/",
+    ];
+    const PROGRAMS: [&[u8]; 3] = [b".exe", b".dll", b".sys"];
+    let is_program = PROGRAMS.iter().any(|ending| value.ends_with(ending));
+    (is_program || FOLDERS.iter().any(|folder| value.starts_with(folder)))
+        && value.iter().all(|b| b.is_ascii_graphic())
+        && memchr::memmem::find(value, b"..").is_none()
+        && memchr::memmem::find(value, b"/secrets/").is_none()
+}
+
+/// Whether the field is named as one for files, folders or programs, of services that are told about them: agents, log
+/// shippers, deployments. A system's path is no surprise there; in a field of any other name it is.
+pub(crate) fn names_a_path(point: &PointPath<'_>) -> bool {
+    const PARTS: [&str; 19] = [
+        "path",
+        "file",
+        "dir",
+        "folder",
+        "mount",
+        "log",
+        "target",
+        "source",
+        "src",
+        "dest",
+        "root",
+        "volume",
+        "home",
+        "conf",
+        "command",
+        "interpreter",
+        "executable",
+        "binary",
+        "shell",
+    ];
+    let Some(name) = point.ancestors().find_map(|path| key(path.last())) else { return true };
+    let name = name.to_ascii_lowercase();
+    name == "name" || PARTS.iter().any(|part| name.contains(part))
 }
 
 /// Whether the field is named as one for statements, of services that query data with them.
@@ -234,5 +301,20 @@ mod tests {
     fn a_foreign_host_counts_where_a_redirect_goes() {
         assert!(types("/login?next=//evil.example/a", FORM, "").contains(&"redir"));
         assert_eq!(types("/img?src=//cdn.example.com/a.png", FORM, ""), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_system_path_is_expected_where_a_field_is_named_for_paths() {
+        assert!(types("/a", JSON, r#"{"id":"/var/log/auth.log"}"#).contains(&"ptrav"));
+        assert!(types("/a", FORM, "file=/var/log/auth.log").contains(&"ptrav"));
+        assert!(types("/a", JSON, r#"{"q":"/usr/bin/python3"}"#).contains(&"rce"));
+        for body in [
+            r#"{"log_file":"/var/log/auth.log"}"#,
+            r#"{"mounts":[{"target":"/var/lib/data"}]}"#,
+            r#"{"invocation_command":"/usr/local/bin/python3"}"#,
+        ] {
+            assert_eq!(types("/a", JSON, body), Vec::<&str>::new(), "{body}");
+        }
+        assert!(types("/a", JSON, r#"{"log_file":"/etc/passwd"}"#).contains(&"ptrav"));
     }
 }

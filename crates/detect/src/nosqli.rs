@@ -17,7 +17,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["$"],
             needs: "",
             test: Test::Checked(
-                r"(?:^|[\[.{,\s\x22'])\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|elemmatch|func(?:tion)?|expr|jsonschema|text|accumulator|comment|options|slice|near(?:sphere)?|geo\w+|max|min|inc|push|pull|set|unset|rename|bits\w+|lookup|project|group|unwind|match|sort|rand|natural)(?:$|[\]\x22'\s:)])",
+                r"(?:^|[\[.{,\s\x22'])\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|elemmatch|func(?:tion)?|expr|jsonschema|text|accumulator|comment|options|slice|near(?:sphere)?|geo\w+|max|min|inc|push|pull|set|unset|rename|bits\w+|lookup|project|group|unwind|match|sort|rand|natural)(?:$|[\]\[\x22'\s:)])",
                 |context, span| {
                     let exact = context.place.is_name();
                     let json = context.value.get(span.end.saturating_sub(1)..).unwrap_or_default();
@@ -46,9 +46,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 8003,
             subtype: "nosqli_script",
             gate: &["this.", "$where", "db.", "mapreduce", "tojson", "sleep(", "return", "function", "emit("],
-            needs: "'\"(=:;",
+            needs: "'\"(=:;|",
             test: Test::Pattern(
-                r"['\x22][\s]*(?:\|\||&&|;|\}|,)[\s]*(?:\(?this\.\w+|return\b|sleep\(|db\.\w+|1[\s]*={2,3}[\s]*1|true\b|'\w*'[\s]*={2,3}[\s]*'\w*|\$where)|\bthis\.\w{1,32}[\s]*(?:={2,3}|!=|\.match\()|\$where[\x22']?[\s]*:[\s]*[\x22']|\bdb\.(?:\w{1,32}\.)?(?:find|insert|remove|drop|update|getcollectionnames|dropdatabase|injection)\w*\(|\btojson(?:onelongline)?\(|;[\s]*return[\s]+(?:true|\d|this|'')",
+                r"['\x22][\s]*(?:\|\||&&|;|\}|,)[\s]*(?:\(?this\.\w+|return\b|sleep\(|db\.\w+|1[\s]*={2,3}[\s]*1|true\b|'\w*'[\s]*={2,3}[\s]*'\w*|\$where)|\bthis\.\w{1,32}[\s]*(?:={2,3}|!=|\.match\()|\$where[\x22']?[\s]*:[\s]*[\x22']|\bdb\.(?:\w{1,32}\.)?(?:find|insert|remove|drop|update|getcollectionnames|dropdatabase|injection)\w*\(|\btojson(?:onelongline)?\(|;[\s]*return[\s]+(?:true|\d|this|'')|[\w'\x22][\s]*\|\|[\s]*this\.\w",
             ),
             trust: Trust::Tight,
             places: Places::Values,
@@ -100,10 +100,11 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "__icontains",
                 "__istartswith",
                 "__lt",
+                "__has_key",
             ],
             needs: "",
             test: Test::Pattern(
-                r"^\w+(?:__\w+){1,6}__(?:i?startswith|i?endswith|i?regex|i?contains)$|^(?:\w+__)?(?:password|passwd|token|secret|pwd)\w*__\w+$|^(?:\w+__){2,}(?:i?startswith|i?endswith|i?regex|i?contains|gte?|lte?|in)$|\{[\s]*\x22(?:\w+__){2,}(?:i?startswith|i?endswith|i?regex|i?contains)\x22[\s]*:",
+                r"^\w+(?:__\w+){1,6}__(?:i?startswith|i?endswith|i?regex|i?contains|has_(?:any_)?keys?)$|^(?:\w+__)?(?:password|passwd|token|secret|pwd)\w*__\w+$|^(?:\w+__){2,}(?:i?startswith|i?endswith|i?regex|i?contains|gte?|lte?|in)$|\{[\s]*\x22(?:\w+__){2,}(?:i?startswith|i?endswith|i?regex|i?contains)\x22[\s]*:",
             ),
             trust: Trust::Tight,
             places: Places::Names,

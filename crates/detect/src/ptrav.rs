@@ -14,7 +14,7 @@ use crate::signature::{Detector, Places, Signature, Test, Trust};
 /// Files outside a web root that are asked for.
 macro_rules! system_file {
     () => {
-        r"(?:etc/+(?:\./|x/\.\./)*(?:passwd|shadow|group|hosts|hostname|issue|motd|crontab|fstab|sudoers|resolv\.conf|environment|profile|subuid|subgid|gshadow|services|ssh/|ssl/|nginx/|apache2?/|httpd/|mysql/|my\.cnf|php|cron\.|init\.d/|security/|redis|samba/|vsftpd|proftpd|exports|inetd|mtab|os-release|lsb-release|debian_version|redhat-release|kubernetes/|docker/|rc\.)|proc/+(?:self|version|cpuinfo|meminfo|net/|mounts|cmdline|sched_debug|interrupts|partitions|modules|\d+/(?:environ|cmdline|fd|maps|status))|sys/+(?:class|kernel|devices|fs)|var/+log/+\w|var/+run/+secrets|var/+lib/+(?:mysql|php|docker)|var/+www/|var/+spool/cron|usr/+local/+(?:apache|etc|nginx|apps)|root/+\.|home/+[\w.-]+/+\.(?:ssh|bash|aws|config|kube|docker|gnupg|mysql_history|netrc|npmrc|profile|viminfo)|windows/+(?:win\.ini|system32|system\.ini|repair|php\.ini|debug|panther|explorer\.exe)|winnt/|boot\.ini|inetpub/|web-inf/|meta-inf/|system32/)"
+        r"(?:etc/+(?:\./|x/\.\./)*(?:passwd|shadow|group|hosts|hostname|issue|motd|crontab|fstab|sudoers|resolv\.conf|environment|profile|subuid|subgid|gshadow|services|ssh/|ssl/|nginx/|apache2?/|httpd/|mysql/|my\.cnf|php|cron\.|init\.d/|security/|redis|samba/|vsftpd|proftpd|exports|inetd|mtab|os-release|lsb-release|debian_version|redhat-release|kubernetes/|docker/|rc\.)|proc/+(?:self|version|cpuinfo|meminfo|net/|mounts|cmdline|sched_debug|interrupts|partitions|modules|\d+/(?:environ|cmdline|fd|maps|status))|sys/+(?:class|kernel|devices|fs)|var/+log/+\w|(?:var/+)?run/+secrets|var/+lib/+(?:mysql|php|docker)|var/+www/|var/+spool/cron|usr/+local/+(?:apache|etc|nginx|apps)|root/+\.|home/+[\w.-]+/+\.(?:ssh|bash|aws|config|kube|docker|gnupg|mysql_history|netrc|npmrc|profile|viminfo)|windows/+(?:win\.ini|system32|system\.ini|repair|php\.ini|debug|panther|explorer\.exe)|winnt/|boot\.ini|inetpub/|web-inf/|meta-inf/|system32/)"
     };
 }
 
@@ -38,8 +38,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "ptrav_dotdot",
             gate: &["../", "..\\", "..;/", "..%2f", "..%5c", "%2e%2e", "....//"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:(?:\.{2,4}|%2e%2e|%2e\.|\.%2e)[;\x00]?(?:/|\\|%2f|%5c|%c0%af)+(?:\.(?:/|\\))*){3,}",
+                |context, span| !is_link_target(context, span),
             ),
             trust: Trust::Prose,
             places: Places::Everywhere,
@@ -97,10 +98,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 5005,
             subtype: "ptrav_odd_dots",
-            gate: &["..", "./", ".\\", "\\\\"],
-            needs: "/\\",
+            gate: &["..", "./", ".\\", "\\\\", "passwd", "win.ini", "boot.ini"],
+            needs: "/\\%.",
             test: Test::Pattern(
-                r"\.[\x80-\xff]{1,4}\.[\x80-\xff]{0,4}[/\\]|\.\.[\x80-\xff]{1,4}[/\\]|^[/\\]?(?:\.{3,4}[/\\]){2,}|^\.{3}/\./|(?:\./\\/\.|\.\\/\\\.)|(?:%\\\.\.){2,}|^/?\\\\[\w:.-]{2,64}\\[a-z]\$(?:\\|$)",
+                r"\.[\x80-\xff]{1,4}\.[\x80-\xff]{0,4}[/\\]|\.\.[\x80-\xff]{1,4}[/\\]|^[/\\]?(?:\.{3,4}[/\\]){2,}|^\.{3}/\./|(?:^|[^a-z\s])etc(?:%u\w{4}|%[\w%]{2}|0x\w\w|[^a-z0-9\s<>\x22']){1,12}passwd(?:$|[^\w\s])|\.\.(?:%u\w{4}|%[\w%]{2}|0x\w\w|[^a-z0-9\s<>\x22']){1,12}(?:win|boot)\.ini$|(?:\./\\/\.|\.\\/\\\.)|(?:%\\\.\.){2,}|^/?\\\\[\w:.-]{2,64}\\[a-z]\$(?:\\|$)",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -127,6 +128,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "system32",
                 "usr/local",
                 "etc%2f",
+                "run/secrets",
             ],
             needs: "",
             test: Test::Checked(
@@ -166,10 +168,10 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "/\\",
             test: Test::Pattern(
-                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$",
+                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^/(?:var/(?:log|adm)|etc)$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$|^/?[a-z]:[\\/]+(?:[\w. -]{1,32}[\\/]+){0,5}(?:access|error)[._]log$|^/?[a-z]:[\\/]+(?:php\d?[\\/]+sessions|windows[\\/]+temp)[\\/]*$",
             ),
             trust: Trust::Tight,
-            places: Places::Query,
+            places: Places::Arguments,
         },
         Signature {
             stamp: 5011,
@@ -450,6 +452,20 @@ pub(crate) static DETECTOR: Detector = Detector {
     ],
 };
 
+/// The target of a link in marked-up text, `[queue](../../../queue/)`: what a path of its own could not be.
+fn is_link_target(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let climb = context.after(span.start);
+    let lead = climb.iter().take(1).filter(|b| !matches!(b, b'.' | b'%')).count();
+    let before = context.before(span.start + lead);
+    let opens: [&[u8]; 3] = [b"](", b"](<", b"]: "];
+    let path = climb.split(|b| matches!(b, b')' | b'>' | b' ' | b'\n')).next().unwrap_or_default();
+    before.contains(&b'[')
+        && opens.iter().any(|mark| before.ends_with(mark))
+        && path
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'#' | b'('))
+}
+
 /// A climb that starts a value or a path is an attack; the same as a module or a link inside text is not.
 fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     let value = context.value;
@@ -458,6 +474,9 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     if context.place == Place::BodyValue && is_relative_link(value)
         || memchr::memmem::find(value, b"://").is_some() && climbs < 2 && value.is_ascii()
     {
+        return false;
+    }
+    if is_link_target(context, span) {
         return false;
     }
     // A climb that nothing follows, in front of words, is about paths: `../ meaning in path`.

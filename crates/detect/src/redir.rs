@@ -32,11 +32,12 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "\u{30fd}",
                 "\u{30fc}",
                 "\u{ff70}",
+                "\u{ff0f}",
                 "/.",
             ],
             needs: "",
             test: Test::Pattern(
-                r"^(?:/[\\/]+[\\/]+|\\{2,}|/+\\|\\/|/+[\t\r\n]+/*|https?:/*[\t\r\n]+/*|/%(?:09|5c|2f|0d|0a)|https?:[\\/]*\\+|https?:/{3,}|https?:\\/)[\w.@-]{1,64}\.[a-z]{2,12}(?:[/\\?#]|$)|^/{1,4}https?:/*[\w\\\[]|^(?:https?:)?[/\\]+[^/\s@:?#]{0,64}[\w-]\.(?:com|org|net|io|dev|app|co|gov|edu|example|de|me|info|biz|ru|cn|uk|tld|test|internal|local)(?:@|%40)[\w.\[-]+|^https?:[/\\]*[^/\s@?#:]{1,64}@(?:\[|0x|0\d|\d{1,3}\.\d)|^https?:[\d\[][\w.:\]]|^https?:/{0,2}(?:\d{1,3}\.){0,3}(?:25[6-9]|2[6-9]\d|[3-9]\d\d)\.\d|^/?(?:\xe3\x83\xbc|\xef\xbd\xb0)[\w.-]+\.[a-z]{2,12}|^/?<>//[\w.-]+|^/+\\;?@|^https?://[\w.-]+[\\&][\w-]+\.[\w.-]+$|^(?:https?:)?//[\w.-]+\.[a-z]{2,12}(?::\d+)?/{1,2}\.\.(?:[/\\]|$)|^/\.[\w-]{3,}\.(?:com|org|net)/?$|[?&](?:url|next|redir\w*|rurl|dest\w*|return\w*)=(?:https?:)?/?[/\\]{1,2}[^&\s]{1,80}&(?:url|next|redir\w*|rurl|dest\w*|return\w*)=(?:https?:)?/?[/\\]|^(?:https?:)?//[^\s/]{0,40}(?:\xe3\x80\x82|%e3%80%82)[\w.-]+|^https?:/?[\w-]{2,64}(?:\.[\w-]{2,64}){0,4}\.[a-z]{2,12}(?:[/\\?#]|$)|^https?://[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|app|co|gov|edu|example|de|me|info|biz|ru|cn|uk)(?:@|%40)[\w.-]+\.[a-z]{2,12}|^/?(?:\xe3\x80[\xb1\xb5]|\xe3\x82\x9d|\xe3\x83\xbd)[\w.-]+\.[a-z]{2,12}|^(?:https?:)?//[^\s/]{0,64}[\\#?;&]@[\w.-]+\.[a-z]{2,12}|^(?:https?:)?//[\w.-]{4,64}%(?:00|0d|0a|23|2f|40|5c)[\w@.-]+",
+                r"^(?:/[\\/]+[\\/]+|\\{2,}|/+\\|\\/|/+[\t\r\n]+/*|https?:/*[\t\r\n]+/*|/%(?:09|5c|2f|0d|0a)|https?:[\\/]*\\+|https?:/{3,}|https?:\\/)[\w.@-]{1,64}\.[a-z]{2,12}(?:[/\\?#]|$)|^/{1,4}https?:/*[\w\\\[]|^(?:https?:)?[/\\]+[^/\s@:?#]{0,64}[\w-]\.(?:com|org|net|io|dev|app|co|gov|edu|example|de|me|info|biz|ru|cn|uk|tld|test|internal|local)(?:@|%40)[\w.\[-]+|^https?:[/\\]*[^/\s@?#:]{1,64}@(?:\[|0x|0\d|\d{1,3}\.\d)|^https?:[\d\[][\w.:\]]|^https?:/{0,2}(?:\d{1,3}\.){0,3}(?:25[6-9]|2[6-9]\d|[3-9]\d\d)\.\d|^/?(?:\xe3\x83\xbc|\xef\xbd\xb0)[\w.-]+\.[a-z]{2,12}|^/?<>//[\w.-]+|^/+\\;?@|^https?://[\w.-]+[\\&][\w-]+\.[\w.-]+$|^(?:https?:)?//[\w.-]+\.[a-z]{2,12}(?::\d+)?/{1,2}\.\.(?:[/\\]|$)|^/\.[\w-]{3,}\.(?:com|org|net)/?$|[?&](?:url|next|redir\w*|rurl|dest\w*|return\w*)=(?:https?:)?/?[/\\]{1,2}[^&\s]{1,80}&(?:url|next|redir\w*|rurl|dest\w*|return\w*)=(?:https?:)?/?[/\\]|^(?:https?:)?//[^\s/]{0,40}(?:\xe3\x80\x82|%e3%80%82)[\w.-]+|^https?:/?[\w-]{2,64}(?:\.[\w-]{2,64}){0,4}\.[a-z]{2,12}(?:[/\\?#]|$)|^https?://[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|dev|app|co|gov|edu|example|de|me|info|biz|ru|cn|uk)(?:@|%40)[\w.-]+\.[a-z]{2,12}|^/?(?:\xe3\x80[\xb1\xb5]|\xe3\x82\x9d|\xe3\x83\xbd)[\w.-]+\.[a-z]{2,12}|^(?:https?:)?//[^\s/]{0,64}[\\#?;&]@[\w.-]+\.[a-z]{2,12}|^(?:https?:)?//[\w.-]{1,64}\xef\xbc\x8f[\w.-]+|^(?:https?:)?//[\w.-]{4,64}%(?:00|0d|0a|23|2f|40|5c)[\w@.-]+",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -64,9 +65,11 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 7003,
             subtype: "redir_foreign_host",
-            gate: &["//"],
+            gate: &["//", "@", "\u{3002}"],
             needs: "",
-            test: Test::Pattern(r"^//[\w-]+(?:\.[\w-]+)*\.[a-z]{2,12}(?::\d+)?(?:[/?#]\S*)?$"),
+            test: Test::Pattern(
+                r"^//[\w-]+(?:\.[\w-]+)*\.[a-z]{2,12}(?::\d+)?(?:[/?#]\S*)?$|^@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,12}(?:[/?#]\S*)?$|^[\w.-]{1,64}\xe3\x80\x82[\w.-]{2,64}$",
+            ),
             trust: Trust::Tight,
             places: Places::Query,
         },

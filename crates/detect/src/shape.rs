@@ -71,12 +71,25 @@ impl<'a> Context<'a> {
     pub(crate) fn quote_breaks_out(&self, at: usize) -> bool {
         let Some(&quote) = self.value.get(at) else { return false };
         let before = self.before(at);
+        if quote == b'`' && self.is_code_mark(at) {
+            return false;
+        }
         let opened = before
             .iter()
             .enumerate()
             .filter(|&(i, &byte)| byte == quote && !(quote == b'\'' && is_apostrophe(before, i)))
             .count();
         opened % 2 == 0 && !self.opens_string(at, quote)
+    }
+
+    /// Whether the backquote at `at` belongs to a fence, or opens a code span in a sentence.
+    fn is_code_mark(&self, at: usize) -> bool {
+        let before = self.before(at);
+        if before.ends_with(b"``") || self.after(at).starts_with(b"```") {
+            return true;
+        }
+        let opens = before.last().is_none_or(|b| matches!(b, b' ' | b'(' | b'[' | b'\n'));
+        opens && self.shape() == Shape::Prose && self.after(at + 1).contains(&b'`')
     }
 
     /// Whether `at` is inside code of a markdown document: a fenced block or a code span of its line. Only

@@ -23,10 +23,15 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "rancher-metadata",
                 "169\u{3002}254",
                 "instance-data",
+                "computemetadata",
+                "latest/",
+                "opc/v",
+                "runtime/invocation",
+                "${aws_",
             ],
             needs: "",
             test: Test::Pattern(
-                r"169\.254\.(?:169\.25[34]|170\.2|170\.23)[:/]|//169\.254\.\d|//100\.100\.100\.200|//192\.0\.0\.192|metadata\.(?:google|goog|azure|packet|oraclecloud|tencentyun|platformequinix)(?:\.internal|\.net|\.com)?\b|rancher-metadata|\[fd00:ec2::254\]|instance-data/|computemetadata/v1|latest/(?:meta-data|user-data|dynamic/instance)|opc/v[12]/instance",
+                r"169\.254\.(?:169\.25[34]|170\.2|170\.23)[:/]|//169\.254\.\d|//100\.100\.100\.200|//192\.0\.0\.192|metadata\.(?:google|goog|azure|packet|oraclecloud|tencentyun|platformequinix)(?:\.internal|\.net|\.com)?\b|rancher-metadata|\[fd00:ec2::254\]|instance-data/|(?:^|//[^\s/]{1,80}|[=?&])/?(?:computemetadata/v1|latest/(?:meta-data|user-data|dynamic/instance)|opc/v[12]/instance)|/2018-06-01/runtime/invocation|//\$\{aws_\w+\}",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -40,7 +45,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(,@])(?:url:)?(?:https?|ftps?|sftp|wss?|imaps?|pop3s?|smtps?|ldaps?|rtm?s?p|tftp|telnet|ssh2?|smb|gopher|dict|file|irc):/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?\.?|[\w.-]{0,64}(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|127\.0\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.(?:0x)?[0-9a-f]{1,8}){0,3}|0\d{2,11}(?:\.(?:0x[0-9a-f]{1,8}|\d{1,8})){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|0{1,4}::|0{1,4}:0{1,4}:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:)|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:/?(?:0x[0-9a-f]{8,}|0\d{3,}\.|\d{8,10}$)|https?://0x[0-9a-f]{9,16}(?:/|$)|^https?://(?:\\\w){3}|^(?://|\\\\)(?:127\.\d|localhost|169\.254\.|0\.0\.0\.0)|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)[^@]{0,60}[@#][\s@]*(?:127\.\d|169\.254|localhost)|^https?://(?:127\.\d+\.\d+\.\d+|localhost|169\.254\.\d+\.\d+)(?:%\d\d|[\x00-\x20@\\#])|^https?://(?:localhost|127\.0\.0\.1):\d{2,5}/(?:actuator|admin|env\b|console|metrics|debug|manager|server-status|jolokia|heapdump|containers|v1/(?:agent|kv)|_cat|_cluster|api/v1/(?:pods|namespaces|secrets))",
+                r"(?:^|[\s=:'\x22(,@])(?:url:)?(?:https?|ftps?|sftp|wss?|imaps?|pop3s?|smtps?|ldaps?|rtm?s?p|tftp|telnet|ssh2?|smb|gopher|dict|file|irc):/{0,3}(?:[^/\s@]{0,64}@)?(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|0\.0\.0\.0|localhost(?:\.localdomain|\d\.localdomain\d?|6)?\.?|[\w.-]{0,64}(?:localtest\.me|nip\.io|xip\.io|sslip\.io|lvh\.me|vcap\.me)|127\.1|127\.0\.1|0)(?::(?:\d{1,3}|3306|5432|6379|9200|11211|27017|2375|2379|10250|8500)\b|/|$|\?|#)|[a-z]+://(?:[^/\s@]{0,64}@)?(?:0x[0-9a-f]{2,8}(?:\.(?:0x)?[0-9a-f]{1,8}){0,3}|0\d{2,11}(?:\.(?:0x[0-9a-f]{1,8}|\d{1,8})){0,3}|\d{8,10}|\d{1,3}\.\d{4,8}|\d{1,3}\.\d{1,3}\.\d{3,6}|(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|0\d+)){1,3})(?:[:/?#]|$)|://\[(?:::|[0-9a-f]{1,2}::|0{1,4}::|0{1,4}:0{1,4}:|::ffff|fe80|fd|fc|dead|[0-9a-f:]*:ffff:)|:\[::ffff|//\[::|(?:https?|ftp|imap|rtmp)://[^\s/]{0,12}(?:\xe2\x91|\xe2\x93|\xe3\x80\x82|\xef\xbc\x8e)|https?:/?(?:0x[0-9a-f]{8,}|0\d{3,}\.|\d{8,10}$)|https?://0x[0-9a-f]{9,16}(?:/|$)|^https?://(?:\\\w){3}|^(?://|\\\\)(?:127\.\d|localhost|169\.254\.|0\.0\.0\.0)|[a-z\d]{2,6}://[^\s/]{0,12}(?:\xe2\x91|\xe2\x92|\xe2\x93)|(?:https?|ftp)://[^\r\n]{0,80}?[@#][\s@]*(?:127\.\d|169\.254|localhost)|^https?://(?:127\.\d+\.\d+\.\d+|localhost|169\.254\.\d+\.\d+)(?:%\d\d|[\x00-\x20@\\#])|^https?://(?:localhost|127\.0\.0\.1):\d{2,5}/(?:actuator|admin|env\b|console|metrics|debug|manager|server-status|jolokia|heapdump|containers|v1/(?:agent|kv)|_cat|_cluster|api/v1/(?:pods|namespaces|secrets))",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -54,7 +59,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[\s=:'\x22(])(?:gopher|dict|tftp|netdoc|jar:https?|rmi|ldapi|ldaps?|smb)://[^\s/]{1,}|(?:^|[\s=:'\x22(])file:(?:/{3}|//[\w.-]*[/\\])\S|(?:http\+)?unix:(?://)?[\w/.%-]+\.sock",
+                r"(?:^|[\s=:'\x22(])(?:gopher|dict|tftp|netdoc|jar:\w{2,6}|rmi|ldapi|ldaps?|smb)://[^\s/]{1,}|(?:^|[\s=:'\x22(])file:(?:/{3}|//[\w.-]*[/\\])\S|(?:http\+)?unix:(?://)?[\w/.%-]+\.sock",
             ),
             trust: Trust::Tight,
             places: Places::Arguments,
@@ -99,10 +104,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 19006,
             subtype: "ssrf_remote_file",
-            gate: &["http:", "https:", "ftp:", "ftps:"],
+            gate: &["http:", "https:", "ftp:", "ftps:", "sftp:"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:https?|ftps?)://(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\[?[0-9a-f]{1,4}:[0-9a-f:]{3,}\]?(?::\d+)?/\S*\.(?:php|txt|sh|aspx?|jsp|pl|cgi)$",
+                r"^(?:https?|ftps?)://(?:\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d+)?(?:/\S*)?$|^(?:https?|ftps?)://\[?[0-9a-f]{1,4}:[0-9a-f:]{3,}\]?(?::\d+)?/\S*\.(?:php|txt|sh|aspx?|jsp|pl|cgi)$|^sftp://[\w.-]+(?::\d+)?/?\S*$|[?&=]url=sftp://|^(?:https?|ftps?)://[^\s?#]+/(?:c99|r57|b374k|wso|shell|webshell|cmd|backdoor)\w{0,8}\.(?:php\d?|txt|aspx?|jsp|gif)\b|^https?://[^\s?#]+\?\w+=(?:https?|ftp)(?:://|:%2f%2f)[^\s&]+\.(?:txt|php)(?:%00|\x00|\?|$)",
             ),
             trust: Trust::Tight,
             places: Places::Query,

@@ -19,7 +19,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:\{\{|\$\{\{?|#\{|\*\{|@\(|\[\[\$\{|\{@|\{=)[\s]*\(?[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*[*+/-]{1,2}[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*\)?[\s]*[})\]]|<%=?[\s]*\d{1,9}[\s]*[*+/-][\s]*\d{1,9}[\s]*%>|\[=[\s]*\d+[\s]*\*[\s]*\d+\]|\{%-?[\s]*\d{1,9}[\s]*[*+-][\s]*\d{1,9}[\s]*-?%\}|^\{[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}$|\$\{\{<%|\{\$smarty\b",
+                r"(?:\{\{|\$\{\{?|#\{|\*\{|@\(|\[\[\$\{|\{@|\{=)[\s]*\(?[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*[*+/-]{1,2}[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*\)?[\s]*[})\]]|<%=?[\s]*\d{1,9}[\s]*[*+/-][\s]*\d{1,9}[\s]*%>|\[=[\s]*\d+[\s]*\*[\s]*\d+\]|\{%-?[\s]*\d{1,9}[\s]*[*+-][\s]*\d{1,9}[\s]*-?%\}|^\{[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}$|\$\{\{<%|\{\$smarty\b|\{\{[\s]*\d{1,9}[\s]*\|[\s]*\w{1,24}[\s]*:[\s]*\d|\{\{=[\s]*_\.",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -30,7 +30,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["{{", "${", "#{", "{%", "<%", "[[", "{php", "{system", "{self"],
             needs: "",
             test: Test::Pattern(
-                r"(?:\{\{|\{%|\$\{|#\{|<%|\[\[)[^}%\]]{0,200}(?:__class__|__mro__|__subclasses__|__globals__|__builtins__|__init__|\bself\._|\bconfig\.(?:items|from_|__|secret)|\brequest\.(?:application|environ|__|args|cookies|values)|\b_self\.env|registerundefinedfiltercallback|getfilter|\bcycler\.|\bjoiner\.|\bnamespace\.|lipsum|url_for\.|get_flashed_messages|freemarker\.template|\?new\(|getruntime|forname|getclass|java\.lang|\bclass\.(?:forname|inspect)|\$class\.|system\(|\bexec\(|\bpopen\b|\|[\s]*(?:filter|map|reduce|sort)\([\s]*['\x22](?:system|exec|passthru)|constructor|\bapp\.request|\bdump\(app|settings\.secret|php\b|file_excerpt|\bfile\.(?:open|read)|\bdir\.|\bio\.|%x|\|[\s]*attr\(|get_admin_log|\.get_username\b|root\.process|\|[\s]*system\b|phpinfo|\$smarty|\bglobal\.process|\brequire\(|#with|#ognl|@\w+(?:\.\w+)+@)",
+                r"(?:\{\{|\{%|\$\{|#\{|<%|\[\[)[^}%\]]{0,200}(?:__class__|__mro__|__subclasses__|__globals__|__builtins__|__init__|\bself\._|\bconfig\.(?:items|from_|__|secret)|\brequest\.(?:application|environ|__|args|cookies|values)|\b_self\.env|registerundefinedfiltercallback|getfilter|\bcycler\.|\bjoiner\.|\bnamespace\.|lipsum|url_for\.|get_flashed_messages|freemarker\.template|\?new\(|getruntime|forname|getclass|java\.lang|\bclass\.(?:forname|inspect)|\$class\.|system\(|\bexec\(|\bpopen\b|\|[\s]*(?:filter|map|reduce|sort)\([\s]*['\x22](?:system|exec|passthru)|constructor|\bapp\.request|\bdump\(app|settings\.secret|php\b|file_excerpt|\bfile\.(?:open|read)|\bdir\.|\bio\.|%x|\|[\s]*attr\(|get_admin_log|\.get_username\b|root\.process|\|[\s]*system\b|phpinfo|\$smarty|\bglobal\.process|\brequire\(|#with|#ognl|@\w+(?:\.\w+)+@)|(?:\{\{|\{%).{0,200}?\|[\s]*(?:map|filter|sort|reduce)[\s]*\([\s]*['\x22](?:system|exec|passthru|shell_exec|popen|call_user_func|ini_set|ob_start|assert|file_put_contents)",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -84,10 +84,14 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<#",
                 "{{ [",
                 "{{ (",
+                "{var ",
+                "#include(",
+                "#parse(",
+                "#evaluate(",
             ],
             needs: "",
             test: Test::Pattern(
-                r"#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|\{%[\s]*debug[\s]*%\}|#foreach[\s]*\([\s]*\$\w+[\s]+in[\s]|\{\{[\s]*\.(?:system|exec|cmd)\b|\{\{[\s]*printf[\s]+\x22|\broot\.process\b|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import)",
+                r"#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|\{%[\s]*debug[\s]*%\}|#foreach[\s]*\([\s]*\$\w+[\s]+in[\s]|\{\{[\s]*\.(?:system|exec|cmd)\b|\{\{[\s]*printf[\s]+\x22|\broot\.process\b|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import|(?:if|for|while)\b)|\{%-?[\s]*(?:if|elsif|elif)[\s]+(?:true|false|not[\s]|\d+[\s]*[=<>*%])|\{var[\s]+\$\w+[\s]*=|#(?:include|parse|evaluate)\([\s]*[$\x22']",
             ),
             trust: Trust::Tight,
             places: Places::All,

@@ -56,14 +56,17 @@ fn has_quoted_word(value: &[u8]) -> bool {
         let word = |x: u8| x.is_ascii_alphanumeric() || x == b'/' || x == b'-';
         if *b == b'\'' && a.is_ascii_alphabetic() && c.is_ascii_alphabetic() {
             // A quote that is not closed in its word is an apostrophe.
+            let mark = |b: &u8| matches!(b, b'\'' | b'"' | b'\\' | b'$');
             let rest = value.get(at + 2..).unwrap_or_default().iter().take(LONGEST_WORD);
-            return rest
-                .take_while(|b| !b.is_ascii_whitespace())
-                .any(|b| matches!(b, b'\'' | b'"' | b'\\' | b'$'));
+            let lead = value.get(..=at).unwrap_or_default().iter().rev().take(LONGEST_WORD);
+            return rest.take_while(|b| !b.is_ascii_whitespace()).any(mark)
+                || lead.take_while(|b| !b.is_ascii_whitespace()).any(mark);
         }
         matches!(b, b'\'' | b'"' | b'\\' | b'^' | b'$' | b'`')
             && (word(*a) || matches!(a, b';' | b'|'))
-            && (word(*c) || matches!(c, b'\'' | b'"' | b'`' | b'{' | b'@' | b'*' | b'$'))
+            && (word(*c)
+                || matches!(c, b'\'' | b'"' | b'`' | b'{' | b'@' | b'*' | b'$')
+                || *b == b'$' && matches!(c, b'!' | b'?' | b'_' | b'('))
     })
 }
 
@@ -99,6 +102,9 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
     let has_control = value.windows(3).any(|w| {
         matches!(w, [a, b, c] if a.is_ascii_alphabetic() && (*b < 0x20 || *b == b'\\') && c.is_ascii_alphabetic())
     });
+    let has_nul = value.contains(&0)
+        && value.iter().all(|b| *b == 0 || b.is_ascii_graphic() || b.is_ascii_whitespace());
+    let has_control = has_control || has_nul;
     let has_comment = memchr::memmem::find(value, b"/*").is_some();
     let has_entity =
         memchr::memmem::find(value, b"&tab;").or_else(|| memchr::memmem::find(value, b"&newline;")).is_some();
@@ -131,6 +137,8 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
         match c {
             _ if is_invisible(c) => {}
             '\u{ff01}'..='\u{ff5e}' => out.extend(char::from_u32(u32::from(c) - 0xfee0)),
+            // Before a dot or another mark it is a separator of folders, not an escape.
+            '\\' if rest.get(1..).is_some_and(separates) => out.push(c),
             '\\' | '\u{0}'..='\u{1f}' | '\u{ad}' => {}
             _ => out.push(c),
         }
@@ -139,19 +147,26 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
     Some(out.into_bytes())
 }
 
+/// Whether what follows a backslash is not what it could escape.
+fn separates(rest: &str) -> bool {
+    rest.starts_with(['.', '\\', '\u{fffd}'])
+}
+
 /// Characters without a width, marks of direction, and what stands for bytes that are no text: filters drop them after
 /// they looked (`un\u{200b}ion`).
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fffd}')
 }
 
-/// Whether one of them follows a letter or a sign of ASCII, as none does in the scripts that need them.
+/// Whether one of them, or a byte that no text has, follows a letter or a sign of ASCII, as none does in the scripts that
+/// need them.
 fn has_invisible(value: &[u8]) -> bool {
     !value.is_ascii()
         && value.windows(4).any(|w| {
             matches!(
                 w,
-                [0x21..=0x7e, 0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae]
+                [0x21..=0x7e, 0xc0 | 0xc1, 0x21..=0x7e, _]
+                    | [0x21..=0x7e, 0xe2, 0x80, 0x8b..=0x8f | 0xaa..=0xae]
                     | [0x21..=0x7e, 0xe2, 0x81, 0xa0..=0xa4]
                     | [0x21..=0x7e, 0xef, 0xbb | 0xbf, 0xbf | 0xbd]
             )
@@ -235,13 +250,17 @@ pub(crate) fn without_sql_noise(context: &Context<'_>) -> Option<Vec<u8>> {
             .is_some_and(|line| line.contains(&b'#') || memchr::memmem::find(line, b"--").is_some())
     }) && memchr::memchr_iter(b'\n', value).count() <= 16
         && value.len() < 2048;
-    if percents < 4 && !comment {
+    let joints = if context.bytes.intersects(ESCAPED) { joints(value) } else { 0 };
+    if percents < 4 && !comment && joints == 0 {
         return None;
     }
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = match byte {
+            b'\\' if joints > 0 && tail.starts_with(JOINT.get(1..).unwrap_or_default()) => {
+                tail.get(JOINT.len() - 1..).unwrap_or_default()
+            }
             b'%' if percents >= 4 => tail,
             b'#' if comment && memchr::memchr(b'\n', tail).is_some() => after_line(tail, &mut out),
             b'-' if comment && tail.first() == Some(&b'-') && memchr::memchr(b'\n', tail).is_some() => {
@@ -254,6 +273,19 @@ pub(crate) fn without_sql_noise(context: &Context<'_>) -> Option<Vec<u8>> {
         };
     }
     (out.len() != value.len()).then_some(out)
+}
+
+/// A quoted comma, which some filters take away: `uni\",\"on`.
+const JOINT: &[u8] = b"\\\",\\\"";
+/// What it begins with.
+const ESCAPED: ByteSet = ByteSet::of_bytes(b"\\");
+
+/// How many words it splits.
+fn joints(value: &[u8]) -> usize {
+    let letter = |at: Option<usize>| at.and_then(|at| value.get(at)).is_some_and(u8::is_ascii_alphabetic);
+    memchr::memmem::find_iter(value, JOINT)
+        .filter(|&at| letter(at.checked_sub(1)) && letter(Some(at + JOINT.len())))
+        .count()
 }
 
 /// Skips a comment to the end of its line; a blank takes its place.

@@ -163,6 +163,7 @@ fn groups(index: &Index, filter: &Filter, dimensions: &[Dimension], details: &[M
         metrics: vec![requests],
         details: details.to_vec(),
         tops: vec![(Dimension::Text(Text::Ip), 10)],
+        weight: None,
     };
     let mut all = 0;
     let page = index
@@ -232,6 +233,7 @@ fn main() {
         ],
         details: vec![],
         tops: vec![],
+        weight: None,
     };
     measure("attacks, hits, addresses, 30 d", || index.aggregate(0, &total, |_| vec![0]).unwrap().len());
     println!("resident      {:>9} MiB", resident_mib());

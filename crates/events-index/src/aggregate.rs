@@ -70,6 +70,8 @@ pub struct Aggregation {
     pub details: Vec<Metric>,
     /// Most frequent values of the chosen groups: what, and how many.
     pub tops: Vec<(Dimension, usize)>,
+    /// What a row counts among the most frequent values; 1 without.
+    pub weight: Option<Number>,
 }
 
 /// Most frequent values.
@@ -77,7 +79,7 @@ pub struct Aggregation {
 pub struct Top {
     /// Distinct values, empty texts left out.
     pub count: usize,
-    /// Values with their rows, most first.
+    /// Values with their rows, or the sum of their weights, most first.
     pub values: Vec<(Value, i64)>,
 }
 
@@ -194,7 +196,9 @@ pub(crate) fn run(
     let tops = asked
         .tops
         .iter()
-        .map(|(dimension, limit)| top(&Axis::compile(dimension, tenant, &parts), *limit, &page, chosen.len()))
+        .map(|(dimension, limit)| {
+            top(&Axis::compile(dimension, tenant, &parts), (*limit, asked.weight), &page, chosen.len())
+        })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(chosen
         .into_iter()

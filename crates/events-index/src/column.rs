@@ -39,11 +39,13 @@ pub enum Text {
     Tor,
     /// Node that saw it.
     Node,
+    /// Ids of the signatures that matched, `,1,2,`.
+    Stamps,
 }
 
 impl Text {
     /// Every text column, in the order they are stored.
-    pub const ALL: [Text; 18] = [
+    pub const ALL: [Text; 19] = [
         Text::Kind,
         Text::Subtype,
         Text::Ip,
@@ -62,6 +64,7 @@ impl Text {
         Text::Datacenter,
         Text::Tor,
         Text::Node,
+        Text::Stamps,
     ];
 
     /// Place among [`Text::ALL`].

@@ -29,14 +29,18 @@ pub enum Dimension {
     Mapped(Text, TextMap),
     /// A number, divided by a positive one and rounded down.
     Number(Number, i64),
-    /// How many whole steps a number lies beyond a start.
+    /// Which of the equal parts of a span a number lies in, from 0; their ends need not be whole.
     Since {
         /// Which number.
         number: Number,
-        /// Where steps begin.
+        /// What the number is divided by first, rounded down; positive.
+        unit: i64,
+        /// Where the span begins, in units.
         from: i64,
-        /// Length of a step, positive.
-        step: i64,
+        /// Length of the span in units, positive.
+        length: i64,
+        /// Number of parts, positive.
+        parts: i64,
     },
     /// A bucket of time.
     Time(TimeMap),
@@ -50,9 +54,14 @@ impl fmt::Debug for Dimension {
             Dimension::Text(column) => f.debug_tuple("Text").field(column).finish(),
             Dimension::Mapped(column, _) => f.debug_tuple("Mapped").field(column).finish_non_exhaustive(),
             Dimension::Number(column, by) => f.debug_tuple("Number").field(column).field(by).finish(),
-            Dimension::Since { number, from, step } => {
-                f.debug_tuple("Since").field(number).field(from).field(step).finish()
-            }
+            Dimension::Since { number, unit, from, length, parts } => f
+                .debug_tuple("Since")
+                .field(number)
+                .field(unit)
+                .field(from)
+                .field(length)
+                .field(parts)
+                .finish(),
             Dimension::Time(_) => f.write_str("Time"),
             Dimension::Request => f.write_str("Request"),
         }
@@ -72,7 +81,8 @@ pub enum Value {
 pub(crate) enum Axis<'a> {
     Text(&'a Tenant, Text),
     Mapped { column: Text, lists: Vec<Vec<u32>>, labels: Vec<String>, single: bool },
-    Number { column: Number, origin: i64, divisor: i64, first: i64, count: u64 },
+    Number { column: Number, divisor: i64, first: i64, count: u64 },
+    Span { column: Number, span: Span, first: i64, count: u64 },
     Time { first: i64, codes: Vec<u32>, labels: Vec<i64> },
     Request(u64),
 }
@@ -83,8 +93,17 @@ impl<'a> Axis<'a> {
             Dimension::Text(column) => Axis::Text(tenant, *column),
             Dimension::Request => Axis::Request(tenant.requests.len() as u64),
             Dimension::Mapped(column, map) => mapped(tenant, *column, map),
-            Dimension::Number(column, divisor) => steps(*column, 0, *divisor, parts),
-            Dimension::Since { number, from, step } => steps(*number, *from, *step, parts),
+            Dimension::Number(column, divisor) => {
+                let divisor = (*divisor).max(1);
+                let (first, count) = codes_of(parts, *column, |value| value.div_euclid(divisor));
+                Axis::Number { column: *column, divisor, first, count }
+            }
+            Dimension::Since { number, unit, from, length, parts: count } => {
+                let span =
+                    Span { unit: (*unit).max(1), from: *from, length: (*length).max(1), parts: *count };
+                let (first, count) = codes_of(parts, *number, |value| span.part(value));
+                Axis::Span { column: *number, span, first, count }
+            }
             Dimension::Time(map) => {
                 let (smallest, largest) = bounds(parts, Number::Time);
                 let first = smallest.div_euclid(SLOT_S * 1000);
@@ -110,7 +129,7 @@ impl<'a> Axis<'a> {
                 tenant.dictionaries.get(column.slot()).map_or(1, |words| words.len() as u64)
             }
             Axis::Mapped { labels, .. } => labels.len() as u64,
-            Axis::Number { count, .. } => *count,
+            Axis::Number { count, .. } | Axis::Span { count, .. } => *count,
             Axis::Time { labels, .. } => labels.len() as u64,
             Axis::Request(count) => *count,
         };
@@ -150,11 +169,16 @@ impl<'a> Axis<'a> {
                     }
                 }
             }
-            Axis::Number { column, origin, divisor, first, .. } => {
+            Axis::Number { column, divisor, first, .. } => {
                 let data = coded(ColumnId::Number(*column))?;
                 for (place, row) in rows.iter().enumerate() {
-                    let beyond = data.value(*row as usize).saturating_sub(*origin);
-                    each(place, beyond.div_euclid(*divisor).abs_diff(*first));
+                    each(place, data.value(*row as usize).div_euclid(*divisor).abs_diff(*first));
+                }
+            }
+            Axis::Span { column, span, first, .. } => {
+                let data = coded(ColumnId::Number(*column))?;
+                for (place, row) in rows.iter().enumerate() {
+                    each(place, span.part(data.value(*row as usize)).abs_diff(*first));
                 }
             }
             Axis::Time { first, codes, .. } => {
@@ -186,7 +210,9 @@ impl<'a> Axis<'a> {
             Axis::Mapped { labels, .. } => {
                 Label::Text(Cow::Borrowed(labels.get(place).map_or("", String::as_str)))
             }
-            Axis::Number { first, .. } => Label::Number(first.saturating_add_unsigned(code)),
+            Axis::Number { first, .. } | Axis::Span { first, .. } => {
+                Label::Number(first.saturating_add_unsigned(code))
+            }
             Axis::Time { labels, .. } => Label::Number(labels.get(place).copied().unwrap_or_default()),
             Axis::Request(_) => Label::Number(i64::try_from(code).unwrap_or(i64::MAX)),
         }
@@ -237,12 +263,27 @@ fn mapped<'a>(tenant: &Tenant, column: Text, map: &TextMap) -> Axis<'a> {
     Axis::Mapped { column, lists, labels, single }
 }
 
-fn steps<'a>(column: Number, origin: i64, step: i64, parts: &[Part<'_>]) -> Axis<'a> {
-    let divisor = step.max(1);
+/// Equal parts of a span of numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    unit: i64,
+    from: i64,
+    length: i64,
+    parts: i64,
+}
+
+impl Span {
+    fn part(self, value: i64) -> i64 {
+        let beyond = value.div_euclid(self.unit).saturating_sub(self.from);
+        beyond.saturating_mul(self.parts).div_euclid(self.length)
+    }
+}
+
+/// The smallest code that values of a column have, and how many there may be; `code` never falls.
+fn codes_of(parts: &[Part<'_>], column: Number, code: impl Fn(i64) -> i64) -> (i64, u64) {
     let (smallest, largest) = bounds(parts, column);
-    let first = smallest.saturating_sub(origin).div_euclid(divisor);
-    let last = largest.saturating_sub(origin).div_euclid(divisor);
-    Axis::Number { column, origin, divisor, first, count: last.abs_diff(first).saturating_add(1) }
+    let (first, last) = (code(smallest), code(largest));
+    (first, last.abs_diff(first).saturating_add(1))
 }
 
 fn bounds(parts: &[Part<'_>], column: Number) -> (i64, i64) {

@@ -4,17 +4,19 @@ use hashbrown::HashMap;
 
 use crate::{
     aggregate::{Rows, Top},
+    block::ColumnId,
+    column::Number,
     dimension::{Axis, Label},
     error::IndexError,
 };
 
-/// Largest number of (group, value) pairs that get a table of counters: 32 MiB.
+/// Largest number of (group, value) pairs that get a table of counters: 64 MiB.
 const MAX_TABLE: u64 = 1 << 23;
 
-/// Rows by group and value.
+/// Rows, or the sum of their weights, by group and value.
 enum Counts {
-    Table { values: u64, counts: Vec<u32> },
-    Map(HashMap<(u32, u64), u32>),
+    Table { values: u64, counts: Vec<u64> },
+    Map(HashMap<(u32, u64), u64>),
 }
 
 impl Counts {
@@ -26,7 +28,7 @@ impl Counts {
         }
     }
 
-    fn count(&mut self, group: u32, value: u64) {
+    fn count(&mut self, group: u32, value: u64, weight: u64) {
         let count = match self {
             Counts::Table { values, counts } => usize::try_from(u64::from(group) * *values + value)
                 .ok()
@@ -34,12 +36,12 @@ impl Counts {
             Counts::Map(counts) => Some(counts.entry((group, value)).or_default()),
         };
         if let Some(count) = count {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(weight);
         }
     }
 
-    /// The values of each group with their rows.
-    fn by_group(self, groups: usize) -> Vec<Vec<(u64, u32)>> {
+    /// The values of each group with their counts.
+    fn by_group(self, groups: usize) -> Vec<Vec<(u64, u64)>> {
         let mut lists = vec![vec![]; groups];
         match self {
             Counts::Table { values, counts } => {
@@ -64,20 +66,24 @@ impl Counts {
 /// The `limit` most frequent values of every group; of equally frequent ones the smallest. Empty texts are no values.
 pub(crate) fn top(
     axis: &Axis<'_>,
-    limit: usize,
+    (limit, weight): (usize, Option<Number>),
     page: &[Rows<'_>],
     groups: usize,
 ) -> Result<Vec<Top>, IndexError> {
     let mut counts = Counts::new(groups, axis.count());
     for rows in page.iter().filter(|rows| !rows.rows.is_empty()) {
+        let weights = weight.map(|number| rows.part.column(ColumnId::Number(number))).transpose()?;
         axis.for_each(&rows.part, &rows.rows, |place, value| {
-            counts.count(rows.groups.get(place).copied().unwrap_or_default(), value);
+            let row = rows.rows.get(place).copied().unwrap_or_default();
+            let weight = weights.as_ref().map_or(1, |weights| weights.value(row as usize));
+            let group = rows.groups.get(place).copied().unwrap_or_default();
+            counts.count(group, value, u64::try_from(weight).unwrap_or_default());
         })?;
     }
-    let most = |mut values: Vec<(u64, u32)>| {
+    let most = |mut values: Vec<(u64, u64)>| {
         values.retain(|(value, _)| axis.value(*value) != Label::Text("".into()));
         let count = values.len();
-        let order = |a: &(u64, u32), b: &(u64, u32)| {
+        let order = |a: &(u64, u64), b: &(u64, u64)| {
             b.1.cmp(&a.1).then_with(|| axis.value(a.0).cmp(&axis.value(b.0)))
         };
         if values.len() > limit && limit > 0 {
@@ -86,7 +92,9 @@ pub(crate) fn top(
         values.truncate(limit);
         values.sort_unstable_by(order);
         let values = values.into_iter();
-        let values = values.map(|(value, rows)| (axis.value(value).into_value(), i64::from(rows))).collect();
+        let values = values
+            .map(|(value, rows)| (axis.value(value).into_value(), i64::try_from(rows).unwrap_or(i64::MAX)))
+            .collect();
         Top { count, values }
     };
     Ok(counts.by_group(groups).into_iter().map(most).collect())

@@ -100,6 +100,27 @@ impl Index {
         Ok(tenant.position())
     }
 
+    /// How often the events of a tenant were deleted before those that the index has.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn epoch(&self, tenant: i64) -> Result<i64, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(tenant.epoch())
+    }
+
+    /// Removes everything of a tenant and begins anew with the events of an epoch. Cut short, it has to be done again:
+    /// the epoch is the last that is written.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn begin(&self, tenant: i64, epoch: i64) -> Result<(), IndexError> {
+        self.forget(tenant)?;
+        let tenant = self.tenant(tenant)?;
+        tenant.write().unwrap_or_else(PoisonError::into_inner).set_epoch(epoch)
+    }
+
     /// Number of rows of a tenant.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ impl Part<'_> {
             return self.changed(number).map(Arc::new);
         }
         let Some(block) = self.block else { return Ok(Arc::new(self.tenant.tail.column(column))) };
-        // There are 31 columns.
+        // There are 32 columns.
         let slot = column.slot().and_then(|slot| u8::try_from(slot).ok()).unwrap_or(u8::MAX);
         self.cache.column((block.serial, slot), || self.tenant.read_column(block, column))
     }

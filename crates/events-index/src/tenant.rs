@@ -19,7 +19,11 @@ use crate::{
 };
 
 /// The first bytes of a file; the last one is the version of the format.
-const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x02";
+const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x04";
+/// Magic, tenant and epoch.
+const START: u64 = 24;
+/// Where the epoch stands.
+const EPOCH_AT: u64 = 16;
 const BLOCK_MAGIC: u32 = 0x4b4c_4245;
 /// Magic, length and checksum of the header.
 const PREFIX: usize = 12;
@@ -59,6 +63,8 @@ pub(crate) struct Tenant {
     pub(crate) changes: Vec<Change>,
     /// Row number of the last row.
     position: i64,
+    /// How often the events were deleted before those that are here.
+    epoch: i64,
     /// Where the block that is filling starts in the file.
     full_until: u64,
     /// Dictionary lengths at that place.
@@ -94,7 +100,8 @@ impl Tenant {
             tail: Tail::default(),
             changes: vec![],
             position: 0,
-            full_until: 16,
+            full_until: START,
+            epoch: 0,
             bases: vec![1; Text::ALL.len()],
             requests_base: 0,
             newly_repeated: vec![],
@@ -104,6 +111,7 @@ impl Tenant {
         if length == 0 {
             let mut start = FILE_MAGIC.to_vec();
             start.extend(id.to_le_bytes());
+            start.extend(0i64.to_le_bytes());
             tenant.file.write_all_at(&start, 0).map_err(io)?;
         } else {
             tenant.load(length)?;
@@ -120,6 +128,18 @@ impl Tenant {
     /// Row number of the last row that the index has; 0 for none.
     pub(crate) fn position(&self) -> i64 {
         self.position
+    }
+
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Says which epoch the rows are of; call it while there are none.
+    pub(crate) fn set_epoch(&mut self, epoch: i64) -> Result<(), IndexError> {
+        let io = |source| IndexError::Io { path: self.path.clone(), source };
+        self.file.write_all_at(&epoch.to_le_bytes(), EPOCH_AT).map_err(io)?;
+        self.epoch = epoch;
+        Ok(())
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -239,12 +259,15 @@ impl Tenant {
 
     /// Reads the file. A last block that is cut short is forgotten; its rows come from the database again.
     fn load(&mut self, length: u64) -> Result<(), IndexError> {
-        let start = self.read(0, 16)?;
-        let (magic, tenant) = start.split_at(FILE_MAGIC.len());
-        if magic != FILE_MAGIC || tenant != self.id.to_le_bytes() {
+        let start = self.read(0, 24)?;
+        let mut parts = start.chunks_exact(8);
+        let (magic, tenant, epoch) = (parts.next(), parts.next(), parts.next());
+        if magic != Some(FILE_MAGIC) || tenant != Some(self.id.to_le_bytes().as_slice()) {
             return Err(self.corrupt("not an index of this tenant and version"));
         }
-        let mut at = 16;
+        let epoch = epoch.and_then(|bytes| bytes.try_into().ok());
+        self.epoch = epoch.map(i64::from_le_bytes).ok_or_else(|| self.corrupt("no epoch"))?;
+        let mut at = START;
         while let Some((header, deltas_at)) = self.header_at(at, length)? {
             let columns_at = deltas_at + header.deltas_len;
             let end = columns_at + header.columns_len;

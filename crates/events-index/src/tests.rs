@@ -32,6 +32,7 @@ prop_compose! {
             .with_number(Number::Status, status)
             .with_number(Number::RequestSize, size)
             .with_number(Number::Blocked, blocked)
+            .with_number(Number::Count, 1 + size % 7)
     }
 }
 
@@ -99,7 +100,7 @@ fn dimensions() -> Vec<Dimension> {
                 _ => vec![],
             }),
         ),
-        Dimension::Since { number: Number::Time, from: 200_000_000, step: 30_000_000 },
+        Dimension::Since { number: Number::Time, unit: 1000, from: 200_000, length: 100_000, parts: 3 },
     ]
 }
 
@@ -112,8 +113,9 @@ fn values(dimension: &Dimension, row: &Row) -> Vec<Value> {
             values.into_iter().map(Value::Text).collect()
         }
         Dimension::Number(column, by) => vec![Value::Number(row.number(*column).div_euclid(*by))],
-        Dimension::Since { number, from, step } => {
-            vec![Value::Number((row.number(*number) - from).div_euclid(*step))]
+        Dimension::Since { number, unit, from, length, parts } => {
+            let beyond = row.number(*number).div_euclid(*unit) - from;
+            vec![Value::Number((beyond * parts).div_euclid(*length))]
         }
         Dimension::Time(map) => {
             vec![Value::Number(map(row.number(Number::Time).div_euclid(900_000) * 900))]
@@ -198,7 +200,14 @@ fn model(
 
 fn asked(filter: &Filter, dimensions: Vec<Dimension>) -> Aggregation {
     let tops = vec![(Dimension::Text(Text::Ip), 3)];
-    Aggregation { filter: filter.clone(), dimensions, metrics: metrics(), details: metrics(), tops }
+    Aggregation {
+        filter: filter.clone(),
+        dimensions,
+        metrics: metrics(),
+        details: metrics(),
+        tops,
+        weight: None,
+    }
 }
 
 fn all_groups(index: &Index, asked: &Aggregation) -> Vec<Group> {
@@ -236,6 +245,20 @@ proptest! {
             prop_assert_eq!(group.tops[0].count as i64, group.metrics[4]);
             prop_assert!(group.tops[0].values.len() <= 3);
         }
+
+        let mut weights: BTreeMap<Value, i64> = BTreeMap::new();
+        for row in rows.iter().filter(|row| passes(&filter, row, &marks)) {
+            *weights.entry(Value::Text(row.text(Text::Ip).to_owned())).or_default() += row.number(Number::Count);
+        }
+        let mut weights: Vec<(Value, i64)> = weights.into_iter().collect();
+        weights.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let weighted = Aggregation {
+            tops: vec![(Dimension::Text(Text::Ip), usize::MAX)],
+            weight: Some(Number::Count),
+            ..asked(&filter, vec![])
+        };
+        let found = all_groups(&index, &weighted).into_iter().next().map(|group| group.tops[0].values.clone());
+        prop_assert_eq!(found.unwrap_or_default(), weights);
 
         let mut matching: Vec<(i64, i64)> = rows
             .iter()

@@ -74,6 +74,9 @@ pub struct Config {
     /// Answers to refused requests.
     #[serde(default)]
     pub block: Vec<Block>,
+    /// Sampling of events.
+    #[serde(default)]
+    pub sampling: SamplingSettings,
     /// The event spool on disk.
     #[serde(default)]
     pub spool: Spool,
@@ -569,6 +572,20 @@ pub enum BlockCause {
     BodyLimit,
     /// More requests than a rule allows; the status is the rule's.
     RateLimit,
+}
+
+/// Sampling of events: in a flood of attacks the first of each kind are uploaded, the others counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SamplingSettings {
+    /// Whether events are sampled at all.
+    pub enabled: bool,
+    /// Percent of the requests of a minute that are attacks above which all types are sampled, 1 to 100.
+    pub high_share_percent: u8,
+    /// Attacks per second, over that minute, below which they are not; 0 to 1,000,000.
+    pub high_hits_per_s: u32,
+    /// Percent below which that ends, at most `high_share_percent`.
+    pub low_share_percent: u8,
 }
 
 /// The event spool on disk.

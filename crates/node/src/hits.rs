@@ -281,27 +281,38 @@ impl PendingHits {
 
     fn write(&mut self, status: u16, response_size: u64) -> Option<tokio::sync::oneshot::Receiver<()>> {
         let mut events = std::mem::take(&mut self.events);
+        let elapsed = u32::try_from(self.started.elapsed().as_millis()).unwrap_or(u32::MAX);
+        for hit in &mut events {
+            hit.statuscode = status;
+            hit.response_time = elapsed;
+            hit.response_size = response_size;
+        }
+        let now = crate::clock::unix_seconds();
+        let sampling = &self.state.sampling;
+        let sampled = sampling.sift(&self.state.config.sampling, events, now);
+        let mut record = sampling.record(&sampled.dropped, now);
+        let mut events = sampled.kept;
         let all = events.len() as u64;
         match self.state.spool.room() {
             Room::All => {}
             Room::Trace => {
+                record = None;
                 // The first says what the request was refused for.
                 events.truncate(1);
                 events.iter_mut().for_each(|hit| hit.raw = RawRequest::default());
             }
-            Room::None => events.clear(),
+            Room::None => {
+                record = None;
+                events.clear();
+            }
         }
         self.state.spool.note_lost(all - events.len() as u64);
-        if events.is_empty() {
+        if events.is_empty() && record.is_none() {
             return None;
         }
-        let elapsed = u32::try_from(self.started.elapsed().as_millis()).unwrap_or(u32::MAX);
-        let encoded = events.into_iter().filter_map(|mut hit| {
-            hit.statuscode = status;
-            hit.response_time = elapsed;
-            hit.response_size = response_size;
-            serde_json::to_vec(&Event::Hit(Box::new(hit))).ok()
-        });
+        let hits = events.into_iter().map(|hit| Event::Hit(Box::new(hit)));
+        let records = record.into_iter().map(|record| Event::DroppedHits(Box::new(record)));
+        let encoded = hits.chain(records).filter_map(|event| serde_json::to_vec(&event).ok());
         Some(self.state.spool.append(encoded.collect()))
     }
 }

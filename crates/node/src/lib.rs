@@ -29,6 +29,7 @@ mod request_id;
 mod response;
 mod routes;
 mod sampler;
+mod sampling;
 mod sources;
 mod spool;
 mod state;

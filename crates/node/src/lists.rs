@@ -1,8 +1,9 @@
 //! IP lists: allow, deny, gray (`spec/node.md` section 2.4).
 //!
 //! An index is built once per change and shared read-only; a lookup costs one hash probe per distinct prefix
-//! length on that list (usually one to five), whatever the number of entries, and allocates nothing. Expiry is
-//! evaluated at lookup, so lists stay right while the cloud is away.
+//! length on that list (usually one to five), or one per thing that is known of the source, whatever the number of
+//! entries, and allocates nothing. Expiry is evaluated at lookup, so lists stay right while the cloud is away.
+//! [`cost`] measures it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,20 +21,16 @@ pub(crate) struct Lists {
     allow: Index,
     deny: Index,
     gray: Index,
-    /// Entries that name countries, data centres and anonymisers; far fewer than addresses.
-    sources: Vec<SourceEntry>,
+    /// Entries that name countries, data centres and anonymisers.
+    sources: HashMap<SourceKey, SmallVec<[Listing; 1]>>,
     /// Entries that this node cannot evaluate.
     pub(crate) ignored: usize,
 }
 
-/// A list entry for everything that comes from a kind of source.
-#[derive(Debug)]
-struct SourceEntry {
-    list: ListName,
-    kind: SourceKind,
-    value: Box<str>,
-    listing: Listing,
-}
+/// A list, a kind of source and its code in upper case.
+type SourceKey = (ListName, SourceKind, Code);
+/// Codes are short: `DE`, `US-CA`, `PLUSSERVER`.
+type Code = SmallVec<[u8; 16]>;
 
 /// What a list says about an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,8 +123,8 @@ impl Lists {
                 attack_type: entry.attack_type,
             };
             if let Some(kind) = source_kind(&entry.kind) {
-                let (list, value) = (entry.list, entry.value.as_str().into());
-                lists.sources.push(SourceEntry { list, kind, value, listing });
+                let key = (entry.list, kind, code(&[&entry.value]));
+                lists.sources.entry(key).or_default().push(listing);
                 continue;
             }
             let Some(net) = parse_net(entry) else {
@@ -164,18 +161,17 @@ impl Lists {
         application: i64,
         now: i64,
     ) -> Option<(&Listing, &'static str)> {
-        let entry = self.sources.iter().find(|entry| {
-            entry.list == list
-                && source.matches(entry.kind, &entry.value)
-                && entry.listing.holds(application, now)
-        })?;
-        let word = match entry.kind {
-            SourceKind::Country => "country",
-            SourceKind::Datacenter => "datacenter",
-            SourceKind::Proxy if entry.value.eq_ignore_ascii_case("TOR") => "tor",
-            SourceKind::Proxy => "proxy",
-        };
-        Some((&entry.listing, word))
+        source.codes().find_map(|(kind, parts)| {
+            let candidates = self.sources.get(&(list, kind, code(&parts)))?;
+            let listing = candidates.iter().find(|listing| listing.holds(application, now))?;
+            let word = match kind {
+                SourceKind::Country => "country",
+                SourceKind::Datacenter => "datacenter",
+                SourceKind::Proxy if parts == ["TOR", "", ""] => "tor",
+                SourceKind::Proxy => "proxy",
+            };
+            Some((listing, word))
+        })
     }
 
     /// The live entry of a list for an address; `now` is Unix seconds.
@@ -187,6 +183,11 @@ impl Lists {
         };
         index.find(ip, application, now)
     }
+}
+
+/// A code, joined from its parts, in upper case.
+fn code(parts: &[&str]) -> Code {
+    parts.iter().flat_map(|part| part.bytes()).map(|byte| byte.to_ascii_uppercase()).collect()
 }
 
 /// The kind of source that an entry names, by the words of both list APIs.
@@ -214,6 +215,9 @@ fn parse_net(entry: &ListEntry) -> Option<IpNet> {
         net => net,
     })
 }
+
+#[cfg(test)]
+mod cost;
 
 #[cfg(test)]
 mod tests {
@@ -305,6 +309,16 @@ mod tests {
         assert_eq!(word(ListName::Deny, 4, 0), None);
         assert_eq!(word(ListName::Gray, 4, 99), Some("tor"));
         assert_eq!(word(ListName::Gray, 4, 100), None);
+        let mut region = entry(3, ListName::Allow, "us-ca");
+        region.kind = "location".into();
+        let lists = Lists::build([region].iter());
+        for (country, region, found) in
+            [("US", Some("CA"), true), ("US", Some("NY"), false), ("US", None, false)]
+        {
+            let region = region.map(str::to_owned);
+            let source = Source { country: Some(country.into()), region, ..Source::default() };
+            assert_eq!(lists.find_source(ListName::Allow, &source, 0, 0).is_some(), found);
+        }
     }
 
     proptest! {

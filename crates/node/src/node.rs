@@ -173,6 +173,8 @@ impl RunningNode {
             }
         });
         let _ = joined.await;
+        // An error is a spool that is gone, which is counted there.
+        let _ = state.tell_sampled(true).await;
         if state.config.cloud.enabled && state.config.cloud.unregister_on_exit {
             let outcome = tokio::time::timeout(FAREWELL, self.take_leave(&state)).await;
             match outcome {
@@ -210,6 +212,7 @@ impl RunningNode {
                     Ok(listener) => drop(tokio::spawn(crate::status::serve(Arc::clone(&live), listener))),
                     Err(error) => tracing::error!(%error, "status listener failed"),
                 }
+                tokio::task::spawn_local(keep_sampling(Arc::clone(&live)));
                 tokio::task::spawn_local(cloud::keep(Arc::clone(&live), identity, synced, commands));
                 if let Some(socket) = socket {
                     tokio::task::spawn_local(control::serve(live, link, socket));
@@ -222,6 +225,19 @@ impl RunningNode {
         self.control = Some(control.map_err(NodeError::Setup)?);
         self.stop_control = Some(stop);
         Ok(())
+    }
+}
+
+/// Watches the share of attacks and tells of what was left out.
+async fn keep_sampling(live: Arc<Live>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        second.tick().await;
+        let state = live.state();
+        let totals = state.totals();
+        state.sampling.tick(&state.config.sampling, totals.requests, totals.attacks);
+        let _ = state.tell_sampled(false).await;
     }
 }
 

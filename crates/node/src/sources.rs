@@ -47,34 +47,21 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// The name of the country with its region, as lists name it: `US-CA`.
-    fn is_in(&self, wanted: &str) -> bool {
-        let Some(country) = &self.country else { return false };
-        match wanted.split_once('-') {
-            None => country.eq_ignore_ascii_case(wanted),
-            Some((in_country, region)) => {
-                country.eq_ignore_ascii_case(in_country)
-                    && self.region.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(region))
-            }
-        }
-    }
-
-    /// Whether a list entry of a kind other than addresses means this source. A data-centre entry of the kind
-    /// "proxy" (`DCH`) holds for every data centre.
-    pub(crate) fn matches(&self, kind: SourceKind, value: &str) -> bool {
-        match kind {
-            SourceKind::Country => self.is_in(value),
-            SourceKind::Datacenter => self.datacenter.is_some_and(|known| known.eq_ignore_ascii_case(value)),
-            SourceKind::Proxy => {
-                self.proxies.iter().any(|known| known.eq_ignore_ascii_case(value))
-                    || value.eq_ignore_ascii_case("DCH") && self.datacenter.is_some()
-            }
-        }
+    /// What list entries other than addresses call this source: kinds and codes, these in up to three parts. A data
+    /// centre is one of the kind "proxy" (`DCH`), too.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = (SourceKind, [&str; 3])> {
+        let country = self.country.as_deref().map(|country| (SourceKind::Country, [country, "", ""]));
+        let region = self.country.as_deref().zip(self.region.as_deref());
+        let region = region.map(|(country, region)| (SourceKind::Country, [country, "-", region]));
+        let datacenter = self.datacenter.map(|code| (SourceKind::Datacenter, [code, "", ""]));
+        let hosted = self.datacenter.map(|_| (SourceKind::Proxy, ["DCH", "", ""]));
+        let proxies = self.proxies.iter().map(|code| (SourceKind::Proxy, [*code, "", ""]));
+        [country, region, datacenter].into_iter().flatten().chain(proxies).chain(hosted)
     }
 }
 
 /// Kinds of list entry that name sources instead of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SourceKind {
     Country,
     Datacenter,
@@ -214,27 +201,24 @@ mod tests {
     }
 
     #[test]
-    fn entries_name_countries_regions_centres_and_proxies() {
+    fn a_source_has_codes_of_countries_regions_centres_and_proxies() {
         let source = Source {
             country: Some("US".into()),
             region: Some("CA".into()),
             datacenter: Some("aws"),
             proxies: vec!["TOR"],
         };
-        for (kind, value, expected) in [
-            (SourceKind::Country, "us", true),
-            (SourceKind::Country, "US-CA", true),
-            (SourceKind::Country, "US-NY", false),
-            (SourceKind::Country, "FR", false),
-            (SourceKind::Datacenter, "aws", true),
-            (SourceKind::Datacenter, "gce", false),
-            (SourceKind::Proxy, "TOR", true),
-            (SourceKind::Proxy, "DCH", true),
-            (SourceKind::Proxy, "VPN", false),
-        ] {
-            assert_eq!(source.matches(kind, value), expected, "{value}");
-        }
-        assert!(!Source::default().matches(SourceKind::Country, "US"));
+        let codes: Vec<(SourceKind, String)> =
+            source.codes().map(|(kind, parts)| (kind, parts.concat())).collect();
+        let expected = [
+            (SourceKind::Country, "US"),
+            (SourceKind::Country, "US-CA"),
+            (SourceKind::Datacenter, "aws"),
+            (SourceKind::Proxy, "TOR"),
+            (SourceKind::Proxy, "DCH"),
+        ];
+        assert_eq!(codes, expected.map(|(kind, code)| (kind, code.to_owned())));
+        assert_eq!(Source::default().codes().count(), 0);
     }
 
     #[test]

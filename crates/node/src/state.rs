@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use bartizan_api::node::Event;
 use bartizan_detect::Engine;
 use bartizan_rules::Ruleset;
 
@@ -23,6 +24,7 @@ use crate::rate_limit::RateTable;
 use crate::response::ResponseState;
 use crate::routes::Routes;
 use crate::sampler::Sampler;
+use crate::sampling::Sampling;
 use crate::sources::Sources;
 use crate::spool::Spool;
 use crate::stats::{Totals, WorkerStats};
@@ -133,6 +135,8 @@ pub(crate) struct State {
     pub(crate) workers: Arc<[Arc<WorkerStats>]>,
     /// Events of denylisted sources; requests from other sources do not come here.
     pub(crate) sampler: Arc<Mutex<Sampler>>,
+    /// Which hits are uploaded.
+    pub(crate) sampling: Arc<Sampling>,
     /// Request rates; requests without such a rule do not come here.
     pub(crate) rates: Arc<RateTable>,
     /// Where addresses are.
@@ -173,6 +177,7 @@ impl State {
             spool,
             workers: (0..config.workers.count()).map(|_| Arc::default()).collect(),
             sampler: Arc::default(),
+            sampling: Arc::default(),
             rates: Arc::new(rate_table(&config)),
             response: Arc::default(),
             sources: Arc::new(open_sources(&config)?),
@@ -204,6 +209,7 @@ impl State {
             spool: self.spool.clone(),
             workers: Arc::clone(&self.workers),
             sampler: Arc::clone(&self.sampler),
+            sampling: Arc::clone(&self.sampling),
             rates: if config.rate_limit == self.config.rate_limit {
                 Arc::clone(&self.rates)
             } else {
@@ -230,6 +236,16 @@ impl State {
 
     pub(crate) fn totals(&self) -> Totals {
         Totals::sum(self.workers.iter().map(Arc::as_ref))
+    }
+
+    /// Writes the hits that tell of those left out, and waits until they are on disk.
+    pub(crate) async fn tell_sampled(&self, all: bool) -> Option<()> {
+        let told = self.sampling.told(crate::clock::unix_seconds(), all);
+        if told.is_empty() {
+            return None;
+        }
+        let encoded = told.into_iter().filter_map(|hit| serde_json::to_vec(&Event::Hit(Box::new(hit))).ok());
+        self.spool.append(encoded.collect()).await.ok()
     }
 
     /// Puts other rules or lists in force.

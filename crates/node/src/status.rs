@@ -207,7 +207,7 @@ fn applications(state: &State) -> Value {
 pub(crate) fn status(state: &State) -> Value {
     let totals = state.totals();
     let snapshot = state.snapshot.load();
-    let spool = state.spool.figures();
+    let (spool, sampling) = (state.spool.figures(), state.sampling.figures());
     let workers = state.workers.len();
     let stalled = stalled_workers(state);
     let instances = match (snapshot.ruleset_version, state.link.from_disk.load(Ordering::Relaxed)) {
@@ -252,6 +252,7 @@ pub(crate) fn status(state: &State) -> Value {
         "apifw_subrequest_timeouts": 0,
         "split": { "clients": [] },
         "spool": { "bytes": spool.bytes, "pending": spool.pending, "acked": spool.acked, "lost": spool.lost },
+        "sampling": { "high": u8::from(sampling.0), "dropped": sampling.1 },
         "lists_seq": snapshot.lists_seq,
         "cloud_connected": state.link.connected.load(Ordering::Relaxed),
     });

@@ -87,12 +87,14 @@ impl<'a> Target<'a> {
 
 /// Splits `a=1&b=2` and form-decodes names and values once. Empty pieces are skipped.
 pub(crate) fn pairs(input: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    input.split(|&b| b == b'&').filter(|piece| !piece.is_empty()).map(|piece| {
-        let (name, value) = match memchr(b'=', piece) {
-            Some(at) => (piece.get(..at).unwrap_or_default(), piece.get(at + 1..).unwrap_or_default()),
-            None => (piece, &[][..]),
-        };
-        (decode_once(name, true), decode_once(value, true))
+    raw_pairs(input).map(|(name, value)| (decode_once(name, true), decode_once(value, true)))
+}
+
+/// The same as they stand.
+pub(crate) fn raw_pairs(input: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    input.split(|&b| b == b'&').filter(|piece| !piece.is_empty()).map(|piece| match memchr(b'=', piece) {
+        Some(at) => (piece.get(..at).unwrap_or_default(), piece.get(at + 1..).unwrap_or_default()),
+        None => (piece, &[][..]),
     })
 }
 

@@ -133,6 +133,19 @@ fn parse_index(index: &Value) -> Option<u32> {
     (number <= MAX_PATH_INDEX).then_some(number)
 }
 
+/// Lower case, each character for itself, as clients fold values. `İ` is the only one whose lower case is more than
+/// one character; simple folding makes it an `i`. Other rules of languages (a `Σ` at the end of a word) do not apply.
+pub(crate) fn lower(text: &str) -> String {
+    let fold = |character: char| {
+        let mut folded = character.to_lowercase();
+        match (folded.next(), folded.next()) {
+            (Some(one), None) => one,
+            _ => 'i',
+        }
+    };
+    text.chars().map(fold).collect()
+}
+
 /// One test on one request part, normalised.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Condition {
@@ -151,7 +164,7 @@ impl Condition {
         };
         let value = match kind {
             ConditionKind::Absent => None,
-            ConditionKind::Iequal => Some(value.unwrap_or_default().to_lowercase().into()),
+            ConditionKind::Iequal => Some(lower(value.unwrap_or_default()).into()),
             ConditionKind::Equal | ConditionKind::Regex => Some(value.unwrap_or_default().into()),
         };
         Condition { kind, point, value }
@@ -288,6 +301,11 @@ mod tests {
         echo(
             &json!({"type": "iequal", "point": ["header", "x-Name"], "value": "ÄB"}),
             &json!({"type": "iequal", "point": ["header", "X-NAME"], "value": "äb"}),
+        );
+        // As clients fold: no rules of words or languages.
+        echo(
+            &json!({"type": "iequal", "point": ["action_name"], "value": "İZΣΟΦΟΣ"}),
+            &json!({"type": "iequal", "point": ["action_name"], "value": "izσοφοσ"}),
         );
         echo(
             &json!({"type": "absent", "point": ["action_ext"], "value": ""}),

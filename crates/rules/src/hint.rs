@@ -278,7 +278,9 @@ fn refuse_unknown(body: &Map<String, Value>, known: impl Fn(&str) -> bool, fault
 /// Whether an immutable key repeats what is stored, in any accepted spelling.
 fn same_value(kind: HintType, key: &str, sent: &Value, stored: Option<&Value>) -> bool {
     let is_empty = sent.is_null() || sent.as_str() == Some("");
-    if stored == Some(sent) || is_empty {
+    // A list without elements says the same as none.
+    let no_items = sent.as_array().is_some_and(Vec::is_empty) && stored.is_none_or(Value::is_null);
+    if stored == Some(sent) || is_empty || no_items {
         return true;
     }
     let hash = |action: Option<&Value>| Scope::parse(action).ok().map(|scope| scope.conditions_hash());

@@ -142,6 +142,19 @@ pub fn parse_point(field: &str, wire: &Value) -> Result<Point, FieldError> {
     Ok(point)
 }
 
+/// As [`parse_point`], for what is looked for in a request: the address of the client is no part of it.
+///
+/// # Errors
+/// As [`parse_point`].
+pub(crate) fn parse_request_point(field: &str, wire: &Value) -> Result<Point, FieldError> {
+    let point = parse_point(field, wire)?;
+    match point.steps().first().map(Step::element) {
+        Some(Element::RemoteAddr) => Err(FieldError::new(field, text::INVALID, wire.clone())
+            .with_detail("remote_addr is for rate_limit and arbitrary_conditions".to_owned())),
+        _ => Ok(point),
+    }
+}
+
 fn may_follow(chain: &[Element], next: Element) -> bool {
     let Some(&last) = chain.last() else {
         return EXTRA_ROOTS.contains(&next) || MAP.chains.contains_key([next].as_slice());

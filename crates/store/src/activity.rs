@@ -4,7 +4,7 @@ use bartizan_api::list::Page;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, Func, LikeExpr, Order},
+    sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr, Order, Query},
 };
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     entity::{
         self,
         activity::{Column, Entity, Model},
+        user,
     },
 };
 
@@ -103,7 +104,14 @@ fn selected(tenants: &Tenants, filter: &ActivityFilter) -> Select<Entity> {
     if let Some(text) = &filter.query {
         let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         let name = Expr::expr(Func::lower(Expr::col(Column::InitiatorName)));
-        query = query.filter(name.like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
+        let pattern = || LikeExpr::new(format!("%{escaped}%")).escape('\\');
+        let users = Query::select()
+            .column(user::Column::Id)
+            .from(user::Entity)
+            .and_where(Expr::col(user::Column::Email).like(pattern()))
+            .to_owned();
+        let by_address = Column::InitiatorId.in_subquery(users);
+        query = query.filter(Condition::any().add(name.like(pattern())).add(by_address));
     }
     query
 }

@@ -66,7 +66,7 @@ impl Store {
         to: i64,
         least_life_s: i64,
     ) -> Result<Vec<Model>, StoreError> {
-        let lived = Expr::col(Column::ExpiresAt).sub(Expr::col(Column::GeneratedAt));
+        let lived = Expr::col(Column::ExpiresAt).sub(Expr::col(Column::CreatedAt));
         Ok(Entity::find()
             .filter(Column::Enabled.eq(true))
             .filter(Column::NotifiedAt.is_null())

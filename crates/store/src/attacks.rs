@@ -8,6 +8,7 @@ use bartizan_api::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryResult,
+    QuerySelect,
     sea_query::{Alias, Expr, Func, IntoColumnRef, Query, SelectStatement, SimpleExpr},
 };
 
@@ -24,7 +25,7 @@ use crate::{
 
 mod aggregate;
 mod series;
-pub use aggregate::{Aggregate, Source};
+pub use aggregate::{Aggregate, Source, TOP};
 pub use series::VectorOfHit;
 
 /// What is asked of the attack itself. Every other field of hits asks for a hit of the attack.
@@ -34,12 +35,13 @@ const OWN: &[(Field, Place)] = &[
     (Field::new("attackid", Kind::Raw), Place::Elsewhere),
     (Field::new("time", Kind::Time), Place::Elsewhere),
     (Field::new("type", Kind::Text), Place::Column("kind")),
+    (Field::new("method", Kind::Text), Place::Column("method")),
     (Field::new("domain", Kind::Mask), Place::Column("domain")),
     (Field::new("path", Kind::Mask), Place::Column("path")),
     (Field::new("parameter", Kind::Mask), Place::Column("parameter")),
     (Field::new("poolid", Kind::Int), Place::Column("pool")),
-    (Field::nullable("vulnid", Kind::Int), Place::Column("vuln_id")),
-    (Field::nullable("security_issue_id", Kind::Int), Place::Column("vuln_id")),
+    (Field::nullable("vulnid", Kind::Int), Place::Elsewhere),
+    (Field::nullable("security_issue_id", Kind::Int), Place::Elsewhere),
     (Field::new("threat", Kind::Int), Place::Column("threat")),
     (Field::new("target", Kind::Text), Place::Column("target")),
     (Field::nullable("state", Kind::Text), Place::Column("state")),
@@ -96,33 +98,45 @@ impl AttackQuery<'_> {
         )
     }
 
-    /// What the filter asks of one hit, when it is of one clause and asks anything of hits alone.
+    /// What the filter asks that one hit is, when it is of one clause and asks anything of hits alone.
     #[must_use]
     pub fn of_one_hit(filter: &Filter) -> Option<Vec<Asked>> {
         let [clause] = filter.clauses.as_slice() else { return None };
-        let of_hit: Vec<Asked> =
-            clause.iter().filter(|asked| own_place(asked.field).is_none()).cloned().collect();
+        let of_hit: Vec<Asked> = clause
+            .iter()
+            .filter(|asked| own_place(asked.field).is_none() && !excludes(asked))
+            .cloned()
+            .collect();
         (!of_hit.is_empty()).then_some(of_hit)
     }
 
-    /// The condition on hits that counts "by filter", when the filter looks at hits or times at all.
-    fn hit_condition(&self) -> Option<Condition> {
+    /// Which hits count "by filter": those of any of these clauses; none when the filter looks at no hits or times.
+    #[must_use]
+    pub fn hit_clauses(filter: &Filter) -> Option<Vec<Vec<Asked>>> {
         let of_hit = |asked: &&Asked| asked.field == "time" || own_place(asked.field).is_none();
-        if !self.filter.clauses.iter().flatten().any(|asked| of_hit(&asked)) {
-            return None;
-        }
-        let any =
-            self.filter.clauses.iter().fold(Condition::any(), |any, clause| {
-                any.add(hits::conjunction(clause.iter().filter(of_hit)))
-            });
-        Some(any)
+        let of_hits = |clause: &Vec<Asked>| clause.iter().filter(of_hit).cloned().collect::<Vec<_>>();
+        let clauses: Vec<Vec<Asked>> = filter.clauses.iter().map(of_hits).collect();
+        clauses.iter().any(|clause| !clause.is_empty()).then_some(clauses)
+    }
+
+    fn hit_condition(&self) -> Option<Condition> {
+        let clauses = AttackQuery::hit_clauses(self.filter)?;
+        Some(clauses.iter().fold(Condition::any(), |any, clause| any.add(hits::conjunction(clause))))
     }
 }
 
-/// All conditions of a clause. Those on hits must hold for one and the same hit.
+/// Whether a condition on hits says what no hit of the attack may be. "Not null" says what one must be.
+#[must_use]
+pub fn excludes(asked: &Asked) -> bool {
+    asked.negated && own_place(asked.field).is_none() && asked.test != Test::Null
+}
+
+/// All conditions of a clause. Those on hits must hold for one and the same hit; a negated one for every hit.
 fn clause_condition(clause: &[Asked], among: Option<&[i64]>) -> Condition {
     let (own, of_hits): (Vec<&Asked>, Vec<&Asked>) =
         clause.iter().partition(|asked| own_place(asked.field).is_some());
+    let (excluded, of_hits): (Vec<&Asked>, Vec<&Asked>) =
+        of_hits.into_iter().partition(|asked| excludes(asked));
     let mut all =
         own.into_iter().filter_map(own_test).fold(Condition::all().add(Expr::val(1).eq(1)), Condition::add);
     if let (false, Some(ids)) = (of_hits.is_empty(), among) {
@@ -134,7 +148,10 @@ fn clause_condition(clause: &[Asked], among: Option<&[i64]>) -> Condition {
         let hit = of_attack().cond_where(hits::conjunction(of_hits)).to_owned();
         all = all.add(Expr::exists(hit));
     }
-    all
+    excluded.into_iter().fold(all, |all, asked| {
+        let such = hits::conjunction([&Asked { negated: false, ..asked.clone() }]);
+        all.add(Expr::exists(of_attack().cond_where(such).to_owned()).not())
+    })
 }
 
 /// `SELECT 1 FROM hits WHERE hits.attack_id = attacks.id`.
@@ -146,9 +163,16 @@ fn of_attack() -> SelectStatement {
         .to_owned()
 }
 
+/// How many different values the hits of the attack have that count.
 fn distinct_of_attack(column: hit::Column) -> SimpleExpr {
+    of_counted(Func::count_distinct(Expr::col((hit::Entity, column))).into())
+}
+
+/// What the hits of the attack that count add up to.
+fn of_counted(what: SimpleExpr) -> SimpleExpr {
     let mut select = of_attack();
-    select.clear_selects().expr(Func::count_distinct(Expr::col((hit::Entity, column))));
+    let state = || Expr::col((hit::Entity, hit::Column::State));
+    select.clear_selects().expr(what).and_where(state().is_null().or(state().ne("falsepositive")));
     SimpleExpr::from(select)
 }
 
@@ -161,6 +185,19 @@ fn own_test(asked: &Asked) -> Option<Condition> {
         ("time", Test::Ints(values, ranges)) => {
             let moments = values.iter().map(|&time| Range { from: Some(time), to: Some(time) });
             moments.chain(ranges.iter().copied()).fold(Condition::any(), |any, range| any.add(overlap(range)))
+        }
+        ("vulnid" | "security_issue_id", Test::Null) => Condition::all().add(Expr::col("vuln_id").is_null()),
+        // An attack may have proved several.
+        ("vulnid" | "security_issue_id", test) => {
+            let asked = Asked { field: "vulnid", negated: false, test: test.clone() };
+            let proved = Query::select()
+                .column("attack_id")
+                .from(entity::incident::Entity)
+                .cond_where(
+                    conditions::test(&Place::Column("vuln_id"), &asked).unwrap_or_else(Condition::all),
+                )
+                .to_owned();
+            Condition::all().add(Expr::col((attack::Entity, Column::Id)).in_subquery(proved))
         }
         ("ips", Test::Ints(values, ranges)) => {
             let count = || distinct_of_attack(hit::Column::Ip);
@@ -220,7 +257,9 @@ fn block_test(status: &str) -> SimpleExpr {
     let blocked = || Expr::col("blocked_hits");
     match status {
         "blocked" => blocked().gt(0).and(blocked().gte(Expr::col("hits"))),
-        "monitored" => blocked().eq(0),
+        "monitored" => blocked().eq(0).and(Expr::col("hits").gt(0)),
+        // No hit that counts tells.
+        "unknown" => Expr::col("hits").eq(0),
         "partially_blocked" => blocked().gt(0).and(blocked().lt(Expr::col("hits"))),
         _ => Expr::val(1).eq(0),
     }
@@ -286,10 +325,10 @@ impl AttackOrder {
             AttackOrder::Parameter => column(Column::Parameter),
             AttackOrder::IpCount => distinct_of_attack(hit::Column::Ip),
             AttackOrder::VectorsCount => distinct_of_attack(hit::Column::Value),
+            // None when all hits are false.
             AttackOrder::ResponseStatus => {
-                let mut select = of_attack();
-                select.clear_selects().expr(Func::min(Expr::col((hit::Entity, hit::Column::Statuscode))));
-                SimpleExpr::from(select)
+                let least = Func::min(Expr::col((hit::Entity, hit::Column::Statuscode)));
+                of_counted(Func::coalesce([least.into(), Expr::val(0i64)]).into())
             }
         }
     }
@@ -506,11 +545,13 @@ pub async fn recount<C: ConnectionTrait>(
             .group_by_col("block_status")
             .to_owned();
         (row.hits, row.blocked_hits, row.stored_hits, row.false_hits) = (0, 0, 0, 0);
+        let mut confirmed = 0;
         for group in connection.query_all(&select).await? {
             let state: Option<String> = group.try_get_by_index(0)?;
             let blocked = group.try_get_by_index::<String>(1)? == "blocked";
             let (sum, rows): (i64, i64) = (group.try_get_by_index(2)?, group.try_get_by_index(3)?);
             row.stored_hits += rows;
+            confirmed += if state.as_deref() == Some("truepositive") { rows } else { 0 };
             if state.as_deref() == Some("falsepositive") {
                 row.false_hits += rows;
             } else {
@@ -520,7 +561,13 @@ pub async fn recount<C: ConnectionTrait>(
         }
         let all_false = row.stored_hits > 0 && row.false_hits == row.stored_hits;
         row.changed_at = Some(now);
-        row.state = all_false.then(|| "falsepositive".to_owned());
+        // Confirmed when every hit that counts is.
+        let all_true = confirmed > 0 && confirmed == row.stored_hits - row.false_hits;
+        row.state = match (all_false, all_true) {
+            (true, _) => Some("falsepositive".to_owned()),
+            (_, true) => Some("truepositive".to_owned()),
+            _ => None,
+        };
         changed.push(row);
     }
     ingest::update_attacks(connection, changed).await
@@ -562,6 +609,29 @@ pub async fn set_recheck<C: ConnectionTrait>(
         .exec(connection)
         .await?;
     Ok(attack::Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
+}
+
+/// Whether there are attacks of a source whatever it does, whose groups have keys that begin with `prefix`.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn any_in_groups<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    prefix: &str,
+) -> Result<bool, StoreError> {
+    // As a range, so that the index over groups answers; prefixes are ASCII.
+    let end = format!("{prefix}~");
+    let found = attack::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(tenants.holds("client_id"))
+        .filter(Column::GroupKey.between(prefix, end.as_str()))
+        .limit(1)
+        .into_tuple::<i64>()
+        .one(connection)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Rows of the attacks that led to a vulnerability.

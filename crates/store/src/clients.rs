@@ -156,6 +156,14 @@ pub async fn update<C: ConnectionTrait>(
     change.update(connection).await.map_err(StoreError::of_insert)
 }
 
+/// A tenant that was deleted and whose data is still there. For the operator: it knows no tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn deleted<C: ConnectionTrait>(connection: &C, id: i64) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(id).filter(Column::DeletedAt.is_not_null()).one(connection).await?)
+}
+
 /// Tenants that were deleted before a moment. Housekeeping: it knows no tenant.
 ///
 /// # Errors

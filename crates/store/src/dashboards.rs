@@ -23,7 +23,7 @@ pub async fn vuln_series<C: ConnectionTrait>(
 ) -> Result<Vec<i64>, StoreError> {
     let mut select = Query::select();
     select
-        .expr_as(Expr::col("validate_time").sub(timeline.from).div(Ord::max(timeline.step, 1)), "stretch")
+        .expr_as(timeline.stretch("validate_time"), "stretch")
         .expr(Func::count(Expr::col("id")))
         .from(vuln::Entity)
         .and_where(tenants.holds("client_id"))
@@ -68,8 +68,7 @@ pub async fn denylist_series<C: ConnectionTrait>(
     starts.sort_unstable();
     ends.sort_unstable();
     let at = |index: usize| {
-        let index = i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1);
-        let moment = timeline.from.saturating_add(index.saturating_mul(timeline.step));
+        let moment = timeline.start(index.saturating_add(1));
         let begun = starts.partition_point(|start| *start < moment);
         let over = ends.partition_point(|end| *end < moment);
         i64::try_from(begun.saturating_sub(over)).unwrap_or(i64::MAX)

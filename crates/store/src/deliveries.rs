@@ -56,8 +56,11 @@ pub async fn enqueue<C: ConnectionTrait>(connection: &C, rows: Vec<Model>) -> Re
     Ok(())
 }
 
+/// Most notifications that go out together.
+const MOST_TOGETHER: u64 = 100;
+
 /// Claims up to `limit` due notifications, oldest first and at most `of_tenant` of each tenant, none of those that are
-/// `busy`: until `lease_ms` nobody else gets them.
+/// `busy`: until `lease_ms` nobody else gets them. Each comes with the others of its batch, if it has one.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -67,7 +70,7 @@ pub async fn claim(
     lease_ms: i64,
     (limit, of_tenant): (u64, i64),
     busy: &[TenantId],
-) -> Result<Vec<Model>, StoreError> {
+) -> Result<Vec<Vec<Model>>, StoreError> {
     let is_due = Expr::col(Column::State)
         .eq(PENDING)
         .and(Expr::col(Column::DueMs).lte(now_ms))
@@ -84,14 +87,46 @@ pub async fn claim(
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(transaction)
         .await?;
-    if !due.is_empty() {
+    let mut claimed: Vec<Vec<Model>> = Vec::new();
+    for row in due {
+        // With an earlier one of its batch.
+        if claimed.iter().flatten().any(|other| other.id == row.id) {
+            continue;
+        }
+        let together = match row.batch_until {
+            Some(until) => batch(transaction, &row, until, now_ms).await?,
+            None => vec![row],
+        };
         Entity::update_many()
             .col_expr(Column::DueMs, Expr::val(lease_ms))
-            .filter(Column::Id.is_in(due.iter().map(|row| row.id)))
+            .filter(Column::Id.is_in(together.iter().map(|row| row.id)))
             .exec(transaction)
             .await?;
+        claimed.push(together);
     }
-    Ok(due)
+    Ok(claimed)
+}
+
+/// A notification and those after it that are due, of the same batch.
+async fn batch(
+    transaction: &DatabaseTransaction,
+    first: &Model,
+    until: i64,
+    now_ms: i64,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::ClientId.eq(first.client_id))
+        .filter(Column::IntegrationId.eq(first.integration_id))
+        .filter(Column::NotificationType.eq(first.notification_type.as_str()))
+        .filter(Column::BatchUntil.eq(until))
+        .filter(Column::State.eq(PENDING))
+        .filter(Column::DueMs.lte(now_ms))
+        .filter(Column::Id.gte(first.id))
+        .order_by_asc(Column::Id)
+        .limit(MOST_TOGETHER)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(transaction)
+        .await?)
 }
 
 /// Whether anything is due: a look without a lock, so that idle workers do not write.
@@ -103,15 +138,17 @@ pub async fn any_due(store: &Store, now_ms: i64) -> Result<bool, StoreError> {
     Ok(due.one(store.reader()).await?.is_some())
 }
 
-/// Notes how an attempt went, on the notification and in the statistics of the integration.
+/// Notes how an attempt went: on the notifications that went out together, and once in the statistics of their
+/// integration.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn settle<C: ConnectionTrait>(
     connection: &C,
-    row: &Model,
+    rows: &[Model],
     attempt: &Attempt,
 ) -> Result<(), StoreError> {
+    let Some(first) = rows.first() else { return Ok(()) };
     let finished = (attempt.state != PENDING).then_some(attempt.now);
     Entity::update_many()
         .col_expr(Column::State, Expr::val(attempt.state))
@@ -120,12 +157,12 @@ pub async fn settle<C: ConnectionTrait>(
         .col_expr(Column::FinishedAt, Expr::val(finished))
         .col_expr(Column::LastStatus, Expr::val(attempt.status))
         .col_expr(Column::LastError, Expr::val(attempt.error.clone()))
-        .filter(Column::Id.eq(row.id))
-        .filter(Column::ClientId.eq(row.client_id))
+        .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(Column::ClientId.eq(first.client_id))
         .filter(Column::State.eq(PENDING))
         .exec(connection)
         .await?;
-    count(connection, row, attempt).await
+    count(connection, first, attempt).await
 }
 
 async fn count<C: ConnectionTrait>(connection: &C, row: &Model, attempt: &Attempt) -> Result<(), StoreError> {

@@ -84,6 +84,8 @@ pub struct IndexedHit {
     pub node_uuid: String,
     /// Identical hits that this one stands for.
     pub aggregated_count: i64,
+    /// Comma list of numbers.
+    pub stamps: String,
 }
 
 /// A hit that was judged or led to a vulnerability.
@@ -97,7 +99,7 @@ pub struct ChangedHit {
     pub vuln_id: Option<i64>,
 }
 
-const COLUMNS: [hit::Column; 31] = {
+const COLUMNS: [hit::Column; 32] = {
     use hit::Column as C;
     [
         C::Id,
@@ -131,6 +133,7 @@ const COLUMNS: [hit::Column; 31] = {
         C::Tor,
         C::NodeUuid,
         C::AggregatedCount,
+        C::Stamps,
     ]
 };
 
@@ -254,13 +257,54 @@ impl Store {
     }
 }
 
-/// Row of the tenant's last hit, 0 for none, within a transaction that holds the tenant's lock.
+/// How far the events of a tenant go, within a transaction that holds the tenant's lock.
 ///
 /// # Errors
 /// [`StoreError::Query`].
-pub async fn head<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<i64, StoreError> {
+pub async fn head<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<event_head::Model, StoreError> {
     let head = event_head::Entity::find_by_id(tenant.0).one(connection).await?;
-    Ok(head.map_or(0, |head| head.hit_id))
+    Ok(head.unwrap_or(event_head::Model { client_id: tenant.0, ..event_head::Model::default() }))
+}
+
+/// Notes that every event of a tenant is deleted: what is derived from them begins anew, whichever process holds it and
+/// whenever it hears of it. In the transaction that deletes them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn begin_epoch<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<(), StoreError> {
+    use event_head::{Column, Entity};
+    Entity::update_many()
+        .col_expr(Column::Epoch, Expr::col(Column::Epoch).add(1))
+        .col_expr(Column::HitId, Expr::val(0))
+        .col_expr(Column::Changes, Expr::val(0))
+        .filter(Column::ClientId.eq(tenant.0))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes that attacks that ended before a moment were removed; of all tenants where none is given. In the transaction
+/// that removes them.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn note_purge<C: ConnectionTrait>(
+    connection: &C,
+    tenant: Option<TenantId>,
+    before: i64,
+) -> Result<(), StoreError> {
+    use event_head::{Column, Entity};
+    let mut update = Entity::update_many()
+        .col_expr(Column::PurgedBefore, Expr::val(before))
+        .filter(Column::PurgedBefore.lt(before));
+    if let Some(tenant) = tenant {
+        update = update.filter(Column::ClientId.eq(tenant.0));
+    }
+    update.exec(connection).await?;
+    Ok(())
 }
 
 /// Notes new hits: the head of each tenant becomes its greatest row. In the transaction that wrote them.
@@ -278,7 +322,13 @@ pub async fn advance_heads<C: ConnectionTrait>(
         *head = std::cmp::max(*head, row);
     }
     for (client_id, hit_id) in heads {
-        let head = ActiveModel { client_id: Set(client_id), hit_id: Set(hit_id), changes: Set(0) };
+        let head = ActiveModel {
+            client_id: Set(client_id),
+            hit_id: Set(hit_id),
+            changes: Set(0),
+            epoch: Set(0),
+            purged_before: Set(0),
+        };
         Entity::insert(head)
             .on_conflict(OnConflict::column(Column::ClientId).update_column(Column::HitId).to_owned())
             .exec_without_returning(connection)

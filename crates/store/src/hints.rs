@@ -218,7 +218,46 @@ pub async fn of_types<C: ConnectionTrait>(
     with_actions(connection, &tenant.into(), rows).await
 }
 
-/// The hints of some types that carry or name one of these expression ids.
+/// Tenants with hints that have ended.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn tenants_with_ended<C: ConnectionTrait>(
+    connection: &C,
+    now: i64,
+) -> Result<Vec<TenantId>, StoreError> {
+    use hint::{Column, Entity};
+    let ids: Vec<i64> = Entity::find()
+        .select_only()
+        .column(Column::ClientId)
+        .distinct()
+        .filter(Column::ExpiresAt.lte(now))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().map(TenantId).collect())
+}
+
+/// The hints of a tenant that have ended, with their actions.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn ended<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    now: i64,
+) -> Result<Vec<(hint::Model, action::Model)>, StoreError> {
+    use hint::{Column, Entity};
+    let rows = Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::ExpiresAt.lte(now))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    with_actions(connection, &tenant.into(), rows).await
+}
+
+/// The hints of some types that carry or name one of these expression ids, with their actions.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -227,15 +266,16 @@ pub async fn with_regex_ids<C: ConnectionTrait>(
     tenant: TenantId,
     kinds: &[&str],
     regex_ids: &[i64],
-) -> Result<Vec<hint::Model>, StoreError> {
+) -> Result<Vec<(hint::Model, action::Model)>, StoreError> {
     use hint::{Column, Entity};
-    Ok(Entity::find()
+    let rows = Entity::find()
         .filter(Column::ClientId.eq(tenant.0))
         .filter(Column::RegexId.is_in(regex_ids.iter().copied()))
         .filter(Column::Kind.is_in(kinds.iter().copied()))
         .order_by_asc(Column::Id)
         .all(connection)
-        .await?)
+        .await?;
+    with_actions(connection, &tenant.into(), rows).await
 }
 
 /// Inserts a hint; its `id` is ignored.

@@ -24,7 +24,8 @@ mod terms;
 pub use terms::{Bucket, KindCount, Term, Timeline};
 
 /// What hits can be filtered by, and where it lives. Values that nothing collects yet are constants; those that
-/// this product never collects are accepted without effect.
+/// this product never collects are accepted without effect. Null asks for absence where the contract lists the field as
+/// nullable, and of `known_attack` and `regex`, because the search says "known" and "custom rule" that way.
 pub const FIELDS: &[(Field, Place)] = &[
     (Field::new("clientid", Kind::Int), Place::Column("client_id")),
     (Field::new("time", Kind::Time), Place::Column("time")),
@@ -68,18 +69,18 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::nullable("known_false", Kind::Text), Place::Column("known_false")),
     (Field::nullable("endpoint_id", Kind::Text), Place::Column("endpoint_id")),
     (Field::nullable("api_spec_id", Kind::Text), Place::Column("api_spec_id")),
-    (Field::nullable("api_spec_violation", Kind::Text), Place::Column("api_spec_violation")),
-    (Field::nullable("session_id", Kind::Text), Place::Column("session_id")),
-    (Field::nullable("orig_session_id", Kind::Text), Place::Column("orig_session_id")),
-    (Field::nullable("mitigation_control_id", Kind::Int), Place::Column("mitigation_control_id")),
-    (Field::new("anomality", Kind::Text), Place::Constant(None)),
-    (Field::nullable("wallarm_scanner", Kind::Bool), Place::Column("wallarm_scanner")),
-    (Field::nullable("ebpf", Kind::Bool), Place::Column("ebpf")),
+    (Field::new("api_spec_violation", Kind::Text), Place::Column("api_spec_violation")),
+    (Field::new("session_id", Kind::Text), Place::Column("session_id")),
+    (Field::new("orig_session_id", Kind::Text), Place::Column("orig_session_id")),
+    (Field::new("mitigation_control_id", Kind::Int), Place::Column("mitigation_control_id")),
+    (Field::new("anomality", Kind::Raw), Place::Elsewhere),
+    (Field::new("wallarm_scanner", Kind::Bool), Place::Column("wallarm_scanner")),
+    (Field::new("ebpf", Kind::Bool), Place::Column("ebpf")),
     (Field::new("aasm_event", Kind::Bool), Place::Column("aasm_event")),
     (Field::new("value_hash", Kind::Int), Place::Column("value_hash")),
-    (Field::nullable("brute_counter", Kind::Text), Place::Column("counter")),
-    (Field::nullable("dirbust_counter", Kind::Text), Place::Column("counter")),
-    (Field::nullable("bola_counter", Kind::Text), Place::Column("counter")),
+    (Field::new("brute_counter", Kind::Text), Place::Column("counter")),
+    (Field::new("dirbust_counter", Kind::Text), Place::Column("counter")),
+    (Field::new("bola_counter", Kind::Text), Place::Column("counter")),
     (Field::new("ips", Kind::Ip), Place::Address("ip", "ip_key")),
     (Field::new("hitid", Kind::Raw), Place::Elsewhere),
     (Field::new("index", Kind::Text), Place::Elsewhere),
@@ -326,7 +327,8 @@ fn changing(tenant: TenantId, condition: Condition, state: Option<&str>) -> Cond
     Condition::all().add(Column::ClientId.eq(tenant.0)).add(condition).add(match state {
         // `<>` is not true of null.
         Some(state) => Column::State.is_null().or(Column::State.ne(state)),
-        None => Column::State.is_not_null(),
+        // What is taken away is the mark of a false positive; a confirmation stays.
+        None => Column::State.eq("falsepositive"),
     })
 }
 

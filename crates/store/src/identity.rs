@@ -131,6 +131,16 @@ impl Store {
         Ok(entity::session::Entity::find_by_id(id_mac.to_owned()).one(self.reader()).await?)
     }
 
+    /// The tenant of the session with this public id, to tell a foreign one from one that does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_session_tenant(&self, public_id: &str) -> Result<Option<TenantId>, StoreError> {
+        use entity::session::{Column, Entity};
+        let session = Entity::find().filter(Column::PublicId.eq(public_id)).one(self.reader()).await?;
+        Ok(session.map(|session| TenantId(session.client_id)))
+    }
+
     /// The node group with this UUID (the lookup key inside its token).
     ///
     /// # Errors

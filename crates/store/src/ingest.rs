@@ -126,6 +126,62 @@ pub async fn attacks_near<C: ConnectionTrait>(
     Ok(attacks)
 }
 
+/// A hit as far as floods of a source are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceHit {
+    /// Source.
+    pub ip: String,
+    /// Unix seconds.
+    pub time: i64,
+    /// Application.
+    pub pool: i64,
+    /// Host.
+    pub domain: String,
+    /// Identical hits that this one stands for.
+    pub count: i64,
+}
+
+/// Hits of sources within `from..=to` that are of no type in `apart`, the newest `limit`.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn hits_of_sources<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    ips: &[&str],
+    apart: &[&str],
+    (from, to): (i64, i64),
+    limit: u64,
+) -> Result<Vec<SourceHit>, StoreError> {
+    use entity::hit::{Column, Entity};
+    use sea_orm::QueryOrder;
+    let mut hits = Vec::new();
+    for ips in ips.chunks(ROWS) {
+        let ips = padded(ips.iter().copied());
+        let rows: Vec<(String, i64, i64, String, i64)> = Entity::find()
+            .select_only()
+            .columns([Column::Ip, Column::Time, Column::Pool, Column::Domain, Column::AggregatedCount])
+            .filter(Column::ClientId.eq(tenant.0))
+            .filter(Column::Time.between(from, to))
+            .filter(Column::Ip.is_in(ips))
+            .filter(Column::Kind.is_not_in(apart.iter().copied()))
+            .order_by_desc(Column::Time)
+            .order_by_desc(Column::Id)
+            .limit(limit)
+            .into_tuple()
+            .all(connection)
+            .await?;
+        hits.extend(rows.into_iter().map(|(ip, time, pool, domain, count)| SourceHit {
+            ip,
+            time,
+            pool,
+            domain,
+            count,
+        }));
+    }
+    Ok(hits)
+}
+
 /// Row numbers for so many new attacks.
 ///
 /// # Errors
@@ -168,7 +224,7 @@ pub async fn insert_hits<C: ConnectionTrait>(
     event_index::advance_heads(connection, numbers.last().map(|last| (tenant, *last))).await
 }
 
-/// Writes what hits change on attacks: times, counters, state and path. One statement for many: the rows exist, so
+/// Writes what hits change on attacks: times, counters, state, and what differs between them. One statement for many: the rows exist, so
 /// the insert always meets its conflict.
 ///
 /// # Errors
@@ -181,7 +237,8 @@ pub async fn update_attacks<C: ConnectionTrait>(
         last_time = excluded.last_time, hits = excluded.hits, blocked_hits = excluded.blocked_hits, \
         stored_hits = excluded.stored_hits, false_hits = excluded.false_hits, \
         experimental = excluded.experimental, state = excluded.state, path = excluded.path, \
-        changed_at = excluded.changed_at";
+        kind = excluded.kind, domain = excluded.domain, parameter = excluded.parameter, point = excluded.point, \
+        pool = excluded.pool, threat = excluded.threat, changed_at = excluded.changed_at";
     rows::insert_attacks(connection, attacks, CHANGED).await
 }
 
@@ -303,7 +360,9 @@ impl crate::Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn purge_events(&self, events: i64, batches: i64) -> Result<(), StoreError> {
-        use entity::{attack, event_batch, hit, hit_raw, incident, rejected_event, vuln_proof};
+        use entity::{
+            attack, dropped_request, event_batch, hit, hit_raw, incident, rejected_event, vuln_proof,
+        };
         let transaction = self.begin().await?;
         // The first statement writes: on SQLite it takes the lock before any read.
         event_batch::Entity::delete_many()
@@ -312,6 +371,10 @@ impl crate::Store {
             .await?;
         rejected_event::Entity::delete_many()
             .filter(rejected_event::Column::ReceivedAt.lt(events))
+            .exec(&transaction)
+            .await?;
+        dropped_request::Entity::delete_many()
+            .filter(dropped_request::Column::ReceivedAt.lt(events))
             .exec(&transaction)
             .await?;
         let attacks = Query::select()
@@ -346,6 +409,7 @@ impl crate::Store {
             .exec(&transaction)
             .await?;
         attack::Entity::delete_many().filter(attack::Column::LastTime.lt(events)).exec(&transaction).await?;
+        crate::event_index::note_purge(&transaction, None, events).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -12,7 +12,10 @@ use sea_orm::{
 
 use crate::{
     Store, StoreError, TenantId, Tenants,
-    entity::ip_group::{Column, Entity, Model},
+    entity::{
+        ip_group::{Column, Entity, Model},
+        user,
+    },
 };
 
 /// Rows or values of one statement.
@@ -122,6 +125,32 @@ impl Store {
             .await?)
     }
 
+    /// Names of the people who made these groups, by id. They may belong to another tenant: global users do.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn ip_group_authors(&self, groups: &[Model]) -> Result<HashMap<i64, String>, StoreError> {
+        let mut ids: Vec<i64> =
+            groups.iter().map(|group| group.author_user_id).filter(|id| *id != 0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(i64, String, String)> = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .column(user::Column::Realname)
+            .column(user::Column::Email)
+            .filter(user::Column::Id.is_in(ids))
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        let name =
+            |(id, name, email): (i64, String, String)| (id, if name.is_empty() { email } else { name });
+        Ok(rows.into_iter().map(name).collect())
+    }
+
     /// The number of live groups of each type on some lists of a tenant.
     ///
     /// # Errors
@@ -222,6 +251,30 @@ pub async fn with_networks<C: ConnectionTrait>(
         found.extend(live(tenant, now, among, connection).await?);
     }
     Ok(found)
+}
+
+/// The group of a network on a list that was deleted last, not to make room for another of this network.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn last_deleted<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    list: &str,
+    network: &str,
+) -> Result<Option<Model>, StoreError> {
+    let of_network = Entity::find().filter(Column::ClientId.eq(tenant.0)).filter(Column::Network.eq(network));
+    let last = of_network
+        .clone()
+        .filter(Column::List.eq(list))
+        .filter(Column::RemovedSeq.is_not_null())
+        .order_by_desc(Column::RemovedSeq)
+        .one(connection)
+        .await?;
+    let Some(last) = last else { return Ok(None) };
+    // What replaces a group is added in the same step.
+    let replaced = of_network.filter(Column::AddedSeq.eq(last.removed_seq)).one(connection).await?;
+    Ok(replaced.is_none().then_some(last))
 }
 
 /// The live groups of a tenant that hold codes of one type.

@@ -15,9 +15,16 @@ mod m0051_attack_views;
 mod m0060_accounts;
 mod m0061_rate_limits;
 mod m0065_invitation_tokens;
+mod m0066_billing;
 mod m0070_attack_counts;
-mod m0080_sso;
-mod m0081_scim;
+mod m0075_delivery_batches;
+mod m0076_counter_expiry;
+mod m0080_dropped_requests;
+mod m0081_reports;
+mod m0085_verification;
+mod m0086_event_epochs;
+mod m0090_sso;
+mod m0091_scim;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -39,9 +46,16 @@ impl MigratorTrait for Migrator {
             Box::new(m0060_accounts::Migration),
             Box::new(m0061_rate_limits::Migration),
             Box::new(m0065_invitation_tokens::Migration),
+            Box::new(m0066_billing::Migration),
             Box::new(m0070_attack_counts::Migration),
-            Box::new(m0080_sso::Migration),
-            Box::new(m0081_scim::Migration),
+            Box::new(m0075_delivery_batches::Migration),
+            Box::new(m0076_counter_expiry::Migration),
+            Box::new(m0080_dropped_requests::Migration),
+            Box::new(m0081_reports::Migration),
+            Box::new(m0085_verification::Migration),
+            Box::new(m0086_event_epochs::Migration),
+            Box::new(m0090_sso::Migration),
+            Box::new(m0091_scim::Migration),
         ]
     }
 }

@@ -7,14 +7,15 @@ use sea_orm::{
     sea_query::{Alias, Expr, Query},
 };
 
-use crate::{StoreError, TenantId};
+use crate::{StoreError, TenantId, event_index};
 
 mod exported;
 
 pub use exported::{EXPORTED, Exported};
 
 /// Tables of events, in the order in which they are emptied.
-const EVENTS: &[&str] = &["hit_raws", "hits", "incidents", "attacks", "vuln_proofs", "rejected_events"];
+const EVENTS: &[&str] =
+    &["hit_raws", "hits", "incidents", "attacks", "vuln_proofs", "rejected_events", "dropped_requests"];
 
 /// Removes attacks of a tenant that ended before a moment, with their hits, requests and incidents.
 ///
@@ -47,11 +48,13 @@ pub async fn purge_events<C: ConnectionTrait>(
         ("incidents", of_attacks("attack_id")),
         ("vuln_proofs", old("received_at")),
         ("rejected_events", old("received_at")),
+        ("dropped_requests", old("received_at")),
         ("attacks", old("last_time")),
     ] {
         let delete = Query::delete().from_table(table).and_where(condition).to_owned();
         removed += connection.execute(&delete).await?.rows_affected();
     }
+    event_index::note_purge(connection, Some(tenant), before).await?;
     Ok(removed)
 }
 
@@ -66,10 +69,7 @@ pub async fn delete_events<C: ConnectionTrait>(connection: &C, tenant: TenantId)
             Query::delete().from_table(*table).and_where(Expr::col("client_id").eq(tenant.0)).to_owned();
         removed += connection.execute(&delete).await?.rows_affected();
     }
-    // What is derived from events sees by it that they are gone.
-    let head =
-        Query::delete().from_table("event_heads").and_where(Expr::col("client_id").eq(tenant.0)).to_owned();
-    connection.execute(&head).await?;
+    event_index::begin_epoch(connection, tenant).await?;
     Ok(removed)
 }
 

@@ -145,6 +145,32 @@ impl Store {
         Ok(())
     }
 
+    /// The same, under another id; tokens derived from the session go along.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn replace_session(
+        &self,
+        id_mac: &str,
+        new_mac: &str,
+        restriction: Option<&str>,
+    ) -> Result<(), StoreError> {
+        use entity::session::{Column, Entity};
+        let transaction = self.begin().await?;
+        Entity::update_many()
+            .col_expr(Column::IdMac, Expr::val(new_mac.to_owned()))
+            .col_expr(Column::Restriction, Expr::val(restriction.map(str::to_owned)))
+            .filter(Column::IdMac.eq(id_mac))
+            .exec(&transaction)
+            .await?;
+        Entity::update_many()
+            .col_expr(Column::ParentMac, Expr::val(Some(new_mac.to_owned())))
+            .filter(Column::ParentMac.eq(id_mac))
+            .exec(&transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Sets the tenant that a session shows.
     ///
     /// # Errors

@@ -61,7 +61,7 @@ pub async fn series<C: ConnectionTrait>(
 ) -> Result<Vec<Traffic>, StoreError> {
     let mut select = Query::select();
     select
-        .expr_as(Expr::col("time").sub(timeline.from).div(Ord::max(timeline.step, 1)), "stretch")
+        .expr_as(timeline.stretch("time"), "stretch")
         .exprs([total("requests"), total("attacks"), total("blocked")])
         .from(Entity)
         .and_where(tenants.holds("client_id"))

@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Select,
     sea_query::{Expr, Func, OnConflict},
 };
 
@@ -76,11 +76,26 @@ pub async fn has_custom<C: ConnectionTrait>(
     tenant: TenantId,
     template: &str,
 ) -> Result<bool, StoreError> {
-    let own = Entity::find()
+    Ok(on_template(tenant, template, false).one(connection).await?.is_some())
+}
+
+/// Whether the tenant has the default trigger of a template.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn has_default<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    template: &str,
+) -> Result<bool, StoreError> {
+    Ok(on_template(tenant, template, true).one(connection).await?.is_some())
+}
+
+fn on_template(tenant: TenantId, template: &str, is_default: bool) -> Select<Entity> {
+    Entity::find()
         .filter(Column::ClientId.eq(tenant.0))
         .filter(Column::Template.eq(template))
-        .filter(Column::IsDefault.eq(false));
-    Ok(own.one(connection).await?.is_some())
+        .filter(Column::IsDefault.eq(is_default))
 }
 
 /// Deletes the default trigger of a template.
@@ -92,13 +107,7 @@ pub async fn delete_default<C: ConnectionTrait>(
     tenant: TenantId,
     template: &str,
 ) -> Result<(), StoreError> {
-    let found = Entity::find()
-        .filter(Column::ClientId.eq(tenant.0))
-        .filter(Column::Template.eq(template))
-        .filter(Column::IsDefault.eq(true))
-        .all(connection)
-        .await?;
-    for row in found {
+    for row in on_template(tenant, template, true).all(connection).await? {
         delete(connection, tenant, row.id).await?;
     }
     Ok(())

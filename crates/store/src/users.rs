@@ -5,8 +5,8 @@ use bartizan_api::{
     list::{Order, Page},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::Expr,
 };
 
 use crate::{
@@ -43,6 +43,23 @@ pub async fn find<C: ConnectionTrait>(
     id: i64,
 ) -> Result<Option<Model>, StoreError> {
     Ok(Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
+}
+
+/// Users who have a secret, of tenants or one alone, by id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn with_secret<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    only: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Model>, StoreError> {
+    let mut query = Entity::find().filter(tenants.holds("client_id")).filter(Column::SecretMac.is_not_null());
+    if let Some(user) = only {
+        query = query.filter(Column::Id.eq(user));
+    }
+    Ok(query.order_by_asc(Column::Id).limit(limit).all(connection).await?)
 }
 
 /// Every user of a tenant, by id.

@@ -43,7 +43,7 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::nullable("vuln_recheck_type", Kind::Text), Place::Column("vuln_recheck_type")),
     (Field::new("search", Kind::Text), Place::Search(&["domain", "path"])),
     (Field::nullable("testrun_id", Kind::Int), Place::Column("testrun_id")),
-    (Field::nullable("pool", Kind::Int), Place::Column("pool")),
+    (Field::new("pool", Kind::Int), Place::Column("pool")),
     (Field::new("wid", Kind::Text), Place::Column("wid")),
     (Field::new("title", Kind::Text), Place::Column("title")),
     (Field::new("template", Kind::Text), Place::Column("template")),

@@ -1,5 +1,10 @@
 //! A cloud on a free port, with one company and its administrator.
 
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
 use bartizan_api::Role;
 use bartizan_cloud::{
     CloudConfig, RunningCloud,
@@ -10,6 +15,8 @@ use bartizan_store::entity;
 use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::logs;
 
 /// Password of every user that the kit makes.
 pub const PASSWORD: &str = "Correct1horse";
@@ -25,7 +32,23 @@ pub struct TestCloud {
     /// Its administrator.
     pub admin: entity::user::Model,
     http: reqwest::Client,
-    _folder: TempDir,
+    secrets: Secrets,
+    folder: TempDir,
+}
+
+/// The secrets that went through a cloud. Fails its test when one of them was logged.
+struct Secrets {
+    seen: Mutex<BTreeSet<String>>,
+    /// Where the log was when the cloud started.
+    mark: usize,
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let leaks = logs::leaks(self.mark, &seen);
+        assert!(leaks.is_empty() || std::thread::panicking(), "a secret was logged:\n{}", leaks.join("\n"));
+    }
 }
 
 /// What a test calls with.
@@ -68,6 +91,18 @@ impl Reply {
     }
 }
 
+impl Credential {
+    /// The session as it goes on after an answer, which may have given it another id.
+    #[must_use]
+    pub fn after(self, reply: &Reply) -> Credential {
+        let set = reply.headers.get("set-cookie").and_then(|value| value.to_str().ok());
+        match (self, set.and_then(|set| set.split(';').next())) {
+            (Credential::Cookie(_, csrf), Some(cookie)) => Credential::Cookie(cookie.to_owned(), csrf),
+            (same, _) => same,
+        }
+    }
+}
+
 impl TestCloud {
     /// Starts on SQLite, or on PostgreSQL when `BARTIZAN_TEST_DATABASE=postgres`.
     pub async fn start() -> TestCloud {
@@ -76,6 +111,7 @@ impl TestCloud {
 
     /// Starts with a changed configuration.
     pub async fn start_with(change: impl FnOnce(&mut CloudConfig)) -> TestCloud {
+        let mark = logs::capture();
         let folder = tempfile::tempdir().unwrap();
         let mut config = CloudConfig { data_dir: folder.path().to_owned(), ..CloudConfig::default() };
         config.listen.address = "127.0.0.1:0".parse().unwrap();
@@ -97,7 +133,25 @@ impl TestCloud {
         let admin = create_user(&transaction, admin, now).await.unwrap();
         transaction.commit().await.unwrap();
         let url = format!("http://{}", running.address);
-        TestCloud { url, client, admin, http: reqwest::Client::new(), running, _folder: folder }
+        let secrets = Secrets { seen: Mutex::new([PASSWORD.to_owned()].into()), mark };
+        TestCloud { url, client, admin, http: reqwest::Client::new(), secrets, running, folder }
+    }
+
+    /// Remembers secrets that must not be logged.
+    pub fn keep_secret(&self, secrets: impl IntoIterator<Item = String>) {
+        self.secrets.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets);
+    }
+
+    /// The secrets that went through this cloud so far.
+    #[must_use]
+    pub fn secrets(&self) -> BTreeSet<String> {
+        self.secrets.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The folder of keys and the embedded database.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Adds a user of a role to the company (or another client) and returns it.
@@ -172,9 +226,24 @@ impl TestCloud {
     ) -> Reply {
         let mut request = self.request(credential, method, path);
         if let Some(body) = body {
+            self.note(body);
             request = request.json(body);
         }
-        reply(request).await
+        let reply = reply(request).await;
+        if let Ok(body) = serde_json::from_str(&reply.text) {
+            self.note(&body);
+        }
+        for name in ["set-cookie", "x-mfa-ticket"] {
+            let values = reply.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+            values.for_each(|value| self.keep_secret(logs::prefixed(value)));
+        }
+        reply
+    }
+
+    fn note(&self, body: &Value) {
+        let mut found = BTreeSet::new();
+        logs::secrets_of(body, &mut found);
+        self.keep_secret(found);
     }
 
     /// Calls the API with a body that is no JSON.
@@ -191,6 +260,14 @@ impl TestCloud {
     fn request(&self, credential: &Credential, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match credential {
+            Credential::Pair(_, secret) | Credential::Token(secret) | Credential::Node(_, secret)
+                if secret.len() == 64 =>
+            {
+                self.keep_secret([secret.clone()]);
+            }
+            _ => {}
+        }
+        match credential {
             Credential::Anonymous => request,
             Credential::Pair(uuid, secret) => {
                 request.header("X-WallarmAPI-UUID", uuid).header("X-WallarmAPI-Secret", secret)
@@ -199,7 +276,10 @@ impl TestCloud {
             Credential::Node(uuid, secret) => {
                 request.header("Authorization", format!("Node {uuid}:{secret}"))
             }
-            Credential::Cookie(cookie, csrf) => request.header("Cookie", cookie).header("X-CSRF-Token", csrf),
+            Credential::Cookie(cookie, csrf) => {
+                let request = request.header("Cookie", cookie).header("X-CSRF-Token", csrf);
+                request.header("Origin", &self.url)
+            }
         }
     }
 

@@ -11,6 +11,7 @@
 )]
 
 pub mod cloud;
+pub mod logs;
 pub mod postgres;
 pub mod receiver;
 pub mod smtp;

@@ -145,8 +145,9 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, String), Infallible> {
-    let _ = desk.sender.send(TakenRequest { method, uri, headers, body });
+    // First: whoever waits for the request may say what the next answer is.
     let status = StatusCode::from_u16(desk.status.load(Ordering::SeqCst)).unwrap();
     let answer = desk.answer.lock().unwrap().clone();
+    let _ = desk.sender.send(TakenRequest { method, uri, headers, body });
     Ok((status, answer))
 }

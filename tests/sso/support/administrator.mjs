@@ -17,7 +17,7 @@ export class Administrator {
   async call(method, path, body, headers = {}) {
     const answer = await this.#browser.request(this.url + path, {
       method,
-      headers: { 'content-type': 'application/json', 'x-csrf-token': this.#csrf, ...headers },
+      headers: { 'content-type': 'application/json', 'x-csrf-token': this.#csrf, origin: this.url, ...headers },
       ...(method !== 'GET' && { body: JSON.stringify(body ?? {}) }),
     })
     const text = await answer.text()

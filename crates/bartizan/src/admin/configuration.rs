@@ -41,7 +41,7 @@ pub(super) async fn from_file(cloud: &Cloud, client: i64, from: &Path, dry_run: 
     let text = std::fs::read_to_string(from).map_err(|error| wrong(error.to_string()))?;
     let document: Map<String, Value> =
         serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let report = import(cloud, Author::Operator, TenantId(client), &document, dry_run)
+    let report = import(cloud, Author::Operator, TenantId(client), document, dry_run)
         .await
         .map_err(|error| refused(client, error))?;
     for (section, done) in &report.sections {

@@ -77,7 +77,8 @@ fn page(explanation: &Explanation, all: bool) -> String {
 
 fn describe(out: &mut String, point: &PointView, all: bool) {
     let kind = match &point.judgement {
-        None => point.role.to_owned(),
+        None if point.role == "parsed" => point.role.to_owned(),
+        None => format!("{}, passed by its grammar", point.role),
         Some(judgement) if judgement.plain => format!("{}, plain", point.role),
         Some(judgement) => format!("{}, {}", point.role, judgement.shape),
     };
@@ -139,6 +140,18 @@ mod tests {
         );
         assert!(page.contains("Attack: sqli (sqli_boolean) at [get q"), "{page}");
         assert!(page.contains("[get page] leaf, plain, 1 bytes: \"2\""), "{page}");
+    }
+
+    #[test]
+    fn headers_that_traffic_passes_by_their_grammar_are_shown_as_passed() {
+        let wire = b"GET /a HTTP/1.1\nHost: shop.example\nAccept-Language: de-DE,de;q=0.9,on-SELECT\n\n";
+        let page = page_of(wire, true);
+        assert!(page.contains("[header HOST] leaf, passed by its grammar"), "{page}");
+        let line =
+            page.lines().position(|line| line.starts_with("[header ACCEPT-LANGUAGE] leaf, passed")).unwrap();
+        assert!(!page.lines().nth(line + 1).is_some_and(|line| line.starts_with("    ")), "{page}");
+        let broken = page_of(b"GET /a HTTP/1.1\nHost: a'b\n\n", false);
+        assert!(broken.contains("[header HOST] leaf, argument"), "{broken}");
     }
 
     #[test]

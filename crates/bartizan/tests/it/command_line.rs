@@ -1,6 +1,10 @@
 //! Mistakes end with one clear line and exit code 2.
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    io::Write,
+    net::TcpListener,
+    process::{Command, Stdio},
+};
 
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_bartizan")).args(arguments).output().unwrap();
@@ -69,6 +73,29 @@ fn a_valid_file_is_called_valid() {
 }
 
 #[test]
+fn an_expression_is_tried_on_values() {
+    let tried = |pattern: &str, values: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+            .args(["check", "regex", pattern])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A pattern that is refused reads nothing.
+        let _ = child.stdin.take().unwrap().write_all(values.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), shown)
+    };
+    assert_eq!(tried("/[.]git", "/x/.git/config\n/index\n\n"), (Some(0), "0\nFAIL\nFAIL\n".to_owned()));
+    let (code, shown) = tried("(?=a)", "a\n");
+    assert!(code == Some(2) && shown.contains("(?=a)"), "{shown}");
+    let (code, shown) = tried("x.{50}y", "a\n");
+    assert!(code == Some(2) && shown.contains("x.{50}y"), "{shown}");
+}
+
+#[test]
 fn administrators_make_tenants_users_and_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("cloud.toml");
@@ -93,9 +120,17 @@ fn administrators_make_tenants_users_and_tokens() {
     assert!(code == Some(2) && shown.contains("already exists"), "{shown}");
     let (code, shown) = admin(&["create-user", "--client", "9", "--email", "x@acme.test"]);
     assert!(code == Some(2) && shown.contains("no client 9"), "{shown}");
+    let (code, shown) =
+        admin(&["create-user", "--client", "1", "--email", "g@acme.test", "--role", "partner_admin"]);
+    assert!(code == Some(2) && shown.contains("--technical"), "{shown}");
+    let (code, shown) = admin(&["restore-client", "--client", "1"]);
+    assert!(code == Some(2) && shown.contains("not found"), "{shown}");
     let (code, shown) = admin(&["create-token", "--email", "eve@acme.test", "--name", "ci"]);
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
+    let (code, shown) = admin(&["create-operator-token", "--client", "1", "--name", "billing"]);
+    assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
     configuration_goes_from_tenant_to_tenant(folder.path(), admin);
+    global_roles_need_a_technical_tenant(admin);
     let backup = folder.path().join("backup");
     let (code, shown) = admin(&["backup", "--to", backup.to_str().unwrap()]);
     assert!(
@@ -109,6 +144,21 @@ fn administrators_make_tenants_users_and_tokens() {
     assert_eq!(code, Some(0), "{shown}");
     let (code, shown) = admin(&["reset-password", "--email", "eve@acme.test"]);
     assert_eq!(code, Some(0), "{shown}");
+}
+
+fn global_roles_need_a_technical_tenant(admin: impl Fn(&[&str]) -> (Option<i32>, String)) {
+    let make = |client: &str, role: &str| {
+        let email = format!("{role}@acme.test");
+        admin(&["create-user", "--client", client, "--email", &email, "--role", role])
+    };
+    let (code, shown) = make("1", "partner_admin");
+    assert!(code == Some(2) && shown.contains("client 1 is none"), "{shown}");
+    let (code, shown) = admin(&["create-client", "--name", "Group", "--technical"]);
+    assert!(code == Some(0) && shown.contains("client 3"), "{shown}");
+    let (code, shown) = make("3", "partner_admin");
+    assert_eq!(code, Some(0), "{shown}");
+    let (code, shown) = make("3", "superadmin");
+    assert!(code == Some(2) && shown.contains("is not a role"), "{shown}");
 }
 
 fn configuration_goes_from_tenant_to_tenant(

@@ -51,7 +51,7 @@ impl Node {
     }
 
     fn signal(&self, name: &str) {
-        Command::new("kill").args([name, &self.process.0.id().to_string()]).status().unwrap();
+        Command::new("kill").args([name, &self.process.child.id().to_string()]).status().unwrap();
     }
 
     async fn get(&self, path: &str) -> u16 {
@@ -135,9 +135,9 @@ async fn commands_speak_to_the_running_node() {
 async fn commands_say_that_there_is_no_node() {
     let node = Node::start("block").await;
     let Node { mut process, folder, .. } = node;
-    Command::new("kill").args(["-TERM", &process.0.id().to_string()]).status().unwrap();
+    Command::new("kill").args(["-TERM", &process.child.id().to_string()]).status().unwrap();
     // SIGTERM is a regular end.
-    assert_eq!(process.0.wait().unwrap().code(), Some(0));
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
     let output = Command::new(env!("CARGO_BIN_EXE_bartizan"))
         .args(["node", "reload", "--config", config(folder.path()).to_str().unwrap()])
         .output()
@@ -160,7 +160,7 @@ async fn credentials_of_clients_are_in_no_log() {
         .stderr(file)
         .spawn()
         .unwrap();
-    let _process = Process(child);
+    let _process = Process::of(child, &log);
     let http = reqwest::Client::new();
     let url = format!("http://{address}{ATTACK}");
     let answer = eventually("the node", Duration::from_secs(20), || async {

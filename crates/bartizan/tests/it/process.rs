@@ -2,46 +2,74 @@
 
 use std::{
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-/// A process of the binary under test; killed when dropped.
-pub(crate) struct Process(pub(crate) Child);
+/// A process of the binary under test; killed when dropped. Fails its test when it logged one of its secrets.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    log: PathBuf,
+    secrets: Vec<String>,
+}
 
 impl Process {
+    /// Logs go to the file; what is said to people on standard output does not.
     pub(crate) fn start(arguments: &[&str], log: &Path) -> Process {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_bartizan"))
             .args(arguments)
+            .env("BARTIZAN_LOG", "debug")
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(Stdio::null())
+            .stderr(file)
             .spawn()
             .unwrap();
-        Process(child)
+        Process::of(child, log)
+    }
+
+    /// A process that a test started by itself.
+    pub(crate) fn of(child: Child, log: &Path) -> Process {
+        Process { child, log: log.to_owned(), secrets: vec![] }
+    }
+
+    /// What must not be in the log when the process ends.
+    pub(crate) fn keep_secret(&mut self, secrets: impl IntoIterator<Item = String>) {
+        self.secrets.extend(secrets);
+    }
+
+    fn check_log(&self) {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        for line in text.lines() {
+            let secret = self.secrets.iter().find(|secret| line.contains(secret.as_str()));
+            let Some(secret) = secret else { continue };
+            panic!("a secret was logged: {}", line.replace(secret.as_str(), "<secret>"));
+        }
     }
 
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// SIGINT, as Ctrl-C sends it; returns the exit code.
     pub(crate) fn interrupt(mut self) -> Option<i32> {
-        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
-        self.0.wait().unwrap().code()
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        self.child.wait().unwrap().code()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            self.check_log();
+        }
     }
 }
 
@@ -83,7 +111,7 @@ impl Demo {
             vec!["demo", "--data-dir", data, "--api-port", "0", "--node-port", "0", "--no-traffic"];
         arguments.extend(["--credentials-file", file_text]);
         arguments.extend(more);
-        let process = Process::start(&arguments, &folder.join("log"));
+        let mut process = Process::start(&arguments, &folder.join("log"));
         let read = || async { serde_json::from_slice::<Value>(&std::fs::read(&file).ok()?).ok() };
         let log = folder.join("log");
         let start = Instant::now();
@@ -95,6 +123,8 @@ impl Demo {
             assert!(start.elapsed() < Duration::from_secs(30), "the demo is not ready: {shown}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
+        let secret = |name: &str| credentials[name].as_str().unwrap().to_owned();
+        process.keep_secret(["password", "secret", "api_token"].map(secret));
         let mut http = reqwest::Client::builder().timeout(Duration::from_secs(10));
         if let Some(ca) = credentials["ca_file"].as_str() {
             http = http

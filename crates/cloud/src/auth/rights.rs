@@ -13,6 +13,7 @@ use bartizan_api::{Grant, Permission, Role};
 use bartizan_store::{TenantId, Tenants};
 
 use super::Caller;
+use crate::services::grants;
 
 /// What somebody may do in which tenant. Tenants that are not in it are out of reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,17 @@ impl Caller {
         };
         let tenants = rights.tenants(self.tenant());
         Caller { tenants, permissions: Arc::new(rights.everywhere()), rights: Some(Arc::new(rights)), ..self }
+    }
+
+    /// Whether the caller can do all that an administrator can, in a tenant that it reaches.
+    #[must_use]
+    pub fn administers(&self, tenant: TenantId) -> bool {
+        match &self.rights {
+            Some(rights) => {
+                rights.within(tenant).is_some_and(|held| Role::Admin.permissions().is_subset(held))
+            }
+            None => grants::is_administrator(&self.grant),
+        }
     }
 
     /// The tenants in which the caller holds a permission.

@@ -145,6 +145,10 @@ fn check_forgery(
     if !secrets::same(sent, &session.csrf) {
         return Err(ApiError::access_denied());
     }
+    // Every browser sends it with what changes something; only a cookie that left its browser comes without.
+    if !headers.contains_key(header::ORIGIN) {
+        return Err(ApiError::access_denied());
+    }
     check_page(cloud, headers, origin)
 }
 

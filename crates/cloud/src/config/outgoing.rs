@@ -38,6 +38,14 @@ impl OutgoingConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IntegrationsConfig {
+    /// Key by which the cloud takes on roles of tenants in Amazon Web Services; empty: it takes on none.
+    pub aws_access_key_id: String,
+    /// The secret of the key.
+    pub aws_secret_access_key: String,
+    /// Amazon S3; empty: by the region of the integration.
+    pub aws_s3_url: String,
+    /// Token service of Amazon Web Services; empty: by the region of the integration.
+    pub aws_sts_url: String,
     /// Events API of PagerDuty.
     pub pager_duty_url: String,
     /// Log intake of Datadog; empty: by the region of the integration.
@@ -48,9 +56,26 @@ pub struct IntegrationsConfig {
     pub telegram_token: String,
 }
 
+impl IntegrationsConfig {
+    /// # Errors
+    /// A sentence that names the keys that do not fit each other.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        if self.aws_access_key_id.is_empty() == self.aws_secret_access_key.is_empty() {
+            Ok(())
+        } else {
+            Err("integrations.aws_access_key_id and integrations.aws_secret_access_key go together"
+                .to_owned())
+        }
+    }
+}
+
 impl Default for IntegrationsConfig {
     fn default() -> IntegrationsConfig {
         IntegrationsConfig {
+            aws_access_key_id: String::new(),
+            aws_secret_access_key: String::new(),
+            aws_s3_url: String::new(),
+            aws_sts_url: String::new(),
             pager_duty_url: "https://events.pagerduty.com/v2/enqueue".to_owned(),
             data_dog_url: String::new(),
             telegram_url: "https://api.telegram.org".to_owned(),

@@ -1,14 +1,15 @@
 //! The account of the signed-in user: password, secret, sessions (`spec/accounts.md` sections 2.3 and 2.4).
 
-use axum::extract::State;
+use axum::{Extension, extract::State, response::Response};
 use bartizan_api::{
     Empty, Envelope,
     session::{PasswordChange, RevokeRequest, RevokedView, SessionItem, SessionsQuery},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::session::renewed;
 use crate::{
-    auth::Caller,
+    auth::{Caller, Origin},
     extract::{Body, Path, RackQuery},
     failure::Failure,
     services::account,
@@ -46,11 +47,12 @@ pub async fn credentials_revoke(
     responses((status = 200, description = "Changed", body = Envelope<Empty>)))]
 pub async fn password_update(
     State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
     caller: Caller,
     Body(request): Body<PasswordChange>,
-) -> Result<Envelope<Empty>, Failure> {
-    account::change_password(&cloud, &caller, &request).await?;
-    Ok(Envelope::new(Empty {}))
+) -> Result<Response, Failure> {
+    let session = account::change_password(&cloud, &caller, &request).await?;
+    renewed(&cloud, &origin, session, Envelope::new(Empty {}))
 }
 
 /// List sessions

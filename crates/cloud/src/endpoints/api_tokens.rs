@@ -26,7 +26,9 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 
 /// List API tokens
 ///
-/// One's own; administrators also see the shared and the personal tokens of the client, never their values.
+/// One's own; administrators also see the shared and the personal tokens of the client, never their values. A user who has
+/// a secret has one of the kind `backward_compatible`, which holds UUID and secret: nothing of it can be set, renewing it
+/// renews the secret, deleting it ends it. These come first; their ids are negative.
 #[utoipa::path(get, path = "/v1/api_tokens", tag = "API tokens",
     params(("filter[id]" = Option<i64>, Query, description = "Identity"),
         ("filter[client_id]" = Option<i64>, Query, description = "Tenant"),
@@ -91,7 +93,8 @@ pub async fn api_token_update(
 
 /// Renew an API token
 ///
-/// The answer holds the new value, this once; the old one stops working at once. Only in a Console session.
+/// The answer holds the new value, this once; the old one stops working at once. Only in a Console session. The
+/// backward-compatible one takes a fresh proof of the password in the `X-Reauth` header.
 #[utoipa::path(post, path = "/v1/api_tokens/{id}/renew", tag = "API tokens", security(("Session" = [])),
     params(("id" = i64, Path, description = "Token")),
     responses((status = 200, description = "The token with its new value", body = Envelope<ApiTokenSecretView>),
@@ -100,8 +103,9 @@ pub async fn api_token_renew(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
+    headers: HeaderMap,
 ) -> Result<Envelope<ApiTokenSecretView>, Failure> {
-    Ok(Envelope::new(api_tokens::renew(&cloud, &caller, id).await?))
+    Ok(Envelope::new(api_tokens::renew(&cloud, &caller, id, proof(&headers)).await?))
 }
 
 /// Delete an API token
@@ -133,6 +137,10 @@ pub async fn api_token_value(
     Path(id): Path<i64>,
     headers: HeaderMap,
 ) -> Result<Envelope<ApiTokenValueView>, Failure> {
-    let proof = headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Ok(Envelope::new(api_tokens::value(&cloud, &caller, id, proof).await?))
+    Ok(Envelope::new(api_tokens::value(&cloud, &caller, id, proof(&headers)).await?))
+}
+
+/// The proof of the password that a call brings.
+fn proof(headers: &HeaderMap) -> &str {
+    headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -1,8 +1,11 @@
 //! Attacks and incidents (`spec/events.md` sections 2 and 3).
 
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use bartizan_api::{
-    Envelope,
+    Compared, Envelope,
     attack::{AttackCount, AttackPage},
     listing::{EventListRequest, FilterRequest, Filtered, MarkRequest, Marked},
 };
@@ -59,13 +62,13 @@ pub async fn attack_list_v2(
 ///
 /// Attacks, their hits and their distinct addresses, by the filter of the list.
 #[utoipa::path(post, path = "/v1/objects/attack/count", tag = "Attacks", request_body = FilterRequest,
-    responses((status = 200, description = "How many", body = Envelope<AttackCount>)))]
+    responses((status = 200, description = "How many", body = Compared<AttackCount>)))]
 pub async fn attack_count(
     State(cloud): State<Cloud>,
     caller: Caller,
     EventsBody(request): EventsBody<FilterRequest>,
 ) -> Result<Response, Failure> {
-    Ok(enveloped(attacks::count(&cloud, &caller, &request).await?))
+    Ok(attacks::count(&cloud, &caller, &request).await?.into_response())
 }
 
 /// List the addresses of attacks

@@ -17,9 +17,6 @@ use crate::{
     state::Cloud,
 };
 
-/// Rows of a list without a limit.
-const DEFAULT_LIMIT: u64 = 50;
-
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new().routes(routes!(blacklist)).routes(routes!(blacklist_history))
 }
@@ -34,7 +31,7 @@ async fn records(
         Some(Value::Array(items)) => items.iter().filter_map(filter::int).collect(),
         one => one.and_then(filter::int).into_iter().collect(),
     };
-    let part = page::of(request, DEFAULT_LIMIT)?;
+    let part = page::of(request)?;
     let tenants = caller.tenants_of(&asked);
     Ok(Envelope::new(Objects::new(ip_list::denied(cloud, &tenants, history, part).await?)))
 }
@@ -44,7 +41,7 @@ async fn records(
 /// The oldest form: a record for each application. `filter[clientid]` names the tenant.
 #[utoipa::path(get, path = "/v3/blacklist", tag = "IP lists",
     params(("filter[clientid]" = Option<i64>, Query, description = "Tenant"),
-        ("limit" = Option<i64>, Query, description = "Most entries, 1 to 1000; default 50"),
+        ("limit" = Option<i64>, Query, description = "Most entries, 1 to 1000; default 100"),
         ("offset" = Option<i64>, Query, description = "Entries to skip")),
     responses((status = 200, description = "Records", body = Envelope<Objects<BlacklistRecord>>)))]
 pub async fn blacklist(
@@ -60,7 +57,7 @@ pub async fn blacklist(
 /// As the list of denied ones, with those that are denied no more and since when.
 #[utoipa::path(get, path = "/v3/blacklist/history", tag = "IP lists",
     params(("filter[clientid]" = Option<i64>, Query, description = "Tenant"),
-        ("limit" = Option<i64>, Query, description = "Most entries, 1 to 1000; default 50"),
+        ("limit" = Option<i64>, Query, description = "Most entries, 1 to 1000; default 100"),
         ("offset" = Option<i64>, Query, description = "Entries to skip")),
     responses((status = 200, description = "Records", body = Envelope<Objects<BlacklistRecord>>)))]
 pub async fn blacklist_history(

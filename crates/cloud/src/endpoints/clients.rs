@@ -117,7 +117,7 @@ pub async fn client_enable(
     caller: Caller,
     Body(request): Body<ClientSwitch>,
 ) -> Result<Envelope<ClientView>, Failure> {
-    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid, true).await?))
+    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid.or(request.client_id), true).await?))
 }
 
 /// Deactivate a client
@@ -130,7 +130,7 @@ pub async fn client_disable(
     caller: Caller,
     Body(request): Body<ClientSwitch>,
 ) -> Result<Envelope<ClientView>, Failure> {
-    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid, false).await?))
+    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid.or(request.client_id), false).await?))
 }
 
 /// List links of application ids to clients

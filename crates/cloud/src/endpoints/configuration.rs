@@ -69,6 +69,9 @@ pub async fn configuration_import(
         .await
         .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
     let dry_run = query.dry_run.unwrap_or(false);
+    // Large ones take their time.
+    let document = tokio::task::spawn_blocking(move || parse(&bytes)).await;
+    let document = document.map_err(|_| ApiError::internal())??;
     let author = Author::Caller(&caller);
-    Ok(Envelope::new(configuration::import(&cloud, author, tenant, &parse(&bytes)?, dry_run).await?))
+    Ok(Envelope::new(configuration::import(&cloud, author, tenant, document, dry_run).await?))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use bartizan_api::{
-    Envelope,
+    Compared, Envelope,
     dashboard::{
         DashboardState, DashboardWrite, GraphRequest, MonthlySummary, MonthlyTraffic, OwaspCount, OwaspQuery,
         Point, TargetsView,
@@ -44,104 +44,70 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(dashboard_state_view, dashboard_state_update))
 }
 
-type Points = Envelope<Vec<Point>>;
-
-/// Graph attacks
-///
-/// Hits over time that proved no vulnerability. Exactly `points_count` pairs of start and value.
-#[utoipa::path(post, path = "/v2/graph_data/attacks/client/{client_id}", tag = "Dashboards",
-    params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
-pub async fn attack_graph(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    Path(client_id): Path<i64>,
-    EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Points, Failure> {
-    Ok(Envelope::new(
-        dashboards::graph(&cloud, &caller, Some(client_id), &Figure::Hits(Category::Attacks), &request)
-            .await?,
-    ))
+/// Handlers of graphs of a tenant, which differ in path, figure and words. For example,
+/// `/// Graph requests  request_graph "/v2/graph_data/requests/client/{client_id}" Figure::Requests;` becomes
+/// `pub async fn request_graph(…) -> Result<Points, Failure> { graph(…, Figure::Requests, …).await }`, declared under that
+/// path with those words.
+macro_rules! graphs {
+    ($($(#[$words:meta])* $name:ident $path:tt $figure:expr;)*) => {$(
+        $(#[$words])*
+        ///
+        /// Exactly `points_count` pairs of start and value.
+        #[utoipa::path(post, path = $path, tag = "Dashboards",
+            params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
+            responses((status = 200, description = "The points", body = Compared<Vec<Vec<f64>>>)))]
+        pub async fn $name(
+            State(cloud): State<Cloud>,
+            caller: Caller,
+            Path(client_id): Path<i64>,
+            EventsBody(request): EventsBody<GraphRequest>,
+        ) -> Result<Points, Failure> {
+            graph(&cloud, &caller, Some(client_id), &$figure, request).await
+        }
+    )*};
 }
 
-/// Graph incidents
-///
-/// Hits over time that proved a vulnerability. Exactly `points_count` pairs of start and value.
-#[utoipa::path(post, path = "/v2/graph_data/incidents/client/{client_id}", tag = "Dashboards",
-    params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
-pub async fn incident_graph(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    Path(client_id): Path<i64>,
-    EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Points, Failure> {
-    Ok(Envelope::new(
-        dashboards::graph(&cloud, &caller, Some(client_id), &Figure::Hits(Category::Incidents), &request)
-            .await?,
-    ))
+graphs! {
+    /// Graph attacks
+    ///
+    /// Hits over time that proved no vulnerability.
+    attack_graph "/v2/graph_data/attacks/client/{client_id}" Figure::Hits(Category::Attacks);
+    /// Graph incidents
+    ///
+    /// Hits over time that proved a vulnerability.
+    incident_graph "/v2/graph_data/incidents/client/{client_id}" Figure::Hits(Category::Incidents);
+    /// Graph requests
+    ///
+    /// Inspected requests over time.
+    request_graph "/v2/graph_data/requests/client/{client_id}" Figure::Requests;
+    /// Graph the request rate
+    ///
+    /// Requests per second over time.
+    rps_graph "/v2/graph_data/rps/client/{client_id}" Figure::Rps(None);
+    /// Graph vulnerabilities
+    ///
+    /// Vulnerabilities found over time; `threat` is `low`, `medium` or `high`.
+    vuln_graph "/v2/graph_data/vulns/client/{client_id}" Figure::Vulns;
+    /// Graph the denylist
+    ///
+    /// Entries of the denylist over time.
+    denylist_graph "/v2/graph_data/blacklist_size/client/{client_id}/full" Figure::Denylist;
 }
 
-/// Graph requests
-///
-/// Inspected requests over time. Exactly `points_count` pairs of start and value.
-#[utoipa::path(post, path = "/v2/graph_data/requests/client/{client_id}", tag = "Dashboards",
-    params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
-pub async fn request_graph(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    Path(client_id): Path<i64>,
-    EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Points, Failure> {
-    Ok(Envelope::new(dashboards::graph(&cloud, &caller, Some(client_id), &Figure::Requests, &request).await?))
-}
+type Points = Compared<Vec<Point>>;
 
-/// Graph the request rate
-///
-/// Requests per second over time. Exactly `points_count` pairs of start and value.
-#[utoipa::path(post, path = "/v2/graph_data/rps/client/{client_id}", tag = "Dashboards",
-    params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
-pub async fn rps_graph(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    Path(client_id): Path<i64>,
-    EventsBody(request): EventsBody<GraphRequest>,
+/// A graph, and the one of the period before where that is wanted.
+async fn graph(
+    cloud: &Cloud,
+    caller: &Caller,
+    client_id: Option<i64>,
+    figure: &Figure,
+    request: GraphRequest,
 ) -> Result<Points, Failure> {
-    Ok(Envelope::new(
-        dashboards::graph(&cloud, &caller, Some(client_id), &Figure::Rps(None), &request).await?,
-    ))
-}
-
-/// Graph vulnerabilities
-///
-/// Vulnerabilities found over time; `threat` is `low`, `medium` or `high`. Exactly `points_count` pairs of start and value.
-#[utoipa::path(post, path = "/v2/graph_data/vulns/client/{client_id}", tag = "Dashboards",
-    params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
-pub async fn vuln_graph(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    Path(client_id): Path<i64>,
-    EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Points, Failure> {
-    Ok(Envelope::new(dashboards::graph(&cloud, &caller, Some(client_id), &Figure::Vulns, &request).await?))
-}
-
-/// Graph the denylist
-///
-/// Entries of the denylist over time. Exactly `points_count` pairs of start and value.
-#[utoipa::path(post, path = "/v2/graph_data/blacklist_size/client/{client_id}/full", tag = "Dashboards",
-    params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
-pub async fn denylist_graph(
-    State(cloud): State<Cloud>,
-    caller: Caller,
-    Path(client_id): Path<i64>,
-    EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Points, Failure> {
-    Ok(Envelope::new(dashboards::graph(&cloud, &caller, Some(client_id), &Figure::Denylist, &request).await?))
+    dashboards::compared(request, |request| async move {
+        dashboards::graph(cloud, caller, client_id, figure, &request).await
+    })
+    .await
 }
 
 /// Graph the request rate of a node
@@ -149,14 +115,14 @@ pub async fn denylist_graph(
 /// Requests per second over time. Exactly `points_count` pairs of start and value.
 #[utoipa::path(post, path = "/v2/graph_data/rps/node/{uuid}", tag = "Dashboards",
     params(("uuid" = String, Path, description = "Node instance")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
+    responses((status = 200, description = "The points", body = Compared<Vec<Vec<f64>>>)))]
 pub async fn node_rps_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(uuid): Path<String>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Points, Failure> {
-    Ok(Envelope::new(dashboards::graph(&cloud, &caller, None, &Figure::Rps(Some(uuid)), &request).await?))
+    graph(&cloud, &caller, None, &Figure::Rps(Some(uuid)), request).await
 }
 
 /// Graph the request rate of a cloud node
@@ -164,14 +130,14 @@ pub async fn node_rps_graph(
 /// As of any node. Exactly `points_count` pairs of start and value.
 #[utoipa::path(post, path = "/v2/graph_data/rps/cloud_node/{uuid}", tag = "Dashboards",
     params(("uuid" = String, Path, description = "Node instance")), request_body = GraphRequest,
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
+    responses((status = 200, description = "The points", body = Compared<Vec<Vec<f64>>>)))]
 pub async fn cloud_node_rps_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(uuid): Path<String>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Points, Failure> {
-    Ok(Envelope::new(dashboards::graph(&cloud, &caller, None, &Figure::Rps(Some(uuid)), &request).await?))
+    graph(&cloud, &caller, None, &Figure::Rps(Some(uuid)), request).await
 }
 
 /// Count attacks by target
@@ -179,14 +145,18 @@ pub async fn cloud_node_rps_graph(
 /// Hits of a period at servers, clients and databases, attacks and incidents apart.
 #[utoipa::path(post, path = "/v2/graph_data/targets/total/client/{client_id}", tag = "Dashboards",
     params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The counts", body = Envelope<TargetsView>)))]
+    responses((status = 200, description = "The counts", body = Compared<TargetsView>)))]
 pub async fn target_totals(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Envelope<TargetsView>, Failure> {
-    Ok(Envelope::new(dashboards::targets(&cloud, &caller, client_id, &request).await?))
+) -> Result<Compared<TargetsView>, Failure> {
+    let (cloud, caller) = (&cloud, &caller);
+    dashboards::compared(request, |request| async move {
+        dashboards::targets(cloud, caller, client_id, &request).await
+    })
+    .await
 }
 
 /// Count attacks by type
@@ -194,14 +164,18 @@ pub async fn target_totals(
 /// Hits of a period; `poolid` names applications.
 #[utoipa::path(post, path = "/v2/graph_data/attack_types/total/client/{client_id}", tag = "Dashboards",
     params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The counts", body = Envelope<Object>)))]
+    responses((status = 200, description = "The counts", body = Compared<Object>)))]
 pub async fn attack_type_totals(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Envelope<BTreeMap<String, i64>>, Failure> {
-    Ok(Envelope::new(dashboards::attack_types(&cloud, &caller, client_id, &request).await?))
+) -> Result<Compared<BTreeMap<String, i64>>, Failure> {
+    let (cloud, caller) = (&cloud, &caller);
+    dashboards::compared(request, |request| async move {
+        dashboards::attack_types(cloud, caller, client_id, &request).await
+    })
+    .await
 }
 
 /// Count attacks by source
@@ -209,14 +183,18 @@ pub async fn attack_type_totals(
 /// Hits of a period by country, data centre and Tor, for each of `request_categories`.
 #[utoipa::path(post, path = "/v2/graph_data/attacks_stats/total/client/{client_id}", tag = "Dashboards",
     params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The counts", body = Envelope<Object>)))]
+    responses((status = 200, description = "The counts", body = Compared<Object>)))]
 pub async fn source_totals(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Envelope<Map<String, Value>>, Failure> {
-    Ok(Envelope::new(dashboards::sources(&cloud, &caller, client_id, &request).await?))
+) -> Result<Compared<Map<String, Value>>, Failure> {
+    let (cloud, caller) = (&cloud, &caller);
+    dashboards::compared(request, |request| async move {
+        dashboards::sources(cloud, caller, client_id, &request).await
+    })
+    .await
 }
 
 /// Summarize a month
@@ -224,14 +202,18 @@ pub async fn source_totals(
 /// `year` and `month` instead of times.
 #[utoipa::path(post, path = "/v2/graph_data/summary/monthly/total/client/{client_id}", tag = "Dashboards",
     params(("client_id" = i64, Path, description = "Tenant")), request_body = GraphRequest,
-    responses((status = 200, description = "The counts", body = Envelope<MonthlySummary>)))]
+    responses((status = 200, description = "The counts", body = Compared<MonthlySummary>)))]
 pub async fn monthly_summary(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
-) -> Result<Envelope<MonthlySummary>, Failure> {
-    Ok(Envelope::new(dashboards::monthly_summary(&cloud, &caller, client_id, &request).await?))
+) -> Result<Compared<MonthlySummary>, Failure> {
+    let (cloud, caller) = (&cloud, &caller);
+    dashboards::compared(request, |request| async move {
+        dashboards::monthly_summary(cloud, caller, client_id, &request).await
+    })
+    .await
 }
 
 /// Summarize the traffic of months
@@ -252,28 +234,28 @@ pub async fn monthly_traffic(
 ///
 /// Kept for older clients: there are none, so every value is 0.
 #[utoipa::path(get, path = "/v1/graph_data/testrun", tag = "Dashboards", params(GraphRequest),
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
+    responses((status = 200, description = "The points", body = Compared<Vec<Vec<f64>>>)))]
 pub async fn testrun_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
     RackQuery(request): RackQuery<GraphRequest>,
 ) -> Result<Points, Failure> {
     let client = int(&request.clientid);
-    Ok(Envelope::new(dashboards::graph(&cloud, &caller, client, &Figure::Testruns, &request).await?))
+    graph(&cloud, &caller, client, &Figure::Testruns, request).await
 }
 
 /// Graph baselines
 ///
 /// Kept for older clients: there are none, so every value is 0.
 #[utoipa::path(get, path = "/v1/graph_data/baseline", tag = "Dashboards", params(GraphRequest),
-    responses((status = 200, description = "The points", body = Envelope<Vec<Vec<f64>>>)))]
+    responses((status = 200, description = "The points", body = Compared<Vec<Vec<f64>>>)))]
 pub async fn baseline_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
     RackQuery(request): RackQuery<GraphRequest>,
 ) -> Result<Points, Failure> {
     let client = int(&request.clientid);
-    Ok(Envelope::new(dashboards::graph(&cloud, &caller, client, &Figure::Testruns, &request).await?))
+    graph(&cloud, &caller, client, &Figure::Testruns, request).await
 }
 
 /// Count attacks by OWASP API 2019 category

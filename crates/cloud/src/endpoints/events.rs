@@ -1,13 +1,12 @@
 //! Upload of security events by nodes (`spec/node.md` section 1.5).
 
 use axum::{
-    Json,
     extract::{Request, State},
     http::StatusCode,
     response::Response,
 };
 use bartizan_api::{
-    ApiError,
+    ApiError, Envelope,
     abuse_event::{AbuseEvents, AbuseTaken},
     json_response,
     node::{EventsRequest, EventsResponse},
@@ -46,12 +45,12 @@ pub async fn events_upload(
 /// For bot engines beside a filter node, with the node's credentials. Each event becomes one attack; its requests count
 /// as hits of the addresses named. An event that is known already changes nothing.
 #[utoipa::path(post, path = "/v2/attacks", tag = "Node protocol", security(("Node" = [])), request_body = AbuseEvents,
-    responses((status = 200, description = "Durable", body = AbuseTaken)))]
+    responses((status = 200, description = "Durable", body = Envelope<AbuseTaken>)))]
 pub async fn abuse_attacks_create(
     State(cloud): State<Cloud>,
     node: NodeCaller,
     EventsBody(request): EventsBody<AbuseEvents>,
-) -> Result<Json<AbuseTaken>, Failure> {
+) -> Result<Envelope<AbuseTaken>, Failure> {
     ingest::take_abuse(&cloud, &node, &request).await?;
-    Ok(Json(AbuseTaken {}))
+    Ok(Envelope::new(AbuseTaken {}))
 }

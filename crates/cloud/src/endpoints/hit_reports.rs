@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_api::{
-    Envelope,
+    Compared, Envelope,
     hit::{HitAddresses, HitStatsQuery, HitSummary, MitigationStats},
     listing::{FilterRequest, TermsRequest},
 };
@@ -121,13 +121,14 @@ pub async fn hit_compromised_logins(
 
 /// Summarize hits
 ///
-/// Hits, incidents and blocked hits of one range of `time`; sampled-out hits count.
+/// Hits, incidents and blocked hits of one range of `time`; sampled-out hits count. With `compare`, the same of the
+/// period before stands beside `body`.
 #[utoipa::path(post, path = "/v2/hits/summary", tag = "Hits", request_body = FilterRequest,
-    responses((status = 200, description = "The sums", body = Envelope<HitSummary>)))]
+    responses((status = 200, description = "The sums", body = Compared<HitSummary>)))]
 pub async fn hit_summary(
     State(cloud): State<Cloud>,
     caller: Caller,
     EventsBody(request): EventsBody<FilterRequest>,
 ) -> Result<Response, Failure> {
-    Ok(enveloped(reports::summary(&cloud, &caller, &request).await?))
+    Ok(reports::summary(&cloud, &caller, &request).await?.into_response())
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use bartizan_api::{
     Envelope,
-    hit::{HitDetailsQuery, HitRawView, HitView},
+    hit::{DroppedRequestView, HitDetailsQuery, HitRawView, HitView},
     hit_explanation::HitExplanation,
     listing::{Count, EventListRequest, FilterRequest, Filtered, MarkRequest, Marked},
     node::RawRequest,
@@ -18,9 +18,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, RackQuery},
+    extract::{EventsBody, Path, RackQuery},
     failure::Failure,
-    services::hits::{self, explanation, marks},
+    services::hits::{self, dropped, explanation, marks},
     state::Cloud,
 };
 
@@ -31,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(hit_details))
         .routes(routes!(hit_details_view))
         .routes(routes!(hit_explanation))
+        .routes(routes!(dropped_hits_view))
         .routes(routes!(hit_raw))
         .routes(routes!(hit_mark_false))
 }
@@ -114,6 +115,25 @@ pub async fn hit_explanation(
     Ok(Envelope::new(explanation::explanation(&cloud, &caller, &query.id).await?))
 }
 
+/// View a request that was sampled out
+///
+/// What is known of a malicious request whose hits nodes did not upload because enough like them were. Such hits
+/// count in attacks and dashboards; they are in no list. 404 for a request whose hits were all uploaded, that was not
+/// malicious, or that is not known.
+#[utoipa::path(get, path = "/v2/client/{client_id}/dropped_raw_hits/{request_id}", tag = "Hits",
+    params(("client_id" = i64, Path, description = "Client", example = 1),
+        ("request_id" = String, Path, description = "Request", example = "5f1d8c0a9b3e4d7f8a6b5c4d3e2f1a0b")),
+    responses(
+        (status = 200, description = "The request", body = Envelope<DroppedRequestView>),
+        (status = 404, description = "No such request", body = bartizan_api::ErrorBody)))]
+pub async fn dropped_hits_view(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Path((client_id, request_id)): Path<(i64, String)>,
+) -> Result<Envelope<DroppedRequestView>, Failure> {
+    Ok(Envelope::new(dropped::view(&cloud, &caller, client_id, &request_id).await?))
+}
+
 /// Download the requests of hits
 ///
 /// The serialised HTTP requests of `filter.id`, not JSON; several are separated by a line `--bartizan--`.
@@ -131,8 +151,8 @@ pub async fn hit_raw(
 /// Mark hits as false positives
 ///
 /// The filter names hits by `id` or all hits of attacks by `attackid`. Marked hits leave the counters of their
-/// attack, and a rule keeps nodes from finding the same again, which goes with the last mark. `mode` `"false"` takes
-/// the mark away.
+/// attack. A rule keeps nodes from finding the same again and goes with the last mark, unless `rule` is false.
+/// `mode` `"false"` takes the mark away.
 #[utoipa::path(post, path = "/v1/objects/hit/mark_false", tag = "Hits", request_body = MarkRequest,
     responses((status = 200, description = "How many hits changed", body = Envelope<Marked>)))]
 pub async fn hit_mark_false(

@@ -51,8 +51,8 @@ pub async fn integration_list(
 
 /// Create an integration
 ///
-/// Types: `data_dog`, `email`, `insight_connect`, `ms_teams`, `opsgenie`, `pager_duty`, `slack`, `splunk`,
-/// `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
+/// Types: `aws_s3`, `data_dog`, `email`, `insight_connect`, `jira`, `ms_teams`, `opsgenie`, `pager_duty`, `servicenow`,
+/// `slack`, `splunk`, `sumo_logic`, `telegram`, `web_hooks`. Targets must lead to public addresses, or to what the operator of
 /// this cloud allows.
 #[utoipa::path(post, path = "/v2/integration", tag = "Integrations", request_body = IntegrationCreate,
     responses((status = 200, description = "The integration", body = Envelope<ResultObject<IntegrationView>>)))]

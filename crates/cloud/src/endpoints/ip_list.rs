@@ -24,8 +24,6 @@ use crate::{
     state::Cloud,
 };
 
-/// Rows of a list without a limit.
-const DEFAULT_LIMIT: u64 = 50;
 /// Largest text of an import.
 const IMPORT_BYTES: usize = 8 << 20;
 
@@ -39,7 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .merge(import)
 }
 
-fn view_of(cloud: &Cloud, group: &Model) -> Result<IpGroupView, Failure> {
+fn view_of(group: &Model, author: Option<String>, now: i64) -> Result<IpGroupView, Failure> {
     let list = List::of_stored(&group.list).ok_or_else(ApiError::internal)?;
     let rule_type = RuleType::of_stored(&group.rule_type).ok_or_else(ApiError::internal)?;
     Ok(IpGroupView {
@@ -52,15 +50,17 @@ fn view_of(cloud: &Cloud, group: &Model) -> Result<IpGroupView, Failure> {
         application_ids: serde_json::from_value(group.application_ids.clone()).unwrap_or_default(),
         reason: group.reason.clone(),
         author_user_id: group.author_user_id,
+        author,
         author_trigger_id: group.author_trigger_id,
         values: strings(&group.values),
-        status: if group.expired_at > cloud.now() { "enabled" } else { "expired" },
+        status: if group.expired_at > now { "enabled" } else { "expired" },
     })
 }
 
-fn views(cloud: &Cloud, groups: &[Model]) -> Result<Envelope<Objects<IpGroupView>>, Failure> {
-    let objects = groups.iter().map(|group| view_of(cloud, group)).collect::<Result<_, _>>()?;
-    Ok(Envelope::new(Objects::new(objects)))
+async fn views(cloud: &Cloud, groups: &[Model]) -> Result<Envelope<Objects<IpGroupView>>, Failure> {
+    let (authors, now) = (cloud.store.ip_group_authors(groups).await?, cloud.now());
+    let view = |group: &Model| view_of(group, authors.get(&group.author_user_id).cloned(), now);
+    Ok(Envelope::new(Objects::new(groups.iter().map(view).collect::<Result<_, _>>()?)))
 }
 
 /// The texts of a filter value: one, or an array.
@@ -105,7 +105,7 @@ pub(super) fn rule_type(field: &str, name: &str) -> Result<RuleType, ApiError> {
         ("filter[query]" = Option<String>, Query, description = "Value"),
         ("filter[application_ids][]" = Option<Vec<i64>>, Query, description = "Applications that it holds for"),
         ("filter[status]" = Option<String>, Query, description = "`expired` lists what has ended"),
-        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000; default 50"),
+        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000; default 100"),
         ("offset" = Option<i64>, Query, description = "Rows to skip")),
     responses((status = 200, description = "Entries", body = Envelope<Objects<IpGroupView>>)))]
 pub async fn ip_group_list(
@@ -125,8 +125,8 @@ pub async fn ip_group_list(
         ..GroupFilter::default()
     };
     let asked = lists(&request.filter)?;
-    let part = page::of(&request, DEFAULT_LIMIT)?;
-    views(&cloud, &ip_list::list(&cloud, &caller, &tenant.into(), asked, filter, part).await?)
+    let part = page::of(&request)?;
+    views(&cloud, &ip_list::list(&cloud, &caller, &tenant.into(), asked, filter, part).await?).await
 }
 
 /// Add entries to an IP list
@@ -156,7 +156,7 @@ pub async fn access_rule_create(
         expired_at: request.expired_at,
         rules: rules.collect::<Result<_, ApiError>>()?,
     };
-    views(&cloud, &ip_list::create(&cloud, &caller, new).await?)
+    views(&cloud, &ip_list::create(&cloud, &caller, new).await?).await
 }
 
 /// Delete entries of the IP lists
@@ -181,7 +181,7 @@ pub async fn ip_group_delete(
             ..GroupFilter::default()
         });
     }
-    views(&cloud, &ip_list::delete(&cloud, &caller, tenant, &filters).await?)
+    views(&cloud, &ip_list::delete(&cloud, &caller, tenant, &filters).await?).await
 }
 
 /// Count entries of the IP lists

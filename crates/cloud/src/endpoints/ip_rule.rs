@@ -22,14 +22,14 @@ use crate::{
     state::Cloud,
 };
 
-/// Rows of a list without a limit.
-const DEFAULT_LIMIT: u64 = 50;
+/// Most rows of a list.
+const MAX_LIMIT: u64 = 300;
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new().routes(routes!(ip_rule_list, ip_rule_create, ip_rule_delete))
 }
 
-fn view_of(group: &Model) -> Result<IpRuleView, Failure> {
+fn view_of(group: &Model, author: Option<String>) -> Result<IpRuleView, Failure> {
     let list = List::of_stored(&group.list).ok_or_else(ApiError::internal)?;
     let rule_type = RuleType::of_stored(&group.rule_type).ok_or_else(ApiError::internal)?;
     let values = strings(&group.values);
@@ -39,12 +39,12 @@ fn view_of(group: &Model) -> Result<IpRuleView, Failure> {
         clientid: group.client_id,
         rule_type: rule_type.name(Spelling::Legacy),
         list: list.name(Spelling::Legacy),
-        author: None,
+        author,
         created_at: group.created_at,
         expired_at: group.expired_at,
         pools: serde_json::from_value(group.application_ids.clone()).unwrap_or_default(),
         reason: group.reason.clone(),
-        author_trigger_id: None,
+        author_trigger_id: group.author_trigger_id,
         author_user_id: group.author_user_id,
         subnet: first_of(RuleType::Subnet),
         country: first_of(RuleType::Location),
@@ -55,8 +55,10 @@ fn view_of(group: &Model) -> Result<IpRuleView, Failure> {
     })
 }
 
-fn views(groups: &[Model]) -> Result<Envelope<Objects<IpRuleView>>, Failure> {
-    Ok(Envelope::new(Objects::new(groups.iter().map(view_of).collect::<Result<_, _>>()?)))
+async fn views(cloud: &Cloud, groups: &[Model]) -> Result<Envelope<Objects<IpRuleView>>, Failure> {
+    let authors = cloud.store.ip_group_authors(groups).await?;
+    let view = |group: &Model| view_of(group, authors.get(&group.author_user_id).cloned());
+    Ok(Envelope::new(Objects::new(groups.iter().map(view).collect::<Result<_, _>>()?)))
 }
 
 /// The whole numbers of a filter value: one, or an array, as numbers or text.
@@ -79,7 +81,7 @@ fn ints(sent: &Value, key: &str) -> Result<Vec<i64>, ApiError> {
     params(("filter[clientid]" = Option<i64>, Query, description = "Tenant"),
         ("filter[list]" = Option<String>, Query, description = "`white`, `black` or `gray`"),
         ("filter[id][]" = Option<Vec<i64>>, Query, description = "Ids"),
-        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000; default 50"),
+        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 300; default 100"),
         ("offset" = Option<i64>, Query, description = "Rows to skip")),
     responses((status = 200, description = "Entries", body = Envelope<Objects<IpRuleView>>)))]
 pub async fn ip_rule_list(
@@ -95,8 +97,8 @@ pub async fn ip_rule_list(
         ..GroupFilter::default()
     };
     let asked = lists(&request.filter)?;
-    let part = page::of(&request, DEFAULT_LIMIT)?;
-    views(&ip_list::list(&cloud, &caller, &tenants, asked, filter, part).await?)
+    let part = page::part(request.limit, request.offset, MAX_LIMIT)?;
+    views(&cloud, &ip_list::list(&cloud, &caller, &tenants, asked, filter, part).await?).await
 }
 
 /// Add an entry to an IP list in the legacy form
@@ -127,7 +129,7 @@ pub async fn ip_rule_create(
         expired_at: rule.expired_at,
         rules: vec![(kind, values)],
     };
-    views(&ip_list::create(&cloud, &caller, new).await?)
+    views(&cloud, &ip_list::create(&cloud, &caller, new).await?).await
 }
 
 /// Delete entries of the IP lists in the legacy form
@@ -150,5 +152,5 @@ pub async fn ip_rule_delete(
     for tenant in caller.tenants_of(&ints(&request.filter, "clientid")?).ids() {
         deleted.extend(ip_list::delete(&cloud, &caller, *tenant, &filters).await?);
     }
-    views(&deleted)
+    views(&cloud, &deleted).await
 }

@@ -1,14 +1,15 @@
 //! The second factor (`spec/accounts.md` section 3.7).
 
-use axum::extract::State;
+use axum::{Extension, extract::State, response::Response};
 use bartizan_api::{
     Empty, Envelope,
     mfa::{MfaConfirm, MfaDisable, MfaProof, MfaSetupView, RecoveryCodesView},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::session::renewed;
 use crate::{
-    auth::Caller,
+    auth::{Caller, Origin},
     extract::{Body, Path},
     failure::Failure,
     services::second_factor,
@@ -43,11 +44,13 @@ pub async fn mfa_begin(
     responses((status = 200, description = "It is on", body = Envelope<RecoveryCodesView>)))]
 pub async fn mfa_confirm(
     State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
     caller: Caller,
     Body(request): Body<MfaConfirm>,
-) -> Result<Envelope<RecoveryCodesView>, Failure> {
-    let recovery_codes = second_factor::confirm(&cloud, &caller, &request.otp, &request.password).await?;
-    Ok(Envelope::new(RecoveryCodesView { recovery_codes }))
+) -> Result<Response, Failure> {
+    let confirmed = second_factor::confirm(&cloud, &caller, &request.otp, &request.password).await?;
+    let (recovery_codes, session) = confirmed;
+    renewed(&cloud, &origin, session, Envelope::new(RecoveryCodesView { recovery_codes }))
 }
 
 /// Turn the second factor off

@@ -45,7 +45,7 @@ pub async fn node_create(
     params(
         ("filter[clientid][]" = Option<Vec<i64>>, Query, description = "Tenants"),
         ("filter[type]" = Option<String>, Query, description = "`cloud_node`"),
-        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000; default 50"),
+        ("limit" = Option<i64>, Query, description = "Most rows, 1 to 1000; default 100"),
         ("offset" = Option<i64>, Query, description = "Rows to skip"),
         ("order_by" = Option<String>, Query, description = "`id`, `hostname` or `create_time`"),
         ("order_desc" = Option<bool>, Query, description = "Descending order")

@@ -21,6 +21,7 @@ use crate::{
     extract::Body,
     failure::Failure,
     services::{
+        account::Renewed,
         session::{self, SignIn, Started},
         sso,
     },
@@ -38,6 +39,19 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(login_discover))
         .routes(routes!(login_options))
         .routes(routes!(session_reauth))
+}
+
+/// The answer of a call after which the session may go on under another id.
+pub(super) fn renewed(
+    cloud: &Cloud,
+    origin: &Origin,
+    session: Option<Renewed>,
+    body: impl IntoResponse,
+) -> Result<Response, Failure> {
+    match session {
+        Some(session) => with_cookie(cloud, origin, &session.id, session.lifetime_s, body),
+        None => Ok(body.into_response()),
+    }
 }
 
 fn with_cookie(
@@ -226,6 +240,7 @@ pub async fn login_options(State(cloud): State<Cloud>) -> Envelope<LoginOptions>
         region: config.region.clone(),
         label: config.label.clone(),
         mail: cloud.mailer.is_configured(),
+        signup: config.signup.enabled,
         clouds: config.public.clouds.iter().map(link).collect(),
     })
 }

@@ -7,7 +7,13 @@ use bartizan_api::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::Caller, extract::Body, failure::Failure, services::account, state::Cloud};
+use crate::{
+    auth::{Caller, Principal},
+    extract::Body,
+    failure::Failure,
+    services::account,
+    state::Cloud,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new().routes(routes!(user_self)).routes(routes!(user_self_read, user_self_update))
@@ -15,14 +21,15 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 
 /// View the current principal
 ///
-/// Works for every kind of credential. The body is ignored and may be empty.
+/// Works for every kind of credential, also for those of a node: UUID and secret of an instance in either form, or the
+/// token of a group. The body is ignored and may be empty.
 #[utoipa::path(post, path = "/v1/user", tag = "Users",
     responses((status = 200, description = "Who calls", body = Envelope<PrincipalView>)))]
 pub async fn user_self(
     State(cloud): State<Cloud>,
-    caller: Caller,
+    principal: Principal,
 ) -> Result<Envelope<PrincipalView>, Failure> {
-    Ok(Envelope::new(account::principal(&cloud, &caller).await?))
+    Ok(Envelope::new(account::principal(&cloud, &principal).await?))
 }
 
 /// View the current principal by GET
@@ -30,8 +37,11 @@ pub async fn user_self(
 /// As the POST form.
 #[utoipa::path(get, path = "/v1/user", tag = "Users",
     responses((status = 200, description = "Who calls", body = Envelope<PrincipalView>)))]
-pub async fn user_self_read(cloud: State<Cloud>, caller: Caller) -> Result<Envelope<PrincipalView>, Failure> {
-    user_self(cloud, caller).await
+pub async fn user_self_read(
+    cloud: State<Cloud>,
+    principal: Principal,
+) -> Result<Envelope<PrincipalView>, Failure> {
+    user_self(cloud, principal).await
 }
 
 /// Change the own profile

@@ -17,14 +17,15 @@ use serde_json::{Value, json};
 use super::{
     activity::{self, Change},
     grants,
-    session::confirmed_user,
+    session::{confirmed_user, has_password},
     user_profile,
-    user_view::principal_view,
+    user_view::{node_view, principal_view},
     users::{NewPassword, end_links, grant_of, new_password, remember, valid_name},
 };
 use crate::{
-    auth::{Caller, Scheme},
+    auth::{Caller, Principal, Scheme, session::PREFIX},
     failure::Failure,
+    secrets::Secret,
     state::Cloud,
 };
 
@@ -32,13 +33,17 @@ use crate::{
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn principal(cloud: &Cloud, caller: &Caller) -> Result<PrincipalView, Failure> {
+pub async fn principal(cloud: &Cloud, principal: &Principal) -> Result<PrincipalView, Failure> {
+    let caller = match principal {
+        Principal::Caller(caller) => caller,
+        Principal::Node(node) => return Ok(node_view(cloud, node)),
+    };
     let fresh = match &caller.user {
         Some(user) => cloud.store.identify_user(user.id).await?.map(Arc::new),
         None => None,
     };
     let user = fresh.or_else(|| caller.user.clone());
-    Ok(principal_view(cloud, &Caller { user, ..caller.clone() }))
+    Ok(principal_view(cloud, &Caller { user, ..Caller::clone(caller) }))
 }
 
 /// Changes the profile of the caller's own user.
@@ -50,6 +55,9 @@ pub async fn update_profile(
     caller: &Caller,
     request: ProfileUpdate,
 ) -> Result<PrincipalView, Failure> {
+    if let Some(name) = request.unknown.keys().next() {
+        return Err(ApiError::invalid("unknown field", name.as_str()).into());
+    }
     let transaction = cloud.store.begin().await?;
     let before = users::lock(&transaction, caller.tenant(), caller.user_id()).await?;
     let before = before.ok_or_else(ApiError::access_denied)?;
@@ -97,13 +105,11 @@ pub async fn change_password(
     cloud: &Cloud,
     caller: &Caller,
     request: &PasswordChange,
-) -> Result<(), Failure> {
+) -> Result<Option<Renewed>, Failure> {
     if request.password != request.password_confirmation {
         return Err(ApiError::invalid("password_confirmation differs", Value::Null).into());
     }
-    if caller.user.as_ref().is_some_and(|user| user.auth_method.is_some()) {
-        return Err(ApiError::access_denied().into());
-    }
+    has_password(caller)?;
     let user = confirmed_user(cloud, caller, &request.current_password, None).await?;
     let policy = &caller.settings.password_policy;
     let hash = new_password(policy, &NewPassword::of(&user, &request.password)).await?;
@@ -145,17 +151,33 @@ pub(super) async fn chosen_by_user(
     Ok(profile)
 }
 
-/// Lifts a restriction of the caller's session once it is met; what else is asked for comes next.
+/// A session that goes on under another id.
+pub struct Renewed {
+    /// Opaque id, in the cookie only.
+    pub id: String,
+    /// Seconds that it lives at most.
+    pub lifetime_s: i64,
+}
+
+/// Lifts a restriction of the caller's session once it is met; what else is asked for comes next. A session that may do
+/// more than before goes on under another id, so that whoever knew the old one gains nothing.
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn lift(cloud: &Cloud, caller: &Caller, met: &str) -> Result<(), Failure> {
+pub async fn lift(cloud: &Cloud, caller: &Caller, met: &str) -> Result<Option<Renewed>, Failure> {
     let Some(session) = caller.session.as_ref().filter(|_| caller.restriction() == Some(met)) else {
-        return Ok(());
+        return Ok(None);
     };
     let factor = caller.user.as_ref().is_some_and(|user| user.mfa_sealed.is_some());
     let next = (met == "password" && caller.settings.mfa_enforced && !factor).then_some("mfa");
-    Ok(cloud.store.set_restriction(&session.id_mac, next).await?)
+    if !matches!(caller.scheme, Scheme::Session { cookie: true, .. }) {
+        cloud.store.set_restriction(&session.id_mac, next).await?;
+        return Ok(None);
+    }
+    let secret = Secret::random();
+    cloud.store.replace_session(&session.id_mac, &secret.mac(&cloud.keys), next).await?;
+    let lifetime_s = (session.expires_at - cloud.now()).max(0);
+    Ok(Some(Renewed { id: secret.opaque(PREFIX), lifetime_s }))
 }
 
 fn own_session(caller: &Caller) -> Option<&str> {
@@ -175,6 +197,18 @@ pub async fn revoke_secret(cloud: &Cloud, caller: &Caller, request: &RevokeReque
         None => own,
         Some(id) => reachable_user(cloud, caller, id, Permission::UpdateUser).await?,
     };
+    end_secret(cloud, caller, user).await
+}
+
+/// Ends the secret of a user whom the caller may do that to.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn end_secret(
+    cloud: &Cloud,
+    caller: &Caller,
+    user: entity::user::Model,
+) -> Result<(), Failure> {
     let tenant = TenantId(user.client_id);
     let entry = Change {
         object_type: "secret_key",
@@ -258,7 +292,14 @@ fn item(row: entity::session::Model, current: Option<&str>) -> SessionItem {
 /// # Errors
 /// 404 for a session that there is not, 403 for rights.
 pub async fn end_session(cloud: &Cloud, caller: &Caller, public_id: &str) -> Result<(), Failure> {
-    let tenants = Tenants::new([caller.tenants.ids(), &[caller.tenant()]].concat());
+    let own = caller.tenant();
+    // The own sessions are at home, whatever is in reach.
+    if let Some(tenant) = cloud.store.identify_session_tenant(public_id).await?
+        && tenant != own
+    {
+        caller.tenant_of(Some(tenant.0))?;
+    }
+    let tenants = Tenants::new([caller.tenants.ids(), &[own]].concat());
     let row = cloud.store.session(&tenants, public_id).await?;
     let row = row.ok_or_else(|| ApiError::not_found("session", public_id))?;
     if row.user_id != caller.user_id() {

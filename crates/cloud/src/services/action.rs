@@ -17,9 +17,6 @@ use serde_json::Value;
 use super::{page, provision::DEFAULT_BRANCH_HASH};
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
-/// Rows of a list without a limit.
-const DEFAULT_LIMIT: u64 = 100;
-
 const FIELDS: &[Field] = &[
     Field::new("id", Kind::Int),
     Field::new("clientid", Kind::Int),
@@ -34,7 +31,7 @@ const FIELDS: &[Field] = &[
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<ActionView>, Failure> {
     let filter = Filter::parse(&request.filter, FIELDS, Family::Rules)?;
     let tenants = caller.tenants_of(&filter.ints("clientid"));
-    let part = page::of(request, DEFAULT_LIMIT)?;
+    let part = page::of(request)?;
     let reader = cloud.store.reader();
     let rows =
         hints::list_actions(reader, &tenants, &filter, DEFAULT_BRANCH_HASH, part.offset, part.limit).await?;
@@ -116,9 +113,11 @@ fn view_of(row: &action::Model, count: i64) -> Result<ActionView, Failure> {
         conditions: conditions(&row.conditions)?,
         hints: count,
         grouped_hints_count: count,
+        endpoint: format!("{}{}", endpoint.domain.as_deref().unwrap_or_default(), endpoint.path),
         endpoint_path: Some(endpoint.path),
         endpoint_domain: endpoint.domain,
         endpoint_instance: endpoint.instance,
+        method: endpoint.method,
         updated_at: row.updated_at,
     })
 }

@@ -99,6 +99,8 @@ pub async fn log_by_user<C: ConnectionTrait>(
     change: Change<'_>,
 ) -> Result<(), Failure> {
     let entry = entry_of(change, by_user(user, origin, now));
+    notification::of_change(connection, &entry).await?;
+    trigger::changes::of_change(connection, &entry).await?;
     Ok(activity::append(connection, entry).await?)
 }
 
@@ -115,6 +117,12 @@ fn entry_of(change: Change<'_>, by: entity::activity::Model) -> entity::activity
     }
 }
 
+/// Name of the operator in the log; there is no user behind it.
+const OPERATOR: &str = "Technical support";
+
+/// Name of the cloud in the log, for what it does by itself.
+pub const SYSTEM: &str = "System";
+
 /// Appends what the operator changed on the machine of the cloud.
 ///
 /// # Errors
@@ -125,7 +133,7 @@ pub async fn log_by_operator<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    log_by_system(connection, tenant, now, "Operator", change).await
+    log_by_system(connection, tenant, now, OPERATOR, change).await
 }
 
 /// Appends what nobody with an account changed, under a name for it.
@@ -140,8 +148,7 @@ pub async fn log_by_system<C: ConnectionTrait>(
     change: Change<'_>,
 ) -> Result<(), Failure> {
     let by = entity::activity::Model { initiator_name: name.to_owned(), ..plain(tenant, now) };
-    let entry = entry_of(change, by);
-    Ok(activity::append(connection, entry).await?)
+    Ok(activity::append(connection, entry_of(change, by)).await?)
 }
 
 fn by_user(user: &entity::user::Model, origin: &Origin, now: i64) -> entity::activity::Model {

@@ -20,8 +20,6 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 /// Seconds that a request without a time looks back: three months.
 const LOOK_BACK_S: i64 = 92 * 86_400;
-/// Most rows of a CSV file.
-const MOST_CSV_ROWS: u64 = 100_000;
 /// Rows that are read at once for a CSV file.
 const CSV_PAGE: u64 = 1000;
 const OUTCOMES: &[&str] = &["success", "failure"];
@@ -30,8 +28,10 @@ const ACTIONS: &[(&str, &str)] = &[
     ("create", "Create"),
     ("update", "Update"),
     ("delete", "Delete"),
-    ("export", "Export"),
     ("mode_change", "Mode change"),
+    ("mark_false", "Mark as false positive"),
+    ("recheck", "Recheck"),
+    ("export", "Export"),
 ];
 
 /// A kind of object in the log.
@@ -79,13 +79,20 @@ const OBJECT_TYPES: &[ObjectType] = &[
     kind("attack", "Attack", P::ViewAttack, Some("attack")),
     kind("mfa", "2FA", P::ViewUser, Some("mfa")),
     kind("ip_list_object", "IP list object", P::ViewDenylist, Some("subnetorip")),
-    kind("ldap_settings", "LDAP settings", P::ViewSettings, None),
-    kind("saml_authentication", "SAML authentication", P::ViewSettings, None),
+    kind("ldap_settings", "LDAP settings", P::ViewSso, None),
+    kind("saml_authentication", "SAML authentication", P::ViewSso, None),
     kind("email_integration", "Email integration", P::ViewIntegration, Some("integration")),
     kind("settings", "Settings", P::ViewSettings, None),
-    kind("oidc_authentication", "OIDC authentication", P::ViewSettings, None),
+    kind("oidc_authentication", "OIDC authentication", P::ViewSso, None),
     kind("secret_key", "Secret key", P::ViewUser, None),
     kind("vuln", "Security issue", P::ViewVuln, None),
+    kind("false_positive_rule", "False positive rule", P::ViewVuln, None),
+    kind("api_discovery_config", "API discovery settings", P::ViewApiDiscovery, None),
+    kind("attack_view", "Attack view", P::ViewAttack, None),
+    kind("dashboard", "Dashboard", P::ViewDashboard, None),
+    kind("event_settings", "Event settings", P::ViewSettings, None),
+    kind("events", "Events", P::ViewSettings, None),
+    kind("tenant_data", "Data of the client", P::ViewSettings, None),
 ];
 
 fn known(value: &str) -> Option<&'static ObjectType> {
@@ -322,8 +329,13 @@ pub async fn csv(
     let filter = parse_filter(caller, &request.filter, cloud.now())?;
     request.order(&["timestamp"])?;
     let descending = request.order_desc.unwrap_or(true);
-    let asked = request.limit.filter(|limit| *limit > 0).and_then(|limit| u64::try_from(limit).ok());
-    let most = asked.unwrap_or(MOST_CSV_ROWS).min(MOST_CSV_ROWS);
+    let allowed = cloud.config.limits.activity_csv_rows;
+    let most = match request.limit.unwrap_or(0) {
+        0 => allowed,
+        asked => u64::try_from(asked)
+            .map_err(|_| ApiError::invalid("limit must not be negative", asked))?
+            .min(allowed),
+    };
     let mut text = String::from(
         "time,action,object_type,object_id,object_name,outcome,source,initiator,initiator_id,ip,request_id,changed_fields,description\r\n",
     );

@@ -82,20 +82,26 @@ pub(super) async fn export<C: ConnectionTrait>(
     Ok(members)
 }
 
-/// Takes the configuration of a document; returns whether it changed. What the document leaves out is as in a new
-/// tenant.
+/// Reads the configuration of a document. What it leaves out is as in a new tenant.
 ///
 /// # Errors
 /// 400 with the field at fault.
-pub(super) async fn import(work: &Work<'_>, sent: &Map<String, Value>) -> Result<bool, Failure> {
-    let fresh = json!(ApiDiscoveryConfig::new(work.tenant.0));
+pub(super) fn read(tenant: TenantId, sent: &Map<String, Value>) -> Result<ApiDiscoveryConfig, Failure> {
+    let fresh = json!(ApiDiscoveryConfig::new(tenant.0));
     let mut whole = fresh.clone();
     overlay(&mut whole, &Value::Object(sent.clone()));
     if let Some(whole) = whole.as_object_mut() {
-        whole.insert("clientid".to_owned(), json!(work.tenant.0));
+        whole.insert("clientid".to_owned(), json!(tenant.0));
     }
-    let after = check(&fresh, &whole).map_err(|error| at("api_discovery", error))?;
-    let changed = after != current(work.transaction, work.tenant).await?;
+    check(&fresh, &whole).map_err(|error| at("api_discovery", error))
+}
+
+/// Takes the configuration of a document; returns whether it changed.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn import(work: &Work<'_>, after: &ApiDiscoveryConfig) -> Result<bool, Failure> {
+    let changed = *after != current(work.transaction, work.tenant).await?;
     if changed {
         api_discovery::put(work.transaction, work.tenant, json!(after)).await?;
     }

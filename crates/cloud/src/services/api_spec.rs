@@ -35,7 +35,6 @@ pub const MAX_UPLOAD: usize = document::MAX_BYTES + (1 << 20);
 /// Rows of a page without `per_page`; old clients read one page only.
 const DEFAULT_PER_PAGE: u64 = 500;
 const MAX_PER_PAGE: u64 = 1000;
-const MAX_SPECS: u64 = 1000;
 const MAX_ITEMS: usize = 1000;
 const MAX_HEADERS: usize = 20;
 /// Seconds between fetches.
@@ -115,8 +114,9 @@ pub async fn create(
     take_outcome(&mut row, &loaded, now);
     let transaction = cloud.store.begin().await?;
     let (_, total) = api_specs::list(&transaction, tenant, 0, 1).await?;
-    if total >= MAX_SPECS {
-        return Err(ApiError::field("title", "too many specifications", MAX_SPECS).into());
+    let most = cloud.config.limits.api_specifications;
+    if total >= most {
+        return Err(ApiError::field("title", "too many specifications", most).into());
     }
     let row = api_specs::insert(&transaction, row).await?;
     if let Ok(loaded) = &loaded {

@@ -35,10 +35,10 @@ use crate::{
     state::Cloud,
 };
 
+mod backward;
+
 /// Seconds after which a disabled token is removed: a week.
 pub const KEPT_DISABLED_S: i64 = 7 * 86_400;
-/// Most tokens of a user, and most shared ones of a tenant.
-const MAX_TOKENS: u64 = 100;
 
 const FIELDS: &[Field] = &[
     Field::new("id", Kind::Int),
@@ -67,8 +67,11 @@ pub async fn list(
         Visible::OwnedBy(caller.user_id())
     };
     let (order, page) = (request.order(&["id", "name", "created_at"])?, request.page(50)?);
+    let mut listed = backward::list(cloud, caller, visible, &filter, page).await?;
     let rows = cloud.store.api_tokens(&caller.tenants, visible, &filter, order, page).await?;
-    views(cloud, cloud.store.reader(), &caller.tenants, rows).await
+    listed.extend(views(cloud, cloud.store.reader(), &caller.tenants, rows).await?);
+    listed.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+    Ok(listed)
 }
 
 async fn views<C: ConnectionTrait>(
@@ -203,8 +206,9 @@ pub async fn create(
     };
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, tenant).await?;
-    if api_tokens::count(&transaction, tenant, user_id).await? >= MAX_TOKENS {
-        return Err(ApiError::invalid("too many tokens", MAX_TOKENS).into());
+    let most = cloud.config.limits.api_tokens;
+    if api_tokens::count(&transaction, tenant, user_id).await? >= most {
+        return Err(ApiError::invalid("too many tokens", most).into());
     }
     let row = api_tokens::insert(&transaction, row).await?;
     let entry = change(&row, "create", None, Some(state(&row)));
@@ -247,6 +251,10 @@ pub async fn value(
     id: i64,
     proof: &str,
 ) -> Result<ApiTokenValueView, Failure> {
+    if backward::user_of(id).is_some() {
+        // It holds the secret, which is shown at its renewal only.
+        return Err(ApiError::access_denied().into());
+    }
     refuse_foreign(cloud, caller, id).await?;
     let transaction = cloud.store.begin().await?;
     let row = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
@@ -328,6 +336,9 @@ async fn refuse_foreign(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), F
 /// # Errors
 /// 404 when there is none, 403 when it is another's.
 pub async fn find(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenView, Failure> {
+    if backward::user_of(id).is_some() {
+        return backward::find(cloud, caller, id).await;
+    }
     refuse_foreign(cloud, caller, id).await?;
     let reader = cloud.store.reader();
     let row = reach(cloud, reader, caller, id, Purpose::View).await?;
@@ -354,6 +365,9 @@ pub async fn update(
     id: i64,
     request: &ApiTokenUpdate,
 ) -> Result<ApiTokenView, Failure> {
+    if backward::user_of(id).is_some() {
+        return backward::refuse_change(cloud, caller, id).await;
+    }
     refuse_foreign(cloud, caller, id).await?;
     let transaction = cloud.store.begin().await?;
     let before = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
@@ -421,11 +435,20 @@ async fn write(
     Ok(after)
 }
 
-/// Gives a token a new value; the old one is dead when this returns.
+/// Gives a token a new value; the old one is dead when this returns. The backward-compatible one asks for a fresh proof of
+/// the password, as the renewal of a secret does.
 ///
 /// # Errors
 /// 404, 403.
-pub async fn renew(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenSecretView, Failure> {
+pub async fn renew(
+    cloud: &Cloud,
+    caller: &Caller,
+    id: i64,
+    proof: &str,
+) -> Result<ApiTokenSecretView, Failure> {
+    if backward::user_of(id).is_some() {
+        return backward::renew(cloud, caller, id, proof).await;
+    }
     refuse_foreign(cloud, caller, id).await?;
     let transaction = cloud.store.begin().await?;
     let before = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
@@ -451,6 +474,9 @@ pub async fn renew(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenSe
 /// # Errors
 /// 404, 403.
 pub async fn delete(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenView, Failure> {
+    if backward::user_of(id).is_some() {
+        return backward::delete(cloud, caller, id).await;
+    }
     refuse_foreign(cloud, caller, id).await?;
     let transaction = cloud.store.begin().await?;
     let row = reach(cloud, &transaction, caller, id, Purpose::Delete).await?;
@@ -503,5 +529,6 @@ fn state(row: &entity::api_token::Model) -> Value {
     json!({
         "name": row.name, "type": row.kind, "usage": row.usage, "permissions": row.permissions,
         "enabled": row.enabled, "expires_at": row.expires_at, "generated_at": row.generated_at,
+        "client_ids": row.client_ids,
     })
 }

@@ -12,7 +12,7 @@ use crate::{failure::Failure, state::Cloud};
 
 mod conditions;
 mod drill;
-mod export;
+pub(super) mod export;
 mod fields;
 mod glob;
 mod group_id;
@@ -23,7 +23,8 @@ mod sql;
 mod stats;
 
 pub use drill::{by_group, by_request, mark};
-pub use export::{export, export_file, export_status, work as export_work};
+pub use export::{export, export_file, export_status};
+pub(super) use group_id::mac;
 pub(super) use query::kept_since;
 pub use stats::stats;
 

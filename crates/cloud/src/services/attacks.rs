@@ -1,8 +1,9 @@
 //! Attacks: pages with what their hits add up to, counts, addresses.
 
 use bartizan_api::{
-    ApiError, AttackType,
+    ApiError, AttackType, Compared,
     attack::{AttackCount, AttackPage, AttackView, CountryCount, IpCount, LinkedVuln},
+    filter::Filter,
     listing::{EventListRequest, FilterRequest, Filtered},
     public_id::Indexed,
     vuln_type,
@@ -18,21 +19,27 @@ use super::{
     cursor,
     event_view::attack_id,
     indexed_events,
-    listing::{Asked, Rows, attack_types, choice, flag},
+    listing::{Asked, Rows, attack_types, choice, flag, of_period_before, understood},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 pub mod series;
 
-const IDS: &[(&str, Indexed)] =
+pub(super) const IDS: &[(&str, Indexed)] =
     &[("id", Indexed::Attacks), ("hitid", Indexed::Hits), ("attackid", Indexed::Attacks)];
-/// Addresses and countries shown with an attack.
-const TOP: usize = 5;
 /// Most addresses of the address list.
 const MAX_IPS: u64 = 10_000;
 
 fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiError> {
     Asked::parse(cloud, caller, filter, &attacks::fields(), IDS, attack_types)
+}
+
+/// A filter of attacks, whoever asks.
+///
+/// # Errors
+/// 400 by field.
+pub(super) fn understood_filter(filter: &Value) -> Result<Filter, ApiError> {
+    understood(filter, &attacks::fields(), IDS, attack_types)
 }
 
 fn query(asked: &Asked) -> AttackQuery<'_> {
@@ -49,10 +56,12 @@ pub async fn list(
     request: &EventListRequest,
 ) -> Result<Filtered<AttackPage>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
-    let rows = Rows::parse(request)?;
+    let paging = flag("paging", &request.paging, false)?;
+    // Whoever pages by cursor may count rows on all the same.
+    let offset = if paging { Value::Null } else { request.offset.clone() };
+    let rows = Rows::parse(&EventListRequest { offset, ..request.clone() })?;
     let order = choice("order_by", &request.order_by, AttackOrder::Hits, order_named)?;
     let desc = flag("order_desc", &request.order_desc, true)?;
-    let paging = flag("paging", &request.paging, false)?;
     let fingerprint = cursor::fingerprint(&json!([
         asked.tenants.ids().iter().map(|id| id.0).collect::<Vec<_>>(),
         request.filter,
@@ -60,7 +69,7 @@ pub async fn list(
         desc
     ]));
     let start = if paging { after(cloud, &request.cursor, &fingerprint)? } else { None };
-    let start = start.map_or(Start::Offset(if paging { 0 } else { rows.offset }), Start::After);
+    let start = start.map_or(Start::Offset(rows.offset), Start::After);
     let mut page = if rows.limit == 0 {
         vec![]
     } else {
@@ -76,17 +85,28 @@ pub async fn list(
         let position = json!([position.value, position.id]);
         cursor::issue(&cloud.keys, &fingerprint, &position, cloud.now())
     });
-    let ids: Vec<i64> = page.iter().map(|(attack, _)| attack.id).collect();
-    let mut aggregates = cloud.store.attack_aggregates(query(&asked), &ids).await?;
-    let mut vulns = incidents::vulns_of_attacks(cloud.store.reader(), &asked.tenants, &ids).await?;
-    let body = page
-        .iter()
-        .map(|(attack, _)| {
-            let linked = vulns.remove(&attack.id).unwrap_or_default();
-            attack_view(attack, aggregates.remove(&attack.id).unwrap_or_default(), &linked)
-        })
-        .collect();
+    let found: Vec<entity::attack::Model> = page.into_iter().map(|(attack, _)| attack).collect();
+    let body = views(cloud, query(&asked), &found).await?;
     Ok(Filtered { reply: AttackPage { status: 200, cursor, body }, ignored: asked.filter.ignored })
+}
+
+/// Attacks as lists return them; `query` says which of their hits count as "by filter".
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn views(
+    cloud: &Cloud,
+    query: AttackQuery<'_>,
+    attacks: &[entity::attack::Model],
+) -> Result<Vec<AttackView>, Failure> {
+    let ids: Vec<i64> = attacks.iter().map(|attack| attack.id).collect();
+    let mut aggregates = indexed_events::attack_page::aggregates(cloud, query, &ids).await?;
+    let mut vulns = incidents::vulns_of_attacks(cloud.store.reader(), query.tenants, &ids).await?;
+    let view = |attack: &entity::attack::Model| {
+        let linked = vulns.remove(&attack.id).unwrap_or_default();
+        attack_view(attack, aggregates.remove(&attack.id).unwrap_or_default(), &linked)
+    };
+    Ok(attacks.iter().map(view).collect())
 }
 
 fn after(cloud: &Cloud, cursor: &Value, fingerprint: &str) -> Result<Option<Position>, ApiError> {
@@ -126,10 +146,20 @@ pub async fn count(
     cloud: &Cloud,
     caller: &Caller,
     request: &FilterRequest,
-) -> Result<Filtered<AttackCount>, Failure> {
+) -> Result<Filtered<Compared<AttackCount>>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
-    let (attacks, hits, ips) = indexed_events::attack_count(cloud, query(&asked)).await?;
-    Ok(Filtered { reply: AttackCount { attacks, hits, ips }, ignored: asked.filter.ignored })
+    let count = async |filter: Filter| {
+        let query = AttackQuery { filter: &filter, ..query(&asked) };
+        let (attacks, hits, ips) = indexed_events::attack_count(cloud, query).await?;
+        Ok::<_, Failure>(AttackCount { attacks, hits, ips })
+    };
+    let body = count(asked.filter.clone()).await?;
+    let before = if flag("compare", &request.compare, false)? {
+        Some(count(of_period_before(&asked.filter, cloud.now())?).await?)
+    } else {
+        None
+    };
+    Ok(Filtered { reply: Compared::new(body, before), ignored: asked.filter.ignored })
 }
 
 /// Addresses of the attacks of a filter, most hits first.
@@ -149,23 +179,20 @@ pub async fn ips(
 /// An attack as lists return it.
 fn attack_view(attack: &entity::attack::Model, hits: Aggregate, vulns: &[entity::vuln::Model]) -> AttackView {
     let id = attack_id(attack);
-    let countries = countries(&hits);
-    let top = hits.sources.iter().take(TOP).map(|source| IpCount {
-        ip: source.ip.clone(),
+    let top = hits.top_sources.into_iter().map(|source| IpCount {
+        ip: source.ip,
         count: source.hits,
-        country: source.country.clone().unwrap_or_default(),
+        country: source.country.unwrap_or_default(),
     });
-    // The most frequent method; of equal ones the first in the alphabet.
-    let method = hits.methods.iter().max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)));
-    let ips: std::collections::BTreeSet<&str> =
-        hits.sources.iter().map(|source| source.ip.as_str()).collect();
+    let countries =
+        hits.top_countries.into_iter().map(|(country, count)| CountryCount { country, count }).collect();
     AttackView {
         attackid: id.join(":"),
         id,
         clientid: attack.client_id,
         domain: Some(attack.domain.clone()),
         poolid: attack.pool,
-        method: method.map_or_else(|| attack.method.clone(), |(method, _)| method.clone()),
+        method: hits.method.unwrap_or_else(|| attack.method.clone()),
         parameter: attack.parameter.clone(),
         point: attack.point.clone(),
         path: attack.path.clone(),
@@ -174,11 +201,11 @@ fn attack_view(attack: &entity::attack::Model, hits: Aggregate, vulns: &[entity:
         last_time: attack.last_time,
         hits: attack.hits,
         hits_count_by_filter: hits.filtered_hits,
-        ip_count: i64::try_from(ips.len()).unwrap_or(i64::MAX),
+        ip_count: hits.ips,
         ip_count_by_filter: hits.filtered_ips,
         ip_top: top.collect(),
-        country_count: i64::try_from(countries.len()).unwrap_or(i64::MAX),
-        country_top: countries.into_iter().take(TOP).collect(),
+        country_count: hits.countries,
+        country_top: countries,
         datacenter: hits.datacenters.iter().cloned().collect(),
         tor: hits.tor.then(|| "tor".to_owned()),
         statuscodes: hits.statuscodes.iter().copied().collect(),
@@ -226,29 +253,16 @@ pub fn cost(cloud: &Cloud, caller: &Caller, request: &FilterRequest) -> Result<F
 }
 
 fn block_status(attack: &entity::attack::Model) -> &'static str {
-    if attack.blocked_hits == 0 {
+    if attack.hits == 0 {
+        // Every hit is false.
+        "unknown"
+    } else if attack.blocked_hits == 0 {
         "monitored"
     } else if attack.blocked_hits >= attack.hits {
         "blocked"
     } else {
         "partially_blocked"
     }
-}
-
-/// Hits by known country, most first.
-fn countries(hits: &Aggregate) -> Vec<CountryCount> {
-    let mut counts: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
-    for source in &hits.sources {
-        if let Some(country) = &source.country {
-            *counts.entry(country).or_default() += source.hits;
-        }
-    }
-    let mut counts: Vec<CountryCount> = counts
-        .into_iter()
-        .map(|(country, count)| CountryCount { country: country.to_owned(), count })
-        .collect();
-    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.country.cmp(&b.country)));
-    counts
 }
 
 /// The attack types that make sense in each place.

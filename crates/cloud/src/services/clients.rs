@@ -7,7 +7,7 @@ use bartizan_api::{
         PartnerClientView, ScannerState,
     },
     filter::{Family, Field, Filter, Kind},
-    list::{ListRequest, Page, SelectRequest},
+    list::{ListRequest, SelectRequest},
 };
 use bartizan_store::{
     StoreError, TenantId, Tenants, clients, entity, partner_clients, sea_orm::ConnectionTrait,
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
-    letters,
+    changes, letters,
     provision::{DEFAULT_BRANCH_HASH, create_client},
     users,
 };
@@ -30,7 +30,6 @@ const FIELDS: &[Field] = &[
     Field::new("uuid", Kind::Text),
     Field::new("partnerid", Kind::Int),
 ];
-const CHANGE_PAGE: Page = Page { limit: 1000, offset: 0 };
 
 /// Tenants in reach: the caller's own first, then by id. Disabled ones are among them.
 ///
@@ -52,7 +51,7 @@ fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
 
 fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
     let filter = parse_filter(value)?;
-    filter.require_selective("partnerid")?;
+    filter.require_selective(&["partnerid"])?;
     Ok(filter)
 }
 
@@ -86,7 +85,7 @@ fn view(row: &entity::client::Model, partner_uuid: &str, mode: &str) -> ClientVi
         date_format: row.date_format.clone(),
         language: row.language.clone(),
         attack_rechecker_mode: row.attack_rechecker_mode.clone(),
-        vuln_rechecker_mode: "off".to_owned(),
+        vuln_rechecker_mode: row.vuln_rechecker_mode.clone(),
         notifications: notifications(&row.notifications),
         mode: mode.to_owned(),
         blocking_type: "incidents".to_owned(),
@@ -146,8 +145,12 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> R
         row.vuln_prefix = valid_prefix(prefix)?;
     }
     row.enabled = request.enabled.unwrap_or(true);
-    let language = ClientFields { language: request.language.clone(), ..ClientFields::default() };
-    apply(&mut row, &language)?;
+    let given = ClientFields {
+        language: request.language.clone(),
+        notifications: request.notifications.clone(),
+        ..ClientFields::default()
+    };
+    apply(&mut row, &given)?;
     let tenant = TenantId(row.id);
     let row =
         clients::update(&transaction, &Tenants::from(tenant), &created, row).await.map_err(duplicate)?;
@@ -177,7 +180,8 @@ pub async fn update(
     let filter = parse_selection(&request.filter)?;
     let fields = request.fields.as_ref();
     let transaction = cloud.store.begin().await?;
-    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
+    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), changes::PAGE).await?;
+    changes::bounded(&rows)?;
     let mut changed = Vec::with_capacity(rows.len());
     for listed in rows {
         let Some(row) = clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
@@ -233,13 +237,13 @@ pub async fn switch(
 /// Links of application ids to tenants of the caller's global account.
 ///
 /// # Errors
-/// 403 for another global account, 400 for a limit that is not one.
+/// 400 for a limit that is not one.
 pub async fn partner_links(
     cloud: &Cloud,
     caller: &Caller,
     query: &PartnerClientQuery,
 ) -> Result<Vec<PartnerClientView>, Failure> {
-    let partner = own_partner(caller, query.partnerid)?;
+    let Ok(partner) = own_partner(caller, query.partnerid) else { return Ok(vec![]) };
     let list = ListRequest { limit: query.limit, offset: query.offset, ..ListRequest::default() };
     let rows =
         partner_clients::list(cloud.store.reader(), &caller.tenants, partner, list.page(1000)?).await?;
@@ -265,7 +269,8 @@ pub async fn link_partner(
 ) -> Result<PartnerClientView, Failure> {
     let partner_id = own_partner(caller, Some(partner_id))?;
     let needed = |name: &str| ApiError::invalid(format!("{name} is needed"), Value::Null);
-    let tenant = caller.tenant_of(Some(request.clientid.ok_or_else(|| needed("clientid"))?))?;
+    let tenant =
+        caller.tenant_of(Some(request.clientid.or(request.client_id).ok_or_else(|| needed("clientid"))?))?;
     let id = request.id.ok_or_else(|| needed("id"))?;
     if !(1..=2_147_483_647).contains(&id) {
         return Err(ApiError::invalid("id must be 1 to 2147483647", id).into());
@@ -301,7 +306,8 @@ fn link_view(row: entity::partner_client::Model) -> PartnerClientView {
 pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
     let filter = parse_selection(&request.filter)?;
     let transaction = cloud.store.begin().await?;
-    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), CHANGE_PAGE).await?;
+    let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), changes::PAGE).await?;
+    changes::bounded(&rows)?;
     for listed in &rows {
         let Some(row) = &clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
         if row.is_technical || row.id == caller.client.id {
@@ -312,14 +318,35 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
         }
         let mut gone = row.clone();
         gone.deleted_at = Some(cloud.now());
-        // The name is free for a new tenant.
-        gone.name = format!("{} (deleted {})", row.name, row.id);
+        gone.name = format!("{}{}", row.name, deleted_mark(row.id));
         clients::update(&transaction, &caller.tenants, row, gone).await?;
         let entry = change(row, "delete", Some(row), false);
         activity::log(&transaction, caller, TenantId(row.id), cloud.now(), entry).await?;
     }
     transaction.commit().await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Brings a deleted tenant back while its data is kept, disabled as it was. For the operator.
+///
+/// # Errors
+/// 404 when there is none, 400 `Already exists` when its name was given away meanwhile.
+pub async fn restore(cloud: &Cloud, id: i64) -> Result<entity::client::Model, Failure> {
+    let transaction = cloud.store.begin().await?;
+    let gone = clients::deleted(&transaction, id).await?;
+    let gone = gone.ok_or_else(|| ApiError::not_found("deleted client", id))?;
+    let name = gone.name.strip_suffix(&deleted_mark(id)).unwrap_or(&gone.name).to_owned();
+    let back = entity::client::Model { name, deleted_at: None, ..gone.clone() };
+    let tenant = TenantId(id);
+    let row = clients::update(&transaction, &tenant.into(), &gone, back).await.map_err(duplicate)?;
+    activity::log_by_operator(&transaction, tenant, cloud.now(), change(&row, "update", None, true)).await?;
+    transaction.commit().await?;
+    Ok(row)
+}
+
+/// What is put behind the name of a deleted tenant, so that the name is free for a new one.
+fn deleted_mark(id: i64) -> String {
+    format!(" (deleted {id})")
 }
 
 fn duplicate(error: StoreError) -> Failure {
@@ -351,6 +378,8 @@ fn apply(row: &mut entity::client::Model, fields: &ClientFields) -> Result<(), A
     choose(&mut row.date_format, &fields.date_format, "date_format", &["ddmmyy", "mmddyy", "yymmdd"])?;
     let mode = &fields.attack_rechecker_mode;
     choose(&mut row.attack_rechecker_mode, mode, "attack_rechecker_mode", &["on", "off"])?;
+    let mode = &fields.vuln_rechecker_mode;
+    choose(&mut row.vuln_rechecker_mode, mode, "vuln_rechecker_mode", &["on", "off"])?;
     match &fields.notifications {
         Some(Value::Object(kinds)) => merge_notifications(&mut row.notifications, kinds)?,
         None => {}
@@ -374,7 +403,11 @@ fn merge_notifications(stored: &mut Value, kinds: &Map<String, Value>) -> Result
     Ok(())
 }
 
-fn valid_name(text: &str) -> Result<String, ApiError> {
+/// A name, trimmed.
+///
+/// # Errors
+/// 400 when it is empty or too long.
+pub fn valid_name(text: &str) -> Result<String, ApiError> {
     if (1..=128).contains(&text.trim().chars().count()) {
         Ok(text.trim().to_owned())
     } else {
@@ -406,7 +439,9 @@ fn change(
 
 fn state(row: &entity::client::Model) -> Value {
     json!({
+        "vuln_prefix": row.vuln_prefix,
         "name": row.name, "enabled": row.enabled, "language": row.language, "date_format": row.date_format,
-        "attack_rechecker_mode": row.attack_rechecker_mode, "notifications": row.notifications,
+        "attack_rechecker_mode": row.attack_rechecker_mode, "vuln_rechecker_mode": row.vuln_rechecker_mode,
+        "notifications": row.notifications,
     })
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bartizan_api::{
-    ApiError, AttackType,
+    ApiError, AttackType, Compared,
     dashboard::{
         DashboardObject, DashboardState, DashboardWrite, GraphRequest, MonthlySummary, MonthlyTraffic,
         OwaspCount, OwaspQuery, Point, TargetCounts, TargetsView,
@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 use super::{
     activity::{self, Change},
     indexed_events,
-    listing::oldest,
+    listing::{flag, oldest},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -95,6 +95,43 @@ fn timeline(request: &GraphRequest) -> Result<Timeline, ApiError> {
     Ok(Timeline::over(from, to - 1, points))
 }
 
+/// A figure, and the same of the period before when the request compares.
+///
+/// # Errors
+/// 400 by field, and those of the figure.
+pub async fn compared<T, F: Future<Output = Result<T, Failure>>>(
+    request: GraphRequest,
+    figure: impl Fn(GraphRequest) -> F,
+) -> Result<Compared<T>, Failure> {
+    let compare = flag("compare", &request.compare, false)?;
+    let body = figure(request.clone()).await?;
+    let before = if compare { Some(figure(of_period_before(request)?).await?) } else { None };
+    Ok(Compared::new(body, before))
+}
+
+/// The same request for the period that ends where its period begins: the month before, or as many seconds.
+fn of_period_before(request: GraphRequest) -> Result<GraphRequest, ApiError> {
+    if request.start_time.is_null() {
+        let first = first_of_month(&request)?;
+        let before = first.checked_sub_months(Months::new(1)).unwrap_or(first);
+        return Ok(GraphRequest { year: json!(before.year()), month: json!(before.month()), ..request });
+    }
+    let (from, to) = period(&request)?;
+    Ok(GraphRequest {
+        start_time: json!((from - (to - from)).max(0)),
+        end_time: json!(from.max(1)),
+        ..request
+    })
+}
+
+fn first_of_month(request: &GraphRequest) -> Result<NaiveDate, ApiError> {
+    let year = int(&request.year).and_then(|year| i32::try_from(year).ok()).filter(|year| *year >= 1970);
+    let year = year.ok_or_else(|| ApiError::field("year", "must be a year", request.year.clone()))?;
+    let month = int(&request.month).and_then(|month| u32::try_from(month).ok());
+    let first = month.and_then(|month| NaiveDate::from_ymd_opt(year, month, 1));
+    first.ok_or_else(|| ApiError::field("month", "must be 1 to 12", request.month.clone()))
+}
+
 /// Hits that count, of a category and a period.
 fn filter(category: Option<Category>, range: Option<(i64, i64)>, more: Vec<Condition>) -> Filter {
     let mut clause = vec![Condition {
@@ -132,8 +169,7 @@ pub async fn graph(
     };
     let timeline = timeline(request)?;
     let values = values(cloud, &tenants, figure, request, timeline).await?;
-    let starts = (0i64..).map(|index| timeline.from.saturating_add(index.saturating_mul(timeline.step)));
-    Ok(starts.zip(values).collect())
+    Ok((0..).map(|index| timeline.start(index)).zip(values).collect())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a graph are far below 2^52")]
@@ -145,7 +181,7 @@ async fn values(
     timeline: Timeline,
 ) -> Result<Vec<Value>, Failure> {
     let reader = cloud.store.reader();
-    let step = timeline.step.max(1) as f64;
+    let step = timeline.length as f64 / timeline.parts() as f64;
     Ok(match figure {
         Figure::Hits(category) => {
             let filter = filter(Some(*category), None, vec![]);
@@ -321,11 +357,7 @@ pub async fn monthly_summary(
     request: &GraphRequest,
 ) -> Result<MonthlySummary, Failure> {
     let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
-    let number = |value: &Value| int(value).and_then(|number| u32::try_from(number).ok());
-    let year = int(&request.year).and_then(|year| i32::try_from(year).ok()).filter(|year| *year >= 1970);
-    let year = year.ok_or_else(|| ApiError::field("year", "must be a year", request.year.clone()))?;
-    let first = number(&request.month).and_then(|month| NaiveDate::from_ymd_opt(year, month, 1));
-    let first = first.ok_or_else(|| ApiError::field("month", "must be 1 to 12", request.month.clone()))?;
+    let first = first_of_month(request)?;
     let (from, to) = month(first);
     let sums = traffic::series(cloud.store.reader(), &tenants, None, Timeline::over(from, to - 1, 1)).await?;
     let requests = sums.first().map_or(0, |sum| sum.requests);
@@ -422,17 +454,23 @@ pub async fn state(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<Das
     let attacks = filter(None, None, vec![]);
     let attacks = HitQuery { tenants: &tenants, since: oldest(now), filter: &attacks };
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    // What a page wrote stands; the rest is as it is.
+    let written = event_settings::of_tenant(reader, tenant).await?.dashboard.0;
+    let flag = |name: &str| written.get(name).and_then(Value::as_bool);
+    let amount = |name: &str| written.get(name).and_then(int);
+    let vulns = bartizan_store::vulns::count(reader, &tenants, &Filter::default()).await? > 0;
     Ok(DashboardState {
         object: DashboardObject {
-            vulns: bartizan_store::vulns::count(reader, &tenants, &Filter::default()).await? > 0,
+            vulns: flag("vulns").unwrap_or(vulns),
             scope: false,
-            nodes: !seen.is_empty(),
-            traffic: requests > 0,
+            nodes: flag("nodes").unwrap_or(!seen.is_empty()),
+            traffic: flag("traffic").unwrap_or(requests > 0),
             attacks: cloud.store.hit_exists(attacks).await?,
             testrun: false,
             nodes_active: number(seen.iter().filter(|at| now - **at <= ACTIVE_S).count()),
             nodes_count: number(seen.len()),
-            requests_amount: requests,
+            requests_amount: amount("requests_amount").unwrap_or(requests),
+            monthly_requests_quota: amount("monthly_requests_quota"),
         },
         partner_requests_amount: requests_this_month(cloud, &caller.tenants).await?,
         cloud_requests_amount: None,

@@ -4,6 +4,7 @@
 //! than it sends at once, and of each tenant only a few, so that slow receivers of one hold up nobody else. Any number
 //! of processes may do so on one PostgreSQL. A notification is sent at least once: a process that dies after
 //! sending and before noting it leaves it to be sent again, under the same id, by which receivers can tell.
+//! Some destinations take the notifications of some minutes together; these are claimed, sent and noted as one.
 //! What fails comes again after longer and longer waits, until it is given up. A destination that mostly fails
 //! is switched off.
 
@@ -22,17 +23,22 @@ use super::{
     letters,
     notification::{self, Notification},
 };
-use crate::{auth::Caller, failure::Failure, mail::MailError, outgoing::OutgoingError, state::Cloud};
+use crate::{
+    auth::Caller,
+    failure::Failure,
+    mail::MailError,
+    outgoing::{OutgoingAnswer, OutgoingError},
+    state::Cloud,
+};
 
+mod aws;
 mod message;
 mod payload;
+mod s3;
+mod tickets;
 
-pub use message::Message;
+pub use message::{Message, Sender};
 
-/// Sent at the same time.
-const CONCURRENT: usize = 32;
-/// Claimed at the same time for one tenant; it waits for more while so many of its own are on their way.
-const OF_TENANT: usize = 4;
 /// How long others leave a claimed notification alone: longer than any attempt may take, and each begins at once.
 const LEASE_MS: i64 = 300_000;
 /// How often another process's notifications are looked for.
@@ -146,32 +152,42 @@ impl Flying {
     }
 
     /// Tenants that have enough on their way.
-    fn busy(&self) -> Vec<TenantId> {
+    fn busy(&self, most: usize) -> Vec<TenantId> {
         let mut counts: HashMap<i64, usize> = HashMap::new();
         for tenant in self.tenants.values() {
             *counts.entry(tenant.0).or_default() += 1;
         }
-        counts.retain(|_, count| *count >= OF_TENANT);
+        counts.retain(|_, count| *count >= most);
         counts.into_keys().map(TenantId).collect()
     }
 }
 
 /// Claims as many as there is room for and begins to send them; how many.
 async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
-    let (now_ms, room) = (cloud.clock.now_ms(), CONCURRENT.saturating_sub(flying.tasks.len()));
+    let limits = &cloud.config.limits;
+    let (now_ms, room) = (cloud.clock.now_ms(), limits.deliveries.saturating_sub(flying.tasks.len()));
     if room == 0 || !deliveries::any_due(&cloud.store, now_ms).await? {
         return Ok(0);
     }
-    let most = (u64::try_from(room).unwrap_or(0), i64::try_from(OF_TENANT).unwrap_or(1));
+    let most = (u64::try_from(room).unwrap_or(0), i64::try_from(limits.deliveries_per_client).unwrap_or(1));
     let transaction = cloud.store.begin().await?;
-    let claimed = deliveries::claim(&transaction, now_ms, now_ms + LEASE_MS, most, &flying.busy()).await?;
+    let claimed = deliveries::claim(
+        &transaction,
+        now_ms,
+        now_ms + LEASE_MS,
+        most,
+        &flying.busy(limits.deliveries_per_client),
+    )
+    .await?;
     transaction.commit().await?;
     let count = claimed.len();
-    for row in claimed {
-        let (cloud, tenant) = (cloud.clone(), TenantId(row.client_id));
+    for rows in claimed {
+        let Some(tenant) = rows.first().map(|row| TenantId(row.client_id)) else { continue };
+        let cloud = cloud.clone();
         let task = flying.tasks.spawn(async move {
-            if attempt(&cloud, &row).await.is_err() {
-                tracing::error!(delivery.id = row.id, "the end of an attempt could not be noted");
+            if attempt(&cloud, &rows).await.is_err() {
+                let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+                tracing::error!(delivery.ids = ?ids, "the end of an attempt could not be noted");
             }
         });
         flying.tenants.insert(task.id(), tenant);
@@ -179,8 +195,9 @@ async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// Sends one notification and notes how it went.
-async fn attempt(cloud: &Cloud, row: &Model) -> Result<(), Failure> {
+/// Sends what goes out together and notes how it went.
+async fn attempt(cloud: &Cloud, rows: &[Model]) -> Result<(), Failure> {
+    let Some(row) = rows.first() else { return Ok(()) };
     let tenant = TenantId(row.client_id);
     let found = integrations::find(cloud.store.reader(), &Tenants::from(tenant), row.integration_id).await?;
     let outcome = match found.filter(|integration| integration.active) {
@@ -188,7 +205,7 @@ async fn attempt(cloud: &Cloud, row: &Model) -> Result<(), Failure> {
         Some(integration) => match target_of(&cloud.keys, &integration) {
             None => Err(DeliveryError::Unusable("the target cannot be read".to_owned())),
             Some((kind, target)) => {
-                let message = message(cloud, tenant, row).await?;
+                let message = message(cloud, tenant, row, rows).await?;
                 match allow(cloud, tenant, &target) {
                     Ok(()) => send(cloud, kind, &target, &message).await,
                     Err(_) => Err(DeliveryError::Budget),
@@ -196,7 +213,7 @@ async fn attempt(cloud: &Cloud, row: &Model) -> Result<(), Failure> {
             }
         },
     };
-    settle(cloud, tenant, row, outcome).await
+    settle(cloud, tenant, rows, outcome).await
 }
 
 fn allow(cloud: &Cloud, tenant: TenantId, target: &Target) -> Result<(), ApiError> {
@@ -206,28 +223,34 @@ fn allow(cloud: &Cloud, tenant: TenantId, target: &Target) -> Result<(), ApiErro
     }
 }
 
-async fn message(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Message, Failure> {
-    let client_name = client_name(cloud, tenant).await?;
-    let mut events = row.events.0.as_array().cloned().unwrap_or_default();
+/// One message of what goes out together; it bears the name of the first.
+async fn message(cloud: &Cloud, tenant: TenantId, first: &Model, rows: &[Model]) -> Result<Message, Failure> {
+    let sender = sender(cloud, tenant).await?;
+    let mut events: Vec<Value> =
+        rows.iter().filter_map(|row| row.events.0.as_array()).flatten().cloned().collect();
     for link in events.iter_mut().filter_map(|event| event.pointer_mut("/details/security_issue_link")) {
         // Noted without the Console's address, which may change until it is sent.
         let path = link.as_str().unwrap_or_default();
         *link = json!(format!("{}{path}", cloud.config.public.console_url.trim_end_matches('/')));
     }
-    Ok(Message::new(row.id, &row.notification_type, events, &client_name, &cloud.config.region))
+    let mut message = Message::new(first.id, &first.notification_type, events, sender);
+    message.time = first.batch_until.unwrap_or(first.created_at);
+    Ok(message)
 }
 
-async fn client_name(cloud: &Cloud, tenant: TenantId) -> Result<String, Failure> {
-    let found = clients::of_ids(cloud.store.reader(), &Tenants::from(tenant)).await?;
-    Ok(found.into_iter().next().map(|client| client.name).unwrap_or_default())
+async fn sender(cloud: &Cloud, tenant: TenantId) -> Result<Sender, Failure> {
+    let found = clients::of_ids(cloud.store.reader(), &Tenants::from(tenant)).await?.into_iter().next();
+    let (client_name, client_uuid) = found.map(|client| (client.name, client.uuid)).unwrap_or_default();
+    Ok(Sender { client_name, client_uuid, cloud: cloud.config.region.clone() })
 }
 
 async fn settle(
     cloud: &Cloud,
     tenant: TenantId,
-    row: &Model,
+    rows: &[Model],
     outcome: Result<(), DeliveryError>,
 ) -> Result<(), Failure> {
+    let Some(row) = rows.first() else { return Ok(()) };
     let now_ms = cloud.clock.now_ms();
     let attempt = match &outcome {
         Ok(()) => Attempt {
@@ -250,7 +273,7 @@ async fn settle(
         }
     };
     let transaction = cloud.store.begin().await?;
-    deliveries::settle(&transaction, row, &attempt).await?;
+    deliveries::settle(&transaction, rows, &attempt).await?;
     if attempt.state == deliveries::DEAD {
         tracing::warn!(
             delivery.id = row.id,
@@ -312,10 +335,14 @@ pub async fn send(
     if let Target::Addresses(addresses) = target {
         return Ok(cloud.mailer.send(&message.letter(addresses)).await?);
     }
-    let request = payload::request(&cloud.config.integrations, kind, target, message, cloud.now())?;
-    let answer = cloud.outgoing.send(request).await?;
+    let request = payload::request(cloud, kind, target, message).await?;
+    accepted(cloud.outgoing.send(request).await?).map(|_| ())
+}
+
+/// An answer that says yes.
+fn accepted(answer: OutgoingAnswer) -> Result<OutgoingAnswer, DeliveryError> {
     if (200..300).contains(&answer.status) {
-        return Ok(());
+        return Ok(answer);
     }
     let text: String = String::from_utf8_lossy(&answer.body).chars().take(MAX_ANSWER).collect();
     Err(DeliveryError::Status { status: answer.status, answer: text })
@@ -340,9 +367,9 @@ pub async fn test(
         description: format!("This message was sent by {} to test the integration.", caller.name),
         details: json!({"test": true}),
     };
-    let name = client_name(cloud, tenant).await?;
-    let mut message = Message::new(0, notification.kind, vec![notification.event()], &name, region);
-    message.is_test = true;
+    let sender = sender(cloud, tenant).await?;
+    let mut message = Message::new(0, notification.kind, vec![notification.event()], sender);
+    (message.is_test, message.time) = (true, cloud.now());
     send(cloud, kind, target, &message).await.map_err(|error| {
         let mut body = json!({"error": error.to_string()});
         if let (DeliveryError::Status { status, answer }, Some(body)) = (&error, body.as_object_mut()) {

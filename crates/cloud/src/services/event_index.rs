@@ -84,7 +84,8 @@ impl EventIndex {
     }
 
     /// Takes hits that were just committed; `after` is the tenant's head before them.
-    pub async fn feed(&self, tenant: TenantId, after: i64, hits: Vec<entity::hit::Model>) {
+    pub async fn feed(&self, after: &event_head::Model, hits: Vec<entity::hit::Model>) {
+        let (tenant, hit_id, epoch) = (TenantId(after.client_id), after.hit_id, after.epoch);
         let shared = Arc::clone(&self.0);
         // Whoever builds the index anew finds these hits in the database; ingestion does not wait for that.
         let Ok(follower) = self.follower(tenant).try_lock_owned() else {
@@ -92,7 +93,7 @@ impl EventIndex {
             return;
         };
         let fed = tokio::task::spawn_blocking(move || {
-            let next = shared.index.position(tenant.0)? == after;
+            let next = shared.index.position(tenant.0)? == hit_id && shared.index.epoch(tenant.0)? == epoch;
             if next {
                 let rows: Vec<Row> = hits.into_iter().map(row_of_model).collect();
                 shared.index.append(tenant.0, &rows)?;
@@ -152,14 +153,9 @@ impl EventIndex {
 
     /// Waits until the index has what the database has now.
     async fn ready(&self, tenant: TenantId, patience: Duration) -> Result<(), Failure> {
-        let Some(head) = self.0.store.event_head(tenant).await? else {
-            // No events: none yet, or another process deleted them.
-            self.forget(tenant).await;
-            return Ok(());
-        };
         let this = self.clone();
         // Goes on when the caller leaves or is sent away.
-        let following = tokio::spawn(async move { this.catch_up(&head).await });
+        let following = tokio::spawn(async move { this.catch_up(tenant).await });
         match tokio::time::timeout(patience, following).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(FollowError::Store(error)))) => Err(error.into()),
@@ -169,18 +165,13 @@ impl EventIndex {
         }
     }
 
-    /// Removes everything of a tenant, whose events were deleted.
+    /// Removes what the index has of a tenant whose events were deleted. If this process dies before it, the epoch of the
+    /// tenant says it at the next look, as it does to other processes.
     pub async fn forget(&self, tenant: TenantId) {
-        let mut seen_changes = self.follower(tenant).lock_owned().await;
-        *seen_changes = None;
-        let forget = move |index: &Index| match index.position(tenant.0) {
-            Ok(0) => Ok(()),
-            _ => index.forget(tenant.0),
-        };
-        if let Err(error) = self.blocking(forget).await {
+        if let Err(error) = self.catch_up(tenant).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "deleted events are still in the index"
+                "deleted events are still in the index until the next look"
             );
         }
     }
@@ -206,19 +197,30 @@ impl EventIndex {
         }
     }
 
-    /// Reads what the index lacks up to a head.
-    async fn catch_up(&self, head: &event_head::Model) -> Result<(), FollowError> {
-        let tenant = TenantId(head.client_id);
+    /// Reads what the index lacks, or begins anew when its events are not those of the database.
+    async fn catch_up(&self, tenant: TenantId) -> Result<(), FollowError> {
         let mut seen_changes = self.follower(tenant).lock_owned().await;
-        let mut position = self.blocking(move |index| index.position(tenant.0)).await?;
-        if position > head.hit_id {
-            // The database is older than the index: it was restored from a backup.
-            let current = self.0.store.event_head(tenant).await?.map_or(0, |head| head.hit_id);
-            if position > current {
+        // Behind the lock: an older head must not undo what a newer one led to.
+        let Some(head) = self.0.store.event_head(tenant).await? else {
+            // None yet, or the tenant is gone.
+            *seen_changes = None;
+            return self
+                .blocking(move |index| match index.position(tenant.0)? {
+                    0 => Ok(()),
+                    _ => index.forget(tenant.0),
+                })
+                .await;
+        };
+        let (mut position, epoch) =
+            self.blocking(move |index| Ok((index.position(tenant.0)?, index.epoch(tenant.0)?))).await?;
+        if position > head.hit_id || epoch != head.epoch {
+            if epoch == head.epoch {
+                // The database was restored from a backup.
                 tracing::warn!(tenant.id = tenant.0, "the event index is ahead of the database; built again");
-                self.blocking(move |index| index.forget(tenant.0)).await?;
-                (position, *seen_changes) = (0, None);
             }
+            let epoch = head.epoch;
+            self.blocking(move |index| index.begin(tenant.0, epoch)).await?;
+            (position, *seen_changes) = (0, None);
         }
         while position < head.hit_id {
             let hits = self.0.store.hits_after(tenant, position, head.hit_id, PAGE).await?;
@@ -267,10 +269,11 @@ impl EventIndex {
     /// Brings every tenant up to date.
     async fn catch_up_all(&self) -> Result<(), FollowError> {
         for head in self.0.store.event_heads().await? {
-            match self.catch_up(&head).await {
+            let tenant = TenantId(head.client_id);
+            match self.catch_up(tenant).await {
                 Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
                     if self.repair(&error).is_ok() {
-                        self.catch_up(&head).await?;
+                        self.catch_up(tenant).await?;
                     }
                 }
                 done => done?,
@@ -289,7 +292,7 @@ impl EventIndex {
             let tenant = TenantId(head.client_id);
             self.forget_changes(tenant);
             self.blocking(move |index| index.forget(tenant.0)).await?;
-            self.catch_up(&head).await?;
+            self.catch_up(tenant).await?;
             rows += self.blocking(move |index| index.rows(tenant.0)).await? as u64;
         }
         self.blocking(Index::flush).await?;
@@ -377,6 +380,7 @@ fn row_of(hit: IndexedHit) -> Row {
         .with_text(Text::Tor, hit.tor.unwrap_or_default())
         .with_text(Text::Node, hit.node_uuid)
         .with_number(Number::Count, hit.aggregated_count)
+        .with_text(Text::Stamps, hit.stamps)
 }
 
 fn row_of_model(hit: entity::hit::Model) -> Row {
@@ -412,5 +416,6 @@ fn row_of_model(hit: entity::hit::Model) -> Row {
         tor: hit.tor,
         node_uuid: hit.node_uuid,
         aggregated_count: hit.aggregated_count,
+        stamps: hit.stamps,
     })
 }

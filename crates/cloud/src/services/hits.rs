@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
+pub mod dropped;
 pub mod explanation;
 pub mod marks;
 pub mod reports;
@@ -146,10 +147,26 @@ fn as_http(raw: &Value) -> String {
     request
 }
 
+/// The alternatives of a filter: one object, or those of an array.
+fn members(filter: &Value) -> &[Value] {
+    match filter {
+        Value::Array(members) => members,
+        one => std::slice::from_ref(one),
+    }
+}
+
 fn named(filter: &Value) -> Result<Vec<Key>, ApiError> {
-    let id = filter.get("id").filter(|id| !id.is_null());
-    let id = id.ok_or_else(|| ApiError::field("id", "is required", Value::Null))?;
-    keys("id", Indexed::Hits, id)
+    let ids = members(filter).iter().filter_map(|one| one.get("id")).filter(|id| !id.is_null());
+    let keys: Vec<Key> = ids
+        .map(|id| keys("id", Indexed::Hits, id))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    if keys.is_empty() {
+        return Err(ApiError::field("id", "is required", filter.get("id").cloned().unwrap_or_default()));
+    }
+    Ok(keys)
 }
 
 /// The filter of a query that names a tenant and a period.

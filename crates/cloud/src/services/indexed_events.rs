@@ -16,9 +16,10 @@ use bartizan_store::{
 };
 use serde_json::Value;
 
-use super::attack_vectors::kept_since;
+use super::{attack_vectors::kept_since, ingest};
 use crate::{failure::Failure, state::Cloud};
 
+pub mod attack_page;
 mod filter;
 
 /// Most attacks that are named to the database one by one.
@@ -53,7 +54,7 @@ async fn groups(
     dimensions: Vec<Dimension>,
     metrics: Vec<Metric>,
 ) -> Option<Vec<Group>> {
-    let asked = Aggregation { filter, dimensions, metrics, details: vec![], tops: vec![] };
+    let asked = Aggregation { filter, dimensions, metrics, details: vec![], tops: vec![], weight: None };
     ask(cloud, tenant, move |index| index.aggregate(tenant.0, &asked, |table| (0..table.len()).collect()))
         .await
 }
@@ -108,15 +109,16 @@ pub async fn kinds(cloud: &Cloud, query: HitQuery<'_>) -> Result<Vec<KindCount>,
 /// # Errors
 /// 500 when the store fails.
 pub async fn series(cloud: &Cloud, query: HitQuery<'_>, timeline: Timeline) -> Result<Vec<Bucket>, Failure> {
-    let step = timeline.step.max(1);
-    let seconds = step.saturating_mul(i64::try_from(timeline.points).unwrap_or(i64::MAX));
-    let last = timeline.from.saturating_add(seconds).saturating_sub(1);
+    let last = timeline.from.saturating_add(timeline.length).saturating_sub(1);
     let within = Filter::number(Number::Time, filter::span_ms(Some(timeline.from), Some(last)));
     let metrics = vec![Metric::Sum(Number::Count), Metric::Distinct(Subject::Text(Text::Ip), None)];
     let dimension = Dimension::Since {
         number: Number::Time,
-        from: timeline.from.saturating_mul(1000),
-        step: step.saturating_mul(1000),
+        // The index knows milliseconds, the database seconds: both count in seconds.
+        unit: 1000,
+        from: timeline.from,
+        length: timeline.length,
+        parts: timeline.parts(),
     };
     if let Some((tenant, filter)) = hits(cloud, query).await?
         && let filter = Filter::All(vec![filter, within])
@@ -196,8 +198,15 @@ async fn frequent(
 ) -> Option<Vec<(Value, i64)>> {
     // One more for the hits without any item, which are no value of a list.
     let wanted = limit.saturating_add(usize::from(term.is_list()));
-    let metrics = vec![Metric::Rows(None)];
-    let asked = Aggregation { filter, dimensions: vec![dimension], metrics, details: vec![], tops: vec![] };
+    let metrics = vec![Metric::Sum(Number::Count)];
+    let asked = Aggregation {
+        filter,
+        dimensions: vec![dimension],
+        metrics,
+        details: vec![],
+        tops: vec![],
+        weight: None,
+    };
     let question = move |index: &Index| {
         index.aggregate(tenant.0, &asked, |table| {
             let mut groups: Vec<usize> = (0..table.len()).collect();
@@ -242,6 +251,10 @@ pub async fn attack_count(cloud: &Cloud, query: AttackQuery<'_>) -> Result<(i64,
 /// Distinct addresses of the hits of attacks, marked ones left out.
 async fn addresses(cloud: &Cloud, query: AttackQuery<'_>) -> Result<Option<i64>, Failure> {
     let Some((tenant, since)) = single(cloud, query.tenants, query.since).await? else { return Ok(None) };
+    // Hits of a source's attack have types and places of their own, which are not those of the attack.
+    if attacks::any_in_groups(cloud.store.reader(), query.tenants, ingest::SOURCE_GROUPS).await? {
+        return Ok(None);
+    }
     let incidents = attacks::incident_rows(cloud.store.reader(), query.tenants).await?;
     let Some(filter) = filter::of_attacks(query.filter, since, &incidents) else { return Ok(None) };
     let metrics = vec![Metric::Distinct(Subject::Text(Text::Ip), None)];

@@ -17,11 +17,13 @@ mod batch;
 mod commit;
 mod event;
 mod grouping;
+mod sources;
 mod write;
 
 pub use abuse::take as take_abuse;
 pub use commit::Ingestion;
 pub use grouping::group_key;
+pub use sources::{SOURCE_GROUPS, is_of_source};
 
 /// Takes a batch. Returns once everything in it is durable.
 ///
@@ -29,7 +31,7 @@ pub use grouping::group_key;
 /// 400 when the batch itself is not understood; its events then have no position to acknowledge. 503 when too much
 /// waits already.
 pub async fn take(cloud: &Cloud, node: &NodeCaller, bytes: &[u8]) -> Result<EventsResponse, Failure> {
-    let (seq, batch) = batch::read(node, bytes, cloud.clock.now_ms())?;
+    let (seq, batch) = batch::read(&cloud.keys, node, bytes, cloud.clock.now_ms())?;
     let rejected = batch
         .rejected
         .iter()

@@ -24,14 +24,12 @@ use super::{
 use crate::{auth::Caller, failure::Failure, keys::Keys, secrets, state::Cloud};
 
 mod kind;
+mod mask;
 mod target;
 pub(super) mod transfer;
 
 pub use kind::Kind;
-pub use target::{Target, Webhook};
-
-/// Most integrations of a tenant.
-const MAX_INTEGRATIONS: u64 = 500;
+pub use target::{Jira, S3, ServiceNow, Target, Webhook};
 
 /// Integrations of a tenant, or of all in reach.
 ///
@@ -131,8 +129,9 @@ async fn insert(
     row: Model,
 ) -> Result<IntegrationView, Failure> {
     let transaction = cloud.store.begin().await?;
-    if integrations::count(&transaction, tenant).await? >= MAX_INTEGRATIONS {
-        return Err(ApiError::field("name", "too many integrations", MAX_INTEGRATIONS).into());
+    let most = cloud.config.limits.integrations;
+    if integrations::count(&transaction, tenant).await? >= most {
+        return Err(ApiError::field("name", "too many integrations", most).into());
     }
     let row = integrations::insert(&transaction, row).await?;
     let entry = change(&row, "create", None, Some(state(&row)));
@@ -172,7 +171,7 @@ pub async fn update(
     }
     let stored = unseal(&cloud.keys, &before.target)?;
     if let Some(sent) = sent_target(kind, &stored, request) {
-        let target = Target::parse(kind, &target::merged(kind, &stored, &sent)?, &cloud.outgoing)?;
+        let target = Target::parse(kind, &mask::merged(kind, &stored, &sent)?, &cloud.outgoing)?;
         after.target = seal(&cloud.keys, &target.to_wire())?;
     }
     after.updated_at = cloud.now();
@@ -233,6 +232,10 @@ pub async fn test_stored(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), 
 pub async fn test_new(cloud: &Cloud, caller: &Caller, request: &IntegrationCreate) -> Result<(), Failure> {
     let tenant = caller.tenant_of(request.clientid)?;
     let (row, target) = checked(cloud, caller, tenant, request)?;
+    if row.kind == Kind::Telegram.name() {
+        // Its chat is known when it was created.
+        return Err(ApiError::field("type", "can be tested once it is created", row.kind).into());
+    }
     outbox::test(cloud, caller, tenant, kind_of(&row)?, &target).await
 }
 
@@ -346,7 +349,7 @@ fn view(keys: &Keys, row: &Model) -> Result<IntegrationView, Failure> {
         kind: kind.name(),
         created_at: row.created_at,
         created_by: row.created_by.clone(),
-        target: target::masked(kind, &unseal(keys, &row.target)?),
+        target: mask::masked(kind, &unseal(keys, &row.target)?),
         events: serde_json::from_value(row.events.0.clone()).unwrap_or_default(),
         disabled_reason: row.disabled_reason.clone(),
     })

@@ -12,7 +12,7 @@ use bartizan_api::{
 use bartizan_store::{
     StoreError, TenantId, clients, entity, invitations,
     sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, IntoActiveModel},
-    sessions, users,
+    sessions, users as stored_users,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use super::{
     password_reset::invalid_link,
     provision::{NewUser, create_user},
     settings::Settings,
-    users::{NewPassword, grant_of, new_password, valid_email, valid_name},
+    users::{self, NewPassword, grant_of, new_password, valid_email, valid_name},
 };
 use crate::{
     auth::{Caller, Origin, strings},
@@ -310,7 +310,14 @@ pub async fn accept(cloud: &Cloud, request: &InvitationAccept, origin: &Origin) 
     };
     let entry = change(row.id, &user.email, "update", None, Some(json!({"accepted_by": user.email})));
     activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
-    Ok(transaction.commit().await?)
+    if row.user_id.is_none() {
+        let entry = users::made(&user);
+        activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
+    }
+    transaction.commit().await?;
+    // The link may have been handed over: whoever reads these letters learns that the account is there.
+    letters::post(cloud, letters::welcome(cloud, &user.email, &client.name));
+    Ok(())
 }
 
 /// What an acceptance settles.
@@ -346,7 +353,7 @@ async fn complete(
     accepted: Accepted,
 ) -> Result<entity::user::Model, Failure> {
     let tenant = TenantId(invitation.client_id);
-    let user = users::lock(transaction, tenant, user_id).await?;
+    let user = stored_users::lock(transaction, tenant, user_id).await?;
     // Nothing of what was judged may have changed while the password was hashed.
     let same =
         |user: &entity::user::Model| waits(user, invitation) && user.permissions == invitation.permissions;

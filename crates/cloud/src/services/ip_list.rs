@@ -43,14 +43,6 @@ pub use values::canonical_network;
 pub const NEVER: i64 = 33_223_139_044;
 /// The application id that means all applications.
 pub const ALL_APPLICATIONS: i64 = 0;
-/// Most values of one request.
-const MAX_VALUES: usize = 1000;
-/// Most lines of one import.
-const MAX_IMPORTED: usize = 100_000;
-/// Most applications of an entry.
-const MAX_APPLICATIONS: usize = 250;
-/// Most pairs of an application and a value of one request or import: each entry repeats its applications.
-const MAX_PAIRS: usize = 1_000_000;
 /// Longest reason, characters.
 const MAX_REASON_CHARS: usize = 1024;
 
@@ -115,7 +107,7 @@ pub fn value_query(text: &str) -> ValueQuery {
 /// 400 for invalid values, 403, 409 with the conflicts.
 pub async fn create(cloud: &Cloud, caller: &Caller, new: NewEntries) -> Result<Vec<Model>, Failure> {
     caller.require(new.list.create_permission())?;
-    let rows = Rows::judge(cloud.now(), &new, values::groups(&new.rules, MAX_VALUES)?)?;
+    let rows = Rows::judge(cloud, &new, values::groups(&new.rules, cloud.config.limits.ip_list_values)?)?;
     let transaction = cloud.store.begin().await?;
     let rows = rows.make_room(&transaction, caller, &new).await?;
     let mut created = Vec::with_capacity(rows.len());
@@ -137,7 +129,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, new: NewEntries) -> Result<V
 /// 400 that names a bad line, 403, 409 with the conflicts.
 pub async fn import(cloud: &Cloud, caller: &Caller, new: NewEntries, text: &str) -> Result<usize, Failure> {
     caller.require(new.list.create_permission())?;
-    let rows = Rows::judge(cloud.now(), &new, values::lines(text, MAX_IMPORTED)?)?;
+    let rows = Rows::judge(cloud, &new, values::lines(text, cloud.config.limits.ip_list_import_lines)?)?;
     let transaction = cloud.store.begin().await?;
     let rows = rows.make_room(&transaction, caller, &new).await?;
     let count = rows.len();
@@ -160,10 +152,12 @@ struct Rows {
 }
 
 impl Rows {
-    fn judge(now: i64, new: &NewEntries, groups: Vec<values::Group>) -> Result<Rows, ApiError> {
-        let (expired_at, applications) = (expiry(&new.expired_at, now)?, applications(&new.applications)?);
-        if groups.len().saturating_mul(applications.len()) > MAX_PAIRS {
-            let text = format!("times the number of values should be at most {MAX_PAIRS}");
+    fn judge(cloud: &Cloud, new: &NewEntries, groups: Vec<values::Group>) -> Result<Rows, ApiError> {
+        let (now, limits) = (cloud.now(), &cloud.config.limits);
+        let expired_at = expiry(&new.expired_at, now)?;
+        let applications = applications(&new.applications, limits.ip_list_applications)?;
+        if groups.len().saturating_mul(applications.len()) > limits.ip_list_pairs {
+            let text = format!("times the number of values should be at most {}", limits.ip_list_pairs);
             return Err(ApiError::field("application_ids", text, applications.len()));
         }
         Ok(Rows { groups, applications, expired_at, now })
@@ -313,7 +307,7 @@ fn expiry(sent: &Value, now: i64) -> Result<i64, ApiError> {
 
 /// The applications of an entry; all of them as `[0]`. One that does not exist yet may be named: public clients
 /// list addresses for applications that appear later.
-fn applications(sent: &[i64]) -> Result<Vec<i64>, ApiError> {
+fn applications(sent: &[i64], most: usize) -> Result<Vec<i64>, ApiError> {
     if sent.is_empty() || sent.contains(&ALL_APPLICATIONS) {
         return Ok(vec![ALL_APPLICATIONS]);
     }
@@ -322,8 +316,8 @@ fn applications(sent: &[i64]) -> Result<Vec<i64>, ApiError> {
         None => {
             let mut seen = HashSet::new();
             let each: Vec<i64> = sent.iter().copied().filter(|id| seen.insert(*id)).collect();
-            if each.len() > MAX_APPLICATIONS {
-                let text = format!("should be in 1..{MAX_APPLICATIONS}");
+            if each.len() > most {
+                let text = format!("should be in 1..{most}");
                 return Err(ApiError::field("application_ids", text, each.len()));
             }
             Ok(each)

@@ -60,6 +60,44 @@ pub fn reset(cloud: &Cloud, to: &str, url: &str) -> Letter {
     letter(to, "A new password".to_owned(), &lines)
 }
 
+/// To somebody who accepted an invitation.
+#[must_use]
+pub fn welcome(cloud: &Cloud, to: &str, client: &str) -> Letter {
+    let page = format!("{}/sign-in", cloud.config.public.console_url.trim_end_matches('/'));
+    let lines = [
+        format!("The account of {client} with this address is ready on Bartizan {}.", cloud.config.label),
+        format!("Sign in here:\n{page}"),
+        format!("If it was not you who accepted the invitation, tell the administrator of {client}."),
+    ];
+    letter(to, "Your account is ready".to_owned(), &lines)
+}
+
+/// To somebody who signed up.
+#[must_use]
+pub fn signup(cloud: &Cloud, to: &str, url: &str) -> Letter {
+    let lines = [
+        format!("Somebody, hopefully you, signed up on Bartizan {} with this address.", cloud.config.label),
+        format!("Confirm it within 24 hours, and the account is made:\n{url}"),
+        "If it was not you, ignore this letter: nothing is made.".to_owned(),
+    ];
+    letter(to, "Confirm your address".to_owned(), &lines)
+}
+
+/// To somebody who signed up a second time.
+#[must_use]
+pub fn signup_known(cloud: &Cloud, to: &str) -> Letter {
+    let page = format!("{}/forgot", cloud.config.public.console_url.trim_end_matches('/'));
+    let lines = [
+        format!(
+            "Somebody, hopefully you, signed up on Bartizan {} with this address, which has an account already.",
+            cloud.config.label
+        ),
+        format!("If you forgot the password, choose a new one here:\n{page}"),
+        "If it was not you, ignore this letter.".to_owned(),
+    ];
+    letter(to, "You have an account already".to_owned(), &lines)
+}
+
 /// To the new address of a user.
 #[must_use]
 pub fn email_confirmation(to: &str, url: &str) -> Letter {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use bartizan_api::{
     ApiError, AttackType,
-    filter::{Family, Field, Filter, Test, int},
+    filter::{Condition, Family, Field, Filter, MAX_TERMS, Range, Test, int},
     listing::EventListRequest,
     owasp,
     public_id::{self, Indexed, Key},
 };
-use bartizan_store::Tenants;
+use bartizan_store::{TenantId, Tenants};
 use chrono::{DateTime, Months};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{auth::Caller, state::Cloud};
 
@@ -47,32 +47,159 @@ impl Asked {
         ids: &[(&str, Indexed)],
         named: fn(&str) -> Vec<String>,
     ) -> Result<Asked, ApiError> {
-        let mut filter = Filter::parse(filter, fields, Family::Events)?;
-        for condition in filter.clauses.iter_mut().flatten() {
-            match &mut condition.test {
-                Test::Raw(value) => {
-                    if let Some((name, indexed)) = ids.iter().find(|(name, _)| *name == condition.field) {
-                        keys(name, *indexed, value)?;
-                    }
-                }
-                Test::Texts(words) if condition.field == "type" => {
-                    *words = words.iter().flat_map(|word| named(word)).collect();
-                }
-                Test::Texts(words) if condition.field == "preset" => {
-                    if let Some(word) = words.iter().find(|word| owasp::preset(word).is_none()) {
-                        return Err(ApiError::field("preset", "unknown preset", word.as_str()));
-                    }
-                }
-                _ => {}
-            }
+        let filter = understood(filter, fields, ids, named)?;
+        let (tenants, mut filter) = (caller.own_tenants_of(&filter.ints("clientid"))?, filter);
+        keep_apart(&mut filter, &tenants, caller.tenant());
+        if filter.clauses.iter().flatten().any(|condition| condition.field == "anomality") {
+            // Nothing tells yet what is anomalous about a hit.
+            filter.ignored.push("anomality".to_owned());
         }
-        let tenants = caller.own_tenants_of(&filter.ints("clientid"))?;
         Ok(Asked { tenants, filter, since: oldest(cloud.now()) })
     }
 }
 
+/// A filter against the fields of an endpoint. `ids` says which fields hold public ids of what, `named` which types a
+/// word means. Which tenants it may look at is for the caller to say.
+///
+/// # Errors
+/// 400 by field.
+pub fn understood(
+    filter: &Value,
+    fields: &[Field],
+    ids: &[(&str, Indexed)],
+    named: fn(&str) -> Vec<String>,
+) -> Result<Filter, ApiError> {
+    let mut filter = Filter::parse(filter, fields, Family::Events)?;
+    if fields.iter().any(|field| field.name == SUBTYPE) {
+        filter.clauses = filter.clauses.into_iter().flat_map(with_subtypes).collect();
+    }
+    for condition in filter.clauses.iter_mut().flatten() {
+        match &mut condition.test {
+            Test::Raw(value) => {
+                if let Some((name, indexed)) = ids.iter().find(|(name, _)| *name == condition.field) {
+                    keys(name, *indexed, value)?;
+                }
+            }
+            Test::Texts(words) if condition.field == "type" => {
+                *words = words.iter().flat_map(|word| named(word)).collect();
+            }
+            Test::Ints(values, ranges) if ["stamps", "regex"].contains(&condition.field) => {
+                spelt_out(condition.field, values, ranges)?;
+            }
+            Test::Texts(words) if condition.field == "preset" => {
+                if let Some(word) = words.iter().find(|word| owasp::preset(word).is_none()) {
+                    return Err(ApiError::field("preset", "unknown preset", word.as_str()));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(filter)
+}
+
+/// Ranges of numbers that are kept in lists, number by number.
+fn spelt_out(field: &str, values: &mut Vec<i64>, ranges: &mut Vec<Range>) -> Result<(), ApiError> {
+    for Range { from, to } in ranges.drain(..) {
+        let numbers = from.zip(to).filter(|(from, to)| to.saturating_sub(*from) < MAX_SPELT);
+        let Some((from, to)) = numbers else {
+            return Err(ApiError::field(
+                field,
+                "a range of at most 250 numbers is allowed",
+                json!([from, to]),
+            ));
+        };
+        values.extend(from..=to);
+    }
+    if values.len() > MAX_TERMS {
+        return Err(ApiError::field(field, "too many values", values.len()));
+    }
+    Ok(())
+}
+
+/// Each of several alternatives is about the tenants that it names itself, or the caller's own: the query as a whole
+/// sees those of all.
+fn keep_apart(filter: &mut Filter, tenants: &Tenants, own: TenantId) {
+    if filter.clauses.len() < 2 || tenants.ids().len() < 2 {
+        return;
+    }
+    for clause in &mut filter.clauses {
+        let named = clause.iter().filter(|condition| condition.field == "clientid" && !condition.negated);
+        let mut named: Vec<i64> = named
+            .flat_map(|condition| match &condition.test {
+                Test::Ints(ids, _) => ids.clone(),
+                _ => vec![],
+            })
+            .map(|id| if id == 0 { own.0 } else { id })
+            .collect();
+        if named.is_empty() {
+            named.push(own.0);
+        }
+        let others = tenants.ids().iter().map(|id| id.0).filter(|id| !named.contains(id)).collect();
+        clause.push(Condition { field: "clientid", negated: true, test: Test::Ints(others, vec![]) });
+    }
+}
+
+/// The filter, asked of the period of the same length that ends where its period begins.
+///
+/// # Errors
+/// 400 unless every alternative names one range of `time` with a start.
+pub fn of_period_before(filter: &Filter, now: i64) -> Result<Filter, ApiError> {
+    let bad = || ApiError::field("time", "one range with a start is required to compare", Value::Null);
+    let mut filter = filter.clone();
+    for clause in &mut filter.clauses {
+        let mut times = clause.iter_mut().filter(|asked| asked.field == "time" && !asked.negated);
+        let (Some(time), None) = (times.next(), times.next()) else { return Err(bad()) };
+        let Test::Ints(moments, ranges) = &mut time.test else { return Err(bad()) };
+        let [Range { from: Some(from), to }] = ranges.as_mut_slice() else { return Err(bad()) };
+        if !moments.is_empty() {
+            return Err(bad());
+        }
+        let length = to.unwrap_or(now).saturating_sub(*from).saturating_add(1).max(1);
+        (*to, *from) = (Some(*from - 1), from.saturating_sub(length));
+    }
+    if filter.clauses.is_empty() { Err(bad()) } else { Ok(filter) }
+}
+
+/// The technique of a hit.
+const SUBTYPE: &str = "attack_subtype";
+
+/// A clause whose words for types may mean techniques, too: those become conditions of their own. A technique says its
+/// type, so "one of these types or techniques" is two alternatives, and "none of them" two conditions.
+fn with_subtypes(clause: Vec<Condition>) -> Vec<Vec<Condition>> {
+    let mut alternatives = vec![vec![]];
+    for condition in clause {
+        let words = match &condition.test {
+            Test::Texts(words) if condition.field == "type" => words.clone(),
+            _ => vec![],
+        };
+        let (subtypes, types): (Vec<String>, Vec<String>) =
+            words.into_iter().partition(|word| AttackType::subtype_named(word).is_some());
+        let subtypes: Vec<String> =
+            subtypes.iter().filter_map(|word| AttackType::subtype_named(word)).map(str::to_owned).collect();
+        let parts: Vec<Condition> = if subtypes.is_empty() {
+            vec![condition]
+        } else {
+            let subtypes = Condition { field: SUBTYPE, test: Test::Texts(subtypes), ..condition.clone() };
+            let types = (!types.is_empty()).then(|| Condition { test: Test::Texts(types), ..condition });
+            types.into_iter().chain([subtypes]).collect()
+        };
+        if parts.iter().all(|part| part.negated) {
+            alternatives.iter_mut().for_each(|clause| clause.extend(parts.iter().cloned()));
+        } else {
+            let with = |clause: &Vec<Condition>| {
+                let with = |part: &Condition| [clause.as_slice(), std::slice::from_ref(part)].concat();
+                parts.iter().map(with).collect::<Vec<_>>()
+            };
+            alternatives = alternatives.iter().flat_map(with).collect();
+        }
+    }
+    alternatives
+}
+
 /// Most ids of one request, as many as a page has rows.
 const MAX_IDS: usize = 1000;
+/// Most numbers of a range that is spelt out.
+const MAX_SPELT: i64 = 250;
 /// Most tenants that the ids of one request name: each is a term of its own in the query.
 const MAX_ID_TENANTS: usize = 250;
 
@@ -175,5 +302,37 @@ pub fn choice<T>(
             known(text).ok_or_else(|| ApiError::field(name, "unknown field to sort by", text.as_str()))
         }
         other => Err(ApiError::field(name, "must be a string", other.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_techniques_are_conditions_of_their_own() {
+        let asked = |negated, words: &[&str]| Condition {
+            field: "type",
+            negated,
+            test: Test::Texts(words.iter().map(|word| (*word).to_owned()).collect()),
+        };
+        let shown = |clauses: Vec<Vec<Condition>>| {
+            let one = |condition: &Condition| {
+                let sign = if condition.negated { "!" } else { "" };
+                format!("{sign}{}{:?}", condition.field, condition.test)
+            };
+            let clauses: Vec<String> =
+                clauses.iter().map(|clause| clause.iter().map(one).collect::<Vec<_>>().join(" & ")).collect();
+            clauses.join(" | ")
+        };
+        assert_eq!(shown(with_subtypes(vec![asked(false, &["sqli"])])), r#"typeTexts(["sqli"])"#);
+        assert_eq!(
+            shown(with_subtypes(vec![asked(false, &["sqli", "AI_prompt_injection"])])),
+            r#"typeTexts(["sqli"]) | attack_subtypeTexts(["ai_prompt_injection"])"#
+        );
+        assert_eq!(
+            shown(with_subtypes(vec![asked(true, &["sqli", "ai_prompt_retrieval"])])),
+            r#"!typeTexts(["sqli"]) & !attack_subtypeTexts(["ai_prompt_retrieval"])"#
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bartizan_api::{
-    ApiError, Permission,
+    ApiError,
     filter::{Family, Field, Filter, Kind, Test},
     list::ListRequest,
     node_group::{NodeCreateRequest, NodeEnvironment, NodeFlatView, NodeState, NodeView},
@@ -34,8 +34,6 @@ pub const ACTIVE_S: i64 = 120;
 pub const LISTED_S: i64 = 24 * 3600;
 /// The one type of groups.
 const KIND: &str = "cloud_node";
-/// Rows of a list without a limit.
-const DEFAULT_LIMIT: u64 = 50;
 /// Longest name, characters.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -76,7 +74,7 @@ pub async fn create(
     let group = insert(cloud, caller, tenant, hostname, partner_mode, &secret).await?;
     let mut view = view(cloud, caller, &group, &[]);
     // The creator sees the token, also one who may not list nodes or when tokens cannot be read back.
-    view.token = Some(token_of(&group, &secret)?);
+    view.token = token_of(&group, &secret)?;
     view.secret = Some(secret.hex());
     Ok(view)
 }
@@ -149,7 +147,7 @@ fn token_of(group: &node_group::Model, secret: &Secret) -> Result<String, ApiErr
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<NodeView>, Failure> {
     let filter = Filter::parse(&request.filter, FIELDS, Family::Rules)?;
     let tenants = caller.tenants_of(&filter.ints("clientid"));
-    let part = page::of(request, DEFAULT_LIMIT)?;
+    let part = page::of(request)?;
     let Some(filter) = of_our_type(filter) else { return Ok(vec![]) };
     let order_by = match request.order_by.as_deref().unwrap_or_default() {
         "" | "id" => node_group::Column::Id,
@@ -242,11 +240,12 @@ pub async fn regenerate_token(cloud: &Cloud, caller: &Caller, id: i64) -> Result
     let token = token_of(&group, &secret)?;
     let sealed = kept(cloud, &token);
     nodes::replace_group_token(&transaction, tenant, id, &secret.mac(&cloud.keys), sealed).await?;
-    activity::log(&transaction, caller, tenant, cloud.now(), change("update", &group, None, None)).await?;
+    let entry = Change { object_type: "node_token", ..change("update", &group, None, None) };
+    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
     let seen = cloud.store.node_instances(&tenant.into(), &[id], cloud.now() - LISTED_S).await?;
     let mut view = view(cloud, caller, &group, &seen);
-    view.token = Some(token);
+    view.token = token;
     Ok(view)
 }
 
@@ -271,7 +270,7 @@ fn view(
     let latest = instances.first();
     let positive = |version: i64| Some(version).filter(|version| *version > 0);
     let month = super::node_sync::month_of(now);
-    let may_see_token = caller.may(Permission::CreateNode) || caller.may(Permission::UpdateNode);
+    let may_see_token = caller.administers(TenantId(group.client_id));
     let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
     NodeView {
         kind: KIND,
@@ -305,7 +304,8 @@ fn view(
             .token_sealed
             .as_deref()
             .filter(|_| may_see_token && cloud.config.auth.retrievable_tokens)
-            .and_then(|sealed| unseal(&cloud.keys, sealed)),
+            .and_then(|sealed| unseal(&cloud.keys, sealed))
+            .unwrap_or_default(),
         requests_amount: instances
             .iter()
             .filter(|instance| instance.requests_month == month)

@@ -52,7 +52,7 @@ pub async fn authenticate(cloud: &Cloud, headers: &HeaderMap, origin: &Origin) -
         return Ok(Registrar::Group(Box::new(group)));
     }
     let Some(caller) = auth::by_token(cloud, &token, origin).await? else {
-        cloud.limits.failed_authentication("", origin.ip)?;
+        cloud.limits.failed_authentication(&cloud.store, "", origin.ip).await?;
         return Err(ApiError::not_authenticated().into());
     };
     match caller.scheme {
@@ -139,11 +139,7 @@ fn short(text: &str) -> String {
 
 /// The group whose token this is.
 async fn by_node_token(cloud: &Cloud, token: &str) -> Result<Option<node_group::Model>, Failure> {
-    let Some((secret, uuid)) = auth::token_parts(token) else { return Ok(None) };
-    let Some(group) = cloud.store.identify_node_group(&uuid.to_string()).await? else { return Ok(None) };
-    if !secret.matches(&cloud.keys, Some(&group.token_mac)) {
-        return Ok(None);
-    }
+    let Some(group) = auth::node::group(cloud, token).await? else { return Ok(None) };
     let client = cloud.store.identify_client(group.client_id).await?;
     if client.is_none_or(|client| !client.enabled) {
         return Err(ApiError::text(StatusCode::FORBIDDEN, "tenant disabled").into());

@@ -93,7 +93,10 @@ pub async fn enqueue<C: ConnectionTrait>(
 ) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for destination in destinations {
-        let batches = Kind::parse(&destination.kind).is_some_and(Kind::takes_batches);
+        let kind_of_destination = Kind::parse(&destination.kind);
+        let batches = kind_of_destination.is_some_and(Kind::takes_batches);
+        let period_s = kind_of_destination.and_then(Kind::collects_for_s);
+        let batch_until = period_s.map(|period_s| (now_ms / 1000 / period_s + 1) * period_s);
         for events in events.chunks(if batches { BATCH } else { 1 }) {
             rows.push(delivery::Model {
                 id: 0,
@@ -103,7 +106,8 @@ pub async fn enqueue<C: ConnectionTrait>(
                 events: JsonText(json!(events)),
                 state: deliveries::PENDING.to_owned(),
                 attempts: 0,
-                due_ms: now_ms,
+                due_ms: batch_until.map_or(now_ms, |until| until * 1000),
+                batch_until,
                 created_at: now_ms / 1000,
                 finished_at: None,
                 last_status: None,

@@ -12,8 +12,9 @@ use super::{
     account::chosen_by_user,
     activity::{self, Change},
     letters,
-    session::confirmed_user,
+    session::{confirmed_user, has_password},
     settings::Settings,
+    signup::{self, SIGNUP},
     users::{NewPassword, end_links, new_password, remember, valid_email},
 };
 use crate::{
@@ -29,9 +30,10 @@ const RESET_PREFIX: &str = "bzr_";
 /// Seconds that a reset link works.
 const RESET_S: i64 = 3600;
 const EMAIL: &str = "email";
-const EMAIL_PREFIX: &str = "bze_";
+/// Prefix of tokens that confirm an address.
+pub const EMAIL_PREFIX: &str = "bze_";
 /// Seconds that a confirmation link works.
-const EMAIL_S: i64 = 86_400;
+pub const EMAIL_S: i64 = 86_400;
 
 /// Sends a reset link if the address has an account with a password. The answer never tells.
 ///
@@ -41,16 +43,16 @@ pub async fn forgot(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), F
     let email = email.trim().to_lowercase();
     cloud.limits.password_check(&cloud.store, Check::Letter, &email, origin.ip).await?;
     // After the answer: looking and writing take longer for accounts that exist.
-    let cloud = cloud.clone();
+    let (cloud, origin) = (cloud.clone(), origin.clone());
     tokio::spawn(async move {
-        if send_reset(&cloud, &email).await.is_err() {
+        if send_reset(&cloud, &email, &origin).await.is_err() {
             tracing::warn!("a reset link was not made");
         }
     });
     Ok(())
 }
 
-async fn send_reset(cloud: &Cloud, email: &str) -> Result<(), Failure> {
+async fn send_reset(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), Failure> {
     let user = cloud.store.identify_user_by_email(email).await?;
     let Some(user) = user.filter(|user| user.enabled && user.validated && user.auth_method.is_none()) else {
         return Ok(());
@@ -59,8 +61,22 @@ async fn send_reset(cloud: &Cloud, email: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let token = ticket(cloud, &user, RESET, RESET_PREFIX, RESET_S, json!({"address": user.email})).await?;
+    let entry = asked(&user, json!({}), json!({"password_reset": "asked for"}));
+    activity::log_by_user(cloud.store.writer(), &user, origin, cloud.now(), entry).await?;
     letters::post(cloud, letters::reset(cloud, &user.email, &letters::link(cloud, "reset", &token)));
     Ok(())
+}
+
+/// The entry of a link that was asked for.
+fn asked(user: &entity::user::Model, before: Value, after: Value) -> Change<'static> {
+    Change {
+        object_type: "user",
+        action: "update",
+        object_id: user.id.to_string(),
+        object_name: user.email.clone(),
+        before: Some(before),
+        after: Some(after),
+    }
 }
 
 /// Makes a ticket of a user; earlier ones of its kind end.
@@ -90,26 +106,34 @@ async fn ticket(
     Ok(secret.opaque(prefix))
 }
 
-/// The ticket of a link with its user, both still good.
-async fn holder(
+/// The ticket of a link, of one of some kinds.
+async fn ticket_of(
     cloud: &Cloud,
     token: &str,
-    kind: &str,
+    kinds: &[&str],
     prefix: &str,
     origin: &Origin,
-) -> Result<(entity::ticket::Model, entity::user::Model), Failure> {
+) -> Result<entity::ticket::Model, Failure> {
     let Some(secret) = Secret::parse_opaque(prefix, token) else { return Err(invalid_link().into()) };
     let id_mac = secret.mac(&cloud.keys);
     cloud.limits.password_check(&cloud.store, Check::Link, &id_mac, origin.ip).await?;
-    let ticket = cloud.store.identify_ticket(&id_mac, kind, cloud.now()).await?.ok_or_else(invalid_link)?;
+    for kind in kinds {
+        if let Some(ticket) = cloud.store.identify_ticket(&id_mac, kind, cloud.now()).await? {
+            return Ok(ticket);
+        }
+    }
+    Err(invalid_link().into())
+}
+
+/// The user of a ticket, both still good.
+async fn holder(cloud: &Cloud, ticket: &entity::ticket::Model) -> Result<entity::user::Model, Failure> {
     let user = cloud.store.identify_user(ticket.user_id.unwrap_or(0)).await?;
     // A link counts for the address that the account had when it was made.
     let same = |user: &entity::user::Model| {
         ticket.payload.get("address").and_then(Value::as_str) == Some(user.email.as_str())
     };
     let user = user.filter(|user| user.enabled && user.auth_method.is_none() && same(user));
-    let user = user.ok_or_else(invalid_link)?;
-    Ok((ticket, user))
+    Ok(user.ok_or_else(invalid_link)?)
 }
 
 /// 400 for a link that was used, ended or never was.
@@ -123,7 +147,8 @@ pub fn invalid_link() -> ApiError {
 /// # Errors
 /// 400 for a link that does not work and for a weak password, 429.
 pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) -> Result<(), Failure> {
-    let (ticket, user) = holder(cloud, token, RESET, RESET_PREFIX, origin).await?;
+    let ticket = ticket_of(cloud, token, &[RESET], RESET_PREFIX, origin).await?;
+    let user = holder(cloud, &ticket).await?;
     let tenant = TenantId(user.client_id);
     let settings = Settings::of(cloud, cloud.store.reader(), tenant).await?;
     let hash = new_password(&settings.password_policy, &NewPassword::of(&user, password)).await?;
@@ -159,25 +184,29 @@ pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) 
 /// 403 `Invalid password`, also for a wrong code of the second factor, or for users of an identity provider, 400 for what is no address, 429.
 pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange) -> Result<(), Failure> {
     let otp = request.otp.as_deref().unwrap_or_default();
-    if caller.user.as_ref().is_some_and(|user| user.auth_method.is_some()) {
-        return Err(ApiError::access_denied().into());
-    }
+    has_password(caller)?;
     let user = confirmed_user(cloud, caller, &request.password, Some(otp)).await?;
     let email = valid_email(&request.email)?;
     letters::allow(cloud, TenantId(user.client_id), 2)?;
     let payload = json!({"email": email, "address": user.email});
     let token = ticket(cloud, &user, EMAIL, EMAIL_PREFIX, EMAIL_S, payload).await?;
+    let entry = asked(&user, json!({"email": user.email}), json!({"email_to_confirm": email}));
+    activity::log(cloud.store.writer(), caller, TenantId(user.client_id), cloud.now(), entry).await?;
     letters::post(cloud, letters::email_confirmation(&email, &letters::link(cloud, "email", &token)));
     letters::post(cloud, letters::email_notice(&user.email, &email));
     Ok(())
 }
 
-/// Moves an account to the address that received the link.
+/// Moves an account to the address that received the link, or makes the one that signed up with it.
 ///
 /// # Errors
 /// 400 for a link that does not work, 409 when the address has an account, 429.
 pub async fn confirm_email(cloud: &Cloud, token: &str, origin: &Origin) -> Result<(), Failure> {
-    let (ticket, user) = holder(cloud, token, EMAIL, EMAIL_PREFIX, origin).await?;
+    let ticket = ticket_of(cloud, token, &[EMAIL, SIGNUP], EMAIL_PREFIX, origin).await?;
+    if ticket.kind == SIGNUP {
+        return signup::complete(cloud, &ticket, origin).await;
+    }
+    let user = holder(cloud, &ticket).await?;
     let email = ticket.payload.get("email").and_then(Value::as_str).ok_or_else(invalid_link)?.to_owned();
     let tenant = TenantId(user.client_id);
     let entry = Change {

@@ -6,7 +6,7 @@ use bartizan_api::{
     ApiError,
     configuration::{ApplicationEntry, SectionReport},
     filter::{Family, Field, Filter, Kind},
-    list::{ListRequest, Order, Page, SelectRequest},
+    list::{ListRequest, Order, SelectRequest},
     pool::{PoolCreate, PoolUpdate, PoolView},
 };
 use bartizan_store::{StoreError, TenantId, clients, entity, pools, sea_orm::ConnectionTrait};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     activity::{self, Change},
+    changes,
     configuration::{Work, at, place},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
@@ -22,8 +23,6 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 pub const DEFAULT_ID: i64 = -1;
 /// Largest id that a node can carry.
 pub const MAX_ID: i64 = 2_147_483_647;
-/// Most applications of a tenant.
-const MAX_POOLS: u64 = 10_000;
 
 const FIELDS: &[Field] = &[
     Field::new("id", Kind::Int),
@@ -33,7 +32,6 @@ const FIELDS: &[Field] = &[
     Field::new("deleted", Kind::Bool),
 ];
 const BY_ID: Order = Order { field: "id", descending: false };
-const CHANGE_PAGE: Page = Page { limit: 1000, offset: 0 };
 
 /// Applications of the tenants in reach, by id.
 ///
@@ -56,8 +54,7 @@ fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
 
 fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
     let filter = parse_filter(value)?;
-    filter.require_selective("clientid")?;
-    filter.require_selective("client_id")?;
+    filter.require_selective(&["clientid", "client_id"])?;
     Ok(filter)
 }
 
@@ -66,7 +63,7 @@ fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
 /// # Errors
 /// 400 `Already exists`, 400 for an id or name out of range, 403 for a foreign tenant.
 pub async fn create(cloud: &Cloud, caller: &Caller, request: &PoolCreate) -> Result<PoolView, Failure> {
-    let tenant = caller.tenant_of(request.clientid)?;
+    let tenant = caller.tenant_of(request.clientid.or(request.client_id))?;
     if let Some(id) = request.id.filter(|id| *id != DEFAULT_ID && !(1..=MAX_ID).contains(id)) {
         return Err(ApiError::invalid("id must be 1 to 2147483647", id).into());
     }
@@ -81,8 +78,9 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &PoolCreate) -> Res
         Some(row) if !row.deleted => return Err(ApiError::already_exists().into()),
         Some(row) => pools::update(&transaction, entity::pool::Model { name, deleted: false, ..row }).await?,
         None => {
-            if pools::count(&transaction, tenant).await? >= MAX_POOLS {
-                return Err(ApiError::invalid("too many applications", MAX_POOLS).into());
+            let most = cloud.config.limits.applications;
+            if pools::count(&transaction, tenant).await? >= most {
+                return Err(ApiError::invalid("too many applications", most).into());
             }
             let next = pools::largest_id(&transaction, tenant).await?.unwrap_or(0).max(0) + 1;
             let id = request.id.unwrap_or(next);
@@ -107,7 +105,8 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: &PoolUpdate) -> Res
     let filter = parse_selection(&request.filter)?;
     let name = request.fields.name.as_deref().map(valid_name).transpose()?;
     let transaction = cloud.store.begin().await?;
-    let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
+    let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
+    changes::bounded(&rows)?;
     if let Some(name) = name {
         for row in &mut rows {
             let before = json!({"name": row.name});
@@ -128,7 +127,8 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: &PoolUpdate) -> Res
 pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
     let filter = parse_selection(&request.filter)?;
     let transaction = cloud.store.begin().await?;
-    let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
+    let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
+    changes::bounded(&rows)?;
     rows.retain(|row| row.id != DEFAULT_ID && !row.deleted);
     for row in &rows {
         pools::update(&transaction, entity::pool::Model { deleted: true, ..row.clone() }).await?;
@@ -151,23 +151,16 @@ pub(super) async fn export<C: ConnectionTrait>(
     Ok(rows.map(|row| ApplicationEntry { id: row.id, name: row.name }).collect())
 }
 
-/// Makes the applications of a tenant those of a document. Events and rules of those that go stay.
+/// Checks the applications of a document.
 ///
 /// # Errors
 /// 400 with the application and field at fault.
-pub(super) async fn import(
-    work: &Work<'_>,
-    entries: Vec<ApplicationEntry>,
-) -> Result<SectionReport, Failure> {
-    let (transaction, tenant) = (work.transaction, work.tenant);
-    if entries.len() as u64 > MAX_POOLS {
-        return Err(ApiError::field("applications", "too many applications", MAX_POOLS).into());
+pub(super) fn read(entries: Vec<ApplicationEntry>, most: u64) -> Result<Vec<ApplicationEntry>, Failure> {
+    if entries.len() as u64 > most {
+        return Err(ApiError::field("applications", "too many applications", most).into());
     }
-    let mut present: HashMap<i64, entity::pool::Model> =
-        pools::all(transaction, tenant).await?.into_iter().map(|row| (row.id, row)).collect();
-    let mut report = SectionReport::default();
     let mut seen = HashSet::new();
-    for (index, entry) in entries.iter().enumerate() {
+    let mut read = |(index, entry): (usize, ApplicationEntry)| {
         let fault = |field: &str, error: &str, value: Value| {
             at(&place("applications", index), ApiError::field(field, error, value))
         };
@@ -179,7 +172,25 @@ pub(super) async fn import(
         }
         let name = valid_name(&entry.name)
             .map_err(|_| fault("name", "should have 1 to 255 characters", json!(entry.name)))?;
-        match present.remove(&entry.id) {
+        Ok(ApplicationEntry { name, ..entry })
+    };
+    entries.into_iter().enumerate().map(&mut read).collect()
+}
+
+/// Makes the applications of a tenant those of a document. Events and rules of those that go stay.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn import(
+    work: &Work<'_>,
+    entries: Vec<ApplicationEntry>,
+) -> Result<SectionReport, Failure> {
+    let (transaction, tenant) = (work.transaction, work.tenant);
+    let mut present: HashMap<i64, entity::pool::Model> =
+        pools::all(transaction, tenant).await?.into_iter().map(|row| (row.id, row)).collect();
+    let mut report = SectionReport::default();
+    for ApplicationEntry { id, name } in entries {
+        match present.remove(&id) {
             Some(row) if !row.deleted && row.name == name => report.unchanged += 1,
             Some(row) => {
                 let counter = if row.deleted { &mut report.created } else { &mut report.updated };
@@ -188,7 +199,7 @@ pub(super) async fn import(
             }
             None => {
                 report.created += 1;
-                let row = entity::pool::Model { client_id: tenant.0, id: entry.id, name, deleted: false };
+                let row = entity::pool::Model { client_id: tenant.0, id, name, deleted: false };
                 pools::insert(transaction, row).await?;
             }
         }

@@ -20,7 +20,7 @@ const PAGE: u64 = 500;
 const KEPT_DELETED_S: i64 = 30 * 86_400;
 
 fn view(row: &entity::event_setting::Model) -> EventSettings {
-    EventSettings { retention_days: row.retention_days }
+    EventSettings { retention_days: row.retention_days, default_attack_ip_grouping: row.ip_grouping }
 }
 
 /// The settings of a tenant.
@@ -52,6 +52,9 @@ pub async fn update_settings(
             return Err(ApiError::field("retention_days", "must be 1 to 180", json!(days)).into());
         }
         row.retention_days = days;
+    }
+    if let Some(grouping) = request.default_attack_ip_grouping {
+        row.ip_grouping = grouping;
     }
     event_settings::put(&transaction, row.clone()).await?;
     if let Some(days) = row.retention_days {

@@ -115,6 +115,7 @@ async fn insert_client<C: ConnectionTrait>(
         language: "en".to_owned(),
         date_format: "ddmmyy".to_owned(),
         attack_rechecker_mode: "off".to_owned(),
+        vuln_rechecker_mode: "off".to_owned(),
         notifications: super::clients::notifications(&json!({})),
         created_at: now,
         deleted_at: None,
@@ -160,6 +161,7 @@ async fn insert_default_branch<C: ConnectionTrait>(
         created_at: now,
         create_userid: 0,
         updated_at: now,
+        expires_at: None,
     }
     .into_active_model();
     hint.id = NotSet;

@@ -8,7 +8,7 @@ use bartizan_api::{
     rechecker::{RecheckQuery, RecheckRequest, RecheckStatusView},
 };
 use bartizan_store::{
-    TenantId, attacks, entity, ingest,
+    TenantId, attacks, entity, ingest, verifications,
     vulns::{self, incidents},
 };
 use serde_json::json;
@@ -16,7 +16,9 @@ use serde_json::json;
 use super::{
     activity::{self, Change},
     event_view::attack_id,
+    ingest::is_of_source,
     trigger::evaluate,
+    verification,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -56,11 +58,11 @@ async fn attack(
     Ok(rows.into_iter().next().ok_or_else(ApiError::absent)?)
 }
 
-/// Attacks that cannot be repeated: found by behaviour or without a sign.
+/// Attacks can be repeated that were found by a sign, one of them at one place.
 fn is_recheckable(row: &entity::attack::Model) -> bool {
     use AttackType::{Crlf, Ldapi, MailInjection, Nosqli, Ptrav, Rce, Redir, Sqli, Ssi, Ssrf, Ssti, Xss};
     let kinds = [Crlf, Ldapi, MailInjection, Nosqli, Ptrav, Rce, Redir, Sqli, Ssi, Ssrf, Ssti, Xss];
-    kinds.iter().any(|kind| kind.code() == row.kind)
+    !is_of_source(&row.group_key) && kinds.iter().any(|kind| kind.code() == row.kind)
 }
 
 fn view(row: &entity::attack::Model) -> RecheckStatusView {
@@ -111,6 +113,12 @@ pub async fn note(
     let tenant = TenantId(row.client_id);
     let transaction = cloud.store.begin().await?;
     ingest::lock(&transaction, tenant).await?;
+    let queued = outcome == Outcome::Forced && verification::force(cloud, &transaction, &row).await?;
+    let status = if queued { "forced_in_progress" } else { status };
+    if outcome != Outcome::Forced {
+        // Whoever says how it ended says it for everybody.
+        verifications::cancel(&transaction, tenant, row.id, cloud.now()).await?;
+    }
     if outcome == Outcome::VulnFound {
         let vuln = int(&request.vulnid)
             .ok_or_else(|| ApiError::field("vulnid", "is required", request.vulnid.clone()))?;
@@ -133,5 +141,8 @@ pub async fn note(
     };
     activity::log(&transaction, caller, tenant, now, change).await?;
     transaction.commit().await?;
+    if queued {
+        cloud.verification.notify_one();
+    }
     Ok(after.as_ref().map_or(RecheckStatusView { current_status: None }, view))
 }

@@ -24,12 +24,12 @@ use uuid::Uuid;
 use super::{
     activity::{self, Change},
     page,
-    provision::DEFAULT_BRANCH_HASH,
     rules_settings::require_unlocked,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 mod compile;
+pub mod counters;
 mod general_mode;
 mod removal;
 mod rights;
@@ -40,8 +40,6 @@ pub use removal::{delete, delete_action};
 
 use rights::{Verb, require};
 
-/// Rows of a list without a limit.
-const DEFAULT_LIMIT: u64 = 100;
 /// Most ids of one deletion.
 const MAX_IDS: usize = 1000;
 
@@ -121,7 +119,7 @@ fn refused(faults: &FieldErrors) -> ApiError {
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<StoredHint>, Failure> {
     let filter = Filter::parse(&request.filter, FIELDS, Family::Rules)?;
     let tenants = caller.tenants_of(&filter.ints("clientid"));
-    let part = page::of(request, DEFAULT_LIMIT)?;
+    let part = page::of(request)?;
     let order_by = match request.order_by.as_deref().unwrap_or_default() {
         "" | "updated_at" => hint::Column::UpdatedAt,
         "id" => hint::Column::Id,
@@ -179,25 +177,30 @@ pub async fn create(
         require(caller, Verb::Create, kind, false)?;
     }
     let tenant = caller.tenant_of(body.get("clientid").and_then(Value::as_i64))?;
+    // Before the body is judged, and again below, where nobody can change it any more.
     require_unlocked(cloud.store.reader(), tenant).await?;
     let mut spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
     require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
     let now = cloud.now();
     let transaction = cloud.store.begin().await?;
     let seq = config_versions::bump_ruleset(&transaction, tenant, now).await?.seq;
+    require_unlocked(&transaction, tenant).await?;
     if spec.kind == HintType::DisableRegex {
         require_regex(&transaction, tenant, &spec).await?;
     }
     let action = find_or_create_action(&transaction, tenant, &spec.action, now).await?;
     if spec.kind.is_counter() {
         let existing = hints::of_action(&transaction, tenant, action.id, spec.kind.name()).await?;
-        if let Some(row) = existing.first() {
-            return stored(row, &action);
+        if let Some(row) = existing.into_iter().next() {
+            let row = counters::renew(&transaction, row, now).await?;
+            transaction.commit().await?;
+            return stored(&row, &action);
         }
     }
     assign(&mut spec, tenant, seq);
     let mut row = new_row(tenant, action.id, caller.user_id(), now);
     fill(&mut row, &spec);
+    row.expires_at = counters::first_end(spec.kind, now);
     let row = hints::insert(&transaction, row).await?;
     hints::touch_action(&transaction, tenant, action.id, now).await?;
     compile::check(&transaction, tenant, &spec, &row, &action).await?;
@@ -229,6 +232,7 @@ fn new_row(tenant: TenantId, action_id: i64, author: i64, now: i64) -> hint::Mod
         created_at: now,
         create_userid: author,
         updated_at: now,
+        expires_at: None,
     }
 }
 
@@ -382,8 +386,7 @@ pub(super) async fn change(
     let (tenant, now) = (TenantId(row.client_id), cloud.now());
     if spec.regex_changed(&before.spec) {
         let old: Vec<i64> = before.spec.regex_id().into_iter().collect();
-        let dependants = hints::with_regex_ids(transaction, tenant, &["disable_regex"], &old).await?;
-        hints::delete(transaction, tenant, &dependants, DEFAULT_BRANCH_HASH).await?;
+        removal::delete_dependants(transaction, caller, tenant, &old, now).await?;
         spec.assign_regex_id(seq);
     }
     fill(&mut row, &spec);
@@ -405,13 +408,25 @@ async fn log(
     after: Option<&StoredHint>,
 ) -> Result<(), Failure> {
     let Some(hint) = after.or(before) else { return Ok(()) };
-    let change = Change {
+    let change = change_of(action, before, after);
+    activity::log(transaction, caller, TenantId(hint.clientid), now, change).await
+}
+
+/// What the activity log says of a change.
+fn change_of(
+    action: &'static str,
+    before: Option<&StoredHint>,
+    after: Option<&StoredHint>,
+) -> Change<'static> {
+    let hint = after.or(before);
+    let name =
+        |hint: &StoredHint| hint.spec.title.clone().unwrap_or_else(|| hint.spec.kind.name().to_owned());
+    Change {
         object_type: "rule",
         action,
-        object_id: hint.id.to_string(),
-        object_name: hint.spec.title.clone().unwrap_or_else(|| hint.spec.kind.name().to_owned()),
+        object_id: hint.map(|hint| hint.id.to_string()).unwrap_or_default(),
+        object_name: hint.map(name).unwrap_or_default(),
         before: before.map(StoredHint::to_json),
         after: after.map(StoredHint::to_json),
-    };
-    activity::log(transaction, caller, TenantId(hint.clientid), now, change).await
+    }
 }

@@ -221,15 +221,33 @@ async fn hold(
     Ok(())
 }
 
-/// Takes the settings and the time budget of a document, each where it has it; returns whether they changed. What
-/// a document leaves out of one is as in a new tenant.
+/// Reads the settings and the time budget of a document, each where it has it. What a document leaves out of one is
+/// as in a new tenant.
 ///
 /// # Errors
 /// 400 with every fault.
-pub(super) async fn import(
-    work: &Work<'_>,
+pub(super) fn read(
     settings: Option<&Map<String, Value>>,
     overlimit: Option<&Map<String, Value>>,
+) -> Result<(Option<RulesSettings>, Option<OverlimitSettings>), Failure> {
+    let settings = settings.map(|sent| {
+        patched(&RulesSettings::default(), FIELDS, sent).map_err(|error| at("rules_settings", error))
+    });
+    let overlimit = overlimit.map(|sent| {
+        patched(&OverlimitSettings::default(), OVERLIMIT_FIELDS, sent)
+            .map_err(|error| at("overlimit_res_settings", error))
+    });
+    Ok((settings.transpose()?, overlimit.transpose()?))
+}
+
+/// Takes the settings and the time budget of a document, each where it has it; returns whether they changed.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn import(
+    work: &Work<'_>,
+    settings: Option<&RulesSettings>,
+    overlimit: Option<&OverlimitSettings>,
 ) -> Result<(bool, bool), Failure> {
     if settings.is_none() && overlimit.is_none() {
         return Ok((false, false));
@@ -238,16 +256,13 @@ pub(super) async fn import(
     let version = config_versions::current(transaction, tenant).await?.ruleset_version;
     let before = stored(transaction, tenant).await?;
     let mut after = before.clone();
-    if let Some(sent) = settings {
-        after.settings =
-            patched(&RulesSettings::default(), FIELDS, sent).map_err(|error| at("rules_settings", error))?;
+    if let Some(settings) = settings {
+        after.settings = settings.clone();
     }
-    if let Some(sent) = overlimit {
-        let budget = patched(&OverlimitSettings::default(), OVERLIMIT_FIELDS, sent)
-            .map_err(|error| at("overlimit_res_settings", error))?;
-        if budget != before.overlimit.clone().unwrap_or_default() {
-            after.overlimit = Some(budget);
-        }
+    if let Some(budget) = overlimit
+        && *budget != before.overlimit.clone().unwrap_or_default()
+    {
+        after.overlimit = Some(budget.clone());
     }
     let changed = (after.settings != before.settings, after.overlimit != before.overlimit);
     if changed.0 || changed.1 {

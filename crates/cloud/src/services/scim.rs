@@ -141,7 +141,7 @@ pub async fn authenticate(cloud: &Cloud, headers: &HeaderMap, origin: &Origin) -
         None => None,
     };
     let Some(config) = config else {
-        cloud.limits.failed_authentication(BY, origin.ip)?;
+        cloud.limits.failed_authentication(&cloud.store, BY, origin.ip).await?;
         return Err(unknown().into());
     };
     let client = cloud.store.identify_client(config.client_id).await?.filter(|client| client.enabled);

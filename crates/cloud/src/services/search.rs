@@ -25,9 +25,21 @@ mod zone;
 
 /// Longest query, characters.
 const MAX_QUERY: usize = 4096;
-/// Keys that filters of vulnerabilities know too.
-const VULN_KEYS: &[&str] =
-    &["type", "domain", "path", "parameter", "method", "threat", "target", "status", "search", "preset"];
+/// Keys that filters of vulnerabilities know too, and what they call them. Types they have of their own.
+const VULN_KEYS: &[(&str, &str)] = &[
+    ("domain", "domain"),
+    ("path", "path"),
+    ("parameter", "parameter"),
+    ("method", "method"),
+    ("threat", "threat"),
+    ("target", "target"),
+    ("status", "status"),
+    ("search", "search"),
+    ("preset", "preset"),
+    ("poolid", "pool"),
+    ("time", "time"),
+    ("clientid", "clientid"),
+];
 
 /// A query that is not understood, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,14 +149,15 @@ fn filters(found: Found, hits_type: &str, now: i64) -> SearchFilters {
     let periods = if found.periods.is_empty() { vec![(month_ago, now)] } else { found.periods };
     let time = json!(periods.iter().map(|(from, to)| [from, to]).collect::<Vec<_>>());
     common.insert("time".to_owned(), time);
-    let vulns: Map<String, Value> = common
+    let mut vulns: Map<String, Value> = common
         .iter()
-        .filter(|(key, _)| {
-            let name = key.trim_start_matches('!');
-            VULN_KEYS.contains(&name) || name == "time" || name == "clientid"
+        .filter_map(|(key, value)| {
+            let (sign, name) = key.strip_prefix('!').map_or(("", key.as_str()), |name| ("!", name));
+            let (_, own) = VULN_KEYS.iter().find(|(common, _)| *common == name)?;
+            Some((format!("{sign}{own}"), value.clone()))
         })
-        .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
+    vulns.extend(found.of_vulns);
     common.shift_remove("status");
     common.shift_remove("!status");
     match hits_type {

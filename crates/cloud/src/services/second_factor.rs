@@ -16,7 +16,7 @@ use sha2::Sha256;
 use totp_rs::{Algorithm, TOTP};
 
 use super::{
-    account,
+    account::{self, Renewed},
     activity::{self, Change},
     session::confirmed_user,
     settings::Settings,
@@ -103,7 +103,7 @@ fn qr_svg(text: &str) -> Result<String, ApiError> {
     ))
 }
 
-/// Turns the second factor on and returns the recovery codes, this once.
+/// Turns the second factor on and returns the recovery codes, this once, and the session if it goes on under another id.
 ///
 /// # Errors
 /// 403 `Invalid password`, 400 for a wrong code or without a set-up, 429.
@@ -112,7 +112,7 @@ pub async fn confirm(
     caller: &Caller,
     otp: &str,
     password: &str,
-) -> Result<Vec<String>, Failure> {
+) -> Result<(Vec<String>, Option<Renewed>), Failure> {
     own_user(caller)?;
     let user = confirmed_user(cloud, caller, password, None).await?;
     let key = setup_key(user.id);
@@ -137,8 +137,7 @@ pub async fn confirm(
     sessions::update_user(&transaction, tenant, row).await?;
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
-    account::lift(cloud, caller, "mfa").await?;
-    Ok(codes)
+    Ok((codes, account::lift(cloud, caller, "mfa").await?))
 }
 
 /// The time step whose code this is, among the present one and its neighbours.

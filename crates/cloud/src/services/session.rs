@@ -1,21 +1,14 @@
-//! Sign-in, sign-out, derived tokens, and the renewal of a user's secret.
+//! Sign-in: password, second factor, LDAP, and the proof of a password within a session.
 
-use bartizan_api::{
-    ApiError,
-    mfa::MfaLogin,
-    session::{DiscoverView, RenewedView},
-    user::LoginRecord,
-};
+use bartizan_api::{ApiError, mfa::MfaLogin, session::DiscoverView, user::LoginRecord};
 use bartizan_store::{
     TenantId, entity,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
-    sessions, tickets, users,
+    tickets, users,
 };
-use uuid::Uuid;
 
 use super::{
-    activity::{self, Change},
-    grants, letters, lockout, second_factor,
+    activity, grants, letters, lockout, second_factor,
     settings::Settings,
     sso::{
         self,
@@ -24,15 +17,21 @@ use super::{
     users::grant_of,
 };
 use crate::{
-    auth::{Caller, Origin, Scheme, session::PREFIX},
+    auth::{Caller, Origin},
     failure::Failure,
     limits::Check,
     secrets::{Secret, verify_password},
     state::Cloud,
 };
 
-/// Seconds that a derived bearer token lives.
-pub const TOKEN_LIFETIME_S: i64 = 900;
+mod running;
+mod secret;
+
+pub use running::{TOKEN_LIFETIME_S, derive_token, show_client, sign_out};
+pub(in crate::services) use secret::give_secret;
+pub use secret::renew_secret;
+
+use running::{NewSession, insert};
 
 /// How far a sign-in came.
 pub enum SignIn {
@@ -361,119 +360,13 @@ async fn note_login(
     Ok(cloud.store.update_user_row(tenant, change).await?)
 }
 
-/// What a new session is made of.
-struct NewSession<'a> {
-    user: &'a entity::user::Model,
-    /// The session that a token derives from.
-    parent: Option<&'a str>,
-    lifetime_s: i64,
-    restriction: Option<&'static str>,
-    sso_sealed: Option<String>,
-    /// The tenant that pages show at first, when it is not the user's own.
-    acting: Option<TenantId>,
-}
-
-async fn insert(cloud: &Cloud, new: NewSession<'_>, origin: &Origin) -> Result<String, Failure> {
-    let (secret, now) = (Secret::random(), cloud.now());
-    let session = entity::session::Model {
-        id_mac: secret.mac(&cloud.keys),
-        public_id: Uuid::new_v4().to_string(),
-        user_id: new.user.id,
-        client_id: new.user.client_id,
-        parent_mac: new.parent.map(str::to_owned),
-        csrf: Secret::random().hex(),
-        ip: origin.ip.to_string(),
-        user_agent: origin.user_agent.to_string(),
-        created_at: now,
-        last_seen_at: now,
-        expires_at: now + new.lifetime_s,
-        acting_client_id: new.acting.map(|tenant| tenant.0),
-        restriction: new.restriction.map(str::to_owned),
-        sso_sealed: new.sso_sealed,
-    };
-    cloud.store.insert_session(session).await?;
-    Ok(secret.opaque(PREFIX))
-}
-
-/// Sets the tenant that the Console shows in this session.
+/// Refuses a user of an identity provider, who has no password here.
 ///
 /// # Errors
-/// 403 for a tenant out of reach.
-pub async fn show_client(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<(), Failure> {
-    let tenant = caller.tenant_of(Some(client_id))?;
-    let Some(session) = &caller.session else { return Err(ApiError::access_denied().into()) };
-    let id_mac = session.parent_mac.as_deref().unwrap_or(&session.id_mac);
-    Ok(cloud.store.set_acting_client(id_mac, tenant).await?)
-}
-
-/// Ends the caller's session, or all of its user's.
-///
-/// # Errors
-/// 500 when the store fails.
-pub async fn sign_out(cloud: &Cloud, caller: &Caller, all: bool) -> Result<(), Failure> {
-    let (Scheme::Session { id_mac, .. }, Some(user)) = (&caller.scheme, &caller.user) else { return Ok(()) };
-    if all {
-        cloud.store.delete_user_sessions(caller.tenant(), user.id, None).await?;
-    } else {
-        cloud.store.delete_session(id_mac).await?;
-    }
-    Ok(())
-}
-
-/// A bearer token for the API Console, from a session cookie.
-///
-/// # Errors
-/// 403 when the caller did not come by cookie.
-pub async fn derive_token(cloud: &Cloud, caller: &Caller, origin: &Origin) -> Result<String, Failure> {
-    let (Scheme::Session { id_mac, cookie: true }, Some(user)) = (&caller.scheme, &caller.user) else {
-        return Err(ApiError::access_denied().into());
-    };
-    let restriction = caller.restriction().map(|_| "password");
-    let new = NewSession {
-        user,
-        parent: Some(id_mac),
-        lifetime_s: TOKEN_LIFETIME_S,
-        restriction,
-        sso_sealed: None,
-        acting: None,
-    };
-    insert(cloud, new, origin).await
-}
-
-/// Makes a new secret for the caller; the old one is dead when this returns.
-///
-/// # Errors
-/// 403 `Invalid password`, 429.
-pub async fn renew_secret(
-    cloud: &Cloud,
-    caller: &Caller,
-    password: &str,
-    otp: Option<&str>,
-) -> Result<RenewedView, Failure> {
-    let user = confirmed_user(cloud, caller, password, Some(otp.unwrap_or_default())).await?;
-    if user.auth_method.is_some() {
-        return Err(ApiError::access_denied().into());
-    }
-    let secret = Secret::random();
-    let (tenant, uuid) = (TenantId(user.client_id), user.uuid.clone());
-    let entry = Change {
-        object_type: "secret_key",
-        action: "update",
-        object_id: user.id.to_string(),
-        object_name: user.email.clone(),
-        before: None,
-        after: None,
-    };
-    let mut change = user.into_active_model();
-    change.secret_mac = Set(Some(secret.mac(&cloud.keys)));
-    change.secret_created_at = Set(Some(cloud.now()));
-    change.secret_last_used_at = Set(None);
-    let transaction = cloud.store.begin().await?;
-    sessions::update_user(&transaction, tenant, change).await?;
-    activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
-    transaction.commit().await?;
-    let token = secret.token(Uuid::parse_str(&uuid).map_err(|_| ApiError::internal())?);
-    Ok(RenewedView { uuid, secret: secret.hex(), token })
+/// 403 `Access denied`.
+pub fn has_password(caller: &Caller) -> Result<(), ApiError> {
+    let user = caller.user.as_ref().ok_or_else(ApiError::access_denied)?;
+    if user.auth_method.is_some() { Err(ApiError::access_denied()) } else { Ok(()) }
 }
 
 /// Whether the session began within the time that a proof counts. Users of an identity provider have no password here:

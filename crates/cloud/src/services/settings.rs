@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bartizan_api::{
     ApiError,
-    settings::{NetworkScope, PasswordPolicy, SettingsUpdate, SettingsView},
+    settings::{NetworkScope, PasswordPolicy, PasswordPolicyUpdate, SettingsUpdate, SettingsView},
 };
 use bartizan_store::{TenantId, client_settings, clients, entity, sea_orm::ConnectionTrait};
 use ipnet::IpNet;
@@ -174,7 +174,7 @@ fn apply(caller: &Caller, settings: &mut Settings, request: &SettingsUpdate) -> 
         settings.mfa_enforced = enforced;
     }
     if let Some(policy) = &request.password_policy {
-        settings.password_policy = valid_policy(policy)?;
+        settings.password_policy = changed_policy(&settings.password_policy, policy)?;
     }
     if let Some(networks) = &request.allowed_networks {
         settings.networks.list = valid_networks(networks)?;
@@ -201,7 +201,16 @@ fn set(place: &mut i64, given: Option<i64>, name: &str, least: i64, most: i64) -
     }
 }
 
-fn valid_policy(policy: &PasswordPolicy) -> Result<PasswordPolicy, ApiError> {
+fn changed_policy(
+    before: &PasswordPolicy,
+    change: &PasswordPolicyUpdate,
+) -> Result<PasswordPolicy, ApiError> {
+    let policy = PasswordPolicy {
+        min_length: change.min_length.unwrap_or(before.min_length),
+        require_special: change.require_special.unwrap_or(before.require_special),
+        rotation_days: change.rotation_days.unwrap_or(before.rotation_days),
+        history: change.history.unwrap_or(before.history),
+    };
     let refused = |name: &str, range: &str, value: Value| {
         Err(ApiError::invalid(format!("password_policy.{name} must be {range}"), value))
     };
@@ -214,7 +223,7 @@ fn valid_policy(policy: &PasswordPolicy) -> Result<PasswordPolicy, ApiError> {
     if !(0..=24).contains(&policy.history) {
         return refused("history", "0 to 24", json!(policy.history));
     }
-    Ok(policy.clone())
+    Ok(policy)
 }
 
 fn valid_networks(texts: &[String]) -> Result<Vec<IpNet>, ApiError> {

@@ -13,25 +13,26 @@ use serde_json::{Value, json};
 use super::{
     activity::{self, Change},
     integration,
+    rule::counters,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 pub mod changes;
 pub mod evaluate;
 mod firing;
+pub mod flood;
 mod parse;
 mod template;
 pub(super) mod transfer;
 mod watch;
 
+use parse::Parsed;
 pub use template::{TEMPLATES, Template, Threshold};
 
 /// The lock time that means for ever, seconds.
 pub const FOREVER_S: i64 = 315_360_000;
 /// The template that every tenant has a trigger on.
 pub const DEFAULT_TEMPLATE: &str = "vector_attack";
-/// Most triggers of a tenant.
-const MAX_TRIGGERS: u64 = 500;
 
 /// The triggers of a tenant, oldest first.
 ///
@@ -52,14 +53,16 @@ pub async fn create(
     client_id: i64,
     sent: Option<&TriggerFields>,
 ) -> Result<TriggerView, Failure> {
-    let tenant = caller.tenant_of(Some(client_id))?;
+    let (tenant, parsed) = (caller.tenant_of(Some(client_id))?, parsed(sent)?);
     let transaction = cloud.store.begin().await?;
     let now = cloud.now();
-    let row = filled(&transaction, tenant, blank(tenant, now), sent, now).await?;
-    if triggers::count(&transaction, tenant).await? >= MAX_TRIGGERS {
-        return Err(ApiError::field("trigger", "too many triggers", MAX_TRIGGERS).into());
+    let row = filled(&transaction, tenant, blank(tenant, now), parsed, now).await?;
+    let most = cloud.config.limits.triggers;
+    if triggers::count(&transaction, tenant).await? >= most {
+        return Err(ApiError::field("trigger", "too many triggers", most).into());
     }
     let row = triggers::insert(&transaction, row).await?;
+    counters::settle(&transaction, tenant, &[&row], now).await?;
     if row.template == DEFAULT_TEMPLATE {
         triggers::delete_default(&transaction, tenant, DEFAULT_TEMPLATE).await?;
     }
@@ -83,11 +86,14 @@ pub async fn replace(
     let transaction = cloud.store.begin().await?;
     let before = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     let now = cloud.now();
-    let mut row = filled(&transaction, tenant, before.clone(), sent, now).await?;
+    let mut row = filled(&transaction, tenant, before.clone(), parsed(sent)?, now).await?;
     // Whoever changes the default trigger makes it his own.
     row.is_default = false;
     let row = triggers::replace(&transaction, row).await?;
-    settle_default(&transaction, tenant, now).await?;
+    counters::settle(&transaction, tenant, &[&before, &row], now).await?;
+    if [&before, &row].iter().any(|row| row.template == DEFAULT_TEMPLATE) {
+        settle_default(&transaction, tenant, now).await?;
+    }
     let entry = change(&row, "update", Some(state(&before)), Some(state(&row)));
     activity::log(&transaction, caller, tenant, now, entry).await?;
     transaction.commit().await?;
@@ -104,6 +110,7 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> 
     let row = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     triggers::delete(&transaction, tenant, id).await?;
     let now = cloud.now();
+    counters::settle(&transaction, tenant, &[&row], now).await?;
     if row.template == DEFAULT_TEMPLATE && !row.is_default {
         settle_default(&transaction, tenant, now).await?;
     }
@@ -112,14 +119,15 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> 
     Ok(())
 }
 
-/// Takes the default trigger away from who has one of his own, and gives it to who has none.
+/// Takes the default trigger away from who has one of his own, and gives it to who has neither.
 async fn settle_default(
     transaction: &DatabaseTransaction,
     tenant: TenantId,
     now: i64,
 ) -> Result<(), Failure> {
-    triggers::delete_default(transaction, tenant, DEFAULT_TEMPLATE).await?;
-    if !triggers::has_custom(transaction, tenant, DEFAULT_TEMPLATE).await? {
+    if triggers::has_custom(transaction, tenant, DEFAULT_TEMPLATE).await? {
+        triggers::delete_default(transaction, tenant, DEFAULT_TEMPLATE).await?;
+    } else if !triggers::has_default(transaction, tenant, DEFAULT_TEMPLATE).await? {
         triggers::insert_default(transaction, tenant, now).await?;
     }
     Ok(())
@@ -144,16 +152,18 @@ fn blank(tenant: TenantId, now: i64) -> Model {
     }
 }
 
-/// A row with what was sent, checked against the tenant's other objects.
+fn parsed(sent: Option<&TriggerFields>) -> Result<Parsed, ApiError> {
+    parse::parse(sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?)
+}
+
+/// A row with what was parsed, checked against the tenant's other objects.
 async fn filled(
     transaction: &DatabaseTransaction,
     tenant: TenantId,
     row: Model,
-    sent: Option<&TriggerFields>,
+    parsed: Parsed,
     now: i64,
 ) -> Result<Model, Failure> {
-    let sent = sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?;
-    let parsed = parse::parse(sent)?;
     for action in &parsed.actions {
         let ids = action.params.integration_ids.as_deref().unwrap_or_default();
         if !integration::all_exist(transaction, tenant, ids).await? {

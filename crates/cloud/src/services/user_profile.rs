@@ -75,6 +75,9 @@ fn apply_formats(profile: &mut Map<String, Value>, given: &UserProfile) -> Resul
         }
         Some(text) => Err(ApiError::invalid(format!("invalid {name}"), text)),
     };
+    if let Some(zone) = given.timezone.as_deref().filter(|zone| !zone.is_empty() && !is_timezone(zone)) {
+        return Err(ApiError::invalid("invalid timezone", zone));
+    }
     choose("timezone", &given.timezone, None)?;
     choose("language", &given.language, Some(&["en", "ru"]))?;
     choose("date_format", &given.date_format, Some(&["ddmmyy", "mmddyy", "yymmdd"]))?;
@@ -105,6 +108,12 @@ fn apply_formats(profile: &mut Map<String, Value>, given: &UserProfile) -> Resul
         Some(rows) => return Err(ApiError::invalid("invalid results_per_page", rows)),
     }
     Ok(())
+}
+
+/// A name of the IANA database, or an abbreviation such as `CEST`.
+fn is_timezone(text: &str) -> bool {
+    let abbreviation = (2..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    abbreviation || text.parse::<chrono_tz::Tz>().is_ok()
 }
 
 /// Takes over the flags that are given; a kind without flags, or no kind at all, changes nothing.

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use crate::{
-    auth::{Caller, strings},
+    auth::{Caller, NodePrincipal, strings},
     state::Cloud,
 };
 
@@ -111,25 +111,22 @@ pub fn actual_permissions(granted: &[String]) -> Vec<String> {
 /// The current principal, also when it is a shared token without a user.
 #[must_use]
 pub fn principal_view(cloud: &Cloud, caller: &Caller) -> PrincipalView {
-    let row = caller.user.as_deref().cloned().unwrap_or_else(|| token_as_user(caller));
-    let mut view = user_view(cloud, &row, &caller.client.name);
-    if caller.user.is_none() {
-        view.username = caller.name.to_string();
-        view.email = String::new();
-    }
-    view.permissions = caller.grant.strings();
-    view.actual_permissions =
+    let permissions = caller.grant.strings();
+    let mut actual: Vec<String> =
         shown_permissions(caller).iter().map(|permission| permission.code().to_owned()).collect();
-    view.actual_permissions.sort();
-    let created = DateTime::from_timestamp(row.created_at, 0).unwrap_or_default();
-    let mut user = serde_json::to_value(&view).unwrap_or_default();
-    if let Some(map) = user.as_object_mut() {
-        map.shift_remove("create_at");
-    }
-    PrincipalView {
-        client_id: caller.client.id,
-        create_at: created.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        user,
+    actual.sort();
+    match caller.user.as_deref() {
+        Some(row) => {
+            let view = user_view(cloud, row, &caller.client.name);
+            shaped(&UserView { permissions, actual_permissions: actual, ..view })
+        }
+        None => {
+            let client = &caller.client;
+            let realname = caller.name.trim_start_matches("token:");
+            let row = synthetic(client, &caller.name, realname, client.created_at, "");
+            let view = user_view(cloud, &row, &client.name);
+            shaped(&UserView { permissions, actual_permissions: actual, email: String::new(), ..view })
+        }
     }
 }
 
@@ -142,24 +139,51 @@ fn shown_permissions(caller: &Caller) -> BTreeSet<Permission> {
     within.unwrap_or_else(|| caller.grant.permissions())
 }
 
-/// A shared token in the shape of a user: id 0, named after the token.
-fn token_as_user(caller: &Caller) -> entity::user::Model {
+/// A node in the shape of a user.
+#[must_use]
+pub fn node_view(cloud: &Cloud, node: &NodePrincipal) -> PrincipalView {
+    let name = format!("node:{}", node.uuid);
+    let row = synthetic(&node.client, &name, &node.hostname, node.created_at, &node.create_from);
+    let view = user_view(cloud, &row, &node.client.name);
+    let permissions = vec!["node".to_owned()];
+    shaped(&UserView { uuid: node.uuid.clone(), permissions, email: String::new(), ..view })
+}
+
+/// The form of the current principal: the time as text, the tenant by both of its names.
+fn shaped(view: &UserView) -> PrincipalView {
+    let created = DateTime::from_timestamp(view.create_at, 0).unwrap_or_default();
+    let client_id = view.clientid;
+    let mut user = serde_json::to_value(view).unwrap_or_default();
+    if let Some(map) = user.as_object_mut() {
+        map.shift_remove("create_at");
+    }
+    PrincipalView { client_id, create_at: created.format("%Y-%m-%dT%H:%M:%SZ").to_string(), user }
+}
+
+/// A principal without a user in the shape of one: id 0.
+fn synthetic(
+    client: &entity::client::Model,
+    name: &str,
+    realname: &str,
+    created_at: i64,
+    create_from: &str,
+) -> entity::user::Model {
     entity::user::Model {
         id: 0,
         uuid: "00000000-0000-0000-0000-000000000000".to_owned(),
-        client_id: caller.client.id,
-        email: caller.name.to_string(),
-        realname: caller.name.trim_start_matches("token:").to_owned(),
+        client_id: client.id,
+        email: name.to_owned(),
+        realname: realname.to_owned(),
         phone: None,
         job_title: None,
-        permissions: json!(caller.grant.strings()),
+        permissions: json!([]),
         enabled: true,
         validated: true,
         password_hash: None,
         password_changed: 0,
         create_by: 0,
-        created_at: caller.client.created_at,
-        create_from: String::new(),
+        created_at,
+        create_from: create_from.to_owned(),
         profile: default_profile(),
         login_history: json!([]),
         last_login_time: None,

@@ -10,8 +10,7 @@ use bartizan_api::{
     client::FirstAdmin,
     filter::{Condition, Family, Field, Filter, Kind, Test},
     invitation::{InvitationLink, Ttl},
-    list::{ListRequest, Order, Page, SelectRequest},
-    settings::PasswordPolicy,
+    list::{ListRequest, Order, SelectRequest},
     user::{UserCreate, UserFields, UserUpdate, UserView},
 };
 use bartizan_store::{
@@ -24,7 +23,7 @@ use serde_json::{Value, json};
 use super::{
     account::managed,
     activity::{self, Change},
-    grants,
+    changes, grants,
     invitations::{self, Invited},
     letters,
     provision::{NewUser, create_user},
@@ -36,9 +35,12 @@ use crate::{
     auth::{Caller, Scheme, strings},
     failure::Failure,
     mail::Letter,
-    secrets::{hash_password, password_weaknesses, verify_password},
     state::Cloud,
 };
+
+mod password;
+
+pub use password::{NewPassword, new_password, remember};
 
 const FIELDS: &[Field] = &[
     Field::new("id", Kind::Int),
@@ -53,8 +55,6 @@ const FIELDS: &[Field] = &[
     Field::new("query", Kind::Text),
 ];
 const ORDERS: &[&str] = &["id", "realname", "email", "last_login_time", "create_at", "enabled"];
-/// Rows that one change may touch.
-const CHANGE_PAGE: Page = Page { limit: 1000, offset: 0 };
 const BY_ID: Order = Order { field: "id", descending: false };
 
 /// Users of the tenants in reach. Without the right to see users, a caller sees itself.
@@ -85,8 +85,7 @@ fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
 /// The filter of a change, which must name its rows.
 fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
     let filter = parse_filter(value)?;
-    filter.require_selective("clientid")?;
-    filter.require_selective("client_id")?;
+    filter.require_selective(&["clientid", "client_id"])?;
     Ok(filter)
 }
 
@@ -168,7 +167,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
     if row != plain {
         row = write(&transaction, &caller.tenants, &plain, row).await?;
     }
-    let entry = change(&row, "create", None, Some(state(&row)));
+    let entry = made(&row);
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     let link = match invited {
         true => Some(invite(cloud, &transaction, caller, &client, &row).await?),
@@ -202,7 +201,7 @@ pub async fn create_first(
         create_from: caller.ip.to_string(),
     };
     let row = create_user(transaction, new, cloud.now()).await.map_err(duplicate)?;
-    let entry = change(&row, "create", None, Some(state(&row)));
+    let entry = made(&row);
     activity::log(transaction, caller, TenantId(client.id), cloud.now(), entry).await?;
     let link = invite(cloud, transaction, caller, client, &row).await?;
     Ok(letters::invitation(cloud, &row.email, &client.name, &link.url))
@@ -239,7 +238,11 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: UserUpdate) -> Resu
         Some(id) => Some(destination(cloud, caller, id).await?),
         None => None,
     };
-    let rows = users::list(cloud.store.reader(), &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
+    let rows = users::list(cloud.store.reader(), &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
+    if given(fields.password.as_ref()).is_some() && rows.len() > 1 {
+        // Policies and former passwords differ, and nobody should share one.
+        return Err(ApiError::invalid("a password can be set for one user at a time", rows.len()).into());
+    }
     // Hashing takes time: before the transaction, which would hold up every other writer.
     let password_hash = match (given(fields.password.as_ref()), rows.first()) {
         (Some(_), Some(row)) if row.auth_method.is_some() => return Err(managed().into()),
@@ -251,7 +254,8 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: UserUpdate) -> Resu
         _ => None,
     };
     let transaction = cloud.store.begin().await?;
-    let rows = users::list(&transaction, &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
+    let rows = users::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
+    changes::bounded(&rows)?;
     let mut changed = Vec::with_capacity(rows.len());
     for row in rows {
         let plan = Plan { fields: &fields, password_hash: password_hash.as_deref(), moved: moved.as_ref() };
@@ -393,6 +397,10 @@ fn apply(
     if home.id != row.client_id {
         caller.require(bartizan_api::Permission::CreateTenant)?;
         row.client_id = home.id;
+        // With the tokens: the pair and its token form were for the other tenant.
+        row.secret_mac = None;
+        row.secret_created_at = None;
+        row.secret_last_used_at = None;
     }
     if let Some(permissions) = &fields.permissions {
         row.permissions = json!(grants::parse(permissions)?.strings());
@@ -430,7 +438,8 @@ fn apply(
 pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
     let filter = parse_selection(&request.filter)?;
     let transaction = cloud.store.begin().await?;
-    let rows = users::list(&transaction, &caller.tenants, &filter, BY_ID, CHANGE_PAGE).await?;
+    let rows = users::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
+    changes::bounded(&rows)?;
     for row in &rows {
         if row.id == caller.user_id() {
             return Err(own_access().into());
@@ -551,61 +560,10 @@ pub fn valid_name(text: &str) -> Result<String, ApiError> {
     }
 }
 
-/// A password that somebody chose, and whom it is for.
-pub struct NewPassword<'a> {
-    /// The password.
-    pub password: &'a str,
-    /// Address of the user.
-    pub email: &'a str,
-    /// Name of the user.
-    pub realname: &'a str,
-    /// Hashes of former passwords, the present one first.
-    pub former: Vec<String>,
-}
-
-impl<'a> NewPassword<'a> {
-    /// For a user who may have had passwords before.
-    #[must_use]
-    pub fn of(user: &'a entity::user::Model, password: &'a str) -> NewPassword<'a> {
-        NewPassword { password, email: &user.email, realname: &user.realname, former: former(user) }
-    }
-}
-
-fn former(user: &entity::user::Model) -> Vec<String> {
-    let mut former: Vec<String> = user.password_hash.iter().cloned().collect();
-    former.extend(user.password_history.as_ref().map(strings).unwrap_or_default());
-    former
-}
-
-/// Former passwords that are kept at most.
-const MOST_FORMER: usize = 24;
-
-/// The history of a user whose password is about to change.
+/// The entry of a user who was made.
 #[must_use]
-pub fn remember(user: &entity::user::Model) -> Option<Value> {
-    let mut former = former(user);
-    former.truncate(MOST_FORMER);
-    Some(json!(former))
-}
-
-/// Checks a password against the policy and hashes it.
-///
-/// # Errors
-/// 400 `weak password` with what is missing, never the password.
-pub async fn new_password(policy: &PasswordPolicy, new: &NewPassword<'_>) -> Result<String, Failure> {
-    let weaknesses = password_weaknesses(policy, new.password, new.email, new.realname);
-    if !weaknesses.is_empty() {
-        return Err(ApiError::invalid("weak password", weaknesses).into());
-    }
-    // With rotation, going back and forth between two passwords would be none.
-    let rotated = if policy.rotation_days.is_some() { 5 } else { 0 };
-    let looked_at = usize::try_from(policy.history.max(rotated)).unwrap_or(0);
-    for hash in new.former.iter().take(looked_at) {
-        if verify_password(new.password.to_owned(), Some(hash.clone())).await {
-            return Err(ApiError::invalid("weak password", vec!["used_before"]).into());
-        }
-    }
-    Ok(hash_password(new.password.to_owned()).await.ok_or_else(ApiError::internal)?)
+pub fn made(row: &entity::user::Model) -> Change<'static> {
+    change(row, "create", None, Some(state(row)))
 }
 
 fn change(
@@ -626,9 +584,13 @@ fn change(
 
 /// What the activity log keeps of a user: no secret, no hash.
 fn state(row: &entity::user::Model) -> Value {
-    json!({
+    let mut state = json!({
         "email": row.email, "realname": row.realname, "permissions": row.permissions, "enabled": row.enabled,
         "client_id": row.client_id, "phone": row.phone, "job_title": row.job_title,
-        "password_changed": row.password_changed,
-    })
+        "password_changed": row.password_changed, "validated": row.validated,
+    });
+    if let (Some(state), Some(profile)) = (state.as_object_mut(), row.profile.as_object()) {
+        state.extend(profile.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    state
 }

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
+    false_positive_rules::{self, Judgement},
     listing::{Asked, Rows, choice, flag},
     notification,
 };
@@ -72,7 +73,14 @@ pub async fn list(
 }
 
 /// Rows as lists return them.
-async fn views(cloud: &Cloud, tenants: &Tenants, rows: &[Model]) -> Result<Vec<VulnView>, Failure> {
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn views(
+    cloud: &Cloud,
+    tenants: &Tenants,
+    rows: &[Model],
+) -> Result<Vec<VulnView>, Failure> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let attacks = incidents::attacks_of_vulns(cloud.store.reader(), tenants, &ids, MAX_INCIDENTS).await?;
     let of = |row: &Model| attacks.get(&row.id).map(Vec::as_slice).unwrap_or_default();
@@ -134,14 +142,16 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
     let place = |name: &str| request.fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     (row.kind, row.domain, row.path) = (vuln_type::code_of(&place("type")), place("domain"), place("path"));
     (row.method, row.parameter) = (place("method"), place("parameter"));
-    if let Some(info) = vuln_type::info(&row.kind) {
-        row.threat = i64::from(info.threat);
-    }
+    let info = vuln_type::info(&row.kind)
+        .ok_or_else(|| ApiError::field("type", "unknown type of vulnerability", row.kind.clone()))?;
+    row.threat = i64::from(info.threat);
     if let Some(info) = AttackType::parse_code(&row.kind).map(AttackType::info) {
         row.target = json!(info.target).as_str().unwrap_or("server").to_owned();
     }
-    if let target @ ("server" | "client" | "database") = place("target").as_str() {
-        target.clone_into(&mut row.target);
+    match place("target").as_str() {
+        "" => {}
+        target @ ("server" | "client" | "database") => target.clone_into(&mut row.target),
+        other => return Err(ApiError::field("target", "must be server, client or database", other).into()),
     }
     row.scope =
         json!([{"method": row.method, "domain": row.domain, "path": row.path, "parameter": row.parameter}]);
@@ -155,6 +165,18 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
     ingest::lock(&transaction, tenant).await?;
     if store::open_twin(&transaction, &row).await? {
         return Err(ApiError::text(StatusCode::CONFLICT, "Already exists").into());
+    }
+    let rules = false_positive_rules::compiled(&transaction, tenant).await?;
+    match false_positive_rules::judge(&rules, &row) {
+        Judgement::Drop => {
+            let text = "A rule for false positives keeps it out";
+            return Err(ApiError::text(StatusCode::CONFLICT, text).into());
+        }
+        Judgement::False(rule) => {
+            "falsepositive".clone_into(&mut row.status);
+            row.false_positive_rule_id = Some(rule);
+        }
+        Judgement::None => {}
     }
     let row = store::insert(&transaction, tenant, &prefix.unwrap_or_else(|| "BRTZ".to_owned()), row).await?;
     log(cloud, caller, &transaction, "create", None, &row, None).await?;
@@ -307,6 +329,7 @@ pub async fn recheck(
         log(cloud, caller, &transaction, "recheck", Some(&before), &row, request.comment.as_str()).await?;
     }
     transaction.commit().await?;
+    cloud.verification.notify_one();
     Ok(RecheckView { status: "queued" })
 }
 
@@ -388,9 +411,11 @@ fn set(row: &mut Model, name: &str, sent: &Value, now: i64) -> Result<(), ApiErr
                 known @ ("open" | "closed" | "falsepositive") => known.to_owned(),
                 _ => return Err(bad("must be open, closed or falsepositive")),
             };
+            // When it was closed; a false one never was a flaw that could be.
             row.invalidate_time = match status.as_str() {
-                "open" => None,
-                _ => row.invalidate_time.or(Some(now)),
+                "closed" if row.status == "closed" => row.invalidate_time.or(Some(now)),
+                "closed" => Some(now),
+                _ => None,
             };
             row.status = status;
         }
@@ -398,10 +423,14 @@ fn set(row: &mut Model, name: &str, sent: &Value, now: i64) -> Result<(), ApiErr
             let threat = int(value).filter(|threat| (0..=100).contains(threat));
             row.threat = threat.ok_or_else(|| bad("must be 0 to 100"))?;
         }
-        "last_check" => row.last_check = int(value),
+        "last_check" if value.is_null() => row.last_check = None,
+        "last_check" => row.last_check = Some(int(value).ok_or_else(|| bad("must be Unix seconds or null"))?),
         "vuln_recheck_type" => {
-            row.vuln_recheck_type =
-                value.as_str().filter(|kind| matches!(*kind, "auto" | "manual")).map(str::to_owned);
+            row.vuln_recheck_type = match value.as_str() {
+                None if value.is_null() => None,
+                Some(kind @ ("auto" | "manual")) => Some(kind.to_owned()),
+                _ => return Err(bad("must be auto, manual or null")),
+            };
         }
         "template" => row.template = text()?,
         "title" => row.title = text()?,

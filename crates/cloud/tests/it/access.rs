@@ -42,7 +42,7 @@ fn admits(
     console: bool,
 ) -> bool {
     let needed = match access {
-        Access::Public | Access::Authenticated => true,
+        Access::Public | Access::Authenticated | Access::Principal => true,
         Access::Session => session,
         Access::SessionNeeds(permission) => session && permissions.contains(&permission),
         Access::Needs(permission) => permissions.contains(&permission),
@@ -215,6 +215,7 @@ fn needs(access: Access) -> String {
         Access::Session => "a session".to_owned(),
         Access::SessionNeeds(permission) => format!("a session and {}", code(&permission)),
         Access::Authenticated => "any credential".to_owned(),
+        Access::Principal => "any credential, also of a node".to_owned(),
         Access::Needs(permission) => code(&permission),
         Access::NeedsAny(any) => any.iter().map(code).collect::<Vec<_>>().join(" or "),
         Access::NodeToken => "a registration token".to_owned(),

@@ -14,6 +14,27 @@ async fn sign_in_status(cloud: &TestCloud, password: &str) -> u16 {
 }
 
 #[tokio::test]
+async fn a_user_of_an_identity_provider_has_no_password_to_change() {
+    use bartizan_store::sea_orm::{ActiveValue::Set, IntoActiveModel};
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let mut row = cloud.admin.clone().into_active_model();
+    row.auth_method = Set(Some("saml".to_owned()));
+    let tenant = bartizan_store::TenantId(cloud.client.id);
+    cloud.running.cloud.store.update_user_row(tenant, row).await.unwrap();
+    cloud.running.cloud.known.refresh(&cloud.running.cloud.store).await;
+    let denied = (403, r#"{"status":403,"body":"Access denied"}"#.to_owned());
+    assert_eq!(change(&cloud, &session, PASSWORD, "Correct2horse", "Correct2horse").await, denied);
+    for (path, body) in [
+        ("/v1/user/credentials/renew", json!({"password": PASSWORD})),
+        ("/v1/user/email", json!({"email": "ada@new.test", "password": PASSWORD})),
+    ] {
+        let reply = cloud.post(&session, path, body).await;
+        assert_eq!((reply.status, reply.text), denied, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn changing_the_password_needs_the_old_one_and_ends_other_sessions() {
     let cloud = TestCloud::start().await;
     let (here, there) = (cloud.sign_in("admin@acme.test").await, cloud.sign_in("admin@acme.test").await);
@@ -80,6 +101,12 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 200);
     assert_eq!(cloud.get(&eve, "/v1/session").await.status, 401);
     assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 404);
+    let other = cloud.add_company("Other").await;
+    cloud.add_user(other.id, "root@other.test", &["admin"]).await;
+    let there = cloud.sign_in("root@other.test").await;
+    let foreign = cloud.get(&there, "/v1/sessions").await.body()[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sessions/{foreign}");
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 403);
 }
 
 #[tokio::test]
@@ -94,6 +121,13 @@ async fn users_change_their_own_profile() {
     assert_eq!((&changed["realname"], &changed["default_poolid"]), (&json!("Ada L"), &json!(7)));
     assert_eq!(changed["components"], json!(["waf"]));
     assert_eq!(cloud.get(&session, "/v1/user").await.body()["timezone"], "Europe/Berlin");
+    for (field, value) in [("timezone", "Mars/Olympus"), ("timezone", "lower"), ("clientid", "7")] {
+        let body = json!({ field: value });
+        let refused = cloud.call(&session, Method::PUT, "/v1/user", Some(&body)).await;
+        assert_eq!(refused.status, 400, "{field}: {}", refused.text);
+    }
+    let abbreviated = cloud.call(&session, Method::PUT, "/v1/user", Some(&json!({"timezone": "CEST"}))).await;
+    assert_eq!(abbreviated.body()["timezone"], "CEST");
     let refused = cloud.call(&session, Method::PUT, "/v1/user", Some(&json!({"phone": "abc"}))).await;
     assert_eq!(refused.text, r#"{"status":400,"body":{"error":"invalid phone","value":"abc"}}"#);
 }
@@ -108,7 +142,12 @@ async fn a_temporary_password_must_be_changed_first() {
     let session = cloud.sign_in("eve@acme.test").await;
     assert_eq!(cloud.get(&session, "/v1/session").await.body()["restriction"], "password");
     assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 403);
-    let changed = change(&cloud, &session, PASSWORD, "Correct2horse", "Correct2horse").await;
-    assert_eq!(changed.0, 200, "{}", changed.1);
+    let new = "Correct2horse";
+    let body = json!({"current_password": PASSWORD, "password": new, "password_confirmation": new});
+    let changed = cloud.call(&session, Method::PUT, "/v1/user/password", Some(&body)).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    // A session that may do more than before has another id.
+    assert_eq!(cloud.get(&session, "/v1/session").await.status, 401);
+    let session = session.after(&changed);
     assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 200);
 }

@@ -58,6 +58,8 @@ async fn entries_are_found_by_what_they_say() {
     assert_eq!(count("?filter[sources][]=ui_page").await, 0);
     assert_eq!(count(&format!("?filter[actor_ids][]={}", cloud.admin.id)).await, 3);
     assert_eq!(count("?filter[query]=ADA").await, 3);
+    assert_eq!(count("?filter[query]=Admin@Acme").await, 3);
+    assert_eq!(count("?filter[query]=nobody@acme").await, 0);
     assert_eq!(count("?filter[query]=nobody").await, 0);
     let now = cloud.running.cloud.now();
     assert_eq!(count(&format!("?filter[time_start]={}", now + 60)).await, 0);

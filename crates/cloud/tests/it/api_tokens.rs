@@ -1,4 +1,4 @@
-use bartizan_testkit::{Credential, Reply, TestCloud};
+use bartizan_testkit::{Credential, Reply, TestCloud, cloud::PASSWORD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,6 +28,75 @@ macro_rules! snapshot {
             ".**.token" => "[64 characters]", ".**.token_masked" => "[5 characters]*****",
         })
     };
+}
+
+#[tokio::test]
+async fn the_secret_of_a_user_is_a_token_too() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    assert_eq!(cloud.get(&session, "/v1/api_tokens").await.body(), json!([]));
+    let secret =
+        cloud.post(&session, "/v1/user/credentials/renew", json!({"password": PASSWORD})).await.body();
+    let old = Credential::Token(secret["token"].as_str().unwrap().to_owned());
+    let made = create(&cloud, &session, json!({"name": "CI"})).await.body();
+    let listed = cloud.get(&session, "/v1/api_tokens").await.json();
+    assert_eq!(listed["body"][1]["id"], made["id"]);
+    insta::assert_json_snapshot!(listed["body"][0], {
+        ".uuid" => "[uuid]", ".created_at" => "[time]", ".generated_at" => "[time]",
+        ".actual_permissions" => "[permissions]",
+    });
+    let ids = async |query: &str| {
+        let body = cloud.get(&session, &format!("/v1/api_tokens?{query}")).await.body();
+        body.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let (own, regular) = (-cloud.admin.id, made["id"].as_i64().unwrap());
+    assert_eq!(ids("filter[type]=personal&filter[enabled]=true").await, [own, regular]);
+    assert_eq!(ids("filter[!id]=5").await[0], own);
+    assert_eq!(ids("filter[usage]=node").await, Vec::<i64>::new());
+    assert_eq!(ids("limit=1").await, [own]);
+    let path = format!("/v1/api_tokens/{own}");
+    assert_eq!(cloud.get(&session, &path).await.body(), listed["body"][0]);
+    assert_eq!(change(&cloud, &session, &json!(own), json!({"name": "x"})).await.status, 400);
+    assert_eq!(cloud.get(&session, &format!("{path}/value")).await.status, 403);
+    assert_eq!(cloud.post(&session, &format!("{path}/renew"), json!({})).await.status, 403);
+    let proof = cloud.post(&session, "/v1/session/reauth", json!({"password": PASSWORD})).await.body();
+    let Credential::Cookie(cookie, csrf) = &session else { unreachable!() };
+    let request = reqwest::Client::new().post(format!("{}{path}/renew", cloud.url)).header("Cookie", cookie);
+    let request = request.header("X-CSRF-Token", csrf).header("Origin", &cloud.url);
+    let renewed = request.header("X-Reauth", proof["ticket"].as_str().unwrap()).send().await.unwrap();
+    let renewed: Value = renewed.json().await.unwrap();
+    let token = Credential::Token(renewed["body"]["token"].as_str().unwrap().to_owned());
+    assert_eq!(
+        (cloud.get(&old, "/v1/user").await.status, cloud.get(&token, "/v1/user").await.status),
+        (403, 200)
+    );
+    // Another user's is seen by administrators only.
+    let eve = cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let eve = cloud.pair_of(&eve).await;
+    assert_eq!(cloud.get(&eve, &path).await.status, 403);
+    assert_eq!(cloud.get(&eve, "/v1/api_tokens").await.body().as_array().unwrap().len(), 1);
+    assert_eq!(cloud.call(&session, Method::DELETE, &path, None).await.status, 200);
+    assert_eq!(cloud.get(&token, "/v1/user").await.status, 403);
+    assert_eq!(cloud.get(&session, &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn who_has_no_tokens_sees_none_and_owners_keep_theirs() {
+    let cloud = TestCloud::start().await;
+    cloud.add_user(cloud.client.id, "aud@acme.test", &["auditor"]).await;
+    let auditor = cloud.sign_in("aud@acme.test").await;
+    assert_eq!(cloud.get(&auditor, "/v1/api_tokens").await.body(), json!([]));
+    // One whose role was narrowed can still end the own token.
+    let eve = cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let session = cloud.sign_in("eve@acme.test").await;
+    let made = cloud.post(&session, "/v1/api_tokens", json!({"name": "CI"})).await.body();
+    let path = format!("/v1/api_tokens/{}", made["id"]);
+    assert_eq!(cloud.get(&auditor, &path).await.status, 403);
+    let admin = cloud.admin_pair().await;
+    let narrow = json!({"filter": {"id": eve.id}, "fields": {"permissions": ["auditor"]}});
+    cloud.post(&admin, "/v1/objects/user/update", narrow).await.body();
+    assert_eq!(cloud.call(&auditor, Method::DELETE, &path, None).await.status, 403);
+    assert_eq!(cloud.call(&session, Method::DELETE, &path, None).await.status, 200);
 }
 
 #[tokio::test]
@@ -153,7 +222,8 @@ async fn disabling_a_user_disables_his_tokens_for_good() {
     cloud.post(&admin, "/v1/objects/user/enabling", filter.clone()).await.body();
     assert_eq!(status(&cloud, &token(&made), "/v1/user").await, 403);
     cloud.post(&admin, "/v1/objects/user/delete", filter).await.body();
-    assert_eq!(cloud.get(&admin, "/v1/api_tokens").await.body(), json!([]));
+    let his = format!("/v1/api_tokens?filter[user_id]={}", eve.id);
+    assert_eq!(cloud.get(&admin, &his).await.body(), json!([]));
 }
 
 #[tokio::test]

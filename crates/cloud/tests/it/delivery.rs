@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 
 use crate::events::{TestNode, hit_with, incidents::proof, recent};
 
+mod s3;
+mod tickets;
+
 /// A cloud that may reach receivers on this machine.
 async fn start(change: impl FnOnce(&mut CloudConfig)) -> TestCloud {
     TestCloud::start_with(|config| {
@@ -439,6 +442,33 @@ async fn sources_of_many_payloads_are_listed() {
     }
     names.sort();
     assert_eq!(names, ["Denied", "Strict"]);
+}
+
+#[tokio::test]
+async fn what_people_took_off_a_list_rests_for_half_of_its_time() {
+    let cloud = start(|_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, 1).await;
+    let attack = async |round: &str| {
+        let time = recent(&cloud);
+        let hit = |index: i64| {
+            let value = format!("{round}{index}");
+            hit_with(&value, time, json!({"ip": "203.0.113.7", "value": value}))
+        };
+        node.upload(&cloud, &(0..5).map(hit).collect::<Vec<_>>()).await;
+        lists(&cloud, &admin).await
+    };
+    // The default trigger graylists for an hour, and is quiet for as long.
+    let listed = attack("a").await;
+    let clock = &cloud.running.cloud.clock;
+    clock.shift_ms(3_500_000);
+    let delete = json!({"rules": [{"rule_type": "subnet", "ids": [listed[0]["id"]]}]});
+    let path = "/v1/blocklist/clients/1/groups";
+    assert_eq!(cloud.call(&admin, Method::DELETE, path, Some(&delete)).await.status, 200);
+    clock.shift_ms(200_000);
+    assert_eq!(attack("b").await, [] as [Value; 0]);
+    clock.shift_ms(3_700_000);
+    assert_eq!(attack("c").await.len(), 1);
 }
 
 #[tokio::test]

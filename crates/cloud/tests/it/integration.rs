@@ -87,6 +87,20 @@ async fn every_type_is_created_and_masked() {
             json!({"token": uuid, "api": "https://example.com:8088"}),
             json!({"token": "****daa2", "api": "https://example.com:8088"}),
         ),
+        (
+            "jira",
+            json!({"host": "acme.atlassian.net", "email": "bot@acme.test", "token": "ATATT3xFfGF0-1234",
+                "project": "SEC", "issue_type": "Bug", "auth_type": "basic", "ssl_verify": true}),
+            json!({"host": "acme.atlassian.net", "email": "bot@acme.test", "token": "****1234",
+                "auth_type": "basic", "ssl_verify": true, "project": "SEC", "issue_type": "Bug"}),
+        ),
+        (
+            "servicenow",
+            json!({"instance": "dev12345", "username": "bot", "password": "short", "client_id": "app",
+                "client_secret": "0123456789abcdef"}),
+            json!({"instance": "dev12345", "username": "bot", "password": "****", "client_id": "app",
+                "client_secret": "****cdef"}),
+        ),
     ] {
         let events = json!([{"event": "system", "active": true}]);
         let body = json!({"type": kind, "target": target, "active": true, "events": events, "name": ""});
@@ -101,6 +115,51 @@ async fn every_type_is_created_and_masked() {
     let rows = cloud.running.cloud.store.reader();
     let rows = bartizan_store::integrations::list(rows, &bartizan_store::TenantId(1).into()).await.unwrap();
     assert!(rows.iter().all(|row| !row.target.contains("acme") && !row.target.contains("XXXX1234")));
+}
+
+#[tokio::test]
+async fn a_bucket_is_opened_by_a_key_or_a_role() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let bucket = |access: Value| {
+        let mut target = json!({"region": "eu-central-1", "bucket": "acme-hits"});
+        target.as_object_mut().unwrap().extend(access.as_object().unwrap().clone());
+        json!({"type": "aws_s3", "target": target, "events": [{"event": "siem", "active": true}]})
+    };
+    let key = json!({"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"});
+    let made = create(&cloud, &admin, bucket(key.clone())).await.body()["object"].clone();
+    assert_eq!(made["name"], "Amazon S3");
+    let shown = json!({"region": "eu-central-1", "bucket": "acme-hits", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret": "****EKEY", "format": "json"});
+    assert_eq!(made["target"], shown);
+    let role = json!({"role_arn": "arn:aws:iam::123456789012:role/bartizan", "format": "jsonl"});
+    let changed =
+        put(&cloud, &admin, &made["id"], json!({"target": bucket(role.clone())["target"]})).await.body();
+    assert_eq!(
+        changed["object"]["target"],
+        json!({"region": "eu-central-1", "bucket": "acme-hits", "role_arn": role["role_arn"], "format": "jsonl"})
+    );
+    let both = json!({"role_arn": role["role_arn"], "access_key_id": key["access_key_id"]});
+    for (access, member, error) in [
+        (json!({}), "access_key_id", "can't be blank"),
+        (json!({"access_key_id": key["access_key_id"]}), "secret", "can't be blank"),
+        (both, "role_arn", "should be given without access_key_id and secret"),
+        (json!({"role_arn": "admin"}), "role_arn", "should be a role as arn:aws:iam::123456789012:role/name"),
+        (
+            json!({"bucket": "../x"}),
+            "bucket",
+            "should have 3 to 63 lower-case letters, digits, dots and hyphens",
+        ),
+        (json!({"region": "evil.test/"}), "region", "should be a region as eu-central-1"),
+    ] {
+        let reply = create(&cloud, &admin, bucket(access)).await;
+        assert_eq!(
+            (reply.status, &reply.json()["body"]),
+            (400, &json!({"target": {member: {"error": error}}})),
+            "{}",
+            reply.text
+        );
+    }
 }
 
 #[tokio::test]
@@ -144,6 +203,22 @@ async fn faults_name_their_field_and_nothing_is_stored() {
         (
             json!({"type": "slack", "target": "http://169.254.169.254/latest"}),
             json!({"target": {"error": "leads to an address that is not public"}}),
+        ),
+        (
+            json!({"type": "jira", "target": {"host": "10.0.0.7:8080", "email": "a@b.test", "token": "t", "project": "X"}}),
+            json!({"target": {"host": {"error": "leads to an address that is not public"}}}),
+        ),
+        (
+            json!({"type": "jira", "target": {"host": "a.test", "token": "t", "project": "X"}}),
+            json!({"target": {"email": {"error": "can't be blank"}}}),
+        ),
+        (
+            json!({"type": "servicenow", "target": {"instance": "http://a.test", "username": "u", "password": "p"}}),
+            json!({"target": {"instance": {"error": "must begin with https://"}}}),
+        ),
+        (
+            json!({"type": "servicenow", "target": {"instance": "a", "username": "u", "password": "p", "client_id": "c"}}),
+            json!({"target": {"client_secret": {"error": "can't be blank"}}}),
         ),
         (
             json!({"type": "web_hooks", "target": {"url": "https://localhost/x"}}),
@@ -212,6 +287,12 @@ async fn a_hidden_secret_does_not_follow_to_another_server() {
     assert_eq!(put(&cloud, &admin, id, json!({ "target": elsewhere })).await.status, 200);
     let target = json!({"token": "b1e2d6dc-e4b5-400d-9dae-270c39c5daa2", "api": "https://example.com:8088"});
     let splunk = create(&cloud, &admin, json!({"type": "splunk", "target": target})).await.body();
+    let target = json!({"instance": "dev1", "username": "u", "password": "0123456789abcdef"});
+    let tickets = create(&cloud, &admin, json!({"type": "servicenow", "target": target})).await.body();
+    let mut elsewhere = tickets["object"]["target"].clone();
+    elsewhere["instance"] = json!("evil.example.org");
+    let reply = put(&cloud, &admin, &tickets["object"]["id"], json!({ "target": elsewhere })).await;
+    assert_eq!((reply.status, &reply.json()["body"]), (400, &refused("password")));
     let mut elsewhere = splunk["object"]["target"].clone();
     elsewhere["api"] = json!("https://evil.example.org:8088");
     let reply = put(&cloud, &admin, &splunk["object"]["id"], json!({ "target": elsewhere })).await;

@@ -141,6 +141,11 @@ async fn the_legacy_api_speaks_of_the_same_entries() {
     let admin = cloud.admin_pair().await;
     let everything = cloud.call(&admin, Method::DELETE, "/v4/ip_rules", Some(&json!({"filter": {}}))).await;
     assert_eq!(everything.status, 400);
+    let many = cloud.get(&admin, "/v4/ip_rules?limit=301").await;
+    assert_eq!(
+        (many.status, many.text.as_str()),
+        (400, r#"{"status":400,"body":{"limit":{"error":"should be in 1..300","value":301}}}"#)
+    );
     let auditor = cloud.add_user(cloud.client.id, "ro@acme.test", &["auditor"]).await;
     let auditor = cloud.pair_of(&auditor).await;
     assert_eq!(cloud.get(&auditor, "/v4/ip_rules").await.status, 200);

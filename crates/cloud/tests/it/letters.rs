@@ -10,20 +10,34 @@ use serde_json::{Value, json};
 
 const ANYBODY: Credential = Credential::Anonymous;
 
-async fn start(mail: &MailServer) -> TestCloud {
+pub(crate) async fn start(mail: &MailServer) -> TestCloud {
+    start_with_mail(mail, |_| {}).await
+}
+
+/// A cloud that sends its letters to this server.
+pub(crate) async fn start_with_mail(
+    mail: &MailServer,
+    change: impl FnOnce(&mut bartizan_cloud::CloudConfig),
+) -> TestCloud {
     let port = mail.port;
     TestCloud::start_with(move |config| {
         config.mail.host = "127.0.0.1".to_owned();
         config.mail.port = Some(port);
         config.mail.tls = bartizan_cloud::config::MailTls::None;
         config.mail.from = "Bartizan <cloud@bartizan.test>".to_owned();
+        change(config);
     })
     .await
 }
 
-/// The token behind the `#` of a link, undone from quoted-printable.
-fn token(letter: &TakenLetter, prefix: &str) -> String {
-    let text = letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
+/// What a letter says, undone from quoted-printable as far as plain ASCII goes.
+pub(crate) fn text(letter: &TakenLetter) -> String {
+    letter.data.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
+}
+
+/// The token behind the `#` of a link.
+pub(crate) fn token(letter: &TakenLetter, prefix: &str) -> String {
+    let text = text(letter);
     let begin = text.find(prefix).unwrap_or_else(|| panic!("no {prefix} in {text}"));
     text[begin..].split_whitespace().next().unwrap().to_owned()
 }
@@ -123,6 +137,14 @@ async fn a_link_makes_a_user() {
     let bob =
         cloud.post(&admin, "/v1/objects/user", json!({"filter": {"email": "bob@acme.test"}})).await.body();
     assert_eq!((&bob[0]["permissions"], &bob[0]["create_by"]), (&json!(["auditor"]), &json!(cloud.admin.id)));
+    let welcome = mail.next().await;
+    assert!(welcome.to == ["bob@acme.test"] && welcome.data.contains("ready"), "{}", welcome.data);
+    let log = format!("/v1/activity_log/{}/events?filter[object_types][]=user", cloud.client.id);
+    let entry = cloud.get(&admin, &log).await.body()["objects"][0].clone();
+    assert_eq!(
+        (&entry["action_type"], &entry["object"]["name"]),
+        (&json!("Create"), &json!("bob@acme.test"))
+    );
     assert_eq!(cloud.get(&admin, "/v1/invitations").await.body(), json!([]));
     let taken = cloud
         .post(&admin, "/v1/invitations", json!({"email": "bob@acme.test", "permissions": ["auditor"]}))

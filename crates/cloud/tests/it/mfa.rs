@@ -17,12 +17,18 @@ fn later(cloud: &TestCloud) {
 
 /// Turns the factor on; returns seed and recovery codes.
 async fn set_up(cloud: &TestCloud, session: &Credential) -> (String, Vec<String>) {
+    let (secret, confirmed) = confirm_set_up(cloud, session).await;
+    (secret, serde_json::from_value(confirmed.body()["recovery_codes"].clone()).unwrap())
+}
+
+/// The same; returns the seed and the answer that turned it on.
+async fn confirm_set_up(cloud: &TestCloud, session: &Credential) -> (String, Reply) {
     let begun = cloud.post(session, "/v1/user/mfa", json!({})).await.body();
     let secret = begun["secret"].as_str().unwrap().to_owned();
     let confirm = json!({"otp": code(cloud, &secret), "password": PASSWORD});
-    let codes = cloud.post(session, "/v1/user/mfa/confirm", confirm).await.body();
+    let confirmed = cloud.post(session, "/v1/user/mfa/confirm", confirm).await;
     later(cloud);
-    (secret, serde_json::from_value(codes["recovery_codes"].clone()).unwrap())
+    (secret, confirmed)
 }
 
 /// The first step of a sign-in; returns the ticket.
@@ -176,7 +182,9 @@ async fn enforced_everybody_sets_it_up_at_the_next_sign_in() {
     let session = cloud.sign_in("eve@acme.test").await;
     assert_eq!(cloud.get(&session, "/v1/session").await.body()["restriction"], "mfa");
     assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 403);
-    let (secret, _) = set_up(&cloud, &session).await;
+    let (secret, confirmed) = confirm_set_up(&cloud, &session).await;
+    assert_eq!(cloud.get(&session, "/v1/session").await.status, 401);
+    let session = session.after(&confirmed);
     assert_eq!(cloud.post(&session, "/v1/objects/hint", json!({})).await.status, 200);
     let off = json!({"password": PASSWORD, "otp": code(&cloud, &secret)});
     let kept = cloud.call(&session, Method::DELETE, "/v1/user/mfa", Some(&off)).await;

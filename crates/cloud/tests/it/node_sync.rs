@@ -75,6 +75,38 @@ async fn a_node_token_registers_into_its_group() {
 }
 
 #[tokio::test]
+async fn a_node_learns_whose_it_is_by_any_of_its_credentials() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let registered = register(&cloud, &token, json!({})).await.json();
+    let node = node_of(&registered);
+    let Credential::Node(uuid, secret) = node.clone() else { unreachable!() };
+    let pair = Credential::Pair(uuid.clone(), secret);
+    let seen = cloud.post(&node, "/v1/user", json!({})).await.json();
+    insta::assert_json_snapshot!(seen, {
+        ".body.uuid" => "[uuid]", ".body.username" => "node:[uuid]", ".body.create_at" => "[time]",
+        ".body.frontend_url" => "[url]",
+    });
+    assert_eq!(seen["body"]["username"], format!("node:{uuid}"));
+    assert_eq!(cloud.get(&pair, "/v1/user").await.json(), seen);
+    let group = cloud.get(&token, "/v1/user").await.body();
+    assert_eq!((&group["client_id"], &group["realname"]), (&json!(cloud.client.id), &json!("production")));
+    // It is for nothing else, and a wrong one looks like any other.
+    for credential in [&node, &pair, &token] {
+        assert!(matches!(cloud.post(credential, "/v1/objects/pool", json!({})).await.status, 401 | 403));
+    }
+    for wrong in [
+        Credential::Node(uuid.clone(), Secret::random().hex()),
+        Credential::Pair(uuid.clone(), Secret::random().hex()),
+        Credential::Node(Uuid::new_v4().to_string(), Secret::random().hex()),
+    ] {
+        let refused = cloud.get(&wrong, "/v1/user").await;
+        let expected = (403, r#"{"status":403,"body":"User not authenticated"}"#);
+        assert_eq!((refused.status, refused.text.as_str()), expected);
+    }
+}
+
+#[tokio::test]
 async fn an_api_token_for_deployment_makes_the_group_that_its_label_names() {
     let cloud = TestCloud::start().await;
     let (token, row) = api_token(&cloud, "node", "deploy").await;

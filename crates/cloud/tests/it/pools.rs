@@ -6,6 +6,23 @@ async fn call(cloud: &TestCloud, by: &Credential, verb: &str, body: Value) -> Re
 }
 
 #[tokio::test]
+async fn a_tenant_may_be_named_in_both_ways() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    let global = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let global = cloud.pair_of(&global).await;
+    for (id, name) in [(1, "clientid"), (2, "client_id")] {
+        let mut body = json!({"id": id, "name": "Shop"});
+        body[name] = json!(linked.id);
+        let made = cloud.post(&global, "/v1/objects/pool/create", body).await.body();
+        assert_eq!(made["clientid"], linked.id, "{name}");
+    }
+    let all = json!({"filter": {"clientid": linked.id, "client_id": linked.id}});
+    let refused = cloud.post(&global, "/v1/objects/pool/delete", all).await;
+    assert_eq!(refused.text, r#"{"status":400,"body":"Empty filter"}"#);
+}
+
+#[tokio::test]
 async fn applications_have_their_wire_forms() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;

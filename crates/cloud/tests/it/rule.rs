@@ -206,3 +206,82 @@ async fn the_general_mode_is_the_mode_of_the_default_branch() {
     let foreign = format!("/v2/client/{}/rules/wallarm_mode", other.id);
     assert_eq!(cloud.get(&admin, &foreign).await.status, 403);
 }
+
+#[tokio::test]
+async fn a_deletion_names_all_that_went_and_leaves_what_the_caller_may_not_delete() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let user = cloud.add_user(cloud.client.id, "an@acme.test", &["analytic"]).await;
+    let analyst = cloud.pair_of(&user).await;
+    let extended = cloud.add_user(cloud.client.id, "ext@acme.test", &["admin_ext"]).await;
+    let extended = cloud.pair_of(&extended).await;
+    let make = async |by: &Credential, body: Value| create(&cloud, by, body).await.body();
+    let expression = json!({"type": "regex", "regex": "abc", "attack_type": "sqli", "point": [["uri"]]});
+    let expression = make(&admin, expression).await;
+    let off = json!({"type": "disable_regex", "regex_id": expression["regex_id"], "point": [["uri"]]});
+    let off = make(&admin, off).await;
+    let upload = make(&admin, json!({"type": "file_upload_size_limit", "size": 10})).await;
+    let stamp = make(&extended, json!({"type": "disable_stamp", "stamp": 7, "point": [["uri"]]})).await;
+    let delete = async |by: &Credential, ids: &[&Value]| {
+        cloud.post(by, "/v1/objects/hint/delete", json!({"filter": {"id": ids}})).await
+    };
+    let ids =
+        |hints: Value| hints.as_array().unwrap().iter().map(|hint| hint["id"].clone()).collect::<Vec<_>>();
+    // A mitigation control is not the analyst's to delete; on its own it is refused.
+    assert_eq!(delete(&analyst, &[&upload["id"]]).await.status, 403);
+    let gone = delete(&analyst, &[&upload["id"], &expression["id"]]).await.body();
+    assert_eq!(ids(gone), [expression["id"].clone(), off["id"].clone()]);
+    // Signatures are switched off by extended rights, and on again by plain ones.
+    assert_eq!(ids(delete(&admin, &[&stamp["id"], &upload["id"]]).await.body()).len(), 2);
+    let log = format!("/v1/activity_log/{}/events?filter[object_types][]=rule&limit=100", cloud.client.id);
+    let deleted = async |id: &Value| {
+        let number = id.to_string();
+        let entries = cloud.get(&admin, &log).await.body()["objects"].clone();
+        let is =
+            |entry: &Value| entry["action_type"] == "Delete" && entry["object_id"].as_str() == Some(&number);
+        entries.as_array().unwrap().iter().any(is)
+    };
+    assert!(deleted(&off["id"]).await && deleted(&stamp["id"]).await);
+    // A changed expression takes its exceptions along, in the log too.
+    let expression =
+        make(&admin, json!({"type": "regex", "regex": "abc", "attack_type": "sqli", "point": [["uri"]]}))
+            .await;
+    let off = json!({"type": "disable_regex", "regex_id": expression["regex_id"], "point": [["uri"]]});
+    let off = make(&admin, off).await;
+    let path = format!("/v3/hint/{}", expression["id"]);
+    cloud.call(&admin, Method::PUT, &path, Some(&json!({"regex": "abcd"}))).await.body();
+    assert!(deleted(&off["id"]).await);
+}
+
+#[tokio::test]
+async fn a_control_without_conditions_takes_empty_lists_of_them() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let control = json!({"type": "rate_limit_enum", "mode": "block", "threshold": {"count": 5, "period": 60},
+        "reaction": {"block_by_ip": 600}});
+    let made = create(&cloud, &admin, control).await.body();
+    let path = format!("/v3/hint/{}", made["id"]);
+    let again = json!({"advanced_conditions": [], "arbitrary_conditions": [], "threshold": {"count": 6, "period": 60}});
+    let changed = cloud.call(&admin, Method::PUT, &path, Some(&again)).await.body();
+    assert_eq!(changed["threshold"]["count"], 6);
+    let other = json!({"advanced_conditions": [{"field": "ip", "operator": "eq", "value": ["1.1.1.1"]}]});
+    assert_eq!(cloud.call(&admin, Method::PUT, &path, Some(&other)).await.status, 400);
+}
+
+#[tokio::test]
+async fn only_rates_look_at_the_address_of_the_client() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let point = json!([["remote_addr"]]);
+    let rate = json!({"type": "rate_limit", "rate": 5, "rsp_status": 503, "point": point});
+    assert_eq!(create(&cloud, &admin, rate).await.body()["point"], json!(["remote_addr"]));
+    for body in [
+        json!({"type": "vpatch", "attack_type": "any", "point": point}),
+        json!({"type": "sensitive_data", "point": point}),
+        json!({"type": "credentials_point", "point": [["uri"]], "login_point": point}),
+    ] {
+        let reply = create(&cloud, &admin, body).await;
+        let field = if reply.text.contains("login_point") { "login_point" } else { "point" };
+        assert_eq!((reply.status, &reply.json()["body"][field]["error"]), (400, &json!("is invalid")));
+    }
+}

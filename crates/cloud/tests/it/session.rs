@@ -1,5 +1,66 @@
 use bartizan_testkit::{Credential, TestCloud};
+use reqwest::Method;
 use serde_json::json;
+
+/// A changing call by cookie, from a page or from none.
+async fn call_from(cloud: &TestCloud, session: &Credential, origin: Option<&str>) -> u16 {
+    let Credential::Cookie(cookie, csrf) = session else { unreachable!() };
+    let request = reqwest::Client::new().post(format!("{}/v1/objects/pool", cloud.url)).body("{}");
+    let mut request = request.header("Content-Type", "application/json").header("Cookie", cookie);
+    if let Some(origin) = origin {
+        request = request.header("Origin", origin);
+    }
+    request.header("X-CSRF-Token", csrf).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_changing_call_by_cookie_says_from_which_page_it_comes() {
+    let cloud = TestCloud::start_with(|config| {
+        config.public.allowed_origins = vec!["https://console.acme.test".to_owned()];
+    })
+    .await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    assert_eq!(call_from(&cloud, &session, Some(&cloud.url)).await, 200);
+    assert_eq!(call_from(&cloud, &session, Some("https://console.acme.test")).await, 200);
+    for page in [None, Some("https://evil.test"), Some("null")] {
+        assert_eq!(call_from(&cloud, &session, page).await, 403, "{page:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_pages_of_the_console_may_call_from_another_origin() {
+    let cloud = TestCloud::start_with(|config| {
+        config.public.allowed_origins = vec!["https://console.acme.test".to_owned()];
+    })
+    .await;
+    let preflight = async |origin: &str| {
+        let request = reqwest::Client::new().request(Method::OPTIONS, format!("{}/v1/user", cloud.url));
+        let request = request.header("Origin", origin).header("Access-Control-Request-Method", "PUT");
+        request
+            .header("Access-Control-Request-Headers", "x-csrf-token")
+            .send()
+            .await
+            .unwrap()
+            .headers()
+            .clone()
+    };
+    let text = |headers: &reqwest::header::HeaderMap, name: &str| {
+        headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    let allowed = preflight("https://console.acme.test").await;
+    assert_eq!(text(&allowed, "access-control-allow-origin"), "https://console.acme.test");
+    assert_eq!(text(&allowed, "access-control-allow-credentials"), "true");
+    let sent = text(&allowed, "access-control-allow-headers");
+    for name in
+        ["x-wallarmapi-token", "x-wallarmapi-uuid", "x-wallarmapi-secret", "x-csrf-token", "authorization"]
+    {
+        assert!(sent.contains(name), "{name} is not in {sent}");
+    }
+    assert_eq!(text(&preflight("https://evil.test").await, "access-control-allow-origin"), "");
+    let request = reqwest::Client::new().get(format!("{}/v1/login/options", cloud.url));
+    let answer = request.header("Origin", "https://console.acme.test").send().await.unwrap();
+    assert!(text(answer.headers(), "access-control-expose-headers").contains("x-mfa-ticket"));
+}
 
 #[tokio::test]
 async fn sign_in_starts_a_session_and_sign_out_ends_it() {

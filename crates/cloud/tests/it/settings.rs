@@ -8,6 +8,22 @@ async fn put(cloud: &TestCloud, by: &Credential, body: Value) -> Reply {
 }
 
 #[tokio::test]
+async fn what_a_policy_does_not_name_stays() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let path = format!("/v1/clients/{}/settings", cloud.client.id);
+    let put = async |policy: Value| {
+        let body = json!({ "password_policy": policy });
+        cloud.call(&session, Method::PUT, &path, Some(&body)).await.body()["password_policy"].clone()
+    };
+    put(json!({"require_special": true, "rotation_days": 30, "history": 3})).await;
+    let longer = put(json!({"min_length": 12})).await;
+    let expected = json!({"min_length": 12, "require_special": true, "rotation_days": 30, "history": 3});
+    assert_eq!(longer, expected);
+    assert_eq!(put(json!({"rotation_days": null})).await["rotation_days"], json!(null));
+}
+
+#[tokio::test]
 async fn settings_have_their_wire_form() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;

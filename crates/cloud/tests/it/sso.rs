@@ -248,6 +248,7 @@ async fn with_proof(
     let Credential::Cookie(cookie, csrf) = session else { unreachable!() };
     let request = reqwest::Client::new().request(method, format!("{}{path}", cloud.url));
     let request = request.header("Cookie", cookie).header("X-CSRF-Token", csrf).header("X-Reauth", proof);
+    let request = request.header("Origin", &cloud.url);
     let answer = request.json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }

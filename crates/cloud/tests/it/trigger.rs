@@ -1,5 +1,6 @@
 //! Triggers over HTTP: wire forms, the default one, refusals.
 
+use bartizan_cloud::services::rule::counters;
 use bartizan_testkit::{Credential, Reply, TestCloud};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -86,6 +87,43 @@ async fn the_default_trigger_gives_way_and_comes_back() {
 }
 
 #[tokio::test]
+async fn the_default_trigger_is_left_alone_by_changes_of_others() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let id = integration(&cloud, &admin).await;
+    let actions = json!([{"id": "send_notification", "params": {"integration_ids": [id]}}]);
+    let other = json!({"template_id": "user_created", "name": "Newcomers", "actions": actions});
+    let path = format!("{PATH}/{}", create(&cloud, &admin, other.clone()).await.json()["trigger"]["id"]);
+    let default = list(&cloud, &admin).await[0].clone();
+    let change = json!({ "trigger": other });
+    assert_eq!(cloud.call(&admin, Method::PUT, &path, Some(&change)).await.status, 200);
+    assert!(list(&cloud, &admin).await.contains(&default), "it keeps its id, and with it what it counted");
+    // Deleted by a user, it stays away.
+    cloud.call(&admin, Method::DELETE, &format!("{PATH}/{}", default["id"]), None).await;
+    assert_eq!(cloud.call(&admin, Method::PUT, &path, Some(&change)).await.status, 200);
+    let left: Vec<Value> = list(&cloud, &admin).await;
+    assert_eq!(left.iter().map(|trigger| &trigger["name"]).collect::<Vec<_>>(), ["Newcomers"]);
+}
+
+#[tokio::test]
+async fn the_filter_by_address_is_a_pattern_of_the_uri_constructor() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let trigger = |url: &str| {
+        json!({"template_id": "bruteforce_started", "filters": [{"id": "url", "operator": "eq", "values": [url]}],
+            "actions": [{"id": "block_ips", "params": {"lock_time": 600}}],
+            "threshold": {"period": 30, "operator": "gt", "count": 30}})
+    };
+    for url in ["shop.test/login", "/api/**/*.php", "/user/{{[0-9]}}"] {
+        let reply = create(&cloud, &admin, trigger(url)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert_eq!(reply.json()["trigger"]["filters"][0]["values"], json!([url]));
+    }
+    let reply = create(&cloud, &admin, trigger("/a/**/b/c")).await;
+    assert_eq!(reply.text, r#"{"status":400,"body":{"filters":{"error":"is invalid","value":"/a/**/b/c"}}}"#);
+}
+
+#[tokio::test]
 async fn counters_and_integrations_must_be_the_tenants_own() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;
@@ -123,4 +161,44 @@ async fn triggers_of_another_tenant_are_out_of_reach() {
         let reply = cloud.call(&admin, method, &path, body.as_ref()).await;
         assert_eq!((reply.status, reply.text.as_str()), (403, r#"{"status":403,"body":"Access denied"}"#));
     }
+}
+
+#[tokio::test]
+async fn counters_go_after_the_last_trigger_that_names_them() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let make = async || {
+        let rule = json!({"type": "brute_counter", "clientid": 1,
+            "action": [{"type": "equal", "point": ["path", 0], "value": "login"}]});
+        cloud.post(&admin, "/v1/objects/hint/create", rule).await.body()
+    };
+    let counters = async || {
+        counters::remove_ended(&cloud.running.cloud).await.unwrap();
+        let found =
+            cloud.post(&admin, "/v1/objects/hint", json!({"filter": {"type": "brute_counter"}})).await;
+        found.body().as_array().unwrap().len()
+    };
+    let clock = &cloud.running.cloud.clock;
+    let counter = make().await;
+    let trigger = json!({"template_id": "bruteforce_started", "filters": [{"id": "hint_tag", "operator": "eq",
+        "values": [counter["counter"]]}], "actions": [{"id": "block_ips", "params": {"lock_time": 600}}],
+        "threshold": {"period": 30, "operator": "gt", "count": 30}});
+    let made = create(&cloud, &admin, trigger.clone()).await.json()["trigger"].clone();
+    // As long as a trigger names it, it stays.
+    clock.shift_ms(100_000_000);
+    assert_eq!(counters().await, 1);
+    let path = format!("{PATH}/{}", made["id"]);
+    assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 200);
+    clock.shift_ms(20_000);
+    assert_eq!(counters().await, 1);
+    clock.shift_ms(11_000);
+    assert_eq!(counters().await, 0);
+    let actions = cloud.post(&admin, "/v1/objects/action", json!({"filter": {"empty": false}})).await.body();
+    assert_eq!(actions, json!([]), "its action goes with it");
+    // One that nobody named stays for a day.
+    make().await;
+    clock.shift_ms(86_000_000);
+    assert_eq!(counters().await, 1);
+    clock.shift_ms(500_000);
+    assert_eq!(counters().await, 0);
 }

@@ -45,7 +45,7 @@ async fn neither_cloud_accepts_what_the_other_made() {
     assert_eq!(
         options,
         json!({
-            "region": "eu1", "label": "EU", "mail": false,
+            "region": "eu1", "label": "EU", "mail": false, "signup": false,
             "clouds": [{"label": "Elsewhere", "console_url": "https://my.elsewhere.test"}],
         })
     );
@@ -68,6 +68,9 @@ async fn status(url: &str, credential: &Credential) -> u16 {
             request.header("X-WallarmAPI-UUID", uuid).header("X-WallarmAPI-Secret", secret)
         }
         Credential::Token(token) => request.header("X-WallarmApi-Token", token),
+        Credential::Cookie(cookie, csrf) => {
+            request.header("Cookie", cookie).header("X-CSRF-Token", csrf).header("Origin", url)
+        }
         other => panic!("{other:?}"),
     };
     request.send().await.unwrap().status().as_u16()
@@ -85,31 +88,95 @@ async fn becomes(url: &str, credential: &Credential, expected: u16) {
 
 #[tokio::test]
 async fn what_one_process_ends_ends_in_the_other() {
-    let cloud = TestCloud::start().await;
+    end_each(TestCloud::start().await).await;
+}
+
+/// On PostgreSQL whatever database the other tests use.
+#[tokio::test]
+async fn what_one_process_ends_ends_in_the_other_on_postgresql() {
+    let database = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    end_each(TestCloud::start_with(|config| config.database.url = database).await).await;
+}
+
+/// Ends each kind of credential in one process, in each way, and waits until the other one knows.
+async fn end_each(cloud: TestCloud) {
     let (second, url) = second_process(&cloud).await;
     let session = cloud.sign_in("admin@acme.test").await;
-    let old = cloud.admin_pair().await;
-    let made = cloud.post(&session, "/v1/api_tokens", json!({"name": "CI"})).await.body();
-    let token = Credential::Token(made["token"].as_str().unwrap().to_owned());
-    // Both processes know both credentials.
-    for credential in [&old, &token] {
+    let user = cloud.add_user(cloud.client.id, "eve@acme.test", &["admin"]).await;
+    let (hers, her_pair) = (cloud.sign_in("eve@acme.test").await, cloud.pair_of(&user).await);
+    let make = async |by: &Credential| {
+        let made = cloud.post(by, "/v1/api_tokens", json!({"name": "CI"})).await.body();
+        (Credential::Token(made["token"].as_str().unwrap().to_owned()), made["id"].clone())
+    };
+    let (old, (token, id), (hers_too, _)) =
+        (cloud.admin_pair().await, make(&session).await, make(&hers).await);
+    let works = async |credential: &Credential| {
         assert_eq!((status(&cloud.url, credential).await, status(&url, credential).await), (200, 200));
+    };
+    let ends = async |credential: &Credential, expected: u16| {
+        assert_eq!(status(&cloud.url, credential).await, expected);
+        becomes(&url, credential, expected).await;
+    };
+    for credential in [&old, &token, &hers, &her_pair, &hers_too] {
+        works(credential).await;
     }
+    // Renewal.
     cloud.post(&session, "/v1/user/credentials/renew", json!({"password": PASSWORD})).await.body();
-    assert_eq!(status(&cloud.url, &old).await, 403);
-    becomes(&url, &old, 403).await;
-    let path = format!("/v1/api_tokens/{}", made["id"]);
-    let narrow = json!({"permissions": ["view_user"]});
-    cloud.call(&session, Method::PUT, &path, Some(&narrow)).await.body();
-    assert_eq!(status(&cloud.url, &token).await, 403);
-    becomes(&url, &token, 403).await;
-    let wide = json!({"permissions": ["view_application"]});
-    cloud.call(&session, Method::PUT, &path, Some(&wide)).await.body();
+    ends(&old, 403).await;
+    let path = format!("/v1/api_tokens/{id}");
+    let renewed = cloud.post(&session, &format!("{path}/renew"), json!({})).await.body();
+    ends(&token, 403).await;
+    let token = Credential::Token(renewed["token"].as_str().unwrap().to_owned());
+    works(&token).await;
+    // Rights of a token, and its activity.
+    let put = async |body: Value| cloud.call(&session, Method::PUT, &path, Some(&body)).await.body();
+    put(json!({"permissions": ["view_user"]})).await;
+    ends(&token, 403).await;
+    put(json!({"permissions": ["view_application"]})).await;
     becomes(&url, &token, 200).await;
-    cloud.call(&session, Method::PUT, &path, Some(&json!({"enabled": false}))).await.body();
-    becomes(&url, &token, 403).await;
+    put(json!({"enabled": false})).await;
+    ends(&token, 403).await;
     let seen: Value = cloud.get(&session, &path).await.body();
     assert_eq!(seen["last_used_ip"], "127.0.0.1");
+    // The role of a user, which bounds sessions, keys and tokens alike.
+    let change = async |fields: Value| {
+        let body = json!({"filter": {"id": user.id}, "fields": fields});
+        cloud.post(&session, "/v1/objects/user/update", body).await.body();
+    };
+    change(json!({"permissions": ["view_user"]})).await;
+    for credential in [&hers, &her_pair, &hers_too] {
+        ends(credential, 403).await;
+    }
+    change(json!({"permissions": ["admin"]})).await;
+    for credential in [&hers, &her_pair, &hers_too] {
+        becomes(&url, credential, 200).await;
+    }
+    change(json!({"enabled": false})).await;
+    ends(&hers, 401).await;
+    ends(&her_pair, 403).await;
+    ends(&hers_too, 403).await;
+    // A session that signs out.
+    works(&session).await;
+    cloud.post(&session, "/v1/logout", json!({})).await.body();
+    ends(&session, 401).await;
+    second.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_processes_count_failed_authentications_together() {
+    let database = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    let cloud = TestCloud::start_with(|config| {
+        config.database.url = database;
+        config.limits.failed_authentications_per_minute_credential = 4;
+    })
+    .await;
+    let (second, url) = second_process(&cloud).await;
+    let wrong = Credential::Pair(cloud.admin.uuid.clone(), "0".repeat(64));
+    let mut answers = vec![];
+    for url in [&cloud.url, &url, &cloud.url, &url, &url, &cloud.url] {
+        answers.push(status(url, &wrong).await);
+    }
+    assert_eq!(answers, [403, 403, 403, 403, 429, 429]);
     second.shutdown().await;
 }
 

@@ -154,6 +154,57 @@ async fn a_change_needs_a_filter_that_names_rows() {
 }
 
 #[tokio::test]
+async fn what_selects_a_tenant_or_too_much_selects_nothing() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let (own, empty) = (cloud.client.id, (400, r#"{"status":400,"body":"Empty filter"}"#));
+    assert_eq!(refusal(&delete(&cloud, &admin, json!({"clientid": own, "client_id": own})).await), empty);
+    for name in ["a", "b"] {
+        create(&cloud, &admin, &format!("{name}@acme.test"), &["auditor"]).await.body();
+    }
+    // Negation is of any key, of flags too.
+    let off = json!({"filter": {"email": "a@acme.test"}});
+    cloud.post(&admin, "/v1/objects/user/disabling", off).await.body();
+    let emails = |rows: Vec<Value>| rows.iter().map(|row| row["email"].clone()).collect::<Vec<_>>();
+    assert_eq!(emails(list(&cloud, &admin, json!({"!enabled": true})).await), [json!("a@acme.test")]);
+    assert_eq!(list(&cloud, &admin, json!({"!enabled": false})).await.len(), 2);
+    // One password for one user.
+    let body = json!({"filter": {"permissions": "auditor"}, "fields": {"password": "Correct2horse"}});
+    let several = cloud.post(&admin, "/v1/objects/user/update", body).await;
+    assert!(several.status == 400 && several.text.contains("one user at a time"), "{}", several.text);
+}
+
+#[tokio::test]
+async fn every_right_of_the_matrix_can_be_given() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    for resource in ["api_session", "infra", "credential_stuffing", "edge", "denylist", "api_discovery"] {
+        let view = format!("view_{resource}");
+        let made = create(&cloud, &admin, &format!("{resource}@acme.test"), &[&view]).await.body();
+        assert_eq!(made["actual_permissions"], json!([view]));
+    }
+    let export = create(&cloud, &admin, "e@acme.test", &["view_allowlist", "export_allowlist"]).await.body();
+    assert_eq!(export["actual_permissions"], json!(["export_allowlist", "view_allowlist"]));
+    let stamps = create(&cloud, &admin, "s@acme.test", &["create_disable_stamp"]).await;
+    assert_eq!(refusal(&stamps), DENIED);
+}
+
+#[tokio::test]
+async fn a_user_who_moves_leaves_every_key_behind() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    let global = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let global = cloud.pair_of(&global).await;
+    let eve = cloud.add_user(home.id, "eve@home.test", &["analytic"]).await;
+    let pair = cloud.pair_of(&eve).await;
+    let moved = update(&cloud, &global, &json!(eve.id), json!({"clientid": linked.id})).await.body();
+    assert_eq!(moved[0]["clientid"], linked.id);
+    assert_eq!(cloud.get(&pair, "/v1/user").await.status, 403);
+    let session = cloud.sign_in("eve@home.test").await;
+    assert_eq!(cloud.get(&session, "/v1/user/credentials").await.body()["secret_set"], false);
+}
+
+#[tokio::test]
 async fn own_access_and_the_last_administrator_stay() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;

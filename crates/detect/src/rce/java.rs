@@ -18,7 +18,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["${", "$%7b", "jndi", "&dollar;", "&lcub;", "\\u0024", "%24{"],
             needs: "",
             test: Test::Pattern(
-                r"\$(?:\{|&lcub;|&#0*123;|%7b|\\u007b)[^}]{0,40}\bj(?:\$?\{[^}]*\}|[^\w]?)*n(?:\$?\{[^}]*\}|[^\w]?)*d(?:\$?\{[^}]*\}|[^\w]?)*i|jndi[\s]*:[\s]*(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$)|\$\{(?:(?:lower|upper|env|sys|date|main|ctx|bundle|java|marker|base64|docker|k8s|kubernetes|log4j|spring|sd|event|web):[^}]{0,60}|:{1,2}-?[^}]{0,10})\}?[^{]{0,20}\$?\{?|(?:\$|&dollar;|&#36;|\\u0024|\\x24|\\44)(?:\{|&lcub;|&lbrace;|&#123;|\\u007b|\\x7b|\\173)[^}]{0,80}(?:jndi|ctx:|\$)|(?:\$\{[^}]{0,24}){2,}:-?[a-z]",
+                r"\$(?:\{|&lcub;|&#0*123;|%7b|\\u007b)[^}]{0,40}\bj(?:\$?\{[^}]*\}|[^\w]?)*n(?:\$?\{[^}]*\}|[^\w]?)*d(?:\$?\{[^}]*\}|[^\w]?)*(?:i|\xc4\xb1)|jndi[\s]*:[\s]*(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$)|\$\{(?:(?:lower|upper|env|sys|date|main|ctx|bundle|java|marker|base64|docker|k8s|kubernetes|log4j|spring|sd|event|web):[^}]{0,60}|:{1,2}-?[^}]{0,10})\}?[^{]{0,20}\$?\{?|(?:\$|&dollar;|&#36;|\\u0024|\\x24|\\44)(?:\{|&lcub;|&lbrace;|&#123;|\\u007b|\\x7b|\\173)[^}]{0,80}(?:jndi|ctx:|\$)|(?:\$\{[^}]{0,24}){2,}:-?[a-z]",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -65,10 +65,11 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "forname",
                 "@java",
                 "scriptengine",
+                ".execute()",
             ],
             needs: ".(@#['",
             test: Test::Checked(
-                r"\bjava(?:x)?\.(?:lang|io|util|net|nio|rmi|beans|security|script|naming|el|management|sql|faces|servlet)\.\w+|\bjava\.(?:runtime|processbuilder|lang\b|io\b)|\b(?:com\.(?:opensymphony|sun\.(?:org|rowset|jndi|syndication)|alibaba\.fastjson|mchange|ibatis|atomikos)|org\.(?:apache\.(?:struts|commons\b|xalan|xbean|velocity|tomcat\.(?:util|dbcp)|catalina|wicket|shiro|ibatis|el|myfaces|synapse)|omg\.corba|springframework|codehaus\.groovy|hibernate\.(?:engine|tuple)|jboss\.(?:interceptor|util|weld|resteasy)|python\.core|mozilla\.javascript|yaml\.snakeyaml|aspectj)|jdk\.(?:nashorn|internal)|sun\.(?:reflect|misc|rmi)|groovy\.(?:lang|util)|freemarker\.template|bsh\.interpreter|clojure\.(?:core|lang)|javassist\.)[\w.$]*|\bysoserial\b|[#@(]_?memberaccess|#context\b|xwork2?\.|@ognl|(?:^|[^\w])class(?:\.|\[['\x22])(?:module|classloader|protectiondomain)|\.getclass\(\)|\.forname[\s]*\(|getruntime[\s]*\(|\bruntime[\s]*\.[\s]*(?:getruntime|exec)|new[\s]+processbuilder",
+                r"\bjava(?:x)?\.(?:lang|io|util|net|nio|rmi|beans|security|script|naming|el|management|sql|faces|servlet)\.\w+|\bjava\.(?:\w{1,40}\.)?(?:runtime|processbuilder|lang\b|io\b)|\.execute\(\)\.text\b|\b(?:com\.(?:opensymphony|sun\.(?:org|rowset|jndi|syndication)|alibaba\.fastjson|mchange|ibatis|atomikos)|org\.(?:apache\.(?:struts|commons\b|xalan|xbean|velocity|tomcat\.(?:util|dbcp)|catalina|wicket|shiro|ibatis|el|myfaces|synapse)|omg\.corba|springframework|codehaus\.groovy|hibernate\.(?:engine|tuple)|jboss\.(?:interceptor|util|weld|resteasy)|python\.core|mozilla\.javascript|yaml\.snakeyaml|aspectj)|jdk\.(?:nashorn|internal)|sun\.(?:reflect|misc|rmi)|groovy\.(?:lang|util)|freemarker\.template|bsh\.interpreter|clojure\.(?:core|lang)|javassist\.)[\w.$]*|\bysoserial\b|[#@(]_?memberaccess|#context\b|xwork2?\.|@ognl|(?:^|[^\w])class(?:\.|\[['\x22])(?:module|classloader|protectiondomain)|\.getclass\(\)|\.forname[\s]*\(|getruntime[\s]*\(|\bruntime[\s]*\.[\s]*(?:getruntime|exec)|new[\s]+processbuilder",
                 |context, span| !names_an_exception(context, span),
             ),
             trust: Trust::Tight,
@@ -136,7 +137,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["${", "%{", "#{", "*{", "@{"],
             needs: "",
             test: Test::Pattern(
-                r"(?:[%$#]|(?:^|[^*])\*)\{[\s]*\(?[\s]*(?:#|new[\s]|t[\s]*\(|'|\x22|\d+[\s]*[*+/-][\s]*\d+[\s]*\}|class\b|request\b|session\b|applicationscope|pagecontext|facescontext|param\b|header\b|cookie\b|system\b|runtime\b|this\.|@|\(|script:|dns:|url:|env:|sys:|java:|main:|file:)",
+                r"(?:[%$#]|(?:^|[^*])\*)\{[\s]*\(?[\s]*(?:#|new[\s]|t[\s]*\(|'|\x22|\d+[\s]*[*+/-][\s]*\d+[\s]*\}|class\b|request\b|session\b|applicationscope|pagecontext|facescontext|param\b|header\b|cookie\b|system\b|runtime\b|this\.|@|\(|script:|dns:|url:|env:|sys:|java:|main:|file:)|\{\$\{[\s]*[@!]?\w+[\s]*\(",
             ),
             trust: Trust::Tight,
             places: Places::All,

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
-use crate::shape::Context;
+use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 /// Programs whose name alone in command position means that a command is run.
@@ -50,13 +50,13 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 concat!(
-                    r"(?:;|\||&|`|\$\(|[\r\n]|<\(|>\(|%0[ad])[\s\x00+(){@!'\x22]*(?:(?:sudo|nohup|time|env|exec|busybox|command|eval|xargs|timeout[\s]+\d+)[\s+]+(?:-\S+[\s]+)?)?(?:/?(?:usr/|local/|s?bin/){1,4})?",
+                    r"(?:;|\||&|`|\$\(|[\r\n]|<\(|>\(|%0[ad])[\s\x00+(){@!'\x22]*(?:\.[\s+]+)?(?:(?:sudo|nohup|time|env|exec|busybox|command|eval|xargs|timeout[\s]+\d+)[\s+]+(?:-\S+[\s]+)?)?(?:/?(?:usr/|local/|s?bin/){1,4})?",
                     r"(?:",
                     rare!(),
                     r"(?:[\s+]+[^\s=]|[\s]*(?:$|[;|&<>`)\x22'\n])|\$\{?ifs|\{|<)|",
                     wordy!(),
                     argument!(),
-                    r"|dd[\s+]+(?:if|of)=)"
+                    r"|dd[\s+]+(?:if|of)=|at[\s+]+\d{1,2}:\d\d)"
                 ),
                 separated,
             ),
@@ -142,7 +142,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                     rare!(),
                     r"(?:[\s+]+(?:-{1,2}[a-z]|[\w.~*$-]*/|\$|\x22|'|https?:|[\w-]+\.[a-z]{2,6}\b|\d+\.\d|[<>|;&])|\$\{?ifs|[\s]*[|;<>&])|",
                     wordy!(),
-                    r"(?:[\s+]+(?:-{1,2}[a-z]|(?:[\w.~*$-]*/)[\w.*?~$-]|\$[\w{(]|\x22?[^\s\x22a-z]*[;|<>]|\S*[;|]\S|<)|\$\{?ifs|<<<|[\s]*(?:\|\||&&|[;|<>]))",
+                    r"(?:[\s+]+(?:-{1,2}[a-z]|\d{1,3}(?:\.\d{1,3}){3}(?:$|[\s;|&])|(?:[\w.~*$-]*/)[\w.*?~$-]|\$[\w{(]|\x22?[^\s\x22a-z]*[;|<>]|\S*[;|]\S|<)|\$\{?ifs|<<<|[\s]*(?:\|\||&&|[;|<>]))",
                     r")"
                 ),
                 is_command_line,
@@ -204,7 +204,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(concat!(
-                r"(?:^|[;|&`({=][\s]*)['\x22\\]{0,2}(?:/?(?:usr/|local/|s?bin/){1,4})?",
+                r"(?:^|[;|&`({=][\s]*)(?:['\x22\\]{0,2}|['\x22][\s]+)(?:/?(?:usr/|local/|s?bin/){1,4})?",
                 unmistakable!(),
                 r"(?:[\s'\x22;|&`)}]|$)|(?:^|[;|&]|[\r\n])[\s'\x22]*which[\s+]+(?:nc|ncat|netcat|gcc|perl|python\d?|wget|curl|php|ruby|bash|java)[\s]*$|[;|&\n$][\s+]*dir[\s+]+(?:[a-z]:|/)|[;|&][\s]*(?:trap[\s]+['\x22]|(?:column|bridge|fold)[\s]+(?:-\w[\s]+)?\w+$)"
             )),
@@ -221,7 +221,10 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])(?:/(?:usr/)?(?:local/)?s?bin|usr/(?:local/)?s?bin)/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n|bi\[[a-z-]\])/[a-z?*\[\]-]{2,16}",
-                |context, span| !is_scheduled(context.before(span.start + 1)),
+                |context, span| {
+                    !is_scheduled(context.before(span.start + 1))
+                        && memchr::memmem::find(context.value, b"```").is_none()
+                },
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -256,8 +259,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_shell",
             gate: &["() {", "(){", "( ) {", "()\t{", "() \t{", "()+{", ":|:", ":(){"],
             needs: "",
-            test: Test::Pattern(
-                r"^[\s'\x22]*\(\s*\)[\s+]*\{|\([\s]*\)[\s+]*\{[\s+]*(?::|_|[a-z]);[\s+]*\}[\s+]*;|:\(\)[\s]*\{[\s]*:[\s]*\||\w+\(\)[\s]*\{[\s]*[\w:]+[\s]*\|[\s]*[\w:]+[\s]*&",
+            test: Test::Checked(
+                r"^[\s'\x22]*\(\s*\)[\s+]*\{|\([\s]*\)[\s+]*\{[\s+]*(?::|_|[a-z]);[\s+]*\}[\s+]*;|:\(\)[\s]*\{[\s]*:[\s]*\||[\w.]+\(\)[\s+]*\{[\s+]*[\w.:]+(?:\(\))?[\s+]*[|&][\s+]*[\w.:]+(?:\(\))?[\s+]*[;&]",
+                defines_to_run,
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -310,7 +314,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "/{$~!<=\\",
             test: Test::Pattern(
-                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[\w$\x22]+\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?\[][a-z?*\]\[-]*|[etc]{1,2}\*[a-z?*]*|\*[etc]{1,2})/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
+                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[^\s{}:]{1,80}\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?\[][a-z?*\]\[-]*|[etc]{1,2}\*[a-z?*]*|\*[etc]{1,2})/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -394,19 +398,64 @@ fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     if separator == b'&' && is_query(context, before) {
         return false;
     }
-    if separator == b'`' && is_markdown_code(context.value) {
+    if separator == b'`' && (before.ends_with(b"``") || is_markdown_code(context.value)) {
         return false;
     }
-    // A row of a table.
-    let row = context.value.trim_ascii();
-    if separator == b'|' && row.starts_with(b"|") && row.ends_with(b"|") && row.contains(&b' ') {
+    if separator == b'|' && (is_table_row(context.value) || is_between_bars(context, span.start)) {
         return false;
     }
-    if is_scheduled(before) {
+    if is_scheduled(before) || names_a_title(context.after(span.start + 1)) {
         return false;
     }
     // Prose after a line break or semicolon: require more than one word of text that looks like a command.
     !(matches!(separator, b'\n' | b'\r') && before.contains(&b' ') && sentence_follows(context, span))
+}
+
+/// `Learn it | Python Tutorial`: a name with a capital letter and a word behind it. No program is called that.
+fn names_a_title(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let name = text.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let is_name = matches!(text, [a, b, ..] if a.is_ascii_uppercase() && b.is_ascii_lowercase());
+    let Some((b' ', rest)) = text.get(name..).and_then(<[u8]>::split_first).map(|(b, rest)| (*b, rest))
+    else {
+        return false;
+    };
+    let word = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let end = rest.get(word).copied().unwrap_or(b' ');
+    is_name && word > 0 && matches!(end, b' ' | b',' | b')' | b']' | b'!' | b'?' | b':' | b'|' | b'\n')
+}
+
+/// A row of a table has cells between bars on all sides.
+fn is_table_row(value: &[u8]) -> bool {
+    let row = value.trim_ascii();
+    row.starts_with(b"|")
+        && row.ends_with(b"|")
+        && row.contains(&b' ')
+        && memchr::memchr_iter(b'|', row).count() >= 3
+}
+
+/// `(|id| id.set(1))`, `O(|W| + |T|)`: the parameters of a closure, or a size in a formula.
+fn is_between_bars(context: &Context<'_>, at: usize) -> bool {
+    let opens = context.before(at).last().is_some_and(|b| matches!(b, b'(' | b'`' | b'=' | b','));
+    let inner = context.after(at + 1);
+    let name =
+        inner.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b',' | b' ')).count();
+    opens && inner.get(name) == Some(&b'|') && inner.get(name + 1).is_some_and(|b| matches!(b, b' ' | b')'))
+}
+
+/// A function that is defined in order to be run at once: one that calls itself twice, or a definition that a server
+/// reads from its environment and that something follows. Program text defines functions all day.
+fn defines_to_run(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    let Some(open) = memchr::memchr(b'{', matched) else { return false };
+    let name = matched.split(|b| *b == b'(').next().unwrap_or_default().trim_ascii();
+    let body = matched.get(open + 1..).unwrap_or_default();
+    let body = body.trim_ascii_start().strip_prefix(b"+").unwrap_or(body.trim_ascii_start());
+    if name.is_empty() || name == b"'" || name == b"\"" || name == b":" {
+        return context.shape() != Shape::Document
+            || context.after(span.start + open + 1).trim_ascii_start().starts_with(b":");
+    }
+    body.starts_with(name)
 }
 
 /// A line of the log of a scheduler quotes its command whole.
@@ -430,6 +479,14 @@ fn ends_with_entity(before: &[u8]) -> bool {
 
 /// Backquotes in running text are code spans: several words around, or several spans.
 fn is_markdown_code(value: &[u8]) -> bool {
+    // The marks of a fenced block are no spans.
+    let unfenced: Vec<u8>;
+    let value = if memchr::memmem::find(value, b"```").is_some() {
+        unfenced = String::from_utf8_lossy(value).replace("```", "").into_bytes();
+        &unfenced
+    } else {
+        value
+    };
     let outside: usize = value
         .split(|b| *b == b'`')
         .step_by(2)
@@ -455,7 +512,7 @@ fn has_separate_spans(value: &[u8]) -> bool {
             let closes = n == 0
                 || text.is_empty()
                 || text.first().is_some_and(|b| {
-                    matches!(b, b' ' | b'.' | b',' | b')' | b']' | b':' | b'?' | b'!' | b'|')
+                    matches!(b, b' ' | b'.' | b',' | b')' | b']' | b':' | b'?' | b'!' | b'|' | b'\n')
                 });
             opens && closes
         })
@@ -491,8 +548,9 @@ fn is_substitution(context: &Context<'_>, span: &Range<usize>) -> bool {
             || inner.starts_with(b"this")
             || inner.starts_with(b"window")
             || inner.starts_with(b"function")
-            // Macros of Rust and make: `$($x:ty),*`.
+            // Macros of Rust and make: `$($x:ty),*`, `$(and $b:block)?`.
             || inner.starts_with(b"$") && !inner.starts_with(b"${")
+            || matches_fragments(inner)
             // References of deployment manifests and build files: `$(IMAGE_TAG)`.
             || is_reference(inner)
             || inner.starts_with(b"'")
@@ -501,17 +559,34 @@ fn is_substitution(context: &Context<'_>, span: &Range<usize>) -> bool {
     true
 }
 
+/// Whether a variable is declared as a fragment of program text: `$b:block`.
+fn matches_fragments(inner: &[u8]) -> bool {
+    const FRAGMENTS: [&[u8]; 10] =
+        [b":block", b":expr", b":ident", b":item", b":literal", b":pat", b":path", b":tt", b":ty", b":vis"];
+    inner.contains(&b'$') && FRAGMENTS.iter().any(|fragment| memchr::memmem::find(inner, fragment).is_some())
+}
+
 /// A name in capitals and the closing parenthesis; no program is called that.
 fn is_reference(inner: &[u8]) -> bool {
     let name = inner.split(|b| *b == b')').next().unwrap_or_default();
     name.len() >= 2 && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
 }
 
+/// `profit = 0`, `break 'label;`: what documentation of program text quotes.
+fn is_program_text(span: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] = [
+        b"break ", b"const ", b"fn ", b"impl ", b"let ", b"pub ", b"return ", b"static ", b"struct ", b"use ",
+    ];
+    WORDS.iter().any(|word| span.starts_with(word))
+        || memchr::memmem::find(span, b" = ").is_some()
+        || memchr::memmem::find(span, b"::").is_some()
+}
+
 fn backquoted_command(matched: &[u8]) -> bool {
     let Some(open) = memchr::memchr(b'`', matched) else { return false };
     let inner = matched.get(open + 1..).unwrap_or_default();
     // `POST _search`: a request of a manual, and no program has a capital letter.
-    if inner.first().is_some_and(u8::is_ascii_uppercase) {
+    if inner.first().is_some_and(u8::is_ascii_uppercase) || is_program_text(inner) {
         return false;
     }
     inner.contains(&b' ')

@@ -51,11 +51,35 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2014,
             subtype: "sqli_boolean",
-            gate: &["=", "<", ">", "!", "||(", "&&(", " is not", "or true"],
+            gate: &[
+                "=",
+                "<",
+                ">",
+                "!",
+                "||(",
+                "&&(",
+                " is not",
+                "or true",
+                "or\u{1}",
+                "xor\u{1}",
+                "and\u{1}",
+                "like\u{1}",
+            ],
             needs: "",
             test: Test::Pattern(
-                r"^(?:\w{1,12}=|[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+{o}(?:=|!=|<=>|<>){o}\d+$|^\d+{g}is{g}not{g}\d+$|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+                r"^(?:\w{1,12}=|[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|^{g}(?:x?or|and){g}(?:(?:true|false){o}(?:--|#|;|/\*|$)|\d{1,6}{o}(?:--|#|;|/\*))|^{o}x?or{g}\d{1,6}{o}(?:#|--|-?$)|^{o}(?:or|and|\|\||&&){o}\w+{o}(?:[!=<>]{2}|=){o}$|^/[\w-]+{g}(?:or|and)(?:[\s+]+$|\()|^{o}(?:or|and){g}'\d+'\w|^\d+{g}(?:not{g})?(?:like|rlike|regexp){g}\d+$|,\d+=\d+$|(?:^|[^\w])'\d{1,6}'{o}={o}'\d{1,6}'|^[^\w]{0,3}\)+{g}(?:or|and){g}\(+\w+=\w+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
             ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 2018,
+            subtype: "sqli_boolean",
+            gate: &["=", "<>", " is not"],
+            needs: "",
+            test: Test::Checked(r"^\d{1,18}{o}(?:=|!=|<=>|<>|is{g}not){o}\d{1,18}$", |context, _| {
+                is_always_true(context.value)
+            }),
             trust: Trust::Tight,
             places: Places::All,
         },
@@ -65,7 +89,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["=", "true", "1--", "1#", "1 --", "1;", "1/*", "or 1", "and 1"],
             needs: "",
             test: Test::Pattern(
-                r"(?:\d|['\x22)]){o}\)*{g}(?:x?or|and){g}\(*(?:(?:\d{1,12}(?:[*+/-]\d{1,6}){0,3}){o}=+{o}\(*\d{1,12}\b|'(\w{0,12})'{o}={o}'\w{0,12}|(?:true|1){o}(?:--|#|;|/\*|$))",
+                r"(?:\d|['\x22)]){o}\)*{g}(?:x?or|and){g}\(*(?:(?:\d{1,12}(?:[*+/-]\d{1,6}){0,3}){o}=+{o}\(*\d{1,12}\b|'(\w{0,12})'{o}={o}'\w{0,12}|(?:true|1){o}(?:--|#|;|/\*|-?$))",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -78,8 +102,8 @@ pub(crate) static DETECTOR: Detector = Detector {
             test: Test::Checked(
                 concat!(
                     r"['\x22`]{o}\)*{o}(?:",
-                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~-]\S|\d+(?:e\d|x[\da-f]|[^\w\x27\x22]|$)|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|$|=|<|>))",
-                    r"|(?:\bdiv\b|\bmod\b|\blike\b|\bglob\b|\bcollate\b|\bis\b|\bin\b|\bregexp\b|\brlike\b|\bsounds\b|\bbetween\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\binto\b|\bwhere\b|\bcase\b|\bas\b){o}[\w'\x22`(@-]",
+                    r"(?:\bx?or\b|\band\b|\|\||&&){o}(?:['\x22`(!~-]\S|\d+(?:e\d|x[\da-f]|[^\w\x27\x22]|$)|(?:not|exists|true|false|null|like|sleep|select|if|case|ascii|substr\w*|length|ord|likely|unlikely)\b|\w+{o}(?:\(|--|#|;|-?$|=|<|>|~|\[)|\w+{g}(?:notnull|isnull|not{g}\w+|similar|is\b|!)|--|\?--)",
+                    r"|(?:\bdiv\b|\bmod\b|\bcollate\b|\bregexp\b|\brlike\b|\bsounds\b|\bhaving\b|\bgroup{g}by\b|\border{g}by\b|\blimit\b|\bprocedure\b|\bwhere\b|\bcase\b){o}[\w'\x22`(@-]|(?:\blike\b|\bglob\b|\bin\b|\bbetween\b){o}['\x22`(@%\d-]|\bis\b{g}(?:not|null|true|false|json)\b|\bin{g}\w+{o}=|\binto\b{g}(?:outfile|dumpfile|@)|\bas\b{o}(?:['\x22`(]|\w+{o}(?:from\b|,|--|#|;|\)))|not{g}(?:regexp|rlike|like|in|between){o}['\x22(]|,{o}0x[\da-f]{2}",
                     r"|(?:not{o}null|is{g}null){o}(?:--|#|;|$)|alter{g}\w|and{g}\w+{o}!{o}(?:all|any){o}\(",
                     r"|(?:[=<>|&^+*/%-]|!=|\|\||<>){1,3}{o}[\w(@]{1,24}{o}(?:--|#|/\*|\(|;)",
                     r"|(?:[=<>]|!=|<>|\^|\|){o}['\x22`]",
@@ -97,7 +121,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["'", "\"", "`"],
             needs: "",
             test: Test::Checked(
-                r"['\x22`]{o}\)*{o}(?:\bx?or\b|\band\b|\|\||&&){o}(?:not{g})?\(*{o}(?:select|exists|ascii|substr|substring|length|ord|mid|if|sleep|char|sqlite_\w+|likely|unlikely|likelihood|case|extractvalue|updatexml|pg_sleep|benchmark|\w+_\w+){o}\(",
+                r"['\x22`]{o}\)*{o}(?:\bx?or\b|\band\b|\|\||&&){o}(?:not{g})?\(*{o}(?:select|exists|ascii|substr|substring|length|ord|mid|if|sleep|char|sqlite_\w+|likely|unlikely|likelihood|case|extractvalue|updatexml|pg_sleep|benchmark|\w+_\w+|\w+{o}!{o}(?:all|any)){o}\(",
                 |context, span| context.quote_breaks_out(span.start),
             ),
             trust: Trust::Prose,
@@ -117,16 +141,27 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2017,
             subtype: "sqli_boolean",
-            gate: &["\u{2019}", "\u{2018}", "\u{2032}", "\u{201d}", "\u{2033}"],
+            gate: &["\u{2019}", "\u{2018}", "\u{2032}", "\u{201d}", "\u{2033}", "\u{b4}"],
             needs: "=",
             test: Test::Pattern(
-                r"(?:^|[)\d]|'|\xe2\x80[\x98\x99\x9d\xb2\xb3]){o}\)*{o}(?:x?or|and){g}\(*(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3])?\w{1,12}(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3])?{o}=",
+                r"(?:^|[)\d]|'|\xe2\x80[\x98\x99\x9d\xb2\xb3]|\xc2\xb4){o}\)*{o}(?:x?or|and){g}\(*(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3]|\xc2\xb4)?\w{1,12}(?:'|\x22|\xe2\x80[\x98\x99\x9c\x9d\xb2\xb3]|\xc2\xb4)?{o}=",
             ),
             trust: Trust::Tight,
             places: Places::All,
         },
     ],
 };
+
+/// Whether a comparison of two numbers holds: `1=1`, `1!=2`. One that does not is no condition that lets anything through.
+fn is_always_true(value: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let first = value.get(..digits(value)).unwrap_or_default();
+    let end = value.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let second = value.get(value.len() - end..).unwrap_or_default();
+    let is_equality = !value.iter().any(|b| matches!(b, b'!' | b'<' | b'>' | b'n' | b'N'))
+        || memchr::memmem::find(value, b"<=>").is_some();
+    (first == second) == is_equality
+}
 
 /// JSON, attribute lists and search expressions pair their quotes: a value that begins and ends with quotes of
 /// one kind, or that is one quoted list, breaks out of nothing.

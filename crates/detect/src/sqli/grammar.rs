@@ -30,6 +30,10 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     if value.len() > GRAMMAR_MAX || !value.is_ascii() && !value.contains(&b'\'') {
         return None;
     }
+    // Fenced blocks hold program text, whose quotes the grammar reads as breaks.
+    if memchr::memmem::find(value, b"```").is_some() {
+        return None;
+    }
     // Signs alone continue nothing unless they comment out the rest.
     let silent = !value.iter().any(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'#' | b'*'));
     let quotes = value.iter().filter(|b| matches!(b, b'\'' | b'"' | b'`')).count();

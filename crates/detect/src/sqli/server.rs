@@ -22,7 +22,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "('",
             test: Test::Pattern(
-                r"pg_sleep(?:_for|_until)?{o}\(|benchmark{o}\({o}[\d.e]+{o},|waitfor{g}(?:delay|time){g}?{o}['\x22@\d]|dbms_(?:pipe\.receive_message|lock\.sleep|session\.sleep){o}\(|randomblob{o}\({o}\d{5,}|(?:['\x22)=,(+*|-]|\band\b|\bor\b|\bselect\b|\bthen\b|\bxor\b){o}\(*{o}sleep{o}\({o}[\d.('-]+[^)]{0,20}\)|get_lock{o}\([^)]{1,40},{o}\d",
+                r"pg_sleep(?:_for|_until)?{o}\(|benchmark{o}\({o}[\d.e]+{o},|waitfor{g}(?:delay|time){g}?{o}['\x22@\d]|dbms_(?:pipe\.receive_message|lock\.sleep|session\.sleep){o}\(|randomblob{o}\({o}\d{5,}|(?:['\x22)=,(+*|-]|\band\b|\bor\b|\bselect\b|\bthen\b|\bxor\b){o}\(*{o}sleep{o}\({o}[\d.('_-]+[^)]{0,20}\)|get_lock{o}\([^)]{1,40},{o}\d",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -33,7 +33,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["sleep", "benchmark", "waitfor"],
             needs: "",
             test: Test::Pattern(
-                r"(?:^|[^\w.:]){o}sleep{o}\({o}(?:\d[\d.]*{o}(?:[),*+/-]|$)|['\x22@(])|^{o}sleep\((?:[^a-z]|$)|\bbenchmark{o}\({o}(?:\d|[(@'\x22])",
+                r"(?:^|[^\w.:]|['\x22]\.){o}sleep{o}\({o}(?:\d[\d.]*{o}(?:[),*+/-]|$)|['\x22@(])|^{o}sleep\((?:[^a-z]|$)|\bbenchmark{o}\({o}(?:\d|[(@'\x22])",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -114,10 +114,14 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "sysmaster",
                 "syscat.",
                 "rdb$",
+                "sysibm.",
+                "fn_my_permissions",
+                "to_xml",
+                "dbms_",
             ],
             needs: "",
             test: Test::Pattern(
-                r"\b(?:from|join|into|update|select|exists)\b[^;]{0,80}\b(?:information_schema|pg_catalog\.|pg_shadow|pg_user|sysobjects|syscolumns|sqlite_master|sqlite_schema|all_tables|all_tab_columns|user_tables|user_tab_columns|mysql\.(?:user|innodb)|sys\.(?:objects|databases|tables|user)|master\.\.|msysaccessobjects|msysobjects|v\$version|sysmaster|syscat\.|rdb\$)|\bxp_(?:cmdshell|dirtree|fileexist|regread|regwrite|availablemedia|enumdsn|servicecontrol|subdirs|loginconfig|makecab|ntsec\w*|terminate_process)\b|\bsp_(?:oacreate|oamethod|executesql|password|configure|makewebtask|addextendedproc|execute|sqlexec|prepare|addlogin)\b|@@(?:version|hostname|datadir|basedir|servername|global|session|language|spid|microsoftversion|tmpdir|secure_file_priv|version_compile_os)\b|\bpg_(?:read_file|ls_dir|read_binary_file|file_settings)\b|open(?:rowset|datasource|query){o}\(",
+                r"\b(?:from|join|into|update|select|exists)\b[^;]{0,80}\b(?:information_schema|pg_catalog\.|pg_shadow|pg_user|sysobjects|syscolumns|sqlite_master|sqlite_schema|all_tables|all_tab_columns|user_tables|user_tab_columns|mysql\.(?:user|innodb)|sys\.(?:objects|databases|tables|user)|master\.\.|msysaccessobjects|msysobjects|v\$version|sysmaster|syscat\.|rdb\$)|\bxp_(?:cmdshell|dirtree|fileexist|regread|regwrite|availablemedia|enumdsn|servicecontrol|subdirs|loginconfig|makecab|ntsec\w*|terminate_process)\b|\bsp_(?:oacreate|oamethod|executesql|password|configure|makewebtask|addextendedproc|execute|sqlexec|prepare|addlogin)\b|@@(?:version|hostname|datadir|basedir|servername|global|session|language|spid|microsoftversion|tmpdir|secure_file_priv|version_compile_os)\b|\bpg_(?:read_file|ls_dir|read_binary_file|file_settings)\b|\bsysibm\.\w+|\bfn_my_permissions{o}\(|\b(?:database|table|query|schema)_to_xml(?:schema)?{o}\(|\bdbms_(?:java|scheduler|xslprocessor|export_extension|ldap)\w*\.\w+{o}\(|open(?:rowset|datasource|query){o}\(",
             ),
             trust: Trust::Prose,
             places: Places::All,

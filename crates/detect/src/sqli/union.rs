@@ -39,7 +39,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["union", "xunionselectfrom"],
             needs: "",
             test: Test::Pattern(
-                r"\bunion{g}(?:all{g})?select\b|unionselect|['\x22]{o}\)*{o}union\b{o}(?:all\b|select|\()|^union[^\w\s]?select",
+                r"\bunion{g}(?:all{g})?select\b|unionselect|['\x22]{o}\)*{o}union\b{o}(?:all\b|select|\(|/)|^union[^\w\s]?select",
             ),
             trust: Trust::Tight,
             places: Places::Names,

@@ -105,6 +105,7 @@ fn with_uuid(event: &[u8], uuid: &str) -> Vec<u8> {
     let named = match &mut parsed {
         Event::Hit(hit) => &mut hit.node_uuid,
         Event::VulnEvidence(proof) => &mut proof.node_uuid,
+        Event::DroppedHits(dropped) => &mut dropped.node_uuid,
     };
     if named.is_empty() {
         uuid.clone_into(named);

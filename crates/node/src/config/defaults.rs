@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     Acl, Cloud, Config, Fallback, Inspect, Limits, Masking, OnRegisterFailure, OverlimitMode, RateLimiting,
-    Spool, Status, Timeouts,
+    SamplingSettings, Spool, Status, Timeouts,
 };
 
 pub(super) fn version() -> u32 {
@@ -64,6 +64,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             keep_alive: super::KeepAlive::default(),
             block: Vec::new(),
+            sampling: SamplingSettings::default(),
             spool: Spool::default(),
             status: Status::default(),
             masking: Masking::default(),
@@ -145,6 +146,12 @@ impl Default for Timeouts {
             keep_alive_s: 75,
             drain_s: 30,
         }
+    }
+}
+
+impl Default for SamplingSettings {
+    fn default() -> SamplingSettings {
+        SamplingSettings { enabled: true, high_share_percent: 5, high_hits_per_s: 50, low_share_percent: 2 }
     }
 }
 

@@ -223,6 +223,11 @@ impl Config {
         range("inspect.body_max", self.inspect.body_max as u64, 0, 1 << 30)?;
         range("inspect.queue_max", self.inspect.queue_max as u64, 0, 1 << 20)?;
         range("inspect.held_max", self.inspect.held_max, 1 << 20, 1 << 44)?;
+        let sampling = &self.sampling;
+        range("sampling.high_share_percent", sampling.high_share_percent.into(), 1, 100)?;
+        range("sampling.high_hits_per_s", sampling.high_hits_per_s.into(), 0, 1_000_000)?;
+        let high = sampling.high_share_percent.into();
+        range("sampling.low_share_percent", sampling.low_share_percent.into(), 0, high)?;
         range("spool.max_bytes", self.spool.max_bytes, 1 << 20, 1 << 44)?;
         range("spool.segment_bytes", self.spool.segment_bytes, 64 << 10, 1 << 30)?;
         range("spool.queue_bytes", self.spool.queue_bytes, 64 << 10, 1 << 40)?;
@@ -402,6 +407,7 @@ mod tests {
             "limits",
             "timeouts",
             "keep_alive",
+            "sampling",
             "spool",
             "status",
             "masking",

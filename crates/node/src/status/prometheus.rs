@@ -71,7 +71,7 @@ pub(super) fn wallarm(status: &Value) -> String {
                     instances.iter().map(|(status, value)| (label("status", status), value.clone()));
                 text.family("gauge", "wallarm_proton_instances", samples);
             }
-            (group @ ("rate_limit" | "spool"), Value::Object(fields)) => {
+            (group @ ("rate_limit" | "sampling" | "spool"), Value::Object(fields)) => {
                 for (field, value) in fields {
                     text.gauge(&format!("wallarm_{group}_{field}"), value.clone());
                 }

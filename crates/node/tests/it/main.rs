@@ -18,5 +18,6 @@ mod operation;
 mod protocol;
 mod response;
 mod rules;
+mod sampling;
 mod statistics;
 mod upstream;

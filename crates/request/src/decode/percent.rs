@@ -6,10 +6,23 @@ use memchr::{memchr, memchr2};
 
 /// Decodes `%hh`, and `+` as a space when `plus`; anything else is kept as it is.
 pub(crate) fn decode_once(input: &[u8], plus: bool) -> Cow<'_, [u8]> {
-    let first = if plus { memchr2(b'%', b'+', input) } else { memchr(b'%', input) };
-    let Some(first) = first else { return Cow::Borrowed(input) };
-    let (clean, mut rest) = input.split_at(first);
+    let Some(first) = first_escape(input, plus) else { return Cow::Borrowed(input) };
     let mut out = Vec::with_capacity(input.len());
+    append_decoded(input, first, plus, &mut out);
+    Cow::Owned(out)
+}
+
+/// The same into memory that the caller keeps; what there is nothing to decode in is copied.
+pub(crate) fn decode_once_into(input: &[u8], plus: bool, out: &mut Vec<u8>) {
+    append_decoded(input, first_escape(input, plus).unwrap_or(input.len()), plus, out);
+}
+
+fn first_escape(input: &[u8], plus: bool) -> Option<usize> {
+    if plus { memchr2(b'%', b'+', input) } else { memchr(b'%', input) }
+}
+
+fn append_decoded(input: &[u8], first: usize, plus: bool, out: &mut Vec<u8>) {
+    let (clean, mut rest) = input.split_at_checked(first).unwrap_or((input, b""));
     out.extend_from_slice(clean);
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
@@ -25,7 +38,6 @@ pub(crate) fn decode_once(input: &[u8], plus: bool) -> Cow<'_, [u8]> {
             _ => out.push(byte),
         }
     }
-    Cow::Owned(out)
 }
 
 /// Decodes `%hh` and IIS's `%uXXXX` once; `None` when there is nothing to decode.

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::{Flow, Role, Walker, key_text, link};
+use crate::decode::percent::decode_once_into;
 use crate::element::Element;
 use crate::path::{PointPath, StepRef};
-use crate::target::{Target, pairs};
+use crate::target::{Target, pairs, raw_pairs};
 
 /// A name and its value, decoded as the container says.
 pub(super) struct Field<'f> {
@@ -51,16 +52,33 @@ impl FieldKind {
 /// Visits one field's value at its point; the index is that of the field.
 pub(super) type Each<'e> = &'e mut dyn FnMut(&mut Walker<'_>, &PointPath<'_>, usize) -> Flow;
 
+/// Fields up to which a query or a form is taken apart without memory of its own.
+const USUAL: usize = 64;
+
 /// Subscripts in one name; a longer chain is taken as part of the name.
 const MAX_SUBSCRIPTS: usize = 16;
 
 impl Walker<'_> {
     pub(super) fn query(&mut self, target: &Target<'_>) -> Flow {
-        let fields = form_fields(target.query().unwrap_or_default(), self.limits.max_leaves);
-        self.fields(None, FieldKind::QUERY, &fields, &mut |walker, path, index| {
+        self.form_fields(None, FieldKind::QUERY, target.query().unwrap_or_default())
+    }
+
+    /// Visits the fields of a query or a form, decoded side by side into one buffer.
+    pub(super) fn form_fields(
+        &mut self,
+        parent: Option<&PointPath<'_>>,
+        kind: FieldKind,
+        input: &[u8],
+    ) -> Flow {
+        let mut buffer = self.take_buffer();
+        let fields = form_fields(input, self.limits.max_leaves, &mut buffer);
+        let flow = self.fields(parent, kind, &fields, &mut |walker, path, index| {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
             walker.value(path, value, Role::Leaf)
-        })
+        });
+        drop(fields);
+        self.give_buffer(buffer);
+        flow
     }
 
     /// Visits fields grouped by name. Within a name the order is kept; the names come sorted.
@@ -72,7 +90,7 @@ impl Walker<'_> {
         each: Each<'_>,
     ) -> Flow {
         let name_of = |index: usize| fields.get(index).map(|field| &*field.name).unwrap_or_default();
-        let mut order: SmallVec<[usize; 32]> = (0..fields.len()).collect();
+        let mut order: SmallVec<[usize; USUAL]> = (0..fields.len()).collect();
         order.sort_by_key(|&index| name_of(index)); // stable: equal names keep their order
         let mut rest = order.as_slice();
         while let Some(&first) = rest.first() {
@@ -99,9 +117,24 @@ impl Walker<'_> {
         let plain = name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.$[]".contains(&b));
         let name_path = link(parent, StepRef::Simple(kind.name_element));
         self.value(&name_path, if plain { base } else { name }, Role::Name)?;
+        if kind.subscripts && !plain {
+            self.undivided(&name_path, name, group)?;
+        }
         let key = key_text(base);
         let path = link(parent, StepRef::Keyed(kind.element, &key));
         self.subscripted(&path, &subscripts, group, each)
+    }
+
+    /// A text that an equals sign cut in two, `<svg onload=alert(1)>`: name and value as one, for names that no field has.
+    fn undivided(&mut self, path: &PointPath<'_>, name: &[u8], group: &Group<'_>) -> Flow {
+        if !name.iter().any(|b| matches!(b, b'<' | b'"' | b'\'' | b'`' | b'(' | b'{' | b'|')) {
+            return Flow::Continue(());
+        }
+        let first = group.indexes.first().and_then(|&index| group.fields.get(index));
+        match first.map(|field| &*field.value) {
+            None | Some(b"") => Flow::Continue(()),
+            Some(value) => self.value(path, &[name, value].join(&b'='), Role::Name),
+        }
     }
 
     fn subscripted(
@@ -141,18 +174,44 @@ impl Walker<'_> {
 /// The fields of a query or a form.
 ///
 /// Some servers also split at `;`. The pieces after one are added as fields of their own; the value up to
-/// the `&` stays whole, so that both readings are seen.
+/// the `&` stays whole, so that both readings are seen. Others decode before they split: an encoded `=` divides there.
 ///
 /// One more than `max` is read at most: enough to run into the limit of visited values.
-pub(super) fn form_fields(input: &[u8], max: usize) -> SmallVec<[Field<'_>; 16]> {
-    let mut fields: SmallVec<[Field<'_>; 16]> =
-        pairs(input).take(max.saturating_add(1)).map(|(name, value)| Field { name, value }).collect();
+fn form_fields<'f>(input: &'f [u8], max: usize, buffer: &'f mut Vec<u8>) -> SmallVec<[Field<'f>; USUAL]> {
+    let mut ends: SmallVec<[(usize, usize); USUAL]> = SmallVec::new();
+    for (name, value) in raw_pairs(input).take(max.saturating_add(1)) {
+        decode_once_into(name, true, buffer);
+        let middle = buffer.len();
+        decode_once_into(value, true, buffer);
+        ends.push((middle, buffer.len()));
+    }
+    let decoded: &'f [u8] = buffer;
+    let part = |from: usize, to: usize| Cow::Borrowed(decoded.get(from..to).unwrap_or_default());
+    let mut start = 0;
+    let mut fields: SmallVec<[Field<'f>; USUAL]> = SmallVec::with_capacity(ends.len());
+    for (middle, end) in ends {
+        fields.push(Field { name: part(start, middle), value: part(middle, end) });
+        start = end;
+    }
+    let undivided: SmallVec<[Field<'_>; 1]> = fields.iter().filter_map(divided_after_decoding).collect();
+    fields.extend(undivided);
     if fields.len() <= max && memchr::memchr(b';', input).is_some() {
         let pieces = input.split(|&b| b == b'&').flat_map(|piece| piece.split(|&b| b == b';').skip(1));
         let alternatives = pieces.filter(|rest| rest.contains(&b'=')).flat_map(pairs);
         fields.extend(alternatives.take(max).map(|(name, value)| Field { name, value }));
     }
     fields
+}
+
+/// `a%3D1` as servers read it that decode before they split: a field `a`.
+fn divided_after_decoding<'f>(field: &Field<'f>) -> Option<Field<'f>> {
+    if !field.value.is_empty() {
+        return None;
+    }
+    let at = memchr::memchr(b'=', &field.name)?;
+    let (name, value) = (field.name.get(..at)?, field.name.get(at + 1..)?);
+    let plain = !name.is_empty() && name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b));
+    plain.then(|| Field { name: Cow::Owned(name.to_vec()), value: Cow::Owned(value.to_vec()) })
 }
 
 /// The fields of one name.

@@ -139,6 +139,27 @@ fn a_semicolon_is_seen_as_a_separator_too() {
 }
 
 #[test]
+fn an_encoded_equals_sign_divides_for_servers_that_decode_first() {
+    see("/?pay%3Dx+or+", &[], b"").assert_has(&[("get_name", "pay"), ("get pay", "x or ")]);
+    let whole = see("/?%3Cb%3D", &[], b"");
+    assert_eq!(whole.values("get_name"), ["<b="]);
+}
+
+#[test]
+fn a_text_cut_by_an_equals_sign_is_seen_whole() {
+    let seen = see("/?%3Csvg%20onload=alert(1)%3E", &[], b"");
+    assert_eq!(seen.values("get_name"), ["<svg onload", "<svg onload=alert(1)>"]);
+    assert_eq!(see("/?a-b=1&c[d]=2", &[], b"").values("get_name"), ["a-b", "c"]);
+}
+
+#[test]
+fn a_token_may_be_the_whole_body() {
+    let token = format!("{}.{}.c2ln", base64(b"{\"alg\":\"HS256\"}"), base64(b"{\"sub\":\"a'b\"}"));
+    post("text/plain", &token.replace('=', ""))
+        .assert_has(&[("post jwt jwt_payload base64 json_doc hash sub", "a'b")]);
+}
+
+#[test]
 fn headers_are_upper_case_and_may_repeat() {
     let seen = see("/", &[("x-id", " 1 "), ("X-Forwarded-For", "a"), ("x-forwarded-for", "b")], b"");
     seen.assert_has(&[

@@ -293,8 +293,10 @@ fn count_percents(value: &[u8]) -> usize {
 
 /// The base64 part of `Basic dXNlcjpwYXNz` and of `data:text/html;base64,...`.
 fn embedded_base64<'v>(path: &PointPath<'_>, value: &'v [u8]) -> Option<&'v [u8]> {
-    if path.last().element() == Element::Header {
-        return value.get(..6).filter(|start| start.eq_ignore_ascii_case(b"basic ")).and(value.get(6..));
+    if path.last().element() == Element::Header
+        && value.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"basic "))
+    {
+        return value.get(6..);
     }
     let head = value.get(..value.len().min(128))?;
     if !head.get(..5)?.eq_ignore_ascii_case(b"data:") {

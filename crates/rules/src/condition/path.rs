@@ -21,6 +21,8 @@ pub struct Endpoint {
     /// Application id.
     #[serde(rename = "endpoint_instance")]
     pub instance: Option<String>,
+    /// Method.
+    pub method: Option<String>,
 }
 
 impl Endpoint {
@@ -33,6 +35,7 @@ impl Endpoint {
             path: render_path(conditions),
             domain: value_at(&ConditionPoint::Host),
             instance: value_at(&ConditionPoint::Instance),
+            method: value_at(&ConditionPoint::Method),
         }
     }
 }

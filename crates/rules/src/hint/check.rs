@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::thresholds;
 use crate::dialect::Pattern;
 use crate::error::{FieldError, text};
-use crate::points::parse_point;
+use crate::points::{parse_point, parse_request_point};
 
 /// Longest text inside a list, characters.
 const MAX_TEXT_CHARS: usize = 8192;
@@ -35,6 +35,8 @@ pub(super) enum Check {
     Pattern,
     /// A point of a request.
     Point,
+    /// A point of a request, or the address of the client.
+    PointOrSource,
     /// What a threshold control does.
     Reaction,
     /// A list of at least one text.
@@ -75,8 +77,10 @@ impl Check {
                 })?;
                 Ok(sent.clone())
             }
-            Check::Point => {
-                let point = parse_point(field, sent).map_err(|fault| vec![fault])?;
+            Check::Point | Check::PointOrSource => {
+                let source_too = matches!(self, Check::PointOrSource);
+                let parse = if source_too { parse_point } else { parse_request_point };
+                let point = parse(field, sent).map_err(|fault| vec![fault])?;
                 serde_json::to_value(point).map_err(|_| invalid())
             }
             Check::Texts => match texts(sent) {

@@ -207,7 +207,7 @@ hint_types! {
     ];
     /// Request rate per value of a point.
     RateLimit "rate_limit", variativity_disabled: true, &[
-        POINT,
+        fixed(required("point", Check::PointOrSource)),
         required("rate", LIMIT_1000),
         required("rsp_status", Check::Integer { min: 400, max: Some(599) }),
         or_number("burst", LIMIT_1000, 0),

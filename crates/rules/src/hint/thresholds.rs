@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::check::texts;
 use super::table::HintType;
 use crate::error::{FieldError, text};
-use crate::points::parse_point;
+use crate::points::{parse_point, parse_request_point};
 
 type Checked = Result<Value, Vec<FieldError>>;
 
@@ -196,7 +196,7 @@ fn by_point(field: &str, object: &Map<String, Value>) -> Checked {
     let mut checked = Vec::new();
     for entry in points {
         let point = entry.get("point").ok_or_else(|| invalid(&inner, entry))?;
-        parse_point(&inner, point).map_err(|fault| vec![fault])?;
+        parse_request_point(&inner, point).map_err(|fault| vec![fault])?;
         let sensitive = match entry.get("sensitive") {
             None | Some(Value::Null) => false,
             Some(Value::Bool(sensitive)) => *sensitive,

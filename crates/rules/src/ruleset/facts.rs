@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bartizan_request::{Host, Target};
 
-use crate::condition::ConditionPoint;
+use crate::condition::{ConditionPoint, lower};
 use crate::dialect::Pattern;
 
 /// What a node knows about a request before its body.
@@ -137,7 +137,7 @@ pub(super) fn folded(value: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(value);
     }
     Cow::Owned(match std::str::from_utf8(value) {
-        Ok(text) => text.to_lowercase().into_bytes(),
+        Ok(text) => lower(text).into_bytes(),
         Err(_) => value.to_ascii_lowercase(),
     })
 }

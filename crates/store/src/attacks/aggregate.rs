@@ -10,26 +10,38 @@ use sea_orm::{
 use super::{AttackQuery, total};
 use crate::{Store, StoreError, entity::hit};
 
+/// Addresses and countries that are named.
+pub const TOP: usize = 5;
+
 /// An address that attacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Address.
     pub ip: String,
-    /// Country.
+    /// The known country of most of its hits.
     pub country: Option<String>,
     /// Hits.
     pub hits: i64,
 }
 
+/// Addresses with the hits of each country.
+type Sources = BTreeMap<String, BTreeMap<Option<String>, i64>>;
+
 /// What the hits of one attack add up to. Hits marked false count nowhere.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aggregate {
-    /// Addresses, most hits first.
-    pub sources: Vec<Source>,
+    /// Distinct addresses.
+    pub ips: i64,
+    /// The [`TOP`] addresses with most hits, most first; of equal ones the first in the alphabet.
+    pub top_sources: Vec<Source>,
+    /// Distinct known countries.
+    pub countries: i64,
+    /// The [`TOP`] countries with most hits, and their hits, in the same order.
+    pub top_countries: Vec<(String, i64)>,
     /// Status codes.
     pub statuscodes: BTreeSet<i64>,
-    /// Methods with their hits.
-    pub methods: BTreeMap<String, i64>,
+    /// The most frequent method; of equal ones the first in the alphabet.
+    pub method: Option<String>,
     /// Signature ids.
     pub stamps: BTreeSet<i64>,
     /// CVE ids and tags.
@@ -38,7 +50,7 @@ pub struct Aggregate {
     pub datacenters: BTreeSet<String>,
     /// Whether a source is a Tor exit.
     pub tor: bool,
-    /// Distinct payloads.
+    /// Distinct payloads that are not empty.
     pub vectors: i64,
     /// Stored hits that match the filter.
     pub filtered_hits: i64,
@@ -48,6 +60,35 @@ pub struct Aggregate {
     pub filtered_vectors: i64,
     /// Their status codes.
     pub filtered_statuscodes: BTreeSet<i64>,
+}
+
+impl Aggregate {
+    fn set_sources(&mut self, sources: &Sources) {
+        let mut countries: BTreeMap<String, i64> = BTreeMap::new();
+        for (country, hits) in sources.values().flatten() {
+            if let Some(country) = country.as_ref().filter(|country| !country.is_empty()) {
+                *countries.entry(country.clone()).or_default() += hits;
+            }
+        }
+        self.ips = i64::try_from(sources.len()).unwrap_or(i64::MAX);
+        self.countries = i64::try_from(countries.len()).unwrap_or(i64::MAX);
+        self.top_countries = most(countries);
+        self.top_countries.truncate(TOP);
+        let hits = sources.iter().map(|(ip, countries)| (ip.clone(), countries.values().sum())).collect();
+        let source = |(ip, hits): (String, i64)| {
+            let mut countries = most(sources.get(&ip).cloned().unwrap_or_default()).into_iter();
+            let known = |(country, _): (Option<String>, i64)| country.filter(|country| !country.is_empty());
+            Source { country: countries.find_map(known), ip, hits }
+        };
+        self.top_sources = most(hits).into_iter().take(TOP).map(source).collect();
+    }
+}
+
+/// Most first; what is equal stays in its order.
+fn most<K>(counts: BTreeMap<K, i64>) -> Vec<(K, i64)> {
+    let mut counts: Vec<(K, i64)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 /// The hits that count.
@@ -82,14 +123,17 @@ impl Store {
             .expr(total("aggregated_count"))
             .group_by_columns(["ip", "remote_country"])
             .to_owned();
+        let mut attacks: HashMap<i64, Sources> = HashMap::new();
         for row in self.reader().query_all(&select).await? {
-            if let Some(attack) = page.get_mut(&row.try_get_by_index(0)?) {
-                let (ip, country) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-                attack.sources.push(Source { ip, country, hits: row.try_get_by_index(3)? });
-            }
+            let (id, ip, country) =
+                (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            let sources: &mut Sources = attacks.entry(id).or_default();
+            *sources.entry(ip).or_default().entry(country).or_default() += row.try_get_by_index::<i64>(3)?;
         }
-        for attack in page.values_mut() {
-            attack.sources.sort_by(|a, b| b.hits.cmp(&a.hits).then_with(|| a.ip.cmp(&b.ip)));
+        for (id, sources) in attacks {
+            if let Some(attack) = page.get_mut(&id) {
+                attack.set_sources(&sources);
+            }
         }
         Ok(())
     }
@@ -100,11 +144,18 @@ impl Store {
             .expr(total("aggregated_count"))
             .group_by_columns(["method", "statuscode"])
             .to_owned();
+        let mut attacks: HashMap<i64, BTreeMap<String, i64>> = HashMap::new();
         for row in self.reader().query_all(&select).await? {
-            if let Some(attack) = page.get_mut(&row.try_get_by_index(0)?) {
-                *attack.methods.entry(row.try_get_by_index(1)?).or_default() +=
-                    row.try_get_by_index::<i64>(3)?;
+            let id = row.try_get_by_index(0)?;
+            let methods = attacks.entry(id).or_default();
+            *methods.entry(row.try_get_by_index(1)?).or_default() += row.try_get_by_index::<i64>(3)?;
+            if let Some(attack) = page.get_mut(&id) {
                 attack.statuscodes.insert(row.try_get_by_index(2)?);
+            }
+        }
+        for (id, methods) in attacks {
+            if let Some(attack) = page.get_mut(&id) {
+                attack.method = most(methods).into_iter().next().map(|(method, _)| method);
             }
         }
         Ok(())
@@ -119,8 +170,9 @@ impl Store {
             if let Some(attack) = page.get_mut(&row.try_get_by_index(0)?) {
                 let (stamps, known): (String, String) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
                 attack.stamps.extend(stamps.split(',').filter_map(|stamp| stamp.parse::<i64>().ok()));
-                attack.datacenters.extend(row.try_get_by_index::<Option<String>>(3)?);
-                attack.tor |= row.try_get_by_index::<Option<String>>(4)?.is_some();
+                let named = |name: Option<String>| name.filter(|name| !name.is_empty());
+                attack.datacenters.extend(named(row.try_get_by_index(3)?));
+                attack.tor |= named(row.try_get_by_index(4)?).is_some();
                 attack.known_attack.extend(known.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned));
             }
         }
@@ -182,6 +234,6 @@ fn counts(ids: &[i64]) -> SelectStatement {
     grouped(ids)
         .expr(Func::count(Expr::col("id")))
         .expr(Func::count_distinct(Expr::col("ip")))
-        .expr(Func::count_distinct(Expr::col("value")))
+        .expr(Func::count_distinct(Expr::cust("NULLIF(value, '')")))
         .to_owned()
 }

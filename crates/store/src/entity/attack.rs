@@ -49,7 +49,7 @@ pub struct Model {
     pub target: String,
     /// All hits by experimental rules.
     pub experimental: Option<bool>,
-    /// `falsepositive` when all hits are.
+    /// `falsepositive` when all hits are, `truepositive` when all that count are.
     pub state: Option<String>,
     /// Vulnerability: then it is an incident.
     pub vuln_id: Option<i64>,

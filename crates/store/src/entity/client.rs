@@ -27,6 +27,8 @@ pub struct Model {
     pub date_format: String,
     /// `on` or `off`.
     pub attack_rechecker_mode: String,
+    /// `on` or `off`.
+    pub vuln_rechecker_mode: String,
     /// Report receivers.
     pub notifications: Json,
     /// Unix seconds.

@@ -25,6 +25,8 @@ pub struct Model {
     pub attempts: i64,
     /// When to try next, Unix milliseconds; while somebody tries, when others may.
     pub due_ms: i64,
+    /// End of the period whose notifications go out together, Unix seconds; none: it goes out alone.
+    pub batch_until: Option<i64>,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds.

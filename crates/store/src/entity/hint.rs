@@ -45,6 +45,8 @@ pub struct Model {
     pub create_userid: i64,
     /// Unix seconds.
     pub updated_at: i64,
+    /// When a counter that no trigger names goes, Unix seconds.
+    pub expires_at: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

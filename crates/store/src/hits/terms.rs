@@ -113,8 +113,9 @@ pub struct Bucket {
 pub struct Timeline {
     /// Start of the first one, Unix seconds.
     pub from: i64,
-    /// Seconds of each, at least 1.
-    pub step: i64,
+    /// Seconds of all together, at least 1. A stretch need not be of whole seconds: events are in whole ones, so some
+    /// stretches have one second more than others, and none when there are more stretches than seconds.
+    pub length: i64,
     /// How many.
     pub points: usize,
 }
@@ -123,19 +124,32 @@ impl Timeline {
     /// The stretches that cover `from..=to`.
     #[must_use]
     pub fn over(from: i64, to: i64, points: usize) -> Timeline {
-        let number = Ord::max(i64::try_from(points).unwrap_or(i64::MAX), 1);
-        let seconds = Ord::max(to.saturating_sub(from).saturating_add(1), 1);
-        Timeline { from, step: seconds.div_euclid(number) + i64::from(seconds % number != 0), points }
+        Timeline { from, length: Ord::max(to.saturating_sub(from).saturating_add(1), 1), points }
     }
 
-    fn column(self) -> SimpleExpr {
-        Expr::col("time").sub(self.from).div(Ord::max(self.step, 1))
+    /// Number of stretches, at least 1.
+    #[must_use]
+    pub fn parts(self) -> i64 {
+        Ord::max(i64::try_from(self.points).unwrap_or(i64::MAX), 1)
     }
 
-    /// The condition that a time lies within.
+    /// The first second of a stretch, from 0; of the one after the last, the end.
+    #[must_use]
+    pub fn start(self, index: usize) -> i64 {
+        let beyond = i128::from(self.length) * i128::try_from(index).unwrap_or(i128::MAX);
+        let parts = i128::from(self.parts());
+        let seconds = beyond.div_euclid(parts) + i128::from(beyond.rem_euclid(parts) != 0);
+        self.from.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX))
+    }
+
+    /// The stretch that a time of the period lies in.
+    pub(crate) fn stretch(self, column: &'static str) -> SimpleExpr {
+        Expr::col(column).sub(self.from).mul(self.parts()).div(Ord::max(self.length, 1))
+    }
+
+    /// The condition that a time lies within the period.
     pub(crate) fn covers(self, column: &'static str) -> SimpleExpr {
-        let seconds = self.step.saturating_mul(i64::try_from(self.points).unwrap_or(i64::MAX));
-        Expr::col(column).between(self.from, self.from.saturating_add(seconds).saturating_sub(1))
+        Expr::col(column).between(self.from, self.from.saturating_add(self.length).saturating_sub(1))
     }
 }
 
@@ -160,7 +174,7 @@ fn sum_of_hits() -> SimpleExpr {
 }
 
 impl Store {
-    /// Values of a field with their number of hits, most first.
+    /// Values of a field with their number of hits, most first, counting those that a stored one stands for.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -172,7 +186,7 @@ impl Store {
     ) -> Result<Vec<(Value, i64)>, StoreError> {
         let mut select = Query::select();
         select.from(hit::Entity).cond_where(query.condition());
-        self.terms(select, term, Func::count(Expr::col("id")).into(), limit).await
+        self.terms(select, term, sum_of_hits(), limit).await
     }
 
     /// Number of different values of a field; absent ones do not count.
@@ -306,7 +320,7 @@ impl Store {
         timeline: Timeline,
     ) -> Result<Vec<Bucket>, StoreError> {
         select
-            .expr_as(timeline.column(), STRETCH)
+            .expr_as(timeline.stretch("time"), STRETCH)
             .expr(sum_of_hits())
             .expr(Func::count_distinct(Expr::col("ip")))
             .cond_where(Condition::all().add(timeline.covers("time")))
@@ -329,9 +343,19 @@ mod tests {
 
     #[test]
     fn stretches_cover_their_period() {
-        assert_eq!(Timeline::over(0, 99, 10), Timeline { from: 0, step: 10, points: 10 });
-        assert_eq!(Timeline::over(0, 100, 10).step, 11);
-        assert_eq!(Timeline::over(5, 5, 1000).step, 1);
-        assert_eq!(Timeline::over(9, 0, 3).step, 1);
+        let starts =
+            |timeline: Timeline| (0..=timeline.points).map(|i| timeline.start(i)).collect::<Vec<_>>();
+        assert_eq!(starts(Timeline::over(0, 99, 4)), [0, 25, 50, 75, 100]);
+        assert_eq!(starts(Timeline::over(10, 19, 3)), [10, 14, 17, 20]);
+        assert_eq!(starts(Timeline::over(5, 5, 3)), [5, 6, 6, 6]);
+        assert_eq!(Timeline::over(9, 0, 3).length, 1);
+        for (seconds, points) in [(100, 30), (7, 1000), (86_400, 7), (1, 1)] {
+            let timeline = Timeline::over(50, 49 + seconds, points);
+            for time in 50..50 + seconds {
+                let stretch = (time - 50) * timeline.parts() / timeline.length;
+                let index = usize::try_from(stretch).unwrap();
+                assert!((timeline.start(index)..timeline.start(index + 1)).contains(&time), "{time}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use bartizan_store::{JsonText, TenantId, api_specs, entity::api_spec::Model, sea
 use serde_json::{Value, json};
 
 use super::{
-    MAX_SPECS, blank,
+    blank,
     file::{self, FileFault, Loaded},
     filled, headers_of, policy, put_content, take,
 };
@@ -17,6 +17,7 @@ use crate::{
     failure::Failure,
     keys::Keys,
     services::configuration::{Work, at, canonical, place},
+    state::Cloud,
 };
 
 const MASK: &str = "****";
@@ -31,7 +32,7 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
     tenant: TenantId,
     with_secrets: bool,
 ) -> Result<Vec<ApiSpecEntry>, Failure> {
-    let (rows, _) = api_specs::list(connection, tenant, 0, MAX_SPECS).await?;
+    let (rows, _) = api_specs::list(connection, tenant, 0, u64::MAX >> 1).await?;
     let mut entries = Vec::new();
     for row in rows {
         let content = api_specs::file(connection, tenant, row.id).await?;
@@ -67,9 +68,13 @@ pub(in crate::services) struct Read {
 ///
 /// # Errors
 /// 400 with the findings in a file.
-pub(in crate::services) async fn read(entries: Vec<ApiSpecEntry>) -> Result<Vec<Read>, Failure> {
-    if entries.len() as u64 > MAX_SPECS {
-        return Err(ApiError::field("api_specifications", "too many specifications", MAX_SPECS).into());
+pub(in crate::services) async fn read(
+    cloud: &Cloud,
+    entries: Vec<ApiSpecEntry>,
+) -> Result<Vec<Read>, Failure> {
+    let most = cloud.config.limits.api_specifications;
+    if entries.len() as u64 > most {
+        return Err(ApiError::field("api_specifications", "too many specifications", most).into());
     }
     let mut specs = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
@@ -98,7 +103,7 @@ pub(in crate::services) async fn read(entries: Vec<ApiSpecEntry>) -> Result<Vec<
 /// # Errors
 /// 400 with the specification and field at fault.
 pub(in crate::services) async fn import(work: &Work<'_>, specs: Vec<Read>) -> Result<SectionReport, Failure> {
-    let (mut present, _) = api_specs::list(work.transaction, work.tenant, 0, MAX_SPECS).await?;
+    let (mut present, _) = api_specs::list(work.transaction, work.tenant, 0, u64::MAX >> 1).await?;
     let mut report = SectionReport::default();
     for (index, spec) in specs.into_iter().enumerate() {
         let found = present.iter().position(|row| row.title == spec.entry.title.trim());

@@ -266,6 +266,8 @@ impl Reader {
         Ok(match field.place {
             Place::Text(column, _) if none => Filter::text(column, str::is_empty),
             Place::Text(column, anywhere) => text_test(column, glob, anywhere, value),
+            // Every hit has an address and a time.
+            Place::Address | Place::Time(_) if none => Filter::Any(vec![]),
             Place::Address => address_test(glob, value)?,
             Place::Type => type_test(glob, value),
             Place::Derived(column, derive) if none => {
@@ -419,6 +421,9 @@ fn address_test(glob: Option<Glob>, value: &str) -> Result<Filter, ApiError> {
 fn type_test(glob: Option<Glob>, value: &str) -> Filter {
     if let Some(glob) = glob {
         return Filter::text(Text::Kind, move |kind| glob.matches(kind));
+    }
+    if let Some(subtype) = AttackType::subtype_named(value) {
+        return Filter::text(Text::Subtype, move |text| text == subtype);
     }
     let kinds: Vec<&'static str> = AttackType::named(value).into_iter().map(AttackType::code).collect();
     Filter::text(Text::Kind, move |kind| kinds.contains(&kind))

@@ -259,7 +259,14 @@ pub async fn mark(
         ("vector_ids", &request.vector_ids),
         ("request_ids", &request.request_ids),
     ];
-    let mut given = selectors.into_iter().filter(|(_, value)| !value.is_null());
+    // Clients without optional fields send empty ones.
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    };
+    let mut given = selectors.into_iter().filter(|(_, value)| !is_empty(value));
     let (Some((name, value)), None) = (given.next(), given.next()) else {
         let error = "exactly one of group_id, vector_ids and request_ids is required";
         return Err(ApiError::field("group_id", error, Value::Null).into());

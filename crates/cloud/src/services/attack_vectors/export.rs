@@ -1,8 +1,6 @@
 //! `export`: the groups of a query as a CSV file, made by a worker, with the link sent by mail
 //! (`spec/events.md` section 5.7).
 
-use std::time::Duration;
-
 use bartizan_api::{
     ApiError,
     attack_vector::VectorQuery,
@@ -29,8 +27,6 @@ const MAX_ROWS: usize = 100_000;
 const KEPT_S: i64 = 7 * 86_400;
 /// Seconds after which an unfinished export is taken up again.
 const ABANDONED_S: i64 = 600;
-/// How often the worker looks for exports.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Notes an export for the worker.
 ///
@@ -103,24 +99,19 @@ fn signature(cloud: &Cloud, tenant: TenantId, id: &str) -> Vec<u8> {
     mac(&cloud.keys, "export", format!("{} {id}", tenant.0).as_bytes())
 }
 
-/// Makes the files of exports while the process runs.
-pub async fn work(cloud: Cloud) {
-    let mut tick = tokio::time::interval(LOOK_EVERY);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Makes the files of exports that wait, until there is none.
+pub(in crate::services) async fn work_off(cloud: &Cloud) {
+    let now = cloud.now();
+    if let Err(error) = cloud.store.tidy_attack_exports(now, now - ABANDONED_S).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "exports were not tidied");
+    }
     loop {
-        tick.tick().await;
-        let now = cloud.now();
-        if let Err(error) = cloud.store.tidy_attack_exports(now, now - ABANDONED_S).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "exports were not tidied");
-        }
-        loop {
-            match cloud.store.take_attack_export().await {
-                Ok(Some(export)) => finish(&cloud, export).await,
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "no export was taken");
-                    break;
-                }
+        match cloud.store.take_attack_export().await {
+            Ok(Some(export)) => finish(cloud, export).await,
+            Ok(None) => break,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no export was taken");
+                break;
             }
         }
     }

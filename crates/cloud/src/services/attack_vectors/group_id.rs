@@ -88,7 +88,7 @@ fn vector_mac(keys: &Keys, tenant: TenantId, hit: i64) -> Vec<u8> {
 }
 
 /// Signs a text for one purpose.
-pub(super) fn mac(keys: &Keys, purpose: &str, text: &[u8]) -> Vec<u8> {
+pub(in crate::services) fn mac(keys: &Keys, purpose: &str, text: &[u8]) -> Vec<u8> {
     // HMAC takes keys of any length, so this cannot fail; an empty signature would match nothing.
     let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(keys.pepper()) else { return Vec::new() };
     mac.update(purpose.as_bytes());

@@ -132,8 +132,10 @@ impl Query {
 /// The oldest time whose events a tenant still keeps, Unix seconds.
 pub(in crate::services) async fn kept_since(cloud: &Cloud, tenant: TenantId) -> Result<i64, Failure> {
     let settings = event_settings::of_tenant(cloud.store.reader(), tenant).await?;
-    let own = settings.retention_days.map(|days| cloud.now() - days * 86_400);
-    Ok(own.map_or(oldest(cloud.now()), |own| std::cmp::max(own, oldest(cloud.now()))))
+    let own = settings.retention_days.map_or(i64::MIN, |days| cloud.now() - days * 86_400);
+    // What was removed does not come back when more is kept from now on, though the index may still have it.
+    let purged = cloud.store.event_head(tenant).await?.map_or(i64::MIN, |head| head.purged_before);
+    Ok(oldest(cloud.now()).max(own).max(purged))
 }
 
 /// Rows of a period that pass, without false positives unless marks are asked for, and without what is older than
@@ -439,6 +441,7 @@ async fn page(
         metrics: plan.metrics.clone(),
         details: plan.details.clone(),
         tops: tops(&query.columns),
+        weight: None,
     };
     let (tenant, query) = (query.tenant, query.clone());
     let page = move |index: &bartizan_events_index::Index| {

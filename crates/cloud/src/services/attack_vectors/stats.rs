@@ -135,8 +135,14 @@ async fn data(
         Kind::Top { by, .. } => by.dimension().into_iter().collect(),
     };
     let measures = widget.metric.measures();
-    let asked =
-        Aggregation { filter: filter.clone(), dimensions, metrics: measures, details: vec![], tops: vec![] };
+    let asked = Aggregation {
+        filter: filter.clone(),
+        dimensions,
+        metrics: measures,
+        details: vec![],
+        tops: vec![],
+        weight: None,
+    };
     let metric = widget.metric;
     let groups = move |index: &Index| {
         let groups = index.aggregate(tenant.0, &asked, |table| (0..table.len()).collect())?;

@@ -7,6 +7,17 @@ use crate::mail::Letter;
 /// Version of the form of events; raised when a member changes its meaning or goes.
 pub(super) const SCHEMA_VERSION: &str = "1";
 
+/// Who sends.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// Tenant.
+    pub client_name: String,
+    /// Its UUID.
+    pub client_uuid: String,
+    /// Cloud.
+    pub cloud: String,
+}
+
 /// One message to one destination.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -16,10 +27,10 @@ pub struct Message {
     pub notification_type: String,
     /// Events, complete.
     pub events: Vec<Value>,
-    /// Tenant.
-    pub client_name: String,
-    /// Cloud.
-    pub cloud: String,
+    /// Tenant and cloud.
+    pub sender: Sender,
+    /// When it became complete, Unix seconds; the same in each attempt.
+    pub time: i64,
     /// Whether it only tests the connection.
     pub is_test: bool,
 }
@@ -27,11 +38,11 @@ pub struct Message {
 impl Message {
     /// Completes stored events with what is the same for all of a tenant.
     #[must_use]
-    pub fn new(id: i64, kind: &str, events: Vec<Value>, client_name: &str, cloud: &str) -> Message {
+    pub fn new(id: i64, kind: &str, events: Vec<Value>, sender: Sender) -> Message {
         let complete = |mut event: Value| {
             let mut details = Map::new();
-            details.insert("client_name".to_owned(), json!(client_name));
-            details.insert("cloud".to_owned(), json!(cloud));
+            details.insert("client_name".to_owned(), json!(sender.client_name));
+            details.insert("cloud".to_owned(), json!(sender.cloud));
             details.insert("notification_type".to_owned(), json!(kind));
             details.insert("schema_version".to_owned(), json!(SCHEMA_VERSION));
             if let Some(own) = event.get_mut("details").map(Value::take).as_ref().and_then(Value::as_object) {
@@ -46,8 +57,8 @@ impl Message {
             id,
             notification_type: kind.to_owned(),
             events: events.into_iter().map(complete).collect(),
-            client_name: client_name.to_owned(),
-            cloud: cloud.to_owned(),
+            sender,
+            time: 0,
             is_test: false,
         }
     }
@@ -82,9 +93,16 @@ impl Message {
             }
         }
         lines.push(String::new());
-        lines.push(format!("Client: {}", self.client_name));
-        lines.push(format!("Cloud: {}", self.cloud));
+        lines.push(format!("Client: {}", self.sender.client_name));
+        lines.push(format!("Cloud: {}", self.sender.cloud));
         lines.join("\n")
+    }
+
+    /// The page of the Console about the first event, if there is one.
+    #[must_use]
+    pub fn link(&self) -> Option<&str> {
+        let details = self.events.first()?.get("details")?;
+        details.get("security_issue_link").or_else(|| details.get("link"))?.as_str()
     }
 
     /// The message as a letter.

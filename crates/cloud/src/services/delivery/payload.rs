@@ -11,11 +11,12 @@ use reqwest::{
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{DeliveryError, Message};
+use super::{DeliveryError, Message, s3, tickets};
 use crate::{
     config::IntegrationsConfig,
     outgoing::OutgoingRequest,
     services::integration::{Kind, Target, Webhook},
+    state::Cloud,
 };
 
 /// Longest title of an Opsgenie alert and of a PagerDuty event, characters.
@@ -25,13 +26,13 @@ const PAGER_DUTY_TITLE: usize = 1024;
 const TELEGRAM_TEXT: usize = 4096;
 
 /// The request for a target that is not a mailbox.
-pub(super) fn request(
-    services: &IntegrationsConfig,
+pub(super) async fn request(
+    cloud: &Cloud,
     kind: Kind,
     target: &Target,
     message: &Message,
-    now: i64,
 ) -> Result<OutgoingRequest, DeliveryError> {
+    let (services, now) = (&cloud.config.integrations, cloud.now());
     match target {
         Target::Webhook(webhook) => webhook_request(webhook, message, now),
         Target::Url(url) if kind == Kind::SumoLogic => {
@@ -60,6 +61,9 @@ pub(super) fn request(
                 json_post(api, &event, &[(HeaderName::from_static("x-api-key"), token)])
             }
         },
+        Target::Jira(jira) => tickets::jira(jira, message),
+        Target::ServiceNow(service_now) => tickets::service_now(cloud, service_now, message).await,
+        Target::S3(bucket) => s3::request(cloud, bucket, message).await,
         Target::Addresses(_) => Err(DeliveryError::Unusable("letters go by the mail server".to_owned())),
     }
 }
@@ -77,7 +81,11 @@ fn with_path(api: &str, path: &str) -> Result<String, DeliveryError> {
     Ok(url.into())
 }
 
-fn post(url: &str, body: Vec<u8>, headers: &[(HeaderName, &str)]) -> Result<OutgoingRequest, DeliveryError> {
+pub(super) fn post(
+    url: &str,
+    body: Vec<u8>,
+    headers: &[(HeaderName, &str)],
+) -> Result<OutgoingRequest, DeliveryError> {
     let mut request = OutgoingRequest::post(parse(url)?, body);
     for (name, value) in headers {
         request.headers.insert(name.clone(), header(value)?);
@@ -85,7 +93,7 @@ fn post(url: &str, body: Vec<u8>, headers: &[(HeaderName, &str)]) -> Result<Outg
     Ok(request)
 }
 
-fn json_post(
+pub(super) fn json_post(
     url: &str,
     body: &Value,
     headers: &[(HeaderName, &str)],
@@ -101,11 +109,11 @@ fn header(value: &str) -> Result<HeaderValue, DeliveryError> {
 }
 
 /// One JSON object per line.
-fn lines(events: &[Value]) -> Vec<u8> {
+pub(super) fn lines(events: &[Value]) -> Vec<u8> {
     events.iter().map(|event| format!("{event}\n")).collect::<String>().into_bytes()
 }
 
-fn cut(text: &str, limit: usize) -> String {
+pub(super) fn cut(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }
@@ -192,12 +200,12 @@ fn pager_duty(key: &str, message: &Message) -> Value {
         "routing_key": key,
         "event_action": "trigger",
         // A repeated attempt adds to the same incident.
-        "dedup_key": format!("bartizan-{}-{}", message.cloud, message.id),
+        "dedup_key": format!("bartizan-{}-{}", message.sender.cloud, message.id),
         "payload": {
             "summary": cut(&message.summary(), PAGER_DUTY_TITLE),
-            "source": format!("Bartizan {}", message.cloud),
+            "source": format!("Bartizan {}", message.sender.cloud),
             "severity": message.severity(),
-            "component": message.client_name,
+            "component": message.sender.client_name,
             "class": message.notification_type,
             "custom_details": message.events.first(),
         },
@@ -213,11 +221,11 @@ fn opsgenie(message: &Message) -> Value {
     };
     json!({
         "message": cut(&message.summary(), OPSGENIE_TITLE),
-        "alias": format!("bartizan-{}-{}", message.cloud, message.id),
+        "alias": format!("bartizan-{}-{}", message.sender.cloud, message.id),
         "description": message.text(),
         "source": "Bartizan",
-        "tags": [message.notification_type, message.cloud],
-        "details": {"client_name": message.client_name, "notification_type": message.notification_type},
+        "tags": [message.notification_type, message.sender.cloud],
+        "details": {"client_name": message.sender.client_name, "notification_type": message.notification_type},
         "priority": priority,
     })
 }
@@ -243,8 +251,8 @@ fn data_dog(message: &Message) -> Value {
     let entry = |event: &Value| {
         let mut entry = json!({
             "ddsource": "bartizan",
-            "ddtags": format!("cloud:{},notification_type:{}", message.cloud, message.notification_type),
-            "hostname": format!("bartizan-{}", message.cloud),
+            "ddtags": format!("cloud:{},notification_type:{}", message.sender.cloud, message.notification_type),
+            "hostname": format!("bartizan-{}", message.sender.cloud),
             "service": "bartizan",
             "message": event.get("summary"),
         });
@@ -263,7 +271,7 @@ fn splunk(message: &Message, now: i64) -> Vec<u8> {
             event.get("details").and_then(|details| details.get("hit")?.get("request_time")?.as_i64());
         json!({
             "time": hit_time.unwrap_or(now),
-            "host": format!("bartizan-{}", message.cloud),
+            "host": format!("bartizan-{}", message.sender.cloud),
             "source": "bartizan",
             "sourcetype": "_json",
             "event": event,

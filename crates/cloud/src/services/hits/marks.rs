@@ -1,13 +1,15 @@
-//! False-positive marks: the hits, their attacks' counters, and the rule that keeps the node from finding the same
-//! again (`spec/events.md` section 2.6).
+//! False-positive marks: the hits, their attacks' counters, and, unless the caller declines it, the rule that keeps the
+//! node from finding the same again (`spec/events.md` section 2.6).
 //!
-//! A mark says that one attack type at one point of one address is no attack, so the rule is `disable_attack_type`
-//! there, or `disable_regex` for what a custom expression found. It goes when the last such hit loses its mark, and
-//! is never made where the tenant has one like it already. Whoever may not create rules only marks.
+//! A mark alone changes data; it is the rule that changes detection. The rule for one attack type at one point of one address is
+//! `disable_attack_type` there, or `disable_regex` for what a custom expression found. It goes when the last such hit
+//! loses its mark, and is never made where the tenant has one like it already. Whoever may not create rules only marks.
 
 use bartizan_api::{
     ApiError,
+    filter::Test,
     listing::{MarkRequest, Marked},
+    public_id::Indexed,
 };
 use bartizan_rules::Scope;
 use bartizan_store::{
@@ -20,14 +22,15 @@ use bartizan_store::{
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::asked;
+use super::{asked, members};
 use crate::{
     auth::Caller,
     failure::Failure,
     services::{
         activity::{self, Change},
         event_view::{attack_id, items},
-        listing::{Asked, flag},
+        ingest::is_of_source,
+        listing::{Asked, flag, keys},
         rule,
     },
     state::Cloud,
@@ -43,19 +46,40 @@ const COMMENT: &str = "Made by marking hits as false positives";
 /// # Errors
 /// 400 when neither `id` nor `attackid` is given, 403.
 pub async fn mark_false(cloud: &Cloud, caller: &Caller, request: &MarkRequest) -> Result<Marked, Failure> {
-    let names = |key: &str| request.filter.get(key).is_some_and(|value| !value.is_null());
-    if !names("id") && !names("attackid") {
+    let members = members(&request.filter);
+    let names = |filter: &Value, key: &str| {
+        let value = filter.get(key).unwrap_or(&Value::Null);
+        !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
+    };
+    if members.is_empty() || !members.iter().all(|one| names(one, "id") || names(one, "attackid")) {
         return Err(ApiError::field("filter", "id or attackid is required", request.filter.clone()).into());
     }
     let asked = asked(cloud, caller, &request.filter)?;
+    refuse_sources(cloud, caller, &asked).await?;
     let state = flag("mode", &request.mode, true)?.then_some("falsepositive");
     // The ids name their tenants themselves; without `clientid` every tenant in reach is meant.
-    let tenants = if names("clientid") { asked.tenants.clone() } else { caller.tenants.clone() };
+    let own = members.iter().all(|one| names(one, "clientid"));
+    let tenants = if own { asked.tenants.clone() } else { caller.tenants.clone() };
+    let rule = flag("rule", &request.rule, true)?;
     let mut marked = 0;
     for &tenant in tenants.ids() {
-        marked += mark_in(cloud, caller, tenant, &asked, state).await?;
+        marked += mark_in(cloud, caller, tenant, &asked, state, rule).await?;
     }
     Ok(Marked { marked })
+}
+
+/// Everything that a source does is not one finding: its hits are judged one by one.
+async fn refuse_sources(cloud: &Cloud, caller: &Caller, asked: &Asked) -> Result<(), Failure> {
+    for condition in asked.filter.conditions("attackid") {
+        let Test::Raw(value) = &condition.test else { continue };
+        let keys = keys("attackid", Indexed::Attacks, value)?;
+        let rows = attacks::of_keys(cloud.store.reader(), &caller.tenants, &keys).await?;
+        if rows.iter().any(|attack| is_of_source(&attack.group_key)) {
+            let text = "hits of an attack that is grouped by source are marked one by one";
+            return Err(ApiError::field("attackid", text, value.clone()).into());
+        }
+    }
+    Ok(())
 }
 
 async fn mark_in(
@@ -64,6 +88,7 @@ async fn mark_in(
     tenant: TenantId,
     asked: &Asked,
     state: Option<&str>,
+    rule: bool,
 ) -> Result<u64, Failure> {
     let own = Tenants::from(tenant);
     let condition = HitQuery { tenants: &own, since: asked.since, filter: &asked.filter }.condition();
@@ -91,7 +116,8 @@ async fn mark_in(
         }
     }
     transaction.commit().await?;
-    if marked > 0 {
+    // Taking marks away removes the rules that marking made, asked or not.
+    if marked > 0 && (rule || state.is_none()) {
         settle_rules(cloud, caller, tenant, groups, state.is_some()).await?;
     }
     Ok(marked)

@@ -1,15 +1,15 @@
 //! What hits add up to for pages and tables: addresses, protections, periods, compromised logins.
 
 use bartizan_api::{
-    ApiError,
-    filter::{Filter, Test},
+    ApiError, Compared,
+    filter::{Condition, Filter, Test},
     hit::{HitAddresses, HitStatsQuery, HitSummary, Mitigated, MitigationStats},
     listing::{FilterRequest, Filtered},
 };
 use bartizan_store::{
     attacks::AttackQuery,
     entity::hit::Column,
-    hits::{HitOrder, KindCount},
+    hits::{HitOrder, HitQuery, KindCount},
 };
 use chrono::DateTime;
 
@@ -17,7 +17,12 @@ use super::{asked, period, query};
 use crate::{
     auth::Caller,
     failure::Failure,
-    services::{csv, event_view::logins, indexed_events},
+    services::{
+        csv,
+        event_view::logins,
+        indexed_events,
+        listing::{Asked, flag, of_period_before},
+    },
     state::Cloud,
 };
 
@@ -41,6 +46,11 @@ pub async fn addresses(
     Ok(Filtered { reply: HitAddresses { ipv4, ipv6 }, ignored: asked.filter.ignored })
 }
 
+/// Hits that were judged false count nowhere.
+fn not_false() -> Condition {
+    Condition { field: "state", negated: true, test: Test::Texts(vec!["falsepositive".to_owned()]) }
+}
+
 /// Hits by the protection that found them.
 ///
 /// # Errors
@@ -51,7 +61,8 @@ pub async fn mitigations(
     request: &HitStatsQuery,
 ) -> Result<MitigationStats, Failure> {
     let asked = asked(cloud, caller, &period(request)?)?;
-    let kinds = indexed_events::kinds(cloud, query(&asked)).await?;
+    let counted = asked.filter.and(&[not_false()]);
+    let kinds = indexed_events::kinds(cloud, HitQuery { filter: &counted, ..query(&asked) }).await?;
     let of = |matches: &dyn Fn(&str) -> bool| {
         kinds.iter().filter(|count| matches(&count.kind)).fold(Mitigated::default(), |sum, count| Mitigated {
             blocked: sum.blocked + if count.blocked { count.hits } else { 0 },
@@ -77,32 +88,34 @@ pub async fn summary(
     cloud: &Cloud,
     caller: &Caller,
     request: &FilterRequest,
-) -> Result<Filtered<HitSummary>, Failure> {
+) -> Result<Filtered<Compared<HitSummary>>, Failure> {
     let asked = asked(cloud, caller, &request.filter)?;
     if asked.filter.conditions("time").any(|condition| {
         !matches!(&condition.test, Test::Ints(moments, ranges) if moments.is_empty() && ranges.len() == 1)
     }) {
         return Err(ApiError::field("time", "one range is required", request.filter.get("time").cloned().unwrap_or_default()).into());
     }
-    let kinds = indexed_events::kinds(cloud, query(&asked)).await?;
+    let body = sums(cloud, &asked, &asked.filter).await?;
+    let before = if flag("compare", &request.compare, false)? {
+        Some(sums(cloud, &asked, &of_period_before(&asked.filter, cloud.now())?).await?)
+    } else {
+        None
+    };
+    Ok(Filtered { reply: Compared::new(body, before), ignored: asked.filter.ignored })
+}
+
+async fn sums(cloud: &Cloud, asked: &Asked, filter: &Filter) -> Result<HitSummary, Failure> {
+    let counted = filter.and(&[not_false()]);
+    let kinds = indexed_events::kinds(cloud, HitQuery { filter: &counted, ..query(asked) }).await?;
     let sum = |counts: &[KindCount], blocked: bool| -> i64 {
         counts.iter().filter(|count| count.blocked || !blocked).map(|count| count.hits).sum()
     };
-    let incidents = Filter { clauses: incident_clauses(&asked.filter), ignored: vec![] };
+    let exploited = Condition { field: "vulnid", negated: true, test: Test::Null };
+    let incidents = counted.and(&[exploited]);
     let incidents =
         AttackQuery { tenants: &asked.tenants, since: asked.since, filter: &incidents, among: None };
     let (incidents, _, _) = indexed_events::attack_count(cloud, incidents).await?;
-    let reply = HitSummary { hits: sum(&kinds, false), incidents, blocked: sum(&kinds, true) };
-    Ok(Filtered { reply, ignored: asked.filter.ignored })
-}
-
-/// The filter, asked of incidents only.
-fn incident_clauses(filter: &Filter) -> Vec<Vec<bartizan_api::filter::Condition>> {
-    let incident = || bartizan_api::filter::Condition { field: "vulnid", negated: true, test: Test::Null };
-    if filter.clauses.is_empty() {
-        return vec![vec![incident()]];
-    }
-    filter.clauses.iter().map(|clause| [clause.clone(), vec![incident()]].concat()).collect()
+    Ok(HitSummary { hits: sum(&kinds, false), incidents, blocked: sum(&kinds, true) })
 }
 
 /// Compromised logins as a table.

@@ -4,6 +4,7 @@ use std::{collections::HashSet, net::IpAddr, ops::RangeInclusive};
 
 use bartizan_api::filter::{Condition, Filter as Asked, IpTest, Mask, Range, Test};
 use bartizan_events_index::{Filter, Mark, Number, Text};
+use bartizan_store::attacks;
 
 /// The milliseconds of a span of seconds, both ends included.
 pub(super) fn span_ms(from: Option<i64>, to: Option<i64>) -> RangeInclusive<i64> {
@@ -22,13 +23,25 @@ pub(super) fn of_attacks(asked: &Asked, since: i64, incidents: &[i64]) -> Option
     if asked.clauses.len() > 1 {
         return None;
     }
-    let counted =
-        Filter::Not(Box::new(Filter::number(Number::Mark, Mark::False.code()..=Mark::False.code())));
     let own = |clause: &[Condition]| {
         let conditions = clause.iter().map(|asked| of_attack(asked, incidents));
         Some(Filter::All(conditions.collect::<Option<Vec<_>>>()?))
     };
-    Some(Filter::All(vec![counted, any_of(asked, since, &own)?]))
+    Some(Filter::All(vec![counted(), any_of(asked, since, &own)?]))
+}
+
+/// Hits of these attacks that are not marked false, of any of these clauses where there are some.
+pub(super) fn of_page(attacks: &[i64], clauses: Option<&[Vec<Condition>]>) -> Option<Filter> {
+    let mut all = vec![Filter::AnyOf(Number::Attack, attacks.to_vec()), counted()];
+    if let Some(clauses) = clauses {
+        all.push(Filter::Any(clauses.iter().map(|of_hit| clause(of_hit)).collect::<Option<Vec<_>>>()?));
+    }
+    Some(Filter::All(all))
+}
+
+/// Not marked false.
+fn counted() -> Filter {
+    Filter::Not(Box::new(Filter::number(Number::Mark, Mark::False.code()..=Mark::False.code())))
 }
 
 fn any_of(asked: &Asked, since: i64, of: &dyn Fn(&[Condition]) -> Option<Filter>) -> Option<Filter> {
@@ -63,6 +76,10 @@ fn of_attack(asked: &Condition, incidents: &[i64]) -> Option<Filter> {
         {
             Some(Filter::All(vec![]))
         }
+        // An attack with such a hit is out with all its hits.
+        _ if attacks::excludes(asked) => None,
+        // Hits of one attack may differ from it.
+        ("method", _) => None,
         ("id" | "attackid" | "threat" | "target" | "state" | "vulnid" | "security_issue_id", _)
         | ("path" | "experimental" | "hits" | "ips" | "block_status" | "sampled", _)
         | ("recheck_status" | "index" | "changed_time" | "preset" | "incident_status", _) => None,

@@ -1,5 +1,7 @@
 //! API abuse as a bot engine reports it: each event becomes an attack of its own.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use bartizan_api::{
     ApiError,
@@ -27,9 +29,12 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, request: &AbuseEvents) -> Re
         return Err(ApiError::text(StatusCode::FORBIDDEN, "Check permissions failed").into());
     }
     let now_ms = cloud.clock.now_ms();
+    let mut named = HashSet::new();
     let hits: Vec<NewHit> = request
         .events
         .iter()
+        // Of an event that is told twice the first counts, as it does when the second comes later.
+        .filter(|abuse| named.insert(&abuse.abuse_event_id))
         .flat_map(|abuse| {
             let key = identity(tenant.0, abuse, None);
             abuse
@@ -62,7 +67,9 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, request: &AbuseEvents) -> Re
         bytes: 0,
         head,
         hits,
+        whole_groups: true,
         proofs: vec![],
+        dropped: vec![],
         rejected: vec![],
     };
     cloud.ingestion.commit(cloud, batch).await

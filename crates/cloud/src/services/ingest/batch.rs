@@ -2,14 +2,14 @@
 
 use bartizan_api::{
     ApiError,
-    node::{Event, EventsRequest, HitEvent, VulnEvidence},
+    node::{DroppedHits, Event, EventsRequest, HitEvent, VulnEvidence},
 };
 use bartizan_store::{TenantId, entity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{event, grouping::group_key};
-use crate::auth::node::NodeCaller;
+use crate::{auth::node::NodeCaller, keys::Keys, services::verification::mark};
 
 /// Most events of a batch.
 const MAX_EVENTS: usize = 20_000;
@@ -34,7 +34,10 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
     pub(super) head: entity::event_batch::Model,
     pub(super) hits: Vec<NewHit>,
+    /// Whether groups of hits are stored whole or not at all: what is known of one is all of it.
+    pub(super) whole_groups: bool,
     pub(super) proofs: Vec<VulnEvidence>,
+    pub(super) dropped: Vec<entity::dropped_request::Model>,
     pub(super) rejected: Vec<entity::rejected_event::Model>,
 }
 
@@ -42,6 +45,7 @@ pub(super) struct Batch {
 enum Sent {
     Hit(Box<HitEvent>),
     Proof(Box<VulnEvidence>),
+    Dropped(Box<DroppedHits>),
     Bad { reason: String, payload: Value },
 }
 
@@ -50,12 +54,18 @@ impl From<Event> for Sent {
         match event {
             Event::Hit(hit) => Sent::Hit(hit),
             Event::VulnEvidence(proof) => Sent::Proof(proof),
+            Event::DroppedHits(dropped) => Sent::Dropped(dropped),
         }
     }
 }
 
 /// Reads a batch; answers its position in the spool, too.
-pub(super) fn read(node: &NodeCaller, bytes: &[u8], now_ms: i64) -> Result<(u64, Batch), ApiError> {
+pub(super) fn read(
+    keys: &Keys,
+    node: &NodeCaller,
+    bytes: &[u8],
+    now_ms: i64,
+) -> Result<(u64, Batch), ApiError> {
     let (id, seq, events) = parse(bytes)?;
     let head = entity::event_batch::Model {
         node_uuid: node.node.uuid.clone(),
@@ -70,10 +80,21 @@ pub(super) fn read(node: &NodeCaller, bytes: &[u8], now_ms: i64) -> Result<(u64,
         bytes: bytes.len(),
         head,
         hits: Vec::with_capacity(events.len()),
+        whole_groups: false,
         proofs: vec![],
+        dropped: vec![],
         rejected: vec![],
     };
     for (index, sent) in events.into_iter().enumerate() {
+        let raw = match &sent {
+            Sent::Hit(hit) => Some(&hit.raw),
+            Sent::Proof(proof) => Some(&proof.raw),
+            Sent::Dropped(_) | Sent::Bad { .. } => None,
+        };
+        // What verification asks looks like an attack and is none.
+        if raw.is_some_and(|raw| mark::is_own(keys, batch.tenant, raw, now_ms / 1000)) {
+            continue;
+        }
         batch.sort_in(index, sent, node);
     }
     // Grouping looks at hits one after the other: in the order of their times it does not depend on how the node
@@ -120,7 +141,7 @@ fn one(payload: Value) -> Sent {
 impl Batch {
     /// Number of rows, roughly.
     pub(super) fn len(&self) -> usize {
-        self.hits.len() + self.proofs.len() + self.rejected.len()
+        self.hits.len() + self.proofs.len() + self.dropped.len() + self.rejected.len()
     }
 
     fn sort_in(&mut self, index: usize, sent: Sent, node: &NodeCaller) {
@@ -134,6 +155,15 @@ impl Batch {
                 Err(reason) => {
                     let payload = serde_json::to_value(Event::VulnEvidence(proof)).unwrap_or_default();
                     (reason.to_owned(), payload)
+                }
+            },
+            Sent::Dropped(dropped) => match event::check_dropped(&dropped) {
+                Ok(()) => {
+                    self.dropped.push(event::dropped_row(*dropped, node, self.now_ms));
+                    return;
+                }
+                Err(reason) => {
+                    (reason.to_owned(), serde_json::to_value(Event::DroppedHits(dropped)).unwrap_or_default())
                 }
             },
             Sent::Hit(hit) => match event::check(&hit) {

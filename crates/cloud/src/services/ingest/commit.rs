@@ -27,10 +27,6 @@ use crate::{failure::Failure, state::Cloud};
 
 /// Rows of one transaction, beyond its first batch.
 const MAX_ROWS: usize = 20_000;
-/// Rows that may wait before further batches are sent away: a few seconds of work.
-const MAX_WAITING: usize = 200_000;
-/// Bytes of uploads that may wait; as rows they take some times as much.
-const MAX_WAITING_BYTES: usize = 256 << 20;
 /// Transactions side by side on PostgreSQL.
 const TURNS: usize = 4;
 
@@ -41,6 +37,7 @@ pub struct Ingestion(Arc<Shared>);
 struct Shared {
     waiting: Mutex<Queue>,
     turns: Arc<Semaphore>,
+    all_turns: usize,
     /// Batches enter the index in the order in which they were stored.
     indexing: Arc<Semaphore>,
 }
@@ -86,8 +83,16 @@ impl Ingestion {
         Ingestion(Arc::new(Shared {
             waiting: Mutex::default(),
             turns: Arc::new(Semaphore::new(turns)),
+            all_turns: turns,
             indexing: Arc::new(Semaphore::new(1)),
         }))
+    }
+
+    /// Batches that wait for the next transaction, and transactions that run.
+    #[must_use]
+    pub fn load(&self) -> (usize, usize) {
+        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).batches.len();
+        (waiting, self.0.all_turns - self.0.turns.available_permits())
     }
 
     /// Stores a batch together with others that wait; returns when it is durable.
@@ -96,7 +101,8 @@ impl Ingestion {
         {
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.forget_abandoned();
-            if waiting.rows > MAX_WAITING || waiting.bytes > MAX_WAITING_BYTES {
+            let limits = &cloud.config.limits;
+            if waiting.rows > limits.waiting_events || waiting.bytes > limits.waiting_event_bytes {
                 let body = "Too many events wait to be stored".into();
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 return Err(Failure(ApiError { status, body, retry_after_s: Some(1) }));
@@ -123,8 +129,8 @@ impl Ingestion {
                 let stored = tell(cloud, outcomes);
                 let Ok(indexing) = Arc::clone(&self.0.indexing).acquire_owned().await else { return };
                 drop(turn);
-                for (tenant, (after, hits)) in stored {
-                    cloud.event_index.feed(tenant, after, hits).await;
+                for (after, hits) in stored.into_values() {
+                    cloud.event_index.feed(&after, hits).await;
                 }
                 drop(indexing);
             }
@@ -176,9 +182,9 @@ async fn store(
         let written = if !whole {
             Err(ApiError::internal().into())
         } else if alone {
-            write::batch(&transaction, batch).await
+            write::batch(cloud, &transaction, batch).await
         } else {
-            apart(&transaction, batch).await.unwrap_or_else(|Broken(failure)| {
+            apart(cloud, &transaction, batch).await.unwrap_or_else(|Broken(failure)| {
                 whole = false;
                 Err(failure)
             })
@@ -202,10 +208,14 @@ async fn store(
 struct Broken(Failure);
 
 /// Stores a batch behind a savepoint.
-async fn apart(transaction: &DatabaseTransaction, batch: Batch) -> Result<Result<Written, Failure>, Broken> {
+async fn apart(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    batch: Batch,
+) -> Result<Result<Written, Failure>, Broken> {
     let broken = |error| Broken(Failure::from(StoreError::from(error)));
     let savepoint = transaction.begin().await.map_err(broken)?;
-    match write::batch(&savepoint, batch).await {
+    match write::batch(cloud, &savepoint, batch).await {
         Ok(written) => {
             savepoint.commit().await.map_err(broken)?;
             Ok(Ok(written))
@@ -217,8 +227,8 @@ async fn apart(transaction: &DatabaseTransaction, batch: Batch) -> Result<Result
     }
 }
 
-/// Hits that are new, by tenant, with the last hit before them.
-type Stored = BTreeMap<TenantId, (i64, Vec<entity::hit::Model>)>;
+/// Hits that are new, by tenant, with how far those before them went.
+type Stored = BTreeMap<TenantId, (entity::event_head::Model, Vec<entity::hit::Model>)>;
 
 /// Tells whoever waited what came of it.
 fn tell(cloud: &Cloud, outcomes: Vec<Outcome>) -> Stored {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use bartizan_api::node::{BlockStatus, HitEvent, RawRequest, VulnEvidence};
-use bartizan_store::{conditions::address_key, entity};
+use bartizan_api::node::{BlockStatus, DroppedHits, HitEvent, RawRequest, VulnEvidence};
+use bartizan_store::{JsonText, conditions::address_key, entity};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -24,17 +24,12 @@ const MAX_VALUE: usize = 4096;
 const MAX_TEXT: usize = 256;
 /// Most compromised logins of a hit.
 const MAX_LOGINS: usize = 100;
+/// Most hits of one request, and most words about it.
+const MAX_HITS: usize = 1000;
 
 /// Whether an event can be stored.
 pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
-    let id = hit.event_id.as_bytes();
-    let url_safe = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if !(1..=64).contains(&id.len()) || !id.iter().all(url_safe) {
-        return Err("event_id must be 1 to 64 URL-safe characters");
-    }
-    if hit.request_id.is_empty() || hit.request_id.len() > 64 {
-        return Err("request_id must be 1 to 64 characters");
-    }
+    check_identity(&hit.event_id, &hit.request_id)?;
     if hit.ip.parse::<IpAddr>().is_err() {
         return Err("ip is not an address");
     }
@@ -68,13 +63,8 @@ pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
 
 /// Whether a proof can be stored.
 pub(super) fn check_proof(proof: &VulnEvidence) -> Result<(), &'static str> {
-    let id = proof.event_id.as_bytes();
-    if !(1..=64).contains(&id.len())
-        || !id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
-    {
-        return Err("event_id must be 1 to 64 URL-safe characters");
-    }
-    if proof.request_id.is_empty() || proof.request_id.len() > 64 || proof.request_id.contains('\0') {
+    check_identity(&proof.event_id, &proof.request_id)?;
+    if proof.request_id.contains('\0') {
         return Err("request_id must be 1 to 64 characters");
     }
     if proof.vuln_type.is_empty() || proof.domain.is_empty() || proof.path.is_empty() {
@@ -89,10 +79,88 @@ pub(super) fn check_proof(proof: &VulnEvidence) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether the record of a request without its hits can be stored.
+pub(super) fn check_dropped(dropped: &DroppedHits) -> Result<(), &'static str> {
+    check_identity(&dropped.event_id, &dropped.request_id)?;
+    if dropped.ip.parse::<IpAddr>().is_err() {
+        return Err("ip is not an address");
+    }
+    if !(1..=MAX_HITS).contains(&dropped.hits.len()) || dropped.tags.len() > MAX_HITS {
+        return Err("1 to 1000 hits and at most 1000 tags are allowed");
+    }
+    let longest = |texts: &mut dyn Iterator<Item = &String>| texts.map(String::len).max().unwrap_or(0);
+    let texts = [
+        (dropped.domain.len(), 2048),
+        (dropped.path.len(), 65_536),
+        (dropped.method.len(), 256),
+        (dropped.server_addr.len(), 256),
+        (longest(&mut dropped.tags.iter()), 256),
+        (longest(&mut dropped.hits.iter().map(|hit| &hit.parameter)), 65_536),
+        (longest(&mut dropped.hits.iter().map(|hit| &hit.value)), 65_536),
+        (dropped.hits.iter().map(|hit| hit.point.len()).max().unwrap_or(0), 256),
+        (dropped.hits.iter().map(|hit| hit.stamps.len()).max().unwrap_or(0), 1024),
+    ];
+    if texts.iter().any(|(length, limit)| length > limit) {
+        return Err("a field is too long");
+    }
+    if !(MIN_TS_MS..MAX_TS_MS).contains(&dropped.ts_ms) {
+        return Err("ts_ms is not a time of this age");
+    }
+    if dropped.statuscode > 999 {
+        return Err("statuscode is not one");
+    }
+    Ok(())
+}
+
+/// Whether an event can be told from others, and its request, too.
+fn check_identity(event_id: &str, request_id: &str) -> Result<(), &'static str> {
+    let url_safe = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !(1..=64).contains(&event_id.len()) || !event_id.as_bytes().iter().all(url_safe) {
+        return Err("event_id must be 1 to 64 URL-safe characters");
+    }
+    if request_id.is_empty() || request_id.len() > 64 {
+        return Err("request_id must be 1 to 64 characters");
+    }
+    Ok(())
+}
+
+/// When a request was, as far as that can be believed; else now. Unix milliseconds.
+fn believed(ts_ms: i64, now_ms: i64) -> i64 {
+    if (now_ms - MAX_AGE_MS..=now_ms + MAX_AHEAD_MS).contains(&ts_ms) { ts_ms } else { now_ms }
+}
+
+/// The row of a request without its hits.
+pub(super) fn dropped_row(
+    dropped: DroppedHits,
+    node: &NodeCaller,
+    now_ms: i64,
+) -> entity::dropped_request::Model {
+    let json = |value: serde_json::Result<Value>| JsonText(value.map(value_without_nul).unwrap_or_default());
+    entity::dropped_request::Model {
+        id: 0,
+        event_id: dropped.event_id,
+        client_id: node.tenant().0,
+        request_id: without_nul(dropped.request_id),
+        ts_ms: believed(dropped.ts_ms, now_ms),
+        pool: dropped.application,
+        method: without_nul(dropped.method),
+        domain: without_nul(dropped.domain),
+        path: without_nul(dropped.path),
+        ip: without_nul(dropped.ip),
+        server_addr: without_nul(dropped.server_addr),
+        statuscode: i64::from(dropped.statuscode),
+        // Plain data: serialising it cannot fail.
+        tags: json(serde_json::to_value(dropped.tags)),
+        hits: json(serde_json::to_value(dropped.hits)),
+        // From the credentials: a node cannot speak for another.
+        node_uuid: node.node.uuid.clone(),
+        received_at: now_ms / 1000,
+    }
+}
+
 /// The row of an event, not yet in an attack, and its serialised request.
 pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hit::Model, String) {
-    let believed = (now_ms - MAX_AGE_MS..=now_ms + MAX_AHEAD_MS).contains(&hit.ts_ms);
-    let ts_ms = if believed { hit.ts_ms } else { now_ms };
+    let ts_ms = believed(hit.ts_ms, now_ms);
     // Checked before; the unspecified address would be visible as such.
     let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
     let uri_length = i64::try_from(hit.raw.uri.chars().count()).unwrap_or(i64::MAX);
@@ -153,7 +221,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         state: None,
         vuln_id: None,
         received_at: now_ms / 1000,
-        reported_ts_ms: (!believed).then_some(hit.ts_ms),
+        reported_ts_ms: (ts_ms != hit.ts_ms).then_some(hit.ts_ms),
         changed_at: None,
         counter: text(context.counter),
         datacenter: text(context.datacenter),

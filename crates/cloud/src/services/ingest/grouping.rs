@@ -1,4 +1,4 @@
-//! Which attack a hit belongs to (`spec/events.md` section 2.1, rules 1, 2 and 4).
+//! Which attack a hit belongs to (`spec/events.md` section 2.1, rules 1, 2 and 4; for rule 3 see [`super::sources`]).
 //!
 //! Pure: it works on the attacks that the transaction read and says which rows to add or change. A hit joins
 //! the attack of its group whose time span is nearest, at most an hour away, the older one when two are equally
@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use bartizan_api::AttackType;
 use bartizan_store::entity;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::services::event_view::month_of;
@@ -17,17 +18,23 @@ use crate::services::event_view::month_of;
 pub(super) const WINDOW_S: i64 = 3600;
 /// Stands for fields that differ within an attack.
 const MULTIPLE: &str = "[multiple]";
+/// Stands for the application where hits of several are in one attack.
+const UNSPECIFIED: i64 = 0;
 
 /// The group of a hit: hits of different groups never share an attack.
 #[must_use]
 pub fn group_key(hit: &entity::hit::Model) -> String {
     let pool = hit.pool.to_string();
     let point = hit.point.to_string();
-    let parts: [&str; 5] = if is_behavioural(&hit.kind) {
-        // One counter, one source, one host: the addresses tried are what makes the attack.
-        ["source", &hit.kind, &hit.ip, &hit.domain, &pool]
+    let control = hit.mitigation_control_id.map(|id| id.to_string());
+    let parts: Vec<&str> = if is_behavioural(&hit.kind) {
+        // One counter or control, one source, one host: the addresses tried are what makes the attack. Controls count
+        // by session where there is one, counters by address.
+        let counter = control.as_deref().or(hit.counter.as_deref()).unwrap_or_default();
+        let session = hit.session_id.as_deref().filter(|_| control.is_some());
+        vec!["source", &hit.kind, counter, session.unwrap_or(&hit.ip), &hit.domain, &pool]
     } else {
-        [&hit.kind, &point, &hit.domain, &hit.path, &pool]
+        vec![&hit.kind, &point, &hit.domain, &hit.path, &pool]
     };
     let mut hash = Sha256::new();
     for part in parts {
@@ -182,7 +189,27 @@ fn count(attack: &mut entity::attack::Model, hit: &entity::hit::Model) {
     }
     // A new hit is unmarked, so not all hits are false any more.
     attack.state = None;
-    if attack.path != hit.path {
-        attack.path = MULTIPLE.to_owned();
+    merge(attack, hit);
+}
+
+/// Fields in which the hits of an attack differ say so. Within most groups only paths can.
+fn merge(attack: &mut entity::attack::Model, hit: &entity::hit::Model) {
+    for (field, value) in [
+        (&mut attack.path, &hit.path),
+        (&mut attack.kind, &hit.kind),
+        (&mut attack.domain, &hit.domain),
+        (&mut attack.parameter, &hit.parameter),
+    ] {
+        if field != value {
+            MULTIPLE.clone_into(field);
+        }
     }
+    if attack.point != hit.point {
+        attack.point = json!([MULTIPLE]);
+    }
+    if attack.pool != hit.pool {
+        attack.pool = UNSPECIFIED;
+    }
+    let threat = AttackType::parse_code(&hit.kind).map_or(0, |kind| i64::from(kind.info().threat));
+    attack.threat = attack.threat.max(threat);
 }

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
-use bartizan_store::{TenantId, entity, event_index, ingest as store, sea_orm::ConnectionTrait};
+use bartizan_store::{
+    TenantId, dropped_requests, entity, event_index, ingest as store, sea_orm::ConnectionTrait,
+};
 
 use super::{
     batch::{Batch, NewHit},
     grouping::{Grouping, WINDOW_S, group_key},
+    sources,
 };
 use crate::{
     failure::Failure,
@@ -15,16 +18,14 @@ use crate::{
         trigger::{self, evaluate::Stored},
         vulns::detection,
     },
+    state::Cloud,
 };
-
-/// Most applications of a tenant; beyond it unknown ids count as the default application.
-const MAX_POOLS: u64 = 10_000;
 
 /// What storing a batch changed.
 #[derive(Default)]
 pub(super) struct Written {
-    /// The tenant's last hit before the batch, and the hits that are new.
-    pub(super) stored: Option<(i64, Vec<entity::hit::Model>)>,
+    /// How far the tenant's hits went before the batch, and the hits that are new.
+    pub(super) stored: Option<(entity::event_head::Model, Vec<entity::hit::Model>)>,
     /// Whether triggers changed the IP lists.
     pub(super) listed: bool,
 }
@@ -33,12 +34,33 @@ pub(super) struct Written {
 ///
 /// # Errors
 /// 500 when the store fails.
-pub(super) async fn batch<C: ConnectionTrait>(connection: &C, batch: Batch) -> Result<Written, Failure> {
-    let Batch { tenant, node_uuid, now_ms, bytes: _, head, hits, proofs, rejected } = batch;
+pub(super) async fn batch<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    batch: Batch,
+) -> Result<Written, Failure> {
+    let Batch {
+        tenant,
+        node_uuid,
+        now_ms,
+        bytes: _,
+        head,
+        mut hits,
+        whole_groups,
+        proofs,
+        dropped,
+        rejected,
+    } = batch;
     let now = now_ms / 1000;
     store::lock(connection, tenant).await?;
     if store::begin_batch(connection, head).await? == store::BatchState::Repeated {
         return Ok(Written::default());
+    }
+    if whole_groups {
+        let keys: Vec<&str> = hits.iter().map(|hit| hit.key.as_str()).collect();
+        let known = store::attacks_near(connection, tenant, &keys, i64::MIN, i64::MAX).await?;
+        let known: HashSet<String> = known.into_iter().map(|attack| attack.group_key).collect();
+        hits.retain(|hit| !known.contains(&hit.key));
     }
     let mut seen = {
         let ids: Vec<&str> = hits.iter().map(|hit| hit.row.event_id.as_str()).collect();
@@ -50,13 +72,14 @@ pub(super) async fn batch<C: ConnectionTrait>(connection: &C, batch: Batch) -> R
     if !fresh.is_empty() {
         let requests: HashSet<String> = fresh.iter().map(|hit| hit.row.request_id.clone()).collect();
         let after = event_index::head(connection, tenant).await?;
-        let (hits, listed) = write_hits(connection, tenant, fresh, now_ms).await?;
+        let (hits, listed) = write_hits(cloud, connection, tenant, fresh, now_ms).await?;
         written = Written { stored: Some((after, hits)), listed };
         let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
         new_incidents = detection::link_late(connection, tenant, &requests, now).await?;
     }
     new_incidents.extend(detection::take(connection, tenant, proofs, now).await?);
     trigger::evaluate::incidents(connection, tenant, &new_incidents, now_ms).await?;
+    dropped_requests::insert(connection, &dropped).await?;
     if !rejected.is_empty() {
         tracing::warn!(node = %node_uuid, count = rejected.len(), "events set aside");
         store::set_aside(connection, rejected).await?;
@@ -72,6 +95,7 @@ pub(super) fn valid_pool(id: i64) -> bool {
 
 /// Makes unknown applications; what cannot be one becomes the default application.
 async fn settle_pools<C: ConnectionTrait>(
+    cloud: &Cloud,
     connection: &C,
     tenant: TenantId,
     hits: &mut [NewHit],
@@ -84,7 +108,7 @@ async fn settle_pools<C: ConnectionTrait>(
         .into_iter()
         .collect();
     asked.sort_unstable();
-    let live = store::ensure_pools(connection, tenant, &asked, MAX_POOLS).await?;
+    let live = store::ensure_pools(connection, tenant, &asked, cloud.config.limits.applications).await?;
     for hit in hits.iter_mut().filter(|hit| !live.contains(&hit.row.pool)) {
         hit.row.pool = -1;
         hit.key = group_key(&hit.row);
@@ -93,12 +117,14 @@ async fn settle_pools<C: ConnectionTrait>(
 }
 
 async fn write_hits<C: ConnectionTrait>(
+    cloud: &Cloud,
     connection: &C,
     tenant: TenantId,
     mut fresh: Vec<NewHit>,
     now_ms: i64,
 ) -> Result<(Vec<entity::hit::Model>, bool), Failure> {
-    settle_pools(connection, tenant, &mut fresh).await?;
+    settle_pools(cloud, connection, tenant, &mut fresh).await?;
+    sources::regroup(connection, tenant, &mut fresh).await?;
     let groups: HashSet<&str> = fresh.iter().map(|hit| hit.key.as_str()).collect();
     let mut groups: Vec<&str> = groups.into_iter().collect();
     groups.sort_unstable();

@@ -5,18 +5,24 @@ use bartizan_api::{ApiError, integration::EventSwitch};
 /// A kind of destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Files in an Amazon S3 bucket.
+    AwsS3,
     /// Datadog logs.
     DataDog,
     /// Letters.
     Email,
     /// Rapid7 InsightConnect.
     InsightConnect,
+    /// Issues in Jira.
+    Jira,
     /// Microsoft Teams.
     MsTeams,
     /// Opsgenie.
     Opsgenie,
     /// PagerDuty.
     PagerDuty,
+    /// Incidents in ServiceNow.
+    ServiceNow,
     /// Slack.
     Slack,
     /// Splunk, HTTP event collector.
@@ -63,12 +69,15 @@ const LEGACY: &[(&str, Option<&str>)] = &[
 impl Kind {
     /// Every kind with its name on the wire and its name for people.
     const NAMES: &'static [(Kind, &'static str, &'static str)] = &[
+        (Kind::AwsS3, "aws_s3", "Amazon S3"),
         (Kind::DataDog, "data_dog", "Datadog"),
         (Kind::Email, "email", "Email report"),
         (Kind::InsightConnect, "insight_connect", "InsightConnect"),
+        (Kind::Jira, "jira", "Jira"),
         (Kind::MsTeams, "ms_teams", "Microsoft Teams"),
         (Kind::Opsgenie, "opsgenie", "Opsgenie"),
         (Kind::PagerDuty, "pager_duty", "PagerDuty"),
+        (Kind::ServiceNow, "servicenow", "ServiceNow"),
         (Kind::Slack, "slack", "Slack"),
         (Kind::Splunk, "splunk", "Splunk"),
         (Kind::SumoLogic, "sumo_logic", "Sumo Logic"),
@@ -102,13 +111,23 @@ impl Kind {
     /// Whether one message may carry many events.
     #[must_use]
     pub const fn takes_batches(self) -> bool {
-        matches!(self, Kind::DataDog | Kind::Splunk | Kind::SumoLogic | Kind::WebHooks)
+        matches!(self, Kind::AwsS3 | Kind::DataDog | Kind::Splunk | Kind::SumoLogic | Kind::WebHooks)
+    }
+
+    /// For how many seconds notifications are collected before they go out together; none: each at once.
+    #[must_use]
+    pub const fn collects_for_s(self) -> Option<i64> {
+        match self {
+            Kind::AwsS3 => Some(600),
+            _ => None,
+        }
     }
 
     /// Whether it may get this kind of notification.
     #[must_use]
     pub fn allows(self, event: &str) -> bool {
         match self {
+            Kind::AwsS3 => event == "siem",
             Kind::Email => EMAIL_EVENTS.contains(&event),
             Kind::DataDog | Kind::InsightConnect | Kind::Splunk | Kind::SumoLogic | Kind::WebHooks => {
                 STREAM_EVENTS.contains(&event) || SECURITY_ISSUES.contains(&event)
@@ -116,9 +135,12 @@ impl Kind {
             Kind::Telegram => {
                 CHAT_EVENTS.contains(&event) || SECURITY_ISSUES.contains(&event) || REPORTS.contains(&event)
             }
-            Kind::MsTeams | Kind::Opsgenie | Kind::PagerDuty | Kind::Slack => {
-                CHAT_EVENTS.contains(&event) || SECURITY_ISSUES.contains(&event)
-            }
+            Kind::Jira
+            | Kind::MsTeams
+            | Kind::Opsgenie
+            | Kind::PagerDuty
+            | Kind::ServiceNow
+            | Kind::Slack => CHAT_EVENTS.contains(&event) || SECURITY_ISSUES.contains(&event),
         }
     }
 
@@ -130,13 +152,14 @@ impl Kind {
         let mut switches: Vec<EventSwitch> = Vec::new();
         for one in sent {
             let event = match LEGACY.iter().find(|(old, _)| *old == one.event) {
-                Some((_, None)) => continue,
-                Some((_, Some(new))) => (*new).to_owned(),
-                None => one.event.clone(),
+                // Older clients list all that there was, whatever the kind gets.
+                Some((_, new)) => match new.filter(|new| self.allows(new)) {
+                    Some(new) => new.to_owned(),
+                    None => continue,
+                },
+                None if self.allows(&one.event) => one.event.clone(),
+                None => return Err(ApiError::field("events", "is invalid", one.event.clone())),
             };
-            if !self.allows(&event) {
-                return Err(ApiError::field("events", "is invalid", one.event.clone()));
-            }
             let siem = event == "siem";
             if one.with_headers == Some(true) && !siem {
                 return Err(ApiError::field("events", "with_headers is only for siem", event));
@@ -164,6 +187,8 @@ mod tests {
     fn each_kind_gets_its_own_events() {
         assert!(Kind::WebHooks.allows("siem") && !Kind::WebHooks.allows("report_daily"));
         assert!(Kind::Slack.allows("security_issue_low") && !Kind::Slack.allows("siem"));
+        assert!(Kind::Jira.allows("security_issue_high") && !Kind::ServiceNow.allows("siem"));
+        assert!(Kind::AwsS3.allows("siem") && !Kind::AwsS3.allows("system"));
         assert!(Kind::Telegram.allows("report_weekly"));
         assert!(Kind::Email.allows("aasm_report") && !Kind::Email.allows("rules_and_triggers"));
         assert!(Kind::Email.switches(&[switch("siem")]).is_err());
@@ -175,6 +200,12 @@ mod tests {
         let sent = [switch("hit"), switch("scope"), off.clone(), switch("vuln_high")];
         let got = Kind::Splunk.switches(&sent).unwrap();
         assert_eq!(got, [off, switch("security_issue_high")]);
+        let sent = [switch("hit"), switch("vuln_high"), switch("system"), switch("scope")];
+        assert_eq!(Kind::Email.switches(&sent).unwrap(), [switch("system")]);
+        assert_eq!(
+            Kind::Opsgenie.switches(&sent).unwrap(),
+            [switch("security_issue_high"), switch("system")]
+        );
     }
 
     #[test]

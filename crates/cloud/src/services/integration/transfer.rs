@@ -11,7 +11,7 @@ use bartizan_store::{
 };
 use serde_json::{Value, json};
 
-use super::{Kind, MAX_INTEGRATIONS, Target, kind_of, seal, target, unseal, valid_name};
+use super::{Kind, Target, kind_of, mask, seal, unseal, valid_name};
 use crate::{
     failure::Failure,
     keys::Keys,
@@ -49,39 +49,75 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
             kind: row.kind,
             name: row.name,
             active: row.active,
-            target: if with_secrets { stored } else { target::masked(kind, &stored) },
+            target: if with_secrets { stored } else { mask::masked(kind, &stored) },
             events: serde_json::from_value(row.events.0).unwrap_or_default(),
         });
     }
     Ok((entries, numbers))
 }
 
+/// An integration of a document. Its target may hold masks, which only the tenant's own can fill.
+pub(in crate::services) struct Entry {
+    /// Number in the document.
+    pub(in crate::services) number: i64,
+    kind: Kind,
+    name: String,
+    active: bool,
+    target: Value,
+    /// Switches.
+    events: Value,
+}
+
+/// Reads the integrations of a document.
+///
+/// # Errors
+/// 400 with the integration and field at fault.
+pub(in crate::services) fn read(entries: Vec<IntegrationEntry>, most: u64) -> Result<Vec<Entry>, Failure> {
+    if entries.len() as u64 > most {
+        return Err(ApiError::field("integrations", "too many integrations", most).into());
+    }
+    let mut numbers = HashSet::new();
+    let mut read = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let place = place("integrations", index);
+        if !numbers.insert(entry.id) {
+            let error = ApiError::field("id", "is that of another integration, too", entry.id);
+            return Err(at(&place, error));
+        }
+        read.push(read_one(entry).map_err(|error| at(&place, error))?);
+    }
+    Ok(read)
+}
+
+fn read_one(entry: IntegrationEntry) -> Result<Entry, ApiError> {
+    let kind =
+        Kind::parse(&entry.kind).ok_or_else(|| ApiError::field("type", "is invalid", entry.kind.clone()))?;
+    let name = match entry.name.trim() {
+        "" => return Err(ApiError::field("name", "can't be blank", Value::Null)),
+        name => valid_name(name)?,
+    };
+    let events = json!(kind.switches(&entry.events)?);
+    Ok(Entry { number: entry.id, kind, name, active: entry.active, target: entry.target, events })
+}
+
 /// Makes the integrations of a tenant those of a document, and returns the ids of the document's numbers. One of
 /// the same type and name keeps its identity and its deliveries.
 ///
 /// # Errors
-/// 400 with the integration and field at fault.
+/// 400 with the integration whose target is at fault.
 pub(in crate::services) async fn import(
     work: &Work<'_>,
-    entries: Vec<IntegrationEntry>,
+    entries: Vec<Entry>,
 ) -> Result<(SectionReport, Numbers), Failure> {
-    if entries.len() as u64 > MAX_INTEGRATIONS {
-        return Err(ApiError::field("integrations", "too many integrations", MAX_INTEGRATIONS).into());
-    }
     let mut present = integrations::list(work.transaction, &work.tenant.into()).await?;
     let mut report = SectionReport::default();
     let mut ids = Numbers::new();
-    let mut numbers = HashSet::new();
     for (index, entry) in entries.into_iter().enumerate() {
-        let place = place("integrations", index);
-        let number = entry.id;
-        if !numbers.insert(number) {
-            let error = ApiError::field("id", "is that of another integration, too", number);
-            return Err(at(&place, error));
-        }
-        let found = present.iter().position(|row| row.kind == entry.kind && row.name == entry.name.trim());
+        let number = entry.number;
+        let found = present.iter().position(|row| row.kind == entry.kind.name() && row.name == entry.name);
         let found = found.map(|index| present.remove(index));
-        let id = put(work, entry, found, &mut report).await.map_err(|error| at(&place, error))?;
+        let put = put(work, entry, found, &mut report).await;
+        let id = put.map_err(|error| at(&place("integrations", index), error))?;
         ids.insert(number, id);
     }
     for row in present {
@@ -94,21 +130,15 @@ pub(in crate::services) async fn import(
 /// Creates or changes one integration.
 async fn put(
     work: &Work<'_>,
-    entry: IntegrationEntry,
+    entry: Entry,
     found: Option<Model>,
     report: &mut SectionReport,
 ) -> Result<i64, Failure> {
     let (keys, now) = (&work.cloud.keys, work.now);
-    let kind =
-        Kind::parse(&entry.kind).ok_or_else(|| ApiError::field("type", "is invalid", entry.kind.clone()))?;
-    let name = match entry.name.trim() {
-        "" => return Err(ApiError::field("name", "can't be blank", Value::Null).into()),
-        name => valid_name(name)?,
-    };
-    let events = json!(kind.switches(&entry.events)?);
+    let Entry { kind, name, events, .. } = entry;
     let stored = found.as_ref().map(|row| unseal(keys, &row.target)).transpose()?;
     let merged = match &stored {
-        Some(stored) => target::merged(kind, stored, &entry.target)?,
+        Some(stored) => mask::merged(kind, stored, &entry.target)?,
         None => entry.target.clone(),
     };
     if holds_mask(&merged) {

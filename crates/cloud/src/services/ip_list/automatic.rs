@@ -6,7 +6,7 @@ use bartizan_store::{
 use serde_json::json;
 
 use super::{ALL_APPLICATIONS, List, RuleType, canonical_network, overlaps};
-use crate::failure::Failure;
+use crate::{failure::Failure, services::trigger::FOREVER_S};
 
 /// An entry that the system makes.
 #[derive(Clone, Debug)]
@@ -25,8 +25,9 @@ pub struct Automatic {
     pub trigger_id: i64,
 }
 
-/// Lists a source. What people allowed stays allowed, a denylisted source is not graylisted, and an entry that
-/// ends later stays. Returns the entry if one was made.
+/// Lists a source. What people allowed stays allowed, a denylisted source is not graylisted, an entry that ends later
+/// stays, and what people took off a list stays off it for half of the time that it would have been there. Returns
+/// the entry if one was made.
 ///
 /// # Errors
 /// 500 when the store fails.
@@ -48,7 +49,7 @@ pub async fn list_automatically<C: ConnectionTrait>(
             || (group.list == List::Deny.stored() && entry.list == List::Gray)
             || (group.list == entry.list.stored() && group.expired_at >= entry.expired_at)
     };
-    if listed.iter().any(stays) {
+    if listed.iter().any(stays) || was_taken_off(connection, tenant, entry, &network, now).await? {
         return Ok(None);
     }
     let replaced: Vec<i64> = listed.iter().map(|group| group.id).collect();
@@ -73,4 +74,20 @@ pub async fn list_automatically<C: ConnectionTrait>(
         author_trigger_id: Some(entry.trigger_id),
     };
     Ok(Some(ip_groups::insert(connection, row).await?))
+}
+
+/// Whether people took the source off this list lately.
+async fn was_taken_off<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    entry: &Automatic,
+    network: &str,
+    now: i64,
+) -> Result<bool, Failure> {
+    let last = ip_groups::last_deleted(connection, tenant, entry.list.stored(), network).await?;
+    let rests = |group: &Model| {
+        let was_for = (group.expired_at - group.created_at).min(FOREVER_S);
+        group.removed_at.is_some_and(|removed_at| removed_at + was_for / 2 > now)
+    };
+    Ok(last.is_some_and(|group| group.author_trigger_id.is_some() && rests(&group)))
 }

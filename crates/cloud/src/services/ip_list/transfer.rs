@@ -15,11 +15,12 @@ use bartizan_store::{
 use serde_json::{Value, json};
 
 use super::{
-    ALL_APPLICATIONS, List, MAX_REASON_CHARS, MAX_VALUES, NEVER, RuleType, applications, overlaps,
+    ALL_APPLICATIONS, List, MAX_REASON_CHARS, NEVER, RuleType, applications, overlaps,
     values::{self, Group},
 };
 use crate::{
     auth::strings,
+    config::Limits,
     failure::Failure,
     services::configuration::{Work, at, place, plan},
 };
@@ -69,29 +70,46 @@ struct Wanted {
     reason: String,
 }
 
+/// The entries of a document.
+pub(in crate::services) struct Entries {
+    wanted: Vec<Wanted>,
+    /// What tells them apart, in the same order.
+    keys: Vec<String>,
+    /// How many have ended, which are left out.
+    expired: usize,
+}
+
+/// Reads the entries of a document.
+///
+/// # Errors
+/// 400 with the entry at fault.
+pub(in crate::services) fn read(
+    entries: Vec<IpListEntry>,
+    now: i64,
+    limits: &Limits,
+) -> Result<Entries, Failure> {
+    let (mut wanted, mut expired) = (Vec::with_capacity(entries.len()), 0);
+    for (index, entry) in entries.into_iter().enumerate() {
+        let parsed =
+            parse(index, entry, now, limits).map_err(|error| at(&place("ip_lists", index), error))?;
+        expired += usize::from(parsed.is_empty());
+        wanted.extend(parsed);
+    }
+    refuse_conflicts(&wanted)?;
+    Ok(Entries { keys: wanted.iter().map(key).collect(), wanted, expired })
+}
+
 /// Makes the entries of a tenant those of a document. What triggers listed stays, unless the document lists the
 /// same.
 ///
 /// # Errors
-/// 400 with the entry at fault, 403 for a list that the author may not change.
-pub(in crate::services) async fn import(
-    work: &Work<'_>,
-    entries: Vec<IpListEntry>,
-) -> Result<SectionReport, Failure> {
-    let mut report = SectionReport::default();
-    let mut wanted = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.into_iter().enumerate() {
-        let parsed = parse(index, entry, work.now).map_err(|error| at(&place("ip_lists", index), error))?;
-        if parsed.is_empty() {
-            report.expired += 1;
-        }
-        wanted.extend(parsed);
-    }
-    refuse_conflicts(&wanted)?;
+/// 403 for a list that the author may not change.
+pub(in crate::services) async fn import(work: &Work<'_>, entries: Entries) -> Result<SectionReport, Failure> {
+    let Entries { wanted, keys, expired } = entries;
+    let mut report = SectionReport { expired, ..SectionReport::default() };
     let seq = config_versions::bump_lists(work.transaction, work.tenant).await?.lists_seq;
     let present = own(work.transaction, work.tenant, work.now).await?;
     let present = present.into_iter().map(|group| (stored_key(&group), group)).collect();
-    let keys: Vec<String> = wanted.iter().map(key).collect();
     let plan = plan(present, &keys);
     let mut removed: Vec<i64> = Vec::new();
     for group in &plan.gone {
@@ -119,7 +137,7 @@ pub(in crate::services) async fn import(
 }
 
 /// The entries that one of a document stands for; none when it has ended.
-fn parse(index: usize, entry: IpListEntry, now: i64) -> Result<Vec<Wanted>, ApiError> {
+fn parse(index: usize, entry: IpListEntry, now: i64, limits: &Limits) -> Result<Vec<Wanted>, ApiError> {
     let list = List::of_stored(&entry.list)
         .ok_or_else(|| ApiError::field("list", "should be allow, block or gray", entry.list.clone()))?;
     let rule_type = RuleType::of_stored(&entry.rule_type)
@@ -128,8 +146,8 @@ fn parse(index: usize, entry: IpListEntry, now: i64) -> Result<Vec<Wanted>, ApiE
         let error = format!("is too long (maximum is {MAX_REASON_CHARS} characters)");
         return Err(ApiError::field("reason", error, Value::Null));
     }
-    let applications = applications(&entry.application_ids)?;
-    let groups = values::groups(&[(rule_type, entry.values)], MAX_VALUES)?;
+    let applications = applications(&entry.application_ids, limits.ip_list_applications)?;
+    let groups = values::groups(&[(rule_type, entry.values)], limits.ip_list_values)?;
     let expired_at = entry.expired_at.filter(|time| *time != 0).map_or(NEVER, |time| time.min(NEVER));
     if expired_at <= now {
         return Ok(vec![]);

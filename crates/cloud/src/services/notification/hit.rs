@@ -51,7 +51,8 @@ fn finding(hit: &Model) -> Value {
         "regex": view.regex,
         "regex_hash": 0,
         "experimental": hit.experimental.unwrap_or(false),
-        "anomaly": null,
+        // Found by signs, not by what is unusual.
+        "anomaly": 0,
         "probability": 1.0,
         "heur_distance": 0.0,
     })

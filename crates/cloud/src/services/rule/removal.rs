@@ -12,16 +12,16 @@ use crate::{
     state::Cloud,
 };
 
-/// Deletes the hints that a filter names by id, and returns those that went. Unknown, foreign and protected ones
-/// stay out of it.
+/// Deletes the hints that a filter names by id, and returns those that went, with those that depended on them. Unknown,
+/// foreign and protected ones stay out of it, and so do those of a type that the caller may not delete.
 ///
 /// # Errors
-/// 400 without ids or with too many, 403 for a type that the caller may not delete, 423.
+/// 400 without ids or with too many, 403 when the caller may delete none of them, 423.
 pub async fn delete(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Vec<StoredHint>, Failure> {
     let (tenants, ids) = selected(caller, filter)?;
     let mut deleted = Vec::new();
     for tenant in tenants.ids() {
-        deleted.extend(delete_of(cloud, caller, *tenant, &ids).await?);
+        deleted.extend(delete_of(cloud, caller, *tenant, &ids, Forbidden::Stays).await?);
     }
     Ok(deleted)
 }
@@ -34,8 +34,17 @@ pub async fn delete_action(cloud: &Cloud, caller: &Caller, id: i64) -> Result<()
     let (action, _) = action::find(cloud, &caller.tenants, id).await?;
     let tenant = TenantId(action.client_id);
     let ids = hints::ids_of_action(cloud.store.reader(), tenant, id).await?;
-    delete_of(cloud, caller, tenant, &ids).await?;
+    delete_of(cloud, caller, tenant, &ids, Forbidden::KeepsAll).await?;
     Ok(())
+}
+
+/// What a hint of a type that the caller may not delete means for the others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Forbidden {
+    /// Nothing is deleted.
+    KeepsAll,
+    /// It stays, the others go.
+    Stays,
 }
 
 async fn delete_of(
@@ -43,38 +52,66 @@ async fn delete_of(
     caller: &Caller,
     tenant: TenantId,
     ids: &[i64],
+    forbidden: Forbidden,
 ) -> Result<Vec<StoredHint>, Failure> {
     let (now, scope) = (cloud.now(), Tenants::from(tenant));
     let transaction = cloud.store.begin().await?;
     config_versions::bump_ruleset(&transaction, tenant, now).await?;
     require_unlocked(&transaction, tenant).await?;
     let found = hints::by_ids(&transaction, &scope, ids).await?;
-    let mut going = Vec::new();
+    let (mut going, mut refused) = (Vec::new(), None);
     for (row, action) in found {
         let hint = stored(&row, &action)?;
-        if !is_protected(&transaction, tenant, &row, &hint).await? {
-            require(caller, Verb::Delete, hint.spec.kind, hint.spec.action.is_default())?;
-            going.push((row, hint));
+        if is_protected(&transaction, tenant, &row, &hint).await? {
+            continue;
+        }
+        match require(caller, Verb::Delete, hint.spec.kind, hint.spec.action.is_default()) {
+            Ok(()) => going.push((row, hint)),
+            Err(error) => refused = Some(error),
         }
     }
-    if going.is_empty() {
-        // Nothing changed: the bump is rolled back.
-        return Ok(vec![]);
+    // Nothing changed: the bump is rolled back.
+    match refused {
+        Some(error) if going.is_empty() || forbidden == Forbidden::KeepsAll => return Err(error.into()),
+        None if going.is_empty() => return Ok(vec![]),
+        _ => {}
     }
-    let mut rows: Vec<hint::Model> = going.iter().map(|(row, _)| row.clone()).collect();
     let patterns: Vec<i64> = going
         .iter()
         .filter(|(_, hint)| hint.spec.kind.has_regex_id())
         .filter_map(|(row, _)| row.regex_id)
         .collect();
-    rows.extend(hints::with_regex_ids(&transaction, tenant, &["disable_regex"], &patterns).await?);
+    let mut deleted = delete_dependants(&transaction, caller, tenant, &patterns, now).await?;
+    going.retain(|(row, _)| !deleted.iter().any(|hint| hint.id == row.id));
+    let (rows, named): (Vec<hint::Model>, Vec<StoredHint>) = going.into_iter().unzip();
     hints::delete(&transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;
-    let deleted: Vec<StoredHint> = going.into_iter().map(|(_, hint)| hint).collect();
-    for hint in &deleted {
+    for hint in &named {
         log(&transaction, caller, now, "delete", Some(hint), None).await?;
     }
     transaction.commit().await?;
     cloud.notices.changed(tenant);
+    deleted.splice(0..0, named);
+    Ok(deleted)
+}
+
+/// Deletes the hints that switch off expressions which are no more, and returns them.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(super) async fn delete_dependants(
+    transaction: &DatabaseTransaction,
+    caller: &Caller,
+    tenant: TenantId,
+    patterns: &[i64],
+    now: i64,
+) -> Result<Vec<StoredHint>, Failure> {
+    let found = hints::with_regex_ids(transaction, tenant, &["disable_regex"], patterns).await?;
+    let deleted = found.iter().map(|(row, action)| stored(row, action)).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<hint::Model> = found.into_iter().map(|(row, _)| row).collect();
+    hints::delete(transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;
+    for hint in &deleted {
+        log(transaction, caller, now, "delete", Some(hint), None).await?;
+    }
     Ok(deleted)
 }
 

@@ -21,7 +21,7 @@ pub(super) fn require(
     is_default_branch: bool,
 ) -> Result<(), ApiError> {
     caller.require(match (kind, verb) {
-        (HintType::DisableStamp, _) => Permission::UpdateDisableStamp,
+        (HintType::DisableStamp, Verb::Create | Verb::Update) => Permission::UpdateDisableStamp,
         // The mode of the default branch is the general filtration mode.
         (HintType::WallarmMode, _) if is_default_branch => Permission::UpdateWallarmMode,
         (kind, Verb::Create) if kind.is_mitigation() => Permission::CreateMitigationControl,

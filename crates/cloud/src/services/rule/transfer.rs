@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bartizan_api::{ApiError, configuration::SectionReport};
-use bartizan_rules::{HintSpec, HintType, RuleError, Ruleset};
+use bartizan_rules::{HintSource, HintSpec, HintType, RuleError, Ruleset, RulesetSource};
 use bartizan_store::{
     TenantId, config_versions,
     entity::{action, hint},
@@ -12,13 +12,12 @@ use bartizan_store::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Verb, assign, fill, find_or_create_action, new_row, refused, require, stored};
+use super::{Verb, assign, counters, fill, find_or_create_action, new_row, refused, require, stored};
 use crate::{
     failure::Failure,
     services::{
         configuration::{Author, Work, at, canonical, place, plan},
         provision::DEFAULT_BRANCH_HASH,
-        ruleset,
     },
 };
 
@@ -115,25 +114,41 @@ struct Wanted {
     counter: Option<String>,
 }
 
-/// Makes the rules of a tenant those of a document.
+/// The rules of a document.
+pub(in crate::services) struct Rules {
+    wanted: Vec<Wanted>,
+    /// For each `disable_regex` rule the rule whose expression it names.
+    targets: HashMap<usize, usize>,
+    /// What tells the rules apart, in their order.
+    keys: Vec<String>,
+}
+
+/// Reads the rules of a document for a tenant, and compiles them as nodes would.
 ///
 /// # Errors
-/// 400 with the rule and field at fault, 403 for a type that the author may not create or delete.
-pub(in crate::services) async fn import(
-    work: &Work<'_>,
-    entries: &[Value],
-) -> Result<SectionReport, Failure> {
-    let wanted = entries.iter().enumerate().map(|(index, entry)| parse(index, entry, work.tenant));
-    let mut wanted = wanted.collect::<Result<Vec<_>, Failure>>()?;
+/// 400 with the rule and field at fault.
+pub(in crate::services) fn read(entries: &[Value], tenant: TenantId) -> Result<Rules, Failure> {
+    let wanted = entries.iter().enumerate().map(|(index, entry)| parse(index, entry, tenant));
+    let wanted = wanted.collect::<Result<Vec<_>, Failure>>()?;
     let is_general = |rule: &Wanted| rule.spec.kind == HintType::WallarmMode && rule.spec.action.is_default();
     if !wanted.iter().any(is_general) {
         let error = "should have a wallarm_mode rule for all traffic: the general filtration mode";
         return Err(ApiError::field("rules", error, Value::Null).into());
     }
     let targets = targets(&wanted)?;
+    compile(&wanted, &targets, tenant)?;
+    Ok(Rules { keys: keys(&wanted, &targets), wanted, targets })
+}
+
+/// Makes the rules of a tenant those of a document.
+///
+/// # Errors
+/// 403 for a type that the author may not create or delete.
+pub(in crate::services) async fn import(work: &Work<'_>, rules: Rules) -> Result<SectionReport, Failure> {
+    let Rules { mut wanted, targets, keys } = rules;
     let rows = hints::all(work.transaction, work.tenant).await?;
     let own = rows.into_iter().filter(|(row, _)| !row.system).collect::<Vec<_>>();
-    let plan = plan(keyed(own)?, &keys(&wanted, &targets));
+    let plan = plan(keyed(own)?, &keys);
     for (rule, kept) in wanted.iter().zip(&plan.kept) {
         if kept.is_none() {
             allow(work.author, Verb::Create, &rule.spec)?;
@@ -144,13 +159,11 @@ pub(in crate::services) async fn import(
     }
     number(work, &mut wanted, &targets, &plan.kept).await?;
     let mut report = SectionReport { deleted: plan.gone.len(), ..SectionReport::default() };
-    let mut places = HashMap::new();
-    write(work, &wanted, plan.kept, &mut report, &mut places).await?;
+    write(work, &wanted, plan.kept, &mut report).await?;
     let gone: Vec<hint::Model> = plan.gone.into_iter().map(|(row, _)| row).collect();
     for step in gone.chunks(STEP) {
         hints::delete(work.transaction, work.tenant, step, DEFAULT_BRANCH_HASH).await?;
     }
-    compiles(work, &places).await?;
     Ok(report)
 }
 
@@ -315,7 +328,6 @@ async fn write(
     wanted: &[Wanted],
     kept: Vec<Option<Row>>,
     report: &mut SectionReport,
-    places: &mut HashMap<i64, usize>,
 ) -> Result<(), Failure> {
     let (transaction, tenant) = (work.transaction, work.tenant);
     let mut actions: HashMap<String, action::Model> = hints::actions(transaction, tenant)
@@ -346,29 +358,43 @@ async fn write(
             let mut row = new_row(tenant, action_id, work.author.user_id(), work.now);
             fill(&mut row, &rule.spec);
             row.updated_at = work.now.max(last.0);
+            row.expires_at = counters::first_end(rule.spec.kind, work.now);
             hints::touch_action(transaction, tenant, action_id, row.updated_at).await?;
             hints::insert(transaction, row).await?
         };
         last = (row.updated_at, row.id);
-        places.insert(row.id, index);
     }
     Ok(())
 }
 
-/// Refuses rules that nodes could not compile, as one ruleset.
-async fn compiles(work: &Work<'_>, places: &HashMap<i64, usize>) -> Result<(), Failure> {
-    let rows = hints::active(work.transaction, work.tenant).await?;
-    let source = ruleset::source(work.tenant, 0, &rows, None);
-    let compiled = tokio::task::spawn_blocking(move || Ruleset::compile(&source).map(drop)).await;
-    match compiled.map_err(|_| ApiError::internal())? {
-        Ok(()) => Ok(()),
+/// Refuses rules that nodes could not compile, as one ruleset under numbers of its own.
+fn compile(wanted: &[Wanted], targets: &HashMap<usize, usize>, tenant: TenantId) -> Result<(), Failure> {
+    let number = |index: usize| i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1);
+    let hint = |(index, rule): (usize, &Wanted)| {
+        let mut spec = rule.spec.clone();
+        assign(&mut spec, tenant, number(index));
+        if let Some(target) = targets.get(&index) {
+            spec.assign_regex_id(number(*target));
+        }
+        HintSource {
+            id: number(index),
+            kind: spec.kind.name().to_owned(),
+            action: spec.action.to_json(),
+            updated_at: 0,
+            fields: spec.fields,
+        }
+    };
+    let active = wanted.iter().enumerate().filter(|(_, rule)| rule.spec.active);
+    let source = RulesetSource { version: 0, clientid: tenant.0, hints: active.map(hint).collect() };
+    match Ruleset::compile(&source) {
+        Ok(_) => Ok(()),
         Err(RuleError::TooLarge { .. }) => {
             Err(ApiError::field("rules", "are too complex together", Value::Null).into())
         }
         Err(RuleError::Hints(faults)) => {
             let fault = faults.first().ok_or_else(ApiError::internal)?;
             let place =
-                places.get(&fault.id).map_or_else(|| "rules".to_owned(), |index| place("rules", *index));
+                usize::try_from(fault.id).map_or_else(|_| "rules".to_owned(), |index| place("rules", index));
             Err(ApiError::field(&place, "does not compile", fault.reason.clone()).into())
         }
     }

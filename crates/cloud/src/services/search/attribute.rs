@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bartizan_api::{AttackType, owasp};
+use bartizan_api::{AttackType, owasp, vuln_type};
 use serde_json::{Map, Value, json};
 
 use super::{SearchError, words::Term};
@@ -12,6 +12,8 @@ use super::{SearchError, words::Term};
 pub(super) struct Found {
     /// Keys and values of the filter.
     pub(super) filter: Map<String, Value>,
+    /// Keys and values that only the filter of vulnerabilities has.
+    pub(super) of_vulns: Map<String, Value>,
     /// Periods, any of which.
     pub(super) periods: Vec<(i64, i64)>,
     /// Applications by name, to be looked up.
@@ -23,17 +25,27 @@ pub(super) struct Found {
 impl Found {
     /// Adds a value: values of one key are alternatives.
     pub(super) fn add(&mut self, key: &str, negated: bool, value: Value) {
-        let key = if negated { format!("!{key}") } else { key.to_owned() };
-        let values = self.filter.entry(key).or_insert_with(|| json!([]));
-        if let Value::Array(values) = values {
-            values.push(value);
-        }
+        add(&mut self.filter, key, negated, value);
+    }
+
+    /// Adds types: attacks and vulnerabilities have words of their own for some.
+    fn add_types(&mut self, negated: bool, attacks: Vec<String>, vulns: Vec<String>) {
+        attacks.into_iter().for_each(|code| add(&mut self.filter, "type", negated, json!(code)));
+        vulns.into_iter().for_each(|code| add(&mut self.of_vulns, "type", negated, json!(code)));
     }
 
     /// Asks that a key has any value, or none.
     fn has(&mut self, key: &str, negated: bool) {
         let key = if negated { key.to_owned() } else { format!("!{key}") };
         self.filter.insert(key, Value::Null);
+    }
+}
+
+fn add(filter: &mut Map<String, Value>, key: &str, negated: bool, value: Value) {
+    let key = if negated { format!("!{key}") } else { key.to_owned() };
+    let values = filter.entry(key).or_insert_with(|| json!([]));
+    if let Value::Array(values) = values {
+        values.push(value);
     }
 }
 
@@ -52,12 +64,19 @@ fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
         found.add("search", not, json!(text));
         return Ok(());
     }
-    let types = AttackType::named(text);
-    if !types.is_empty() {
-        types.into_iter().for_each(|kind| found.add("type", not, json!(kind.code())));
+    let lower = text.to_lowercase();
+    let vulns = vuln_type::named(text);
+    let attacks: Vec<String> = if AttackType::subtype_named(text).is_some() {
+        vec![lower.clone()]
+    } else {
+        AttackType::named(text).into_iter().map(|kind| kind.code().to_owned()).collect()
+    };
+    if !attacks.is_empty() || !vulns.is_empty() {
+        // A word of vulnerabilities alone is a type that no attack has.
+        let attacks = if attacks.is_empty() { vulns.clone() } else { attacks };
+        found.add_types(not, attacks, vulns);
         return Ok(());
     }
-    let lower = text.to_lowercase();
     match lower.as_str() {
         // Which list is wanted: every filter is made anyway. Every hit has a request.
         "attacks" | "incidents" | "vulns" | "request_id" => {}
@@ -166,7 +185,7 @@ fn source(name: &str, not: bool, found: &mut Found) {
     match name {
         "tor" => found.add("tor", not, json!("tor")),
         "vpn" => found.add("proxy_type", not, json!("VPN")),
-        "proxy" => found.add("proxy_type", not, json!("PUB")),
+        "proxy" => ["PUB", "WEB"].into_iter().for_each(|kind| found.add("proxy_type", not, json!(kind))),
         "spider" => found.add("proxy_type", not, json!("SES")),
         "malicious" => found.add("proxy_type", not, json!("MIP")),
         datacenter => found.add("datacenter", not, json!(datacenter)),

@@ -1,6 +1,6 @@
 //! What may follow in a query: the word under the cursor, completed.
 
-use bartizan_api::{AttackType, owasp, search::Suggestion};
+use bartizan_api::{AttackType, owasp, search::Suggestion, vuln_type};
 
 /// Most suggestions of one answer.
 const MAX: usize = 50;
@@ -165,6 +165,8 @@ pub(super) fn suggest(query: &str, cursor: usize, applications: &[String]) -> Ve
     types.filter(|info| begins(info.code)).for_each(|info| offer(info.code.to_owned(), "type"));
     let groups = GROUPS.iter().filter(|word| begins(word));
     groups.for_each(|word| offer((*word).to_owned(), "type"));
+    let vulns = vuln_type::ONLY_VULNS.iter().filter(|info| begins(info.code));
+    vulns.for_each(|info| offer(info.code.to_owned(), "type"));
     ATTRIBUTES.iter().filter(|name| begins(name)).for_each(|name| offer((*name).to_owned(), "attribute"));
     WORDS.iter().filter(|word| begins(word)).for_each(|word| offer((*word).to_owned(), "word"));
     if sign.is_empty() {

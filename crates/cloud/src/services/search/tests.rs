@@ -37,6 +37,22 @@ fn the_example_of_the_contract() {
 }
 
 #[test]
+fn vulnerabilities_have_types_and_applications_of_their_own() {
+    for (query, expected) in [
+        ("idor", json!({"type": ["idor"]})),
+        ("weak_auth sqli", json!({"type": ["weak_auth", "sqli"]})),
+        ("!vuln_version api_leak", json!({"!type": ["vuln_component"], "type": ["api_leak"]})),
+        ("app:5 !app:7 statuscode:200", json!({"pool": [5], "!pool": [7]})),
+    ] {
+        let mut reply = filters(found(query), "all", NOW).vulns;
+        reply.shift_remove("time");
+        assert_eq!(Value::Object(reply), expected, "{query}");
+    }
+    let reply = filters(found("idor"), "all", NOW);
+    assert_eq!(reply.attacks["type"], json!(["bola"]));
+}
+
+#[test]
 fn words_and_pairs_become_keys() {
     for (query, expected) in [
         ("XSS sqli", json!({"type": ["xss", "sqli"]})),
@@ -64,6 +80,8 @@ fn words_and_pairs_become_keys() {
             "source:tor source:aws source:vpn",
             json!({"tor": ["tor"], "datacenter": ["aws"], "proxy_type": ["VPN"]}),
         ),
+        ("weak_auth ai_prompt_injection", json!({"type": ["weak_auth", "ai_prompt_injection"]})),
+        ("source:proxy", json!({"proxy_type": ["PUB", "WEB"]})),
         ("p:id", json!({"parameter": ["id", "id_*", "*_id", "*_id_*"]})),
         ("app:7 app:-1", json!({"poolid": [7, -1]})),
         (

@@ -42,7 +42,9 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
     let mut ignored = Vec::new();
     let (mut allowed, mut refused): (Vec<String>, Vec<String>) = (vec![], vec![]);
     let mut factors: Vec<Alternatives> = Vec::new();
-    for (key, sent) in keys.iter().filter(|(_, sent)| !is_zero(sent)) {
+    // Clients without optional fields send false where they mean nothing, except of incidents.
+    let asks = |key: &str, sent: &Value| !is_zero(sent) || key == "incident" && *sent == Value::Bool(false);
+    for (key, sent) in keys.iter().filter(|(key, sent)| asks(key, sent)) {
         let (name, negated) = key.strip_prefix('!').map_or((key.as_str(), false), |name| (name, true));
         let values = sent.as_array().cloned().unwrap_or_else(|| vec![sent.clone()]);
         if values.len() > MAX_VALUES {
@@ -60,9 +62,9 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
         }
     }
     if allowed.is_empty() {
-        // Hidden ones only where the filter speaks of them.
-        let shown = if refused.is_empty() { &STATES[..3] } else { &STATES[..] };
-        allowed = shown.iter().map(|state| (*state).to_owned()).collect();
+        // Hidden ones only where the filter asks for them.
+        allowed =
+            STATES.iter().filter(|state| **state != "hidden").map(|state| (*state).to_owned()).collect();
     }
     let of_state = |state: &String| {
         let hidden = state == "hidden";
@@ -122,8 +124,8 @@ fn condition(name: &str, negated: bool, values: &[Value]) -> Result<Option<Condi
             let masks = words()?.into_iter().map(mask).collect();
             Condition { field: "domain", negated, test: Test::Masks(masks) }
         }
-        "created_since" => since("created_at")?,
-        "discovered_since" => since("validate_time")?,
+        "created_since" if !negated => since("created_at")?,
+        "discovered_since" if !negated => since("validate_time")?,
         "discovered_by" => texts(
             "detection_method",
             negated,
@@ -147,7 +149,10 @@ fn condition(name: &str, negated: bool, values: &[Value]) -> Result<Option<Condi
         "source_template" => texts("template", negated, words()?),
         "search_query" => texts("issue_search", negated, words()?),
         "verified" => Condition { field: "validated", negated, test: Test::Bool(true) },
-        "incident" => Condition { field: "incident", negated, test: Test::Bool(true) },
+        "incident" => {
+            let flag = values.first() != Some(&Value::Bool(false));
+            Condition { field: "incident", negated, test: Test::Bool(flag) }
+        }
         _ => return Ok(None),
     }))
 }

@@ -4,7 +4,7 @@ use bartizan_store::{
     TenantId,
     entity::{activity, ip_group},
     sea_orm::ConnectionTrait,
-    triggers,
+    triggers, users,
 };
 use serde_json::{Value, json};
 
@@ -33,7 +33,13 @@ pub async fn of_change<C: ConnectionTrait>(connection: &C, entry: &activity::Mod
     let state = entry.state_after.as_ref().unwrap_or(&Value::Null);
     let role =
         state.get("permissions").map(strings).unwrap_or_default().into_iter().next().unwrap_or_default();
-    for row in triggers::enabled(connection, tenant, &["user_created"]).await? {
+    let watching = triggers::enabled(connection, tenant, &["user_created"]).await?;
+    let author = match (watching.is_empty(), entry.initiator_id, entry.initiator_client_id) {
+        (false, Some(user), Some(home)) => users::find(connection, TenantId(home), user).await?,
+        _ => None,
+    };
+    let author = author.map(|user| user.email);
+    for row in watching {
         let watch = Watch::of(&row);
         if !watch.passes(|id, value| id != "user_role" || value.as_str() == Some(role_name(&role).as_str())) {
             continue;
@@ -47,7 +53,7 @@ pub async fn of_change<C: ConnectionTrait>(connection: &C, entry: &activity::Mod
                 "trigger_id": watch.id,
                 "user": {"id": entry.object_id, "name": entry.object_name, "email": state.get("email")},
                 "role": role,
-                "author": {"id": entry.initiator_id, "name": entry.initiator_name},
+                "author": {"id": entry.initiator_id, "name": entry.initiator_name, "email": author},
             }),
         };
         tell(connection, tenant, &watch, &notification, entry.time * 1000).await?;

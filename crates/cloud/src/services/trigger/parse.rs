@@ -7,6 +7,7 @@ use bartizan_api::{
     filter::int,
     trigger::{ActionParams, ActionView, FilterView, TriggerFields},
 };
+use bartizan_rules::uri_conditions;
 use serde_json::{Value, json};
 
 use super::{
@@ -114,7 +115,8 @@ fn filter_value(id: &str, value: &Value) -> Result<Value, ApiError> {
         "ip_address" => text.and_then(|text| text.parse::<IpAddr>().ok()).map(|ip| json!(ip.to_string())),
         "pool" | "api_spec_ids" => int(value).map(Value::from),
         "attack_type" => text.filter(|text| AttackType::parse_code(text).is_some()).map(Value::from),
-        "domain" | "url" | "hint_tag" | "pii" => text.map(Value::from),
+        "url" => text.filter(|text| uri_conditions(text).is_ok()).map(Value::from),
+        "domain" | "hint_tag" | "pii" => text.map(Value::from),
         "target" => one_of(TARGETS),
         "response_status" => response_status(value),
         "change_type" => one_of(CHANGES),

@@ -1,5 +1,7 @@
 //! Triggers of a tenant in a document.
 
+use std::collections::HashSet;
+
 use bartizan_api::{
     ApiError,
     configuration::{SectionReport, ThresholdEntry, TriggerEntry},
@@ -8,13 +10,20 @@ use bartizan_api::{
 use bartizan_store::{TenantId, entity::trigger::Model, sea_orm::ConnectionTrait, triggers};
 use serde_json::{Value, json};
 
-use super::{MAX_TRIGGERS, blank, filled, settle_default};
+use super::{
+    DEFAULT_TEMPLATE, blank, filled,
+    parse::{self, Parsed},
+    settle_default,
+};
 use crate::{
     failure::Failure,
     services::{
         configuration::{Work, at, canonical, place, plan},
         integration::transfer::Numbers,
-        rule::transfer::{local_counter, own_counter},
+        rule::{
+            counters,
+            transfer::{local_counter, own_counter},
+        },
     },
 };
 
@@ -89,59 +98,82 @@ fn each_integration(actions: &mut [Value], mut change: impl FnMut(&mut Vec<Value
     }
 }
 
-/// Makes the triggers of a tenant those of a document. `ids` are those of the document's integrations.
+/// A trigger of a document, which names integrations by their numbers there.
+pub(in crate::services) struct Entry(Parsed);
+
+/// Reads the triggers of a document for a tenant. `numbers` are those of the document's integrations.
 ///
 /// # Errors
 /// 400 with the trigger and field at fault.
+pub(in crate::services) fn read(
+    entries: Vec<TriggerEntry>,
+    tenant: TenantId,
+    numbers: &HashSet<i64>,
+    most: u64,
+) -> Result<Vec<Entry>, Failure> {
+    if entries.len() as u64 > most {
+        return Err(ApiError::field("triggers", "too many triggers", most).into());
+    }
+    let read = |(index, entry): (usize, TriggerEntry)| {
+        read_one(entry, tenant, numbers).map(Entry).map_err(|error| at(&place("triggers", index), error))
+    };
+    entries.into_iter().enumerate().map(read).collect()
+}
+
+/// Makes the triggers of a tenant those of a document. `ids` are those of the document's integrations.
+///
+/// # Errors
+/// 400 with the trigger that names a counter which the tenant has not.
 pub(in crate::services) async fn import(
     work: &Work<'_>,
-    entries: Vec<TriggerEntry>,
+    entries: Vec<Entry>,
     ids: &Numbers,
 ) -> Result<SectionReport, Failure> {
-    if entries.len() as u64 > MAX_TRIGGERS {
-        return Err(ApiError::field("triggers", "too many triggers", MAX_TRIGGERS).into());
-    }
     let mut wanted = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.into_iter().enumerate() {
-        let row = parsed(work, entry, ids).await.map_err(|error| at(&place("triggers", index), error))?;
-        wanted.push(row);
+    for (index, Entry(mut parsed)) in entries.into_iter().enumerate() {
+        for numbers in parsed.actions.iter_mut().filter_map(|action| action.params.integration_ids.as_mut()) {
+            numbers.iter_mut().for_each(|number| *number = ids.get(number).copied().unwrap_or_default());
+        }
+        let row = filled(work.transaction, work.tenant, blank(work.tenant, work.now), parsed, work.now).await;
+        wanted.push(row.map_err(|error| at(&place("triggers", index), error))?);
     }
     let rows = triggers::list(work.transaction, work.tenant).await?;
     let own = rows.into_iter().filter(|row| !row.is_default).map(|row| (key(&row), row)).collect();
     let keys: Vec<String> = wanted.iter().map(key).collect();
     let plan = plan(own, &keys);
     let mut report = SectionReport { deleted: plan.gone.len(), ..SectionReport::default() };
+    let mut changed = Vec::new();
+    let mut of_default = plan.gone.iter().any(|row| row.template == DEFAULT_TEMPLATE);
     for (row, kept) in wanted.into_iter().zip(plan.kept) {
         if kept.is_some() {
             report.unchanged += 1;
         } else {
-            triggers::insert(work.transaction, row).await?;
+            of_default |= row.template == DEFAULT_TEMPLATE;
+            changed.push(triggers::insert(work.transaction, row).await?);
             report.created += 1;
         }
     }
     for row in plan.gone {
         triggers::delete(work.transaction, work.tenant, row.id).await?;
+        changed.push(row);
     }
-    if report.created + report.deleted > 0 {
+    counters::settle(work.transaction, work.tenant, &changed.iter().collect::<Vec<_>>(), work.now).await?;
+    if of_default {
         settle_default(work.transaction, work.tenant, work.now).await?;
     }
     Ok(report)
 }
 
-async fn parsed(work: &Work<'_>, mut entry: TriggerEntry, ids: &Numbers) -> Result<Model, Failure> {
-    each_counter(&mut entry.filters, |text| own_counter(text, work.tenant));
+fn read_one(mut entry: TriggerEntry, tenant: TenantId, numbers: &HashSet<i64>) -> Result<Parsed, ApiError> {
+    each_counter(&mut entry.filters, |text| own_counter(text, tenant));
     let mut unknown = None;
-    each_integration(&mut entry.actions, |numbers| {
-        for number in numbers {
-            match number.as_i64().and_then(|number| ids.get(&number)) {
-                Some(id) => *number = json!(id),
-                None => unknown = Some(number.clone()),
-            }
-        }
+    each_integration(&mut entry.actions, |named| {
+        let is_known = |number: &&Value| number.as_i64().is_some_and(|number| numbers.contains(&number));
+        unknown = unknown.take().or_else(|| named.iter().find(|number| !is_known(number)).cloned());
     });
     if let Some(number) = unknown {
         let error = "names no integration of this document";
-        return Err(ApiError::field("integration_ids", error, number).into());
+        return Err(ApiError::field("integration_ids", error, number));
     }
     let threshold = entry
         .threshold
@@ -155,8 +187,7 @@ async fn parsed(work: &Work<'_>, mut entry: TriggerEntry, ids: &Numbers) -> Resu
         actions: Some(entry.actions),
         threshold,
     };
-    let row = blank(work.tenant, work.now);
-    filled(work.transaction, work.tenant, row, Some(&fields), work.now).await
+    parse::parse(&fields)
 }
 
 fn key(row: &Model) -> String {

@@ -30,6 +30,8 @@ const MAX_TEXT: usize = 8192;
 const MAX_NAME: usize = 2048;
 /// Who changes what nobody changed by hand.
 const SYSTEM: &str = "system";
+/// Detection method of active verification.
+const VERIFICATION: &str = "attack_rechecker";
 
 /// Stores the proofs of a batch, oldest first, and returns a hit of each attack that became an incident. Call it
 /// under the event lock, after the hits of the batch.
@@ -92,7 +94,77 @@ pub(crate) async fn find_or_create<C: ConnectionTrait>(
     rules: &[false_positive_rules::Rule],
     now: i64,
 ) -> Result<Option<Model>, Failure> {
-    let fresh = row_of(tenant, proof, now);
+    attach(connection, tenant, row_of(tenant, proof, now), rules, now).await
+}
+
+/// The vulnerability that active verification reproduced; none when a rule drops it.
+pub(crate) async fn verified<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    proof: &VulnEvidence,
+    now: i64,
+) -> Result<Option<Model>, Failure> {
+    let rules = false_positive_rules::compiled(connection, tenant).await?;
+    let mut fresh = row_of(tenant, proof, now);
+    VERIFICATION.clone_into(&mut fresh.detection_method);
+    fresh.vuln_recheck_type = Some("auto".to_owned());
+    fresh.last_check = Some(now);
+    let Some(mut row) = attach(connection, tenant, fresh, &rules, now).await? else { return Ok(None) };
+    if row.status != "falsepositive" {
+        row.validated = true;
+        row.last_check = Some(now);
+        row.vuln_recheck_type = Some("auto".to_owned());
+        row = store::update(connection, row).await?;
+    }
+    Ok(Some(row))
+}
+
+/// Notes that a vulnerability was checked again; one that is not there any more is closed.
+pub(crate) async fn checked<C: ConnectionTrait>(
+    connection: &C,
+    known: Model,
+    is_there: bool,
+    now: i64,
+) -> Result<(), Failure> {
+    // What a proof changed meanwhile stays.
+    let tenant = TenantId(known.client_id);
+    let Some(mut row) = store::of_ids(connection, &tenant.into(), &[known.id]).await?.into_iter().next()
+    else {
+        return Ok(());
+    };
+    row.last_check = Some(now);
+    row.recheck_requested_at = None;
+    if is_there {
+        row.validated = true;
+        if row.status == "closed" {
+            "open".clone_into(&mut row.status);
+            row.invalidate_time = None;
+            note(connection, &row, "closed", "Reproduced by active verification", now).await?;
+        }
+    } else if row.status == "open" {
+        "closed".clone_into(&mut row.status);
+        row.invalidate_time = Some(now);
+        note(connection, &row, "open", "Not reproduced by active verification", now).await?;
+    }
+    store::update(connection, row).await?;
+    Ok(())
+}
+
+/// Notes that a vulnerability could not be checked, so that it does not wait for ever.
+pub(crate) async fn asked_in_vain<C: ConnectionTrait>(connection: &C, mut row: Model) -> Result<(), Failure> {
+    row.recheck_requested_at = None;
+    store::update(connection, row).await?;
+    Ok(())
+}
+
+/// Finds the row of a flaw or makes it.
+async fn attach<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    fresh: Model,
+    rules: &[false_positive_rules::Rule],
+    now: i64,
+) -> Result<Option<Model>, Failure> {
     let Some(known) = store::twin(connection, &fresh).await? else {
         return create(connection, tenant, fresh, rules, now).await;
     };
@@ -115,7 +187,10 @@ async fn create<C: ConnectionTrait>(
     rules: &[false_positive_rules::Rule],
     now: i64,
 ) -> Result<Option<Model>, Failure> {
-    let mut comment = "Found by passive detection";
+    let mut comment = match row.detection_method.as_str() {
+        VERIFICATION => "Found by active verification",
+        _ => "Found by passive detection",
+    };
     match false_positive_rules::judge(rules, &row) {
         Judgement::None => {}
         Judgement::Drop => return Ok(None),

@@ -59,7 +59,7 @@ async fn a_lost_index_is_built_again_and_a_damaged_one_set_aside() {
     assert!(file.exists());
     config.listen.address = "127.0.0.1:0".parse().unwrap();
     let Credential::Pair(uuid, secret) = admin else { unreachable!() };
-    for damage in [&b"BZEVIDX\x02garbage garbage garbage"[..], &b""[..], &b"other"[..]] {
+    for damage in [&b"BZEVIDX\x04garbage garbage garbage"[..], &b""[..], &b"other"[..]] {
         std::fs::write(&file, damage).unwrap();
         let again = RunningCloud::start(config.clone()).await.unwrap();
         let reply = reqwest::Client::new()
@@ -113,4 +113,114 @@ async fn deleted_and_expired_events_leave_the_answers() {
     scene.node.upload(&scene.cloud, &[new]).await;
     assert_eq!(scene.by_type(serde_json::Value::Null).await, [("sqli".to_owned(), 1)]);
     assert_complete(&scene).await;
+}
+
+#[tokio::test]
+async fn a_longer_retention_does_not_bring_removed_hits_back() {
+    let scene = Scene::new().await;
+    let old = crate::events::hit_with("old", scene.now - 23 * 3600, json!({"attack_type": "ssrf"}));
+    scene.node.upload(&scene.cloud, &[old]).await;
+    let counts = async || {
+        let range = json!({"select": ["requests_count"], "group_by": ["attack_type"], "time_range": "-3d"});
+        let reply = scene.query(range).await;
+        reply["data"].as_array().unwrap().iter().filter(|row| row["attack_type"] == "ssrf").count()
+    };
+    assert_eq!(counts().await, 1);
+    let settings = format!("/v1/client/{}/event_settings", scene.cloud.client.id);
+    scene.cloud.running.cloud.clock.shift_ms(2 * 3600 * 1000);
+    for (days, left) in [(1, 0), (30, 0)] {
+        let retention = json!({"retention_days": days});
+        let put = scene.cloud.call(&scene.admin, Method::PUT, &settings, Some(&retention)).await;
+        assert_eq!((put.status, counts().await), (200, left), "{days} days");
+    }
+    assert_eq!(
+        bartizan_cloud::services::event_check::check(&scene.cloud.running.cloud, true).await.unwrap().len(),
+        1
+    );
+    crate::events::assert_consistent(&scene.cloud).await;
+}
+
+#[tokio::test]
+async fn a_process_that_dies_between_deleting_and_forgetting_leaves_nothing_behind() {
+    let scene = Scene::new().await;
+    assert!(!scene.by_type(serde_json::Value::Null).await.is_empty());
+    // The database alone is told, as by another process, or by one that is killed right after.
+    let state = &scene.cloud.running.cloud;
+    let tenant = bartizan_store::TenantId(scene.cloud.client.id);
+    let transaction = state.store.begin().await.unwrap();
+    bartizan_store::privacy::delete_events(&transaction, tenant).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(scene.by_type(serde_json::Value::Null).await, []);
+    scene.node.upload(&scene.cloud, &[crate::events::hit("new", scene.now)]).await;
+    assert_eq!(scene.by_type(serde_json::Value::Null).await, [("sqli".to_owned(), 1)]);
+    assert_complete(&scene).await;
+}
+
+/// On PostgreSQL whatever database the other tests use: an embedded one belongs to one process.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_deleted_by_one_process_leave_the_index_of_the_other() {
+    let database = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    let cloud = bartizan_testkit::TestCloud::start_with(|config| config.database.url = database).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = cloud.running.cloud.config.clone();
+    // Each process has an index of its own.
+    std::fs::copy(config.data_dir.join("keys.toml"), folder.path().join("keys.toml")).unwrap();
+    (config.database.url, config.data_dir) = (config.database_url(), folder.path().to_owned());
+    config.listen.address = "127.0.0.1:0".parse().unwrap();
+    let second = RunningCloud::start(config).await.unwrap();
+    let node = crate::events::TestNode::register(&cloud, cloud.client.id).await;
+    let now = crate::events::recent(&cloud);
+    node.upload(&cloud, &[crate::events::hit("a", now), crate::events::hit("b", now)]).await;
+    let tenant = bartizan_store::TenantId(cloud.client.id);
+    let count = async |cloud: &bartizan_cloud::Cloud| {
+        let all = bartizan_events_index::Filter::All(vec![]);
+        cloud.event_index.ask(tenant, move |index| index.matching(tenant.0, &all)).await.unwrap().len()
+    };
+    assert_eq!((count(&cloud.running.cloud).await, count(&second.cloud).await), (2, 2));
+    let admin = cloud.admin_pair().await;
+    let path = format!("/v1/client/{}/events", cloud.client.id);
+    let deleted = cloud.call(&admin, Method::DELETE, &path, Some(&json!({"confirm": "Acme"}))).await;
+    assert_eq!(deleted.status, 200);
+    assert_eq!((count(&cloud.running.cloud).await, count(&second.cloud).await), (0, 0));
+    node.upload(&cloud, &[crate::events::hit("c", now)]).await;
+    assert_eq!((count(&cloud.running.cloud).await, count(&second.cloud).await), (1, 1));
+    for process in [&cloud.running.cloud, &second.cloud] {
+        let found = bartizan_cloud::services::event_check::check(process, true).await.unwrap();
+        assert!(found.iter().all(|tenant| tenant.faults.is_empty()), "{found:?}");
+    }
+    second.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masks_fold_letters_alike_on_every_database() {
+    let postgres = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    for database in [String::new(), postgres] {
+        let cloud = bartizan_testkit::TestCloud::start_with(|config| {
+            if !database.is_empty() {
+                config.database.url = database.clone();
+            }
+        })
+        .await;
+        let node = crate::events::TestNode::register(&cloud, cloud.client.id).await;
+        let now = crate::events::recent(&cloud);
+        let paths = ["/ÄPFEL/Birne", "/äpfel/birne", "/APFEL"];
+        let hits = paths.iter().enumerate().map(|(at, path)| {
+            crate::events::hit_with(&format!("m{at}"), now, json!({"path": path, "parameter": path}))
+        });
+        node.upload(&cloud, &hits.collect::<Vec<_>>()).await;
+        let admin = cloud.admin_pair().await;
+        for (mask, expected) in
+            [("/Äpfel*", 1), ("/äPFEL/*", 1), ("/apfel*", 1), ("/?pfel*", 3), ("*BIRNE", 2)]
+        {
+            let filter = json!({"path": mask});
+            let counted = cloud.post(&admin, "/v1/objects/hit/count", json!({"filter": filter})).await.body();
+            let listed = crate::events::hits(&cloud, &admin, filter.clone()).await.len();
+            let attacks = crate::events::attacks(&cloud, &admin, filter).await.len();
+            assert_eq!(
+                (&counted["count"], listed, attacks),
+                (&json!(expected), expected, expected),
+                "{mask}"
+            );
+        }
+    }
 }

@@ -27,7 +27,7 @@ async fn an_event_becomes_one_attack_and_repeating_it_changes_nothing() {
         json!({"events": [event(&cloud, json!({})), event(&cloud, json!({"abuse_event_id": "bots-2"}))]});
     for _ in 0..2 {
         let reply = cloud.post(&by, "/v2/attacks", body.clone()).await;
-        assert_eq!((reply.status, reply.text.as_str()), (200, "{}"));
+        assert_eq!((reply.status, reply.text.as_str()), (200, r#"{"status":200,"body":{}}"#));
     }
     let found = attacks(&cloud, &admin, json!({"type": "scraping"})).await;
     assert_eq!(found.len(), 2);
@@ -36,6 +36,21 @@ async fn an_event_becomes_one_attack_and_repeating_it_changes_nothing() {
         ".clientid" => "[client]",
     });
     assert_eq!(hits(&cloud, &admin, json!({"type": "scraping"})).await.len(), 8);
+}
+
+#[tokio::test]
+async fn a_known_event_with_other_numbers_changes_nothing() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let (admin, by) = (cloud.admin_pair().await, Credential::Node(node.uuid.clone(), node.secret.clone()));
+    let more = json!({"hits_count": 5000, "top_ip": ["192.0.2.1", "192.0.2.2", "192.0.2.3"], "request_time": recent(&cloud) - 60});
+    let twice = json!({"events": [event(&cloud, json!({})), event(&cloud, more.clone())]});
+    for body in [twice, json!({"events": [event(&cloud, more)]})] {
+        assert_eq!(cloud.post(&by, "/v2/attacks", body).await.status, 200);
+        let found = attacks(&cloud, &admin, json!({"type": "scraping"})).await;
+        assert_eq!((found.len(), &found[0]["hits"]), (1, &json!(1001)));
+        assert_eq!(hits(&cloud, &admin, json!({"type": "scraping"})).await.len(), 4);
+    }
 }
 
 #[tokio::test]

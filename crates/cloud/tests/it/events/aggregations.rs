@@ -61,7 +61,7 @@ async fn fields_of_the_context_are_shown_and_found() {
         (json!({"preset": ["owasp_api8_2023", "owasp_a3_2021"]}), 3),
         (json!({"bola_counter": "b:1:abc"}), 1),
         (json!({"!brute_counter": "b:1:abc"}), 3),
-        (json!({"brute_counter": null}), 3),
+        (json!({"brute_counter": null}), 4),
         (json!({"datacenter": "unknown"}), 3),
         (json!({"!datacenter": ["unknown"]}), 1),
         (json!({"tor": "none"}), 3),
@@ -112,10 +112,10 @@ async fn terms_are_counted() {
     assert_eq!(
         counts,
         json!({
-            "type": [{"value": "sqli", "count": 3}, {"value": "credential_stuffing", "count": 1}],
-            "known_attack": [{"value": "generic_sqli", "count": 4}, {"value": "CVE-1", "count": 1}],
-            "datacenter": [{"value": "unknown", "count": 3}, {"value": "aws", "count": 1}],
-            "statuscode": [{"value": 403, "count": 3}, {"value": 200, "count": 1}],
+            "type": [{"value": "sqli", "count": 5}, {"value": "credential_stuffing", "count": 1}],
+            "known_attack": [{"value": "generic_sqli", "count": 6}, {"value": "CVE-1", "count": 1}],
+            "datacenter": [{"value": "unknown", "count": 5}, {"value": "aws", "count": 1}],
+            "statuscode": [{"value": 403, "count": 5}, {"value": 200, "count": 1}],
             "auth_protocol": [{"value": "bearer", "count": 3}],
         })
     );
@@ -196,7 +196,7 @@ async fn attacks_are_counted_over_time() {
 }
 
 #[tokio::test]
-async fn a_mark_makes_its_rule_and_takes_it_back() {
+async fn a_mark_makes_a_rule_unless_declined_and_takes_it_back() {
     let (cloud, admin, _) = cloud_with_hits().await;
     let rules = async || {
         let body = json!({"filter": {"type": "disable_attack_type"}});
@@ -207,6 +207,10 @@ async fn a_mark_makes_its_rule_and_takes_it_back() {
         let body = json!({"filter": {"id": id}, "mode": mode});
         cloud.post(&admin, "/v1/objects/hit/mark_false", body).await.body()["marked"].clone()
     };
+    let alone = json!({"filter": {"id": sqli[2]["id"]}, "rule": false});
+    assert_eq!(cloud.post(&admin, "/v1/objects/hit/mark_false", alone).await.body()["marked"], 1);
+    assert_eq!(rules().await.len(), 0, "a mark alone changes data only");
+    assert_eq!(mark(&sqli[2]["id"], "false").await, 1);
     assert_eq!(mark(&sqli[0]["id"], "true").await, 1);
     let made = rules().await;
     assert_eq!(made.len(), 1);

@@ -1,10 +1,10 @@
 //! Figures from the event index against the same figures from the database.
 
 use bartizan_api::filter::{Condition, Filter, IpTest, Mask, Range, Test};
-use bartizan_cloud::services::indexed_events;
+use bartizan_cloud::services::indexed_events::{self, attack_page};
 use bartizan_store::{
     TenantId, Tenants,
-    attacks::AttackQuery,
+    attacks::{AttackOrder, AttackQuery, Start},
     hits::{HitQuery, Term, Timeline},
 };
 use bartizan_testkit::TestCloud;
@@ -84,6 +84,7 @@ async fn the_index_and_the_database_say_the_same() {
             cases.push(vec![Condition { field, negated, test: test.clone() }, other]);
         }
     }
+    let mut described = 0;
     for clause in cases {
         let filter = Filter { clauses: vec![clause.clone()], ignored: vec![] };
         let query = HitQuery { tenants: &tenants, since: now - 1_000_000, filter: &filter };
@@ -120,5 +121,13 @@ async fn the_index_and_the_database_say_the_same() {
             (attacks, hits, ips),
             "{clause:?}"
         );
+        let page = state.store.attack_page(query, AttackOrder::LastTime, true, Start::Offset(0), 100).await;
+        let ids: Vec<i64> = page.unwrap().iter().map(|(attack, _)| attack.id).collect();
+        let tenant = TenantId(cloud.client.id);
+        if let Some(found) = attack_page::indexed(state, tenant, query, &ids).await {
+            assert_eq!(found, state.store.attack_aggregates(query, &ids).await.unwrap(), "{clause:?}");
+            described += found.len();
+        }
     }
+    assert!(described > 100, "the index described {described} attacks");
 }

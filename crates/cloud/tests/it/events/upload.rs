@@ -328,3 +328,75 @@ fn delivery_does_not_change_the_outcome() {
     });
     outcome.unwrap();
 }
+
+fn dropped(id: &str, request: &str, time: i64) -> Value {
+    json!({
+        "kind": "dropped_hits", "event_id": format!("{id:a<20}"), "request_id": request, "ts_ms": time * 1000,
+        "application": 7, "method": "POST", "domain": "shop.test", "path": "/search", "ip": "203.0.113.7",
+        "server_addr": "192.0.2.1", "statuscode": 403, "tags": ["regular"],
+        "hits": [{"type": "brute", "parameter": "", "point": [], "block_status": "blocked"}],
+    })
+}
+
+#[tokio::test]
+async fn a_sampled_out_request_is_known_by_its_id_and_counts_nothing() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let admin = cloud.admin_pair().await;
+    let now = recent(&cloud);
+    let mut second = dropped("d2", "r-1", now + 1);
+    second["tags"] = json!(["regular", "acl"]);
+    second["hits"] = json!([{"type": "sqli", "attack_subtype": "sqli_stacked", "point": ["get", "q"],
+        "parameter": "GET_q_value", "value": "1;\0", "stamps": [7], "block_status": "monitored"}]);
+    let kept = hit_with("h1", now, json!({"attack_type": "brute", "aggregated_count": 3}));
+    for _ in 0..2 {
+        let reply = node.upload(&cloud, &[dropped("d1", "r-1", now), second.clone(), kept.clone()]).await;
+        assert_eq!(reply["rejected"], json!([]));
+    }
+    let path = |client: i64, request: &str| format!("/v2/client/{client}/dropped_raw_hits/{request}");
+    let view = cloud.get(&admin, &path(cloud.client.id, "r-1")).await;
+    insta::assert_json_snapshot!("dropped_request", view.json(), {
+        ".body.client_id" => "[client]", ".body.request_time" => "[time]",
+    });
+    assert_eq!(view.body()["request_time"], now);
+    assert_eq!(hits(&cloud, &admin, json!({})).await.len(), 1);
+    let attack = &attacks(&cloud, &admin, json!({})).await[0];
+    assert_eq!((&attack["hits"], &attack["sampled"]), (&json!(3), &json!(true)));
+
+    assert_eq!(cloud.get(&admin, &path(cloud.client.id, "%00")).await.status, 400);
+    for request in ["r-2", kept["request_id"].as_str().unwrap()] {
+        assert_eq!(cloud.get(&admin, &path(cloud.client.id, request)).await.status, 404, "{request}");
+    }
+    let other = cloud.add_company("Other").await;
+    let eve = cloud.add_user(other.id, "eve@other.test", &["admin"]).await;
+    let other = cloud.pair_of(&eve).await;
+    assert_eq!(cloud.get(&other, &path(cloud.client.id, "r-1")).await.status, 403);
+    assert_eq!(cloud.get(&other, &path(0, "r-1")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_bad_record_of_a_sampled_out_request_is_set_aside() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let bad = [
+        ("event_id", json!("a/b")),
+        ("request_id", json!("")),
+        ("ip", json!("house")),
+        ("hits", json!([])),
+        ("hits", json!([{"type": "unheard", "block_status": "blocked"}])),
+        ("tags", json!(["x".repeat(300)])),
+        ("ts_ms", json!(5)),
+        ("statuscode", json!(1000)),
+    ];
+    let events: Vec<Value> = bad
+        .iter()
+        .map(|(field, value)| {
+            let mut event = dropped("d", "r", now);
+            event[*field] = value.clone();
+            event
+        })
+        .collect();
+    let reply = node.upload(&cloud, &events).await;
+    assert_eq!(reply["rejected"].as_array().unwrap().len(), bad.len(), "{reply}");
+}

@@ -202,6 +202,19 @@ async fn rights_in_one_client_do_not_count_in_another() {
         let reply = account.cloud.call(&kim, Method::PUT, &mode, Some(&json!({"mode": "block"}))).await;
         assert_eq!(reply.status, expected, "{}", reply.text);
     }
+    // Tokens of nodes are for administrators, each of its own client.
+    for client in [linked, second] {
+        let node = json!({"hostname": format!("node-{client}"), "clientid": client});
+        account.cloud.post(&account.admin, "/v2/node", node).await.body();
+    }
+    let nodes = account.cloud.get(&kim, "/v2/node").await.body();
+    let tokens: Vec<(i64, bool)> = nodes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| (node["clientid"].as_i64().unwrap(), node["token"] != ""))
+        .collect();
+    assert_eq!(tokens, [(linked, true), (second, false)]);
     // Single sign-on is the business of the technical client.
     for path in ["/v1/sso", "/v1/sso/groups"] {
         assert_eq!(account.cloud.get(&kim, path).await.status, 403, "{path}");

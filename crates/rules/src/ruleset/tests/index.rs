@@ -35,7 +35,7 @@ fn holds(condition: &Condition, facts: &RequestFacts<'_, '_>) -> bool {
     match condition.kind() {
         ConditionKind::Absent => values.is_empty(),
         ConditionKind::Equal => values.iter().any(|value| value == wanted),
-        ConditionKind::Iequal => values.iter().any(|value| value.to_lowercase() == wanted),
+        ConditionKind::Iequal => values.iter().any(|value| crate::condition::lower(value) == wanted),
         ConditionKind::Regex => {
             let pattern = Pattern::compile(wanted).unwrap();
             values.iter().any(|value| pattern.is_match(value.as_bytes()))

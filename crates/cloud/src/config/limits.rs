@@ -1,0 +1,138 @@
+//! `[limits]`: how much of everything a cloud takes.
+//!
+//! One table has the keys with their meaning, default and range; struct, defaults and checks follow from it. A test
+//! compares it with the manual.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr, $least:expr, $most:expr;)+) => {
+        /// How much of everything a cloud takes.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: $kind,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Limits {
+                Limits { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// Checks ranges.
+            ///
+            /// # Errors
+            /// A sentence that begins with the key and says what it may be.
+            pub fn validate(&self) -> Result<(), String> {
+                $(if !($least..=$most).contains(&self.$name) {
+                    return Err(out_of_range(stringify!($name), &$least, &$most));
+                })+
+                if self.session_absolute_s < self.session_idle_s {
+                    return Err("limits.session_absolute_s must not be below limits.session_idle_s".into());
+                }
+                Ok(())
+            }
+        }
+
+        #[cfg(test)]
+        const KEYS: &[&str] = &[$(stringify!($name),)+];
+    };
+}
+
+fn out_of_range(name: &str, least: &dyn std::fmt::Display, most: &dyn std::fmt::Display) -> String {
+    format!("limits.{name} must be {least} to {most}")
+}
+
+/// Most of what is counted per second or minute.
+const RATE: u32 = 1_000_000;
+/// Most rows of one kind that a client may be given.
+const ROWS: u64 = 1_000_000;
+/// Most bytes of what is read at once.
+const BYTES: usize = 1 << 30;
+
+limits! {
+    /// API requests per second and client.
+    requests_per_second: u32 = 500, 1, RATE;
+    /// Requests that may come at once.
+    request_burst: u32 = 1000, 1, RATE;
+    /// Sign-ins, renewals and password checks of each kind per minute, account and network.
+    password_checks_per_minute: u32 = 5, 1, RATE;
+    /// The same per minute and account, over all networks.
+    password_checks_per_minute_account: u32 = 50, 1, RATE;
+    /// The same per minute and address.
+    password_checks_per_minute_address: u32 = 20, 1, RATE;
+    /// Failed header authentications per minute and address.
+    failed_authentications_per_minute: u32 = 300, 1, RATE;
+    /// The same per minute, address and UUID.
+    failed_authentications_per_minute_credential: u32 = 30, 1, RATE;
+    /// Recipients of letters per hour and client: invitations, test messages, links of exports, notifications. Letters of
+    /// sign-ups have such a budget together.
+    letters_per_hour: u32 = 300, 1, RATE;
+    /// Reports of a client that wait or are being made.
+    waiting_reports: u32 = 20, 1, RATE;
+    /// Node calls per second and node, in each process.
+    node_requests_per_second: u32 = 200, 1, RATE;
+    /// Largest API request body, bytes.
+    body_bytes: usize = 1 << 20, 1 << 10, BYTES;
+    /// Largest event batch of a node, bytes.
+    event_batch_bytes: usize = 16 << 20, 1 << 10, BYTES;
+    /// Largest configuration to import, bytes.
+    configuration_bytes: usize = 64 << 20, 1 << 10, BYTES;
+    /// Rows of events that may wait to be stored before further batches are sent away.
+    waiting_events: usize = 200_000, 1, 100_000_000;
+    /// Bytes of uploads that may wait to be stored; as rows they take some times as much.
+    waiting_event_bytes: usize = 256 << 20, 1 << 20, BYTES * 64;
+    /// Idle seconds that end a session.
+    session_idle_s: i64 = 86_400, 1, 31_536_000;
+    /// Seconds after sign-in that end a session.
+    session_absolute_s: i64 = 86_400, 1, 31_536_000;
+    /// API tokens of a user, and shared ones of a client.
+    api_tokens: u64 = 100, 1, ROWS;
+    /// Applications of a client; beyond, events of unknown ones count as the default application.
+    applications: u64 = 10_000, 1, ROWS;
+    /// Integrations of a client.
+    integrations: u64 = 500, 1, ROWS;
+    /// Triggers of a client.
+    triggers: u64 = 500, 1, ROWS;
+    /// API specifications of a client.
+    api_specifications: u64 = 1000, 1, ROWS;
+    /// Values of one change of an IP list.
+    ip_list_values: usize = 1000, 1, 1_000_000;
+    /// Lines of an imported IP list.
+    ip_list_import_lines: usize = 100_000, 1, 10_000_000;
+    /// Applications that an entry of an IP list may name.
+    ip_list_applications: usize = 250, 1, 100_000;
+    /// Values times applications of one change of an IP list.
+    ip_list_pairs: usize = 1_000_000, 1, 100_000_000;
+    /// Rows of the activity log in one CSV file.
+    activity_csv_rows: u64 = 100_000, 1, ROWS * 10;
+    /// Notifications of a client that are on their way at the same time.
+    deliveries_per_client: usize = 4, 1, 1000;
+    /// Notifications that are on their way at the same time, in each process.
+    deliveries: usize = 32, 1, 10_000;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_names_every_limit() {
+        let manual = include_str!("../../../../docs/cloud.md");
+        for name in KEYS {
+            assert!(
+                manual.contains(&format!("`limits.{name}`")),
+                "docs/cloud.md does not name limits.{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn defaults_are_in_range_and_what_is_not_is_named() {
+        Limits::default().validate().unwrap();
+        let limits = Limits { ip_list_pairs: 0, ..Limits::default() };
+        assert_eq!(limits.validate().unwrap_err(), "limits.ip_list_pairs must be 1 to 100000000");
+    }
+}

@@ -1,0 +1,408 @@
+//! Active verification against servers of this test: one with flaws, one without.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode, Uri},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use bartizan_cloud::{CloudConfig, RunningCloud, config::VerificationTarget};
+use bartizan_store::{
+    entity,
+    sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel},
+};
+use bartizan_testkit::{Credential, PATIENCE, TestCloud};
+use serde_json::{Value, json};
+
+use super::{TestNode, attacks, hit_with, recent};
+
+/// A shop whose search repeats what is sought, and whose items come from a database.
+#[derive(Clone, Default)]
+struct Shop {
+    /// Whether it escapes and binds.
+    is_fixed: Arc<AtomicBool>,
+    /// What it was asked.
+    asked: Arc<Mutex<Vec<(Uri, HeaderMap)>>>,
+    url: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Search {
+    #[serde(default)]
+    q: String,
+}
+
+impl Shop {
+    async fn start() -> Shop {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shop = Shop { url, ..Shop::default() };
+        let routes = Router::new().route("/search", get(search)).route("/items", get(items));
+        let app = routes.fallback(missing).with_state(shop.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        shop
+    }
+
+    fn note(&self, uri: Uri, headers: HeaderMap) {
+        self.asked.lock().unwrap().push((uri, headers));
+    }
+
+    fn asked(&self) -> Vec<(Uri, HeaderMap)> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn search(
+    State(shop): State<Shop>,
+    Query(query): Query<Search>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Html<String> {
+    shop.note(uri, headers);
+    let fixed = shop.is_fixed.load(Ordering::SeqCst);
+    let text = if fixed { query.q.replace('<', "&lt;").replace('"', "&quot;") } else { query.q };
+    Html(format!("<p>Results for {text}</p>"))
+}
+
+async fn missing(State(shop): State<Shop>, uri: Uri, headers: HeaderMap) -> StatusCode {
+    shop.note(uri, headers);
+    StatusCode::NOT_FOUND
+}
+
+/// `SELECT … WHERE id = '{q}'`, as a database would read it.
+async fn items(
+    State(shop): State<Shop>,
+    Query(query): Query<Search>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    shop.note(uri, headers);
+    if shop.is_fixed.load(Ordering::SeqCst) || query.q.matches('\'').count() % 2 == 0 {
+        return Html("<p>No such item</p>").into_response();
+    }
+    let error = "You have an error in your SQL syntax; check the manual";
+    (StatusCode::INTERNAL_SERVER_ERROR, Html(error)).into_response()
+}
+
+/// A cloud that may ask the shop in the name of its company, as soon as the company says so.
+async fn cloud_for(shop: &Shop, change: impl FnOnce(&mut CloudConfig)) -> TestCloud {
+    let target = VerificationTarget {
+        host: "shop.test".to_owned(),
+        client: OWNER.to_owned(),
+        url: shop.url.clone(),
+        methods: vec![],
+    };
+    let cloud = TestCloud::start_with(|config| {
+        config.verification.enabled = true;
+        config.verification.pause_ms = 10;
+        config.verification.targets = vec![target];
+        config.outgoing.allowed_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        change(config);
+    })
+    .await;
+    // The configuration names clients by their UUIDs, so the one of this cloud gets the UUID of the configuration.
+    let mut client = cloud.client.clone().into_active_model();
+    client.uuid = Set(OWNER.to_owned());
+    client.update(cloud.running.cloud.store.writer()).await.unwrap();
+    cloud
+}
+
+const OWNER: &str = "11111111-1111-4111-8111-111111111111";
+
+async fn switch(cloud: &TestCloud, admin: &Credential, fields: Value) {
+    let body = json!({"filter": {"id": cloud.client.id}, "fields": fields});
+    cloud.post(admin, "/v1/objects/client/update", body).await.body();
+}
+
+/// An attack by a query parameter.
+fn attack_on(id: &str, time: i64, kind: &str, path: &str) -> Value {
+    let uri = format!("{path}?q=%3Cscript%3E'or&note=%3Cb%3E&api_key=s3cr3t&page=2");
+    hit_with(
+        id,
+        time,
+        json!({
+            "attack_type": kind, "path": path, "method": "GET", "point": ["get", "q"], "parameter": "GET_q_value",
+            "value": "<script>'or", "raw": {
+                "method": "GET", "proto": "HTTP/1.1", "uri": uri, "headers": {
+                    "HOST": ["shop.test"], "COOKIE": ["session=abc"], "AUTHORIZATION": ["Bearer abc"],
+                    "X-API-KEY": ["abc"], "ACCEPT": ["text/html"]
+                }
+            }
+        }),
+    )
+}
+
+/// Waits until the attacks of a filter have a state of verification that is an end.
+async fn ended(cloud: &TestCloud, caller: &Credential, filter: Value) -> Vec<String> {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let found = attacks(cloud, caller, filter.clone()).await;
+            let states: Vec<String> = found
+                .iter()
+                .filter_map(|attack| attack["recheck_status"].as_str())
+                .filter(|state| !state.ends_with("in_progress"))
+                .map(str::to_owned)
+                .collect();
+            if !found.is_empty() && states.len() == found.len() {
+                return states;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    waited.await.expect("the verification does not end")
+}
+
+async fn vulns(cloud: &TestCloud, caller: &Credential) -> Vec<Value> {
+    cloud.post(caller, "/v1/objects/vuln", json!({})).await.body().as_array().unwrap().clone()
+}
+
+/// Waits until a vulnerability is so.
+async fn vuln_becomes(cloud: &TestCloud, caller: &Credential, wanted: impl Fn(&Value) -> bool) -> Value {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            if let Some(vuln) = vulns(cloud, caller).await.into_iter().find(|vuln| wanted(vuln)) {
+                return vuln;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    waited.await.expect("the vulnerability does not become so")
+}
+
+#[tokio::test]
+async fn flaws_are_found_where_they_are_and_nothing_is_sent_before_the_tenant_wants_it() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let elsewhere = json!({"domain": "other.test"});
+    let mut foreign = attack_on("f", now, "xss", "/search");
+    foreign["domain"] = elsewhere["domain"].clone();
+    let mut post = attack_on("p", now, "xss", "/post");
+    (post["method"], post["raw"]["method"]) = (json!("POST"), json!("POST"));
+    let events = [
+        attack_on("x", now, "xss", "/search"),
+        attack_on("s", now, "sqli", "/items"),
+        attack_on("n", now, "ptrav", "/items"),
+        attack_on("b", now, "brute", "/items"),
+        foreign,
+        post,
+    ];
+    node.upload(&cloud, &events).await;
+    // Asked for, but the tenant has it switched off: somebody else may do it.
+    let found =
+        attacks(&cloud, &admin, json!({"type": "xss", "domain": "shop.test", "path": "/search"})).await;
+    let id = json!({"attackid": found[0]["id"][1], "attackindex": found[0]["id"][0]});
+    let forced = cloud.post(&admin, "/v1/rechecker/forced", id.clone()).await.body();
+    assert_eq!((forced["current_status"].as_str(), shop.asked().len()), (Some("forced"), 0));
+    cloud.post(&admin, "/v1/rechecker/cancel", id.clone()).await.body();
+
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    let forced = cloud.post(&admin, "/v1/rechecker/forced", id).await.body();
+    assert_eq!(forced["current_status"], "forced_in_progress");
+    let own = |kind: &str| json!({"type": kind, "domain": "shop.test"});
+    assert_eq!(ended(&cloud, &admin, json!({"domain": "shop.test", "type": "sqli"})).await, ["vuln_found"]);
+    let mut xss = ended(&cloud, &admin, own("xss")).await;
+    xss.sort();
+    assert_eq!(xss, ["unrecheckable", "vuln_found"], "a method that changes something is not replayed");
+    assert_eq!(ended(&cloud, &admin, own("ptrav")).await, ["vuln_not_found"]);
+    for filter in [json!({"type": "brute"}), json!({"domain": "other.test"})] {
+        assert_eq!(attacks(&cloud, &admin, filter).await[0]["recheck_status"], json!(null));
+    }
+    // The response proved nothing about the attack itself, so there is no incident.
+    assert!(attacks(&cloud, &admin, json!({"!vulnid": null})).await.is_empty());
+
+    let mut found = vulns(&cloud, &admin).await;
+    found.sort_by_key(|vuln| vuln["type"].as_str().unwrap().to_owned());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_sort_maps(true);
+    for vuln in &mut found {
+        for place in ["/exploit_example", "/template_params/exploit_example"] {
+            let example = vuln.pointer_mut(place).unwrap();
+            *example = json!(without_word(example.as_str().unwrap()));
+        }
+    }
+    settings.bind(|| {
+        insta::assert_json_snapshot!(found, {
+            "[].id" => "[id]", "[].clientid" => "[client]", "[].validate_time" => "[time]", "[].last_check" => "[time]",
+            "[].wid" => "[wid]", "[].short_wid" => "[wid]",
+        });
+    });
+
+    let asked = shop.asked();
+    assert!(!asked.is_empty());
+    for (uri, headers) in &asked {
+        for name in ["authorization", "cookie", "x-api-key"] {
+            assert!(!headers.contains_key(name), "{name} was sent: {uri}");
+        }
+        assert!(!uri.to_string().contains("s3cr3t") && uri.to_string().contains("note=1&page=2"), "{uri}");
+        assert_eq!(headers["host"], "shop.test");
+        assert!(headers["user-agent"].to_str().unwrap().starts_with("Bartizan-Verify/"));
+    }
+
+    // A node in front of the shop sees the same requests and reports them.
+    let mark = asked[0].1["x-bartizan-verify"].to_str().unwrap();
+    let mut own = attack_on("m", now, "xss", "/search/own");
+    own["raw"]["headers"]["X-BARTIZAN-VERIFY"] = json!([mark]);
+    let mut forged = attack_on("o", now, "xss", "/search/forged");
+    forged["raw"]["headers"]["X-BARTIZAN-VERIFY"] = json!([mark.replace('.', ".1")]);
+    node.upload(&cloud, &[own, forged]).await;
+    assert!(attacks(&cloud, &admin, json!({"path": "/search/own"})).await.is_empty());
+    assert_eq!(attacks(&cloud, &admin, json!({"path": "/search/forged"})).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_flaw_that_was_fixed_is_closed_after_three_checks_and_opens_when_it_is_back() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on", "vuln_rechecker_mode": "on"})).await;
+    node.upload(&cloud, &[attack_on("x", recent(&cloud), "xss", "/search")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["vuln_found"]);
+    let vuln = vulns(&cloud, &admin).await[0].clone();
+    assert_eq!((&vuln["status"], &vuln["vuln_recheck_type"]), (&json!("open"), &json!("auto")));
+
+    shop.is_fixed.store(true, Ordering::SeqCst);
+    let recheck = json!({"id": vuln["id"]});
+    assert_eq!(
+        cloud.post(&admin, "/v1/objects/vuln/recheck", recheck.clone()).await.body(),
+        json!({"status": "queued"})
+    );
+    // Ten minutes lie between the checks: each time the first request is a neutral value.
+    let checks = || shop.asked().iter().filter(|(uri, _)| is_neutral(uri)).count();
+    let before = checks();
+    for expected in 1..=3 {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while checks() < before + expected {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        });
+        waited.await.expect("no further check");
+        if expected < 3 {
+            assert_eq!(vulns(&cloud, &admin).await[0]["status"], "open");
+            wait_for_a_miss(&cloud, i64::try_from(expected).unwrap()).await;
+            cloud.running.cloud.clock.shift_ms(600_000);
+        }
+    }
+    let closed = vuln_becomes(&cloud, &admin, |vuln| vuln["status"] == "closed").await;
+    assert!(closed["invalidate_time"].is_i64() && closed["last_check"].is_i64());
+
+    shop.is_fixed.store(false, Ordering::SeqCst);
+    // A proof of the second in which it was closed may be older than that.
+    cloud.running.cloud.clock.shift_ms(5_000);
+    cloud.post(&admin, "/v1/objects/vuln/recheck", recheck).await.body();
+    vuln_becomes(&cloud, &admin, |vuln| vuln["status"] == "open").await;
+    assert_eq!(vulns(&cloud, &admin).await.len(), 1);
+    let detail = cloud.get(&admin, &format!("/v1/security_issues/{}", vuln["id"])).await.json();
+    let history: Vec<&str> = detail["status_history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["comment"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        history,
+        ["Found by active verification", "Not reproduced by active verification", "Seen again"]
+    );
+}
+
+/// The text without the number that every check chooses anew.
+fn without_word(text: &str) -> String {
+    let (before, after) = text.split_once("bz").unwrap();
+    format!("{before}bz[word]{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+fn is_neutral(uri: &Uri) -> bool {
+    let value = uri.query().unwrap_or_default().split('&').next().unwrap_or_default();
+    value.strip_prefix("q=bz").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+async fn wait_for_a_miss(cloud: &TestCloud, misses: i64) {
+    use bartizan_store::sea_orm::EntityTrait;
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let rows =
+                entity::verification::Entity::find().all(cloud.running.cloud.store.writer()).await.unwrap();
+            if rows.iter().any(|row| row.vuln_id.is_some() && row.misses >= misses) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.expect("the miss is not noted");
+}
+
+#[tokio::test]
+async fn an_inner_address_is_not_asked_though_it_is_a_target() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| config.outgoing.allowed_networks = vec![]).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    node.upload(&cloud, &[attack_on("x", recent(&cloud), "xss", "/search")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["connect_failed"]);
+    assert!(shop.asked().is_empty() && vulns(&cloud, &admin).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_hour_has_so_many_checks() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| config.verification.checks_per_hour = 1).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    let now = recent(&cloud);
+    let events = [attack_on("x", now, "xss", "/search"), attack_on("s", now, "sqli", "/items")];
+    node.upload(&cloud, &events).await;
+    let done = async || attacks(&cloud, &admin, json!({"recheck_status": "vuln_found"})).await.len();
+    let postponed = async || {
+        use bartizan_store::sea_orm::EntityTrait;
+        let rows =
+            entity::verification::Entity::find().all(cloud.running.cloud.store.writer()).await.unwrap();
+        rows.iter().any(|row| row.state == "pending" && row.due_ms > cloud.running.cloud.clock.now_ms())
+    };
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while done().await != 1 || !postponed().await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.expect("not exactly one is checked");
+    cloud.running.cloud.clock.shift_ms(3_700_000);
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["vuln_found", "vuln_found"]);
+}
+
+/// On PostgreSQL whatever database the other tests use: an embedded one belongs to one process.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_check_each_attack_once() {
+    let database = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| config.database.url = database).await;
+    let mut config = cloud.running.cloud.config.clone();
+    config.database.url = config.database_url();
+    config.listen.address = "127.0.0.1:0".parse().unwrap();
+    let second = RunningCloud::start(config).await.unwrap();
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let events: Vec<Value> =
+        (0..6).map(|at| attack_on(&format!("x{at}"), now, "xss", &format!("/none/{at}"))).collect();
+    node.upload(&cloud, &events).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    second.cloud.verification.notify_one();
+    cloud.running.cloud.verification.notify_one();
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["vuln_not_found"; 6]);
+    use bartizan_store::sea_orm::EntityTrait;
+    let rows = entity::verification::Entity::find().all(cloud.running.cloud.store.writer()).await.unwrap();
+    assert_eq!(rows.len(), 6, "nothing was queued twice");
+    let checks = shop.asked().iter().filter(|(uri, _)| is_neutral(uri)).count();
+    assert_eq!(checks, 6, "nothing was checked twice");
+    second.shutdown().await;
+}

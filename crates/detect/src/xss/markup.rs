@@ -1,0 +1,229 @@
+//! Elements that fetch, style or frame, markup left open, and markup in other notations.
+
+use std::ops::Range;
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::shape::Context;
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Xss,
+    signatures: &[
+        Signature {
+            stamp: 1020,
+            subtype: "xss_tag",
+            gate: &[
+                "<iframe",
+                "<object",
+                "<embed",
+                "<applet",
+                "<svg",
+                "<math",
+                "<base",
+                "<meta",
+                "<link",
+                "<isindex",
+                "<form",
+                "<frame",
+                "<bgsound",
+                "<layer",
+                "<ilayer",
+                "<import",
+                "<vmlframe",
+                ":vmlframe",
+                "<marquee",
+                "<xss",
+                "<animate",
+                "<set",
+                "<foreignobject",
+                "<portal",
+                "<template",
+                "<style",
+                "<table",
+                "<body",
+                "<img",
+                "<input",
+                "<details",
+                "<video",
+                "<audio",
+                "<textarea",
+                "<button",
+                "<body",
+                "<noscript",
+                "<title",
+                "<xml",
+                "<html",
+                "<plaintext",
+                "<listing",
+                "<keygen",
+                "<basefont",
+                "<blink",
+                "<dialog",
+            ],
+            needs: "",
+            test: Test::Pattern(
+                r"<(?:iframe|frame)\b[^>]{0,200}?(?:srcdoc|src)[\s]*=|<(?:object|embed)\b[^>]{0,200}?(?:data|src|code|type|allowscriptaccess)[\s]*=|<applet\b|<(?:svg|math)[\s/>][^>]{0,200}(?:href|on[a-z]+)[\s]*=|<base\b[^>]{0,60}href[\s]*=[\s\x22']*(?://|javascript|data|https?:)|<meta\b[^>]{0,80}http-equiv[\s]*=[\s\x22']*(?:refresh|set-cookie|link)\b|<meta\b[^>]{0,60}charset[\s]*=[\s\x22']*utf-7|<link\b[^>]{0,120}(?:javascript|\.js\b|import|@import)|<isindex\b|<(?:bgsound|ilayer|layer|importimplementation|portal|foreignobject|import)\b|<\w{0,10}:?vmlframe\b|<(?:animate|set|animatetransform|animatemotion)\b[^>]{0,200}(?:href|on[a-z]+|values|to)[\s]*=|<form\b[^>]{0,120}action[\s]*=[\s\x22']*(?:javascript|data)|\bformaction[\s]*=",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1021,
+            subtype: "xss_tag",
+            gate: &[
+                "<iframe",
+                "<object",
+                "<embed",
+                "<svg",
+                "<math",
+                "<base",
+                "<meta",
+                "<link",
+                "<form",
+                "<frame",
+                "<style",
+                "<body",
+                "<html",
+                "<input",
+                "<button",
+                "<textarea",
+                "<img",
+                "<video",
+                "<audio",
+                "<marquee",
+                "<isindex",
+                "<applet",
+                "<xss",
+                "<image",
+                "<template",
+                "<details",
+                "<select",
+                "<option",
+                "<dialog",
+                "</",
+                "<xml",
+                "<bgsound",
+                "<x:",
+                "<title",
+                "<f o r m",
+                "<noscript",
+                "<blink",
+                "<table",
+                "<td",
+                "<div",
+            ],
+            needs: "",
+            test: Test::Checked(
+                r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00#]|$)|<(?:body|html)[\s/][^<>]{0,200}(?:[\s/\x22]on\w+|background|manifest)[\s]*=|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
+                |context, span| !is_still_picture(context, span),
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1023,
+            subtype: "xss_dangling",
+            gate: &["=\"//", "='//", "=\"http", "='http", "target=\"", "= \"//"],
+            needs: "<",
+            test: Test::Pattern(
+                r"<[a-z][^<>]{0,200}[\s](?:src|href|background|poster|action|data|ping|srcset|code|cite)[\s]*=[\s]*[\x22'](?:https?:)?//[^\x22'<>\s]{1,200}$|<base[\s][^<>]{0,40}target[\s]*=[\s]*[\x22'][^\x22']{0,40}$",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1022,
+            subtype: "xss_css",
+            gate: &[
+                "expression",
+                "@import",
+                "-moz-binding",
+                "behavior",
+                "behaviour",
+                "url(",
+                "url",
+                "style",
+                "@im",
+            ],
+            needs: "",
+            test: Test::Pattern(
+                r"style[\s]*=[^>]{0,60}(?:\\0{0,4}[0-9a-f]{2}[\s]?){5,}|style[\s]*=[^>]{0,120}(?:expression[\s]*\(|behaviou?r[\s]*:|-moz-binding|javascript)|(?::|=|\{|;)[^<>]{0,40}(?:expression[\s]*\([^)]{0,40}(?:alert|eval|document|window|cookie)|url[\s]*\([\s\x22'\\]*javascript)|<style[^>]{0,60}>.{0,200}(?:@im|javascript|expression[\s]*\(|\\\\|-moz-binding|behavior[\s]*:)|-moz-binding[\s]*:[\s]*url|^[^\s]{0,3}\x22?[\s]*style[\s]*=[\s]*[\x22']?[a-z-]+:.{0,60}(?:expression|javascript)",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1024,
+            subtype: "xss_css",
+            gate: &["expression"],
+            needs: "(",
+            test: Test::Pattern(
+                r"style[\s]*=[^>]{0,80}expression[\s]*\([^)]{0,20}(?:alert|eval|confirm|prompt|document|window)",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1040,
+            subtype: "xss_encoded",
+            gate: &["+adw-", "\u{bc}script", "\\xbc", "\u{0}<", "\u{2}", "%u003c", "\\u003c", "&#", "\u{bc}"],
+            needs: "",
+            test: Test::Pattern(
+                r"\+adw-[\s/]*(?:[a-z]|/|!)|(?:(?:^|[\x00-\x7f])\xbc|(?:^|[^\da-f])\\xbc|\xc2\xbc|\\xc2\\xbc)[\s/]*(?:script|[a-z]{2,10}[^<]{0,60}(?:\xbe|\\xbe|\xc2\xbe))|(?:\\u003c|%u003c|\\x3c)[\s/]*(?:script|img|svg|iframe|body|object)\b",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1041,
+            subtype: "xss_tag",
+            gate: &[
+                "<!entity",
+                "!entity",
+                "<!doctype",
+                "<!attlist",
+                "xlink:href",
+                "xmlns",
+                "<?xml",
+                "<?import",
+                "import ",
+                "<xi:",
+                "xi:include",
+                "-->",
+                "<!--",
+                "@import",
+                "<![cdata",
+                "xml-stylesheet",
+            ],
+            needs: "",
+            test: Test::Checked(
+                r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<\?import[\s][^>]{0,80}(?:implementation|namespace)[\s]*=|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet[^>]{0,200}(?:script|data:|//)|^import\b[^<>]{0,80}implementation[\s]*=|^xml-stylesheet\b[^<>]{0,60}href[\s]*=|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
+                |context, span| !closes_own_comment(context, span),
+            ),
+            trust: Trust::Tight,
+            places: Places::Names,
+        },
+    ],
+};
+
+/// A vector graphic without anything that runs or fetches: `<svg viewBox="…"><path d="…"/></svg>`.
+fn is_still_picture(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const ACTIVE: [&[u8]; 8] =
+        [b"script", b"href", b"on", b"&#", b"style", b"animate", b"foreignobject", b"iframe"];
+    let mut lower = context.value.to_ascii_lowercase();
+    let matched = lower.get(span.start..).unwrap_or_default();
+    let is_svg = matched.starts_with(b"<svg") || matched.starts_with(b"</svg");
+    let Some(at) = memchr::memmem::find(&lower, b"<svg").filter(|_| is_svg) else { return false };
+    let lower = lower.split_off(at);
+    let head = context.before(at).trim_ascii();
+    (head.is_empty() || head.starts_with(b"<?xml") && head.ends_with(b"?>") || !head.contains(&b'<'))
+        && memchr::memmem::find(&lower, b"</svg>").is_some()
+        && !ACTIVE.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
+}
+
+/// The end of a comment that the value itself began: `<!----><a id="x"></a>`.
+fn closes_own_comment(context: &Context<'_>, span: &Range<usize>) -> bool {
+    context.after(span.start).starts_with(b"--")
+        && memchr::memmem::find(context.value.get(..span.start + 2).unwrap_or_default(), b"<!--").is_some()
+}

@@ -1,0 +1,66 @@
+//! URLs that run script or bring a page of their own: `javascript:…`, `data:text/html,…`.
+
+use bartizan_api::attack_type::AttackType;
+
+use crate::signature::{Detector, Places, Signature, Test, Trust};
+
+pub(crate) static DETECTOR: Detector = Detector {
+    attack_type: AttackType::Xss,
+    signatures: &[
+        Signature {
+            stamp: 1010,
+            subtype: "xss_js_uri",
+            gate: &["script:", "script&", "script\t", "script%3a"],
+            needs: "",
+            test: Test::Pattern(
+                r"(?:=|url\(|^|content=[^>]{0,40}url)[\s\x22'`\x00-\x20(;]*(?:(?:feed|view-source):){0,6}(?:java|vb|live|j\s?a\s?v\s?a\s?)script(?::|&colon;|&#0*58;?|%3a)[^\s].{2,}|(?:java|vb)script(?::|&colon;)[\s/*'\x22`;+-]*(?:alert|confirm|prompt|eval|document|window|location|top|void|msgbox|fetch|import|this|self|open|print|console|[\x22'`/*%<]|\w{1,24}\(|[^\x00-\x7f])",
+            ),
+            trust: Trust::Prose,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1011,
+            subtype: "xss_js_uri",
+            gate: &[
+                "href",
+                "src",
+                "action",
+                "data",
+                "background",
+                "xlink",
+                "from=",
+                "to=",
+                "values=",
+                "content",
+            ],
+            needs: "<",
+            test: Test::Pattern(
+                r"<[a-z][^<>]{0,300}?(?:href|src|action|formaction|data|background|poster|to|from|values|code|dynsrc|lowsrc|srcdoc)[\s]*=[\s\x22'`\x00-\x20]*(?:(?:java|vb|live)script[\s]*(?::|&)|data:(?:text/html|image/svg|text/xml|application/xhtml|,|[^,]{0,40}script))",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1012,
+            subtype: "xss_js_uri",
+            gate: &["script:", "script&", "jav", "vbs", "livescript"],
+            needs: "",
+            test: Test::Pattern(
+                r"^[\s\x00-\x20\x22']*(?:(?:feed|view-source|mhtml|jar):){0,6}(?:java|vb|live)script[\s]*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`'\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)|\.protocol[\s]*=[\s]*[\x22'`](?:java|vb)script\b|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`\x27\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+        Signature {
+            stamp: 1013,
+            subtype: "xss_js_uri",
+            gate: &["data:"],
+            needs: "",
+            test: Test::Pattern(
+                r"(?:^|=|[\s\x22'(])data:[\s]*(?:text/(?:html|xml|javascript|vbscript)|application/(?:xhtml|xml|javascript|x-javascript)|image/svg\+xml|[^,;<>]{0,24};base64,PHNjcmlwd|,[\s]*(?:alert|<))|<[^<>]{0,60}data:,",
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
+    ],
+};
