@@ -48,7 +48,7 @@ const as = (login) => ({ login, password: 'anything' })
 
 test('people of the provider sign in and have the role of their group', async () => {
   await administrator.call('PUT', '/v1/sso/oidc', {
-    issuer, client_id: 'bartizan', client_secret: secret, scopes: ['openid', 'email', 'profile', 'groups'],
+    issuer, client_id: 'bartizan', client_secret: secret, scopes: ['openid', 'email', 'profile', 'groups'], callback: 'shared',
   })
   const mapping = [{ group: 'security', role: 'analytic' }, { group: 'staff', role: 'auditor' }]
   await administrator.call('PUT', '/v1/sso/mapping', mapping)
@@ -74,8 +74,8 @@ test('people of the provider sign in and have the role of their group', async ()
 
 test('a wrong client secret is found by the test sign-in', async () => {
   await administrator.setOptions({ provisioning: false })
-  await administrator.call('POST', '/v1/sso/deactivate')
-  await administrator.call('PUT', '/v1/sso/oidc', { issuer, client_id: 'bartizan', client_secret: 'not it' })
+  await administrator.deactivate()
+  await administrator.call('PUT', '/v1/sso/oidc', { issuer, client_id: 'bartizan', client_secret: 'not it', callback: 'shared' })
   const result = await administrator.test(as('eve'))
   assert.equal(result.state, 'failure')
   assert.match(result.error, /invalid_client/)

@@ -32,6 +32,7 @@ const actions = {
   delete_application: 'delete applications',
   update_credentials: 'renew the secret key',
   update_sso: 'change single sign-on',
+  update_tenant: 'change clients',
 } as const satisfies Record<string, string>
 
 export type Permission = keyof typeof actions

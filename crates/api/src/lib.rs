@@ -40,6 +40,7 @@ pub mod rechecker;
 pub mod report;
 pub mod rule;
 pub mod rules_settings;
+pub mod scim;
 pub mod search;
 pub mod security_issue;
 pub mod session;

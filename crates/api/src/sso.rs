@@ -51,6 +51,10 @@ pub struct SsoView {
     pub login_url: String,
     /// Last successful test sign-in, Unix seconds.
     pub tested_at: Option<i64>,
+    /// Where the identity provider pushes users and groups to.
+    pub scim_url: String,
+    /// When its token for that was made, Unix seconds; null when it has none.
+    pub scim_token_created_at: Option<i64>,
     /// The administrator who keeps a password whatever happens to the identity provider.
     pub fallback_user_id: Option<i64>,
 }
@@ -74,12 +78,21 @@ pub struct OidcSettings {
     /// Claim that names the groups.
     #[serde(default = "default_groups_claim")]
     pub groups_claim: String,
-    /// E-mail domains whose sign-in page offers it; the caller's own.
+    /// E-mail domains whose sign-in page offers it: the caller's own, and those that the operator gave to the client.
     #[serde(default)]
     pub domains: Vec<String>,
+    /// `client`: the provider sends people back to an address of this client alone. `shared`: to one that clients have in
+    /// common; only for providers that name themselves in their answers (RFC 9207).
+    #[serde(default = "default_callback")]
+    #[schema(example = "client")]
+    pub callback: String,
     /// `google`, `okta` or `custom`.
     #[serde(default = "default_vendor")]
     pub vendor: String,
+}
+
+fn default_callback() -> String {
+    "client".to_owned()
 }
 
 fn default_scopes() -> Vec<String> {
@@ -121,7 +134,7 @@ pub struct SamlSettings {
     /// Attribute that names the groups.
     #[serde(default = "default_groups_attribute")]
     pub groups_attribute: String,
-    /// E-mail domains whose sign-in page offers it; the caller's own.
+    /// E-mail domains whose sign-in page offers it: the caller's own, and those that the operator gave to the client.
     #[serde(default)]
     pub domains: Vec<String>,
     /// `google`, `okta` or `custom`.
@@ -175,7 +188,8 @@ pub struct LdapSettings {
     /// PEM certificate of an authority to trust besides the public ones.
     #[serde(default)]
     pub certificate: Option<String>,
-    /// E-mail domains whose users sign in by it; the caller's own.
+    /// E-mail domains whose people sign in by it, at least one: the caller's own, and those that the operator gave to
+    /// the client.
     #[serde(default)]
     pub domains: Vec<String>,
 }
@@ -194,9 +208,72 @@ pub struct SsoOptions {
     /// Whether everybody must use it.
     #[serde(default)]
     pub strict: Option<bool>,
+    /// For SAML: signed requests, signed and encrypted assertions. Cannot be turned on yet.
+    #[serde(default)]
+    pub extended_security: Option<bool>,
+    /// Whether groups decide about clients (`/v1/sso/groups`); for the technical client of a global account, and with
+    /// provisioning.
+    #[serde(default)]
+    pub tenant_permissions: Option<bool>,
     /// The administrator who keeps a password; needs a second factor.
     #[serde(default, deserialize_with = "lenient::int")]
     pub fallback_user_id: Option<i64>,
+}
+
+/// A group of the identity provider that gives a role in some clients of a global account.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SsoGroupView {
+    /// Identity.
+    pub id: i64,
+    /// Name of the group at the provider; with LDAP its distinguished name.
+    #[schema(example = "security")]
+    pub name: String,
+    /// Role.
+    #[schema(example = "analytic")]
+    pub role: String,
+    /// Clients in which members have the role; for a global role the technical client.
+    pub client_ids: Vec<i64>,
+    /// Whether it counts.
+    pub enabled: bool,
+}
+
+/// `POST /v1/sso/groups`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SsoGroupCreate {
+    /// Name of the group at the provider, 1 to 255 characters; with LDAP its distinguished name.
+    #[schema(example = "security")]
+    pub name: String,
+    /// Role.
+    #[schema(example = "analytic")]
+    pub role: String,
+    /// Clients in which members have the role, 1 to 500; for a global role the technical client alone.
+    pub client_ids: Vec<i64>,
+    /// Whether it counts.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `PUT /v1/sso/groups/{id}`: what is absent stays.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SsoGroupUpdate {
+    /// Name of the group at the provider.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Role.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// Clients.
+    #[serde(default)]
+    pub client_ids: Option<Vec<i64>>,
+    /// Whether it counts.
+    #[serde(default)]
+    pub enabled: Option<bool>,
 }
 
 /// A test sign-in.

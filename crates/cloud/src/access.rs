@@ -28,6 +28,26 @@ pub enum Access {
     NodeToken,
     /// A registered node instance.
     Node,
+    /// The identity provider of a client, by its token for SCIM.
+    Scim,
+}
+
+impl Access {
+    /// The permissions of which a caller needs one; empty where none is needed.
+    #[must_use]
+    pub fn needs(&self) -> &[Permission] {
+        match self {
+            Access::SessionNeeds(permission) | Access::Needs(permission) => std::slice::from_ref(permission),
+            Access::NeedsAny(permissions) => permissions,
+            Access::Public
+            | Access::Session
+            | Access::Authenticated
+            | Access::Principal
+            | Access::NodeToken
+            | Access::Node
+            | Access::Scim => &[],
+        }
+    }
 }
 
 /// The access of a route; `path` is the template, with `{…}` parameters.
@@ -49,6 +69,7 @@ pub const SECRET_ANSWERS: &[&str] = &[
     "/v1/api_tokens/{id}/renew",
     "/v1/api_tokens/{id}/value",
     "/v1/session/reauth",
+    "/v1/sso/scim/token",
     "/v1/user/mfa",
     "/v1/user/mfa/confirm",
     "/v1/user/mfa/recovery_codes",
@@ -94,7 +115,8 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
         | Access::Authenticated
         | Access::Principal
         | Access::NodeToken
-        | Access::Node => return None,
+        | Access::Node
+        | Access::Scim => return None,
     };
     let (verb, resource) = permission.code().split_once('_')?;
     let action = ["create", "update", "delete"].into_iter().find(|action| *action == verb)?;
@@ -130,6 +152,9 @@ const OWN_CHANGES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/v1/invitations", "invitation", "create"),
     ("DELETE", "/v1/invitations/{id}", "invitation", "delete"),
     ("POST", "/v1/user/{id}/resend_invitation", "invitation", "update"),
+    ("POST", "/v1/sso/groups", "oidc_authentication", "create"),
+    ("PUT", "/v1/sso/groups/{id}", "oidc_authentication", "update"),
+    ("DELETE", "/v1/sso/groups/{id}", "oidc_authentication", "delete"),
 ];
 
 /// Every route of the API.
@@ -224,23 +249,49 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     // Single sign-on
     ("GET", "/v1/sso", Access::Needs(Permission::ViewSso)),
     ("PUT", "/v1/sso", Access::SessionNeeds(Permission::UpdateSso)),
-    ("DELETE", "/v1/sso", Access::Needs(Permission::UpdateSso)),
+    ("DELETE", "/v1/sso", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/oidc", Access::Needs(Permission::UpdateSso)),
     ("PUT", "/v1/sso/saml", Access::Needs(Permission::UpdateSso)),
     ("PUT", "/v1/sso/ldap", Access::Needs(Permission::UpdateSso)),
     ("POST", "/v1/sso/ldap/test", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/mapping", Access::Needs(Permission::UpdateSso)),
+    ("GET", "/v1/sso/groups", Access::Needs(Permission::UpdateTenant)),
+    ("POST", "/v1/sso/groups", Access::Needs(Permission::UpdateTenant)),
+    ("GET", "/v1/sso/groups/{id}", Access::Needs(Permission::UpdateTenant)),
+    ("PUT", "/v1/sso/groups/{id}", Access::Needs(Permission::UpdateTenant)),
+    ("DELETE", "/v1/sso/groups/{id}", Access::Needs(Permission::UpdateTenant)),
     ("POST", "/v1/sso/test", Access::SessionNeeds(Permission::UpdateSso)),
     ("GET", "/v1/sso/test/{id}", Access::SessionNeeds(Permission::ViewSso)),
     ("POST", "/v1/sso/activate", Access::Needs(Permission::UpdateSso)),
-    ("POST", "/v1/sso/deactivate", Access::Needs(Permission::UpdateSso)),
+    ("POST", "/v1/sso/deactivate", Access::SessionNeeds(Permission::UpdateSso)),
+    ("POST", "/v1/sso/scim/token", Access::SessionNeeds(Permission::UpdateSso)),
+    ("DELETE", "/v1/sso/scim/token", Access::SessionNeeds(Permission::UpdateSso)),
     ("GET", "/v1/sso/login", Access::Public),
     ("GET", "/v1/sso/oidc/callback", Access::Public),
+    ("GET", "/v1/sso/oidc/callback/{client_uuid}", Access::Public),
     ("GET", "/v1/sso/saml/{client_uuid}/metadata", Access::Public),
     ("POST", "/v1/sso/saml/acs", Access::Public),
     ("GET", "/v1/sso/saml/finish", Access::Public),
     ("POST", "/v1/user/{id}/sso", Access::Needs(Permission::UpdateUser)),
     ("POST", "/v1/user/{id}/api_access", Access::Needs(Permission::UpdateUser)),
+    // Provisioning by the identity provider
+    ("GET", "/scim/v2/Users", Access::Scim),
+    ("POST", "/scim/v2/Users", Access::Scim),
+    ("GET", "/scim/v2/Users/{id}", Access::Scim),
+    ("PUT", "/scim/v2/Users/{id}", Access::Scim),
+    ("PATCH", "/scim/v2/Users/{id}", Access::Scim),
+    ("DELETE", "/scim/v2/Users/{id}", Access::Scim),
+    ("GET", "/scim/v2/Groups", Access::Scim),
+    ("POST", "/scim/v2/Groups", Access::Scim),
+    ("GET", "/scim/v2/Groups/{id}", Access::Scim),
+    ("PUT", "/scim/v2/Groups/{id}", Access::Scim),
+    ("PATCH", "/scim/v2/Groups/{id}", Access::Scim),
+    ("DELETE", "/scim/v2/Groups/{id}", Access::Scim),
+    ("GET", "/scim/v2/ServiceProviderConfig", Access::Scim),
+    ("GET", "/scim/v2/ResourceTypes", Access::Scim),
+    ("GET", "/scim/v2/ResourceTypes/{id}", Access::Scim),
+    ("GET", "/scim/v2/Schemas", Access::Scim),
+    ("GET", "/scim/v2/Schemas/{id}", Access::Scim),
     // Activity log
     ("GET", "/v1/activity_log/events_get_filters", Access::Needs(Permission::ViewActivityLog)),
     ("GET", "/v1/activity_log/{client_id}/events", Access::Needs(Permission::ViewActivityLog)),

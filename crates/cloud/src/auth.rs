@@ -11,17 +11,24 @@ use bartizan_store::{TenantId, Tenants, entity};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{failure::Failure, secrets::Secret, services::settings::Settings, state::Cloud};
+use crate::{
+    failure::Failure,
+    secrets::Secret,
+    services::{settings::Settings, sso::groups},
+    state::Cloud,
+};
 
 mod header;
 pub mod known;
 pub mod node;
+pub mod rights;
 pub mod session;
 
 pub use header::{authenticate, authenticate_any};
 pub(crate) use header::{by_token, credential};
 pub use known::{Known, KnownCredentials};
 pub use node::NodePrincipal;
+use rights::TenantRights;
 
 /// How the caller proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +66,8 @@ pub struct Caller {
     pub client: Arc<entity::client::Model>,
     /// Every tenant the caller may reach, its own first.
     pub tenants: Tenants,
+    /// Where groups decide: what is held in which tenant; `permissions` and `tenants` are made of it.
+    pub rights: Option<Arc<TenantRights>>,
     /// Sign-in settings of the own tenant.
     pub settings: Arc<Settings>,
     /// The session, for callers that have one.
@@ -118,7 +127,7 @@ impl Caller {
     pub fn own_tenants_of(&self, asked: &[i64]) -> Result<Tenants, ApiError> {
         let asked: Vec<TenantId> = asked.iter().filter(|id| **id != 0).map(|id| TenantId(*id)).collect();
         if asked.is_empty() {
-            return Ok(Tenants::from(self.tenant()));
+            return self.tenant_of(None).map(Tenants::from);
         }
         if asked.iter().all(|id| self.tenants.contains(*id)) {
             Ok(Tenants::new(asked))
@@ -132,11 +141,9 @@ impl Caller {
     /// # Errors
     /// 403 `Access denied` for a tenant out of reach.
     pub fn tenant_of(&self, asked: Option<i64>) -> Result<TenantId, ApiError> {
-        match asked.filter(|id| *id != 0).map(TenantId) {
-            None => Ok(self.tenant()),
-            Some(id) if self.tenants.contains(id) => Ok(id),
-            Some(_) => Err(ApiError::access_denied()),
-        }
+        let id = asked.filter(|id| *id != 0).map_or(self.tenant(), TenantId);
+        // Groups may give rights elsewhere and none at home.
+        if self.tenants.contains(id) { Ok(id) } else { Err(ApiError::access_denied()) }
     }
 
     /// The API token that was used, if one was.
@@ -233,19 +240,29 @@ async fn of_principal(cloud: &Cloud, principal: Identity) -> Result<Option<Known
     if !client.enabled {
         return Err(ApiError::access_denied().into());
     }
-    let mut tenants = vec![TenantId(client.id)];
-    if principal.grant.is_global() && client.is_technical {
-        tenants.extend(linked_tenants(cloud, &client).await?);
-    }
+    let own = TenantId(client.id);
+    let linked = if client.is_technical { linked_tenants(cloud, &client).await? } else { vec![] };
+    let rights = match &principal.user {
+        Some(user) => groups::rights_of(cloud, user, &client, &linked).await?.map(Arc::new),
+        None => None,
+    };
+    let (permissions, tenants) = match &rights {
+        Some(rights) => (rights.everywhere(), rights.tenants(own)),
+        None if principal.grant.is_global() => {
+            (principal.grant.permissions(), Tenants::new([vec![own], linked].concat()))
+        }
+        None => (principal.grant.permissions(), Tenants::from(own)),
+    };
     let settings = Settings::of(cloud, cloud.store.reader(), TenantId(client.id)).await?;
     Ok(Some(Known {
-        permissions: Arc::new(principal.grant.permissions()),
+        permissions: Arc::new(permissions),
+        rights,
         scheme: principal.scheme,
         user: principal.user.map(Arc::new),
         name: principal.name.into(),
         grant: Arc::new(principal.grant),
         client: Arc::new(client),
-        tenants: Tenants::new(tenants),
+        tenants,
         settings: Arc::new(settings),
         usage_node: false,
         expires_at: None,
@@ -255,7 +272,10 @@ async fn of_principal(cloud: &Cloud, principal: Identity) -> Result<Option<Known
 }
 
 /// The other tenants of a global account that a global user reaches.
-async fn linked_tenants(cloud: &Cloud, client: &entity::client::Model) -> Result<Vec<TenantId>, Failure> {
+pub(crate) async fn linked_tenants(
+    cloud: &Cloud,
+    client: &entity::client::Model,
+) -> Result<Vec<TenantId>, Failure> {
     let linked = cloud.store.identify_partner_clients(client.partner_id).await?;
     Ok(linked.into_iter().map(|linked| TenantId(linked.id)).filter(|id| id.0 != client.id).collect())
 }

@@ -190,11 +190,18 @@ pub struct AuthConfig {
     /// E-mail domains with the UUIDs of the clients whose single sign-on may claim them. One that is not named here
     /// is of the only client with users in it; those of public mail providers are nobody's.
     pub sso_domains: BTreeMap<String, String>,
+    /// Days without a sign-in after which a user whom an identity provider manages is disabled; 0 is never.
+    pub sso_inactive_days: u32,
 }
 
 impl Default for AuthConfig {
     fn default() -> AuthConfig {
-        AuthConfig { retrievable_tokens: true, insecure_ldap: false, sso_domains: BTreeMap::new() }
+        AuthConfig {
+            retrievable_tokens: true,
+            insecure_ldap: false,
+            sso_domains: BTreeMap::new(),
+            sso_inactive_days: 30,
+        }
     }
 }
 

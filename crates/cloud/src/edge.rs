@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_api::{ApiError, Grant};
+use bartizan_store::TenantId;
 use http_body::Body as _;
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use crate::{
     auth::{self, Caller, Origin, Principal, Scheme},
     failure::Failure,
     limits::Remaining,
-    services::activity,
+    services::{activity, scim},
     state::Cloud,
 };
 
@@ -42,6 +43,7 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
     request.extensions_mut().insert(origin.clone());
     let mut response = match outcome {
         Ok(()) => next.run(request).await,
+        Err(failure) if path.starts_with(SCIM) => scim::Refusal::from(failure).into_response(),
         Err(failure) => failure.into_response(),
     };
     if let Some(caller) = &admitted.caller {
@@ -65,6 +67,9 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
     response
 }
 
+/// Where identity providers push users to; errors have a form of their own there.
+const SCIM: &str = "/scim/";
+
 /// Paths under which rights change.
 const RIGHTS: &[&str] = &[
     "/v1/user",
@@ -78,6 +83,7 @@ const RIGHTS: &[&str] = &[
     "/v1/logout",
     "/v1/signup",
     "/v1/sso",
+    SCIM,
 ];
 
 /// What is known of a request after its admission, also when it was refused.
@@ -149,6 +155,12 @@ async fn admit(
             request.extensions_mut().insert(node);
             Ok(())
         }
+        Access::Scim => {
+            let provider = scim::authenticate(cloud, request.headers(), origin).await?;
+            cloud.limits.request(provider.client.id)?;
+            request.extensions_mut().insert(provider);
+            Ok(())
+        }
         Access::Principal => {
             match auth::authenticate_any(cloud, request.method(), request.headers(), origin).await? {
                 Principal::Caller(caller) => enter(cloud, request, path, access, *caller, admitted),
@@ -183,6 +195,7 @@ fn enter(
 ) -> Result<(), Failure> {
     admitted.caller = Some(caller.clone());
     count(cloud, caller.client.id, admitted)?;
+    let caller = caller.narrowed(access.needs(), client_in_path(path, request.uri().path()));
     permit(&caller, access, path)?;
     request.extensions_mut().insert(caller);
     Ok(())
@@ -276,6 +289,13 @@ async fn take_token(cloud: &Cloud, request: &mut Request) -> Result<(), Failure>
         request.headers_mut().insert(TOKEN, value);
     }
     Ok(())
+}
+
+/// The client that a path names where its template has one.
+fn client_in_path(template: &str, path: &str) -> Option<TenantId> {
+    let (names, parts) = (template.split('/'), path.split('/'));
+    let named = names.zip(parts).find(|(name, _)| matches!(*name, "{client_id}" | "{clientid}"));
+    named.and_then(|(_, part)| part.parse().ok()).map(TenantId)
 }
 
 fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {

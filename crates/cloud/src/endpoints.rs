@@ -37,12 +37,14 @@ pub mod rechecker;
 pub mod reports;
 pub mod rule;
 pub mod rules_settings;
+pub mod scim;
 pub mod search;
 pub mod security_issues;
 pub mod session;
 pub mod settings;
 pub mod signup;
 pub mod sso;
+pub mod sso_groups;
 pub mod suggest;
 pub mod trigger;
 pub mod user;
@@ -66,6 +68,8 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(clients::routes())
         .merge(settings::routes())
         .merge(sso::routes())
+        .merge(sso_groups::routes())
+        .merge(scim::routes())
         .merge(billing::routes())
         .merge(activity::routes())
         .merge(api_tokens::routes())

@@ -1,6 +1,6 @@
 //! The OpenAPI document: generated from the routes, completed with what every operation shares.
 
-use bartizan_api::ErrorBody;
+use bartizan_api::{ErrorBody, scim::ScimError};
 use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi, ToSchema,
@@ -51,6 +51,10 @@ impl Modify for Shared {
             "Console session; the API Console fills it in after you sign in to the Console.",
         ));
         components.add_security_scheme("Session", SecurityScheme::Http(session.build()));
+        let scim = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("Token of an identity provider, from Settings → Single sign-on."));
+        components.add_security_scheme("Scim", SecurityScheme::Http(scim.build()));
     }
 }
 
@@ -67,8 +71,9 @@ pub fn document() -> Document {
         SecurityRequirement::new("Session", none),
     ]);
     for (path, item) in &mut document.paths.paths {
-        for operation in
-            [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .flatten()
         {
             add_errors(path, operation);
         }
@@ -96,7 +101,7 @@ fn add_errors(path: &str, operation: &mut Operation) {
             .responses
             .responses
             .entry(status.to_owned())
-            .or_insert_with(|| RefOr::T(error_response(text)));
+            .or_insert_with(|| RefOr::T(error_response(path, text)));
     }
 }
 
@@ -106,11 +111,16 @@ fn names_a_thing(path: &str) -> bool {
     names.into_iter().any(|name| !matches!(name, "client_id" | "clientid" | "partnerid"))
 }
 
-fn error_response(text: &str) -> Response {
-    let schema = Ref::from_schema_name(ErrorBody::name());
+fn error_response(path: &str, text: &str) -> Response {
+    let (name, kind) = if path.starts_with("/scim/") {
+        (ScimError::name(), "application/scim+json")
+    } else {
+        (ErrorBody::name(), "application/json")
+    };
+    let schema = Ref::from_schema_name(name);
     ResponseBuilder::new()
         .description(text)
-        .content("application/json", ContentBuilder::new().schema(Some(schema)).build())
+        .content(kind, ContentBuilder::new().schema(Some(schema)).build())
         .build()
 }
 

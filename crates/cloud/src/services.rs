@@ -48,6 +48,7 @@ pub mod reports;
 pub mod rule;
 pub mod rules_settings;
 pub mod ruleset;
+pub mod scim;
 pub mod search;
 pub mod second_factor;
 pub mod security_issues;

@@ -198,6 +198,28 @@ pub async fn disable_of_user<C: ConnectionTrait>(
     Ok(())
 }
 
+/// Disables the personal tokens of a user that are for calls to the API; those for nodes go on.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn disable_api_of_user<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    user: i64,
+    now: i64,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Enabled, Expr::val(false))
+        .col_expr(Column::DisabledAt, Expr::val(now))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Usage.eq("api"))
+        .filter(Column::Enabled.eq(true))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
 /// Removes every personal token of a user.
 ///
 /// # Errors

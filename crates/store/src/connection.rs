@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -34,6 +34,13 @@ impl StoreOptions {
             .max_connections(max_connections)
             .acquire_timeout(self.acquire_timeout)
             .sqlx_logging(false)
+            // A full disk ends a transaction of SQLite on its own. What follows on that connection would be savepoints
+            // within a transaction that nobody commits, so it is closed.
+            .map_sqlx_sqlite_pool_opts(|pool| {
+                pool.before_acquire(|connection, _| {
+                    Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(connection)) })
+                })
+            })
             // A write must be on disk when the caller hears of it: FULL, not NORMAL.
             .map_sqlx_sqlite_opts(move |sqlite| {
                 sqlite

@@ -43,6 +43,8 @@ pub mod pool;
 pub mod rejected_event;
 pub mod report;
 pub mod ruleset_setting;
+pub mod scim_group;
+pub mod scim_member;
 pub mod session;
 pub mod sso_config;
 pub mod sso_group;

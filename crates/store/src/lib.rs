@@ -49,6 +49,7 @@ pub mod privacy;
 pub mod rate_limits;
 pub mod reports;
 pub mod ruleset_settings;
+pub mod scim;
 pub mod sessions;
 pub mod sso;
 pub mod tenant;

@@ -24,6 +24,8 @@ mod m0081_reports;
 mod m0085_verification;
 mod m0086_event_epochs;
 mod m0087_report_expiry;
+mod m0090_sso;
+mod m0091_scim;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -54,6 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0085_verification::Migration),
             Box::new(m0086_event_epochs::Migration),
             Box::new(m0087_report_expiry::Migration),
+            Box::new(m0090_sso::Migration),
+            Box::new(m0091_scim::Migration),
         ]
     }
 }

@@ -40,6 +40,8 @@ pub async fn put<C: ConnectionTrait>(connection: &C, row: sso_config::Model) -> 
             Column::Settings,
             Column::SecretSealed,
             Column::TestedAt,
+            Column::ScimTokenMac,
+            Column::ScimTokenCreatedAt,
         ])
         .to_owned();
     Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(connection).await?;
@@ -66,6 +68,19 @@ pub async fn groups<C: ConnectionTrait>(
     use sso_group::{Column, Entity};
     let query = Entity::find().filter(Column::ClientId.eq(tenant.0)).order_by_asc(Column::Id);
     Ok(query.all(connection).await?)
+}
+
+/// A group of a technical tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn group<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+) -> Result<Option<sso_group::Model>, StoreError> {
+    use sso_group::{Column, Entity};
+    Ok(Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
 }
 
 /// Saves a group; its `id` is ignored.

@@ -5,7 +5,7 @@ use sea_orm::{
 };
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, TenantId,
     entity::ticket::{Column, Entity, Model},
 };
 
@@ -40,6 +40,20 @@ pub async fn delete_of_user<C: ConnectionTrait>(
         .filter(Column::Kind.eq(kind))
         .exec(connection)
         .await?;
+    Ok(())
+}
+
+/// Ends every ticket of a kind that a tenant has.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn delete_of_client<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    kind: &str,
+) -> Result<(), StoreError> {
+    let delete = Entity::delete_many().filter(Column::ClientId.eq(tenant.0)).filter(Column::Kind.eq(kind));
+    delete.exec(connection).await?;
     Ok(())
 }
 

@@ -128,6 +128,7 @@ pub async fn advance_factor<C: ConnectionTrait>(
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn delete<C: ConnectionTrait>(connection: &C, tenant: TenantId, id: i64) -> Result<(), StoreError> {
+    crate::scim::forget_member(connection, tenant, id).await?;
     Entity::delete_many()
         .filter(Column::ClientId.eq(tenant.0))
         .filter(Column::Id.eq(id))

@@ -42,9 +42,18 @@ export class Administrator {
     return codeOf(this.#seed, this.#steps - 2)
   }
 
-  async setOptions(options) {
+  /** The proof of the password that changes of single sign-on need. */
+  async #proven() {
     this.proof ??= (await this.call('POST', '/v1/session/reauth', { password: this.password, otp: this.#code() })).ticket
-    return this.call('PUT', '/v1/sso', { fallback_user_id: this.userId, ...options }, { 'x-reauth': this.proof })
+    return { 'x-reauth': this.proof }
+  }
+
+  async setOptions(options) {
+    return this.call('PUT', '/v1/sso', { fallback_user_id: this.userId, ...options }, await this.#proven())
+  }
+
+  async deactivate() {
+    return this.call('POST', '/v1/sso/deactivate', {}, await this.#proven())
   }
 
   /** Signs in at the provider as a test, as somebody; the result that the administrator sees. */

@@ -1,11 +1,12 @@
 import { Alert, Code, Group, PasswordInput, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { IconAlertCircle } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import { api, bodyOf } from '../../api/client'
 import { messageOf } from '../../api/errors'
-import { useRefusal } from '../../session/queries'
+import { currentUserQuery, useRefusal } from '../../session/queries'
 import { GuardedButton } from '../../ui/GuardedButton'
-import { given, textOf, useSsoChange, type Sso } from './queries'
+import { domainsOf, given, listed, textOf, useSsoChange, type Sso } from './queries'
 
 interface ProviderFormProps {
   sso: Sso
@@ -104,6 +105,9 @@ export function SamlForm({ sso }: { sso: Sso }) {
 }
 
 export function LdapForm({ sso }: { sso: Sso }) {
+  const { data: user } = useQuery(currentUserQuery)
+  const [typed, setTyped] = useState<string | null>(null)
+  const domains = typed ?? domainsOf(sso, user?.email)
   const stored = sso.type === 'ldap'
   const [url, setUrl] = useState(textOf(sso, 'url'))
   const [baseDn, setBaseDn] = useState(textOf(sso, 'base_dn'))
@@ -115,7 +119,7 @@ export function LdapForm({ sso }: { sso: Sso }) {
     () => bodyOf(api.PUT('/v1/sso/ldap', {
       body: {
         url: url.trim(), base_dn: baseDn.trim(), bind_dn: bindDn.trim(), email_attribute: email.trim(),
-        certificate: given(certificate), bind_password: secret === '' ? null : secret,
+        certificate: given(certificate), bind_password: secret === '' ? null : secret, domains: listed(domains),
       },
     })),
     'Server saved',
@@ -123,6 +127,7 @@ export function LdapForm({ sso }: { sso: Sso }) {
   return (
     <ProviderForm sso={sso} save={{ ...save, submit: () => save.mutate(undefined) }}>
       <TextInput label="Address" placeholder="ldaps://ldap.example.com:636" required withAsterisk={false} value={url} onChange={(event) => setUrl(event.currentTarget.value)} />
+      <TextInput label="E-mail domains" description="Whose people sign in by it" required withAsterisk={false} value={domains} onChange={(event) => setTyped(event.currentTarget.value)} />
       <TextInput label="Where people and groups are" placeholder="dc=example,dc=com" required withAsterisk={false} value={baseDn} onChange={(event) => setBaseDn(event.currentTarget.value)} />
       <TextInput label="Account that searches" placeholder="cn=search,dc=example,dc=com" required withAsterisk={false} value={bindDn} onChange={(event) => setBindDn(event.currentTarget.value)} />
       <SecretInput label="Its password" stored={stored} value={secret} onChange={setSecret} />

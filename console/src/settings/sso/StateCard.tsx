@@ -1,20 +1,26 @@
 import { Alert, Badge, Card, Code, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
 import { IconAlertCircle, IconCheck } from '@tabler/icons-react'
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, bodyOf } from '../../api/client'
 import { messageOf } from '../../api/errors'
 import { useRefusal } from '../../session/queries'
-import { failed } from '../../ui/feedback'
+import { failed, succeeded } from '../../ui/feedback'
 import { FormModal } from '../../ui/FormModal'
 import { GuardedButton } from '../../ui/GuardedButton'
 import { Time } from '../../ui/Time'
-import { useSsoChange, type Sso } from './queries'
+import { ProofModal } from './ProofModal'
+import { ssoQuery, useSsoChange, type Sso } from './queries'
 
 export function StateCard({ sso }: { sso: Sso }) {
   const refusal = useRefusal()
   const activate = useSsoChange(() => bodyOf(api.POST('/v1/sso/activate')), 'Single sign-on is in force')
-  const deactivate = useSsoChange(() => bodyOf(api.POST('/v1/sso/deactivate')), 'Single sign-on is off')
+  const client = useQueryClient()
+  const [ending, setEnding] = useState(false)
+  const deactivate = async (proof: string) => {
+    client.setQueryData(ssoQuery.queryKey, await bodyOf(api.POST('/v1/sso/deactivate', { params: { header: { 'X-Reauth': proof } } })))
+    succeeded('Single sign-on is off')
+  }
   const test = useMutation({
     mutationFn: () => bodyOf(api.POST('/v1/sso/test')),
     onSuccess: ({ url }) => {
@@ -23,7 +29,7 @@ export function StateCard({ sso }: { sso: Sso }) {
     onError: failed,
   })
   const [testing, setTesting] = useState(false)
-  const error = activate.error ?? deactivate.error
+  const { error } = activate
   const active = sso.state === 'active'
   return (
     <Card p="lg">
@@ -44,7 +50,7 @@ export function StateCard({ sso }: { sso: Sso }) {
               Test sign-in
             </GuardedButton>
             {active ? (
-              <GuardedButton variant="default" size="xs" refusal={refusal('update_sso')} loading={deactivate.isPending} onClick={() => deactivate.mutate(undefined)}>Deactivate</GuardedButton>
+              <GuardedButton variant="default" size="xs" refusal={refusal('update_sso')} onClick={() => setEnding(true)}>Deactivate</GuardedButton>
             ) : (
               <GuardedButton size="xs" leftSection={<IconCheck size={15} />} refusal={refusal('update_sso')} loading={activate.isPending} onClick={() => activate.mutate(undefined)}>Activate</GuardedButton>
             )}
@@ -52,6 +58,7 @@ export function StateCard({ sso }: { sso: Sso }) {
         </Group>
         {active ? <Text size="sm">People sign in at <Code>{sso.login_url}</Code></Text> : null}
         {error ? <Alert color="red" icon={<IconAlertCircle />} role="alert">{messageOf(error)}</Alert> : null}
+        <ProofModal title="Deactivate single sign-on" submit="Deactivate" opened={ending} onClose={() => setEnding(false)} action={deactivate} />
         <LdapTestModal opened={testing} onClose={() => setTesting(false)} />
       </Stack>
     </Card>

@@ -25,5 +25,15 @@ export const textOf = (sso: Sso, name: string): string => {
   return typeof value === 'string' ? value : ''
 }
 
+/** A list of texts among the settings of the kind, or those of an address's domain where there is none yet. */
+export const domainsOf = (sso: Sso, email: string | undefined): string => {
+  const value = (sso.settings as Record<string, unknown>).domains
+  const stored = Array.isArray(value) ? value.filter((domain) => typeof domain === 'string') : []
+  return stored.length > 0 ? stored.join(', ') : (email?.split('@')[1] ?? '')
+}
+
+/** What is between commas. */
+export const listed = (text: string): string[] => text.split(',').map((part) => part.trim()).filter((part) => part !== '')
+
 /** A filled-in field, or nothing. */
 export const given = (text: string): string | null => (text.trim() === '' ? null : text.trim())

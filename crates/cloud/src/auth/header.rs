@@ -239,8 +239,8 @@ async fn of_token(cloud: &Cloud, row: entity::api_token::Model) -> Result<Option
     let scheme = Scheme::Token { id: Some(row.id) };
     let found = match row.user_id {
         Some(owner) => match cloud.store.identify_user(owner).await? {
-            // A user of an identity provider has tokens only by explicit leave.
-            Some(user) if user.auth_method.is_none() || user.api_access => {
+            // A user of an identity provider calls the API by token only by explicit leave. Nodes go on.
+            Some(user) if user.auth_method.is_none() || user.api_access || row.usage == "node" => {
                 of_user(cloud, user, scheme).await?
             }
             _ => None,
@@ -256,12 +256,18 @@ async fn of_token(cloud: &Cloud, row: entity::api_token::Model) -> Result<Option
     let permissions = grant.permissions().intersection(&known.permissions).copied().collect();
     known.permissions = Arc::new(permissions);
     let own = TenantId(known.client.id);
-    if !grant.is_global() {
+    if !grant.is_global() && known.rights.is_none() {
         known.tenants = Tenants::from(own);
     } else if let Some(listed) = &row.client_ids {
         let listed: Vec<i64> = listed.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
         let kept = known.tenants.ids().iter().copied().filter(|id| listed.contains(&id.0));
         known.tenants = Tenants::new(kept.collect());
+    }
+    if let Some(rights) = known.rights.take() {
+        let rights = rights.bounded(&grant, &known.tenants);
+        known.tenants = rights.tenants(own);
+        known.permissions = Arc::new(rights.everywhere());
+        known.rights = Some(Arc::new(rights));
     }
     known.grant = Arc::new(grant);
     known.usage_node = row.usage == "node";

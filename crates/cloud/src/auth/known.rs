@@ -17,7 +17,7 @@ use std::{
 use bartizan_api::{Grant, Permission};
 use bartizan_store::{AuthMark, Store, Tenants, entity};
 
-use super::{Caller, Origin, Scheme};
+use super::{Caller, Origin, Scheme, rights::TenantRights};
 use crate::{services::settings::Settings, state::Cloud};
 
 /// How often another process's changes are looked for.
@@ -42,6 +42,8 @@ pub struct Known {
     pub client: Arc<entity::client::Model>,
     /// Tenants in reach.
     pub tenants: Tenants,
+    /// Where groups decide: what is held in which tenant.
+    pub rights: Option<Arc<TenantRights>>,
     /// Sign-in settings of the own tenant.
     pub settings: Arc<Settings>,
     /// Whether it is a token for node deployment.
@@ -66,6 +68,7 @@ impl Known {
             permissions: Arc::clone(&self.permissions),
             client: Arc::clone(&self.client),
             tenants: self.tenants.clone(),
+            rights: self.rights.clone(),
             settings: Arc::clone(&self.settings),
             session: self.session.clone(),
             ip: origin.ip,

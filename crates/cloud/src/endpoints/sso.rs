@@ -21,10 +21,11 @@ use crate::{
     extract::{Body, Path, RackQuery, whole},
     failure::Failure,
     services::sso::{
-        self,
+        self, activation,
         admission::Refused,
-        ldap, oidc, saml,
+        ldap, oidc, saml, settings,
         sign_in::{self, Finished},
+        switching,
     },
     state::Cloud,
 };
@@ -46,6 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(sso_deactivate))
         .routes(routes!(sso_login))
         .routes(routes!(sso_oidc_callback))
+        .routes(routes!(sso_oidc_client_callback))
         .routes(routes!(user_sso))
         .routes(routes!(user_api_access))
 }
@@ -72,17 +74,27 @@ pub async fn sso_update(
     headers: HeaderMap,
     Body(request): Body<SsoOptions>,
 ) -> Result<Envelope<SsoView>, Failure> {
-    let proof = headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Ok(Envelope::new(sso::put_options(&cloud, &caller, proof, &request).await?))
+    Ok(Envelope::new(activation::put_options(&cloud, &caller, proof_of(&headers), &request).await?))
 }
 
 /// Remove single sign-on
 ///
-/// Users are back to passwords. Not while the identity provider is the source of users.
-#[utoipa::path(delete, path = "/v1/sso", tag = "Single sign-on",
+/// Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+/// password in `X-Reauth`.
+#[utoipa::path(delete, path = "/v1/sso", tag = "Single sign-on", security(("Session" = [])),
+    params(("X-Reauth" = String, Header, description = "Proof of the password")),
     responses((status = 200, description = "Nothing is set up now", body = Envelope<SsoView>)))]
-pub async fn sso_delete(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::delete(&cloud, &caller).await?))
+pub async fn sso_delete(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Envelope<SsoView>, Failure> {
+    Ok(Envelope::new(activation::delete(&cloud, &caller, proof_of(&headers)).await?))
+}
+
+/// The proof of the password that a call carries.
+pub(super) fn proof_of(headers: &HeaderMap) -> &str {
+    headers.get("x-reauth").and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// Set an OpenID Connect provider
@@ -95,7 +107,7 @@ pub async fn sso_oidc_update(
     caller: Caller,
     Body(request): Body<OidcSettings>,
 ) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::put_oidc(&cloud, &caller, request).await?))
+    Ok(Envelope::new(settings::put_oidc(&cloud, &caller, request).await?))
 }
 
 /// Set a SAML identity provider
@@ -121,7 +133,7 @@ pub async fn sso_ldap_update(
     caller: Caller,
     Body(request): Body<LdapSettings>,
 ) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::put_ldap(&cloud, &caller, request).await?))
+    Ok(Envelope::new(settings::put_ldap(&cloud, &caller, request).await?))
 }
 
 /// Test LDAP
@@ -150,7 +162,7 @@ pub async fn sso_mapping_update(
 ) -> Result<Envelope<SsoView>, Failure> {
     let mapping = serde_json::from_value::<Vec<GroupMapping>>(request)
         .map_err(|error| ApiError::invalid("invalid request", error.to_string()))?;
-    Ok(Envelope::new(sso::put_mapping(&cloud, &caller, mapping).await?))
+    Ok(Envelope::new(settings::put_mapping(&cloud, &caller, mapping).await?))
 }
 
 /// Begin a test sign-in
@@ -183,19 +195,22 @@ pub async fn sso_test_view(
 #[utoipa::path(post, path = "/v1/sso/activate", tag = "Single sign-on",
     responses((status = 200, description = "In force", body = Envelope<SsoView>)))]
 pub async fn sso_activate(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::activate(&cloud, &caller).await?))
+    Ok(Envelope::new(activation::activate(&cloud, &caller).await?))
 }
 
 /// Deactivate single sign-on
 ///
-/// Users are back to passwords. Not while the identity provider is the source of users.
-#[utoipa::path(post, path = "/v1/sso/deactivate", tag = "Single sign-on",
+/// Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+/// password in `X-Reauth`.
+#[utoipa::path(post, path = "/v1/sso/deactivate", tag = "Single sign-on", security(("Session" = [])),
+    params(("X-Reauth" = String, Header, description = "Proof of the password")),
     responses((status = 200, description = "Out of force", body = Envelope<SsoView>)))]
 pub async fn sso_deactivate(
     State(cloud): State<Cloud>,
     caller: Caller,
+    headers: HeaderMap,
 ) -> Result<Envelope<SsoView>, Failure> {
-    Ok(Envelope::new(sso::deactivate(&cloud, &caller).await?))
+    Ok(Envelope::new(activation::deactivate(&cloud, &caller, proof_of(&headers)).await?))
 }
 
 /// Sign in by single sign-on
@@ -228,11 +243,12 @@ pub async fn sso_login(
 
 /// Come back from the identity provider
 ///
-/// For browsers: ends a sign-in that began with `/v1/sso/login`.
+/// For browsers: ends a sign-in that began with `/v1/sso/login`, at a provider that names itself in its answer
+/// (RFC 9207) and has `callback: shared`.
 #[utoipa::path(get, path = "/v1/sso/oidc/callback", tag = "Single sign-on", security(()),
     params(("state" = Option<String>, Query, description = "State"),
         ("code" = Option<String>, Query, description = "Code"),
-        ("iss" = Option<String>, Query, description = "Issuer of the answer, where the provider sends it"),
+        ("iss" = Option<String>, Query, description = "Issuer of the answer"),
         ("error" = Option<String>, Query, description = "Refusal of the provider")),
     responses((status = 302, description = "To the Console, or to its sign-in page with an error code")))]
 pub async fn sso_oidc_callback(
@@ -241,7 +257,28 @@ pub async fn sso_oidc_callback(
     headers: HeaderMap,
     RackQuery(query): RackQuery<OidcCallback>,
 ) -> Result<Response, Failure> {
-    end(&cloud, &origin, oidc::finish(&cloud, &query, &binding(&headers), &origin).await)
+    end(&cloud, &origin, oidc::finish(&cloud, None, &query, &binding(&headers), &origin).await)
+}
+
+/// Come back from the identity provider of a client
+///
+/// For browsers: ends a sign-in that began with `/v1/sso/login`. The address is one client's alone, so an answer of
+/// another client's provider is not taken for one of this.
+#[utoipa::path(get, path = "/v1/sso/oidc/callback/{client_uuid}", tag = "Single sign-on", security(()),
+    params(("client_uuid" = String, Path, description = "Public UUID of the client"),
+        ("state" = Option<String>, Query, description = "State"),
+        ("code" = Option<String>, Query, description = "Code"),
+        ("iss" = Option<String>, Query, description = "Issuer of the answer, where the provider sends it"),
+        ("error" = Option<String>, Query, description = "Refusal of the provider")),
+    responses((status = 302, description = "To the Console, or to its sign-in page with an error code")))]
+pub async fn sso_oidc_client_callback(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
+    Path(client): Path<String>,
+    RackQuery(query): RackQuery<OidcCallback>,
+) -> Result<Response, Failure> {
+    end(&cloud, &origin, oidc::finish(&cloud, Some(&client), &query, &binding(&headers), &origin).await)
 }
 
 /// View the metadata of SAML
@@ -330,13 +367,14 @@ fn redirect(location: &str, cookie: Option<&str>) -> Result<Response, Failure> {
 
 /// To the sign-in page with a code; the details stay in the log.
 fn refuse(refused: &Refused, origin: &Origin) -> Result<Response, Failure> {
-    match refused {
-        Refused::Code(code, detail) => {
-            tracing::info!(request.id = %origin.request_id, code, detail, "single sign-on was refused");
-            redirect(&format!("/login?error={code}"), None)
-        }
-        Refused::Failure(failure) => Err(Failure(failure.0.clone())),
-    }
+    let (code, detail) = refused.told()?;
+    tracing::info!(request.id = %origin.request_id, code, detail, "single sign-on was refused");
+    let about = match refused {
+        Refused::NotForUser(id) => format!("&userid={id}"),
+        Refused::NotForClient(id) => format!("&clientid={id}"),
+        Refused::Code(..) | Refused::Failure(_) => String::new(),
+    };
+    redirect(&format!("/login?error={code}{about}"), None)
 }
 
 /// Switch single sign-on for a user
@@ -352,7 +390,7 @@ pub async fn user_sso(
     Path(id): Path<i64>,
     Body(request): Body<UserSwitch>,
 ) -> Result<Envelope<Empty>, Failure> {
-    sso::switch_one(&cloud, &caller, id, request.enabled).await?;
+    switching::switch_one(&cloud, &caller, id, request.enabled).await?;
     Ok(Envelope::new(Empty {}))
 }
 
@@ -369,6 +407,6 @@ pub async fn user_api_access(
     Path(id): Path<i64>,
     Body(request): Body<UserSwitch>,
 ) -> Result<Envelope<Empty>, Failure> {
-    sso::switch_api_access(&cloud, &caller, id, request.enabled).await?;
+    switching::switch_api_access(&cloud, &caller, id, request.enabled).await?;
     Ok(Envelope::new(Empty {}))
 }

@@ -8,7 +8,7 @@ use bartizan_api::{
     user::{PrincipalView, ProfileUpdate, UserProfile},
 };
 use bartizan_store::{
-    TenantId, entity,
+    TenantId, Tenants, entity,
     sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel},
     sessions, users,
 };
@@ -69,7 +69,7 @@ pub async fn update_profile(
         after.realname = valid_name(realname)?;
     }
     user_profile::apply(&mut after, &UserProfile { components: None, ..request.profile })?;
-    let after = users::update(&transaction, &caller.tenants, &before, after).await?;
+    let after = users::update(&transaction, &Tenants::from(caller.tenant()), &before, after).await?;
     let entry = Change {
         object_type: "user",
         action: "update",
@@ -256,9 +256,13 @@ pub async fn list_sessions(
     caller: &Caller,
     user_id: Option<i64>,
 ) -> Result<Vec<SessionItem>, Failure> {
-    let user = match user_id.filter(|id| *id != caller.user_id() && *id != 0) {
-        None => caller.user_id(),
-        Some(id) => reachable_user(cloud, caller, id, Permission::UpdateUser).await?.id,
+    // The own user is at home, whatever is in reach.
+    let (user, tenants) = match user_id.filter(|id| *id != caller.user_id() && *id != 0) {
+        None => (caller.user_id(), Tenants::from(caller.tenant())),
+        Some(id) => {
+            let user = reachable_user(cloud, caller, id, Permission::UpdateUser).await?;
+            (user.id, caller.tenants.clone())
+        }
     };
     let current = match own_session(caller) {
         Some(id_mac) => cloud.store.identify_session(id_mac).await?,
@@ -266,7 +270,7 @@ pub async fn list_sessions(
     };
     // By bearer token the session is the one that the token derives from.
     let current = current.map(|session| session.parent_mac.unwrap_or(session.id_mac));
-    let rows = cloud.store.sessions_of_user(&caller.tenants, user, cloud.now()).await?;
+    let rows = cloud.store.sessions_of_user(&tenants, user, cloud.now()).await?;
     Ok(rows.into_iter().map(|row| item(row, current.as_deref())).collect())
 }
 
@@ -288,10 +292,15 @@ fn item(row: entity::session::Model, current: Option<&str>) -> SessionItem {
 /// # Errors
 /// 404 for a session that there is not, 403 for rights.
 pub async fn end_session(cloud: &Cloud, caller: &Caller, public_id: &str) -> Result<(), Failure> {
-    if let Some(tenant) = cloud.store.identify_session_tenant(public_id).await? {
+    let own = caller.tenant();
+    // The own sessions are at home, whatever is in reach.
+    if let Some(tenant) = cloud.store.identify_session_tenant(public_id).await?
+        && tenant != own
+    {
         caller.tenant_of(Some(tenant.0))?;
     }
-    let row = cloud.store.session(&caller.tenants, public_id).await?;
+    let tenants = Tenants::new([caller.tenants.ids(), &[own]].concat());
+    let row = cloud.store.session(&tenants, public_id).await?;
     let row = row.ok_or_else(|| ApiError::not_found("session", public_id))?;
     if row.user_id != caller.user_id() {
         reachable_user(cloud, caller, row.user_id, Permission::UpdateUser).await?;

@@ -2,7 +2,7 @@
 
 use bartizan_store::{StoreError, TenantId, client_settings, users};
 
-use super::{grants, letters, lockout, settings::AUDIT_RETENTION_DAYS, users::grant_of};
+use super::{grants, letters, lockout, settings::AUDIT_RETENTION_DAYS, sso, users::grant_of};
 use crate::{failure::Failure, state::Cloud};
 
 const DAY_S: i64 = 86_400;
@@ -20,6 +20,11 @@ pub async fn clean(cloud: &Cloud) {
     report("ended invitations", store.purge_invitations(now).await);
     if warn_of_ends(cloud).await.is_err() {
         tracing::warn!("owners were not warned of tokens that end");
+    }
+    match sso::deprovisioning::disable_inactive(cloud).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "users of identity providers were disabled for not signing in"),
+        Err(_) => tracing::warn!("users who do not sign in any more were not disabled"),
     }
     report("traces of changed rights", store.purge_auth_changes().await);
     report("old entries of the activity log", purge_activity(cloud).await);

@@ -144,6 +144,9 @@ fn entry_of(change: Change<'_>, by: entity::activity::Model) -> entity::activity
 /// Name of the operator in the log; there is no user behind it.
 const OPERATOR: &str = "Technical support";
 
+/// Name of the cloud in the log, for what it does by itself.
+pub const SYSTEM: &str = "System";
+
 /// Appends what the operator changed on the machine of the cloud.
 ///
 /// # Errors
@@ -154,12 +157,10 @@ pub async fn log_by_operator<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let by = entity::activity::Model { initiator_name: OPERATOR.to_owned(), ..plain(tenant, now) };
-    let entry = entry_of(change, by);
-    Ok(activity::append(connection, entry).await?)
+    log_by_system(connection, tenant, now, OPERATOR, change).await
 }
 
-/// Appends what the cloud did by itself.
+/// Appends what nobody with an account changed, under a name for it.
 ///
 /// # Errors
 /// 500 when the store fails.
@@ -167,9 +168,10 @@ pub async fn log_by_system<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     now: i64,
+    name: &str,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let by = entity::activity::Model { initiator_name: "System".to_owned(), ..plain(tenant, now) };
+    let by = entity::activity::Model { initiator_name: name.to_owned(), ..plain(tenant, now) };
     Ok(activity::append(connection, entry_of(change, by)).await?)
 }
 

@@ -177,6 +177,9 @@ pub async fn create(
     if shared {
         caller.require(Permission::CreateSharedApiToken)?;
     }
+    if !shared && request.usage == TokenUsage::Api {
+        may_have_api_tokens(caller)?;
+    }
     let tenant = caller.tenant_of(request.client_id)?;
     if !shared && tenant != caller.tenant() {
         return Err(ApiError::access_denied().into());
@@ -224,6 +227,12 @@ pub async fn create(
     Ok(ApiTokenSecretView { properties: view(row, bound, now), token })
 }
 
+/// Users of an identity provider have no tokens for the API of their own, unless an administrator allows it.
+fn may_have_api_tokens(caller: &Caller) -> Result<(), ApiError> {
+    let barred = |user: &entity::user::Model| user.auth_method.is_some() && !user.api_access;
+    if caller.user.as_deref().is_some_and(barred) { Err(ApiError::access_denied()) } else { Ok(()) }
+}
+
 /// The value, encrypted for reading back, unless the operator turned that off.
 fn sealed(cloud: &Cloud, token: &str) -> Option<String> {
     if cloud.config.auth.retrievable_tokens { seal(&cloud.keys, token) } else { None }
@@ -259,6 +268,9 @@ pub async fn value(
     let transaction = cloud.store.begin().await?;
     let row = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
     session::require_proof(cloud, caller, proof).await?;
+    if row.user_id.is_some() && row.usage == "api" {
+        may_have_api_tokens(caller)?;
+    }
     let entry = change(&row, "update", None, Some(json!({"value_read_by": caller.user_id()})));
     activity::log(&transaction, caller, TenantId(row.client_id), cloud.now(), entry).await?;
     transaction.commit().await?;
@@ -456,6 +468,9 @@ pub async fn renew(
     refuse_foreign(cloud, caller, id).await?;
     let transaction = cloud.store.begin().await?;
     let before = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
+    if before.user_id.is_some() && before.usage == "api" {
+        may_have_api_tokens(caller)?;
+    }
     let secret = Secret::random();
     let token = secret.token(Uuid::parse_str(&before.uuid).map_err(|_| ApiError::internal())?);
     let mut after = before.clone();

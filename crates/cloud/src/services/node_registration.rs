@@ -158,7 +158,7 @@ async fn labelled_group(
         ApiError::invalid(r#"label "group" is required for this registration type"#, json!(request.labels))
     })?;
     let name = short(name);
-    let tenant = caller.tenant();
+    let tenant = caller.tenant_of(None)?;
     if let Some(group) = cloud.store.find_node_group_by_name(tenant, &name).await? {
         return Ok(group);
     }

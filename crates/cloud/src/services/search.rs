@@ -117,7 +117,7 @@ pub async fn suggest(
     }
     let cursor = request.cursor.map_or(usize::MAX, |cursor| usize::try_from(cursor).unwrap_or(0));
     let applications = if suggest::asks_applications(&request.query, cursor) {
-        pools::names(cloud.store.reader(), &caller.tenant().into()).await?
+        pools::names(cloud.store.reader(), &caller.own_tenants_of(&[])?).await?
     } else {
         vec![]
     };

@@ -225,6 +225,9 @@ pub async fn use_recovery_code(
 /// 403 `Invalid password`, also for a wrong code; 400 while it is enforced; 429.
 pub async fn remove(cloud: &Cloud, caller: &Caller, password: &str, otp: &str) -> Result<(), Failure> {
     let user = proven(cloud, caller, password, otp).await?;
+    if user.is_fallback {
+        return Err(fallback().into());
+    }
     if caller.settings.mfa_enforced {
         return Err(enforced().into());
     }
@@ -237,6 +240,11 @@ fn enforced() -> ApiError {
     ApiError::text(axum::http::StatusCode::BAD_REQUEST, "second factor is enforced")
 }
 
+/// The fallback account of single sign-on is nothing without its second factor.
+fn fallback() -> ApiError {
+    ApiError::text(axum::http::StatusCode::BAD_REQUEST, "fallback account of single sign-on")
+}
+
 /// Turns the second factor of another user off, who lost the authenticator.
 ///
 /// # Errors
@@ -244,6 +252,9 @@ fn enforced() -> ApiError {
 pub async fn remove_of(cloud: &Cloud, caller: &Caller, user_id: i64, password: &str) -> Result<(), Failure> {
     confirmed_user(cloud, caller, password, None).await?;
     let user = account::reachable_user(cloud, caller, user_id, bartizan_api::Permission::UpdateUser).await?;
+    if user.is_fallback {
+        return Err(fallback().into());
+    }
     let settings = Settings::of(cloud, cloud.store.reader(), TenantId(user.client_id)).await?;
     if settings.mfa_enforced {
         return Err(enforced().into());

@@ -10,7 +10,10 @@ use bartizan_store::{
 use super::{
     activity, grants, letters, lockout, second_factor,
     settings::Settings,
-    sso::{self, admission::Refused},
+    sso::{
+        self,
+        admission::{Identity, Refused},
+    },
     users::grant_of,
 };
 use crate::{
@@ -63,18 +66,27 @@ pub async fn sign_in(
     let user = cloud.store.identify_user_by_email(&email).await?;
     let account = lockout::Account::of(cloud, &email, user.as_ref(), origin.ip);
     lockout::check(cloud, &account).await?;
-    if let Some(config) = ldap_of(cloud, &email, user.as_ref()).await? {
-        return by_ldap(cloud, &config, (&email, account), password, user, origin).await;
-    }
-    let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-    let right = verify_password(password.to_owned(), stored).await;
-    let known = user.clone();
     // A user of an identity provider has no password here, except the one who must get in when it is down.
     let by_password = |user: &entity::user::Model| user.auth_method.is_none() || user.is_fallback;
+    let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+    let right = verify_password(password.to_owned(), stored).await;
+    if let Some(config) = directory_of(cloud, &email).await? {
+        // The directory is asked whoever it is, or time would tell which addresses have an account here and of what
+        // kind. It does not learn the passwords of those who have one here.
+        let here = user.as_ref().is_some_and(by_password);
+        let asked =
+            if here { sso::ldap::Asked::nobody() } else { sso::ldap::Asked::person(&email, password) };
+        let identity = sso::ldap::identify(cloud, &config, &asked).await;
+        if !here {
+            return by_ldap(cloud, &config, account, identity, user, origin).await;
+        }
+    }
+    let known = user.clone();
     let user = user.filter(|user| right && user.enabled && user.validated && by_password(user));
     let Some(user) = working(cloud, user).await? else {
         // After the answer: writing would tell known accounts from others by time.
-        tokio::spawn(note_failure(cloud.clone(), account, known, origin.clone()));
+        let why = "wrong password, or the account may not sign in";
+        tokio::spawn(note_failure(cloud.clone(), account, known, origin.clone(), why));
         return Err(ApiError::invalid_login().into());
     };
     if user.mfa_sealed.is_some() {
@@ -137,14 +149,10 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
         return Err(ApiError::invalid_login().into());
     }
     lockout::forget(cloud, &account).await?;
-    if user.is_fallback {
-        warn_of_fallback(cloud, &user, origin).await?;
-    }
     start(cloud, user, origin, None).await
 }
 
-/// Tells every administrator that the fallback account was used. It has a second factor, so nobody gets in by the
-/// first step alone.
+/// Tells every administrator that the fallback account was used.
 async fn warn_of_fallback(cloud: &Cloud, user: &entity::user::Model, origin: &Origin) -> Result<(), Failure> {
     for other in users::of_tenant(cloud.store.reader(), TenantId(user.client_id)).await? {
         if other.enabled && other.validated && grants::is_administrator(&grant_of(&other)) {
@@ -207,34 +215,22 @@ pub async fn require_proof(cloud: &Cloud, caller: &Caller, proof: &str) -> Resul
     if own { Ok(()) } else { Err(ApiError::access_denied().into()) }
 }
 
-/// The LDAP server that knows the password: that of the user, or for a person who is not known yet, that of the
-/// e-mail domain.
-async fn ldap_of(
-    cloud: &Cloud,
-    email: &str,
-    user: Option<&entity::user::Model>,
-) -> Result<Option<entity::sso_config::Model>, Failure> {
-    let config = match user {
-        Some(user) if user.auth_method.as_deref() == Some("ldap") => {
-            bartizan_store::sso::find(cloud.store.reader(), TenantId(user.client_id)).await?
-        }
-        Some(_) => None,
-        None => sso::of_address(cloud, email).await?.filter(|config| config.provisioning),
-    };
-    Ok(config.filter(|config| config.kind == "ldap" && config.state == "active"))
+/// The LDAP server of an e-mail domain. Whether the address has an account does not matter.
+async fn directory_of(cloud: &Cloud, email: &str) -> Result<Option<entity::sso_config::Model>, Failure> {
+    Ok(sso::of_address(cloud, email).await?.filter(|config| config.kind == "ldap"))
 }
 
 async fn by_ldap(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
-    (email, account): (&str, lockout::Account),
-    password: &str,
+    account: lockout::Account,
+    identity: Result<Identity, Refused>,
     known: Option<entity::user::Model>,
     origin: &Origin,
 ) -> Result<SignIn, Failure> {
     let client = cloud.store.identify_client(config.client_id).await?.filter(|client| client.enabled);
     let client = client.ok_or_else(ApiError::invalid_login)?;
-    let admitted = match sso::ldap::identify(cloud, config, email, password).await {
+    let admitted = match identity {
         Ok(identity) => sso::admission::admit(cloud, config, &client, &identity, origin).await,
         Err(refused) => Err(refused),
     };
@@ -243,12 +239,12 @@ async fn by_ldap(
             lockout::forget(cloud, &account).await?;
             start(cloud, user, origin, None).await.map(Box::new).map(SignIn::Started)
         }
-        Err(Refused::Code(code, detail)) => {
+        Err(refused) => {
+            let (code, detail) = refused.told()?;
             tracing::info!(request.id = %origin.request_id, code, detail, "a sign-in by LDAP was refused");
-            tokio::spawn(note_failure(cloud.clone(), account, known, origin.clone()));
+            tokio::spawn(note_failure(cloud.clone(), account, known, origin.clone(), code));
             Err(ApiError::invalid_login().into())
         }
-        Err(Refused::Failure(failure)) => Err(failure),
     }
 }
 
@@ -288,12 +284,12 @@ async fn note_failure(
     account: lockout::Account,
     known: Option<entity::user::Model>,
     origin: Origin,
+    why: &'static str,
 ) {
     let counted = lockout::note(&cloud, &account).await;
     let logged = match &known {
         Some(user) => {
-            let why = Some("wrong password, or the account may not sign in");
-            activity::log_sign_in(cloud.store.writer(), user, &origin, cloud.now(), why).await
+            activity::log_sign_in(cloud.store.writer(), user, &origin, cloud.now(), Some(why)).await
         }
         None => Ok(()),
     };
@@ -321,9 +317,13 @@ pub async fn start(
     let user = note_login(cloud, user, origin).await?;
     let lifetime_s = settings.absolute_timeout;
     let restriction = restriction(&user, &settings, cloud.now());
-    let new = NewSession { user: &user, parent: None, lifetime_s, restriction, sso_sealed };
+    let acting = sso::groups::shown_client(cloud, &user).await?;
+    let new = NewSession { user: &user, parent: None, lifetime_s, restriction, sso_sealed, acting };
     let id = insert(cloud, new, origin).await?;
     activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), None).await?;
+    if user.is_fallback {
+        warn_of_fallback(cloud, &user, origin).await?;
+    }
     Ok(Started { id, lifetime_s, user })
 }
 
@@ -369,11 +369,22 @@ pub fn has_password(caller: &Caller) -> Result<(), ApiError> {
     if user.auth_method.is_some() { Err(ApiError::access_denied()) } else { Ok(()) }
 }
 
+/// Whether the session began within the time that a proof counts. Users of an identity provider have no password here:
+/// their proof is a sign-in there.
+fn signed_in_lately(cloud: &Cloud, caller: &Caller) -> bool {
+    let began = caller.session.as_ref().filter(|session| session.parent_mac.is_none());
+    began.is_some_and(|session| session.created_at + REAUTH_S > cloud.now())
+}
+
+fn sign_in_again() -> ApiError {
+    ApiError::text(axum::http::StatusCode::FORBIDDEN, "Sign in again")
+}
+
 /// The caller's user, once the password is proven again, and the second factor where `otp` is given and the
-/// user has one.
+/// user has one. A user of an identity provider proves by a sign-in of the last quarter of an hour.
 ///
 /// # Errors
-/// 403 `Invalid password`, 429.
+/// 403 `Invalid password`, 403 `Sign in again`, 429.
 pub async fn confirmed_user(
     cloud: &Cloud,
     caller: &Caller,
@@ -381,6 +392,9 @@ pub async fn confirmed_user(
     otp: Option<&str>,
 ) -> Result<entity::user::Model, Failure> {
     let user = caller.user.as_deref().cloned().ok_or_else(ApiError::access_denied)?;
+    if user.auth_method.is_some() && !user.is_fallback {
+        return if signed_in_lately(cloud, caller) { Ok(user) } else { Err(sign_in_again().into()) };
+    }
     cloud.limits.password_check(&cloud.store, Check::Reauthentication, &user.email, caller.ip).await?;
     let mut right = verify_password(password.to_owned(), user.password_hash.clone()).await;
     if let Some(otp) = otp.filter(|_| right && user.mfa_sealed.is_some()) {

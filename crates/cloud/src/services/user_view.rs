@@ -1,10 +1,12 @@
 //! Rows of users as the API shows them.
 
+use std::collections::BTreeSet;
+
 use bartizan_api::{
-    Grant,
+    Grant, Permission,
     user::{LoginRecord, PrincipalView, UserView},
 };
-use bartizan_store::entity;
+use bartizan_store::{TenantId, entity};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -111,7 +113,7 @@ pub fn actual_permissions(granted: &[String]) -> Vec<String> {
 pub fn principal_view(cloud: &Cloud, caller: &Caller) -> PrincipalView {
     let permissions = caller.grant.strings();
     let mut actual: Vec<String> =
-        caller.permissions.iter().map(|permission| permission.code().to_owned()).collect();
+        shown_permissions(caller).iter().map(|permission| permission.code().to_owned()).collect();
     actual.sort();
     match caller.user.as_deref() {
         Some(row) => {
@@ -126,6 +128,15 @@ pub fn principal_view(cloud: &Cloud, caller: &Caller) -> PrincipalView {
             shaped(&UserView { permissions, actual_permissions: actual, email: String::new(), ..view })
         }
     }
+}
+
+/// What pages go by. Of rights that differ from tenant to tenant these are those in the tenant that the session shows,
+/// else those of the widest role.
+fn shown_permissions(caller: &Caller) -> BTreeSet<Permission> {
+    let Some(rights) = &caller.rights else { return (*caller.permissions).clone() };
+    let shown = caller.session.as_ref().and_then(|session| session.acting_client_id).map(TenantId);
+    let within = shown.and_then(|tenant| rights.within(tenant)).cloned();
+    within.unwrap_or_else(|| caller.grant.permissions())
 }
 
 /// A node in the shape of a user.
@@ -184,6 +195,10 @@ fn synthetic(
         mfa_recovery: None,
         auth_method: None,
         sso_subject: None,
+        sso_groups: None,
+        sso_seen_at: None,
+        sso_disabled_by: None,
+        scim_external_id: None,
         sso_managed: false,
         api_access: false,
         is_fallback: false,

@@ -28,7 +28,7 @@ use super::{
     letters,
     provision::{NewUser, create_user},
     settings::Settings,
-    user_profile,
+    sso, user_profile,
     user_view::user_view,
 };
 use crate::{
@@ -63,12 +63,14 @@ const BY_ID: Order = Order { field: "id", descending: false };
 /// 400 for a filter, limit or order that is not one.
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<UserView>, Failure> {
     let mut filter = parse_filter(&request.filter)?;
-    if !caller.may(bartizan_api::Permission::ViewUser) {
+    let mut tenants = caller.tenants_with(bartizan_api::Permission::ViewUser);
+    if tenants.ids().is_empty() {
         only(&mut filter, caller.user_id());
+        tenants = Tenants::from(caller.tenant());
     }
     let (order, page) = (request.order(ORDERS)?, request.page(1000)?);
     let reader = cloud.store.reader();
-    let rows = users::list(reader, &caller.tenants, &filter, order, page).await?;
+    let rows = users::list(reader, &tenants, &filter, order, page).await?;
     views(cloud, reader, &rows).await
 }
 
@@ -127,7 +129,11 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
         return Err(ApiError::invalid("username must equal email", request.username).into());
     }
     let realname = valid_name(&request.realname)?;
-    let password_hash = match given(request.password.as_ref()) {
+    let provider = sso::enforced(cloud, tenant).await?;
+    if provider.as_ref().is_some_and(|config| config.provisioning) {
+        return Err(managed().into());
+    }
+    let password_hash = match given(request.password.as_ref()).filter(|_| provider.is_none()) {
         Some(password) => {
             let settings = Settings::of(cloud, cloud.store.reader(), tenant).await?;
             let new = NewPassword { password, email: &email, realname: &realname, former: vec![] };
@@ -135,7 +141,8 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
         }
         None => None,
     };
-    let invited = password_hash.is_none();
+    // Under strict single sign-on the user is ready as it is.
+    let invited = password_hash.is_none() && provider.is_none();
     if invited {
         letters::allow(cloud, tenant, 1)?;
     }
@@ -153,6 +160,10 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
     let plain = row.clone();
     user_profile::apply(&mut row, &request.profile)?;
     row.enabled = request.enabled.unwrap_or(true);
+    if let Some(config) = provider {
+        row.auth_method = Some(config.kind);
+        row.validated = true;
+    }
     if row != plain {
         row = write(&transaction, &caller.tenants, &plain, row).await?;
     }
@@ -281,12 +292,19 @@ async fn update_one(
     // Judged as it is now: another administrator may have changed it since it was listed.
     let Some(before) = users::lock(transaction, tenant, listed.id).await? else { return Ok(None) };
     grants::may_manage(caller, &grant_of(&before))?;
-    if before.sso_managed && decides_access(plan.fields) {
+    let vouched = enables_only(plan.fields) && before.sso_disabled_by.is_none();
+    if before.sso_managed && decides_access(plan.fields) && !vouched {
         return Err(managed().into());
     }
     let mut after = before.clone();
     apply(caller, &mut after, plan, &client, cloud.now())?;
     let (own, moved) = (before.id == caller.user_id(), after.client_id != before.client_id);
+    if moved {
+        enter(cloud, &mut after).await?;
+    }
+    if before.is_fallback && (moved || !after.enabled || !grants::is_administrator(&grant_of(&after))) {
+        return Err(fallback().into());
+    }
     if own && loses_rights(&before, &after) {
         return Err(own_access().into());
     }
@@ -311,6 +329,25 @@ async fn update_one(
     Ok(Some(after))
 }
 
+/// What single sign-on of the tenant that a user comes to means for it; that of the one before counts no more.
+async fn enter(cloud: &Cloud, user: &mut entity::user::Model) -> Result<(), Failure> {
+    let provider = sso::enforced(cloud, TenantId(user.client_id)).await?;
+    if provider.as_ref().is_some_and(|config| config.provisioning) {
+        return Err(managed().into());
+    }
+    user.auth_method = provider.map(|config| config.kind);
+    (user.sso_subject, user.sso_groups, user.api_access) = (None, None, false);
+    if user.auth_method.is_some() {
+        (user.secret_mac, user.secret_created_at, user.secret_last_used_at) = (None, None, None);
+    }
+    Ok(())
+}
+
+/// Without the fallback account nobody gets in when the identity provider fails.
+fn fallback() -> ApiError {
+    ApiError::text(axum::http::StatusCode::BAD_REQUEST, "fallback account of single sign-on")
+}
+
 /// Ends every link and half-made sign-in of a user: they went to an address, or proved a password, that counts no
 /// more.
 pub(super) async fn end_links<C: ConnectionTrait>(
@@ -322,11 +359,20 @@ pub(super) async fn end_links<C: ConnectionTrait>(
     Ok(stored_invitations::delete_of_user(connection, tenant, user).await?)
 }
 
+/// Whether nothing but enabling is asked for: an administrator may vouch for somebody who did not sign in for long.
+fn enables_only(fields: &UserFields) -> bool {
+    fields.enabled == Some(true) && !decides_identity(fields)
+}
+
 /// What the identity provider decides about the users it manages.
 fn decides_access(fields: &UserFields) -> bool {
+    fields.enabled.is_some() || decides_identity(fields)
+}
+
+/// Who a user is, and what for.
+fn decides_identity(fields: &UserFields) -> bool {
     let given = |text: Option<&String>| given(text).is_some();
-    fields.enabled.is_some()
-        || fields.permissions.is_some()
+    fields.permissions.is_some()
         || fields.clientid.is_some_and(|id| id != 0)
         || given(fields.email.as_ref())
         || given(fields.password.as_ref())
@@ -363,6 +409,9 @@ fn apply(
         grants::may_grant(caller, &grant_of(row), home)?;
     }
     if let Some(enabled) = fields.enabled {
+        if enabled && !row.enabled && row.sso_managed {
+            row.sso_seen_at = Some(now);
+        }
         row.enabled = enabled;
     }
     user_profile::apply(row, &fields.profile)?;
@@ -398,6 +447,9 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
         grants::may_manage(caller, &grant_of(row))?;
         if row.sso_managed {
             return Err(managed().into());
+        }
+        if row.is_fallback {
+            return Err(fallback().into());
         }
         let tenant = TenantId(row.client_id);
         stored_invitations::delete_of_user(&transaction, tenant, row.id).await?;

@@ -12,8 +12,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+mod enforcement;
+mod groups;
 mod ldap;
+mod lifecycle;
 mod saml;
+mod scim;
 
 /// An OpenID Connect provider that issues the claims it is told to.
 #[derive(Clone)]
@@ -184,8 +188,9 @@ impl Browser {
     }
 }
 
-/// Proves by a test sign-in that it works, makes the administrator the fallback account and activates.
-async fn activate(cloud: &TestCloud, issuer: &Issuer, session: &Credential, options: Value) {
+/// Proves by a test sign-in that it works, makes the administrator the fallback account and activates; the proof of the
+/// password.
+async fn activate(cloud: &TestCloud, issuer: &Issuer, session: &Credential, options: Value) -> String {
     let early = cloud.post(session, "/v1/sso/activate", json!({})).await;
     assert!(early.text.contains("test sign-in"), "{}", early.text);
     let test = cloud.post(session, "/v1/sso/test", json!({})).await.body();
@@ -193,22 +198,33 @@ async fn activate(cloud: &TestCloud, issuer: &Issuer, session: &Credential, opti
     assert_eq!((end.as_str(), cookie), ("/settings/sso?tested=true", None));
     let result = cloud.get(session, &format!("/v1/sso/test/{}", test["id"].as_str().unwrap())).await.body();
     assert_eq!((&result["state"], &result["role"]), (&json!("success"), &json!("analytic")));
-    activate_tested(cloud, session, options).await;
+    activate_tested(cloud, session, options).await
 }
 
-/// Makes the administrator the fallback account and activates what was tested.
-pub(crate) async fn activate_tested(cloud: &TestCloud, session: &Credential, options: Value) {
-    activate_tested_by(cloud, session, options, session, 200).await;
+/// Makes the administrator the fallback account and activates what was tested; the proof of the password.
+pub(crate) async fn activate_tested(cloud: &TestCloud, session: &Credential, options: Value) -> String {
+    activate_tested_by(cloud, session, options, session, 200).await
 }
 
 /// The same, activated by somebody.
 async fn activate_tested_by(
     cloud: &TestCloud,
     session: &Credential,
-    options: Value,
+    mut options: Value,
     by: &Credential,
     expected: u16,
-) {
+) -> String {
+    let proof = prove(cloud, session).await;
+    options["fallback_user_id"] = json!(cloud.admin.id);
+    let answer = with_proof(cloud, session, &proof, Method::PUT, "/v1/sso", options).await;
+    assert_eq!(answer.0, 200, "{}", answer.1);
+    let answer = cloud.post(by, "/v1/sso/activate", json!({})).await;
+    assert_eq!(answer.status, expected, "{}", answer.text);
+    proof
+}
+
+/// Sets a second factor up and proves the password; the proof.
+async fn prove(cloud: &TestCloud, session: &Credential) -> String {
     let begun = cloud.post(session, "/v1/user/mfa", json!({})).await.body();
     let seed = totp_rs::Secret::Encoded(begun["secret"].as_str().unwrap().to_owned()).to_bytes().unwrap();
     let totp = totp_rs::TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, 30, seed, None, String::new()).unwrap();
@@ -216,17 +232,25 @@ async fn activate_tested_by(
     cloud.post(session, "/v1/user/mfa/confirm", json!({"otp": code(), "password": PASSWORD})).await.body();
     cloud.running.cloud.clock.shift_ms(30_000);
     let proof = json!({"password": PASSWORD, "otp": code()});
-    let proof = cloud.post(session, "/v1/session/reauth", proof).await.body()["ticket"].clone();
+    let proof = cloud.post(session, "/v1/session/reauth", proof).await.body();
+    proof["ticket"].as_str().unwrap().to_owned()
+}
+
+/// A call with a proof of the password.
+async fn with_proof(
+    cloud: &TestCloud,
+    session: &Credential,
+    proof: &str,
+    method: Method,
+    path: &str,
+    body: Value,
+) -> (u16, String) {
     let Credential::Cookie(cookie, csrf) = session else { unreachable!() };
-    let request = reqwest::Client::new().put(format!("{}/v1/sso", cloud.url)).header("Cookie", cookie);
-    let request = request.header("X-CSRF-Token", csrf).header("X-Reauth", proof.as_str().unwrap());
+    let request = reqwest::Client::new().request(method, format!("{}{path}", cloud.url));
+    let request = request.header("Cookie", cookie).header("X-CSRF-Token", csrf).header("X-Reauth", proof);
     let request = request.header("Origin", &cloud.url);
-    let mut options = options;
-    options["fallback_user_id"] = json!(cloud.admin.id);
-    let answer = request.json(&options).send().await.unwrap();
-    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
-    let answer = cloud.post(by, "/v1/sso/activate", json!({})).await;
-    assert_eq!(answer.status, expected, "{}", answer.text);
+    let answer = request.json(&body).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 fn login(cloud: &TestCloud) -> String {
@@ -240,7 +264,7 @@ fn credential(cookie: Option<String>) -> Credential {
 #[tokio::test]
 async fn a_person_of_the_provider_becomes_a_user_and_follows_its_groups() {
     let (cloud, issuer, session) = start().await;
-    activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;
+    let proof = activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;
     let (end, cookie) = Browser::new().sign_in(&cloud, &issuer, &login(&cloud)).await;
     assert_eq!(end, "/");
     let user = cloud.get(&credential(cookie), "/v1/user").await.body();
@@ -266,7 +290,12 @@ async fn a_person_of_the_provider_becomes_a_user_and_follows_its_groups() {
     issuer.tell(|told| told.claims = json!({"sub": "mallory"}));
     let (end, cookie) = Browser::new().sign_in(&cloud, &issuer, &login(&cloud)).await;
     assert_eq!((end.as_str(), cookie), ("/login?error=oidc_error", None));
-    assert_eq!(cloud.call(&session, Method::DELETE, "/v1/sso", None).await.status, 400);
+    for (method, path) in [(Method::DELETE, "/v1/sso"), (Method::POST, "/v1/sso/deactivate")] {
+        let without = cloud.call(&session, method.clone(), path, Some(&json!({}))).await;
+        assert_eq!(without.status, 403, "{path} takes a proof of the password: {}", without.text);
+        let refused = with_proof(&cloud, &session, &proof, method, path, json!({})).await;
+        assert!(refused.0 == 400 && refused.1.contains("provisioning"), "{path}: {}", refused.1);
+    }
 }
 
 #[tokio::test]
@@ -370,7 +399,7 @@ async fn under_strict_mode_only_the_fallback_account_keeps_password_and_keys() {
         (cloud.get(&pair, "/v1/user").await.status, cloud.get(&token, "/v1/user").await.status),
         (200, 200)
     );
-    activate(&cloud, &issuer, &session, json!({"strict": true})).await;
+    let proof = activate(&cloud, &issuer, &session, json!({"strict": true})).await;
     for credential in [&pair, &token] {
         let refused = cloud.get(credential, "/v1/user").await;
         assert_eq!(
@@ -397,8 +426,12 @@ async fn under_strict_mode_only_the_fallback_account_keeps_password_and_keys() {
     let step = cloud.post(&Credential::Anonymous, "/v1/login", by_password).await;
     assert!(step.text.contains("mfa_required"), "{}", step.text);
     // Off again, everybody is back to passwords.
-    assert_eq!(cloud.post(&session, "/v1/sso/deactivate", json!({})).await.body()["state"], "draft");
-    assert_eq!(cloud.get(&pair, "/v1/user").await.status, 200);
+    let off = with_proof(&cloud, &session, &proof, Method::POST, "/v1/sso/deactivate", json!({})).await;
+    assert!(off.0 == 200 && off.1.contains(r#""state":"draft""#), "{}", off.1);
+    let by_password = json!({"username": "eve@acme.test", "password": PASSWORD});
+    assert_eq!(cloud.post(&Credential::Anonymous, "/v1/login", by_password).await.status, 200);
+    // The old secret is dead for good.
+    assert_eq!(cloud.get(&pair, "/v1/user").await.status, 403);
 }
 
 #[tokio::test]

@@ -31,6 +31,10 @@ pub struct Model {
     pub secret_sealed: Option<String>,
     /// Last successful test sign-in, Unix seconds.
     pub tested_at: Option<i64>,
+    /// Keyed hash of the token that the identity provider pushes users with, hex.
+    pub scim_token_mac: Option<String>,
+    /// When it was made, Unix seconds.
+    pub scim_token_created_at: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

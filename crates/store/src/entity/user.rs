@@ -59,6 +59,14 @@ pub struct Model {
     pub auth_method: Option<String>,
     /// Issuer and subject at the identity provider, once known.
     pub sso_subject: Option<String>,
+    /// Groups, and roles by name, that the identity provider told at the last sign-in.
+    pub sso_groups: Option<Json>,
+    /// When the identity provider, or an administrator in its place, last vouched for the user, Unix seconds.
+    pub sso_seen_at: Option<i64>,
+    /// `scim` when only messages of the identity provider may enable the user again.
+    pub sso_disabled_by: Option<String>,
+    /// What the identity provider calls the user when it pushes it.
+    pub scim_external_id: Option<String>,
     /// Whether the identity provider manages the user.
     pub sso_managed: bool,
     /// Whether a user of an identity provider may have API tokens.

@@ -146,7 +146,7 @@ async fn remove_ended_of(cloud: &Cloud, tenant: TenantId, now: i64) -> Result<()
     }
     for (row, action) in &ended {
         let change = change_of("delete", Some(&stored(row, action)?), None);
-        activity::log_by_system(&transaction, tenant, now, change).await?;
+        activity::log_by_system(&transaction, tenant, now, activity::SYSTEM, change).await?;
     }
     let rows: Vec<hint::Model> = ended.into_iter().map(|(row, _)| row).collect();
     hints::delete(&transaction, tenant, &rows, DEFAULT_BRANCH_HASH).await?;

@@ -1,7 +1,7 @@
 //! Running sessions: beginning, what they show, what derives from them, their end (`spec/accounts.md` section 2.4).
 
 use bartizan_api::ApiError;
-use bartizan_store::{entity, sessions};
+use bartizan_store::{TenantId, entity, sessions};
 use uuid::Uuid;
 
 use crate::{
@@ -23,6 +23,8 @@ pub(super) struct NewSession<'a> {
     pub(super) lifetime_s: i64,
     pub(super) restriction: Option<&'static str>,
     pub(super) sso_sealed: Option<String>,
+    /// The tenant that pages show at first, when it is not the user's own.
+    pub(super) acting: Option<TenantId>,
 }
 
 /// Writes a new session and returns its opaque id.
@@ -40,7 +42,7 @@ pub(super) async fn insert(cloud: &Cloud, new: NewSession<'_>, origin: &Origin) 
         created_at: now,
         last_seen_at: now,
         expires_at: now + new.lifetime_s,
-        acting_client_id: None,
+        acting_client_id: new.acting.map(|tenant| tenant.0),
         restriction: new.restriction.map(str::to_owned),
         sso_sealed: new.sso_sealed,
     };
@@ -98,6 +100,7 @@ pub async fn derive_token(cloud: &Cloud, caller: &Caller, origin: &Origin) -> Re
         lifetime_s: TOKEN_LIFETIME_S,
         restriction,
         sso_sealed: None,
+        acting: None,
     };
     insert(cloud, new, origin).await
 }

@@ -2,14 +2,18 @@
 
 use bartizan_api::{Grant, Role, sso::GroupMapping};
 use bartizan_store::{
-    StoreError, TenantId, clients, entity,
+    StoreError, TenantId, clients, entity, scim,
     sea_orm::{ActiveValue::Set, IntoActiveModel},
-    sessions,
+    sessions, sso,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{MAPPABLE, sign_in::failure_code};
+use super::{
+    MAPPABLE, domains,
+    groups::{self, Account},
+    sign_in::failure_code,
+};
 use crate::{
     auth::Origin,
     failure::Failure,
@@ -20,6 +24,8 @@ use crate::{
     state::Cloud,
 };
 
+/// Code of what is not set up.
+const NOT_FOUND: &str = "saml_auth_not_found";
 /// Characters of a detail.
 const MAX_DETAIL: usize = 300;
 
@@ -44,6 +50,12 @@ pub enum Refused {
     /// A code of `spec/accounts.md` section 6.5.
     #[error("{0}")]
     Code(&'static str, String),
+    /// Single sign-on is not switched on for a user.
+    #[error("single sign-on is not switched on for user {0}")]
+    NotForUser(i64),
+    /// A client has none in force.
+    #[error("client {0} has no single sign-on in force")]
+    NotForClient(i64),
     /// The cloud failed.
     #[error("internal error")]
     Failure(Failure),
@@ -60,6 +72,18 @@ impl Refused {
     pub fn code(code: &'static str, detail: impl Into<String>) -> Refused {
         // What a stranger sends is repeated in it.
         Refused::Code(code, detail.into().chars().take(MAX_DETAIL).collect())
+    }
+
+    /// The code for people and the detail for the log.
+    ///
+    /// # Errors
+    /// The failure of the cloud, when it is one.
+    pub fn told(&self) -> Result<(&'static str, String), Failure> {
+        match self {
+            Refused::Code(code, detail) => Ok((code, detail.clone())),
+            Refused::NotForUser(_) | Refused::NotForClient(_) => Ok((NOT_FOUND, self.to_string())),
+            Refused::Failure(failure) => Err(Failure(failure.0.clone())),
+        }
     }
 }
 
@@ -78,6 +102,41 @@ pub fn role_of(config: &entity::sso_config::Model, technical: bool, identity: &I
     MAPPABLE.iter().copied().filter(|role| technical || !role.is_global()).find(given)
 }
 
+/// The role that a person gets in a tenant: by the groups that lead into several tenants where these decide, else by
+/// the mapping.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn given_role(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    client: &entity::client::Model,
+    identity: &Identity,
+) -> Result<Option<Role>, Failure> {
+    if !config.tenant_permissions || !client.is_technical {
+        return Ok(role_of(config, client.is_technical, identity));
+    }
+    let technical = TenantId(client.id);
+    let linked = crate::auth::linked_tenants(cloud, client).await?;
+    let groups = sso::groups(cloud.store.reader(), technical).await?;
+    let account = Account { technical, linked: &linked };
+    Ok(groups::reach(config, &groups, &groups::held(identity), &account).widest())
+}
+
+/// A person with the groups that the provider pushed besides those that it told now.
+async fn with_pushed(
+    cloud: &Cloud,
+    known: Option<&entity::user::Model>,
+    identity: &Identity,
+) -> Result<Identity, Failure> {
+    let mut identity = identity.clone();
+    if let Some(user) = known {
+        let pushed = scim::groups_of_user(cloud.store.reader(), TenantId(user.client_id), user.id).await?;
+        identity.groups.extend(pushed.into_iter().map(|group| group.name));
+    }
+    Ok(identity)
+}
+
 /// The user that a person is in a tenant: found, or under provisioning made and kept up to date.
 ///
 /// # Errors
@@ -89,11 +148,18 @@ pub async fn admit(
     identity: &Identity,
     origin: &Origin,
 ) -> Result<entity::user::Model, Refused> {
-    let role = role_of(config, client.is_technical, identity);
     let known = cloud.store.identify_user_by_email(&identity.email).await?;
+    let role =
+        given_role(cloud, config, client, &with_pushed(cloud, known.as_ref(), identity).await?).await?;
     let user = match known {
         Some(user) => check(config, user, identity)?,
         None if config.provisioning => {
+            if !domains::may_provision(cloud, config, client, &identity.email).await? {
+                return Err(Refused::code(
+                    "user_not_found",
+                    "the domain of the address is not this client's",
+                ));
+            }
             let role = role.ok_or_else(|| Refused::code("role_not_mapped", identity.groups.join(", ")))?;
             return make(cloud, config, client, identity, role, origin).await;
         }
@@ -121,7 +187,7 @@ fn check(
         return Err(Refused::code(failure_code(&config.kind), "another subject has this address"));
     }
     if !config.provisioning && user.auth_method.as_deref() != Some(config.kind.as_str()) {
-        return Err(Refused::code("saml_auth_not_found", user.id.to_string()));
+        return Err(Refused::NotForUser(user.id));
     }
     Ok(user)
 }
@@ -154,6 +220,7 @@ async fn make(
     row.auth_method = Set(Some(config.kind.clone()));
     row.sso_managed = Set(true);
     row.sso_subject = Set(Some(identity.subject.clone()));
+    row.sso_groups = Set(Some(json!(groups::held(identity))));
     let user = sessions::update_user(&transaction, tenant, row).await?;
     let after = json!({"email": user.email, "permissions": user.permissions, "by": config.kind});
     let entry = change(&user, "create", None, after);
@@ -173,6 +240,7 @@ async fn bring_up_to_date(
     let tenant = TenantId(user.client_id);
     let mut after = user.clone();
     after.sso_subject = Some(identity.subject.clone());
+    after.sso_groups = Some(json!(groups::held(identity)));
     after.validated = true;
     if config.provisioning {
         after.auth_method = Some(config.kind.clone());
@@ -189,6 +257,7 @@ async fn bring_up_to_date(
     clients::lock(&transaction, tenant).await?;
     let mut row = user.clone().into_active_model();
     row.sso_subject = Set(after.sso_subject);
+    row.sso_groups = Set(after.sso_groups);
     row.validated = Set(after.validated);
     row.auth_method = Set(after.auth_method);
     row.sso_managed = Set(after.sso_managed);

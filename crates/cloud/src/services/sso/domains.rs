@@ -60,11 +60,47 @@ pub async fn check(cloud: &Cloud, client: &entity::client::Model, domains: &[Str
     Ok(())
 }
 
+/// Domains that the operator gave to a client.
+#[must_use]
+pub fn given<'a>(cloud: &'a Cloud, client: &entity::client::Model) -> Vec<&'a String> {
+    let own = |uuid: &String| uuid.eq_ignore_ascii_case(&client.uuid);
+    cloud.config.auth.sso_domains.iter().filter(|(_, uuid)| own(uuid)).map(|(domain, _)| domain).collect()
+}
+
+/// Whether the provider of a client may make a user with an address: where the client has domains of its own, only in
+/// these, and never in one that is another's.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn may_provision(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    client: &entity::client::Model,
+    email: &str,
+) -> Result<bool, Failure> {
+    let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let claimed = config.settings.get("domains").map(strings).unwrap_or_default();
+    let given = given(cloud, client);
+    if claimed.iter().any(|own| own == domain) || given.iter().any(|own| *own == domain) {
+        return Ok(true);
+    }
+    let free = claimed.is_empty() && given.is_empty() && !cloud.config.auth.sso_domains.contains_key(domain);
+    Ok(free && !claimed_elsewhere(cloud, client, domain).await?)
+}
+
 async fn of_others(cloud: &Cloud, client: &entity::client::Model, domain: &str) -> Result<bool, Failure> {
+    Ok(claimed_elsewhere(cloud, client, domain).await?
+        || cloud.store.identify_domain_elsewhere(domain, TenantId(client.id)).await?)
+}
+
+async fn claimed_elsewhere(
+    cloud: &Cloud,
+    client: &entity::client::Model,
+    domain: &str,
+) -> Result<bool, Failure> {
     let claims = |config: &entity::sso_config::Model| {
         config.client_id != client.id
             && config.settings.get("domains").map(strings).unwrap_or_default().iter().any(|own| own == domain)
     };
-    Ok(cloud.store.identify_active_sso().await?.iter().any(claims)
-        || cloud.store.identify_domain_elsewhere(domain, TenantId(client.id)).await?)
+    Ok(cloud.store.identify_active_sso().await?.iter().any(claims))
 }

@@ -19,12 +19,41 @@ use rustls::{
 use serde_json::{Value, json};
 
 use super::admission::{self, Identity, Refused};
-use crate::{auth::Caller, failure::Failure, outgoing::OutgoingError, secrets::unseal, state::Cloud};
+use crate::{
+    auth::Caller,
+    failure::Failure,
+    outgoing::OutgoingError,
+    secrets::{Secret, unseal},
+    state::Cloud,
+};
 
 /// Longest wait for the server, per step.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most groups of a person.
 const MAX_GROUPS: usize = 1000;
+
+/// A person who wants to sign in.
+pub struct Asked {
+    email: String,
+    password: String,
+}
+
+impl Asked {
+    /// Somebody with an address and a password.
+    #[must_use]
+    pub fn person(email: &str, password: &str) -> Asked {
+        Asked { email: email.to_owned(), password: password.to_owned() }
+    }
+
+    /// Nobody, for a question that takes as long as one about somebody.
+    #[must_use]
+    pub fn nobody() -> Asked {
+        Asked {
+            email: format!("{}@nobody.invalid", Secret::random().hex()),
+            password: Secret::random().hex(),
+        }
+    }
+}
 
 /// Who signs in with this address and password, as the server of the tenant knows it.
 ///
@@ -34,16 +63,15 @@ const MAX_GROUPS: usize = 1000;
 pub async fn identify(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
-    email: &str,
-    password: &str,
+    asked: &Asked,
 ) -> Result<Identity, Refused> {
     let wrong = || Refused::code("invalid_login", "wrong password or unknown person");
     // A bind without a password succeeds as nobody (RFC 4513 section 5.1.2).
-    if password.is_empty() || password.contains('\0') {
+    if asked.password.is_empty() || asked.password.contains('\0') {
         return Err(wrong());
     }
-    let asked = tokio::time::timeout(TIMEOUT * 3, ask(cloud, config, email, password)).await;
-    let identity = asked.map_err(|_| Refused::code("oidc_error", "the LDAP server did not answer"))?;
+    let answer = tokio::time::timeout(TIMEOUT * 3, ask(cloud, config, asked)).await;
+    let identity = answer.map_err(|_| Refused::code("oidc_error", "the LDAP server did not answer"))?;
     match identity {
         Ok(Some(identity)) => Ok(identity),
         Ok(None) => Err(wrong()),
@@ -88,28 +116,27 @@ fn text<'a>(config: &'a entity::sso_config::Model, name: &str) -> &'a str {
 async fn ask(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
-    email: &str,
-    password: &str,
+    Asked { email, password }: &Asked,
 ) -> Result<Option<Identity>, Trouble> {
     let secret = config.secret_sealed.as_deref().and_then(|sealed| unseal(&cloud.keys, sealed));
     let secret = secret.ok_or(Trouble::Configuration("the bind password is not readable"))?;
     let mut searcher = connect(cloud, config).await?;
     searcher.with_timeout(TIMEOUT).simple_bind(text(config, "bind_dn"), &secret).await?.success()?;
     let found = person(&mut searcher, config, email).await?;
-    let Some(entry) = found else { return Ok(None) };
+    // Somebody who is not there takes as long as a wrong password: the time does not tell who is.
+    let absent = || format!("cn={},{}", Secret::random().hex(), text(config, "base_dn"));
+    let dn = found.as_ref().map_or_else(absent, |entry| entry.dn.clone());
     let mut own = connect(cloud, config).await?;
-    let bound = own.with_timeout(TIMEOUT).simple_bind(&entry.dn, password).await?;
+    let bound = own.with_timeout(TIMEOUT).simple_bind(&dn, password).await?;
     let _ = own.unbind().await;
-    if bound.rc != 0 {
-        return Ok(None);
-    }
+    let Some(entry) = found.filter(|_| bound.rc == 0) else { return Ok(None) };
     let groups = groups(&mut searcher, config, &entry.dn).await?;
     let _ = searcher.unbind().await;
     let first = |name: &str| entry.attrs.get(name).and_then(|values| values.first()).cloned();
-    let realname = first("displayName").or_else(|| first("cn")).unwrap_or_else(|| email.to_owned());
+    let realname = first("displayName").or_else(|| first("cn")).unwrap_or_else(|| email.clone());
     Ok(Some(Identity {
         subject: format!("{}|{}", text(config, "url"), entry.dn.to_lowercase()),
-        email: email.to_owned(),
+        email: email.clone(),
         realname: realname.chars().take(255).collect(),
         groups,
         roles: vec![],
@@ -217,23 +244,23 @@ async fn groups(
 /// # Errors
 /// 400 without a configuration, 429.
 pub async fn test(cloud: &Cloud, caller: &Caller, request: &LdapTest) -> Result<SsoTestView, Failure> {
-    let config = super::configured(cloud.store.reader(), caller.tenant()).await?;
+    let config = super::configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
     if config.kind != "ldap" {
         return Err(ApiError::invalid("LDAP is not set up", Value::Null).into());
     }
     let email = request.username.trim().to_lowercase();
     cloud.limits.password_check(&cloud.store, crate::limits::Check::SignIn, &email, caller.ip).await?;
-    match identify(cloud, &config, &email, &request.password).await {
+    match identify(cloud, &config, &Asked::person(&email, &request.password)).await {
         Ok(identity) => {
-            let role = admission::role_of(&config, caller.client.is_technical, &identity);
+            let role = admission::given_role(cloud, &config, &caller.client, &identity).await?;
             super::note_test(cloud, config).await?;
             let role = role.map(|role| role.code().to_owned());
             Ok(SsoTestView { state: "success".to_owned(), attributes: json!(identity), role, error: None })
         }
-        Err(Refused::Code(code, detail)) => {
+        Err(refused) => {
+            let (code, detail) = refused.told()?;
             let error = Some(format!("{code}: {detail}"));
             Ok(SsoTestView { state: "failure".to_owned(), error, ..SsoTestView::default() })
         }
-        Err(Refused::Failure(failure)) => Err(failure),
     }
 }

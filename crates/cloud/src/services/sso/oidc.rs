@@ -34,6 +34,8 @@ use crate::{
 
 /// Path that the provider sends people back to.
 pub const CALLBACK: &str = "/v1/sso/oidc/callback";
+/// Setting of a provider whose answers all come to one address.
+pub const SHARED: &str = "shared";
 /// Seconds of difference between clocks.
 const LEEWAY_S: i64 = 120;
 /// Seconds that a discovery document and keys are kept.
@@ -127,7 +129,12 @@ pub(super) async fn begin(
     let (nonce, verifier, binding) =
         (Secret::random().hex(), Secret::random().opaque(""), Secret::random().opaque(""));
     let sealed = seal(&cloud.keys, &verifier).ok_or_else(ApiError::internal)?;
-    let payload = json!({"nonce": nonce, "verifier": sealed, "binding": digest(&binding), "test": test});
+    let client = cloud.store.identify_client(config.client_id).await?;
+    let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
+    let redirect = callback(cloud, &client, &config.settings);
+    let payload = json!({
+        "nonce": nonce, "verifier": sealed, "binding": digest(&binding), "test": test, "redirect": redirect,
+    });
     let state = sign_in::keep(cloud, config, payload).await?;
     let mut url =
         Url::parse(&provider.authorization_endpoint).map_err(|error| broken("authorization", error))?;
@@ -135,7 +142,7 @@ pub(super) async fn begin(
     url.query_pairs_mut()
         .append_pair("response_type", "code")
         .append_pair("client_id", text(config, "client_id"))
-        .append_pair("redirect_uri", &callback(cloud))
+        .append_pair("redirect_uri", &redirect)
         .append_pair("scope", &scopes)
         .append_pair("state", &state.opaque(PREFIX))
         .append_pair("nonce", &nonce)
@@ -144,8 +151,20 @@ pub(super) async fn begin(
     Ok(Begun { location: url.into(), binding, cookie_path: CALLBACK })
 }
 
-fn callback(cloud: &Cloud) -> String {
-    format!("{}{CALLBACK}", cloud.config.public.console_url.trim_end_matches('/'))
+/// Where the provider of a client sends people back to. With an address that several clients share, an answer of one's
+/// provider could pass for one of another's, unless the provider names itself in it.
+#[must_use]
+pub fn callback(cloud: &Cloud, client: &entity::client::Model, settings: &Value) -> String {
+    let base = cloud.config.public.console_url.trim_end_matches('/');
+    if shares_callback(settings) {
+        format!("{base}{CALLBACK}")
+    } else {
+        format!("{base}{CALLBACK}/{}", client.uuid)
+    }
+}
+
+fn shares_callback(settings: &Value) -> bool {
+    settings.get("callback").and_then(Value::as_str) == Some(SHARED)
 }
 
 /// Finishes a sign-in with what the provider sent the browser back with.
@@ -154,14 +173,27 @@ fn callback(cloud: &Cloud) -> String {
 /// [`Refused`].
 pub async fn finish(
     cloud: &Cloud,
+    client: Option<&str>,
     query: &OidcCallback,
     binding: &str,
     origin: &Origin,
 ) -> Result<Finished, Refused> {
     let returned = sign_in::resume(cloud, "oidc", query.state.as_deref(), Some(binding)).await?;
     let verifier = unseal(&cloud.keys, returned.text("verifier")).ok_or_else(ApiError::internal)?;
-    let identity = identify(cloud, &returned.config, query, &verifier, returned.text("nonce")).await;
+    let redirect = returned.text("redirect").to_owned();
+    let asked = Asked { redirect: &redirect, verifier: &verifier, nonce: returned.text("nonce") };
+    let identity = match client.map_or(CALLBACK.to_owned(), |client| format!("{CALLBACK}/{client}")) {
+        back if redirect.ends_with(&back) => identify(cloud, &returned.config, query, &asked).await,
+        _ => Err(Refused::code("oidc_error", "the answer came to the address of another client")),
+    };
     sign_in::conclude(cloud, returned, identity, origin).await
+}
+
+/// What the question was that an answer must fit to.
+struct Asked<'a> {
+    redirect: &'a str,
+    verifier: &'a str,
+    nonce: &'a str,
 }
 
 /// Exchanges the code and verifies who it is.
@@ -169,14 +201,15 @@ async fn identify(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
     query: &OidcCallback,
-    verifier: &str,
-    nonce: &str,
+    asked: &Asked<'_>,
 ) -> Result<Identity, Refused> {
     // First of all: an answer of another provider must neither be believed nor its code be sent to this one.
     let provider_now = provider(cloud, config, false).await?;
     let from = query.iss.as_deref();
     if from.is_some_and(|issuer| issuer != provider_now.issuer)
-        || (from.is_none() && provider_now.authorization_response_iss_parameter_supported)
+        || (from.is_none()
+            && (provider_now.authorization_response_iss_parameter_supported
+                || shares_callback(&config.settings)))
     {
         return Err(Refused::code("oidc_error", "the answer comes from another issuer"));
     }
@@ -184,12 +217,12 @@ async fn identify(
         return Err(Refused::code("oidc_error", error.chars().take(200).collect::<String>()));
     }
     let code = query.code.as_deref().ok_or_else(|| Refused::code("oidc_error", "no code"))?;
-    let token = exchange(cloud, config, &provider_now, code, verifier).await?;
-    let claims = match verified(config, &provider_now, &token, nonce, cloud.now()) {
+    let token = exchange(cloud, config, &provider_now, code, asked).await?;
+    let claims = match verified(config, &provider_now, &token, asked.nonce, cloud.now()) {
         // Keys rotate: an unknown key is looked for once more.
         Err(Unverified::UnknownKey) => {
             let fresh = provider(cloud, config, true).await?;
-            verified(config, &fresh, &token, nonce, cloud.now())
+            verified(config, &fresh, &token, asked.nonce, cloud.now())
         }
         other => other,
     };
@@ -201,16 +234,16 @@ async fn exchange(
     config: &entity::sso_config::Model,
     provider: &Provider,
     code: &str,
-    verifier: &str,
+    asked: &Asked<'_>,
 ) -> Result<String, Refused> {
     let secret = config.secret_sealed.as_deref().and_then(|sealed| unseal(&cloud.keys, sealed));
     let secret = secret.ok_or_else(ApiError::internal)?;
-    let (redirect, client_id) = (callback(cloud), text(config, "client_id"));
+    let client_id = text(config, "client_id");
     let form = [
         ("grant_type", "authorization_code"),
         ("code", code),
-        ("redirect_uri", redirect.as_str()),
-        ("code_verifier", verifier),
+        ("redirect_uri", asked.redirect),
+        ("code_verifier", asked.verifier),
         ("client_id", client_id),
     ];
     let form = form.map(|(name, value)| format!("{name}={}", url_encoded(value))).join("&");

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use self::response::{Assertion, Expected};
 use super::{
     admission::{Identity, Refused},
+    settings,
     sign_in::{self, Begun, Finished, PREFIX, digest},
 };
 use crate::{
@@ -97,25 +98,25 @@ pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Resul
             vec![certificate.map_err(|reason| ApiError::invalid(format!("x509: {reason}"), Value::Null))?];
     }
     provider.logout_url = request.logout_url.or(provider.logout_url);
-    super::valid_text("issuer", &provider.issuer, 1024)?;
-    super::valid_text("groups_attribute", &request.groups_attribute, 255)?;
+    settings::valid_text("issuer", &provider.issuer, 1024)?;
+    settings::valid_text("groups_attribute", &request.groups_attribute, 255)?;
     if provider.certificates.is_empty() {
         return Err(ApiError::invalid("x509: a certificate is needed", Value::Null).into());
     }
-    let vendor = super::known_vendor(&request.vendor)?;
+    let vendor = settings::known_vendor(&request.vendor)?;
     for (name, url) in [("sso_url", Some(&provider.sso_url)), ("logout_url", provider.logout_url.as_ref())] {
         // The browser goes there, not the cloud; what is checked is that it is a page and encrypted.
         let checked = url.map(|url| browser_url(cloud, url)).transpose();
         checked.map_err(|reason| {
-            ApiError::invalid(format!("{name} {reason}"), url.map(|url| super::short(url)))
+            ApiError::invalid(format!("{name} {reason}"), url.map(|url| settings::short(url)))
         })?;
     }
     let settings = json!({
         "issuer": provider.issuer, "sso_url": provider.sso_url, "logout_url": provider.logout_url,
         "certificates": provider.certificates, "groups_attribute": request.groups_attribute,
-        "domains": super::own_domains(caller, &request.domains)?, "named_roles": named_roles(caller),
+        "domains": settings::own_domains(cloud, caller, &request.domains)?, "named_roles": named_roles(caller),
     });
-    super::put(cloud, caller, "saml", vendor, settings, None).await
+    settings::put(cloud, caller, "saml", vendor, settings, None).await
 }
 
 /// Roles that the provider may give by name: those that who trusts it could give.
@@ -129,7 +130,8 @@ fn parsed(field: &str, xml: &str) -> Result<metadata::ProviderMetadata, ApiError
 }
 
 async fn fetched(cloud: &Cloud, address: &str) -> Result<String, ApiError> {
-    let refused = |reason: &str| ApiError::invalid(format!("metadata_url {reason}"), super::short(address));
+    let refused =
+        |reason: &str| ApiError::invalid(format!("metadata_url {reason}"), settings::short(address));
     let url = cloud.outgoing.check(address, false).map_err(refused)?;
     let answer = cloud.outgoing.send(OutgoingRequest::get(url, metadata::MAX_BYTES)).await;
     match answer {
@@ -208,8 +210,10 @@ pub async fn accept(cloud: &Cloud, form: &SamlForm) -> Result<String, Refused> {
     let identity = match identify(cloud, &returned, form.saml_response.as_deref()).await {
         Ok(identity) => json!({"identity": identity}),
         // The sign-in goes on to its end in the browser, where a test can tell its administrator.
-        Err(Refused::Code(code, detail)) => json!({"code": code, "detail": detail}),
-        Err(failure) => return Err(failure),
+        Err(refused) => {
+            let (code, detail) = refused.told().map_err(Refused::Failure)?;
+            json!({"code": code, "detail": detail})
+        }
     };
     if let Some(payload) = returned.payload.as_object_mut() {
         payload.insert("answer".to_owned(), identity);

@@ -19,14 +19,17 @@ use crate::{
     auth::{Caller, Origin},
     failure::Failure,
     secrets::{Secret, same},
-    services::session::{self, Started},
+    services::{
+        activity,
+        session::{self, Started},
+    },
     state::Cloud,
 };
 
 /// Cookie that binds a sign-in to its browser.
 pub const COOKIE: &str = "bzsso";
 /// Kind of the ticket of a sign-in.
-const STATE: &str = "sso_state";
+pub(super) const STATE: &str = "sso_state";
 /// Kind of the ticket of a test.
 const TEST: &str = "sso_test";
 /// What its secrets begin with.
@@ -91,7 +94,7 @@ pub async fn begin(cloud: &Cloud, client: Option<&str>, test: Option<&str>) -> R
             let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
             let config = sso::find(cloud.store.reader(), TenantId(client.id)).await?;
             let active = config.filter(|config| config.state == "active" && config.kind != "ldap");
-            (active.ok_or_else(|| Refused::code("saml_auth_not_found", client.id.to_string()))?, None)
+            (active.ok_or(Refused::NotForClient(client.id))?, None)
         }
     };
     match config.kind.as_str() {
@@ -193,8 +196,32 @@ pub(super) async fn conclude(
     let identity = identity?;
     let client = cloud.store.identify_client(config.client_id).await?.filter(|client| client.enabled);
     let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
-    let user = admission::admit(cloud, &config, &client, &identity, origin).await?;
+    let user = match admission::admit(cloud, &config, &client, &identity, origin).await {
+        Ok(user) => user,
+        Err(refused) => {
+            let (code, _) = refused.told().map_err(Refused::Failure)?;
+            log_refusal(cloud, &config, &identity, origin, code).await?;
+            return Err(refused);
+        }
+    };
     Ok(Finished::Session(Box::new(session::start(cloud, user, origin, None).await?)))
+}
+
+/// Somebody of the client did not get in, although the provider vouched.
+async fn log_refusal(
+    cloud: &Cloud,
+    config: &entity::sso_config::Model,
+    identity: &Identity,
+    origin: &Origin,
+    code: &str,
+) -> Result<(), Failure> {
+    let user = cloud.store.identify_user_by_email(&identity.email).await?;
+    match user.filter(|user| user.client_id == config.client_id) {
+        Some(user) => {
+            activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), Some(code)).await
+        }
+        None => Ok(()),
+    }
 }
 
 /// Begins a test: a link that signs in at the provider and changes nothing here.
@@ -202,7 +229,7 @@ pub(super) async fn conclude(
 /// # Errors
 /// 400 without a configuration.
 pub async fn test_link(cloud: &Cloud, caller: &Caller) -> Result<SsoTestLink, Failure> {
-    let config = super::configured(cloud.store.reader(), caller.tenant()).await?;
+    let config = super::configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
     if config.kind == "ldap" {
         return Err(ApiError::invalid("test LDAP by /v1/sso/ldap/test", Value::Null).into());
     }
@@ -230,19 +257,19 @@ async fn finish_test(
     identity: Result<Identity, Refused>,
 ) -> Result<Finished, Refused> {
     let client = cloud.store.identify_client(config.client_id).await?;
-    let technical = client.is_some_and(|client| client.is_technical);
+    let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
     let result = match identity {
         Ok(identity) => {
-            let role = admission::role_of(&config, technical, &identity);
+            let role = admission::given_role(cloud, &config, &client, &identity).await?;
             super::note_test(cloud, config).await?;
             let role = role.map(|role| role.code().to_owned());
             SsoTestView { state: "success".to_owned(), attributes: json!(identity), role, error: None }
         }
-        Err(Refused::Code(code, detail)) => {
+        Err(refused) => {
+            let (code, detail) = refused.told().map_err(Refused::Failure)?;
             let error = Some(format!("{code}: {detail}"));
             SsoTestView { state: "failure".to_owned(), error, ..SsoTestView::default() }
         }
-        Err(failure) => return Err(failure),
     };
     cloud.store.update_ticket(id_mac, &json!(result)).await?;
     Ok(Finished::Tested)
@@ -253,10 +280,11 @@ async fn finish_test(
 /// # Errors
 /// 404 when it ended or is another's.
 pub async fn test_result(cloud: &Cloud, caller: &Caller, id: &str) -> Result<SsoTestView, Failure> {
+    let tenant = caller.tenant_of(None)?;
     let absent = || ApiError::not_found("test", id.chars().take(64).collect::<String>());
     let secret = Secret::parse_opaque(PREFIX, id).ok_or_else(absent)?;
     let ticket = cloud.store.identify_ticket(&secret.mac(&cloud.keys), TEST, cloud.now()).await?;
-    let ticket = ticket.filter(|ticket| ticket.client_id == Some(caller.client.id)).ok_or_else(absent)?;
+    let ticket = ticket.filter(|ticket| ticket.client_id == Some(tenant.0)).ok_or_else(absent)?;
     Ok(serde_json::from_value(ticket.payload).unwrap_or_default())
 }
 

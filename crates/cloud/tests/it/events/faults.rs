@@ -77,6 +77,8 @@ async fn upload_on_a_full_disk(disk: &Path, small: &SmallDisk) {
         let refused = node.send(&cloud, &batch).await;
         assert!(matches!(refused.status, 500 | 503), "{}", refused.status);
     }
+    // Reading does not depend on writing, not even by a credential that was never used before.
+    assert_eq!(hits(&cloud, &admin, json!({})).await.len(), 1);
     std::fs::remove_file(ballast).unwrap();
     for _ in 0..2 {
         assert_eq!(node.send(&cloud, &batch).await.status, 200);

@@ -3,6 +3,10 @@
 use std::{
     io::Write,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bartizan_testkit::{Credential, PATIENCE, TestCloud, cloud::PASSWORD};
@@ -191,4 +195,47 @@ async fn an_inner_server_is_asked_only_where_the_operator_allows_it() {
     let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
     assert_eq!(result["state"], "failure");
     assert!(!result.to_string().contains("banner"), "{result}");
+}
+
+/// A server in front of another that counts who comes.
+async fn counting(to: &str) -> (String, Arc<AtomicUsize>) {
+    let to = to.trim_start_matches("ldap://").to_owned();
+    let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ldap://{}", front.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = front.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut far = tokio::net::TcpStream::connect(&to).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    (url, count)
+}
+
+#[tokio::test]
+async fn the_directory_is_asked_alike_whoever_signs_in() {
+    let slapd = Slapd::start().await;
+    let cloud = start(true).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let (url, count) = counting(&slapd.url).await;
+    set_up(&cloud, &session, &url, "look it up").await;
+    let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
+    assert_eq!(result["state"], "success", "{result}");
+    super::activate_tested(&cloud, &session, json!({})).await;
+    cloud.add_user(cloud.client.id, "eve@acme.test", &["auditor"]).await;
+    let sign_in = async |email: &str, password: &str| {
+        let before = count.load(Ordering::Relaxed);
+        let body = json!({"username": email, "password": password});
+        let status = cloud.post(&Credential::Anonymous, "/v1/login", body).await.status;
+        (status, count.load(Ordering::Relaxed) - before)
+    };
+    // Nobody at all, somebody of the directory alone, and somebody with a password here: two questions each.
+    for email in ["nobody@acme.test", "lea@acme.test", "eve@acme.test"] {
+        assert_eq!(sign_in(email, "wrong").await, (401, 2), "{email}");
+    }
+    assert_eq!(sign_in("eve@acme.test", PASSWORD).await, (200, 2));
+    // Other domains are none of its business.
+    assert_eq!(sign_in("nobody@elsewhere.test", "wrong").await, (401, 0));
 }

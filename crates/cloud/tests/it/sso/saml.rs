@@ -85,6 +85,18 @@ impl Told {
         }
     }
 
+    /// Names prefixes that the canonical form keeps; none of them is used.
+    fn name_prefixes(&mut self, count: usize) {
+        let names: Vec<String> = (0..count).map(|number| format!("p{number}")).collect();
+        let plain = format!("<ds:Transform Algorithm=\"{EXCLUSIVE}\"></ds:Transform>");
+        let with = format!(
+            "<ds:Transform Algorithm=\"{EXCLUSIVE}\"><ec:InclusiveNamespaces xmlns:ec=\"{EXCLUSIVE}\" PrefixList=\"{}\">\
+             </ec:InclusiveNamespaces></ds:Transform>",
+            names.join(" ")
+        );
+        self.transforms = self.transforms.replace(&plain, &with);
+    }
+
     /// Without a signature, in canonical form.
     fn assertion(&self) -> String {
         let (begin, end) = (time(self.begin), time(self.end));
@@ -346,6 +358,11 @@ async fn responses_that_are_not_for_this_sign_in_are_refused() {
                 told.response(&with_signature(&assertion, &told.signature(&assertion, "", &key)))
             }),
         ),
+        ("more prefixes than anybody needs", changed(&key, |told| told.name_prefixes(17))),
+        (
+            "a signature over more than anybody needs",
+            changed(&key, |told| told.transforms += &"<ds:Padding></ds:Padding>".repeat(130)),
+        ),
         ("another audience", changed(&key, |told| told.audience = "https://somebody.test".to_owned())),
         ("another recipient", changed(&key, |told| told.recipient = "https://somebody.test/acs".to_owned())),
         ("another request", changed(&key, |told| told.request = "_other".to_owned())),
@@ -392,6 +409,11 @@ async fn responses_that_are_not_for_this_sign_in_are_refused() {
         assert_eq!((end.as_str(), cookie), ("/login?error=invalid_saml_response", None), "{what}");
     }
     assert_eq!(sign_in(&cloud, |told| told.response(&told.signed(&key))).await.0, "/");
+    let named = |told: &mut Told| {
+        told.name_prefixes(16);
+        told.response(&told.signed(&key))
+    };
+    assert_eq!(sign_in(&cloud, named).await.0, "/", "as many prefixes as are taken");
 }
 
 /// The eight ways to wrap that the literature numbers, with the names that it gives them.
