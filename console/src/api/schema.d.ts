@@ -207,6 +207,218 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/scim/v2/Groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List groups
+         * @description Those that the identity provider pushed. A filter compares `displayName`, `externalId` or `id` by `eq`.
+         */
+        get: operations["scim_group_list"];
+        put?: never;
+        /**
+         * Create a group
+         * @description Its name is mapped to a role like one that the identity provider tells at a sign-in.
+         */
+        post: operations["scim_group_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a group
+         * @description One that the identity provider pushed.
+         */
+        get: operations["scim_group_view"];
+        /**
+         * Replace a group
+         * @description Roles of those who come and go follow at once.
+         */
+        put: operations["scim_group_replace"];
+        post?: never;
+        /**
+         * Delete a group
+         * @description Roles of those who were in it follow at once.
+         */
+        delete: operations["scim_group_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a group
+         * @description Roles of those who come and go follow at once.
+         */
+        patch: operations["scim_group_patch"];
+        trace?: never;
+    };
+    "/scim/v2/ResourceTypes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List kinds of resources
+         * @description Users and groups.
+         */
+        get: operations["scim_resource_type_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/ResourceTypes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a kind of resources
+         * @description `User` or `Group`.
+         */
+        get: operations["scim_resource_type_view"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Schemas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List schemas
+         * @description The attributes of users and groups that are kept here.
+         */
+        get: operations["scim_schema_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Schemas/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a schema
+         * @description The attributes of one kind of resources.
+         */
+        get: operations["scim_schema_view"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/ServiceProviderConfig": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View what there is of SCIM
+         * @description Changes and simple filters; neither bulk operations nor sorting.
+         */
+        get: operations["scim_service_provider_config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List users
+         * @description Those who sign in by the identity provider. A filter compares `userName`, `externalId` or `id` by `eq`.
+         */
+        get: operations["scim_user_list"];
+        put?: never;
+        /**
+         * Create a user
+         * @description Who is ready to sign in by the identity provider. Attributes that are not kept here are ignored.
+         */
+        post: operations["scim_user_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a user
+         * @description One who signs in by the identity provider.
+         */
+        get: operations["scim_user_view"];
+        /**
+         * Replace a user
+         * @description `active: false` ends sessions and tokens at once.
+         */
+        put: operations["scim_user_replace"];
+        post?: never;
+        /**
+         * Delete a user
+         * @description For good, with sessions and tokens.
+         */
+        delete: operations["scim_user_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user
+         * @description `active: false` ends sessions and tokens at once.
+         */
+        patch: operations["scim_user_patch"];
+        trace?: never;
+    };
     "/v1/activity_log/events_get_filters": {
         parameters: {
             query?: never;
@@ -3000,7 +3212,8 @@ export interface paths {
         post?: never;
         /**
          * Remove single sign-on
-         * @description Users are back to passwords. Not while the identity provider is the source of users.
+         * @description Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+         *     password in `X-Reauth`.
          */
         delete: operations["sso_delete"];
         options?: never;
@@ -3039,10 +3252,65 @@ export interface paths {
         put?: never;
         /**
          * Deactivate single sign-on
-         * @description Users are back to passwords. Not while the identity provider is the source of users.
+         * @description Users are back to passwords. Not while the identity provider is the source of users. Needs a fresh proof of the
+         *     password in `X-Reauth`.
          */
         post: operations["sso_deactivate"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List groups
+         * @description Groups of the identity provider that give roles in clients of the caller's global account. They count while
+         *     `tenant_permissions` of `/v1/sso` is on. For global administrators.
+         */
+        get: operations["sso_group_list"];
+        put?: never;
+        /**
+         * Create a group
+         * @description Several groups may have one name, with other roles and clients: where they overlap, the wider role counts. A global
+         *     role is one in all clients; it names the technical client alone.
+         */
+        post: operations["sso_group_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * View a group
+         * @description One group of the caller's global account.
+         */
+        get: operations["sso_group_view"];
+        /**
+         * Change a group
+         * @description What is absent stays. It counts with the next request of everybody in the group.
+         */
+        put: operations["sso_group_update"];
+        post?: never;
+        /**
+         * Delete a group
+         * @description What it gave ends at once. The answer is the group as it was.
+         */
+        delete: operations["sso_group_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3157,9 +3425,31 @@ export interface paths {
         };
         /**
          * Come back from the identity provider
-         * @description For browsers: ends a sign-in that began with `/v1/sso/login`.
+         * @description For browsers: ends a sign-in that began with `/v1/sso/login`, at a provider that names itself in its answer
+         *     (RFC 9207) and has `callback: shared`.
          */
         get: operations["sso_oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/oidc/callback/{client_uuid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the identity provider of a client
+         * @description For browsers: ends a sign-in that began with `/v1/sso/login`. The address is one client's alone, so an answer of
+         *     another client's provider is not taken for one of this.
+         */
+        get: operations["sso_oidc_client_callback"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3243,6 +3533,31 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sso/scim/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew the token of SCIM
+         * @description For the identity provider, which pushes users and groups with it. The one before ends; this is the only time that it
+         *     is shown. Needs a fresh proof of the password in `X-Reauth`.
+         */
+        post: operations["sso_scim_token_renew"];
+        /**
+         * End the token of SCIM
+         * @description The identity provider can push no more. Needs a fresh proof of the password in `X-Reauth`.
+         */
+        delete: operations["sso_scim_token_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -8810,6 +9125,27 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_ScimToken: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description `POST /v1/sso/scim/token`. */
+            body: {
+                /** @description The token; it is shown once. */
+                token: string;
+                /** @description Where the provider sends users and groups to. */
+                url: string;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                created_at: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_SearchFilters: {
             /**
              * Format: int32
@@ -8955,6 +9291,37 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_SsoGroupView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description A group of the identity provider that gives a role in some clients of a global account. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /**
+                 * @description Name of the group at the provider; with LDAP its distinguished name.
+                 * @example security
+                 */
+                name: string;
+                /**
+                 * @description Role.
+                 * @example analytic
+                 */
+                role: string;
+                /** @description Clients in which members have the role; for a global role the technical client. */
+                client_ids: number[];
+                /** @description Whether it counts. */
+                enabled: boolean;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_SsoTestLink: {
             /**
              * Format: int32
@@ -9031,6 +9398,13 @@ export interface components {
                  * @description Last successful test sign-in, Unix seconds.
                  */
                 tested_at?: number | null;
+                /** @description Where the identity provider pushes users and groups to. */
+                scim_url: string;
+                /**
+                 * Format: int64
+                 * @description When its token for that was made, Unix seconds; null when it has none.
+                 */
+                scim_token_created_at?: number | null;
                 /**
                  * Format: int64
                  * @description The administrator who keeps a password whatever happens to the identity provider.
@@ -9916,6 +10290,36 @@ export interface components {
                 expires_at: number;
                 /** @description Whether this call came by it. */
                 current: boolean;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_SsoGroupView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 */
+                id: number;
+                /**
+                 * @description Name of the group at the provider; with LDAP its distinguished name.
+                 * @example security
+                 */
+                name: string;
+                /**
+                 * @description Role.
+                 * @example analytic
+                 */
+                role: string;
+                /** @description Clients in which members have the role; for a global role the technical client. */
+                client_ids: number[];
+                /** @description Whether it counts. */
+                enabled: boolean;
             }[];
         };
         /** @description A success with its body. */
@@ -12424,7 +12828,10 @@ export interface components {
             email_attribute?: string;
             /** @description PEM certificate of an authority to trust besides the public ones. */
             certificate?: string | null;
-            /** @description E-mail domains whose users sign in by it; the caller's own. */
+            /**
+             * @description E-mail domains whose people sign in by it, at least one: the caller's own, and those that the operator gave to
+             *     the client.
+             */
             domains?: string[];
         };
         /** @description `POST /v1/sso/ldap/test`: a person to sign in as. */
@@ -12930,8 +13337,14 @@ export interface components {
             scopes?: string[];
             /** @description Claim that names the groups. */
             groups_claim?: string;
-            /** @description E-mail domains whose sign-in page offers it; the caller's own. */
+            /** @description E-mail domains whose sign-in page offers it: the caller's own, and those that the operator gave to the client. */
             domains?: string[];
+            /**
+             * @description `client`: the provider sends people back to an address of this client alone. `shared`: to one that clients have in
+             *     common; only for providers that name themselves in their answers (RFC 9207).
+             * @example client
+             */
+            callback?: string;
             /** @description `google`, `okta` or `custom`. */
             vendor?: string;
         };
@@ -13874,7 +14287,7 @@ export interface components {
             logout_url?: string | null;
             /** @description Attribute that names the groups. */
             groups_attribute?: string;
-            /** @description E-mail domains whose sign-in page offers it; the caller's own. */
+            /** @description E-mail domains whose sign-in page offers it: the caller's own, and those that the operator gave to the client. */
             domains?: string[];
             /** @description `google`, `okta` or `custom`. */
             vendor?: string;
@@ -13901,6 +14314,208 @@ export interface components {
              * @description Always null.
              */
             last_wapi?: number | null;
+        };
+        /** @description An address. */
+        ScimEmail: {
+            /** @description Address. */
+            value: string;
+            /** @description `work`. */
+            type: string;
+            /** @description True. */
+            primary: boolean;
+        };
+        /** @description An error. */
+        ScimError: {
+            /**
+             * @description Schemas.
+             * @example [
+             *       "urn:ietf:params:scim:api:messages:2.0:Error"
+             *     ]
+             */
+            schemas: string[];
+            /**
+             * @description HTTP status again, as a text.
+             * @example 400
+             */
+            status: string;
+            /**
+             * @description What kind of a 400 or 409 it is.
+             * @example invalidValue
+             */
+            scimType?: string | null;
+            /** @description What is wrong. */
+            detail: string;
+        };
+        /** @description A group. */
+        ScimGroup: {
+            /**
+             * @description Schemas.
+             * @example [
+             *       "urn:ietf:params:scim:schemas:core:2.0:Group"
+             *     ]
+             */
+            schemas: string[];
+            /**
+             * @description Identity here.
+             * @example 3
+             */
+            id: string;
+            /** @description Identity at the provider. */
+            externalId?: string | null;
+            /**
+             * @description Name, by which roles are mapped.
+             * @example security
+             */
+            displayName: string;
+            /** @description Users in it. */
+            members: components["schemas"]["ScimReference"][];
+            /** @description About the resource. */
+            meta: components["schemas"]["ScimMeta"];
+        };
+        /** @description A group as a provider sends one. */
+        ScimGroupInput: {
+            /**
+             * @description Name, 1 to 255 characters.
+             * @example security
+             */
+            displayName: string;
+            /** @description Identity at the provider, at most 255 characters. */
+            externalId?: string | null;
+            /** @description Users in it, by `value`. */
+            members: unknown[];
+        };
+        /** @description A part of a list. */
+        ScimList: {
+            /**
+             * @description Schemas.
+             * @example [
+             *       "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+             *     ]
+             */
+            schemas: string[];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            totalResults: number;
+            /**
+             * Format: int64
+             * @description Which one the first of this part is, from 1 on.
+             */
+            startIndex: number;
+            /** @description How many are in this part. */
+            itemsPerPage: number;
+            /** @description Users, groups, schemas or kinds. */
+            Resources: unknown[];
+        };
+        /** @description About a resource. */
+        ScimMeta: {
+            /** @description `User` or `Group`. */
+            resourceType: string;
+            /** @description When it was made, RFC 3339. */
+            created: string;
+            /** @description When it was changed, where that is known. */
+            lastModified?: string | null;
+            /** @description Where it is. */
+            location: string;
+        };
+        /** @description The name of a person. */
+        ScimName: {
+            /** @description As a whole. */
+            formatted: string;
+            /** @description What comes first. */
+            givenName: string;
+            /** @description The rest. */
+            familyName: string;
+        };
+        /** @description Changes of a user or group, in order; all or none. */
+        ScimPatch: {
+            /**
+             * @description `[{"op", "path", "value"}]`, at most 1000; `op` is `add`, `replace` or `remove`.
+             * @example [
+             *       {
+             *         "op": "replace",
+             *         "path": "active",
+             *         "value": false
+             *       }
+             *     ]
+             */
+            Operations: unknown[];
+        };
+        /** @description A user in a group, or a group of a user. */
+        ScimReference: {
+            /** @description Identity. */
+            value: string;
+            /** @description Name. */
+            display: string;
+            /** @description Where it is. */
+            $ref: string;
+        };
+        /** @description `POST /v1/sso/scim/token`. */
+        ScimToken: {
+            /** @description The token; it is shown once. */
+            token: string;
+            /** @description Where the provider sends users and groups to. */
+            url: string;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            created_at: number;
+        };
+        /** @description A user. */
+        ScimUser: {
+            /**
+             * @description Schemas.
+             * @example [
+             *       "urn:ietf:params:scim:schemas:core:2.0:User"
+             *     ]
+             */
+            schemas: string[];
+            /**
+             * @description Identity here.
+             * @example 12
+             */
+            id: string;
+            /** @description Identity at the provider. */
+            externalId?: string | null;
+            /**
+             * @description E-mail address, which is the name to sign in with.
+             * @example eve@example.com
+             */
+            userName: string;
+            /** @description Name in parts. */
+            name: components["schemas"]["ScimName"];
+            /**
+             * @description Name.
+             * @example Eve Low
+             */
+            displayName: string;
+            /** @description The address again. */
+            emails: components["schemas"]["ScimEmail"][];
+            /** @description Whether the person may work. */
+            active: boolean;
+            /** @description Groups that the person is in. */
+            groups: components["schemas"]["ScimReference"][];
+            /** @description About the resource. */
+            meta: components["schemas"]["ScimMeta"];
+        };
+        /** @description A user as a provider sends one. Attributes that are not named here are ignored. */
+        ScimUserInput: {
+            /**
+             * @description E-mail address.
+             * @example eve@example.com
+             */
+            userName: string;
+            /** @description Identity at the provider, at most 255 characters. */
+            externalId?: string | null;
+            /**
+             * @description Name, 1 to 255 characters; else `name.formatted`, or its parts.
+             * @example Eve Low
+             */
+            displayName?: string | null;
+            /** @description Whether the person may work; absent is true. */
+            active?: boolean | null;
         };
         /** @description Filters to send to the list endpoints as they are. `time` is always there, as `[[from,to]]`. */
         SearchFilters: {
@@ -14196,12 +14811,69 @@ export interface components {
             /** @description What. */
             message: string;
         };
+        /** @description `POST /v1/sso/groups`. */
+        SsoGroupCreate: {
+            /**
+             * @description Name of the group at the provider, 1 to 255 characters; with LDAP its distinguished name.
+             * @example security
+             */
+            name: string;
+            /**
+             * @description Role.
+             * @example analytic
+             */
+            role: string;
+            /** @description Clients in which members have the role, 1 to 500; for a global role the technical client alone. */
+            client_ids: number[];
+            /** @description Whether it counts. */
+            enabled?: boolean;
+        };
+        /** @description `PUT /v1/sso/groups/{id}`: what is absent stays. */
+        SsoGroupUpdate: {
+            /** @description Name of the group at the provider. */
+            name?: string | null;
+            /** @description Role. */
+            role?: string | null;
+            /** @description Clients. */
+            client_ids?: number[] | null;
+            /** @description Whether it counts. */
+            enabled?: boolean | null;
+        };
+        /** @description A group of the identity provider that gives a role in some clients of a global account. */
+        SsoGroupView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             */
+            id: number;
+            /**
+             * @description Name of the group at the provider; with LDAP its distinguished name.
+             * @example security
+             */
+            name: string;
+            /**
+             * @description Role.
+             * @example analytic
+             */
+            role: string;
+            /** @description Clients in which members have the role; for a global role the technical client. */
+            client_ids: number[];
+            /** @description Whether it counts. */
+            enabled: boolean;
+        };
         /** @description `PUT /v1/sso`: what is absent stays. */
         SsoOptions: {
             /** @description Whether the identity provider is the source of users and roles. */
             provisioning?: boolean | null;
             /** @description Whether everybody must use it. */
             strict?: boolean | null;
+            /** @description For SAML: signed requests, signed and encrypted assertions. Cannot be turned on yet. */
+            extended_security?: boolean | null;
+            /**
+             * @description Whether groups decide about clients (`/v1/sso/groups`); for the technical client of a global account, and with
+             *     provisioning.
+             */
+            tenant_permissions?: boolean | null;
             /**
              * Format: int64
              * @description The administrator who keeps a password; needs a second factor.
@@ -14259,6 +14931,13 @@ export interface components {
              * @description Last successful test sign-in, Unix seconds.
              */
             tested_at?: number | null;
+            /** @description Where the identity provider pushes users and groups to. */
+            scim_url: string;
+            /**
+             * Format: int64
+             * @description When its token for that was made, Unix seconds; null when it has none.
+             */
+            scim_token_created_at?: number | null;
             /**
              * Format: int64
              * @description The administrator who keeps a password whatever happens to the identity provider.
@@ -16069,6 +16748,1255 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    scim_group_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description One comparison
+                 * @example displayName eq "security"
+                 */
+                filter?: string;
+                /** @description First of them, from 1 on */
+                startIndex?: number;
+                /** @description Most of them, at most 200; absent is 100 */
+                count?: number;
+                /** @description Attributes to answer with */
+                attributes?: string;
+                /** @description Attributes to leave out */
+                excludedAttributes?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Groups by id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimList"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_group_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScimGroupInput"];
+            };
+        };
+        responses: {
+            /** @description The group */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimGroup"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_group_view: {
+        parameters: {
+            query?: {
+                /** @description Attributes to leave out */
+                excludedAttributes?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Group */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimGroup"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_group_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScimGroupInput"];
+            };
+        };
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimGroup"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_group_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_group_patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScimPatch"];
+            };
+        };
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimGroup"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_resource_type_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Kinds */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimList"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_resource_type_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Kind */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The kind */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_schema_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Schemas */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimList"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_schema_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Schema */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schema */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_service_provider_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_user_list: {
+        parameters: {
+            query?: {
+                /**
+                 * @description One comparison
+                 * @example userName eq "eve@example.com"
+                 */
+                filter?: string;
+                /** @description First of them, from 1 on */
+                startIndex?: number;
+                /** @description Most of them, at most 200; absent is 100 */
+                count?: number;
+                /** @description Attributes to answer with */
+                attributes?: string;
+                /** @description Attributes to leave out */
+                excludedAttributes?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Users by id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimList"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_user_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScimUserInput"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimUser"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The address is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_user_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimUser"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_user_replace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScimUserInput"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimUser"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_user_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+        };
+    };
+    scim_user_patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description User */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScimPatch"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimUser"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
         };
@@ -27995,7 +29923,10 @@ export interface operations {
     sso_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -28107,7 +30038,10 @@ export interface operations {
     sso_deactivate: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -28142,6 +30076,366 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SsoGroupCreate"];
+            };
+        };
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SsoGroupUpdate"];
+            };
+        };
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such group */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_group_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Group */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group as it was */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoGroupView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such group */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28538,7 +30832,7 @@ export interface operations {
                 state?: string;
                 /** @description Code */
                 code?: string;
-                /** @description Issuer of the answer, where the provider sends it */
+                /** @description Issuer of the answer */
                 iss?: string;
                 /** @description Refusal of the provider */
                 error?: string;
@@ -28576,6 +30870,81 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_oidc_client_callback: {
+        parameters: {
+            query?: {
+                /** @description State */
+                state?: string;
+                /** @description Code */
+                code?: string;
+                /** @description Issuer of the answer, where the provider sends it */
+                iss?: string;
+                /** @description Refusal of the provider */
+                error?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Public UUID of the client */
+                client_uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the Console, or to its sign-in page with an error code */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28855,6 +31224,124 @@ export interface operations {
             };
             /** @description There is no such client */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_scim_token_renew: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The token, once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ScimToken"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_scim_token_delete: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Empty"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -304,7 +304,8 @@ async fn a_narrow_key_cannot_prolong_itself_or_end_others() {
     cloud.admin_pair().await;
     let narrow =
         create(&cloud, &session, json!({"name": "narrow", "permissions": ["view_attack"]})).await.body();
-    let sibling = create(&cloud, &session, json!({"name": "other"})).await.body();
+    let other = json!({"name": "other", "permissions": ["update_api_token"]});
+    let sibling = create(&cloud, &session, other).await.body();
     let key = token(&narrow);
     for id in [narrow["id"].clone(), sibling["id"].clone(), json!(-cloud.admin.id)] {
         for body in [json!({"expires_at": null}), json!({"enabled": false})] {
@@ -314,7 +315,7 @@ async fn a_narrow_key_cannot_prolong_itself_or_end_others() {
         let refused = cloud.call(&key, Method::DELETE, &format!("/v1/api_tokens/{id}"), None).await;
         assert_eq!((refused.status, refused.text.as_str()), DENIED, "{id}");
     }
-    // It lists its owner's, and with the rights it changes and ends them.
+    // It lists its owner's, and with the rights it changes and ends those that may do no more than it.
     assert_eq!(cloud.get(&key, "/v1/api_tokens").await.status, 200);
     let rights = json!({"name": "wide", "permissions": ["update_api_token", "delete_api_token"]});
     let wide = token(&create(&cloud, &session, rights).await.body());

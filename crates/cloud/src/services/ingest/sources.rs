@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_window_counts_as_if_it_looked_at_every_hit() {
-        let times = [0, 1, 5, 5, 9, 30, 31, 40, 90, 200, 7, 0];
+        let times = [0_i64, 1, 5, 5, 9, 30, 31, 40, 90, 200, 7, 0];
         let mut window = Window::default();
         for (at, time) in times.into_iter().enumerate() {
             let expected = times[..at].iter().filter(|known| time.abs_diff(**known) <= 10).count();
