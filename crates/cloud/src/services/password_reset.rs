@@ -64,7 +64,7 @@ async fn send_reset(cloud: &Cloud, email: &str, origin: &Origin) -> Result<(), F
         return Ok(());
     }
     let token = ticket(cloud, &user, RESET, RESET_PREFIX, RESET_S, json!({"address": user.email})).await?;
-    let entry = asked(&user, json!({}), json!({"password_reset": "asked for"}));
+    let entry = asked(&user, json!({}), json!({"reset_link": "asked for"}));
     activity::log_by_stranger(cloud.store.writer(), &user, origin, cloud.now(), entry).await?;
     letters::post(cloud, letters::reset(cloud, &user.email, &letters::link(cloud, "reset", &token)));
     Ok(())
