@@ -53,6 +53,8 @@ pub struct Shared {
     pub ingestion: Ingestion,
     /// Wakes the worker that delivers notifications.
     pub outbox: tokio::sync::Notify,
+    /// Wakes the worker that makes exports and reports.
+    pub files: tokio::sync::Notify,
     /// Wakes the worker that verifies attacks.
     pub verification: tokio::sync::Notify,
     /// Where time comes from.
@@ -86,6 +88,7 @@ impl Cloud {
             event_index,
             ingestion,
             outbox: tokio::sync::Notify::new(),
+            files: tokio::sync::Notify::new(),
             verification: tokio::sync::Notify::new(),
             clock: Clock::default(),
         }))

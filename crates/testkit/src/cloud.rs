@@ -115,6 +115,9 @@ impl TestCloud {
         let folder = tempfile::tempdir().unwrap();
         let mut config = CloudConfig { data_dir: folder.path().to_owned(), ..CloudConfig::default() };
         config.listen.address = "127.0.0.1:0".parse().unwrap();
+        // Tests ask again and again until something is there.
+        config.limits.requests_per_second = 100_000;
+        config.limits.request_burst = 100_000;
         config.limits.password_checks_per_minute = 1000;
         config.limits.password_checks_per_minute_account = 1000;
         config.limits.password_checks_per_minute_address = 1000;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{attack_vectors::export, reports};
 use crate::state::Cloud;
 
-/// How often the worker looks for work.
+/// How often the worker looks for work that it was not told of: what another process took on, and what is tried again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Works until the process ends.
@@ -13,7 +13,10 @@ pub async fn work(cloud: Cloud) {
     let mut tick = tokio::time::interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
+        tokio::select! {
+            () = cloud.files.notified() => {}
+            _ = tick.tick() => {}
+        }
         export::work_off(&cloud).await;
         reports::work_off(&cloud).await;
     }

@@ -106,7 +106,9 @@ pub async fn request(cloud: &Cloud, caller: &Caller, request: &ReportRequest) ->
         created_at: now,
         expires_at: now + if format == "pdf" { KEPT_PDF_S } else { KEPT_S },
     };
-    Ok(cloud.store.create_report(report).await?)
+    let id = cloud.store.create_report(report).await?;
+    cloud.files.notify_one();
+    Ok(id)
 }
 
 /// A number that may be absent.

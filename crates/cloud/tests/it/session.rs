@@ -269,7 +269,10 @@ async fn counted(cloud: &TestCloud) -> usize {
 
 #[tokio::test]
 async fn limits_are_told_before_they_are_reached() {
-    let cloud = TestCloud::start().await;
+    let cloud = TestCloud::start_with(|config| {
+        (config.limits.requests_per_second, config.limits.request_burst) = (500, 1000);
+    })
+    .await;
     let admin = cloud.admin_pair().await;
     let reply = cloud.get(&admin, "/v1/user").await;
     let header = |name: &str| reply.headers[name].to_str().unwrap().parse::<u32>().unwrap();

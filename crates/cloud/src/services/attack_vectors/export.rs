@@ -62,6 +62,7 @@ pub async fn export(
     };
     let reply = AttackExportAccepted { export_id: export.id.clone(), status: export.status.clone() };
     cloud.store.create_attack_export(export).await?;
+    cloud.files.notify_one();
     Ok(reply)
 }
 
