@@ -14172,7 +14172,7 @@ export interface components {
             lom_disabled: boolean;
             /**
              * Format: int64
-             * @description Stored, without effect.
+             * @description Seconds that changes of rules wait for others before nodes get them, at least 0: each change begins them anew.
              * @default 0
              */
             lom_compilation_delay: number;

@@ -20,6 +20,7 @@ const labels: Record<string, string> = {
   apileak: 'API leak',
   ssrf: 'Server-side request forgery',
   blocked_source: 'Blocked source',
+  vectors: 'Multiple payloads',
   api_abuse: 'Suspicious API activity',
   credential_stuffing: 'Credential stuffing',
   ssi: 'SSI injection',

@@ -15,7 +15,7 @@ pub struct RulesSettings {
     pub max_lom_size: i64,
     /// Whether nodes keep the ruleset of the moment this was set.
     pub lom_disabled: bool,
-    /// Stored, without effect.
+    /// Seconds that changes of rules wait for others before nodes get them, at least 0: each change begins them anew.
     pub lom_compilation_delay: i64,
     /// Stored, without effect.
     pub rules_snapshot_enabled: bool,

@@ -120,6 +120,16 @@ impl Caller {
         Tenants::new(self.tenants.ids().iter().copied().filter(|id| asked.contains(&id.0)).collect())
     }
 
+    /// The tenants of a request for rules, lists or nodes: the caller's own when none is asked for (or 0), so that
+    /// what names ids alone never touches another tenant. A foreign id yields nothing.
+    #[must_use]
+    pub fn tenants_or_own(&self, asked: &[i64]) -> Tenants {
+        if asked.iter().all(|id| *id == 0) {
+            return self.tenant_of(None).map_or_else(|_| Tenants::new(vec![]), Tenants::from);
+        }
+        self.tenants_of(asked)
+    }
+
     /// The tenants of a list request in families that refuse foreign ids. None asked for means the caller's own.
     ///
     /// # Errors

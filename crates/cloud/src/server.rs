@@ -36,7 +36,8 @@ use crate::{
     mail::{MailError, Mailer},
     openapi,
     services::{
-        accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, rule, verification,
+        accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, rule, ruleset,
+        verification,
     },
     state::Cloud,
 };
@@ -150,6 +151,7 @@ impl RunningCloud {
             tokio::spawn(files::work(cloud.clone())),
             tokio::spawn(delivery::run(cloud.clone())),
             tokio::spawn(rule::counters::run(cloud.clone())),
+            tokio::spawn(ruleset::builds::run(cloud.clone())),
             tokio::spawn(verification::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
             tokio::spawn(limits::shared::exchange(cloud.clone())),

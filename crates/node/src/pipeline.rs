@@ -147,6 +147,11 @@ impl<'s> Plan<'s> {
         checks::whole_upload_limit(selection, self.mode, self.graylisted).map(|limit| limit.max_bytes)
     }
 
+    /// Whether rules want the request fed to bot detection; `None` when none says.
+    pub(crate) fn api_abuse_enabled(&self) -> Option<bool> {
+        self.selection.as_ref()?.api_abuse_enabled()
+    }
+
     /// When the request rate is counted.
     pub(crate) fn rate_stage(&self, context: &Context<'_>) -> Option<RateStage> {
         let selection = self.selection.as_ref().filter(|_| context.state.config.enforces())?;

@@ -6,7 +6,7 @@
 //! the order of their numbers.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, SimpleExpr},
 };
 
@@ -21,7 +21,20 @@ use crate::{
 /// [`StoreError::Query`], also when the tenant does not exist.
 pub async fn current<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<Model, StoreError> {
     let row = Entity::find_by_id(tenant.0).one(connection).await?;
-    Ok(row.ok_or_else(|| sea_orm::DbErr::RecordNotFound(format!("versions of client {}", tenant.0)))?)
+    Ok(row.ok_or_else(|| absent(tenant))?)
+}
+
+/// The current versions of a tenant, which nobody else changes until the transaction ends.
+///
+/// # Errors
+/// [`StoreError::Query`], also when the tenant does not exist.
+pub async fn lock<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<Model, StoreError> {
+    let row = Entity::find_by_id(tenant.0).lock_exclusive().one(connection).await?;
+    Ok(row.ok_or_else(|| absent(tenant))?)
+}
+
+fn absent(tenant: TenantId) -> sea_orm::DbErr {
+    sea_orm::DbErr::RecordNotFound(format!("versions of client {}", tenant.0))
 }
 
 /// Counts a change of the tenant's rules and returns the new versions.

@@ -26,6 +26,7 @@ mod m0086_event_epochs;
 mod m0087_report_expiry;
 mod m0090_sso;
 mod m0091_scim;
+mod m0095_delayed_builds;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0087_report_expiry::Migration),
             Box::new(m0090_sso::Migration),
             Box::new(m0091_scim::Migration),
+            Box::new(m0095_delayed_builds::Migration),
         ]
     }
 }

@@ -44,7 +44,7 @@ impl Args {
 /// The answer for a person.
 fn readable(answer: &Value) -> String {
     let mut out = String::new();
-    for name in ["request", "host", "client", "application", "upstream", "ruleset", "mode"] {
+    for name in ["request", "host", "client", "application", "upstream", "ruleset", "mode", "api_abuse"] {
         if let Some(value) = answer.get(name).filter(|value| !value.is_null()) {
             let _ = writeln!(out, "{name:<12} {}", plain(value));
         }

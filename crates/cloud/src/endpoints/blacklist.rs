@@ -32,7 +32,7 @@ async fn records(
         one => one.and_then(filter::int).into_iter().collect(),
     };
     let part = page::of(request)?;
-    let tenants = caller.tenants_of(&asked);
+    let tenants = caller.tenants_or_own(&asked);
     Ok(Envelope::new(Objects::new(ip_list::denied(cloud, &tenants, history, part).await?)))
 }
 

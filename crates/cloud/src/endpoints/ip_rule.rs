@@ -89,7 +89,7 @@ pub async fn ip_rule_list(
     caller: Caller,
     RackQuery(request): RackQuery<ListRequest>,
 ) -> Result<Envelope<Objects<IpRuleView>>, Failure> {
-    let tenants = caller.tenants_of(&ints(&request.filter, "clientid")?);
+    let tenants = caller.tenants_or_own(&ints(&request.filter, "clientid")?);
     let ids = ints(&request.filter, "id")?;
     let filter = GroupFilter {
         ids: Some(ids).filter(|ids| !ids.is_empty()),
@@ -149,7 +149,7 @@ pub async fn ip_rule_delete(
     let stored = lists(&request.filter)?.into_iter().map(|list| list.stored().to_owned()).collect();
     let filters = [GroupFilter { ids: Some(ids), lists: stored, ..GroupFilter::default() }];
     let mut deleted = Vec::new();
-    for tenant in caller.tenants_of(&ints(&request.filter, "clientid")?).ids() {
+    for tenant in caller.tenants_or_own(&ints(&request.filter, "clientid")?).ids() {
         deleted.extend(ip_list::delete(&cloud, &caller, *tenant, &filters).await?);
     }
     views(&cloud, &deleted).await

@@ -30,7 +30,7 @@ const FIELDS: &[Field] = &[
 /// 400 for a bad filter or limit.
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<ActionView>, Failure> {
     let filter = Filter::parse(&request.filter, FIELDS, Family::Rules)?;
-    let tenants = caller.tenants_of(&filter.ints("clientid"));
+    let tenants = caller.tenants_or_own(&filter.ints("clientid"));
     let part = page::of(request)?;
     let reader = cloud.store.reader();
     let rows =

@@ -19,7 +19,10 @@ use bartizan_store::{
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value, json};
 
-use super::activity::{self, Change};
+use super::{
+    activity::{self, Change},
+    ruleset::builds,
+};
 use crate::{auth::Caller, failure::Failure, keys::Keys, secrets, state::Cloud};
 
 pub mod document;
@@ -196,6 +199,7 @@ pub async fn put_policy(
 ) -> Result<ApiSpecPolicyView, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let transaction = cloud.store.begin().await?;
+    builds::change(&transaction, tenant, cloud.now()).await?;
     let mut row = api_specs::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     let before = row.policy.take().map(|policy| policy.0);
     let after = policy::changed(before.as_ref(), sent)?;
@@ -211,6 +215,7 @@ pub async fn put_policy(
     };
     activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
     transaction.commit().await?;
+    cloud.notices.changed(tenant);
     Ok(policy::view(&after))
 }
 

@@ -10,12 +10,14 @@ use bartizan_api::{
     ApiError, Permission,
     configuration::{Configuration, ConfigurationReport, FORMAT, SectionReport, VERSION},
 };
-use bartizan_store::{TenantId, clients, config_versions, sea_orm::DatabaseTransaction, triggers};
+use bartizan_store::{TenantId, clients, sea_orm::DatabaseTransaction, triggers};
 use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
-    api_discovery, api_spec, integration, ip_list, pools, rule, rules_settings, trigger,
+    api_discovery, api_spec, integration, ip_list, pools, rule, rules_settings,
+    ruleset::builds,
+    trigger,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -200,7 +202,7 @@ pub async fn import(
     };
     let transaction = cloud.store.begin().await?;
     let client = clients::lock(&transaction, tenant).await?.ok_or_else(ApiError::absent)?;
-    config_versions::bump_ruleset(&transaction, tenant, now).await?;
+    builds::change(&transaction, tenant, now).await?;
     let work = Work { cloud, author, tenant, now, transaction: &transaction };
     let sections = apply(&work, document, specs, client).await?;
     let report = ConfigurationReport { applied: !dry_run, sections };

@@ -146,7 +146,7 @@ fn token_of(group: &node_group::Model, secret: &Secret) -> Result<String, ApiErr
 /// 400 for a bad filter, order or limit.
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<NodeView>, Failure> {
     let filter = Filter::parse(&request.filter, FIELDS, Family::Rules)?;
-    let tenants = caller.tenants_of(&filter.ints("clientid"));
+    let tenants = caller.tenants_or_own(&filter.ints("clientid"));
     let part = page::of(request)?;
     let Some(filter) = of_our_type(filter) else { return Ok(vec![]) };
     let order_by = match request.order_by.as_deref().unwrap_or_default() {

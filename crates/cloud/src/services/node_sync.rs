@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bartizan_api::{
-    ApiError,
+    ApiError, AttackType,
     node::{
         BundleKind, HeartbeatRequest, HeartbeatResponse, ListEntry, ListName, ListsResponse, Manifest,
         WatchResponse,
@@ -206,7 +206,8 @@ fn entries(group: &ip_group::Model) -> Vec<ListEntry> {
         kind: rule_type.node_kind().to_owned(),
         value,
         apps: apps.clone(),
-        attack_type: None,
+        // Of triggers, the one that counts malicious payloads makes entries.
+        attack_type: group.author_trigger_id.map(|_| AttackType::Vectors),
         expires_at: (group.expired_at < NEVER).then_some(group.expired_at),
     };
     values.into_iter().map(entry).collect()

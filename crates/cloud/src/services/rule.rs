@@ -11,7 +11,7 @@ use bartizan_api::{
 };
 use bartizan_rules::{FieldErrors, HintSpec, HintType, Scope, StoredHint, parse_point};
 use bartizan_store::{
-    TenantId, Tenants, clients, config_versions,
+    TenantId, Tenants, clients,
     entity::{action, hint},
     hints,
     sea_orm::{DatabaseTransaction, Order},
@@ -25,6 +25,7 @@ use super::{
     activity::{self, Change},
     page,
     rules_settings::require_unlocked,
+    ruleset::builds,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -118,7 +119,7 @@ fn refused(faults: &FieldErrors) -> ApiError {
 /// 400 for a bad filter, order or limit.
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<StoredHint>, Failure> {
     let filter = Filter::parse(&request.filter, FIELDS, Family::Rules)?;
-    let tenants = caller.tenants_of(&filter.ints("clientid"));
+    let tenants = caller.tenants_or_own(&filter.ints("clientid"));
     let part = page::of(request)?;
     let order_by = match request.order_by.as_deref().unwrap_or_default() {
         "" | "updated_at" => hint::Column::UpdatedAt,
@@ -191,7 +192,7 @@ pub async fn create(
             return Ok(counter);
         }
     }
-    let seq = config_versions::bump_ruleset(&transaction, tenant, now).await?.seq;
+    let seq = builds::change(&transaction, tenant, now).await?.seq;
     require_unlocked(&transaction, tenant).await?;
     if spec.kind == HintType::DisableRegex {
         require_regex(&transaction, tenant, &spec).await?;
@@ -297,7 +298,7 @@ pub async fn update(
 ) -> Result<StoredHint, Failure> {
     let tenant = TenantId(view(cloud, caller, id).await?.clientid);
     let transaction = cloud.store.begin().await?;
-    let seq = config_versions::bump_ruleset(&transaction, tenant, cloud.now()).await?.seq;
+    let seq = builds::change(&transaction, tenant, cloud.now()).await?.seq;
     let rows = hints::by_ids(&transaction, &tenant.into(), &[id]).await?;
     let (row, action) = rows.into_iter().next().ok_or_else(ApiError::absent)?;
     let changed = change(cloud, caller, &transaction, (row, action), patch, seq).await?;
@@ -323,7 +324,7 @@ pub async fn update_all(
         let transaction = cloud.store.begin().await?;
         let mut of_tenant = Vec::new();
         for (row, action) in hints::by_ids(&transaction, &(*tenant).into(), &ids).await? {
-            let seq = config_versions::bump_ruleset(&transaction, *tenant, cloud.now()).await?.seq;
+            let seq = builds::change(&transaction, *tenant, cloud.now()).await?.seq;
             of_tenant.push(change(cloud, caller, &transaction, (row, action), patch, seq).await?);
         }
         if !of_tenant.is_empty() {
@@ -345,7 +346,7 @@ fn selected(caller: &Caller, filter: &Value) -> Result<(Tenants, Vec<i64>), ApiE
     if ids.len() > MAX_IDS {
         return Err(ApiError::field("id", format!("should be in 1..{MAX_IDS}"), ids.len()));
     }
-    Ok((caller.tenants_of(&filter.ints("clientid")), ids))
+    Ok((caller.tenants_or_own(&filter.ints("clientid")), ids))
 }
 
 /// The credential stuffing rules of a tenant, by id: those that check the public list, and the others.

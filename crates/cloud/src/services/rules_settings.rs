@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use super::{
     activity::{self, Change},
     configuration::{Work, at},
-    ruleset,
+    ruleset::{self, builds},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -124,18 +124,21 @@ pub struct Stored {
     pub settings: RulesSettings,
     /// General time budget, when one was set.
     pub overlimit: Option<OverlimitSettings>,
-    /// What nodes keep while builds are off.
+    /// What nodes keep while builds are off or wait.
     pub held: Option<RulesetSource>,
+    /// When the build that waits is due, Unix seconds.
+    pub build_at: Option<i64>,
 }
 
 impl Stored {
-    fn row(&self, tenant: TenantId) -> Result<Model, ApiError> {
+    pub(super) fn row(&self, tenant: TenantId) -> Result<Model, ApiError> {
         let json = |value: serde_json::Result<Value>| value.map_err(|_| ApiError::internal());
         Ok(Model {
             client_id: tenant.0,
             settings: json(serde_json::to_value(&self.settings))?,
             overlimit: self.overlimit.as_ref().map(|set| json(serde_json::to_value(set))).transpose()?,
             held_bundle: self.held.as_ref().map(|held| json(serde_json::to_value(held))).transpose()?,
+            build_at: self.build_at,
         })
     }
 }
@@ -154,6 +157,7 @@ pub async fn stored<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Res
         settings: serde_json::from_value(row.settings).map_err(unreadable)?,
         overlimit: row.overlimit.map(serde_json::from_value).transpose().map_err(unreadable)?,
         held: row.held_bundle.map(serde_json::from_value).transpose().map_err(unreadable)?,
+        build_at: row.build_at,
     })
 }
 
@@ -204,19 +208,21 @@ pub async fn update(
 }
 
 /// Keeps the rules that are in force for nodes when builds are switched off, and lets them go when they are
-/// switched on.
+/// switched on or wait no longer.
 async fn hold(
     transaction: &DatabaseTransaction,
     (tenant, version): (TenantId, i64),
     before: &Stored,
     after: &mut Stored,
 ) -> Result<(), Failure> {
-    if after.settings.lom_disabled != before.settings.lom_disabled {
-        after.held = None;
-        if after.settings.lom_disabled {
+    if after.settings.lom_disabled {
+        after.build_at = None;
+        if after.held.is_none() {
             let rows = hints::active(transaction, tenant).await?;
             after.held = Some(ruleset::source(tenant, version, &rows, after.overlimit.as_ref()));
         }
+    } else if before.settings.lom_disabled || after.settings.lom_compilation_delay == 0 {
+        (after.held, after.build_at) = (None, None);
     }
     Ok(())
 }
@@ -294,7 +300,7 @@ pub async fn set_overlimit(
     let tenant = caller.tenant_of(Some(client_id))?;
     let now = cloud.now();
     let transaction = cloud.store.begin().await?;
-    config_versions::bump_ruleset(&transaction, tenant, now).await?;
+    builds::change(&transaction, tenant, now).await?;
     require_unlocked(&transaction, tenant).await?;
     let mut kept = stored(&transaction, tenant).await?;
     let before = kept.overlimit.clone().unwrap_or_default();

@@ -3,6 +3,8 @@
 //! A bundle is made when a node first asks for its version and kept in memory until the next version. Equal
 //! rows give equal bytes, so every process of a cloud makes the same bundle.
 
+pub mod builds;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
@@ -73,8 +75,13 @@ pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle
         }
         let settings = rules_settings::stored(cloud.store.reader(), tenant).await?;
         if let Some(held) = settings.held {
-            // Builds are off: the version that was in force then, signed again.
-            return Ok((before.seq, Arc::new(sign(&cloud.keys, &held)?)));
+            // Builds are off or wait: the version that was in force then.
+            if let Some(bundle) = cloud.bundles.of(tenant, held.version) {
+                return Ok((before.seq, bundle));
+            }
+            let bundle = Arc::new(sign(&cloud.keys, &held)?);
+            cloud.bundles.keep(tenant, &bundle);
+            return Ok((before.seq, bundle));
         }
         let rows = hints::active(cloud.store.reader(), tenant).await?;
         let after = config_versions::current(cloud.store.reader(), tenant).await?;

@@ -16,6 +16,7 @@ use super::{
     activity::{self, Change},
     integration,
     rule::counters,
+    ruleset::builds,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -67,11 +68,13 @@ pub async fn create(
     }
     let row = triggers::insert(&transaction, row).await?;
     counters::settle(&transaction, tenant, &[&row], now).await?;
+    build(&transaction, tenant, &[&row], now).await?;
     if row.template == DEFAULT_TEMPLATE {
         triggers::delete_default(&transaction, tenant, DEFAULT_TEMPLATE).await?;
     }
     activity::log(&transaction, caller, tenant, now, change(&row, "create", None, Some(state(&row)))).await?;
     transaction.commit().await?;
+    cloud.notices.changed(tenant);
     view(&row)
 }
 
@@ -96,12 +99,14 @@ pub async fn replace(
     row.is_default = false;
     let row = triggers::replace(&transaction, row).await?;
     counters::settle(&transaction, tenant, &[&before, &row], now).await?;
+    build(&transaction, tenant, &[&before, &row], now).await?;
     if [&before, &row].iter().any(|row| row.template == DEFAULT_TEMPLATE) {
         settle_default(&transaction, tenant, now).await?;
     }
     let entry = change(&row, "update", Some(state(&before)), Some(state(&row)));
     activity::log(&transaction, caller, tenant, now, entry).await?;
     transaction.commit().await?;
+    cloud.notices.changed(tenant);
     view(&row)
 }
 
@@ -117,11 +122,26 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> 
     triggers::delete(&transaction, tenant, id).await?;
     let now = cloud.now();
     counters::settle(&transaction, tenant, &[&row], now).await?;
+    build(&transaction, tenant, &[&row], now).await?;
     if row.template == DEFAULT_TEMPLATE && !row.is_default {
         settle_default(&transaction, tenant, now).await?;
     }
     activity::log(&transaction, caller, tenant, now, change(&row, "delete", Some(state(&row)), None)).await?;
     transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(())
+}
+
+/// Schedules a ruleset when counters of nodes feed one of these triggers.
+async fn build(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    rows: &[&Model],
+    now: i64,
+) -> Result<(), Failure> {
+    if rows.iter().any(|row| counters::feed(row)) {
+        builds::change(transaction, tenant, now).await?;
+    }
     Ok(())
 }
 

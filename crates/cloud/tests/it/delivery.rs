@@ -433,6 +433,12 @@ async fn sources_of_many_payloads_are_listed() {
         (denied.len(), &denied[0]["list"], &denied[0]["expired_at"]),
         (1, &json!("block"), &json!(33_223_139_044_i64))
     );
+    let told =
+        cloud.get(&Credential::Node(node.uuid.clone(), node.secret.clone()), "/node/v1/lists").await.json();
+    assert_eq!(
+        (&told["add"][0]["list"], &told["add"][0]["attack_type"]),
+        (&json!("deny"), &json!("vectors"))
+    );
     let mut names: Vec<String> = Vec::new();
     for _ in 0..2 {
         let event = receiver.next().await.json()[0].clone();

@@ -302,3 +302,26 @@ async fn a_counter_that_is_asked_for_again_makes_no_new_ruleset() {
     assert_eq!(create(&cloud, &admin, counter).await.body()["id"], made["id"]);
     assert_eq!(version().await, before);
 }
+
+#[tokio::test]
+async fn who_names_no_tenant_means_his_own() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    let global = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let global = cloud.pair_of(&global).await;
+    let mut rule = vpatch();
+    rule["clientid"] = json!(linked.id);
+    let id = create(&cloud, &global, rule).await.body()["id"].clone();
+    let deleted = |filter: Value| cloud.post(&global, "/v1/objects/hint/delete", json!({"filter": filter}));
+    assert_eq!(listed(&cloud, &global, json!({"id": id})).await, json!([]));
+    assert_eq!(deleted(json!({"id": id})).await.body(), json!([]));
+    let named = json!({"id": id, "clientid": [linked.id]});
+    assert_eq!(listed(&cloud, &global, named.clone()).await[0]["id"], id);
+    let actions = async |filter: Value| {
+        let found = cloud.post(&global, "/v1/objects/action", json!({"filter": filter})).await.body();
+        found.as_array().unwrap().iter().map(|one| one["clientid"].clone()).collect::<Vec<_>>()
+    };
+    assert!(actions(json!({})).await.iter().all(|client| *client == home.id));
+    assert!(actions(json!({"clientid": linked.id})).await.contains(&json!(linked.id)));
+    assert_eq!(deleted(named).await.body()[0]["id"], id);
+}

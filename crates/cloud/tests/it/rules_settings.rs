@@ -1,4 +1,4 @@
-use bartizan_testkit::{Credential, Reply, TestCloud};
+use bartizan_testkit::{Credential, PATIENCE, Reply, TestCloud};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -129,6 +129,42 @@ async fn while_builds_are_off_nodes_keep_the_rules_of_that_moment() {
     let fresh = bundle(&cloud).await;
     assert_eq!(fresh["hints"].as_array().unwrap().len(), 3);
     assert!(fresh["version"].as_i64() > held["version"].as_i64());
+}
+
+#[tokio::test]
+async fn builds_wait_until_no_other_change_followed() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    put(&cloud, &admin, "settings", json!({"lom_compilation_delay": 600})).await.body();
+    let before = bundle(&cloud).await;
+    assert_eq!(before["hints"].as_array().unwrap().len(), 2);
+    for _ in 0..2 {
+        cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+        cloud.running.cloud.clock.shift_ms(400_000);
+        assert_eq!(bundle(&cloud).await, before, "each change begins the wait anew");
+    }
+    cloud.running.cloud.clock.shift_ms(250_000);
+    let after = bundle_with(&cloud, 4).await;
+    assert!(after["version"].as_i64() > before["version"].as_i64());
+    // Without a delay what waits waits no longer.
+    cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    assert_eq!(bundle(&cloud).await, after);
+    put(&cloud, &admin, "settings", json!({"lom_compilation_delay": 0})).await.body();
+    assert_eq!(bundle(&cloud).await["hints"].as_array().unwrap().len(), 5);
+}
+
+/// The bundle as soon as it has so many hints.
+async fn bundle_with(cloud: &TestCloud, hints: usize) -> Value {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let bundle = bundle(cloud).await;
+        if bundle["hints"].as_array().unwrap().len() == hints {
+            return bundle;
+        }
+        assert!(std::time::Instant::now() < deadline, "{bundle}");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -113,6 +113,7 @@ async fn judge(context: &Context<'_>, parts: request::Parts, body: Bytes) -> Val
         }
         Admission::Inspect(plan) => plan,
     };
+    let api_abuse = plan.api_abuse_enabled();
     let max = context.state.config.inspect.body_max;
     let truncated = body.len() > max;
     let body = body.slice(..body.len().min(max));
@@ -126,6 +127,7 @@ async fn judge(context: &Context<'_>, parts: request::Parts, body: Bytes) -> Val
         "inspected": true,
         "cause": cause,
         "attack_type": attack_type.map(|attack_type| attack_type.info().code),
+        "api_abuse": api_abuse.map(|enabled| if enabled { "enabled" } else { "disabled" }),
         "points": points.iter().map(|(point, value)| json!({ "point": point, "value": value })).collect::<Vec<_>>(),
         "findings": findings(verdict.hits),
     })

@@ -167,8 +167,11 @@ async fn request_that_is_tried_out_gets_the_verdict_of_traffic_and_leaves_no_tra
 async fn request_that_is_tried_out_meets_rules_and_lists() {
     let cloud = Cloud::start().await;
     let setup = with_cloud(&cloud, "monitoring").await;
+    let plain = setup.control(trial("GET / HTTP/1.1\nHost: a\n")).await.unwrap();
+    assert_eq!(plain["api_abuse"], Value::Null, "no rule says");
     let vpatch = json!({ "attack_type": "any", "point": [["get", "card"]] });
-    cloud.set_hints(vec![hint(1, "vpatch", json!([]), vpatch)]);
+    let abuse = json!({ "mode": "disabled" });
+    cloud.set_hints(vec![hint(1, "vpatch", json!([]), vpatch), hint(2, "api_abuse_mode", json!([]), abuse)]);
     cloud.set_list(bartizan_api::node::ListName::Deny, "192.0.2.0/24");
     eventually("both are in force", || async {
         let synced = setup.control(ControlRequest::Sync).await.unwrap();
@@ -177,6 +180,7 @@ async fn request_that_is_tried_out_meets_rules_and_lists() {
     .await;
     let patched = setup.control(trial("GET /?card=1 HTTP/1.1\nHost: a\n")).await.unwrap();
     assert_eq!((&patched["verdict"], &patched["attack_type"]), (&"block".into(), &"vpatch".into()));
+    assert_eq!(patched["api_abuse"], "disabled");
     let from = ControlRequest::TestRequest {
         text: b"GET / HTTP/1.1\nHost: a\n".to_vec(),
         client: Some("192.0.2.7".parse().unwrap()),

@@ -13,8 +13,10 @@ pub struct Model {
     pub settings: Json,
     /// General time budget; none is the default one.
     pub overlimit: Option<Json>,
-    /// Content of the bundle that nodes keep while builds are off.
+    /// Content of the bundle that nodes keep while builds are off or wait.
     pub held_bundle: Option<Json>,
+    /// When the next build is due, Unix seconds; none while builds do not wait.
+    pub build_at: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

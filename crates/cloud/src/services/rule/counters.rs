@@ -6,7 +6,7 @@ use std::{collections::HashSet, time::Duration};
 use bartizan_api::trigger::FilterView;
 use bartizan_rules::{HintSpec, HintType, StoredHint};
 use bartizan_store::{
-    TenantId, clients, config_versions,
+    TenantId, clients,
     entity::{hint, trigger},
     hints,
     sea_orm::DatabaseTransaction,
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{change_of, stored};
 use crate::{
     failure::Failure,
-    services::{activity, provision::DEFAULT_BRANCH_HASH, rules_settings},
+    services::{activity, provision::DEFAULT_BRANCH_HASH, rules_settings, ruleset::builds},
     state::Cloud,
 };
 
@@ -88,6 +88,11 @@ async fn held(transaction: &DatabaseTransaction, tenant: TenantId) -> Result<Has
     Ok(triggers::list(transaction, tenant).await?.iter().flat_map(named).collect())
 }
 
+/// Whether counters feed a trigger.
+pub(in crate::services) fn feed(row: &trigger::Model) -> bool {
+    !named(row).is_empty()
+}
+
 /// The counters that a trigger names.
 fn named(row: &trigger::Model) -> Vec<String> {
     let filters: Vec<FilterView> = serde_json::from_value(row.filters.0.clone()).unwrap_or_default();
@@ -127,7 +132,7 @@ async fn remove_ended_of(cloud: &Cloud, tenant: TenantId, now: i64) -> Result<()
     let transaction = cloud.store.begin().await?;
     // Nobody can name one of them in a trigger until it is gone.
     clients::lock(&transaction, tenant).await?;
-    config_versions::bump_ruleset(&transaction, tenant, now).await?;
+    builds::change(&transaction, tenant, now).await?;
     if rules_settings::stored(&transaction, tenant).await?.settings.rules_manipulation_locked {
         return Ok(());
     }

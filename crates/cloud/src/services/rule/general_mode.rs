@@ -3,7 +3,7 @@
 use bartizan_api::ApiError;
 use bartizan_rules::HintType;
 use bartizan_store::{
-    TenantId, config_versions,
+    TenantId,
     entity::{action, hint},
     hints,
     sea_orm::ConnectionTrait,
@@ -11,7 +11,12 @@ use bartizan_store::{
 use serde_json::{Map, Value, json};
 
 use super::change;
-use crate::{auth::Caller, failure::Failure, services::provision::DEFAULT_BRANCH_HASH, state::Cloud};
+use crate::{
+    auth::Caller,
+    failure::Failure,
+    services::{provision::DEFAULT_BRANCH_HASH, ruleset::builds},
+    state::Cloud,
+};
 
 /// The general filtration mode of a tenant: what its default branch says.
 ///
@@ -41,7 +46,7 @@ pub async fn set_general_mode(
         return Err(ApiError::field("mode", "can't be blank", Value::Null).into());
     }
     let transaction = cloud.store.begin().await?;
-    let seq = config_versions::bump_ruleset(&transaction, tenant, cloud.now()).await?.seq;
+    let seq = builds::change(&transaction, tenant, cloud.now()).await?.seq;
     let (action, modes) = general_modes(&transaction, tenant).await?;
     let latest = modes.iter().map(|row| row.updated_at).max().unwrap_or_default();
     let mut own = modes.into_iter().next().ok_or_else(ApiError::internal)?;

@@ -1,14 +1,14 @@
 //! Deletion of hints, and of actions with all their hints (`spec/rules.md` section 1.6).
 
 use bartizan_rules::{HintType, StoredHint};
-use bartizan_store::{TenantId, Tenants, config_versions, entity::hint, hints, sea_orm::DatabaseTransaction};
+use bartizan_store::{TenantId, Tenants, entity::hint, hints, sea_orm::DatabaseTransaction};
 use serde_json::Value;
 
 use super::{Verb, log, require, selected, stored};
 use crate::{
     auth::Caller,
     failure::Failure,
-    services::{action, provision::DEFAULT_BRANCH_HASH, rules_settings::require_unlocked},
+    services::{action, provision::DEFAULT_BRANCH_HASH, rules_settings::require_unlocked, ruleset::builds},
     state::Cloud,
 };
 
@@ -56,7 +56,7 @@ async fn delete_of(
 ) -> Result<Vec<StoredHint>, Failure> {
     let (now, scope) = (cloud.now(), Tenants::from(tenant));
     let transaction = cloud.store.begin().await?;
-    config_versions::bump_ruleset(&transaction, tenant, now).await?;
+    builds::change(&transaction, tenant, now).await?;
     require_unlocked(&transaction, tenant).await?;
     let found = hints::by_ids(&transaction, &scope, ids).await?;
     let (mut going, mut refused) = (Vec::new(), None);
