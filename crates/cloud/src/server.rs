@@ -36,8 +36,8 @@ use crate::{
     mail::{MailError, Mailer},
     openapi,
     services::{
-        accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, rule, ruleset,
-        verification,
+        accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, periodic, rule,
+        ruleset, verification,
     },
     state::Cloud,
 };
@@ -152,6 +152,7 @@ impl RunningCloud {
             tokio::spawn(delivery::run(cloud.clone())),
             tokio::spawn(rule::counters::run(cloud.clone())),
             tokio::spawn(ruleset::builds::run(cloud.clone())),
+            tokio::spawn(periodic::run(cloud.clone())),
             tokio::spawn(verification::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
             tokio::spawn(limits::shared::exchange(cloud.clone())),

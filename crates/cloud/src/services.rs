@@ -40,6 +40,7 @@ pub mod node_sync;
 pub mod notification;
 pub mod page;
 pub mod password_reset;
+pub mod periodic;
 pub mod pools;
 pub mod privacy;
 pub mod provision;

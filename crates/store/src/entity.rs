@@ -39,6 +39,7 @@ pub mod node_instance;
 pub mod partner;
 pub mod partner_billing;
 pub mod partner_client;
+pub mod periodic_notification;
 pub mod pool;
 pub mod rejected_event;
 pub mod report;

@@ -32,6 +32,14 @@ pub async fn active<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Res
         .await?)
 }
 
+/// The integrations of all tenants that are switched on. Housekeeping: it knows no tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn active_of_all<C: ConnectionTrait>(connection: &C) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find().filter(Column::Active.eq(true)).all(connection).await?)
+}
+
 /// One integration.
 ///
 /// # Errors

@@ -44,6 +44,7 @@ pub mod migration;
 pub mod nodes;
 mod page;
 pub mod partner_clients;
+pub mod periodic_notifications;
 pub mod pools;
 pub mod privacy;
 pub mod rate_limits;

@@ -27,6 +27,7 @@ mod m0087_report_expiry;
 mod m0090_sso;
 mod m0091_scim;
 mod m0095_delayed_builds;
+mod m0096_periodic_notifications;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0090_sso::Migration),
             Box::new(m0091_scim::Migration),
             Box::new(m0095_delayed_builds::Migration),
+            Box::new(m0096_periodic_notifications::Migration),
         ]
     }
 }

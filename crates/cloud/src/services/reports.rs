@@ -30,7 +30,7 @@ use crate::{
     state::Cloud,
 };
 
-mod content;
+pub(super) mod content;
 mod letter;
 mod pages;
 mod tables;

@@ -3,7 +3,7 @@
 use bartizan_cloud::{
     CloudConfig,
     config::{MailConfig, MailTls},
-    services::delivery,
+    services::{delivery, periodic},
 };
 use bartizan_testkit::{
     Credential, TestCloud,
@@ -16,6 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::events::{TestNode, hit_with, incidents::proof, recent};
+use crate::letters;
 
 mod s3;
 mod tickets;
@@ -28,6 +29,17 @@ async fn start(change: impl FnOnce(&mut CloudConfig)) -> TestCloud {
         change(config);
     })
     .await
+}
+
+/// Letters by the mail server on a port of this machine.
+fn mail_by(port: u16) -> MailConfig {
+    MailConfig {
+        host: "127.0.0.1".into(),
+        port: Some(port),
+        tls: MailTls::None,
+        from: "Bartizan <alerts@bartizan.test>".into(),
+        ..MailConfig::default()
+    }
 }
 
 async fn integration(cloud: &TestCloud, by: &Credential, kind: &str, target: Value, events: &[&str]) -> i64 {
@@ -226,13 +238,7 @@ async fn letters_go_by_the_mail_server() {
     let server = MailServer::start().await;
     let port = server.port;
     let cloud = start(|config| {
-        config.mail = MailConfig {
-            host: "127.0.0.1".into(),
-            port: Some(port),
-            tls: MailTls::None,
-            from: "alerts@bartizan.test".into(),
-            ..MailConfig::default()
-        };
+        config.mail = mail_by(port);
     })
     .await;
     let admin = cloud.admin_pair().await;
@@ -662,13 +668,7 @@ async fn the_letters_of_a_client_are_counted() {
     let mail = MailServer::start().await;
     let port = mail.port;
     let cloud = start(move |config| {
-        config.mail = MailConfig {
-            host: "127.0.0.1".to_owned(),
-            port: Some(port),
-            tls: MailTls::None,
-            from: "Bartizan <cloud@bartizan.test>".to_owned(),
-            ..MailConfig::default()
-        };
+        config.mail = mail_by(port);
         config.limits.letters_per_hour = 3;
     })
     .await;
@@ -689,4 +689,49 @@ async fn the_letters_of_a_client_are_counted() {
     let boss = cloud.add_user(other.id, "boss@other.test", &["admin"]).await;
     let boss = cloud.pair_of(&boss).await;
     assert_eq!(cloud.post(&boss, "/v2/integration/test", test(json!(["e@x.test"]))).await.status, 200);
+}
+
+#[tokio::test]
+async fn each_period_is_told_once_to_who_asks_for_it() {
+    let (receiver, mail) = (Receiver::start().await, MailServer::start().await);
+    let port = mail.port;
+    let cloud = start(|config| config.mail = mail_by(port)).await;
+    let (admin, inner) = (cloud.admin_pair().await, &cloud.running.cloud);
+    let node = TestNode::register(&cloud, 1).await;
+    let hourly = "number_of_requests_per_hour";
+    integration(&cloud, &admin, "web_hooks", json!({"url": receiver.url}), &[hourly]).await;
+    integration(&cloud, &admin, "email", json!(["soc@acme.test"]), &["report_daily"]).await;
+    // Half past twelve of some day.
+    let half_past_noon = 43_200 + 1800;
+    inner.clock.shift_ms((86_400 + half_past_noon - inner.now().rem_euclid(86_400)) * 1000);
+    periodic::tell_all(inner).await.unwrap();
+    node.upload(&cloud, &[hit_with("a", recent(&cloud), json!({}))]).await;
+    let heartbeat = json!({"startid": "s", "seq": 1, "uptime_s": 30, "versions": {}, "stats": {"requests": 41}, "rps_m1": 0.0,
+        "errors": [], "packages": {}});
+    let by = Credential::Node(node.uuid.clone(), node.secret.clone());
+    assert_eq!(cloud.post(&by, "/node/v1/heartbeat", heartbeat).await.status, 200);
+    inner.clock.shift_ms(3_600_000);
+    periodic::tell_all(inner).await.unwrap();
+    let told = receiver.next().await.json()[0].clone();
+    assert_eq!(told["details"]["notification_type"], hourly);
+    assert_eq!(told["details"]["count"], 41);
+    inner.clock.shift_ms(43_200_000);
+    periodic::tell_all(inner).await.unwrap();
+    periodic::tell_all(inner).await.unwrap();
+    let text = letters::text(&mail.next().await);
+    for line in ["Daily report", "Requests: 41 (before: 0)", "Attacks: 1 (before: 0)"] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let told = receiver.next().await.json()[0].clone();
+    assert_eq!(told["details"]["count"], 0);
+    let mut sent = all_deliveries(inner).await;
+    sent.sort_unstable();
+    assert_eq!(sent, [hourly, hourly, "report_daily"]);
+}
+
+/// Kinds of everything that was put into the outbox.
+async fn all_deliveries(cloud: &bartizan_cloud::state::Cloud) -> Vec<String> {
+    use bartizan_store::{entity::delivery::Entity, sea_orm::EntityTrait};
+    let rows = Entity::find().all(cloud.store.reader()).await.unwrap();
+    rows.into_iter().map(|row| row.notification_type).collect()
 }

@@ -470,6 +470,7 @@ pub const EXPORTED: &[Exported] = &[
             "scim_token_created_at",
         ],
     ),
+    of("periodic_notifications", &["event"], &["client_id", "event", "told_until"]),
     of("sso_groups", &["id"], &["id", "client_id", "name", "role", "client_ids", "enabled"]),
     of(
         "traffic_minutes",

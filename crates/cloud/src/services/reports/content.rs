@@ -73,21 +73,21 @@ pub(super) struct Content {
 
 /// Figures of a period.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Summary {
+pub(in crate::services) struct Summary {
     /// Requests that nodes inspected.
-    pub(super) requests: i64,
+    pub(in crate::services) requests: i64,
     /// Malicious requests, one per type and place.
-    pub(super) hits: i64,
+    pub(in crate::services) hits: i64,
     /// Of them, refused.
-    pub(super) blocked: i64,
+    pub(in crate::services) blocked: i64,
     /// Groups of hits.
-    pub(super) attacks: i64,
+    pub(in crate::services) attacks: i64,
     /// Attacks that worked.
-    pub(super) incidents: i64,
+    pub(in crate::services) incidents: i64,
     /// Different source addresses.
-    pub(super) sources: i64,
+    pub(in crate::services) sources: i64,
     /// Vulnerabilities found.
-    pub(super) vulns: i64,
+    pub(in crate::services) vulns: i64,
 }
 
 /// A value and how often it was.
@@ -198,6 +198,20 @@ pub(super) async fn gather(
         incidents: asked.attacks(&asked.filters.incidents, exploited(true), from, to).await?,
         vulns,
     })
+}
+
+/// The figures of a period and of the one of the same length before.
+///
+/// # Errors
+/// 500 when the store fails.
+pub(in crate::services) async fn figures(
+    cloud: &Cloud,
+    tenant: TenantId,
+    (from, to): (i64, i64),
+) -> Result<(Summary, Summary), Failure> {
+    let filters = Filters::parse(&Value::Null)?;
+    let asked = Asked { cloud, tenants: tenant.into(), since: kept_since(cloud, tenant).await?, filters };
+    Ok((asked.summary(from, to).await?, asked.summary(from - (to - from), from).await?))
 }
 
 /// The questions of one report.
