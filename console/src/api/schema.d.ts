@@ -4028,6 +4028,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/client/{clientid}/rules/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the snapshots of the rules
+         * @description Newest first: those that the system took, one a day after the rules changed, and those taken by hand.
+         */
+        get: operations["rules_snapshot_list"];
+        put?: never;
+        /**
+         * Take a snapshot of the rules
+         * @description `rules_snapshot_max_count` of the rules settings says how many are kept; then the oldest taken by hand goes.
+         */
+        post: operations["rules_snapshot_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/client/{clientid}/rules/snapshots/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a snapshot */
+        delete: operations["rules_snapshot_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/client/{clientid}/rules/snapshots/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a snapshot
+         * @description Makes the rules those of the snapshot, all or none. What did not change keeps its identity.
+         */
+        post: operations["rules_snapshot_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/client/{clientid}/rules/wallarm_mode": {
         parameters: {
             query?: never;
@@ -8580,6 +8641,52 @@ export interface components {
             };
         };
         /** @description A success with its body. */
+        Envelope_Option_RulesSnapshotView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: null | {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 * @example 7
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+                /**
+                 * @description `auto` when the system took it, else `manual`.
+                 * @example manual
+                 */
+                kind: string;
+                /** @description What it is for. */
+                comment: string;
+                /** @description Name of the author; null for the system. */
+                author?: string | null;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                created_at: number;
+                /**
+                 * Format: int64
+                 * @description Version of the ruleset.
+                 */
+                ruleset_version: number;
+                /**
+                 * Format: int64
+                 * @description How many rules.
+                 */
+                rules_count: number;
+            };
+        };
+        /** @description A success with its body. */
         Envelope_OverlimitSettings: {
             /**
              * Format: int32
@@ -9122,6 +9229,53 @@ export interface components {
                  * @description Tenant.
                  */
                 clientid: number;
+            };
+        };
+        /** @description A success with its body. */
+        Envelope_RulesSnapshotView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            /** @description The rules of a tenant as they were at a moment. */
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 * @example 7
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+                /**
+                 * @description `auto` when the system took it, else `manual`.
+                 * @example manual
+                 */
+                kind: string;
+                /** @description What it is for. */
+                comment: string;
+                /** @description Name of the author; null for the system. */
+                author?: string | null;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                created_at: number;
+                /**
+                 * Format: int64
+                 * @description Version of the ruleset.
+                 */
+                ruleset_version: number;
+                /**
+                 * Format: int64
+                 * @description How many rules.
+                 */
+                rules_count: number;
             };
         };
         /** @description A success with its body. */
@@ -10251,6 +10405,52 @@ export interface components {
                  * @description When it was asked for, Unix seconds.
                  */
                 created_at: number;
+            }[];
+        };
+        /** @description A success with its body. */
+        Envelope_Vec_RulesSnapshotView: {
+            /**
+             * Format: int32
+             * @description Always 200, as the HTTP status.
+             * @example 200
+             */
+            status: number;
+            body: {
+                /**
+                 * Format: int64
+                 * @description Identity.
+                 * @example 7
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Tenant.
+                 */
+                clientid: number;
+                /**
+                 * @description `auto` when the system took it, else `manual`.
+                 * @example manual
+                 */
+                kind: string;
+                /** @description What it is for. */
+                comment: string;
+                /** @description Name of the author; null for the system. */
+                author?: string | null;
+                /**
+                 * Format: int64
+                 * @description Unix seconds.
+                 */
+                created_at: number;
+                /**
+                 * Format: int64
+                 * @description Version of the ruleset.
+                 */
+                ruleset_version: number;
+                /**
+                 * Format: int64
+                 * @description How many rules.
+                 */
+                rules_count: number;
             }[];
         };
         /** @description A success with its body. */
@@ -14177,13 +14377,13 @@ export interface components {
              */
             lom_compilation_delay: number;
             /**
-             * @description Stored, without effect.
+             * @description Whether the system takes a snapshot of the rules a day after they changed.
              * @default true
              */
             rules_snapshot_enabled: boolean;
             /**
              * Format: int64
-             * @description Stored, without effect; 0 to 99.
+             * @description Snapshots taken by hand that are kept, 0 to 99.
              * @default 5
              */
             rules_snapshot_max_count: number;
@@ -14257,6 +14457,53 @@ export interface components {
              * @description Tenant.
              */
             clientid: number;
+        };
+        /** @description What a new snapshot is made of. */
+        RulesSnapshotCreate: {
+            /**
+             * @description What it is for, at most 255 characters.
+             * @default
+             * @example before the new shop
+             */
+            comment: string;
+        };
+        /** @description The rules of a tenant as they were at a moment. */
+        RulesSnapshotView: {
+            /**
+             * Format: int64
+             * @description Identity.
+             * @example 7
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Tenant.
+             */
+            clientid: number;
+            /**
+             * @description `auto` when the system took it, else `manual`.
+             * @example manual
+             */
+            kind: string;
+            /** @description What it is for. */
+            comment: string;
+            /** @description Name of the author; null for the system. */
+            author?: string | null;
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description Version of the ruleset.
+             */
+            ruleset_version: number;
+            /**
+             * Format: int64
+             * @description How many rules.
+             */
+            rules_count: number;
         };
         /** @description `POST /v1/sso/saml/acs`, a form. */
         SamlForm: {
@@ -33315,6 +33562,293 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rules_snapshot_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The snapshots */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Vec_RulesSnapshotView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rules_snapshot_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesSnapshotCreate"];
+            };
+        };
+        responses: {
+            /** @description The snapshot */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_RulesSnapshotView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rules_snapshot_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+                /** @description Snapshot */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_Option_RulesSnapshotView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rules_snapshot_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Tenant */
+                clientid: number;
+                /** @description Snapshot */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_ConfigurationReport"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Rules are locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Too many requests; see `Retry-After` */
             429: {

@@ -40,6 +40,7 @@ pub mod rechecker;
 pub mod report;
 pub mod rule;
 pub mod rules_settings;
+pub mod rules_snapshot;
 pub mod scim;
 pub mod search;
 pub mod security_issue;

@@ -17,9 +17,9 @@ pub struct RulesSettings {
     pub lom_disabled: bool,
     /// Seconds that changes of rules wait for others before nodes get them, at least 0: each change begins them anew.
     pub lom_compilation_delay: i64,
-    /// Stored, without effect.
+    /// Whether the system takes a snapshot of the rules a day after they changed.
     pub rules_snapshot_enabled: bool,
-    /// Stored, without effect; 0 to 99.
+    /// Snapshots taken by hand that are kept, 0 to 99.
     pub rules_snapshot_max_count: i64,
     /// Whether changes of rules are refused with 423.
     pub rules_manipulation_locked: bool,

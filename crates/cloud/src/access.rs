@@ -491,6 +491,10 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ),
     ("GET", "/v2/client/{clientid}/rules/settings", Access::Needs(Permission::ViewWallarmMode)),
     ("PUT", "/v2/client/{clientid}/rules/settings", Access::Needs(Permission::UpdateWallarmMode)),
+    ("GET", "/v2/client/{clientid}/rules/snapshots", Access::Needs(Permission::ViewRule)),
+    ("POST", "/v2/client/{clientid}/rules/snapshots", Access::Needs(Permission::UpdateRule)),
+    ("DELETE", "/v2/client/{clientid}/rules/snapshots/{id}", Access::Needs(Permission::DeleteRule)),
+    ("POST", "/v2/client/{clientid}/rules/snapshots/{id}/restore", Access::Needs(Permission::UpdateRule)),
     (
         "GET",
         "/v4/clients/{clientid}/credential_stuffing/configs",

@@ -37,6 +37,7 @@ pub mod rechecker;
 pub mod reports;
 pub mod rule;
 pub mod rules_settings;
+pub mod rules_snapshots;
 pub mod scim;
 pub mod search;
 pub mod security_issues;
@@ -95,6 +96,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(node_sync::routes())
         .merge(rule::routes())
         .merge(rules_settings::routes())
+        .merge(rules_snapshots::routes())
         .merge(suggest::routes())
         .merge(trigger::routes())
         .merge(integration::routes())

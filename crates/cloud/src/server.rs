@@ -37,7 +37,7 @@ use crate::{
     openapi,
     services::{
         accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, periodic, rule,
-        ruleset, verification,
+        rules_snapshots, ruleset, verification,
     },
     state::Cloud,
 };
@@ -153,6 +153,7 @@ impl RunningCloud {
             tokio::spawn(rule::counters::run(cloud.clone())),
             tokio::spawn(ruleset::builds::run(cloud.clone())),
             tokio::spawn(periodic::run(cloud.clone())),
+            tokio::spawn(rules_snapshots::run(cloud.clone())),
             tokio::spawn(verification::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),
             tokio::spawn(limits::shared::exchange(cloud.clone())),

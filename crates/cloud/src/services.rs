@@ -48,6 +48,7 @@ pub mod rechecker;
 pub mod reports;
 pub mod rule;
 pub mod rules_settings;
+pub mod rules_snapshots;
 pub mod ruleset;
 pub mod scim;
 pub mod search;

@@ -43,6 +43,7 @@ pub mod periodic_notification;
 pub mod pool;
 pub mod rejected_event;
 pub mod report;
+pub mod rules_snapshot;
 pub mod ruleset_setting;
 pub mod scim_group;
 pub mod scim_member;

@@ -49,6 +49,7 @@ pub mod pools;
 pub mod privacy;
 pub mod rate_limits;
 pub mod reports;
+pub mod rules_snapshots;
 pub mod ruleset_settings;
 pub mod scim;
 pub mod sessions;

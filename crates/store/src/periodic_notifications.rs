@@ -1,9 +1,6 @@
 //! What tenants are told in periods, each period once, whatever process tells it.
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr};
 
 use crate::{
     StoreError, TenantId,
@@ -34,10 +31,8 @@ pub async fn begin<C: ConnectionTrait>(
     from: i64,
 ) -> Result<(), StoreError> {
     let row = Model { client_id: tenant.0, event: event.to_owned(), told_until: from };
-    let conflict = OnConflict::columns([Column::ClientId, Column::Event]).do_nothing().to_owned();
     Entity::insert(row.into_active_model())
-        .on_conflict(conflict)
-        .do_nothing()
+        .on_conflict_do_nothing_on([Column::ClientId, Column::Event])
         .exec_without_returning(connection)
         .await?;
     Ok(())

@@ -1,3 +1,4 @@
+use bartizan_cloud::services::rules_snapshots;
 use bartizan_testkit::{Credential, PATIENCE, Reply, TestCloud};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -238,4 +239,56 @@ async fn elements_and_attack_types_are_offered() {
     assert!(offered[2].as_array().unwrap().contains(&json!("cookie")));
     let types = cloud.get(&admin, "/v2/attack_types").await.body();
     assert_eq!((types.as_array().unwrap().len(), &types[2]), (59, &json!({"id": 2, "name": "sqli"})));
+}
+
+#[tokio::test]
+async fn rules_go_back_to_a_snapshot() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let url = path(&cloud, "snapshots");
+    let first = cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    let taken = cloud.post(&admin, &url, json!({"comment": "before"})).await.json();
+    insta::assert_json_snapshot!("rules_snapshot", taken, {
+        ".body.created_at" => "[time]", ".body.ruleset_version" => "[version]",
+    });
+    let id = taken["body"]["id"].clone();
+    let mut other = vpatch();
+    other["attack_type"] = json!("xss");
+    let second = cloud.post(&admin, "/v1/objects/hint/create", other).await.body();
+    let changed = json!({"title": "Changed"});
+    cloud.call(&admin, Method::PUT, &format!("/v3/hint/{}", first["id"]), Some(&changed)).await.body();
+    put(&cloud, &admin, "settings", json!({"rules_manipulation_locked": true})).await.body();
+    let restore = format!("{url}/{id}/restore");
+    let locked = cloud.post(&admin, &restore, json!({})).await;
+    assert_eq!((locked.status, locked.text.as_str()), (423, LOCKED));
+    put(&cloud, &admin, "settings", json!({"rules_manipulation_locked": false})).await.body();
+    let report = cloud.post(&admin, &restore, json!({})).await.body();
+    assert_eq!(report["applied"], true, "{report}");
+    let rules = cloud.post(&admin, "/v1/objects/hint", json!({"filter": {"type": "vpatch"}})).await.body();
+    let titles: Vec<&Value> = rules.as_array().unwrap().iter().map(|rule| &rule["title"]).collect();
+    assert_eq!(titles.len(), 1, "{rules}");
+    assert_ne!(titles[0], "Changed");
+    assert_ne!(rules[0]["id"], second["id"]);
+    // The oldest by hand goes; those of the system are counted apart.
+    put(&cloud, &admin, "settings", json!({"rules_snapshot_max_count": 1})).await.body();
+    let newer = cloud.post(&admin, &url, json!({})).await.body();
+    let inner = &cloud.running.cloud;
+    for _ in 0..2 {
+        rules_snapshots::take_due(inner).await.unwrap();
+    }
+    let listed = cloud.get(&admin, &url).await.body();
+    let kinds: Vec<(&Value, &Value)> =
+        listed.as_array().unwrap().iter().map(|one| (&one["kind"], &one["author"])).collect();
+    assert_eq!(kinds, [(&json!("auto"), &Value::Null), (&json!("manual"), &newer["author"])]);
+    assert_eq!(cloud.post(&admin, &restore, json!({})).await.status, 404);
+    let one = format!("{url}/{}", newer["id"]);
+    assert_eq!(cloud.call(&admin, Method::DELETE, &one, None).await.status, 200);
+    assert_eq!(cloud.call(&admin, Method::DELETE, &one, None).await.status, 404);
+    put(&cloud, &admin, "settings", json!({"rules_snapshot_max_count": 0})).await.body();
+    assert_eq!(cloud.post(&admin, &url, json!({})).await.status, 400);
+    // A day later, when rules changed.
+    inner.clock.shift_ms(90_000_000);
+    cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+    rules_snapshots::take_due(inner).await.unwrap();
+    assert_eq!(cloud.get(&admin, &url).await.body().as_array().unwrap().len(), 2);
 }
