@@ -278,7 +278,7 @@ fn order(
                 Some(_) => return Err(bad("desc must be true or false", entry)),
             };
             let selected = |column: &Column| match column {
-                Column::Metric(metric) if metric.name == name && metric.is_sortable() => Some(*metric),
+                Column::Metric(metric) if metric.name == name => Some(*metric),
                 _ => None,
             };
             let sorted = columns.iter().find_map(selected).map(Sorted::Metric).or_else(|| {
@@ -378,18 +378,19 @@ impl Plan {
 
     /// The value of a metric in a chosen group.
     pub(super) fn value(&self, group: &Group, metric: &Metric) -> Value {
-        let measured: Vec<i64> = metric
-            .measures()
-            .into_iter()
-            .filter_map(|measure| {
-                let find = |known: &[Measure]| known.iter().position(|known| *known == measure);
-                find(&self.metrics)
-                    .and_then(|place| group.metrics.get(place))
-                    .or_else(|| find(&self.details).and_then(|place| group.details.get(place)))
-                    .copied()
-            })
-            .collect();
-        metric.value(&measured)
+        metric.value(&self.measured_in(group, metric))
+    }
+
+    /// The measurements of a metric in a chosen group.
+    fn measured_in(&self, group: &Group, metric: &Metric) -> Vec<i64> {
+        let measured = metric.measures().into_iter().filter_map(|measure| {
+            let find = |known: &[Measure]| known.iter().position(|known| *known == measure);
+            find(&self.metrics)
+                .and_then(|place| group.metrics.get(place))
+                .or_else(|| find(&self.details).and_then(|place| group.details.get(place)))
+                .copied()
+        });
+        measured.collect()
     }
 }
 
@@ -559,12 +560,7 @@ fn position(query: &Query, plan: &Plan, group: &Group, backwards: bool) -> Value
         .order
         .iter()
         .map(|(sorted, _)| match sorted {
-            Sorted::Metric(metric) => {
-                let place =
-                    metric.measures().first().and_then(|first| plan.metrics.iter().position(|m| m == first));
-                let rank = place.and_then(|place| group.metrics.get(place)).copied();
-                Value::from(rank.unwrap_or_default())
-            }
+            Sorted::Metric(metric) => Value::from(metric.rank(&plan.measured_in(group, metric))),
             Sorted::Dimension(dimension) => group.key.get(*dimension).map_or(Value::Null, plain),
         })
         .collect();
