@@ -165,7 +165,9 @@ fn of_attack() -> SelectStatement {
 
 /// How many different values the hits of the attack have that count.
 fn distinct_of_attack(column: hit::Column) -> SimpleExpr {
-    of_counted(Func::count_distinct(Expr::col((hit::Entity, column))).into())
+    // Hits without a payload have none in common.
+    let value = Func::cust("NULLIF").args([Expr::col((hit::Entity, column)), Expr::val("")]);
+    of_counted(Func::count_distinct(value).into())
 }
 
 /// What the hits of the attack that count add up to.
