@@ -11675,6 +11675,11 @@ export interface components {
              * @default false
              */
             ebpf: boolean;
+            /**
+             * @description Filtration mode that the node is configured with, where a rule of the cloud puts another in force.
+             * @default null
+             */
+            local_mode: string | null;
         };
         /** @description One malicious request, one attack type, one point (`spec/events.md` sections 1 and 9). */
         HitEvent: {
