@@ -21,7 +21,7 @@ pub const MAX_KEYS: usize = 50;
 /// Most values of one key. Ranges, masks and lists become one SQL term each, and databases (SQLite: 1000
 /// levels) and the query builder (its stack) only take so many in a row.
 pub const MAX_TERMS: usize = 250;
-/// Most plain numbers of one key, where they become a single `IN`.
+/// Most plain numbers of one key, and exact texts of security events, where they become a single `IN`.
 pub const MAX_NUMBERS: usize = 1000;
 /// Most values of a whole filter: a query binds each, some more than once, and SQLite binds 32766.
 pub const MAX_VALUES: usize = 5000;
@@ -54,19 +54,27 @@ pub struct Field {
     pub kind: Kind,
     /// Whether `null` asks for IS NULL; otherwise `null` is no condition.
     pub nullable: bool,
+    /// Whether each value is looked for by a term of its own, as in lists.
+    pub listed: bool,
 }
 
 impl Field {
     /// A field that is never null.
     #[must_use]
     pub const fn new(name: &'static str, kind: Kind) -> Field {
-        Field { name, kind, nullable: false }
+        Field { name, kind, nullable: false, listed: false }
     }
 
     /// A field that may be null.
     #[must_use]
     pub const fn nullable(name: &'static str, kind: Kind) -> Field {
-        Field { name, kind, nullable: true }
+        Field { name, kind, nullable: true, listed: false }
+    }
+
+    /// The same with a term for each value.
+    #[must_use]
+    pub const fn listed(self) -> Field {
+        Field { listed: true, ..self }
     }
 }
 
@@ -327,12 +335,13 @@ fn condition(
     }
 }
 
-/// How many values a key may have. Security events keep numbers in lists, where each is a term of its own.
+/// How many values a key may have: many where they become one `IN`.
 fn most_values(field: &Field, value: &Value, family: Family) -> usize {
     let plain = || value.as_array().is_some_and(|items| items.iter().all(|item| !item.is_array()));
     match field.kind {
         Kind::Raw => MAX_NUMBERS,
-        Kind::Int if family != Family::Events && plain() => MAX_NUMBERS,
+        Kind::Int if !field.listed && plain() => MAX_NUMBERS,
+        Kind::Text if !field.listed && family == Family::Events => MAX_NUMBERS,
         _ => MAX_TERMS,
     }
 }

@@ -14,6 +14,7 @@ pub mod attack_type;
 pub mod attack_vector;
 pub mod attack_view;
 pub mod billing;
+pub mod capec;
 pub mod client;
 pub mod configuration;
 pub mod dashboard;

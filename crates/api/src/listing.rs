@@ -139,12 +139,17 @@ pub struct Filtered<T> {
 impl<T: Serialize> IntoResponse for Filtered<T> {
     fn into_response(self) -> Response {
         let mut response = json_response(&self.reply);
-        let names = self.ignored.join(",");
-        // Keys are the caller's text: what no header can carry is not echoed.
-        if let Some(value) = HeaderValue::from_str(&names).ok().filter(|_| !names.is_empty()) {
-            response.headers_mut().insert("x-bartizan-ignored-filter", value);
-        }
+        name_ignored(&mut response, &self.ignored);
         response
+    }
+}
+
+/// Names the filter keys that were not understood in a header of the answer.
+pub fn name_ignored(response: &mut Response, ignored: &[String]) {
+    let names = ignored.join(",");
+    // Keys are the caller's text: what no header can carry is not echoed.
+    if let Some(value) = HeaderValue::from_str(&names).ok().filter(|_| !names.is_empty()) {
+        response.headers_mut().insert("x-bartizan-ignored-filter", value);
     }
 }
 

@@ -562,6 +562,9 @@ pub struct HitContext {
     /// From the eBPF source.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ebpf: bool,
+    /// Filtration mode that the node is configured with, where a rule of the cloud puts another in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_mode: Option<String>,
 }
 
 impl HitContext {

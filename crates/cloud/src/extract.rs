@@ -109,6 +109,49 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for RackQuery<T> {
     }
 }
 
+/// As [`RackQuery`], with errors keyed by field.
+pub struct EventsQuery<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for EventsQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<EventsQuery<T>, ApiError> {
+        let value = query_to_json(parts.uri.query().unwrap_or_default());
+        if has_nul(&value) {
+            return Err(ApiError::field("query", NUL, Value::Null));
+        }
+        serde_json::from_value(value.clone()).map(EventsQuery).map_err(|error| {
+            let (name, wrong) = wrong_member::<T>(&value).unwrap_or(("query", &Value::Null));
+            ApiError::field(name, error.to_string(), wrong.clone())
+        })
+    }
+}
+
+/// The member without which a value can be read.
+fn wrong_member<T: DeserializeOwned>(value: &Value) -> Option<(&str, &Value)> {
+    let members = value.as_object()?;
+    let wrong = members.iter().find(|(name, _)| {
+        let mut others = members.clone();
+        others.shift_remove(*name);
+        serde_json::from_value::<T>(Value::Object(others)).is_ok()
+    });
+    wrong.map(|(name, member)| (name.as_str(), member))
+}
+
+/// As [`Path`], with errors keyed by field.
+pub struct EventsPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for EventsPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<EventsPath<T>, ApiError> {
+        let found = Path::from_request_parts(parts, state).await;
+        found
+            .map(|Path(value)| EventsPath(value))
+            .map_err(|_| ApiError::field("path", "invalid", parts.uri.path()))
+    }
+}
+
 /// As [`EventsBody`]; with an empty body the query string is read instead.
 pub struct BodyOrQuery<T>(pub T);
 

@@ -3,12 +3,15 @@
 //! A finding in a request is an attempt; the same finding with its effect in the answer is a vulnerability. Each class
 //! has its own rule of evidence: a file's content for a traversal, an error of the database for an injection, the
 //! payload unescaped where a browser runs it for a script. What betrays itself without an attack (a stack trace on an
-//! error page, a private key, a token signed with a word of the dictionary) is reported without one.
+//! error page, a private key, private data of people, a token signed with a word of the dictionary) is reported without
+//! one.
 //!
 //! The caller hands over at most 256 KiB of the decoded body; work is linear in that.
 
 mod computed;
+mod forms;
 mod headers;
+mod private;
 mod reflection;
 mod signs;
 mod token;
@@ -116,6 +119,8 @@ impl ResponseEngine {
         }
         add(&mut proofs, token::weak(asked, response));
         add(&mut proofs, headers::vulnerable_component(response));
+        add(&mut proofs, private::leaked(response.body));
+        add(&mut proofs, forms::without_token(asked, response));
         proofs.sort_by_key(|proof| proof.attempt.is_none());
         proofs.truncate(MAX_PROOFS);
         proofs

@@ -16,7 +16,7 @@ use crate::{
     error::IndexError,
     filter::{Filter, Test},
     scan::{self, Part, in_parallel},
-    tenant::{Change, Tenant, file_path},
+    tenant::{Change, Tenant, file_path, tenant_of_file},
 };
 
 /// Where the index lives and what it may use.
@@ -88,6 +88,22 @@ impl Index {
         let flushed = self.flush();
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
         flushed
+    }
+
+    /// Tenants that have a file, also one that was set aside, ascending.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`].
+    pub fn tenants(&self) -> Result<Vec<i64>, IndexError> {
+        let folder = &self.options.folder;
+        let io = |source| IndexError::Io { path: folder.clone(), source };
+        let mut tenants = vec![];
+        for entry in std::fs::read_dir(folder).map_err(io)? {
+            tenants.extend(tenant_of_file(&entry.map_err(io)?.path()));
+        }
+        tenants.sort_unstable();
+        tenants.dedup();
+        Ok(tenants)
     }
 
     /// Row number of the last hit that the index has of a tenant; 0 for none.

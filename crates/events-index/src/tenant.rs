@@ -397,3 +397,9 @@ impl Tenant {
 pub(crate) fn file_path(folder: &Path, tenant: i64) -> PathBuf {
     folder.join(format!("{tenant}.events"))
 }
+
+/// The tenant of a file, in use or set aside.
+pub(crate) fn tenant_of_file(path: &Path) -> Option<i64> {
+    let is_known = path.extension().is_some_and(|kind| kind == "events" || kind == "damaged");
+    path.file_stem().filter(|_| is_known)?.to_str()?.parse().ok()
+}

@@ -19,6 +19,7 @@ use bartizan_rules::{FiltrationMode, Selection};
 use http::Version;
 
 use crate::config::BlockCause;
+use crate::pipeline::reading;
 use crate::pipeline::{Context, Denial, Extent, RegexMatch, Subject, Violation, printable, size_of_head};
 use crate::request_id::event_id;
 use crate::response::Watched;
@@ -402,8 +403,14 @@ fn template(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) 
         mode: mode.name().to_owned(),
         aggregated_count: 1,
         raw: raw(context, subject),
-        context: source_context(context),
+        context: hit_context(context, mode),
     }
+}
+
+fn hit_context(context: &Context<'_>, mode: FiltrationMode) -> HitContext {
+    let local = reading::local_mode(context.settings.mode);
+    let local_mode = (local != mode).then(|| local.name().to_owned());
+    HitContext { local_mode, ..source_context(context) }
 }
 
 fn domain(subject: &Subject<'_>) -> String {

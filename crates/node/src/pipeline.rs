@@ -10,7 +10,7 @@ mod files;
 mod points;
 mod policy;
 mod rate;
-mod reading;
+pub(crate) mod reading;
 mod verdict;
 
 use std::cell::RefCell;

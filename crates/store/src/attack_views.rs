@@ -70,6 +70,40 @@ pub async fn delete<C: ConnectionTrait>(connection: &C, tenant: TenantId, id: i6
     Ok(())
 }
 
+/// Makes a view the one that a user starts with.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn set_default<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    user: i64,
+    view: i64,
+) -> Result<(), StoreError> {
+    let row = attack_view_default::Model { client_id: tenant.0, user_id: user, view_id: view };
+    attack_view_default::Entity::insert(row.into_active_model())
+        .on_conflict(
+            OnConflict::columns([DefaultColumn::ClientId, DefaultColumn::UserId])
+                .update_column(DefaultColumn::ViewId)
+                .to_owned(),
+        )
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes an export that was asked for.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn create_export<C: ConnectionTrait>(
+    connection: &C,
+    export: attack_export::Model,
+) -> Result<(), StoreError> {
+    attack_export::Entity::insert(export.into_active_model()).exec_without_returning(connection).await?;
+    Ok(())
+}
+
 impl Store {
     /// The views that a tenant sees, oldest first.
     ///
@@ -114,39 +148,6 @@ impl Store {
     pub async fn is_default_attack_view(&self, id: i64) -> Result<bool, StoreError> {
         let row = attack_view_default::Entity::find().filter(DefaultColumn::ViewId.eq(id));
         Ok(row.one(self.reader()).await?.is_some())
-    }
-
-    /// Makes a view the one that a user starts with.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn set_default_attack_view(
-        &self,
-        tenant: TenantId,
-        user: i64,
-        view: i64,
-    ) -> Result<(), StoreError> {
-        let row = attack_view_default::Model { client_id: tenant.0, user_id: user, view_id: view };
-        attack_view_default::Entity::insert(row.into_active_model())
-            .on_conflict(
-                OnConflict::columns([DefaultColumn::ClientId, DefaultColumn::UserId])
-                    .update_column(DefaultColumn::ViewId)
-                    .to_owned(),
-            )
-            .exec_without_returning(self.writer())
-            .await?;
-        Ok(())
-    }
-
-    /// Notes an export that was asked for.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn create_attack_export(&self, export: attack_export::Model) -> Result<(), StoreError> {
-        attack_export::Entity::insert(export.into_active_model())
-            .exec_without_returning(self.writer())
-            .await?;
-        Ok(())
     }
 
     /// An export of a tenant that is not expired.

@@ -47,14 +47,14 @@ const OWN: &[(Field, Place)] = &[
     (Field::nullable("state", Kind::Text), Place::Column("state")),
     (Field::nullable("experimental", Kind::Bool), Place::Column("experimental")),
     (Field::new("hits", Kind::Int), Place::Column("hits")),
-    (Field::new("ips", Kind::Int), Place::Elsewhere),
-    (Field::new("block_status", Kind::Text), Place::Elsewhere),
+    (Field::new("ips", Kind::Int).listed(), Place::Elsewhere),
+    (Field::new("block_status", Kind::Text).listed(), Place::Elsewhere),
     (Field::new("sampled", Kind::Bool), Place::Elsewhere),
     (Field::nullable("recheck_status", Kind::Text), Place::Column("recheck_status")),
-    (Field::new("index", Kind::Text), Place::Elsewhere),
+    (Field::new("index", Kind::Text).listed(), Place::Elsewhere),
     (Field::new("changed_time", Kind::Time), Place::Elsewhere),
     (Field::new("preset", Kind::Text), Place::Elsewhere),
-    (Field::new("incident_status", Kind::Text), Place::Elsewhere),
+    (Field::new("incident_status", Kind::Text).listed(), Place::Elsewhere),
 ];
 
 /// Everything that a filter of attacks may name.
@@ -165,7 +165,9 @@ fn of_attack() -> SelectStatement {
 
 /// How many different values the hits of the attack have that count.
 fn distinct_of_attack(column: hit::Column) -> SimpleExpr {
-    of_counted(Func::count_distinct(Expr::col((hit::Entity, column))).into())
+    // Hits without a payload have none in common.
+    let value = Func::cust("NULLIF").args([Expr::col((hit::Entity, column)), Expr::val("")]);
+    of_counted(Func::count_distinct(value).into())
 }
 
 /// What the hits of the attack that count add up to.

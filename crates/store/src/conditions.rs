@@ -23,6 +23,8 @@ pub enum Place {
     Search(&'static [&'static str]),
     /// A text column whose null stands for a word.
     Or(&'static str, &'static str),
+    /// A text column whose null stands for another column.
+    OrColumn(&'static str, &'static str),
     /// The same value in every row, because nothing sets another yet; none is null.
     Constant(Option<&'static str>),
     /// Handled by the caller: left out here.
@@ -58,13 +60,10 @@ pub fn test(place: &Place, asked: &Asked) -> Option<Condition> {
         Place::Folded(column) => column_tests(column, &folded(&asked.test)),
         Place::JsonList(column) => json_list_tests(column, &asked.test),
         Place::Search(columns) => search_tests(columns, &asked.test),
-        Place::Or(column, word) => match &asked.test {
-            Test::Texts(texts) => {
-                let value: SimpleExpr = Func::coalesce([Expr::col(*column), Expr::val(*word)]).into();
-                vec![value.is_in(texts.iter().cloned())]
-            }
-            _ => vec![],
-        },
+        Place::Or(column, word) => coalesced_tests([Expr::col(*column), Expr::val(*word)], &asked.test),
+        Place::OrColumn(column, other) => {
+            coalesced_tests([Expr::col(*column), Expr::col(*other)], &asked.test)
+        }
         Place::Constant(value) => vec![Expr::val(i32::from(constant_passes(*value, &asked.test))).eq(1)],
     };
     let any = if tests.is_empty() {
@@ -86,6 +85,12 @@ fn negate(place: &Place, test: &Test, condition: Condition) -> Condition {
         }
         _ => negated,
     }
+}
+
+fn coalesced_tests(values: [SimpleExpr; 2], test: &Test) -> Vec<SimpleExpr> {
+    let Test::Texts(texts) = test else { return vec![] };
+    let value: SimpleExpr = Func::coalesce(values).into();
+    vec![value.is_in(texts.iter().cloned())]
 }
 
 fn constant_passes(value: Option<&str>, test: &Test) -> bool {

@@ -65,6 +65,18 @@ pub struct EventFault {
     pub rows: Vec<i64>,
 }
 
+/// Tenants that have hits, or had some, ascending: a head may be what is missing.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn tenants<C: ConnectionTrait>(connection: &C) -> Result<Vec<TenantId>, StoreError> {
+    const TENANTS: &str =
+        "SELECT client_id FROM event_heads UNION SELECT DISTINCT client_id FROM hits ORDER BY 1";
+    let statement = Statement::from_string(connection.get_database_backend(), TENANTS);
+    let rows = connection.query_all_raw(statement).await?;
+    Ok(rows.iter().map(|row| row.try_get_by_index(0).map(TenantId)).collect::<Result<_, sea_orm::DbErr>>()?)
+}
+
 /// What disagrees among the events of a tenant. It reads every hit.
 ///
 /// # Errors

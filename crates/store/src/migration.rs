@@ -29,6 +29,7 @@ mod m0091_scim;
 mod m0095_delayed_builds;
 mod m0096_periodic_notifications;
 mod m0097_rules_snapshots;
+mod m0110_local_mode;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0095_delayed_builds::Migration),
             Box::new(m0096_periodic_notifications::Migration),
             Box::new(m0097_rules_snapshots::Migration),
+            Box::new(m0110_local_mode::Migration),
         ]
     }
 }

@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, Path, RackQuery},
+    extract::{EventsBody, EventsPath, EventsQuery},
     failure::Failure,
     services::attack_vectors,
     state::Cloud,
@@ -55,7 +55,7 @@ fn zone(headers: &HeaderMap) -> Option<&str> {
     responses((status = 200, description = "The schema", body = VectorSchema)))]
 pub async fn vector_schema(
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
 ) -> Result<Json<VectorSchema>, Failure> {
     tenant(&caller, client_id)?;
     Ok(Json(attack_vectors::schema()))
@@ -73,7 +73,7 @@ pub async fn vector_schema(
 pub async fn vector_query(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     headers: HeaderMap,
     EventsBody(request): EventsBody<VectorQuery>,
 ) -> Result<Json<VectorGroups>, Failure> {
@@ -92,7 +92,7 @@ pub async fn vector_query(
 pub async fn vector_stats(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     headers: HeaderMap,
     EventsBody(request): EventsBody<VectorStatsRequest>,
 ) -> Result<Json<VectorStats>, Failure> {
@@ -111,7 +111,7 @@ pub async fn vector_stats(
 pub async fn vectors_by_group(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     headers: HeaderMap,
     EventsBody(request): EventsBody<VectorListRequest>,
 ) -> Result<Json<VectorPage>, Failure> {
@@ -129,7 +129,7 @@ pub async fn vectors_by_group(
 pub async fn vectors_by_request(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(request): EventsBody<VectorListRequest>,
 ) -> Result<Json<VectorPage>, Failure> {
     let tenant = tenant(&caller, client_id)?;
@@ -147,7 +147,7 @@ pub async fn vectors_by_request(
 pub async fn vectors_mark(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(request): EventsBody<VectorMarkRequest>,
 ) -> Result<Json<VectorMarked>, Failure> {
     let tenant = tenant(&caller, client_id)?;
@@ -166,12 +166,12 @@ pub async fn vectors_mark(
 pub async fn vector_export(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     headers: HeaderMap,
     EventsBody(request): EventsBody<VectorQuery>,
 ) -> Result<(StatusCode, Json<AttackExportAccepted>), Failure> {
     let tenant = tenant(&caller, client_id)?;
-    let accepted = attack_vectors::export(&cloud, tenant, zone(&headers), &request).await?;
+    let accepted = attack_vectors::export(&cloud, &caller, tenant, zone(&headers), &request).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted)))
 }
 
@@ -186,7 +186,7 @@ pub async fn vector_export(
 pub async fn vector_export_status(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path((client_id, export_id)): Path<(i64, String)>,
+    EventsPath((client_id, export_id)): EventsPath<(i64, String)>,
 ) -> Result<Json<AttackExportStatus>, Failure> {
     let tenant = tenant(&caller, client_id)?;
     Ok(Json(attack_vectors::export_status(&cloud, tenant, &export_id).await?))
@@ -210,8 +210,8 @@ pub struct FileQuery {
     responses((status = 200, description = "The file", body = String, content_type = "text/csv")))]
 pub async fn vector_export_file(
     State(cloud): State<Cloud>,
-    Path((client_id, export_id)): Path<(i64, String)>,
-    RackQuery(query): RackQuery<FileQuery>,
+    EventsPath((client_id, export_id)): EventsPath<(i64, String)>,
+    EventsQuery(query): EventsQuery<FileQuery>,
 ) -> Result<Response, Failure> {
     let csv = attack_vectors::export_file(&cloud, TenantId(client_id), &export_id, &query.token).await?;
     let headers = [

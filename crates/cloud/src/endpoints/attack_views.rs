@@ -6,7 +6,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, Path},
+    extract::{EventsBody, EventsPath},
     failure::Failure,
     services::attack_views,
     state::Cloud,
@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 pub async fn attack_view_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
 ) -> Result<Json<AttackViewList>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     Ok(Json(attack_views::list(&cloud, &caller, tenant).await?))
@@ -45,7 +45,7 @@ pub async fn attack_view_list(
 pub async fn attack_view_create(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(change): EventsBody<AttackViewChange>,
 ) -> Result<(StatusCode, Json<AttackViewSaved>), Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
@@ -60,7 +60,7 @@ pub async fn attack_view_create(
 pub async fn attack_view_view(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path((client_id, id)): Path<(i64, i64)>,
+    EventsPath((client_id, id)): EventsPath<(i64, i64)>,
 ) -> Result<Json<AttackViewSaved>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     Ok(Json(attack_views::view(&cloud, &caller, tenant, id).await?))
@@ -77,7 +77,7 @@ pub async fn attack_view_view(
 pub async fn attack_view_update(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path((client_id, id)): Path<(i64, i64)>,
+    EventsPath((client_id, id)): EventsPath<(i64, i64)>,
     EventsBody(change): EventsBody<AttackViewChange>,
 ) -> Result<Json<AttackViewSaved>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
@@ -95,7 +95,7 @@ pub async fn attack_view_update(
 pub async fn attack_view_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path((client_id, id)): Path<(i64, i64)>,
+    EventsPath((client_id, id)): EventsPath<(i64, i64)>,
 ) -> Result<StatusCode, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     attack_views::delete(&cloud, &caller, tenant, id).await?;
@@ -113,7 +113,7 @@ pub async fn attack_view_delete(
 pub async fn attack_view_duplicate(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path((client_id, id)): Path<(i64, i64)>,
+    EventsPath((client_id, id)): EventsPath<(i64, i64)>,
     EventsBody(change): EventsBody<AttackViewChange>,
 ) -> Result<(StatusCode, Json<AttackViewSaved>), Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
@@ -130,7 +130,7 @@ pub async fn attack_view_duplicate(
 pub async fn attack_view_set_default(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path((client_id, id)): Path<(i64, i64)>,
+    EventsPath((client_id, id)): EventsPath<(i64, i64)>,
 ) -> Result<Json<AttackViewSaved>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     Ok(Json(attack_views::set_default(&cloud, &caller, tenant, id).await?))

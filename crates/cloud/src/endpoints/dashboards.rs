@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, Path, RackQuery},
+    extract::{EventsBody, EventsPath, EventsQuery},
     failure::Failure,
     services::dashboards::{self, Category, Figure},
     state::Cloud,
@@ -59,7 +59,7 @@ macro_rules! graphs {
         pub async fn $name(
             State(cloud): State<Cloud>,
             caller: Caller,
-            Path(client_id): Path<i64>,
+            EventsPath(client_id): EventsPath<i64>,
             EventsBody(request): EventsBody<GraphRequest>,
         ) -> Result<Points, Failure> {
             graph(&cloud, &caller, Some(client_id), &$figure, request).await
@@ -119,7 +119,7 @@ async fn graph(
 pub async fn node_rps_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(uuid): Path<String>,
+    EventsPath(uuid): EventsPath<String>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Points, Failure> {
     graph(&cloud, &caller, None, &Figure::Rps(Some(uuid)), request).await
@@ -134,7 +134,7 @@ pub async fn node_rps_graph(
 pub async fn cloud_node_rps_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(uuid): Path<String>,
+    EventsPath(uuid): EventsPath<String>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Points, Failure> {
     graph(&cloud, &caller, None, &Figure::Rps(Some(uuid)), request).await
@@ -149,7 +149,7 @@ pub async fn cloud_node_rps_graph(
 pub async fn target_totals(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Compared<TargetsView>, Failure> {
     let (cloud, caller) = (&cloud, &caller);
@@ -168,7 +168,7 @@ pub async fn target_totals(
 pub async fn attack_type_totals(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Compared<BTreeMap<String, i64>>, Failure> {
     let (cloud, caller) = (&cloud, &caller);
@@ -187,7 +187,7 @@ pub async fn attack_type_totals(
 pub async fn source_totals(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Compared<Map<String, Value>>, Failure> {
     let (cloud, caller) = (&cloud, &caller);
@@ -206,7 +206,7 @@ pub async fn source_totals(
 pub async fn monthly_summary(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(request): EventsBody<GraphRequest>,
 ) -> Result<Compared<MonthlySummary>, Failure> {
     let (cloud, caller) = (&cloud, &caller);
@@ -225,7 +225,7 @@ pub async fn monthly_summary(
 pub async fn monthly_traffic(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
 ) -> Result<Envelope<Vec<MonthlyTraffic>>, Failure> {
     Ok(Envelope::new(dashboards::monthly_traffic(&cloud, &caller, client_id).await?))
 }
@@ -238,7 +238,7 @@ pub async fn monthly_traffic(
 pub async fn testrun_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(request): RackQuery<GraphRequest>,
+    EventsQuery(request): EventsQuery<GraphRequest>,
 ) -> Result<Points, Failure> {
     let client = int(&request.clientid);
     graph(&cloud, &caller, client, &Figure::Testruns, request).await
@@ -252,7 +252,7 @@ pub async fn testrun_graph(
 pub async fn baseline_graph(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(request): RackQuery<GraphRequest>,
+    EventsQuery(request): EventsQuery<GraphRequest>,
 ) -> Result<Points, Failure> {
     let client = int(&request.clientid);
     graph(&cloud, &caller, client, &Figure::Testruns, request).await
@@ -267,8 +267,8 @@ pub async fn baseline_graph(
 pub async fn owasp_2019(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
-    RackQuery(query): RackQuery<OwaspQuery>,
+    EventsPath(client_id): EventsPath<i64>,
+    EventsQuery(query): EventsQuery<OwaspQuery>,
 ) -> Result<Envelope<BTreeMap<String, OwaspCount>>, Failure> {
     Ok(Envelope::new(dashboards::owasp(&cloud, &caller, "2019", client_id, &query).await?))
 }
@@ -282,8 +282,8 @@ pub async fn owasp_2019(
 pub async fn owasp_2023(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
-    RackQuery(query): RackQuery<OwaspQuery>,
+    EventsPath(client_id): EventsPath<i64>,
+    EventsQuery(query): EventsQuery<OwaspQuery>,
 ) -> Result<Envelope<BTreeMap<String, OwaspCount>>, Failure> {
     Ok(Envelope::new(dashboards::owasp(&cloud, &caller, "2023", client_id, &query).await?))
 }
@@ -297,7 +297,7 @@ pub async fn owasp_2023(
 pub async fn dashboard_state_view(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
 ) -> Result<Envelope<DashboardState>, Failure> {
     Ok(Envelope::new(dashboards::state(&cloud, &caller, client_id).await?))
 }
@@ -311,7 +311,7 @@ pub async fn dashboard_state_view(
 pub async fn dashboard_state_update(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(client_id): Path<i64>,
+    EventsPath(client_id): EventsPath<i64>,
     EventsBody(request): EventsBody<DashboardWrite>,
 ) -> Result<Envelope<DashboardState>, Failure> {
     Ok(Envelope::new(dashboards::write_state(&cloud, &caller, client_id, &request).await?))

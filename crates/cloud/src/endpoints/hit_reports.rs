@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::hits::enveloped;
 use crate::{
     auth::Caller,
-    extract::{EventsBody, RackQuery},
+    extract::{EventsBody, EventsQuery},
     failure::Failure,
     services::hits::{reports, terms},
     state::Cloud,
@@ -69,7 +69,7 @@ pub async fn hit_term_counts(
 pub async fn hit_distinct_counts(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<HitStatsQuery>,
+    EventsQuery(query): EventsQuery<HitStatsQuery>,
 ) -> Result<Envelope<Map<String, Value>>, Failure> {
     Ok(Envelope::new(terms::distinct(&cloud, &caller, &query).await?))
 }
@@ -96,7 +96,7 @@ pub async fn hit_addresses(
 pub async fn hit_mitigation_stats(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<HitStatsQuery>,
+    EventsQuery(query): EventsQuery<HitStatsQuery>,
 ) -> Result<Envelope<MitigationStats>, Failure> {
     Ok(Envelope::new(reports::mitigations(&cloud, &caller, &query).await?))
 }

@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, Path, RackQuery},
+    extract::{EventsBody, EventsPath, EventsQuery},
     failure::Failure,
     services::hits::{self, dropped, explanation, marks},
     state::Cloud,
@@ -93,7 +93,7 @@ pub async fn hit_details(
 pub async fn hit_details_view(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<HitDetailsQuery>,
+    EventsQuery(query): EventsQuery<HitDetailsQuery>,
 ) -> Result<Envelope<Value>, Failure> {
     Ok(Envelope::new(hits::detail(&cloud, &caller, &query.id).await?))
 }
@@ -110,7 +110,7 @@ pub async fn hit_details_view(
 pub async fn hit_explanation(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<HitDetailsQuery>,
+    EventsQuery(query): EventsQuery<HitDetailsQuery>,
 ) -> Result<Envelope<HitExplanation>, Failure> {
     Ok(Envelope::new(explanation::explanation(&cloud, &caller, &query.id).await?))
 }
@@ -129,7 +129,7 @@ pub async fn hit_explanation(
 pub async fn dropped_hits_view(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path((client_id, request_id)): Path<(i64, String)>,
+    EventsPath((client_id, request_id)): EventsPath<(i64, String)>,
 ) -> Result<Envelope<DroppedRequestView>, Failure> {
     Ok(Envelope::new(dropped::view(&cloud, &caller, client_id, &request_id).await?))
 }

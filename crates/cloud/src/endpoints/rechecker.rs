@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, RackQuery},
+    extract::{EventsBody, EventsQuery},
     failure::Failure,
     services::rechecker::{self, Outcome},
     state::Cloud,
@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 pub async fn recheck_status(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<RecheckQuery>,
+    EventsQuery(query): EventsQuery<RecheckQuery>,
 ) -> Result<Envelope<RecheckStatusView>, Failure> {
     Ok(Envelope::new(rechecker::status(&cloud, &caller, &query).await?))
 }

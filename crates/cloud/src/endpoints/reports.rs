@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, Path, RackQuery},
+    extract::{EventsBody, EventsPath, EventsQuery},
     failure::Failure,
     services::reports::{self, ReportFile},
     state::Cloud,
@@ -95,8 +95,8 @@ pub struct LinkQuery {
         (status = 404, description = "No such report, or a wrong token", body = bartizan_api::ErrorBody)))]
 pub async fn report_linked_file(
     State(cloud): State<Cloud>,
-    Path((client_id, report_id)): Path<(i64, i64)>,
-    RackQuery(query): RackQuery<LinkQuery>,
+    EventsPath((client_id, report_id)): EventsPath<(i64, i64)>,
+    EventsQuery(query): EventsQuery<LinkQuery>,
 ) -> Result<Response, Failure> {
     Ok(attachment(reports::linked_file(&cloud, TenantId(client_id), report_id, &query.token).await?))
 }

@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, RackQuery},
+    extract::{EventsBody, EventsQuery},
     failure::Failure,
     services::search,
     state::Cloud,
@@ -43,7 +43,7 @@ pub async fn search_filters(
 pub async fn search_suggest(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<SuggestQuery>,
+    EventsQuery(query): EventsQuery<SuggestQuery>,
 ) -> Result<Envelope<Vec<Suggestion>>, Failure> {
     Ok(Envelope::new(search::suggest(&cloud, &caller, &query).await?))
 }

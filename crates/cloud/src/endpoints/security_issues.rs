@@ -7,7 +7,7 @@ use axum::{
 };
 use bartizan_api::{
     Empty, json_response,
-    listing::Count,
+    listing::{Count, name_ignored},
     security_issue::{
         FalsePositiveRuleView, FalsePositiveRuleWrite, IssueDetail, IssueGroup, IssueListRequest, IssueQuery,
         IssueUpdate, IssueView,
@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{BodyOrQuery, EventsBody, Path, RackQuery},
+    extract::{BodyOrQuery, EventsBody, EventsPath, EventsQuery},
     failure::Failure,
     services::{false_positive_rules, security_issues},
     state::Cloud,
@@ -47,7 +47,7 @@ pub async fn security_issue_list(
     caller: Caller,
     BodyOrQuery(request): BodyOrQuery<IssueListRequest>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&security_issues::list(&cloud, &caller, &request).await?))
+    Ok(security_issues::list(&cloud, &caller, &request).await?.into_response())
 }
 
 /// List security issues by GET
@@ -73,7 +73,7 @@ pub async fn security_issue_count(
     caller: Caller,
     EventsBody(request): EventsBody<IssueListRequest>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&security_issues::count(&cloud, &caller, &request).await?))
+    Ok(security_issues::count(&cloud, &caller, &request).await?.into_response())
 }
 
 /// List groups of security issues
@@ -86,7 +86,7 @@ pub async fn security_issue_groups(
     caller: Caller,
     EventsBody(request): EventsBody<IssueListRequest>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&security_issues::groups(&cloud, &caller, &request).await?))
+    Ok(security_issues::groups(&cloud, &caller, &request).await?.into_response())
 }
 
 /// Count groups of security issues
@@ -99,7 +99,7 @@ pub async fn security_issue_groups_count(
     caller: Caller,
     EventsBody(request): EventsBody<IssueListRequest>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&security_issues::groups_count(&cloud, &caller, &request).await?))
+    Ok(security_issues::groups_count(&cloud, &caller, &request).await?.into_response())
 }
 
 /// Download security issues
@@ -116,7 +116,9 @@ pub async fn security_issue_report(
     let name = format!("attachment; filename=\"{}\"", report.file_name);
     let headers =
         [(header::CONTENT_TYPE, report.content_type.to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, report.text).into_response())
+    let mut response = (headers, report.text).into_response();
+    name_ignored(&mut response, &report.ignored);
+    Ok(response)
 }
 
 /// View a security issue
@@ -129,8 +131,8 @@ pub async fn security_issue_report(
 pub async fn security_issue_view(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(id): Path<i64>,
-    RackQuery(query): RackQuery<IssueQuery>,
+    EventsPath(id): EventsPath<i64>,
+    EventsQuery(query): EventsQuery<IssueQuery>,
 ) -> Result<Response, Failure> {
     Ok(json_response(&security_issues::detail(&cloud, &caller, id, query.client_id).await?))
 }
@@ -145,7 +147,7 @@ pub async fn security_issue_view(
 pub async fn security_issue_update(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(id): Path<i64>,
+    EventsPath(id): EventsPath<i64>,
     EventsBody(request): EventsBody<IssueUpdate>,
 ) -> Result<Response, Failure> {
     Ok(json_response(&security_issues::update(&cloud, &caller, id, &request).await?))
@@ -159,7 +161,7 @@ pub async fn security_issue_update(
 pub async fn false_positive_rule_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<IssueQuery>,
+    EventsQuery(query): EventsQuery<IssueQuery>,
 ) -> Result<Response, Failure> {
     Ok(json_response(&false_positive_rules::list(&cloud, &caller, query.client_id).await?))
 }
@@ -188,7 +190,7 @@ pub async fn false_positive_rule_create(
 pub async fn false_positive_rule_update(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(id): Path<i64>,
+    EventsPath(id): EventsPath<i64>,
     EventsBody(request): EventsBody<FalsePositiveRuleWrite>,
 ) -> Result<Response, Failure> {
     Ok(json_response(&false_positive_rules::update(&cloud, &caller, id, &request).await?))
@@ -204,7 +206,7 @@ pub async fn false_positive_rule_update(
 pub async fn false_positive_rule_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Path(id): Path<i64>,
+    EventsPath(id): EventsPath<i64>,
 ) -> Result<Response, Failure> {
     Ok(json_response(&false_positive_rules::delete(&cloud, &caller, id).await?))
 }

@@ -89,6 +89,7 @@ const OBJECT_TYPES: &[ObjectType] = &[
     kind("false_positive_rule", "False positive rule", P::ViewVuln, None),
     kind("api_discovery_config", "API discovery settings", P::ViewApiDiscovery, None),
     kind("attack_view", "Attack view", P::ViewAttack, None),
+    kind("attack_export", "Export of attacks", P::ViewAttack, None),
     kind("dashboard", "Dashboard", P::ViewDashboard, None),
     kind("event_settings", "Event settings", P::ViewSettings, None),
     kind("events", "Events", P::ViewSettings, None),

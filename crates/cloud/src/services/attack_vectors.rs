@@ -17,6 +17,7 @@ mod fields;
 mod glob;
 mod group_id;
 mod metrics;
+mod normal;
 mod period;
 mod query;
 mod sql;
@@ -37,7 +38,7 @@ pub fn schema() -> VectorSchema {
     };
     let metrics = metrics::METRICS.iter().map(|metric| {
         json!({"name": metric.name, "label": metric.label, "type": metric.kind(), "category": "aggregate",
-            "sortable": metric.is_sortable()})
+            "sortable": true})
     });
     let column = |name: &str, label: &str, kind: &str, category: &str, sortable: bool| json!({"name": name, "label": label, "type": kind, "category": category, "sortable": sortable});
     let display =

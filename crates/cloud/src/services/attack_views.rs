@@ -289,7 +289,18 @@ pub async fn set_default(
 ) -> Result<AttackViewSaved, Failure> {
     let mut place = place(cloud, caller, tenant).await?;
     let view = find(cloud, &place, id).await?;
-    cloud.store.set_default_attack_view(tenant, place.user, view.id).await?;
+    let transaction = cloud.store.begin().await?;
+    attack_views::set_default(&transaction, tenant, place.user, view.id).await?;
+    let change = Change {
+        object_type: "attack_view",
+        action: "update",
+        object_id: view.id.to_string(),
+        object_name: view.name.clone(),
+        before: Some(json!({"default": place.default})),
+        after: Some(json!({"default": view.id})),
+    };
+    activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
+    transaction.commit().await?;
     place.default = view.id;
     Ok(saved(&place, view))
 }

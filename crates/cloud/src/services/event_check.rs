@@ -38,8 +38,7 @@ pub struct TenantEvents {
 /// 500 when the store fails, 503 when the index cannot be asked.
 pub async fn check(cloud: &Cloud, with_index: bool) -> Result<Vec<TenantEvents>, Failure> {
     let mut found = Vec::new();
-    for head in cloud.store.event_heads().await? {
-        let tenant = TenantId(head.client_id);
+    for tenant in store::tenants(cloud.store.reader()).await? {
         let mut faults = store::faults(cloud.store.reader(), tenant).await?;
         if with_index {
             faults.extend(index_faults(cloud, tenant).await?);

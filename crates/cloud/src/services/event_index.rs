@@ -273,7 +273,17 @@ impl EventIndex {
 
     /// Brings every tenant up to date.
     async fn catch_up_all(&self) -> Result<(), FollowError> {
-        for head in self.0.store.event_heads().await? {
+        // Files first: whoever has one had a head before.
+        let files = self.blocking(Index::tenants).await?;
+        let heads = self.0.store.event_heads().await?;
+        for tenant in files {
+            if heads.binary_search_by_key(&tenant, |head| head.client_id).is_err() {
+                // Deleted, perhaps by another process or just before this one ended.
+                self.forget_changes(TenantId(tenant));
+                self.blocking(move |index| index.forget(tenant)).await?;
+            }
+        }
+        for head in heads {
             let tenant = TenantId(head.client_id);
             match self.catch_up(tenant).await {
                 Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bartizan_api::{
     ApiError,
     filter::int,
-    listing::Count,
+    listing::{Count, Filtered},
     security_issue::{IssueDetail, IssueGroup, IssueListRequest, IssueUpdate, IssueView},
     vuln_type,
 };
@@ -36,6 +36,8 @@ pub struct Report {
     pub content_type: &'static str,
     /// Suggested file name.
     pub file_name: &'static str,
+    /// Filter keys that were not understood.
+    pub ignored: Vec<String>,
 }
 
 /// Which issues, and which part of them.
@@ -107,13 +109,14 @@ pub async fn list(
     cloud: &Cloud,
     caller: &Caller,
     request: &IssueListRequest,
-) -> Result<Vec<IssueView>, Failure> {
+) -> Result<Filtered<Vec<IssueView>>, Failure> {
     let page = page(caller, request)?;
     let rows =
         store::list(cloud.store.reader(), &page.tenants, &page.filter, page.order, page.offset, page.limit)
             .await?;
     let rows = with_incidents(cloud, &page.tenants, rows).await?;
-    Ok(rows.iter().map(|(row, incident)| view::issue(row, *incident)).collect())
+    let reply = rows.iter().map(|(row, incident)| view::issue(row, *incident)).collect();
+    Ok(Filtered { reply, ignored: page.filter.ignored })
 }
 
 async fn with_incidents(
@@ -130,10 +133,14 @@ async fn with_incidents(
 ///
 /// # Errors
 /// 400 by field, 403.
-pub async fn count(cloud: &Cloud, caller: &Caller, request: &IssueListRequest) -> Result<Count, Failure> {
+pub async fn count(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &IssueListRequest,
+) -> Result<Filtered<Count>, Failure> {
     let asked = filter::parse(caller, &request.client_id, &request.filter)?;
     let count = store::count(cloud.store.reader(), &asked.tenants, &asked.filter).await?;
-    Ok(Count { count })
+    Ok(Filtered { reply: Count { count }, ignored: asked.filter.ignored })
 }
 
 /// Issues gathered by title, severity and source.
@@ -144,11 +151,12 @@ pub async fn groups(
     cloud: &Cloud,
     caller: &Caller,
     request: &IssueListRequest,
-) -> Result<Vec<IssueGroup>, Failure> {
+) -> Result<Filtered<Vec<IssueGroup>>, Failure> {
     let page = page(caller, request)?;
     let groups = all_groups(cloud, &page).await?;
     let (offset, limit) = (usize::try_from(page.offset), usize::try_from(page.limit));
-    Ok(groups.into_iter().skip(offset.unwrap_or(usize::MAX)).take(limit.unwrap_or(usize::MAX)).collect())
+    let groups = groups.into_iter().skip(offset.unwrap_or(usize::MAX)).take(limit.unwrap_or(usize::MAX));
+    Ok(Filtered { reply: groups.collect(), ignored: page.filter.ignored })
 }
 
 async fn all_groups(cloud: &Cloud, page: &Page) -> Result<Vec<IssueGroup>, Failure> {
@@ -165,9 +173,10 @@ pub async fn groups_count(
     cloud: &Cloud,
     caller: &Caller,
     request: &IssueListRequest,
-) -> Result<Count, Failure> {
+) -> Result<Filtered<Count>, Failure> {
     let page = page(caller, request)?;
-    Ok(Count { count: all_groups(cloud, &page).await?.len() as u64 })
+    let count = all_groups(cloud, &page).await?.len() as u64;
+    Ok(Filtered { reply: Count { count }, ignored: page.filter.ignored })
 }
 
 /// One issue with everything known of it.
@@ -247,11 +256,11 @@ pub async fn report(cloud: &Cloud, caller: &Caller, request: &IssueListRequest) 
     if request.limit.is_null() {
         request.unlimited = json!(true);
     }
-    let issues = list(cloud, caller, &request).await?;
+    let Filtered { reply: issues, ignored } = list(cloud, caller, &request).await?;
     if format == "json" {
         let text = serde_json::to_string(&issues).map_err(|_| ApiError::internal())?;
         let (content_type, file_name) = ("application/json", "security_issues.json");
-        return Ok(Report { text, content_type, file_name });
+        return Ok(Report { text, content_type, file_name, ignored });
     }
     let mut table = csv::Table::new(&[
         "id",
@@ -288,5 +297,6 @@ pub async fn report(cloud: &Cloud, caller: &Caller, request: &IssueListRequest) 
         text: table.finish(),
         content_type: "text/csv; charset=utf-8",
         file_name: "security_issues.csv",
+        ignored,
     })
 }

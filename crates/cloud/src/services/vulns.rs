@@ -34,7 +34,7 @@ use crate::{
 pub(crate) mod detection;
 mod view;
 
-/// Most attacks that a page of vulnerabilities names.
+/// Most attacks that a page of vulnerabilities names, each the same number of them.
 const MAX_INCIDENTS: u64 = 10_000;
 
 fn asked(cloud: &Cloud, caller: &Caller, filter: &Value) -> Result<Asked, ApiError> {
@@ -82,7 +82,8 @@ pub(super) async fn views(
     rows: &[Model],
 ) -> Result<Vec<VulnView>, Failure> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let attacks = incidents::attacks_of_vulns(cloud.store.reader(), tenants, &ids, MAX_INCIDENTS).await?;
+    let each = (MAX_INCIDENTS / (ids.len() as u64).max(1)).max(1);
+    let attacks = incidents::attacks_of_vulns(cloud.store.reader(), tenants, &ids, each).await?;
     let of = |row: &Model| attacks.get(&row.id).map(Vec::as_slice).unwrap_or_default();
     Ok(rows.iter().map(|row| view::view(row, of(row))).collect())
 }

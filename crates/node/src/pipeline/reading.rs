@@ -13,7 +13,8 @@ use crate::paths;
 use crate::routes::{Routes, Settings};
 use crate::state::Snapshot;
 
-fn local_mode(mode: Mode) -> FiltrationMode {
+/// The mode of the configuration.
+pub(crate) fn local_mode(mode: Mode) -> FiltrationMode {
     match mode {
         Mode::Off => FiltrationMode::Off,
         Mode::Monitoring => FiltrationMode::Monitoring,

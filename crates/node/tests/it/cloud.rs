@@ -367,6 +367,11 @@ async fn rule_change_is_enforced_within_a_second() {
     cloud.set_hints(vec![hint(2, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
     eventually("the mode of the cloud holds", || async { setup.status(SQLI).await == 403 }).await;
     assert_eq!(setup.status("/?card=1").await, 200);
+    eventually("hits have both modes", || async {
+        let both = |hit: &Value| hit["mode"] == "block" && hit["context"]["local_mode"] == "monitoring";
+        cloud.content(|c| c.events.values().any(both))
+    })
+    .await;
     eventually("the hits are marked", || async {
         cloud.content(|c| {
             c.events

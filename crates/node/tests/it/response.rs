@@ -134,6 +134,23 @@ async fn leaks_are_found_without_an_attack() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn private_data_in_answers_are_told_of_and_masked() {
+    let setup = Setup::in_mode("monitoring").await;
+    let kind = "application/json";
+    // An order with a long number is none.
+    send(&setup, "/orders/1", Ordered { kind, ..ordered(r#"{"order":4539578763621486}"#) }).await;
+    send(&setup, "/cards/1", Ordered { kind, ..ordered(r#"{"card":"4539 5787 6362 1486"}"#) }).await;
+    let found = proof(&setup, 1).await;
+    assert_eq!(
+        (&found["vuln_type"], &found["exploited"], &found["path"], &found["sign"]),
+        (&"infoleak".into(), &false.into(), &"/cards/1".into(), &"A payment card number".into())
+    );
+    assert_eq!(found["evidence"], "1, such as 453957******1486");
+    assert!(!found.to_string().contains("7636"), "{found}");
+    assert_eq!(proofs(&setup).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_error_that_everybody_gets_is_no_exploit() {
     let setup = Setup::in_mode("monitoring").await;
     send(&setup, "/broken?q=1", Ordered { status: 500, ..ordered(ERROR) }).await;

@@ -127,6 +127,8 @@ pub struct Model {
     pub ebpf: Option<bool>,
     /// Caused by the attack-surface scanner.
     pub aasm_event: Option<bool>,
+    /// Mode that the node is configured with; null is `mode`.
+    pub local_mode: Option<String>,
     /// Characters of the request's address with its query.
     pub uri_length: Option<i64>,
 }

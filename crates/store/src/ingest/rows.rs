@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How many of [`HIT_COLUMNS`] most hits have; the others are null in most batches and left out then.
-const COMMON: usize = 41;
+const COMMON: usize = 42;
 const HIT_COLUMNS: &[&str] = &[
     "id",
     "event_id",
@@ -52,6 +52,7 @@ const HIT_COLUMNS: &[&str] = &[
     "received_at",
     "value_hash",
     "uri_length",
+    "local_mode",
     "experimental",
     "state",
     "vuln_id",
@@ -108,15 +109,15 @@ pub(super) async fn insert_hits<C: sea_orm::ConnectionTrait>(
     connection: &C,
     hits: &[hit::Model],
 ) -> Result<(), StoreError> {
-    let mut rows: Vec<Vec<Value>> = hits.iter().cloned().map(hit_values).collect();
-    let is_null = |value: &Value| *value == value.as_null();
-    let is_common = |row: &Vec<Value>| row.iter().skip(COMMON).all(is_null);
-    let mut columns = HIT_COLUMNS;
-    if let Some(common) = HIT_COLUMNS.get(..COMMON).filter(|_| rows.iter().all(is_common)) {
-        columns = common;
-        rows.iter_mut().for_each(|row| row.truncate(COMMON));
-    }
-    Bulk { table: "hits", columns, end: "" }.insert(connection, rows.into_iter()).await
+    let common = HIT_COLUMNS.get(..COMMON).filter(|_| hits.iter().all(is_common));
+    let columns = common.unwrap_or(HIT_COLUMNS);
+    // A row at a time: the values of a whole batch would not stay in the caches of the processor.
+    let rows = hits.iter().map(|hit| {
+        let mut row = hit_values(hit.clone());
+        row.truncate(columns.len());
+        row
+    });
+    Bulk { table: "hits", columns, end: "" }.insert(connection, rows).await
 }
 
 /// Inserts attacks with the row numbers that they have; `end` says what happens to those that exist.
@@ -136,6 +137,29 @@ pub(super) async fn insert_raws<C: sea_orm::ConnectionTrait>(
 ) -> Result<(), StoreError> {
     let rows = raws.map(|(hit, tenant, raw)| vec![hit.into(), tenant.into(), raw.into()]);
     Bulk { table: "hit_raws", columns: RAW_COLUMNS, end: "" }.insert(connection, rows).await
+}
+
+/// Whether a hit has nothing in the columns beyond [`COMMON`].
+fn is_common(hit: &hit::Model) -> bool {
+    let texts = [
+        &hit.state,
+        &hit.counter,
+        &hit.datacenter,
+        &hit.proxy_type,
+        &hit.tor,
+        &hit.known_false,
+        &hit.endpoint_id,
+        &hit.api_spec_id,
+        &hit.api_spec_violation,
+        &hit.session_id,
+        &hit.orig_session_id,
+        &hit.compromised_logins,
+    ];
+    let numbers = [hit.vuln_id, hit.reported_ts_ms, hit.changed_at, hit.mitigation_control_id];
+    let flags = [hit.experimental, hit.wallarm_scanner, hit.ebpf, hit.aasm_event];
+    texts.iter().all(|text| text.is_none())
+        && numbers.iter().all(Option::is_none)
+        && flags.iter().all(Option::is_none)
 }
 
 /// In the order of [`HIT_COLUMNS`].
@@ -182,6 +206,7 @@ fn hit_values(row: hit::Model) -> Vec<Value> {
         row.received_at.into(),
         row.value_hash.into(),
         row.uri_length.into(),
+        row.local_mode.into(),
         row.experimental.into(),
         row.state.into(),
         row.vuln_id.into(),
@@ -255,5 +280,7 @@ mod tests {
             |columns: &[&str]| columns.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(written(HIT_COLUMNS), names::<hit::Column>());
         assert_eq!(written(ATTACK_COLUMNS), names::<attack::Column>());
+        // Each rare column is looked at before it is left out.
+        assert_eq!(HIT_COLUMNS.len() - COMMON, 12 + 4 + 4);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    sea_query::{Alias, Expr, ExprTrait, Func, Order, Query, WindowStatement},
 };
 
 use crate::{
@@ -189,7 +189,7 @@ pub async fn vulns_of_attacks<C: ConnectionTrait>(
     Ok(found)
 }
 
-/// Attacks by the vulnerabilities that they exploited, oldest first, at most `limit` in all.
+/// Attacks by the vulnerabilities that they exploited, oldest first, at most `each` of one vulnerability.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -197,33 +197,58 @@ pub async fn attacks_of_vulns<C: ConnectionTrait>(
     connection: &C,
     tenants: &Tenants,
     vulns: &[i64],
-    limit: u64,
+    each: u64,
 ) -> Result<HashMap<i64, Vec<attack::Model>>, StoreError> {
     if vulns.is_empty() {
         return Ok(HashMap::new());
     }
-    let links = incident::Entity::find()
-        .filter(tenants.holds("client_id"))
-        .filter(incident::Column::VulnId.is_in(vulns.iter().copied()))
-        .order_by_asc(incident::Column::Time)
-        .order_by_asc(incident::Column::AttackId)
-        .limit(limit)
-        .all(connection)
-        .await?;
+    let links = links_of_vulns(connection, tenants, vulns, each).await?;
     let mut attacks: HashMap<i64, attack::Model> = HashMap::new();
     for ids in links.chunks(500) {
         let rows = attack::Entity::find()
-            .filter(attack::Column::Id.is_in(ids.iter().map(|link| link.attack_id)))
+            .filter(attack::Column::Id.is_in(ids.iter().map(|(_, attack)| *attack)))
             .filter(tenants.holds("client_id"))
             .all(connection)
             .await?;
         attacks.extend(rows.into_iter().map(|row| (row.id, row)));
     }
     let mut found: HashMap<i64, Vec<attack::Model>> = HashMap::new();
-    for link in links {
-        found.entry(link.vuln_id).or_default().extend(attacks.get(&link.attack_id).cloned());
+    for (vuln, attack) in links {
+        found.entry(vuln).or_default().extend(attacks.get(&attack).cloned());
     }
     Ok(found)
+}
+
+/// Vulnerabilities with the first attacks of each, so that a noisy one takes no place from the others.
+async fn links_of_vulns<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    vulns: &[i64],
+    each: u64,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let place = WindowStatement::partition_by("vuln_id")
+        .order_by("time", Order::Asc)
+        .order_by("attack_id", Order::Asc)
+        .to_owned();
+    let ranked = Query::select()
+        .columns(["vuln_id", "attack_id"])
+        .expr_window_as(Func::cust("ROW_NUMBER"), place, Alias::new("place"))
+        .from(incident::Entity)
+        .and_where(tenants.holds("client_id"))
+        .and_where(Expr::col("vuln_id").is_in(vulns.iter().copied()))
+        .to_owned();
+    let select = Query::select()
+        .columns(["vuln_id", "attack_id"])
+        .from_subquery(ranked, Alias::new("ranked"))
+        .and_where(Expr::col("place").lte(i64::try_from(each).unwrap_or(i64::MAX)))
+        .order_by("vuln_id", Order::Asc)
+        .order_by("place", Order::Asc)
+        .to_owned();
+    let rows = connection.query_all(&select).await?;
+    Ok(rows
+        .iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+        .collect::<Result<_, sea_orm::DbErr>>()?)
 }
 
 /// Which of these vulnerabilities were exploited.

@@ -13,6 +13,7 @@ use super::{
     fields::{self, Field, Grain, Ops, Place},
     glob::Glob,
     metrics::{self, Metric},
+    normal,
     period::Zone,
     sql,
 };
@@ -266,6 +267,8 @@ impl Reader {
         Ok(match field.place {
             Place::Text(column, _) if none => Filter::text(column, str::is_empty),
             Place::Text(column, anywhere) => text_test(column, glob, anywhere, value),
+            Place::Path if none => Filter::text(Text::Path, str::is_empty),
+            Place::Path => path_test(glob, value),
             // Every hit has an address and a time.
             Place::Address | Place::Time(_) if none => Filter::Any(vec![]),
             Place::Address => address_test(glob, value)?,
@@ -404,6 +407,16 @@ fn text_test(column: Text, glob: Option<Glob>, anywhere: bool, value: &str) -> F
         });
     }
     Filter::text(column, move |text| text == value)
+}
+
+/// As it was received, or as the endpoint has it.
+fn path_test(glob: Option<Glob>, value: &str) -> Filter {
+    let lower = value.to_lowercase();
+    let passes = move |path: &str| match &glob {
+        Some(glob) => glob.matches(path),
+        None => path.to_lowercase().contains(&lower),
+    };
+    Filter::text(Text::Path, move |path| passes(path) || passes(&normal::path(path)))
 }
 
 fn address_test(glob: Option<Glob>, value: &str) -> Result<Filter, ApiError> {

@@ -16,6 +16,7 @@ use super::{
     fields::{self, Place},
     group_id::{GroupKey, open_vector_id, vector_id},
     metrics::rfc3339,
+    normal,
     period::Zone,
     query::{kept_since, limit, rows},
 };
@@ -50,6 +51,10 @@ pub(super) fn rows_of_group(key: &GroupKey) -> Result<Filter, ApiError> {
             (Place::Type, Value::String(text)) => exact(bartizan_events_index::Text::Kind, text),
             (Place::Address, Value::String(text)) => exact(bartizan_events_index::Text::Ip, text),
             (Place::Text(column, _), Value::String(text)) => exact(column, text),
+            (Place::Path, Value::String(text)) => {
+                let text = text.clone();
+                Filter::text(bartizan_events_index::Text::Path, move |path| normal::path(path) == text)
+            }
             (Place::Number(column) | Place::Id(column), Value::Number(number)) => {
                 let number = number.as_i64().ok_or_else(invalid)?;
                 Filter::number(column, number..=number)
@@ -184,8 +189,8 @@ fn vector_view(cloud: &Cloud, hit: &entity::hit::Model) -> VectorView {
         stamps_hash: hit.stamps_hash.rem_euclid(1 << 32),
         host: hit.domain.clone(),
         path: hit.path.clone(),
-        normalized_host: hit.domain.clone(),
-        normalized_path: hit.path.clone(),
+        normalized_host: normal::host(&hit.domain, &hit.scheme),
+        normalized_path: normal::path(&hit.path),
         scheme: hit.scheme.clone(),
         method: hit.method.clone(),
         protocol: hit.proto.clone(),
@@ -206,7 +211,7 @@ fn vector_view(cloud: &Cloud, hit: &entity::hit::Model) -> VectorView {
         .to_owned(),
         cwe_ids: fields::cwes(&hit.kind),
         owasp_categories: fields::owasp(&hit.kind),
-        capec_ids: vec![],
+        capec_ids: fields::capecs(&hit.kind),
         cve_ids: fields::cves(&hit.known_attack),
         user: String::new(),
         user_role: String::new(),

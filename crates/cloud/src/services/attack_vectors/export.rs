@@ -6,8 +6,8 @@ use bartizan_api::{
     attack_vector::VectorQuery,
     attack_view::{AttackExportAccepted, AttackExportStatus},
 };
-use bartizan_store::{JsonText, TenantId, entity::attack_export};
-use serde_json::Value;
+use bartizan_store::{JsonText, TenantId, attack_views, entity::attack_export};
+use serde_json::{Value, json};
 
 use super::{
     fields,
@@ -15,9 +15,13 @@ use super::{
     query::{self, Column, Query},
 };
 use crate::{
+    auth::Caller,
     failure::Failure,
     mail::{Letter, is_address},
-    services::letters,
+    services::{
+        activity::{self, Change},
+        letters,
+    },
     state::Cloud,
 };
 
@@ -34,6 +38,7 @@ const ABANDONED_S: i64 = 600;
 /// 400 by field.
 pub async fn export(
     cloud: &Cloud,
+    caller: &Caller,
     tenant: TenantId,
     zone: Option<&str>,
     request: &VectorQuery,
@@ -61,7 +66,18 @@ pub async fn export(
         expires_at: now + KEPT_S,
     };
     let reply = AttackExportAccepted { export_id: export.id.clone(), status: export.status.clone() };
-    cloud.store.create_attack_export(export).await?;
+    let change = Change {
+        object_type: "attack_export",
+        action: "create",
+        object_id: export.id.clone(),
+        object_name: export.email.clone(),
+        before: None,
+        after: Some(json!({"email": export.email, "query": export.query.0, "time_zone": export.zone})),
+    };
+    let transaction = cloud.store.begin().await?;
+    attack_views::create_export(&transaction, export).await?;
+    activity::log(&transaction, caller, tenant, now, change).await?;
+    transaction.commit().await?;
     cloud.files.notify_one();
     Ok(reply)
 }

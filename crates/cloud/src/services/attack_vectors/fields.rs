@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bartizan_api::AttackType;
 use bartizan_events_index::{Dimension, Number, Text};
 
+use super::normal;
+
 /// Operators that a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ops {
@@ -46,6 +48,8 @@ type Derive = fn(&str) -> Vec<String>;
 pub(super) enum Place {
     /// A text; `true` when a value without wildcards may stand anywhere in it.
     Text(Text, bool),
+    /// A path, as an endpoint has it; also found as it was received.
+    Path,
     /// A source address, also by network.
     Address,
     /// An attack type, also by alias or group.
@@ -114,7 +118,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("attack_type", "Attack Type", "string", "GSW", Ops::Glob, Place::Type),
     field("attack_subtype", "Attack Subtype", "string", "GSW", Ops::Glob, Place::Text(Text::Subtype, false)),
     field("host", "Host", "string", "GSW", Ops::Glob, Place::Text(Text::Host, true)),
-    field("normalized_path", "Path", "string", "GSW", Ops::Glob, Place::Text(Text::Path, true)),
+    field("normalized_path", "Path", "string", "GSW", Ops::Glob, Place::Path),
     field("ip", "Source IP", "string", "GSW", Ops::Glob, Place::Address),
     field("point", "Attacked Parameter", "string", "GSW", Ops::Glob, Place::Text(Text::Parameter, true)),
     field("request_id", "Request ID", "string", "GW", Ops::Exact, Place::Request),
@@ -153,7 +157,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("cve_id", "CVE", "string", "SW", Ops::Glob, Place::Derived(Text::KnownAttack, cves)),
     field("cwe_id", "CWE", "string", "SW", Ops::Glob, Place::Derived(Text::Kind, cwes)),
     field("owasp_category", "OWASP", "string", "SW", Ops::Glob, Place::Derived(Text::Kind, owasp)),
-    field("capec_id", "CAPEC", "string", "SW", Ops::Glob, Place::Empty),
+    field("capec_id", "CAPEC", "string", "SW", Ops::Glob, Place::Derived(Text::Kind, capecs)),
     field("block_status", "Blocking Status", "string", "W", Ops::Exact, Place::BlockStatus),
     field("mark", "Verification Status", "string", "SW", Ops::Exact, Place::Mark),
     field("security_issue_id", "Security Issue", "id", "SW", Ops::Exact, Place::Id(Number::Issue)),
@@ -233,6 +237,7 @@ impl Field {
     pub(super) fn dimension(&self) -> Option<Dimension> {
         Some(match self.place {
             Place::Text(column, _) => Dimension::Text(column),
+            Place::Path => Dimension::Mapped(Text::Path, Arc::new(|path| vec![normal::path(path)])),
             Place::Address => Dimension::Text(Text::Ip),
             Place::Type => Dimension::Text(Text::Kind),
             Place::Derived(column, derive) => Dimension::Mapped(column, Arc::new(derive)),
@@ -265,6 +270,12 @@ pub(super) fn cves(list: &str) -> Vec<String> {
 pub(super) fn cwes(kind: &str) -> Vec<String> {
     let numbers = AttackType::parse_code(kind).map_or(&[][..], |kind| kind.info().cwe);
     numbers.iter().map(|number| format!("CWE-{number}")).collect()
+}
+
+/// The CAPEC attack patterns of an attack type.
+pub(super) fn capecs(kind: &str) -> Vec<String> {
+    let numbers = AttackType::parse_code(kind).map_or(&[][..], bartizan_api::capec::of_type);
+    numbers.iter().map(|number| format!("CAPEC-{number}")).collect()
 }
 
 /// The OWASP categories of an attack type.

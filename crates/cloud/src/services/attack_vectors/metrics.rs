@@ -94,11 +94,6 @@ impl Metric {
         self.form == Form::Number
     }
 
-    /// Whether groups can be sorted by it.
-    pub(super) fn is_sortable(&self) -> bool {
-        self.form != Form::Status
-    }
-
     pub(super) fn kind(&self) -> &'static str {
         match self.form {
             Form::Number => "integer",
@@ -109,7 +104,15 @@ impl Metric {
 
     /// The number to sort by.
     pub(super) fn rank(&self, measured: &[i64]) -> i64 {
-        measured.first().copied().unwrap_or_default()
+        match self.form {
+            Form::Number | Form::Time => measured.first().copied().unwrap_or_default(),
+            // The more was let through the lower.
+            Form::Status => match status(measured) {
+                "Monitoring" => 0,
+                "Partially Blocked" => 1,
+                _ => 2,
+            },
+        }
     }
 
     /// How it reads on the wire.

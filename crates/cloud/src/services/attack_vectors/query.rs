@@ -1,22 +1,17 @@
 //! `query`: groups of vectors with what was selected about them, page by page (`spec/events.md` section 5.2).
 
-use std::cmp::Ordering;
-
 use bartizan_api::{
-    ApiError, AttackType,
+    ApiError,
     attack_vector::{VectorGroups, VectorQuery},
     filter::int,
 };
-use bartizan_events_index::{
-    Aggregation, Dimension, Filter, Group, Mark, Metric as Measure, Number, Table, Text, Value as Key,
-};
+use bartizan_events_index::{Aggregation, Filter, Group, Mark, Number, Value as Key};
 use bartizan_store::{TenantId, event_settings};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
-    conditions::{self, Conditions, Having},
+    conditions::{self, Conditions},
     fields::{self, Field, Place},
-    group_id::GroupKey,
     metrics::{self, Metric},
     period::{Period, Zone},
 };
@@ -26,8 +21,13 @@ use crate::{
     state::Cloud,
 };
 
-/// Values of a display column.
-const SHOWN: usize = 10;
+mod plan;
+mod view;
+
+use plan::{Plan, choose, position};
+use view::{rows_of, tops};
+pub(super) use view::{shown, type_label};
+
 /// Groups of a page.
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 100;
@@ -278,7 +278,7 @@ fn order(
                 Some(_) => return Err(bad("desc must be true or false", entry)),
             };
             let selected = |column: &Column| match column {
-                Column::Metric(metric) if metric.name == name && metric.is_sortable() => Some(*metric),
+                Column::Metric(metric) if metric.name == name => Some(*metric),
                 _ => None,
             };
             let sorted = columns.iter().find_map(selected).map(Sorted::Metric).or_else(|| {
@@ -302,94 +302,6 @@ impl Start {
             other => other.as_i64().map(Key::Number),
         };
         Some(Start { values: values.into_iter().map(key).collect::<Option<_>>()?, sample, backwards })
-    }
-}
-
-/// The measurements of a run: metrics that decide about groups first, those of a page after them.
-pub(super) struct Plan {
-    metrics: Vec<Measure>,
-    details: Vec<Measure>,
-}
-
-impl Plan {
-    fn new(query: &Query) -> Plan {
-        let mut plan = Plan { metrics: vec![], details: vec![] };
-        for (sorted, _) in &query.order {
-            if let Sorted::Metric(metric) = sorted {
-                plan.decide_by(metric);
-            }
-        }
-        for having in &query.conditions.groups {
-            plan.decide_by_having(having);
-        }
-        for column in &query.columns {
-            if let Column::Metric(metric) = column {
-                for measure in metric.measures() {
-                    if !plan.metrics.contains(&measure) && !plan.details.contains(&measure) {
-                        plan.details.push(measure);
-                    }
-                }
-            }
-        }
-        plan
-    }
-
-    fn decide_by(&mut self, metric: &Metric) {
-        for measure in metric.measures() {
-            if !self.metrics.contains(&measure) {
-                self.metrics.push(measure);
-            }
-        }
-    }
-
-    fn decide_by_having(&mut self, having: &Having) {
-        match having {
-            Having::All(members) | Having::Any(members) => {
-                members.iter().for_each(|member| self.decide_by_having(member));
-            }
-            Having::Number { metric, .. } => self.decide_by(metric),
-            Having::Status { .. } => {
-                metrics::find("status").into_iter().for_each(|status| self.decide_by(status))
-            }
-        }
-    }
-
-    /// The measurements of a metric in a group that is not chosen yet.
-    fn measured(&self, table: &Table<'_>, metric: &Metric, group: usize) -> Vec<i64> {
-        let place = |measure| self.metrics.iter().position(|known| *known == measure);
-        metric.measures().into_iter().filter_map(place).map(|place| table.metric(place, group)).collect()
-    }
-
-    fn passes(&self, table: &Table<'_>, having: &Having, group: usize) -> bool {
-        match having {
-            Having::All(members) => members.iter().all(|member| self.passes(table, member, group)),
-            Having::Any(members) => members.iter().any(|member| self.passes(table, member, group)),
-            Having::Number { metric, ranges, negated } => {
-                let value = metric.rank(&self.measured(table, metric, group));
-                ranges.iter().any(|range| range.contains(&value)) != *negated
-            }
-            Having::Status { names, negated } => {
-                let Some(metric) = metrics::find("status") else { return true };
-                let status = metrics::status(&self.measured(table, metric, group));
-                names.iter().any(|name| name == status) != *negated
-            }
-        }
-    }
-
-    /// The value of a metric in a chosen group.
-    pub(super) fn value(&self, group: &Group, metric: &Metric) -> Value {
-        let measured: Vec<i64> = metric
-            .measures()
-            .into_iter()
-            .filter_map(|measure| {
-                let find = |known: &[Measure]| known.iter().position(|known| *known == measure);
-                find(&self.metrics)
-                    .and_then(|place| group.metrics.get(place))
-                    .or_else(|| find(&self.details).and_then(|place| group.details.get(place)))
-                    .copied()
-            })
-            .collect();
-        metric.value(&measured)
     }
 }
 
@@ -456,248 +368,4 @@ async fn page(
         Ok(Page { groups, after, before })
     };
     cloud.event_index.ask(tenant, page).await
-}
-
-fn tops(columns: &[Column]) -> Vec<(Dimension, usize)> {
-    let mut tops = vec![];
-    for column in columns {
-        match column {
-            Column::Values(_, field) => tops.extend(field.dimension().map(|dimension| (dimension, SHOWN))),
-            Column::Name => {
-                tops.push((Dimension::Text(Text::Kind), 1));
-                tops.push((Dimension::Text(Text::Host), 1));
-            }
-            Column::Security => {
-                tops.push((Dimension::Number(Number::Issue, 1), SHOWN + 1));
-                let tags = std::sync::Arc::new(fields::items);
-                tops.push((Dimension::Mapped(Text::KnownAttack, tags), SHOWN));
-            }
-            Column::Metric(_) | Column::Dimension => {}
-        }
-    }
-    tops
-}
-
-/// The groups of a page in their order, and whether there are more after and before.
-fn choose(query: &Query, plan: &Plan, table: &Table<'_>, limit: usize) -> (Vec<usize>, bool, bool) {
-    let passes =
-        |group: &usize| query.conditions.groups.iter().all(|having| plan.passes(table, having, *group));
-    let groups: Vec<usize> = (0..table.len()).filter(passes).collect();
-    let ranks: Vec<Option<Vec<i64>>> = query
-        .order
-        .iter()
-        .map(|(sorted, _)| match sorted {
-            Sorted::Metric(metric) => {
-                let rank = |group| metric.rank(&plan.measured(table, metric, group));
-                Some((0..table.len()).map(rank).collect())
-            }
-            Sorted::Dimension(_) => None,
-        })
-        .collect();
-    let rank = |column: usize, group: usize| {
-        ranks
-            .get(column)
-            .and_then(Option::as_ref)
-            .and_then(|ranks| ranks.get(group))
-            .copied()
-            .unwrap_or_default()
-    };
-    // Newest group first where everything else is equal: stable, because new rows come after old ones.
-    let compare = |a: usize, b: usize| {
-        let order = query.order.iter().enumerate().fold(Ordering::Equal, |order, (place, (sorted, desc))| {
-            order.then_with(|| {
-                let order = match sorted {
-                    Sorted::Metric(_) => rank(place, a).cmp(&rank(place, b)),
-                    Sorted::Dimension(dimension) => table.compare_groups(*dimension, a, b),
-                };
-                if *desc { order.reverse() } else { order }
-            })
-        });
-        order.then_with(|| table.sample(b).cmp(&table.sample(a)))
-    };
-    let against_start = |group: usize, start: &Start| {
-        let order = query.order.iter().zip(&start.values).enumerate();
-        let order = order.fold(Ordering::Equal, |order, (place, ((sorted, desc), value))| {
-            order.then_with(|| {
-                let order = match sorted {
-                    Sorted::Metric(_) => Key::Number(rank(place, group)).cmp(value),
-                    Sorted::Dimension(dimension) => table.compare(*dimension, group, value),
-                };
-                if *desc { order.reverse() } else { order }
-            })
-        });
-        order.then_with(|| start.sample.cmp(&table.sample(group)))
-    };
-    let (mut wanted, others): (Vec<usize>, usize) = match &query.start {
-        None => (groups, 0),
-        Some(start) => {
-            let beyond = if start.backwards { Ordering::Less } else { Ordering::Greater };
-            let all = groups.len();
-            let wanted: Vec<usize> =
-                groups.into_iter().filter(|group| against_start(*group, start) == beyond).collect();
-            let others = all - wanted.len();
-            (wanted, others)
-        }
-    };
-    let backwards = query.start.as_ref().is_some_and(|start| start.backwards);
-    let compare = |a: &usize, b: &usize| if backwards { compare(*b, *a) } else { compare(*a, *b) };
-    let more = wanted.len() > limit;
-    if more {
-        wanted.select_nth_unstable_by(limit, compare);
-        wanted.truncate(limit);
-    }
-    wanted.sort_unstable_by(compare);
-    if backwards {
-        wanted.reverse();
-        return (wanted, others > 0, more);
-    }
-    (wanted, more, others > 0)
-}
-
-fn position(query: &Query, plan: &Plan, group: &Group, backwards: bool) -> Value {
-    let values: Vec<Value> = query
-        .order
-        .iter()
-        .map(|(sorted, _)| match sorted {
-            Sorted::Metric(metric) => {
-                let place =
-                    metric.measures().first().and_then(|first| plan.metrics.iter().position(|m| m == first));
-                let rank = place.and_then(|place| group.metrics.get(place)).copied();
-                Value::from(rank.unwrap_or_default())
-            }
-            Sorted::Dimension(dimension) => group.key.get(*dimension).map_or(Value::Null, plain),
-        })
-        .collect();
-    json!([backwards, group.sample, values])
-}
-
-fn plain(value: &Key) -> Value {
-    match value {
-        Key::Text(text) => Value::from(text.as_str()),
-        Key::Number(number) => Value::from(*number),
-    }
-}
-
-async fn rows_of(cloud: &Cloud, query: &Query, plan: &Plan, groups: &[Group]) -> Result<Vec<Value>, Failure> {
-    // The index knows requests by number only.
-    let requests = if query.dimensions.iter().any(|field| matches!(field.place, Place::Request)) {
-        let samples: Vec<i64> = groups.iter().map(|group| group.sample).collect();
-        cloud.store.request_ids(query.tenant, &samples).await?
-    } else {
-        std::collections::HashMap::new()
-    };
-    Ok(groups
-        .iter()
-        .map(|group| {
-            let request = requests.get(&group.sample).map_or("", String::as_str);
-            row(cloud, query, plan, group, request)
-        })
-        .collect())
-}
-
-fn row(cloud: &Cloud, query: &Query, plan: &Plan, group: &Group, request: &str) -> Value {
-    let values: Vec<Value> = query
-        .dimensions
-        .iter()
-        .zip(&group.key)
-        .map(|(field, key)| match field.place {
-            Place::Request => Value::from(request),
-            _ => plain(key),
-        })
-        .collect();
-    let key = GroupKey {
-        f: query.dimensions.iter().map(|field| field.name.to_owned()).collect(),
-        v: values.clone(),
-        t: times(query, group),
-    };
-    let mut row = Map::new();
-    row.insert("id".to_owned(), Value::from(key.issue(&cloud.keys, query.tenant)));
-    for (field, value) in query.dimensions.iter().zip(values) {
-        if matches!(field.place, Place::Type) {
-            let label = type_label(value.as_str().unwrap_or_default());
-            row.insert(field.name.to_owned(), value);
-            row.insert(format!("{}_label", field.name), Value::from(label));
-        } else {
-            row.insert(field.name.to_owned(), shown(query.zone, field, value));
-        }
-    }
-    let mut tops = group.tops.iter();
-    for column in &query.columns {
-        match column {
-            Column::Dimension => {}
-            Column::Metric(metric) => {
-                row.insert(metric.name.to_owned(), plan.value(group, metric));
-            }
-            Column::Values(name, field) => {
-                let top = tops.next().cloned().unwrap_or_default();
-                let values: Vec<Value> =
-                    top.values.iter().map(|(value, _)| shown(query.zone, field, plain(value))).collect();
-                row.insert((*name).to_owned(), json!({"count": top.count, "values": values}));
-            }
-            Column::Name => {
-                let (kind, host) = (first_text(tops.next()), first_text(tops.next()));
-                let name = format!("{} {host}", type_label(&kind));
-                row.insert("attack_name".to_owned(), Value::from(name.trim()));
-            }
-            Column::Security => {
-                let issues = tops.next().cloned().unwrap_or_default();
-                let issues: Vec<Value> = issues
-                    .values
-                    .iter()
-                    .map(|(value, _)| plain(value))
-                    .filter(|id| *id != json!(0))
-                    .collect();
-                let known = tops.next().cloned().unwrap_or_default();
-                let known: Vec<Value> = known.values.iter().map(|(value, _)| plain(value)).collect();
-                let info = json!({
-                    "incident": !issues.is_empty(), "security_issue_ids": issues, "known_attack": known
-                });
-                row.insert("security_info".to_owned(), info);
-            }
-        }
-    }
-    Value::Object(row)
-}
-
-/// The times of a group: those asked for, within its buckets.
-fn times(query: &Query, group: &Group) -> (i64, i64) {
-    let buckets =
-        query.dimensions.iter().zip(&group.key).filter_map(|(field, key)| match (field.place, key) {
-            (Place::Time(grain), Key::Number(start)) => {
-                let end = query.zone.next(grain, *start);
-                Some(Period { from_ms: start * 1000, to_ms: end * 1000 - 1 })
-            }
-            _ => None,
-        });
-    let period = buckets.fold(query.period, Period::and);
-    (period.from_ms, period.to_ms)
-}
-
-fn first_text(top: Option<&bartizan_events_index::Top>) -> String {
-    match top.and_then(|top| top.values.first()) {
-        Some((Key::Text(text), _)) => text.clone(),
-        _ => String::new(),
-    }
-}
-
-/// The name of a type for people.
-pub(super) fn type_label(kind: &str) -> String {
-    AttackType::parse_code(kind).map_or_else(|| kind.to_owned(), |kind| kind.info().label.to_owned())
-}
-
-/// How a value of a field reads on the wire.
-pub(super) fn shown(zone: Zone, field: &Field, value: Value) -> Value {
-    let number = value.as_i64().unwrap_or_default();
-    match field.place {
-        Place::Time(grain) => Value::from(zone.label(grain, number)),
-        Place::StatusGroup if number > 0 => Value::from(format!("{number}xx")),
-        Place::StatusGroup => Value::from(""),
-        Place::Mark => Value::from(match number {
-            1 => "fp",
-            2 => "tp",
-            _ => "",
-        }),
-        Place::Id(_) if number == 0 => Value::Null,
-        _ => value,
-    }
 }

@@ -238,6 +238,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         wallarm_scanner: context.wallarm_scanner.then_some(true),
         ebpf: context.ebpf.then_some(true),
         aasm_event: context.aasm_event.then_some(true),
+        local_mode: text(context.local_mode),
         uri_length: Some(uri_length),
     };
     (row, raw)

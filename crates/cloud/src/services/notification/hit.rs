@@ -94,7 +94,7 @@ fn outcome(hit: &Model) -> Value {
     json!({
         "block_status": hit.block_status,
         "block_reason": hit.block_reason,
-        "wallarm_mode": hit.mode,
+        "wallarm_mode": hit.local_mode.as_ref().unwrap_or(&hit.mode),
         "final_wallarm_mode": hit.mode,
         "brute_counter": hit.counter,
         "mitigation_control_id": hit.mitigation_control_id,

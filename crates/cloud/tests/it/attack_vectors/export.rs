@@ -43,6 +43,10 @@ async fn an_export_becomes_a_file_behind_a_link() {
     assert_eq!(reqwest::get(format!("{other}00")).await.unwrap().status(), 404);
     assert_eq!(reqwest::get(other).await.unwrap().status(), 404);
     assert_eq!(reqwest::get(url.split('?').next().unwrap()).await.unwrap().status(), 404);
+    let log =
+        format!("/v1/activity_log/{}/events?filter[object_types][]=attack_export", scene.cloud.client.id);
+    let log = scene.cloud.get(&scene.admin, &log).await.body();
+    assert_eq!(log["objects"][0]["object"]["name"], "soc@acme.test", "{log}");
     // Seven days later it is gone.
     scene.cloud.running.cloud.clock.shift_ms(8 * 86_400_000);
     assert_eq!(reqwest::get(url).await.unwrap().status(), 404);

@@ -224,3 +224,29 @@ async fn masks_fold_letters_alike_on_every_database() {
         }
     }
 }
+
+#[tokio::test]
+async fn files_of_tenants_that_are_gone_go_with_the_next_start() {
+    let scene = Scene::new().await;
+    // The file is there once it was written.
+    scene.cloud.running.cloud.event_index.rebuild().await.unwrap();
+    let client = scene.cloud.client.id;
+    let mut config = scene.cloud.running.cloud.config.clone();
+    scene.cloud.running.shutdown().await;
+    let folder = config.data_dir.join("events-index");
+    // A process that died between deleting a tenant and its file, and a damaged file of one long gone.
+    let gone = [folder.join("987654.events"), folder.join("987655.damaged")];
+    for path in &gone {
+        std::fs::write(path, b"payloads of somebody").unwrap();
+    }
+    config.listen.address = "127.0.0.1:0".parse().unwrap();
+    let again = RunningCloud::start(config).await.unwrap();
+    let forgotten = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while gone.iter().any(|path| path.exists()) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    forgotten.await.expect("files of nobody are still there");
+    assert!(folder.join(format!("{client}.events")).exists());
+    again.shutdown().await;
+}

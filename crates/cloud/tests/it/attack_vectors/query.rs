@@ -168,3 +168,76 @@ async fn the_schema_lists_every_field() {
     assert_eq!(reply.status, 200);
     insta::assert_json_snapshot!(reply.json());
 }
+
+#[tokio::test]
+async fn paths_are_grouped_as_endpoints() {
+    let scene = Scene::new().await;
+    let paths = ["/items/1", "//items/2", "/shop/../items/33", "/items/5f4dcc3b5aa765d61d8327deb882cf99"];
+    let hits: Vec<Value> = paths
+        .iter()
+        .enumerate()
+        .map(|(n, path)| {
+            let mut hit = crate::events::hit_with(
+                &format!("n{n}"),
+                scene.now,
+                json!({"path": path, "attack_type": "ssrf", "domain": "Shop.Test:80", "scheme": "http"}),
+            );
+            hit["request_id"] = json!(format!("n{n}"));
+            hit
+        })
+        .collect();
+    scene.node.upload(&scene.cloud, &hits).await;
+    let only = condition("attack_type", "=", json!(["ssrf"]));
+    let grouped = json!({"select": ["requests_count", "unique_paths", "capec_ids"], "group_by": ["normalized_path"],
+        "where": only});
+    let reply = scene.query(grouped).await;
+    let rows = reply["data"].as_array().unwrap();
+    assert_eq!(rows.len(), 1, "{reply}");
+    assert_eq!(rows[0]["normalized_path"], "/items/{id}");
+    assert_eq!((&rows[0]["requests_count"], &rows[0]["unique_paths"]), (&json!(4), &json!(4)));
+    assert_eq!(rows[0]["capec_ids"], json!({"count": 1, "values": ["CAPEC-664"]}));
+    let vectors = scene.ok("by-group", json!({"group_id": rows[0]["id"]})).await;
+    let vectors = vectors["data"].as_array().unwrap();
+    let mut received: Vec<&str> = vectors.iter().map(|vector| vector["path"].as_str().unwrap()).collect();
+    received.sort_unstable();
+    let mut expected = paths.to_vec();
+    expected.sort_unstable();
+    assert_eq!(received, expected);
+    assert!(vectors.iter().all(|vector| vector["normalized_path"] == "/items/{id}"));
+    assert!(vectors.iter().all(|vector| vector["normalized_host"] == "shop.test"));
+    // Found by either form.
+    for (value, count) in
+        [("/items/33", 1), ("/items/{id}", 4), ("/shop/*", 1), ("*/{id}", 4), ("/nowhere", 0)]
+    {
+        let found = scene.by_type(condition("path", "=", json!([value]))).await;
+        assert_eq!(found.iter().map(|(_, count)| *count).sum::<i64>(), count, "{value}");
+    }
+    let capec = scene.by_type(condition("capec_id", "=", json!(["CAPEC-664"]))).await;
+    assert_eq!(capec, [("ssrf".to_owned(), 4)]);
+}
+
+#[tokio::test]
+async fn groups_are_sorted_by_how_much_was_blocked() {
+    let scene = Scene::new().await;
+    let page = async |desc: bool, cursor: Value| {
+        scene
+            .query(json!({"select": ["status"], "group_by": ["attack_type"], "limit": 1, "cursor": cursor,
+                "order_by": [{"field": "status", "desc": desc}]}))
+            .await
+    };
+    for (desc, expected) in [
+        (false, ["Monitoring", "Partially Blocked", "Blocked"]),
+        (true, ["Blocked", "Partially Blocked", "Monitoring"]),
+    ] {
+        let (mut seen, mut cursor) = (vec![], Value::Null);
+        loop {
+            let reply = page(desc, cursor).await;
+            seen.push(reply["data"][0]["status"].as_str().unwrap().to_owned());
+            cursor = reply["next_cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected);
+    }
+}

@@ -51,6 +51,14 @@ async fn views_are_made_kept_changed_and_removed() {
     let copy = views.call(Method::POST, &format!("/{id}/duplicate"), Some(json!({"name": "Copy"}))).await;
     assert_eq!((copy.status, &copy.json()["is_default"]), (201, &json!(false)));
     let default = views.call(Method::POST, &format!("/{id}/set-default"), None).await;
+    let log = format!("/v1/activity_log/{}/events?filter[object_types][]=attack_view", views.cloud.client.id);
+    let log = views.cloud.get(&views.admin, &log).await.body();
+    let newest = &log["objects"][0];
+    assert_eq!(
+        (&newest["object"]["name"], &newest["changed_fields"]),
+        (&json!("Ours"), &json!(["default"])),
+        "{log}"
+    );
     assert_eq!((default.status, &default.json()["is_default"]), (200, &json!(true)));
     assert_eq!(views.call(Method::DELETE, &format!("/{id}"), None).await.status, 409);
     assert_eq!(views.call(Method::POST, "/0/set-default", None).await.status, 200);

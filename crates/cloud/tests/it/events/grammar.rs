@@ -206,3 +206,56 @@ async fn bodies_are_read_whatever_their_type_says() {
     let body = r#"{"dashboard_state":{}}"#.to_owned();
     assert_eq!(cloud.send_text(&admin, Method::PUT, &state, body).await.status, 200);
 }
+
+#[tokio::test]
+async fn both_modes_of_a_hit_are_found() {
+    let (cloud, node, admin, now) = scene().await;
+    let changed = hit_with("local", now, json!({"mode": "block", "context": {"local_mode": "monitoring"}}));
+    node.upload(&cloud, &[changed]).await;
+    for (filter, expected) in [
+        (json!({"wallarm_mode": "monitoring"}), 1),
+        (json!({"final_wallarm_mode": "monitoring"}), 0),
+        (json!({"final_wallarm_mode": "block"}), 4),
+        (json!({"wallarm_mode": ["block"]}), 3),
+        (json!({"!wallarm_mode": "monitoring"}), 3),
+    ] {
+        assert_eq!(hits(&cloud, &admin, filter.clone()).await.len(), expected, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_takes_a_thousand_plain_values() {
+    let (cloud, _node, admin, _) = scene().await;
+    let status = |filter: Value| {
+        let (cloud, admin) = (&cloud, &admin);
+        async move { cloud.post(admin, "/v1/objects/hit", json!({"filter": filter})).await.status }
+    };
+    let texts = |count: usize| (0..count).map(|n| format!("{n:032x}")).collect::<Vec<_>>();
+    let numbers = |count: usize| (1..=count).collect::<Vec<_>>();
+    assert_eq!(status(json!({"request_id": texts(1000)})).await, 200);
+    assert_eq!(status(json!({"request_id": texts(1001)})).await, 400);
+    assert_eq!(status(json!({"statuscode": numbers(1000), "!poolid": numbers(1000)})).await, 200);
+    // Of these each is looked for on its own.
+    assert_eq!(status(json!({"stamps": numbers(250)})).await, 200);
+    assert_eq!(status(json!({"stamps": numbers(251)})).await, 400);
+    let attacks = json!({"filter": {"request_id": texts(1000), "vulnid": numbers(1000)}});
+    assert_eq!(cloud.post(&admin, "/v1/objects/attack", attacks).await.status, 200);
+}
+
+#[tokio::test]
+async fn refusals_of_queries_and_paths_name_the_field() {
+    let (cloud, _node, admin, _) = scene().await;
+    let client = cloud.client.id;
+    for (path, field) in [
+        ("/v1/objects/hit/aggs_counts?client_id=x".to_owned(), "client_id"),
+        ("/v1/security_issues/1?client_id=x".to_owned(), "client_id"),
+        ("/v1/security_issues/one".to_owned(), "path"),
+        (format!("/v2/dashboards/owasp_api_2023/{client}?time_from=x"), "time_from"),
+    ] {
+        let reply = cloud.get(&admin, &path).await;
+        assert_eq!(reply.status, 400, "{path}: {}", reply.text);
+        let body = &reply.json()["body"];
+        assert!(body[field]["error"].is_string(), "{path}: {}", reply.text);
+        assert_eq!(body.as_object().unwrap().len(), 1, "{path}: {}", reply.text);
+    }
+}

@@ -197,3 +197,16 @@ async fn what_can_be_checked_again_is_queued() {
         1
     );
 }
+
+#[tokio::test]
+async fn keys_that_are_not_understood_are_named() {
+    let (cloud, admin) = with_issues().await;
+    let body = json!({"filter": {"host": "shop.test", "moon": "full"}});
+    for path in ["", "/count", "/groups", "/groups_count", "/report"] {
+        let reply = cloud.post(&admin, &format!("/v1/security_issues{path}"), body.clone()).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert_eq!(reply.headers["x-bartizan-ignored-filter"], "moon", "{path}");
+    }
+    let known = cloud.post(&admin, "/v1/security_issues", json!({"filter": {"host": "shop.test"}})).await;
+    assert!(!known.headers.contains_key("x-bartizan-ignored-filter"));
+}
