@@ -205,6 +205,7 @@ fn cors(cloud: &Cloud) -> CorsLayer {
     let sent = [
         "authorization",
         "content-type",
+        "idempotency-key",
         "x-background",
         "x-csrf-token",
         "x-reauth",
@@ -213,6 +214,7 @@ fn cors(cloud: &Cloud) -> CorsLayer {
         "x-wallarmapi-uuid",
     ];
     let read = [
+        "idempotency-replayed",
         "ratelimit-limit",
         "ratelimit-remaining",
         "ratelimit-reset",

@@ -28,6 +28,7 @@ pub mod false_positive_rule;
 pub mod hint;
 pub mod hit;
 pub mod hit_raw;
+pub mod idempotent_answer;
 pub mod incident;
 pub mod integration;
 pub mod invitation;

@@ -32,6 +32,7 @@ mod fair;
 pub mod false_positive_rules;
 pub mod hints;
 pub mod hits;
+pub mod idempotency;
 pub mod identity;
 pub mod ingest;
 pub mod integrations;

@@ -28,6 +28,7 @@ mod m0090_sso;
 mod m0091_scim;
 mod m0095_delayed_builds;
 mod m0096_periodic_notifications;
+mod m0100_idempotency;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0091_scim::Migration),
             Box::new(m0095_delayed_builds::Migration),
             Box::new(m0096_periodic_notifications::Migration),
+            Box::new(m0100_idempotency::Migration),
         ]
     }
 }

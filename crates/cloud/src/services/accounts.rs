@@ -16,6 +16,7 @@ pub async fn clean(cloud: &Cloud) {
             tracing::warn!(error = &error as &dyn std::error::Error, "{what} were not removed");
         }
     };
+    report("kept answers", store.purge_idempotent_answers(now).await);
     report("used-up links", store.purge_tickets(now).await);
     report("ended invitations", store.purge_invitations(now).await);
     if warn_of_ends(cloud).await.is_err() {

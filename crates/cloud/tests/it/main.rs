@@ -21,6 +21,7 @@ mod configuration;
 mod delivery;
 mod events;
 mod hostile;
+mod idempotency;
 mod integration;
 mod ip_list;
 mod letters;
