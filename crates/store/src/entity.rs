@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod activity;
+pub mod activity_head;
 pub mod api_discovery_config;
 pub mod api_spec;
 pub mod api_spec_file;

@@ -6,6 +6,7 @@
 //! session); they live in [`identity`] and say so.
 
 pub mod activity;
+pub mod activity_chain;
 pub mod api_discovery;
 pub mod api_specs;
 pub mod api_tokens;

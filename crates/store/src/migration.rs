@@ -29,6 +29,7 @@ mod m0091_scim;
 mod m0095_delayed_builds;
 mod m0096_periodic_notifications;
 mod m0100_idempotency;
+mod m0101_activity_chain;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0095_delayed_builds::Migration),
             Box::new(m0096_periodic_notifications::Migration),
             Box::new(m0100_idempotency::Migration),
+            Box::new(m0101_activity_chain::Migration),
         ]
     }
 }

@@ -11,6 +11,7 @@
 mod access;
 mod account;
 mod activity;
+mod activity_chain;
 mod api_discovery;
 mod api_spec;
 mod api_tokens;
