@@ -24,6 +24,9 @@ pub async fn clean(cloud: &Cloud) {
     if warn_of_ends(cloud).await.is_err() {
         tracing::warn!("owners were not warned of tokens that end");
     }
+    if sso::expiry::warn(cloud).await.is_err() {
+        tracing::warn!("administrators were not warned of certificates that end");
+    }
     match sso::deprovisioning::disable_inactive(cloud).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "users of identity providers were disabled for not signing in"),

@@ -19,6 +19,7 @@ pub mod activation;
 pub mod admission;
 pub mod deprovisioning;
 pub mod domains;
+pub mod expiry;
 pub mod groups;
 pub mod ldap;
 pub mod oidc;

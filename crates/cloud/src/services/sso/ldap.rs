@@ -232,7 +232,7 @@ async fn groups(
 ) -> Result<Vec<String>, Trouble> {
     let dn = ldap_escape(dn);
     let filter = format!(
-        "(|(&(objectClass=groupOfNames)(member={dn}))(&(objectClass=groupOfUniqueNames)(uniqueMember={dn})))"
+        "(&(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))(|(member={dn})(uniqueMember={dn})))"
     );
     let entries = search(ldap, config, &filter, vec!["1.1"], MAX_GROUPS).await?;
     let names: HashSet<String> = entries.into_iter().map(|entry| SearchEntry::construct(entry).dn).collect();

@@ -54,6 +54,11 @@ dn: cn=security,dc=acme,dc=test
 objectClass: groupOfNames
 cn: security
 member: uid=lea,dc=acme,dc=test
+
+dn: cn=operations,dc=acme,dc=test
+objectClass: groupOfUniqueNames
+cn: operations
+uniqueMember: uid=lea,dc=acme,dc=test
 ";
 
 impl Slapd {
@@ -141,6 +146,19 @@ async fn people_of_the_directory_sign_in_with_its_password() {
     let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
     assert_eq!((&result["state"], &result["role"]), (&json!("success"), &json!("analytic")));
     assert_eq!(result["attributes"]["realname"], "Lea Low");
+    let mut groups: Vec<&str> = result["attributes"]["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    groups.sort_unstable();
+    assert_eq!(groups, ["cn=operations,dc=acme,dc=test", "cn=security,dc=acme,dc=test"]);
+    let mapped = cloud.get(&session, "/v1/sso").await.body()["role_mapping"].clone();
+    cloud.call(&session, Method::PUT, "/v1/sso/mapping", Some(&json!([]))).await.body();
+    let refused = cloud.post(&session, "/v1/sso/activate", json!({})).await;
+    assert_eq!((refused.status, &refused.json()["body"]["value"]), (400, &json!("role_mapping")));
+    cloud.call(&session, Method::PUT, "/v1/sso/mapping", Some(&mapped)).await.body();
     assert_eq!(sign_in(&cloud, "in the directory").await, 401);
     super::activate_tested(&cloud, &session, json!({"provisioning": true})).await;
     assert_eq!((sign_in(&cloud, "wrong").await, sign_in(&cloud, "").await), (401, 401));
