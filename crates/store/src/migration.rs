@@ -30,6 +30,7 @@ mod m0095_delayed_builds;
 mod m0096_periodic_notifications;
 mod m0100_idempotency;
 mod m0101_activity_chain;
+mod m0102_ldap_client_key;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0096_periodic_notifications::Migration),
             Box::new(m0100_idempotency::Migration),
             Box::new(m0101_activity_chain::Migration),
+            Box::new(m0102_ldap_client_key::Migration),
         ]
     }
 }
