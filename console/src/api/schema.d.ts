@@ -12828,6 +12828,13 @@ export interface components {
             email_attribute?: string;
             /** @description PEM certificate of an authority to trust besides the public ones. */
             certificate?: string | null;
+            /** @description PEM certificate, with those between it and its authority, that is shown to the server; absent for none. */
+            client_certificate?: string | null;
+            /**
+             * Format: password
+             * @description Its private key, PEM; never shown again. Absent keeps the stored one while the certificate stays the same.
+             */
+            client_key?: string | null;
             /**
              * @description E-mail domains whose people sign in by it, at least one: the caller's own, and those that the operator gave to
              *     the client.
@@ -18499,7 +18506,10 @@ export interface operations {
     api_token_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Token */
                 id: number;
@@ -18557,6 +18567,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -18589,7 +18608,10 @@ export interface operations {
     api_token_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Token */
                 id: number;
@@ -18636,6 +18658,15 @@ export interface operations {
             };
             /** @description There is no such token */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20989,7 +21020,10 @@ export interface operations {
     event_settings_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Tenant */
                 client_id: number;
@@ -21038,6 +21072,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -21070,7 +21113,10 @@ export interface operations {
     event_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Tenant */
                 client_id: number;
@@ -21112,6 +21158,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22021,7 +22076,10 @@ export interface operations {
     settings_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Client */
                 client_id: number;
@@ -22063,6 +22121,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22562,7 +22629,10 @@ export interface operations {
     invitation_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Invitation */
                 id: number;
@@ -22609,6 +22679,15 @@ export interface operations {
             };
             /** @description There is no such invitation */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26459,7 +26538,10 @@ export interface operations {
     user_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -26498,6 +26580,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26537,7 +26628,10 @@ export interface operations {
     user_enable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -26576,6 +26670,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29351,7 +29454,10 @@ export interface operations {
     session_client: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -29390,6 +29496,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29631,7 +29746,10 @@ export interface operations {
     session_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Session, as listed */
                 id: string;
@@ -29678,6 +29796,15 @@ export interface operations {
             };
             /** @description There is no such session */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29845,6 +29972,8 @@ export interface operations {
             header: {
                 /** @description Proof of the password */
                 "X-Reauth": string;
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -29891,6 +30020,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -29926,6 +30064,8 @@ export interface operations {
             header: {
                 /** @description Proof of the password */
                 "X-Reauth": string;
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -29968,6 +30108,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -29982,7 +30131,10 @@ export interface operations {
     sso_activate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30024,6 +30176,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -30041,6 +30202,8 @@ export interface operations {
             header: {
                 /** @description Proof of the password */
                 "X-Reauth": string;
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -30076,6 +30239,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30153,7 +30325,10 @@ export interface operations {
     sso_group_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30192,6 +30367,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30299,7 +30483,10 @@ export interface operations {
     sso_group_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Group */
                 id: number;
@@ -30357,6 +30544,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -30389,7 +30585,10 @@ export interface operations {
     sso_group_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Group */
                 id: number;
@@ -30443,6 +30642,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -30457,7 +30665,10 @@ export interface operations {
     sso_ldap_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30503,6 +30714,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -30535,7 +30755,10 @@ export interface operations {
     sso_ldap_test: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30574,6 +30797,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30672,7 +30904,10 @@ export interface operations {
     sso_mapping_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30718,6 +30953,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -30750,7 +30994,10 @@ export interface operations {
     sso_oidc_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30789,6 +31036,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30966,7 +31222,10 @@ export interface operations {
     sso_saml_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31005,6 +31264,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31363,7 +31631,10 @@ export interface operations {
     sso_test: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31398,6 +31669,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31543,7 +31823,10 @@ export interface operations {
     user_self_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31582,6 +31865,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31811,7 +32103,10 @@ export interface operations {
     credentials_revoke: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31857,6 +32152,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -31889,7 +32193,10 @@ export interface operations {
     email_change: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31928,6 +32235,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32344,7 +32660,10 @@ export interface operations {
     password_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -32390,6 +32709,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -32422,7 +32750,10 @@ export interface operations {
     user_api_access: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description User */
                 id: number;
@@ -32480,6 +32811,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -32512,7 +32852,10 @@ export interface operations {
     user_mfa_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description User */
                 id: number;
@@ -32563,6 +32906,15 @@ export interface operations {
             };
             /** @description There is no such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32670,7 +33022,10 @@ export interface operations {
     user_sso: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description User */
                 id: number;
@@ -32721,6 +33076,15 @@ export interface operations {
             };
             /** @description There is no such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -36,8 +36,8 @@ use crate::{
     mail::{MailError, Mailer},
     openapi,
     services::{
-        accounts, activity_chain, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, periodic,
-        rule, ruleset, verification,
+        accounts, activity_chain, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files,
+        periodic, rule, ruleset, verification,
     },
     state::Cloud,
 };
