@@ -188,6 +188,13 @@ pub struct LdapSettings {
     /// PEM certificate of an authority to trust besides the public ones.
     #[serde(default)]
     pub certificate: Option<String>,
+    /// PEM certificate, with those between it and its authority, that is shown to the server; absent for none.
+    #[serde(default)]
+    pub client_certificate: Option<String>,
+    /// Its private key, PEM; never shown again. Absent keeps the stored one while the certificate stays the same.
+    #[serde(default)]
+    #[schema(format = Password)]
+    pub client_key: Option<String>,
     /// E-mail domains whose people sign in by it, at least one: the caller's own, and those that the operator gave to
     /// the client.
     #[serde(default)]

@@ -27,6 +27,7 @@ use crate::{
     outcome::{Failure, chain},
 };
 
+mod activity_log;
 mod configuration;
 
 #[derive(Parser)]
@@ -146,6 +147,12 @@ enum Command {
         #[arg(long)]
         index: bool,
     },
+    /// Check that nobody changed, removed or slipped in entries of the activity log; the cloud may run.
+    CheckActivity {
+        /// File with the newest entries of the last check, which are looked for; written anew when all is well.
+        #[arg(long)]
+        witness: Option<PathBuf>,
+    },
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
@@ -184,6 +191,7 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
         }
         Command::Reindex => reindex(cloud).await,
         Command::CheckEvents { index } => check_events(cloud, index).await,
+        Command::CheckActivity { witness } => activity_log::check(cloud, witness.as_deref()).await,
         // Handled before the database is opened.
         Command::Restore { .. } => Ok(()),
     }

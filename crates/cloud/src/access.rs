@@ -84,6 +84,46 @@ pub const SECRET_ANSWERS: &[&str] = &[
     "/v1/clients/{client_id}/configuration",
 ];
 
+/// Paths that only Bartizan has, and all below those that end in a slash: what changes here is repeatable, by an
+/// `Idempotency-Key`. The public API has no such header, so its paths do not look at it.
+const OWN_PATHS: &[&str] = &[
+    "/v1/api_tokens",
+    "/v1/api_tokens/",
+    "/v1/client/{client_id}/event_settings",
+    "/v1/client/{client_id}/events",
+    "/v1/clients/{client_id}/configuration",
+    "/v1/clients/{client_id}/settings",
+    "/v1/invitations",
+    "/v1/invitations/",
+    "/v1/objects/user/disabling",
+    "/v1/objects/user/enabling",
+    "/v1/session/",
+    "/v1/sessions/",
+    "/v1/sso",
+    "/v1/sso/",
+    "/v1/user",
+    "/v1/user/",
+];
+
+/// Whether a change is one of Bartizan's own, by a caller with a credential: these take an `Idempotency-Key`.
+#[must_use]
+pub fn is_repeatable(method: &Method, path: &str) -> bool {
+    let own = |known: &&str| path == *known || (known.ends_with('/') && path.starts_with(*known));
+    let by_caller = match access_of(method, path) {
+        Some(
+            Access::Session
+            | Access::SessionNeeds(_)
+            | Access::Authenticated
+            | Access::Needs(_)
+            | Access::NeedsAny(_),
+        ) => true,
+        Some(Access::Public | Access::Principal | Access::NodeToken | Access::Node | Access::Scim) | None => {
+            false
+        }
+    };
+    !matches!(*method, Method::GET | Method::HEAD) && by_caller && OWN_PATHS.iter().any(own)
+}
+
 /// What a session of a role without the Console is good for: looking after the own account.
 pub const WITHOUT_CONSOLE: &[&str] = &[
     "/v1/session",

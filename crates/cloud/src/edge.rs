@@ -20,6 +20,7 @@ use crate::{
     access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of},
     auth::{self, Caller, Origin, Principal, Scheme},
     failure::Failure,
+    idempotency,
     limits::Remaining,
     services::{activity, scim},
     state::Cloud,
@@ -42,7 +43,7 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
     };
     request.extensions_mut().insert(origin.clone());
     let mut response = match outcome {
-        Ok(()) => next.run(request).await,
+        Ok(()) => idempotency::handle(&cloud, admitted.caller.as_ref(), &path, request, next).await,
         Err(failure) if path.starts_with(SCIM) => scim::Refusal::from(failure).into_response(),
         Err(failure) => failure.into_response(),
     };

@@ -13,6 +13,7 @@ mod edge;
 pub mod endpoints;
 mod extract;
 mod failure;
+mod idempotency;
 pub mod keys;
 pub mod limits;
 pub mod mail;

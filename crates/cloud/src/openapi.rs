@@ -1,19 +1,23 @@
 //! The OpenAPI document: generated from the routes, completed with what every operation shares.
 
+use axum::http::Method;
 use bartizan_api::{ErrorBody, scim::ScimError};
 use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
-        OpenApi as Document, RefOr, Response, ResponseBuilder,
+        ObjectBuilder, OpenApi as Document, RefOr, Required, Response, ResponseBuilder, Type,
         content::ContentBuilder,
-        path::Operation,
+        path::{Operation, ParameterBuilder, ParameterIn},
         schema::Ref,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
-use crate::endpoints;
+use crate::{
+    access::{SECRET_ANSWERS, is_repeatable},
+    endpoints,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -77,8 +81,39 @@ pub fn document() -> Document {
         {
             add_errors(path, operation);
         }
+        let methods = [
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            let repeatable = is_repeatable(&method, path) && !SECRET_ANSWERS.contains(&path.as_str());
+            if let Some(operation) = operation.as_mut().filter(|_| repeatable) {
+                add_idempotency(path, operation);
+            }
+        }
     }
     document
+}
+
+/// The header that makes a change repeatable, and its own refusal.
+fn add_idempotency(path: &str, operation: &mut Operation) {
+    let text = "Makes the change repeatable: within 24 hours the same request with the same key, by the same \
+                credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). \
+                With another request the key is refused with 400.";
+    let key = ObjectBuilder::new().schema_type(Type::String).max_length(Some(64)).examples(["8e03978e-40d5"]);
+    let parameter = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(text))
+        .schema(Some(key))
+        .build();
+    operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
+    let conflict =
+        "The first request with this `Idempotency-Key` is still being handled, or its answer was not kept";
+    let responses = &mut operation.responses.responses;
+    responses.entry("409".to_owned()).or_insert_with(|| RefOr::T(error_response(path, conflict)));
 }
 
 /// The errors that any operation may answer, declared once.

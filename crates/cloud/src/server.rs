@@ -36,8 +36,8 @@ use crate::{
     mail::{MailError, Mailer},
     openapi,
     services::{
-        accounts, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files, periodic, rule,
-        rules_snapshots, ruleset, verification,
+        accounts, activity_chain, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files,
+        periodic, rule, rules_snapshots, ruleset, verification,
     },
     state::Cloud,
 };
@@ -146,6 +146,7 @@ impl RunningCloud {
         });
         let mut jobs = vec![
             tokio::spawn(housekeeping(cloud.clone())),
+            tokio::spawn(activity_chain::run(cloud.clone())),
             tokio::spawn(auth::known::watch(cloud.clone())),
             tokio::spawn(event_index::follow(cloud.clone())),
             tokio::spawn(files::work(cloud.clone())),
@@ -206,6 +207,7 @@ fn cors(cloud: &Cloud) -> CorsLayer {
     let sent = [
         "authorization",
         "content-type",
+        "idempotency-key",
         "x-background",
         "x-csrf-token",
         "x-reauth",
@@ -214,6 +216,7 @@ fn cors(cloud: &Cloud) -> CorsLayer {
         "x-wallarmapi-uuid",
     ];
     let read = [
+        "idempotency-replayed",
         "ratelimit-limit",
         "ratelimit-remaining",
         "ratelimit-reset",

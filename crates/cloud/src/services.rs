@@ -4,6 +4,7 @@ pub mod account;
 pub mod accounts;
 pub mod action;
 pub mod activity;
+pub mod activity_chain;
 pub mod activity_log;
 pub mod api_discovery;
 pub mod api_spec;

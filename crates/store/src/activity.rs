@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use crate::{
-    Store, StoreError, TenantId, Tenants,
+    StoreError, TenantId, Tenants,
     entity::{
         self,
         activity::{Column, Entity, Model},
@@ -128,25 +128,4 @@ pub async fn find<C: ConnectionTrait>(
     id: i64,
 ) -> Result<Option<Model>, StoreError> {
     Ok(Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
-}
-
-impl Store {
-    /// Removes entries older than `before`, of one tenant or of all but some.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn purge_activity(
-        &self,
-        tenant: Option<TenantId>,
-        except: &[TenantId],
-        before: i64,
-    ) -> Result<(), StoreError> {
-        let mut query = Entity::delete_many().filter(Column::Time.lt(before));
-        query = match tenant {
-            Some(tenant) => query.filter(Column::ClientId.eq(tenant.0)),
-            None => query.filter(Column::ClientId.is_not_in(except.iter().map(|id| id.0))),
-        };
-        query.exec(self.writer()).await?;
-        Ok(())
-    }
 }

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod activity;
+pub mod activity_head;
 pub mod api_discovery_config;
 pub mod api_spec;
 pub mod api_spec_file;
@@ -28,6 +29,7 @@ pub mod false_positive_rule;
 pub mod hint;
 pub mod hit;
 pub mod hit_raw;
+pub mod idempotent_answer;
 pub mod incident;
 pub mod integration;
 pub mod invitation;

@@ -6,6 +6,7 @@
 //! session); they live in [`identity`] and say so.
 
 pub mod activity;
+pub mod activity_chain;
 pub mod api_discovery;
 pub mod api_specs;
 pub mod api_tokens;
@@ -32,6 +33,7 @@ mod fair;
 pub mod false_positive_rules;
 pub mod hints;
 pub mod hits;
+pub mod idempotency;
 pub mod identity;
 pub mod ingest;
 pub mod integrations;

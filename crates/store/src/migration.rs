@@ -29,6 +29,9 @@ mod m0091_scim;
 mod m0095_delayed_builds;
 mod m0096_periodic_notifications;
 mod m0097_rules_snapshots;
+mod m0100_idempotency;
+mod m0101_activity_chain;
+mod m0102_ldap_client_key;
 mod m0110_local_mode;
 
 /// Runs migrations.
@@ -65,6 +68,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0095_delayed_builds::Migration),
             Box::new(m0096_periodic_notifications::Migration),
             Box::new(m0097_rules_snapshots::Migration),
+            Box::new(m0100_idempotency::Migration),
+            Box::new(m0101_activity_chain::Migration),
+            Box::new(m0102_ldap_client_key::Migration),
             Box::new(m0110_local_mode::Migration),
         ]
     }

@@ -39,6 +39,7 @@ pub async fn put<C: ConnectionTrait>(connection: &C, row: sso_config::Model) -> 
             Column::RoleMapping,
             Column::Settings,
             Column::SecretSealed,
+            Column::ClientKeySealed,
             Column::TestedAt,
             Column::ScimTokenMac,
             Column::ScimTokenCreatedAt,

@@ -227,7 +227,22 @@ impl TestCloud {
         path: &str,
         body: Option<&Value>,
     ) -> Reply {
+        self.call_with(credential, method, path, &[], body).await
+    }
+
+    /// Calls the API with further headers.
+    pub async fn call_with(
+        &self,
+        credential: &Credential,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Reply {
         let mut request = self.request(credential, method, path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(body) = body {
             self.note(body);
             request = request.json(body);

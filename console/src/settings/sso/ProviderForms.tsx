@@ -114,12 +114,15 @@ export function LdapForm({ sso }: { sso: Sso }) {
   const [bindDn, setBindDn] = useState(textOf(sso, 'bind_dn'))
   const [email, setEmail] = useState(textOf(sso, 'email_attribute') || 'mail')
   const [certificate, setCertificate] = useState(textOf(sso, 'certificate'))
+  const [clientCertificate, setClientCertificate] = useState(textOf(sso, 'client_certificate'))
+  const [clientKey, setClientKey] = useState('')
   const [secret, setSecret] = useState('')
   const save = useSsoChange(
     () => bodyOf(api.PUT('/v1/sso/ldap', {
       body: {
         url: url.trim(), base_dn: baseDn.trim(), bind_dn: bindDn.trim(), email_attribute: email.trim(),
-        certificate: given(certificate), bind_password: secret === '' ? null : secret, domains: listed(domains),
+        certificate: given(certificate), client_certificate: given(clientCertificate), client_key: given(clientKey),
+        bind_password: secret === '' ? null : secret, domains: listed(domains),
       },
     })),
     'Server saved',
@@ -133,6 +136,8 @@ export function LdapForm({ sso }: { sso: Sso }) {
       <SecretInput label="Its password" stored={stored} value={secret} onChange={setSecret} />
       <TextInput label="Attribute with the e-mail address" required withAsterisk={false} value={email} onChange={(event) => setEmail(event.currentTarget.value)} />
       <Textarea label="Certificate of its authority" description="PEM; empty if it is a public one" autosize minRows={2} maxRows={8} value={certificate} onChange={(event) => setCertificate(event.currentTarget.value)} />
+      <Textarea label="Certificate that the server is shown" description="PEM; empty if it asks for none" autosize minRows={2} maxRows={8} value={clientCertificate} onChange={(event) => setClientCertificate(event.currentTarget.value)} />
+      <Textarea label="Its key" description={stored && textOf(sso, 'client_certificate') ? 'PEM; empty keeps the stored one' : 'PEM'} autosize minRows={2} maxRows={8} value={clientKey} onChange={(event) => setClientKey(event.currentTarget.value)} />
     </ProviderForm>
   )
 }

@@ -129,6 +129,15 @@ fn administrators_make_tenants_users_and_tokens() {
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
     let (code, shown) = admin(&["create-operator-token", "--client", "1", "--name", "billing"]);
     assert!(code == Some(0) && shown.lines().any(|line| line.len() == 64), "{shown}");
+    let witness = folder.path().join("witness");
+    let (code, shown) = admin(&["check-activity", "--witness", witness.to_str().unwrap()]);
+    assert!(code == Some(0) && shown.contains("client 1: 0 entries, 2 waiting: unbroken"), "{shown}");
+    std::fs::write(&witness, "1 7 abc\n").unwrap();
+    let (code, shown) = admin(&["check-activity", "--witness", witness.to_str().unwrap()]);
+    assert!(code == Some(1) && shown.contains("client 1: the entry at 7 is not the one"), "{shown}");
+    std::fs::write(&witness, "moon\n").unwrap();
+    let (code, shown) = admin(&["check-activity", "--witness", witness.to_str().unwrap()]);
+    assert!(code == Some(2) && shown.contains("not a witness"), "{shown}");
     configuration_goes_from_tenant_to_tenant(folder.path(), admin);
     global_roles_need_a_technical_tenant(admin);
     let backup = folder.path().join("backup");

@@ -108,6 +108,8 @@ limits! {
     ip_list_applications: usize = 250, 1, 100_000;
     /// Values times applications of one change of an IP list.
     ip_list_pairs: usize = 1_000_000, 1, 100_000_000;
+    /// Keys of repeatable changes (`Idempotency-Key`) that a credential may have within 24 hours.
+    idempotency_keys: u64 = 1000, 1, ROWS;
     /// Rows of the activity log in one CSV file.
     activity_csv_rows: u64 = 100_000, 1, ROWS * 10;
     /// Notifications of a client that are on their way at the same time.

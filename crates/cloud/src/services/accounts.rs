@@ -1,8 +1,10 @@
 //! What time does to accounts: links, windows and old entries of the log end.
 
+use std::collections::BTreeMap;
+
 use bartizan_store::{StoreError, TenantId, client_settings, users};
 
-use super::{grants, letters, lockout, settings::AUDIT_RETENTION_DAYS, sso, users::grant_of};
+use super::{activity_chain, grants, letters, lockout, settings::AUDIT_RETENTION_DAYS, sso, users::grant_of};
 use crate::{failure::Failure, state::Cloud};
 
 const DAY_S: i64 = 86_400;
@@ -16,10 +18,14 @@ pub async fn clean(cloud: &Cloud) {
             tracing::warn!(error = &error as &dyn std::error::Error, "{what} were not removed");
         }
     };
+    report("kept answers", store.purge_idempotent_answers(now).await);
     report("used-up links", store.purge_tickets(now).await);
     report("ended invitations", store.purge_invitations(now).await);
     if warn_of_ends(cloud).await.is_err() {
         tracing::warn!("owners were not warned of tokens that end");
+    }
+    if sso::expiry::warn(cloud).await.is_err() {
+        tracing::warn!("administrators were not warned of certificates that end");
     }
     match sso::deprovisioning::disable_inactive(cloud).await {
         Ok(0) => {}
@@ -35,13 +41,13 @@ pub async fn clean(cloud: &Cloud) {
 
 /// Every tenant keeps its log as long as it decided.
 async fn purge_activity(cloud: &Cloud) -> Result<(), StoreError> {
-    let now = cloud.now();
-    let own = client_settings::retentions(cloud.store.reader()).await?;
-    for (tenant, days) in &own {
-        cloud.store.purge_activity(Some(*tenant), &[], now - days * DAY_S).await?;
+    let (now, hash) = (cloud.now(), activity_chain::hash(&cloud.keys));
+    let own: BTreeMap<_, _> = client_settings::retentions(cloud.store.reader()).await?.into_iter().collect();
+    for tenant in cloud.store.chained_activity().await? {
+        let days = own.get(&tenant).unwrap_or(&AUDIT_RETENTION_DAYS);
+        cloud.store.purge_activity(tenant, now - days * DAY_S, &hash).await?;
     }
-    let except: Vec<_> = own.into_iter().map(|(tenant, _)| tenant).collect();
-    cloud.store.purge_activity(None, &except, now - AUDIT_RETENTION_DAYS * DAY_S).await
+    Ok(())
 }
 
 /// Days before its end that a token is warned of.

@@ -224,6 +224,8 @@ fn plain(tenant: TenantId, now: i64) -> entity::activity::Model {
         user_agent: String::new(),
         token_id: None,
         description: None,
+        seq: None,
+        chain_mac: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tenants: listing, creating, changing, deleting (`spec/accounts.md` section 4).
 
 use bartizan_api::{
-    ApiError, Permission,
+    ApiError, Grant, Permission, Role,
     client::{
         ClientCreate, ClientFields, ClientUpdate, ClientView, PartnerClientCreate, PartnerClientQuery,
         PartnerClientView, ScannerState,
@@ -39,7 +39,17 @@ pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Resu
     let filter = parse_filter(&request.filter)?;
     let reader = cloud.store.reader();
     let rows = clients::list(reader, &caller.tenants, &filter, caller.tenant(), request.page(1000)?).await?;
-    views(reader, &rows).await
+    let mut views = views(reader, &rows).await?;
+    if matches!(*caller.grant, Grant::Role(Role::ApiDeveloper | Role::Deploy)) {
+        views.iter_mut().for_each(narrow);
+    }
+    Ok(views)
+}
+
+/// Leaves what a role may know that sees the name of a client only: every member stays, clients need them.
+fn narrow(view: &mut ClientView) {
+    view.partner_uuid.clear();
+    view.notifications = notifications(&Value::Null);
 }
 
 fn parse_filter(value: &Value) -> Result<Filter, ApiError> {

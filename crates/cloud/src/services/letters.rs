@@ -143,6 +143,18 @@ pub fn fallback_used(cloud: &Cloud, to: &str, account: &str, address: &str) -> L
     letter(to, "The fallback account was used".to_owned(), &lines)
 }
 
+/// To administrators, before a certificate ends that sign-ins depend on.
+#[must_use]
+pub fn certificate_ends(cloud: &Cloud, to: &str, name: &str, end: i64) -> Letter {
+    let day = chrono::DateTime::from_timestamp(end, 0).unwrap_or_default().format("%Y-%m-%d %H:%M UTC");
+    let page = format!("{}/settings/sso", cloud.config.public.console_url.trim_end_matches('/'));
+    let lines = [
+        format!("The {name} ends on {day}. Single sign-on may be refused from then on."),
+        format!("Set the new one before that day:\n{page}"),
+    ];
+    letter(to, "A certificate of single sign-on ends soon".to_owned(), &lines)
+}
+
 /// To whom an API token matters, three days before its end.
 #[must_use]
 pub fn token_ends(cloud: &Cloud, to: &str, token: &entity::api_token::Model, end: i64) -> Letter {

@@ -19,6 +19,7 @@ pub mod activation;
 pub mod admission;
 pub mod deprovisioning;
 pub mod domains;
+pub mod expiry;
 pub mod groups;
 pub mod ldap;
 pub mod oidc;
@@ -131,6 +132,7 @@ fn empty(tenant: TenantId, kind: &str) -> entity::sso_config::Model {
         role_mapping: json!([]),
         settings: json!({}),
         secret_sealed: None,
+        client_key_sealed: None,
         tested_at: None,
         scim_token_mac: None,
         scim_token_created_at: None,

@@ -167,6 +167,7 @@ async fn old_entries_go_when_their_time_is_over() {
     let settings = format!("/v1/clients/{}/settings", cloud.client.id);
     let kept = json!({"audit_retention_days": 90});
     cloud.call(&admin, Method::PUT, &settings, Some(&kept)).await.body();
+    bartizan_cloud::services::activity_chain::chain(&cloud.running.cloud).await.unwrap();
     cloud.running.cloud.clock.shift_ms(91 * 86_400_000);
     bartizan_cloud::services::accounts::clean(&cloud.running.cloud).await;
     assert_eq!(entries(&cloud, &admin, "?filter[time_start]=1").await, Vec::<Value>::new());

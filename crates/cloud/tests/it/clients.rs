@@ -52,6 +52,29 @@ async fn the_own_client_comes_first_and_foreign_ones_not_at_all() {
 }
 
 #[tokio::test]
+async fn roles_that_see_only_its_name_get_every_member_and_no_receivers() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let receivers = json!({"vuln": {"email": ["ops@acme.test"]}});
+    let update = json!({"filter": {"id": cloud.client.id}, "fields": {"notifications": receivers}});
+    cloud.post(&admin, "/v1/objects/client/update", update).await.body();
+    let whole = cloud.post(&admin, "/v1/objects/client", json!({})).await.body()[0].clone();
+    assert_eq!(whole["notifications"]["vuln"]["email"], json!(["ops@acme.test"]));
+    for role in ["api_developer", "deploy"] {
+        let user = cloud.add_user(cloud.client.id, &format!("{role}@acme.test"), &[role]).await;
+        let pair = cloud.pair_of(&user).await;
+        let mut seen = cloud.post(&pair, "/v1/objects/client", json!({})).await.body()[0].clone();
+        assert_eq!(
+            (&seen["partner_uuid"], &seen["notifications"]["vuln"]["email"]),
+            (&json!(""), &json!([]))
+        );
+        seen["partner_uuid"] = whole["partner_uuid"].clone();
+        seen["notifications"] = whole["notifications"].clone();
+        assert_eq!(seen, whole, "{role}");
+    }
+}
+
+#[tokio::test]
 async fn a_tenant_lives_from_creation_to_deletion() {
     let cloud = TestCloud::start().await;
     let (global, home, _) = global(&cloud).await;

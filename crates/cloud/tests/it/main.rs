@@ -11,6 +11,7 @@
 mod access;
 mod account;
 mod activity;
+mod activity_chain;
 mod api_discovery;
 mod api_spec;
 mod api_tokens;
@@ -21,6 +22,7 @@ mod configuration;
 mod delivery;
 mod events;
 mod hostile;
+mod idempotency;
 mod integration;
 mod ip_list;
 mod letters;

@@ -45,6 +45,10 @@ pub struct Model {
     pub token_id: Option<i64>,
     /// What went wrong, or more about it.
     pub description: Option<String>,
+    /// Place in the chain of the tenant; none until it has one, a moment after it was written.
+    pub seq: Option<i64>,
+    /// Keyed hash of the entry and of the one before it.
+    pub chain_mac: Option<String>,
 }
 
 /// None: rows are joined by explicit queries.

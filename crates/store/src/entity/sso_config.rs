@@ -29,6 +29,8 @@ pub struct Model {
     pub settings: Json,
     /// Client secret or bind password, encrypted.
     pub secret_sealed: Option<String>,
+    /// Key of the certificate that is shown to an LDAP server, encrypted.
+    pub client_key_sealed: Option<String>,
     /// Last successful test sign-in, Unix seconds.
     pub tested_at: Option<i64>,
     /// Keyed hash of the token that the identity provider pushes users with, hex.

@@ -133,6 +133,9 @@ pub async fn activate(cloud: &Cloud, caller: &Caller) -> Result<SsoView, Failure
     clients::lock(&transaction, caller.tenant_of(None)?).await?;
     let before = configured(&transaction, caller.tenant_of(None)?).await?;
     check_ready(cloud, &transaction, &before, before.provisioning || before.strict).await?;
+    if before.kind == "ldap" && before.role_mapping.as_array().is_none_or(Vec::is_empty) {
+        return Err(ApiError::invalid("map a group of the directory to a role first", "role_mapping").into());
+    }
     // Again, as somebody else may have come first.
     let domains = before.settings.get("domains").map(crate::auth::strings).unwrap_or_default();
     domains::check(cloud, &caller.client, &domains).await?;

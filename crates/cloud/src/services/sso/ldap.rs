@@ -14,7 +14,7 @@ use ldap3::{
 use reqwest::Url;
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use serde_json::{Value, json};
 
@@ -149,7 +149,7 @@ async fn connect(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<Ld
     let plain = cloud.config.auth.insecure_ldap && !encrypted;
     let mut settings = LdapConnSettings::new().set_conn_timeout(TIMEOUT).set_starttls(!encrypted && !plain);
     if !plain {
-        settings = settings.set_config(Arc::new(tls(config)?));
+        settings = settings.set_config(Arc::new(tls(cloud, config)?));
     }
     let parsed = Url::parse(url).map_err(|_| Trouble::Configuration("url"))?;
     let port = if encrypted { 636 } else { 389 };
@@ -165,7 +165,26 @@ async fn connect(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<Ld
     Ok(ldap)
 }
 
-fn tls(config: &entity::sso_config::Model) -> Result<ClientConfig, Trouble> {
+/// The certificates of a PEM text; none when there is none, or one does not parse.
+pub(super) fn chain(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    chain.ok().filter(|chain| !chain.is_empty())
+}
+
+/// Whether certificate and key can be shown to a server.
+///
+/// # Errors
+/// What cannot be used.
+pub(super) fn check_identity(certificate: &str, key: &str) -> Result<(), &'static str> {
+    let chain = chain(certificate).ok_or("client_certificate is not PEM")?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .map_err(|_| "client_key is not an unencrypted PEM key")?;
+    let provider = rustls::crypto::ring::default_provider();
+    let fitting = rustls::sign::CertifiedKey::from_der(chain, key, &provider);
+    fitting.map(drop).map_err(|_| "client_key is not the key of client_certificate")
+}
+
+fn tls(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<ClientConfig, Trouble> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(pem) = config.settings.get("certificate").and_then(Value::as_str) {
@@ -177,7 +196,14 @@ fn tls(config: &entity::sso_config::Model) -> Result<ClientConfig, Trouble> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|_| Trouble::Configuration("TLS versions"))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    let builder = builder.with_root_certificates(roots);
+    let Some(certificate) = config.settings.get("client_certificate").and_then(Value::as_str) else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let key = config.client_key_sealed.as_deref().and_then(|sealed| unseal(&cloud.keys, sealed));
+    let key = key.and_then(|key| PrivateKeyDer::from_pem_slice(key.as_bytes()).ok());
+    let identity = chain(certificate).zip(key).ok_or(Trouble::Configuration("client_certificate"))?;
+    builder.with_client_auth_cert(identity.0, identity.1).map_err(|_| Trouble::Configuration("client_key"))
 }
 
 /// What the server finds, at most so many entries.
@@ -232,7 +258,7 @@ async fn groups(
 ) -> Result<Vec<String>, Trouble> {
     let dn = ldap_escape(dn);
     let filter = format!(
-        "(|(&(objectClass=groupOfNames)(member={dn}))(&(objectClass=groupOfUniqueNames)(uniqueMember={dn})))"
+        "(&(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))(|(member={dn})(uniqueMember={dn})))"
     );
     let entries = search(ldap, config, &filter, vec!["1.1"], MAX_GROUPS).await?;
     let names: HashSet<String> = entries.into_iter().map(|entry| SearchEntry::construct(entry).dn).collect();

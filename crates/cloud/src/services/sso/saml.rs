@@ -116,7 +116,7 @@ pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Resul
         "certificates": provider.certificates, "groups_attribute": request.groups_attribute,
         "domains": settings::own_domains(cloud, caller, &request.domains)?, "named_roles": named_roles(caller),
     });
-    settings::put(cloud, caller, "saml", vendor, settings, None).await
+    settings::put(cloud, caller, "saml", vendor, settings, settings::Secrets::default()).await
 }
 
 /// Roles that the provider may give by name: those that who trusts it could give.

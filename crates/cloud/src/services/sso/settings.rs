@@ -7,7 +7,7 @@ use bartizan_api::{
 use bartizan_store::{clients, entity, scim, sso, tickets};
 use serde_json::{Value, json};
 
-use super::{MAPPABLE, configured, domains, empty, oidc::SHARED, save, sign_in::STATE};
+use super::{MAPPABLE, configured, domains, empty, ldap, oidc::SHARED, save, sign_in::STATE};
 use crate::{auth::Caller, failure::Failure, secrets::seal, services::grants, state::Cloud};
 
 /// Most mappings of groups.
@@ -38,7 +38,8 @@ pub async fn put_oidc(cloud: &Cloud, caller: &Caller, request: OidcSettings) -> 
         "groups_claim": request.groups_claim, "domains": domains, "callback": request.callback,
     });
     let vendor = known_vendor(&request.vendor)?;
-    put(cloud, caller, "oidc", vendor, settings, request.client_secret.as_deref()).await
+    let secrets = Secrets { secret: request.client_secret.as_deref(), client_key: None };
+    put(cloud, caller, "oidc", vendor, settings, secrets).await
 }
 
 pub(super) fn known_vendor(asked: &str) -> Result<&'static str, ApiError> {
@@ -72,6 +73,7 @@ pub async fn put_ldap(cloud: &Cloud, caller: &Caller, request: LdapSettings) -> 
         }
         other => other,
     };
+    let (client_certificate, client_key) = client_identity(&request)?;
     let domains = own_domains(cloud, caller, &request.domains)?;
     if domains.is_empty() {
         let error = "domains must name the e-mail domains whose people sign in by LDAP";
@@ -81,8 +83,32 @@ pub async fn put_ldap(cloud: &Cloud, caller: &Caller, request: LdapSettings) -> 
     let settings = json!({
         "url": request.url, "base_dn": request.base_dn, "bind_dn": request.bind_dn,
         "email_attribute": request.email_attribute, "certificate": certificate, "domains": domains,
+        "client_certificate": client_certificate,
     });
-    put(cloud, caller, "ldap", "custom", settings, request.bind_password.as_deref()).await
+    let secrets = Secrets { secret: request.bind_password.as_deref(), client_key };
+    put(cloud, caller, "ldap", "custom", settings, secrets).await
+}
+
+/// Certificate and key that the server is shown, as far as they are given; together they must fit.
+fn client_identity(request: &LdapSettings) -> Result<(Option<&str>, Option<&str>), ApiError> {
+    let given =
+        |text: &'_ Option<String>| text.as_deref().map(str::trim).is_some_and(|text| !text.is_empty());
+    let certificate = request.client_certificate.as_deref().filter(|_| given(&request.client_certificate));
+    let key = request.client_key.as_deref().filter(|_| given(&request.client_key));
+    let unusable = |error: &str| Err(ApiError::invalid(error, Value::Null));
+    let long = [certificate, key].into_iter().flatten().any(|text| text.len() > 64 << 10);
+    match (certificate, key) {
+        _ if long => unusable("client_certificate and client_key have 64 KiB at most"),
+        (None, Some(_)) => unusable("client_key needs a client_certificate"),
+        (Some(certificate), None) if ldap::chain(certificate).is_none() => {
+            unusable("client_certificate is not PEM")
+        }
+        (Some(certificate), Some(key)) => match ldap::check_identity(certificate, key) {
+            Ok(()) => Ok((Some(certificate), Some(key))),
+            Err(reason) => unusable(reason),
+        },
+        other => Ok(other),
+    }
 }
 
 pub(super) fn short(text: &str) -> String {
@@ -114,13 +140,43 @@ pub(super) fn own_domains(cloud: &Cloud, caller: &Caller, asked: &[String]) -> R
     }
 }
 
+/// What of a provider is stored encrypted; none of it keeps what is stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Secrets<'a> {
+    /// Client secret or bind password.
+    secret: Option<&'a str>,
+    /// Key of the certificate that the server is shown.
+    client_key: Option<&'a str>,
+}
+
+/// Seals the key of the client certificate; a stored one stays only with its certificate.
+fn set_client_key(
+    cloud: &Cloud,
+    config: &mut entity::sso_config::Model,
+    settings: &Value,
+    key: Option<&str>,
+) -> Result<(), ApiError> {
+    let certificate = settings.get("client_certificate").filter(|text| !text.is_null());
+    let same = certificate == config.settings.get("client_certificate");
+    config.client_key_sealed = match (certificate, key) {
+        (None, _) => None,
+        (Some(_), Some(key)) => Some(seal(&cloud.keys, key).ok_or_else(ApiError::internal)?),
+        (Some(_), None) if same && config.client_key_sealed.is_some() => config.client_key_sealed.take(),
+        (Some(_), None) => {
+            let error = "client_key must be given with another client_certificate";
+            return Err(ApiError::invalid(error, Value::Null));
+        }
+    };
+    Ok(())
+}
+
 pub(super) async fn put(
     cloud: &Cloud,
     caller: &Caller,
     kind: &str,
     vendor: &str,
     settings: Value,
-    secret: Option<&str>,
+    secrets: Secrets<'_>,
 ) -> Result<SsoView, Failure> {
     let tenant = caller.tenant_of(None)?;
     let transaction = cloud.store.begin().await?;
@@ -136,7 +192,7 @@ pub(super) async fn put(
     }
     let mut config = before.clone().unwrap_or_else(|| empty(tenant, kind));
     let address = |settings: &Value| [settings.get("issuer").cloned(), settings.get("url").cloned()];
-    if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
+    if let Some(secret) = secrets.secret.filter(|secret| !secret.is_empty()) {
         config.secret_sealed = Some(seal(&cloud.keys, secret).ok_or_else(ApiError::internal)?);
     } else if config.secret_sealed.is_none() && kind != "saml" {
         return Err(ApiError::invalid("a secret is needed", Value::Null).into());
@@ -151,6 +207,7 @@ pub(super) async fn put(
     for role in mapping.iter().filter_map(|entry| Role::parse_code(&entry.role)) {
         grants::may_grant(caller, &Grant::Role(role), &caller.client)?;
     }
+    set_client_key(cloud, &mut config, &settings, secrets.client_key)?;
     tickets::delete_of_client(&transaction, tenant, STATE).await?;
     config.settings = settings;
     vendor.clone_into(&mut config.vendor);

@@ -54,10 +54,20 @@ dn: cn=security,dc=acme,dc=test
 objectClass: groupOfNames
 cn: security
 member: uid=lea,dc=acme,dc=test
+
+dn: cn=operations,dc=acme,dc=test
+objectClass: groupOfUniqueNames
+cn: operations
+uniqueMember: uid=lea,dc=acme,dc=test
 ";
 
 impl Slapd {
     async fn start() -> Slapd {
+        Slapd::start_with(None).await
+    }
+
+    /// With a public key infrastructure only over TLS, and only for whoever shows a certificate of it.
+    async fn start_with(pki: Option<&Pki>) -> Slapd {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -73,13 +83,14 @@ impl Slapd {
             folder.path().join("slapd.pid").display(),
             data.display()
         );
-        std::fs::write(&config, text).unwrap();
+        let tls = pki.map(|pki| pki.write(folder.path())).unwrap_or_default();
+        std::fs::write(&config, tls + &text).unwrap();
         let mut load =
             Command::new("/usr/sbin/slapadd").arg("-f").arg(&config).stdin(Stdio::piped()).spawn().unwrap();
         load.stdin.take().unwrap().write_all(PEOPLE.as_bytes()).unwrap();
         assert!(load.wait().unwrap().success());
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let url = format!("ldap://127.0.0.1:{port}");
+        let url = format!("ldap{}://127.0.0.1:{port}", if pki.is_some() { "s" } else { "" });
         // In the foreground, so that it ends with the test.
         let child = Command::new("/usr/sbin/slapd")
             .args(["-d", "0", "-h", &url, "-f"])
@@ -95,6 +106,86 @@ impl Slapd {
         ready.await.expect("slapd did not start");
         Slapd { child, url, _folder: folder }
     }
+}
+
+/// An authority, and what it made for the server and for the cloud.
+struct Pki {
+    authority: String,
+    server: (String, String),
+    client: (String, String),
+}
+
+impl Pki {
+    fn new() -> Pki {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "Directory");
+        let authority = params.self_signed(&key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(params, key);
+        let issue = |names: Vec<String>| {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(names).unwrap();
+            params.distinguished_name.push(rcgen::DnType::CommonName, "leaf");
+            (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
+        };
+        Pki { authority, server: issue(vec!["127.0.0.1".to_owned()]), client: issue(vec![]) }
+    }
+
+    /// Writes what the server needs; the lines of its configuration.
+    fn write(&self, folder: &std::path::Path) -> String {
+        let file = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        format!(
+            "TLSCACertificateFile {}\nTLSCertificateFile {}\nTLSCertificateKeyFile {}\nTLSVerifyClient demand\n",
+            file("authority.pem", &self.authority),
+            file("server.pem", &self.server.0),
+            file("server.key", &self.server.1)
+        )
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_certificate_is_shown_one() {
+    let pki = Pki::new();
+    let slapd = Slapd::start_with(Some(&pki)).await;
+    let cloud = start(false).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let save = async |certificate: Option<&str>, key: Option<&str>| {
+        let settings = json!({
+            "url": slapd.url, "base_dn": "dc=acme,dc=test", "bind_dn": "cn=search,dc=acme,dc=test",
+            "bind_password": "look it up", "domains": ["acme.test"], "certificate": pki.authority,
+            "client_certificate": certificate, "client_key": key,
+        });
+        let reply = cloud.call(&session, Method::PUT, "/v1/sso/ldap", Some(&settings)).await;
+        assert!(!reply.text.contains("PRIVATE KEY"), "{}", reply.text);
+        let error = reply.json()["body"]["error"].as_str().unwrap_or_default().to_owned();
+        (reply.status, error)
+    };
+    let outcome = async || test(&cloud, &session, "lea@acme.test", "in the directory").await["state"].clone();
+    let (certificate, key) = (pki.client.0.as_str(), pki.client.1.as_str());
+    assert_eq!(save(None, None).await.0, 200);
+    assert_eq!(outcome().await, "failure");
+    for (certificate, key, error) in [
+        (Some(certificate), None, "client_key must be given with another client_certificate"),
+        (None, Some(key), "client_key needs a client_certificate"),
+        (Some("x"), None, "client_certificate is not PEM"),
+        (Some(certificate), Some("x"), "client_key is not an unencrypted PEM key"),
+        (Some(certificate), Some(pki.server.1.as_str()), "client_key is not the key of client_certificate"),
+    ] {
+        assert_eq!(save(certificate, key).await, (400, error.to_owned()));
+    }
+    assert_eq!(save(Some(certificate), Some(key)).await.0, 200);
+    assert_eq!(outcome().await, "success");
+    // The key stays with its certificate, and goes with it.
+    assert_eq!(save(Some(certificate), None).await.0, 200);
+    assert_eq!(outcome().await, "success");
+    assert_eq!(save(None, None).await.0, 200);
+    assert_eq!(save(Some(certificate), None).await.0, 400);
+    assert_eq!(outcome().await, "failure");
 }
 
 /// A cloud that may ask servers on loopback.
@@ -141,6 +232,19 @@ async fn people_of_the_directory_sign_in_with_its_password() {
     let result = test(&cloud, &session, "lea@acme.test", "in the directory").await;
     assert_eq!((&result["state"], &result["role"]), (&json!("success"), &json!("analytic")));
     assert_eq!(result["attributes"]["realname"], "Lea Low");
+    let mut groups: Vec<&str> = result["attributes"]["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    groups.sort_unstable();
+    assert_eq!(groups, ["cn=operations,dc=acme,dc=test", "cn=security,dc=acme,dc=test"]);
+    let mapped = cloud.get(&session, "/v1/sso").await.body()["role_mapping"].clone();
+    cloud.call(&session, Method::PUT, "/v1/sso/mapping", Some(&json!([]))).await.body();
+    let refused = cloud.post(&session, "/v1/sso/activate", json!({})).await;
+    assert_eq!((refused.status, &refused.json()["body"]["value"]), (400, &json!("role_mapping")));
+    cloud.call(&session, Method::PUT, "/v1/sso/mapping", Some(&mapped)).await.body();
     assert_eq!(sign_in(&cloud, "in the directory").await, 401);
     super::activate_tested(&cloud, &session, json!({"provisioning": true})).await;
     assert_eq!((sign_in(&cloud, "wrong").await, sign_in(&cloud, "").await), (401, 401));

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use bartizan_testkit::{Credential, TestCloud, cloud::PASSWORD};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use reqwest::{Method, Url};
 use ring::{
     digest,
@@ -32,8 +32,20 @@ struct Key {
 
 impl Key {
     fn new() -> Key {
+        Key::of(rcgen::CertificateParams::new(vec![]).unwrap())
+    }
+
+    /// A key whose certificate ends with the day before this one.
+    fn ending(day: DateTime<Utc>) -> Key {
+        let part = |number: u32| u8::try_from(number).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+        params.not_after = rcgen::date_time_ymd(day.year(), part(day.month()), part(day.day()));
+        Key::of(params)
+    }
+
+    fn of(params: rcgen::CertificateParams) -> Key {
         let pair = rcgen::KeyPair::generate().unwrap();
-        let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&pair).unwrap();
+        let certificate = params.self_signed(&pair).unwrap();
         let der = pair.serialize_der();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &SystemRandom::new());
         Key { pair: pair.unwrap(), certificate: certificate.pem() }
@@ -190,18 +202,23 @@ fn with_signature(element: &str, signature: &str) -> String {
 }
 
 async fn start() -> (TestCloud, Key, Credential) {
-    let cloud = TestCloud::start().await;
+    let (cloud, key) = (TestCloud::start().await, Key::new());
+    let session = set_up(&cloud, &key).await;
+    (cloud, key, session)
+}
+
+/// Sets the provider with this key; the session of the administrator.
+async fn set_up(cloud: &TestCloud, key: &Key) -> Credential {
     let session = cloud.sign_in("admin@acme.test").await;
-    let key = Key::new();
     let settings = json!({
         "issuer": ISSUER, "sso_url": SSO_URL, "x509": key.certificate, "domains": ["acme.test"],
         "logout_url": "https://idp.acme.test/bye",
     });
-    let view = put(&cloud, &session, "/v1/sso/saml", settings).await;
+    let view = put(cloud, &session, "/v1/sso/saml", settings).await;
     assert_eq!(view.0, 200, "{}", view.1);
     let mapping = json!([{"group": "security", "role": "analytic"}, {"group": "staff", "role": "auditor"}]);
-    assert_eq!(put(&cloud, &session, "/v1/sso/mapping", mapping).await.0, 200);
-    (cloud, key, session)
+    assert_eq!(put(cloud, &session, "/v1/sso/mapping", mapping).await.0, 200);
+    session
 }
 
 /// A sign-in that began: the browser, the request's id and the state.
@@ -601,4 +618,40 @@ async fn metadata_goes_both_ways() {
         assert_eq!(refused.0, 400, "{field} {value}: {}", refused.1);
     }
     assert_eq!(put(&cloud, &session, "/v1/sso/saml", good).await.0, 200);
+}
+
+#[tokio::test]
+async fn administrators_hear_once_of_each_time_before_a_certificate_ends() {
+    let mail = bartizan_testkit::smtp::MailServer::start().await;
+    let cloud = crate::letters::start(&mail).await;
+    let now = cloud.running.cloud.now();
+    let end = DateTime::from_timestamp(now, 0).unwrap() + chrono::Days::new(100);
+    let key = Key::ending(end);
+    let session = set_up(&cloud, &key).await;
+    cloud.add_user(cloud.client.id, "eve@acme.test", &["auditor"]).await;
+    activate(&cloud, &key, &session, json!({})).await;
+    while mail.now().await.is_some() {}
+    let end = end.date_naive().and_hms_opt(0, 0, 0).unwrap().and_utc();
+    let day = end.format("%Y-%m-%d 00:00 UTC").to_string();
+    for (hours_left, told) in [
+        (31 * 24, false),
+        (29 * 24, true),
+        (8 * 24, false),
+        (6 * 24, true),
+        (30, false),
+        (20, true),
+        (-1, false),
+    ] {
+        let then = end.timestamp() - hours_left * 3600;
+        cloud.running.cloud.clock.shift_ms((then - cloud.running.cloud.now()) * 1000);
+        for _ in 0..2 {
+            bartizan_cloud::services::accounts::clean(&cloud.running.cloud).await;
+        }
+        if told {
+            let letter = mail.next().await;
+            assert_eq!(letter.to, ["admin@acme.test"], "{hours_left}");
+            assert!(crate::letters::text(&letter).contains(&day), "{}", letter.data);
+        }
+        assert!(mail.now().await.is_none(), "{hours_left}");
+    }
 }
