@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
 .PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-go test-sso \
-	test-contract debug-binary bench bench-detection bench-events lint clean tools console openapi
+	test-contract debug-binary bench bench-detection bench-engines bench-events lint clean tools console openapi
 
 ## Builds everything and starts the demo.
 run: build
@@ -74,6 +74,10 @@ bench-events:
 	cargo run --release --locked -p bartizan-events-index --example measure -- $(or $(HITS),1000000)
 	cargo run --release --locked -p bartizan-cloud --example events -- $(or $(HITS),1000000) 500 $(TARGET)/bench-events
 	rm -rf $(TARGET)/bench-events
+
+## The same requests through Coraza with the Core Rule Set; needs Go.
+bench-engines:
+	bench/coraza/run
 
 bench-detection: tools
 	cargo run --release --locked -p bartizan-detect --example corpus -- crs benign

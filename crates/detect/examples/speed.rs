@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! cargo run --release -p bartizan-detect --example speed [-- NAME [ROUNDS]]
+//! cargo run --release -p bartizan-detect --example speed -- --write DIR
 //! ```
 //!
 //! For each kind of request it prints the time per request (median and 99th percentile), and MB/s over all bytes of
 //! the request, target and headers included: the median over batches with its 95 % confidence interval. The
 //! second table has the worst inputs known, and how much slower per byte they are than the benign mean. With a name,
-//! only the kinds whose names contain it are run, so that a profiler sees one of them alone. The last table tells the parts
-//! apart: taking the request apart, the same with libinjection on every value, and the whole inspection.
+//! only the kinds whose names contain it are run, so that a profiler sees one of them alone. The last table, for which no
+//! name may be given, tells the parts apart: taking the request apart, the same with libinjection on every value, and the
+//! whole inspection.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -28,6 +30,9 @@ const BATCHES: usize = 20;
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let wanted = arguments.next().unwrap_or_default();
+    if wanted == "--write" {
+        return write(std::path::Path::new(&arguments.next().unwrap_or_else(|| ".".to_owned())));
+    }
     let rounds = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let started = Instant::now();
     let engine = Engine::new();
@@ -54,12 +59,37 @@ fn main() {
     for sample in chosen(requests::worst()) {
         measure(&engine, &sample, (rounds / 40).max(BATCHES)).print(&sample.name, Some(mean));
     }
+    if !wanted.is_empty() {
+        return;
+    }
     println!(
         "\n| benign request | walk µs | walk + libinjection µs | walk + engine µs | flagged by libinjection |\n|---|---|---|---|---|"
     );
     for sample in chosen(requests::benign()) {
         let ([walk, reference, whole], found) = compare(&engine, &sample, rounds);
         println!("| {} | {walk:.1} | {reference:.1} | {whole:.1} | {found} |", sample.name);
+    }
+}
+
+/// Writes the benign requests to files of a folder, so that other engines can be given the same.
+fn write(folder: &std::path::Path) {
+    for sample in requests::benign() {
+        let mut text = format!("{} {} HTTP/1.1\r\n", sample.method, sample.target).into_bytes();
+        let length = sample.body.len().to_string();
+        let mut headers = sample.headers();
+        if !sample.body.is_empty() {
+            headers.push((b"content-length", length.as_bytes()));
+        }
+        for (name, value) in headers {
+            text.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
+        }
+        text.extend_from_slice(b"\r\n");
+        text.extend_from_slice(&sample.body);
+        let file = folder.join(sample.name.replace([' ', ','], "_"));
+        if let Err(error) = std::fs::write(&file, text) {
+            eprintln!("{}: {error}", file.display());
+            std::process::exit(1);
+        }
     }
 }
 

@@ -214,7 +214,9 @@ impl Engine {
     fn candidates(&self, context: &Context<'_>) -> Option<SignSet> {
         let [special, general] = &self.gates;
         let gates = if is_special(context.place) { special } else { general };
-        let gate = if context.bytes.is_within(WORD_BYTES) {
+        let gate = if context.is_surely_document() {
+            if context.bytes.is_within(TEXT_BYTES) { &gates.document_text } else { &gates.document }
+        } else if context.bytes.is_within(WORD_BYTES) {
             &gates.words
         } else if context.bytes.is_within(TEXT_BYTES) {
             &gates.text
@@ -248,13 +250,19 @@ struct Gates {
     words: Gate,
     /// Those of signatures that can match in sentences.
     text: Gate,
+    /// Those of signatures that are believed in documents.
+    document: Gate,
+    /// The same, of signatures that can match in documents made of sentences.
+    document_text: Gate,
 }
 
 impl Gates {
     fn new(signatures: &[Compiled], special: bool) -> Gates {
-        let [all, words, text] =
-            [ByteSet::ALL, WORD_BYTES, TEXT_BYTES].map(|bytes| gate(signatures, special, bytes));
-        Gates { all, words, text }
+        let [all, words, text] = [ByteSet::ALL, WORD_BYTES, TEXT_BYTES]
+            .map(|bytes| gate(signatures, special, bytes, Shape::Tight));
+        let [document, document_text] =
+            [ByteSet::ALL, TEXT_BYTES].map(|bytes| gate(signatures, special, bytes, Shape::Document));
+        Gates { all, words, text, document, document_text }
     }
 }
 
@@ -263,14 +271,16 @@ const fn is_special(place: Place) -> bool {
     matches!(place, Place::Uri | Place::Path | Place::UserAgent | Place::FileName)
 }
 
-/// Files the literals of all signatures that can match in a value of the given kinds of bytes.
-fn gate(signatures: &[Compiled], special: bool, bytes: ByteSet) -> Gate {
+/// Files the literals of all signatures that are believed in text of a shape and can match in a value of the given kinds
+/// of bytes.
+fn gate(signatures: &[Compiled], special: bool, bytes: ByteSet, shape: Shape) -> Gate {
     let mut literals: BTreeMap<&'static [u8], SignSet> = BTreeMap::new();
     for (index, compiled) in signatures.iter().enumerate() {
         let applies =
             |place: &Place| is_special(*place) == special && compiled.signature.places.contain(*place);
-        let may_match =
-            (compiled.needs.is_empty() || compiled.needs.intersects(bytes)) && Place::ALL.iter().any(applies);
+        let may_match = (compiled.needs.is_empty() || compiled.needs.intersects(bytes))
+            && compiled.signature.trust.covers(shape)
+            && Place::ALL.iter().any(applies);
         for literal in compiled.signature.gate.iter().map(|literal| literal.as_bytes()) {
             let text = literal.strip_suffix(&[WHOLE]).unwrap_or(literal);
             if may_match && ByteSet::of(text).is_within(bytes) {

@@ -41,6 +41,8 @@ mod mail_injection;
 mod names;
 mod nosqli;
 mod place;
+mod posted;
+mod prompt;
 mod ptrav;
 mod rce;
 mod redir;
@@ -72,6 +74,7 @@ static DETECTORS: &[&signature::Detector] = &[
     &sqli::function::DETECTOR,
     &sqli::grammar::DETECTOR,
     &sqli::nested::DETECTOR,
+    &sqli::fragment::DETECTOR,
     &xss::handler::DETECTOR,
     &xss::uri::DETECTOR,
     &xss::markup::DETECTOR,
@@ -93,5 +96,6 @@ static DETECTORS: &[&signature::Detector] = &[
     &ssrf::DETECTOR,
     &xxe::DETECTOR,
     &redir::DETECTOR,
+    &prompt::DETECTOR,
     &scanner::DETECTOR,
 ];

@@ -55,6 +55,17 @@ pub(crate) static DETECTOR: Detector = Detector {
             places: Places::Values,
         },
         Signature {
+            stamp: 26005,
+            subtype: "mail_injection_imap",
+            gate: &["append"],
+            needs: "\r\n",
+            test: Test::Pattern(
+                r"[\r\n][\s]*\w{1,8}[\s]+append[\s]+\S{1,80}[\s]+(?:\([^()\r\n]{0,80}\)[\s]+)?\{\d{1,9}\+?\}[\s]*[\r\n]",
+            ),
+            trust: Trust::Any,
+            places: Places::Values,
+        },
+        Signature {
             stamp: 26003,
             subtype: "mail_injection_imap",
             gate: &[

@@ -51,6 +51,14 @@ impl<'a> Context<'a> {
         *self.shape.get_or_init(|| Shape::of(self.value, self.bytes))
     }
 
+    /// Whether the value is known to be a document without a look at its text.
+    pub(crate) fn is_surely_document(&self) -> bool {
+        match self.shape.get() {
+            Some(shape) => *shape == Shape::Document,
+            None => self.value.len() > LONG,
+        }
+    }
+
     /// Whether any of these bytes occurs in the value; true for none.
     pub(crate) fn holds_any(&self, needs: ByteSet) -> bool {
         needs.is_empty() || needs.intersects(self.bytes)

@@ -10,6 +10,7 @@
 
 pub(crate) mod boolean;
 pub(crate) mod clause;
+pub(crate) mod fragment;
 pub(crate) mod function;
 pub(crate) mod grammar;
 pub(crate) mod nested;

@@ -8,6 +8,8 @@
 //! A document is taken only when all of it parses. `strict` tells whether it was JSON by the standard;
 //! if not, the raw text might be read as something else, and the walk inspects it raw as well.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::decode::percent::hex_pair;
@@ -36,7 +38,12 @@ pub(crate) enum Token {
 impl Span {
     /// The raw bytes, without quotes.
     pub(crate) fn raw<'i>(&self, input: &'i [u8]) -> &'i [u8] {
-        input.get(self.start as usize..self.end as usize).unwrap_or_default()
+        input.get(self.range()).unwrap_or_default()
+    }
+
+    /// Where it is.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
     }
 
     /// Whether the raw bytes are not yet the value.

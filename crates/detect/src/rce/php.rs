@@ -5,6 +5,7 @@
 
 use bartizan_api::attack_type::AttackType;
 
+use crate::place::Place;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -275,6 +276,17 @@ pub(crate) static DETECTOR: Detector = Detector {
             ),
             trust: Trust::Tight,
             places: Places::Values,
+        },
+        Signature {
+            stamp: 3209,
+            subtype: "rce_php",
+            gate: &["()"],
+            needs: "_",
+            test: Test::Checked(r"^[a-z]{2,12}_\w{2,40}\(\)$", |context, _| {
+                context.place == Place::QueryName
+            }),
+            trust: Trust::Tight,
+            places: Places::Query,
         },
         Signature {
             stamp: 3207,

@@ -36,7 +36,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "([.=_",
             test: Test::Checked(
                 r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`][^.\x22'`])|\bprocess\[\w|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit\b(?:[^.\w]|$)|env\b|kill|argv|cwd|open|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|__js_function|^function[\s]*\([^()]*\)[\s]*\{|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
-                |context, _| !is_module_source(context.value),
+                |context, _| !is_module_source(context.value) && !context.value.starts_with(b"```"),
             ),
             trust: Trust::Tight,
             places: Places::Names,

@@ -201,12 +201,15 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "dir ",
                 "dir+",
                 "fold ",
+                "busybox",
+                "openssl",
+                "-exec",
             ],
             needs: "",
             test: Test::Pattern(concat!(
                 r"(?:^|[;|&`({=][\s]*)(?:['\x22\\]{0,2}|['\x22][\s]+)(?:/?(?:usr/|local/|s?bin/){1,4})?",
                 unmistakable!(),
-                r"(?:[\s'\x22;|&`)}]|$)|(?:^|[;|&]|[\r\n])[\s'\x22]*which[\s+]+(?:nc|ncat|netcat|gcc|perl|python\d?|wget|curl|php|ruby|bash|java)[\s]*$|[;|&\n$][\s+]*dir[\s+]+(?:[a-z]:|/)|[;|&][\s]*(?:trap[\s]+['\x22]|(?:column|bridge|fold)[\s]+(?:-\w[\s]+)?\w+$)"
+                r"(?:[\s'\x22;|&`)}]|$)|\bopenssl[\s]+s_(?:client|server)[\s]|\bbusybox[\s]+(?:nc|sh|ash|wget|telnetd|httpd|tftp)\b|^[\s'\x22;|&]*find[\s]+[\w./~-]+[\s].{0,60}-exec(?:dir)?[\s]+(?:/|(?:id|sh|bash|whoami|nc|curl|wget|python\d?|perl)\b)|(?:^|[;|&]|[\r\n])[\s'\x22]*which[\s+]+(?:nc|ncat|netcat|gcc|perl|python\d?|wget|curl|php|ruby|bash|java)[\s]*$|[;|&\n$][\s+]*dir[\s+]+(?:[a-z]:|/)|[;|&][\s]*(?:trap[\s]+['\x22]|(?:column|bridge|fold)[\s]+(?:-\w[\s]+)?\w+$)"
             )),
             trust: Trust::Tight,
             places: Places::All,
@@ -215,12 +218,24 @@ pub(crate) static DETECTOR: Detector = Detector {
             stamp: 3003,
             subtype: "rce_shell",
             gate: &[
-                "bin/", "/bin/", "/dev/tcp", "/dev/udp", "bin/sh", "bin/bash", "/sbin/", "bin%2f", "bin\\",
-                "/bi", "/ca?", "/???",
+                "bin/",
+                "/bin/",
+                "/dev/tcp",
+                "/dev/udp",
+                "/inet/tcp",
+                "/inet/udp",
+                "bin/sh",
+                "bin/bash",
+                "/sbin/",
+                "bin%2f",
+                "bin\\",
+                "/bi",
+                "/ca?",
+                "/???",
             ],
             needs: "",
             test: Test::Checked(
-                r"/dev/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])(?:/(?:usr/)?(?:local/)?s?bin|usr/(?:local/)?s?bin)/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n|bi\[[a-z-]\])/[a-z?*\[\]-]{2,16}",
+                r"/(?:dev|inet)/(?:tcp|udp)/|(?:^|[\s;|&=(`'\x22!:,{<>\n+])(?:/(?:usr/)?(?:local/)?s?bin|usr/(?:local/)?s?bin)/+(?:[a-z\d?*\[\]._-]{1,24})(?:[\s+;|&<>'\x22`)\n,$]|$)|/(?:b[?*]n|[?*]{3}|\[[a-z-]{1,8}\]in|b\[[a-z-]\]n|bi\[[a-z-]\])/[a-z?*\[\]-]{2,16}",
                 |context, span| {
                     !is_scheduled(context.before(span.start + 1))
                         && memchr::memmem::find(context.value, b"```").is_none()
@@ -310,11 +325,11 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_shell",
             gate: &[
                 "<<<", "alias", "${ifs}", "$ifs", "{", "\\", "$@", "$u", "~", "!-", "!!", "$*", "[", "?",
-                "*", "<()", "$shell", "$home",
+                "*", "<()", ">()", ";$", "; $", "kill ", "$shell", "$home",
             ],
-            needs: "/{$~!<=\\",
+            needs: "/{$~!<>=\\'\"",
             test: Test::Pattern(
-                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{1,40}){1,8}\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[^\s{}:]{1,80}\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?\[][a-z?*\]\[-]*|[etc]{1,2}\*[a-z?*]*|\*[etc]{1,2})/(?:[a-z?*\[\]-]*[?*\[])?|\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|<\(\)\w",
+                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?(?:[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{0,40}){0,7},[^,{}\x22:]{0,40}[^\w\s,{}\x22:][^,{}\x22:]{0,40}(?:,[^,{}\x22:]{1,40}){0,7}|(?:[\w/$@\\.-]*[^\w,{}\s:][\w$\x22@\\/'\x22.{-]*|(?:cat|ls|ifconfig|ping|whoami|wget|curl|nc|sh|bash|echo|uname|nslookup|ps|sleep|tac|head|tail|netstat))(?:,[^,{}\x22:]{1,40}){1,8})\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[^\s{}:]{1,80}\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?\[][a-z?*\]\[-]*|[etc]{1,2}\*[a-z?*]*|\*[etc]{1,2})/(?:[a-z?*\[\]-]*[?*\[])?|(?:\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*){1,4}\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|[\w][<>]\(\)\w{1,8}[\s]+[\d.]|\bkill[\s]+[\x22\x27]?-[\x22\x27]+\d",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -372,7 +387,18 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 3013,
             subtype: "rce_sqlite",
-            gate: &[".shell", ".system", ".databases", ".sh ", ".sh\\", ".import", ".\\\"shell", ".\\'shell"],
+            gate: &[
+                ".shell",
+                ". shell",
+                ". system",
+                ".system",
+                ".databases",
+                ".sh ",
+                ".sh\\",
+                ".import",
+                ".\\\"shell",
+                ".\\'shell",
+            ],
             needs: ";\n\\",
             test: Test::Pattern(
                 r"(?:^|;|\n|\\n)[\s\\n]*\.[\s\\\x22']*(?:sh(?:ell)?|system|databases|import|load|dump|output|read|tables|schema)\b[\s\\]*(?:$|\S)",
@@ -512,7 +538,7 @@ fn has_separate_spans(value: &[u8]) -> bool {
             let closes = n == 0
                 || text.is_empty()
                 || text.first().is_some_and(|b| {
-                    matches!(b, b' ' | b'.' | b',' | b')' | b']' | b':' | b'?' | b'!' | b'|' | b'\n')
+                    matches!(b, b' ' | b'.' | b',' | b')' | b']' | b':' | b';' | b'?' | b'!' | b'|' | b'\n')
                 });
             opens && closes
         })

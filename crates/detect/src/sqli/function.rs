@@ -32,6 +32,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "cast\u{1}",
                 "convert",
                 "if\u{1}",
+                "iif\u{1}",
                 "ifnull",
                 "nullif",
                 "elt\u{1}",

@@ -106,6 +106,9 @@ fn is_filter_clause(clause: &str) -> bool {
 /// in pairs, and the first of each kind follows a blank or a delimiter.
 fn strings_are_own(context: &Context<'_>) -> bool {
     let value = context.value;
+    if nests_apostrophes(value) {
+        return true;
+    }
     let mut any = false;
     for quote in [b'\'', b'"', b'`'] {
         let Some(first) = memchr::memchr(quote, value) else { continue };
@@ -119,6 +122,26 @@ fn strings_are_own(context: &Context<'_>) -> bool {
         }
     }
     any
+}
+
+/// Strings in double quotes that follow a delimiter, and apostrophes inside their words: `name ~ "O'Brien"`.
+fn nests_apostrophes(value: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = value.split(|b| *b == b'"').collect();
+    let opens =
+        |text: &[u8]| text.last().is_some_and(|b| matches!(b, b' ' | b'(' | b'[' | b',' | b'=' | b':'));
+    let word = |text: &[u8]| {
+        text.windows(3).all(|w| w.get(1) != Some(&b'\'') || w.iter().step_by(2).all(u8::is_ascii_alphabetic))
+            && text.first() != Some(&b'\'')
+            && text.last() != Some(&b'\'')
+    };
+    parts.len() >= 3
+        && parts.len() % 2 == 1
+        && value.contains(&b'\'')
+        && !value.contains(&b'`')
+        && parts.iter().enumerate().all(|(n, part)| match n % 2 {
+            0 => !part.contains(&b'\'') && (n + 1 == parts.len() || opens(part)),
+            _ => word(part),
+        })
 }
 
 /// Whether a word of the language stands in the value.

@@ -7,6 +7,7 @@ use bartizan_api::attack_type::AttackType;
 use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 use crate::xss::handler::runs_script;
+use crate::xss::markup::{fetches_background, is_still_picture};
 
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Xss,
@@ -53,8 +54,15 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     }
     // The reference counts every `style`; formatting is harmless unless it computes or fetches.
     let lower = value.to_ascii_lowercase();
+    if is_still_picture(value) {
+        return None;
+    }
     let active: [&[u8]; 5] = [b"expression", b"url", b"script", b"behavi", b"import"];
-    let harmless = !active.iter().any(|word| memchr::memmem::find(&lower, word).is_some());
+    let shows = fetches_background(&lower);
+    let harmless = !active
+        .iter()
+        .filter(|word| **word != b"url" || !shows)
+        .any(|word| memchr::memmem::find(&lower, word).is_some());
     let verdict = match memchr::memmem::find(&lower, b"style") {
         Some(_) if harmless => {
             let mut form = lower.clone();

@@ -116,7 +116,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00#]|$)|<(?:body|html)[\s/][^<>]{0,200}(?:[\s/\x22]on\w+|background|manifest)[\s]*=|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
-                |context, span| !is_still_picture(context, span),
+                |context, span| !is_shown(context, span),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -131,6 +131,16 @@ pub(crate) static DETECTOR: Detector = Detector {
             ),
             trust: Trust::Tight,
             places: Places::All,
+        },
+        // No name of a field ends a comment.
+        Signature {
+            stamp: 1042,
+            subtype: "xss_tag",
+            gate: &["-->", "--!>"],
+            needs: "",
+            test: Test::Checked(r"^--!?>$", |context, _| context.place.is_name()),
+            trust: Trust::Tight,
+            places: Places::Names,
         },
         Signature {
             stamp: 1022,
@@ -199,7 +209,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<\?import[\s][^>]{0,80}(?:implementation|namespace)[\s]*=|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet[^>]{0,200}(?:script|data:|//)|^import\b[^<>]{0,80}implementation[\s]*=|^xml-stylesheet\b[^<>]{0,60}href[\s]*=|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
-                |context, span| !closes_own_comment(context, span),
+                |context, span| !closes_own_comment(context, span) && !is_still_picture(context.value),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -208,18 +218,82 @@ pub(crate) static DETECTOR: Detector = Detector {
 };
 
 /// A vector graphic without anything that runs or fetches: `<svg viewBox="…"><path d="…"/></svg>`.
-fn is_still_picture(context: &Context<'_>, span: &Range<usize>) -> bool {
-    const ACTIVE: [&[u8]; 8] =
-        [b"script", b"href", b"on", b"&#", b"style", b"animate", b"foreignobject", b"iframe"];
-    let mut lower = context.value.to_ascii_lowercase();
-    let matched = lower.get(span.start..).unwrap_or_default();
-    let is_svg = matched.starts_with(b"<svg") || matched.starts_with(b"</svg");
-    let Some(at) = memchr::memmem::find(&lower, b"<svg").filter(|_| is_svg) else { return false };
-    let lower = lower.split_off(at);
-    let head = context.before(at).trim_ascii();
-    (head.is_empty() || head.starts_with(b"<?xml") && head.ends_with(b"?>") || !head.contains(&b'<'))
-        && memchr::memmem::find(&lower, b"</svg>").is_some()
-        && !ACTIVE.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
+pub(super) fn is_still_picture(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let Some(at) = memchr::memmem::find(&lower, b"<svg") else { return false };
+    let (head, picture) = lower.split_at(at);
+    let head = head.trim_ascii();
+    let alone = head.starts_with(b"<?xml") && head.ends_with(b"?>") || !head.contains(&b'<');
+    let end = memchr::memmem::rfind(picture, b"</svg>").map(|end| end + b"</svg>".len());
+    // What follows the picture is judged by itself, and the reference tokenizer reads both as one.
+    alone
+        && end.is_some_and(|end| picture.get(end..).is_some_and(|rest| !rest.contains(&b'<')))
+        && !is_active_picture(picture)
+}
+
+/// Whether a vector graphic, in small letters, runs, fetches or holds other markup.
+pub(super) fn is_active_picture(picture: &[u8]) -> bool {
+    const ACTIVE: [&[u8]; 11] = [
+        b"script",
+        b"&#",
+        b"<style",
+        b"<animate",
+        b"<set",
+        b"foreignobject",
+        b"iframe",
+        b"<a ",
+        b"<!",
+        b"url(//",
+        b"@import",
+    ];
+    let holds = |text: &[u8]| memchr::memmem::find(picture, text).is_some();
+    let picture_at = |at: usize| picture.get(at..).unwrap_or_default();
+    let fetches = memchr::memmem::find_iter(picture, b"href").any(|at| {
+        let target = picture_at(at + 4).trim_ascii_start();
+        let target = target.strip_prefix(b"=").unwrap_or(target).trim_ascii_start();
+        !matches!(target, [b'"' | b'\'', b'#', ..])
+    });
+    let handles = memchr::memmem::find_iter(picture, b"on").any(|at| {
+        let before = at.checked_sub(1).and_then(|at| picture.get(at));
+        let name = picture_at(at).iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let after = picture_at(at + name).trim_ascii_start();
+        before.is_some_and(|b| !b.is_ascii_alphanumeric() && *b != b'-')
+            && (after.starts_with(b"=") || after.starts_with(b"%3d"))
+    });
+    fetches || handles || ACTIVE.iter().any(|word| holds(word))
+}
+
+/// A background that is fetched from where it says: `style="background: url('https://…')"`.
+pub(super) fn fetches_background(lower: &[u8]) -> bool {
+    let urls = memchr::memmem::find_iter(lower, b"url").count();
+    let plain = memchr::memmem::find_iter(lower, b"url(")
+        .filter(|&at| {
+            let target = lower.get(at + 4..).unwrap_or_default();
+            let target = target
+                .strip_prefix(b"'")
+                .or_else(|| target.strip_prefix(b"&quot;"))
+                .or_else(|| target.strip_prefix(b"\""))
+                .unwrap_or(target);
+            let url = target.split(|b| matches!(b, b')' | b'\'' | b'"' | b' ')).next().unwrap_or_default();
+            (url.starts_with(b"https://") || url.starts_with(b"http://"))
+                && !url.iter().any(|b| matches!(b, b'\\' | b'<' | b'`' | b'{' | b'}' | b';' | b'*'))
+                && !url.ends_with(b".js")
+        })
+        .count();
+    urls > 0 && urls == plain
+}
+
+/// Whether markup only shows something.
+fn is_shown(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let matched = context.value.get(span.clone()).unwrap_or_default().to_ascii_lowercase();
+    if matched.ends_with(b"(") {
+        let lower = context.value.to_ascii_lowercase();
+        return fetches_background(&lower)
+            && !["script", "expression"]
+                .iter()
+                .any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some());
+    }
+    (matched.starts_with(b"<svg") || matched.starts_with(b"</svg")) && is_still_picture(context.value)
 }
 
 /// The end of a comment that the value itself began: `<!----><a id="x"></a>`.

@@ -1,8 +1,15 @@
 //! URLs that run script or bring a page of their own: `javascript:…`, `data:text/html,…`.
 
-use bartizan_api::attack_type::AttackType;
+use std::ops::Range;
 
+use bartizan_api::attack_type::AttackType;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
+use crate::xss::markup::is_active_picture;
 
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Xss,
@@ -56,11 +63,49 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "xss_js_uri",
             gate: &["data:"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:^|=|[\s\x22'(])data:[\s]*(?:text/(?:html|xml|javascript|vbscript)|application/(?:xhtml|xml|javascript|x-javascript)|image/svg\+xml|[^,;<>]{0,24};base64,PHNjcmlwd|,[\s]*(?:alert|<))|<[^<>]{0,60}data:,",
+                |context, span| !is_still_data(context, span),
             ),
             trust: Trust::Tight,
             places: Places::All,
         },
     ],
 };
+
+/// Takes what is there, padded or not: values are cut and quoted in many ways.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// A vector graphic in a URL, as style sheets and icons hold it, that runs nothing.
+fn is_still_data(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    if !matched.to_ascii_lowercase().ends_with(b"image/svg+xml") {
+        return false;
+    }
+    let rest = context.after(span.end);
+    match rest.strip_prefix(b";base64,") {
+        Some(encoded) => {
+            let digits =
+                encoded.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
+            let encoded = encoded.get(..digits & !3).unwrap_or_default();
+            LENIENT
+                .decode(encoded)
+                .is_ok_and(|text| memchr::memmem::find(&text, b"<svg").is_some() && !is_active_picture(&text))
+        }
+        None => {
+            let plain =
+                rest.starts_with(b",") || rest.starts_with(b";utf8,") || rest.starts_with(b";charset=utf");
+            let text = rest.to_ascii_lowercase();
+            plain
+                && ["<svg", "%3csvg"].iter().any(|tag| memchr::memmem::find(&text, tag.as_bytes()).is_some())
+                && memchr::memmem::find(&text, b"%3cs")
+                    .is_none_or(|at| text.get(at..).is_some_and(|t| t.starts_with(b"%3csvg")))
+                && !is_active_picture(&text)
+        }
+    }
+}

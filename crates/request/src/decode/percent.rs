@@ -24,18 +24,21 @@ fn first_escape(input: &[u8], plus: bool) -> Option<usize> {
 fn append_decoded(input: &[u8], first: usize, plus: bool, out: &mut Vec<u8>) {
     let (clean, mut rest) = input.split_at_checked(first).unwrap_or((input, b""));
     out.extend_from_slice(clean);
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        match byte {
-            b'%' => match hex_pair(tail) {
-                Some(decoded) => {
-                    out.push(decoded);
-                    rest = tail.get(2..).unwrap_or_default();
-                }
-                None => out.push(b'%'),
-            },
-            b'+' if plus => out.push(b' '),
-            _ => out.push(byte),
+    while let Some(&byte) = rest.first() {
+        if byte == b'%' {
+            let tail = rest.get(1..).unwrap_or_default();
+            let decoded = hex_pair(tail);
+            out.push(decoded.unwrap_or(b'%'));
+            rest = if decoded.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+        } else {
+            let (run, tail) = rest.split_at(memchr(b'%', rest).unwrap_or(rest.len()));
+            if plus {
+                // Many bytes at a time, unlike one by one.
+                out.extend(run.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }));
+            } else {
+                out.extend_from_slice(run);
+            }
+            rest = tail;
         }
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::{Flow, Role, Walker, key_text, link};
+use crate::bytes::ByteSet;
 use crate::decode::percent::decode_once_into;
 use crate::element::Element;
 use crate::path::{PointPath, StepRef};
@@ -55,6 +56,9 @@ pub(super) type Each<'e> = &'e mut dyn FnMut(&mut Walker<'_>, &PointPath<'_>, us
 /// Fields up to which a query or a form is taken apart without memory of its own.
 const USUAL: usize = 64;
 
+/// What names of fields are made of.
+const PLAIN_NAME: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"_-.$[]"));
+
 /// Subscripts in one name; a longer chain is taken as part of the name.
 const MAX_SUBSCRIPTS: usize = 16;
 
@@ -90,12 +94,15 @@ impl Walker<'_> {
         each: Each<'_>,
     ) -> Flow {
         let name_of = |index: usize| fields.get(index).map(|field| &*field.name).unwrap_or_default();
-        let mut order: SmallVec<[usize; USUAL]> = (0..fields.len()).collect();
-        order.sort_by_key(|&index| name_of(index)); // stable: equal names keep their order
+        // Most names differ in their first bytes, which are compared at once. Stable: equal names keep their order.
+        let mut keyed: SmallVec<[(u64, usize); USUAL]> =
+            (0..fields.len()).map(|index| (prefix(name_of(index)), index)).collect();
+        keyed.sort_by(|(a, i), (b, k)| a.cmp(b).then_with(|| name_of(*i).cmp(name_of(*k))));
+        let order: SmallVec<[usize; USUAL]> = keyed.iter().map(|&(_, index)| index).collect();
         let mut rest = order.as_slice();
         while let Some(&first) = rest.first() {
             let name = name_of(first);
-            let count = rest.iter().take_while(|&&index| name_of(index) == name).count();
+            let count = 1 + rest.iter().skip(1).take_while(|&&index| name_of(index) == name).count();
             let (group, tail) = rest.split_at(count);
             rest = tail;
             self.group(parent, kind, name, &Group { indexes: group, fields }, each)?;
@@ -114,7 +121,7 @@ impl Walker<'_> {
         let (base, subscripts) =
             if kind.subscripts { split_subscripts(name) } else { (name, SmallVec::new()) };
         // A name that is not a plain identifier is shown whole: an attack may straddle the brackets.
-        let plain = name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.$[]".contains(&b));
+        let plain = ByteSet::of(name).is_within(PLAIN_NAME);
         let name_path = link(parent, StepRef::Simple(kind.name_element));
         self.value(&name_path, if plain { base } else { name }, Role::Name)?;
         if kind.subscripts && !plain {
@@ -212,6 +219,14 @@ fn divided_after_decoding<'f>(field: &Field<'f>) -> Option<Field<'f>> {
     let (name, value) = (field.name.get(..at)?, field.name.get(at + 1..)?);
     let plain = !name.is_empty() && name.iter().all(|&b| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b));
     plain.then(|| Field { name: Cow::Owned(name.to_vec()), value: Cow::Owned(value.to_vec()) })
+}
+
+/// The first eight bytes as a number that orders as they do; shorter names are filled up with zeros.
+fn prefix(name: &[u8]) -> u64 {
+    match name.first_chunk() {
+        Some(head) => u64::from_be_bytes(*head),
+        None => name.iter().rev().fold(0, |number, &byte| number >> 8 | u64::from(byte) << 56),
+    }
 }
 
 /// The fields of one name.

@@ -3,6 +3,7 @@
 //! A key that occurs twice gives the same point twice, once per value: servers differ in which one
 //! they take, and a rule at that point must see both.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::slice::Iter;
 
@@ -14,6 +15,20 @@ use crate::path::{PointPath, StepRef};
 
 /// Longer bare words may be encoded text and go through the decoders.
 const LONGEST_PLAIN_ATOM: usize = 24;
+
+/// A document. Its keys are parts of its text, if it is one, so that they need not be checked one by one.
+#[derive(Clone, Copy)]
+struct Input<'i> {
+    bytes: &'i [u8],
+    text: Option<&'i str>,
+}
+
+impl<'i> Input<'i> {
+    /// The text of a key that stands in the document as it is.
+    fn key(&self, span: &Span) -> Option<&'i str> {
+        if span.is_escaped() { None } else { self.text?.get(span.range()) }
+    }
+}
 
 impl Walker<'_> {
     /// Takes the value as JSON, if it is.
@@ -35,9 +50,10 @@ impl Walker<'_> {
         let taken = Taken::whole_if(strict);
         self.visit(path, value, taken.role())?;
         let doc = path.child(StepRef::Simple(Element::JsonDoc));
+        let input = Input { bytes: value, text: std::str::from_utf8(value).ok() };
         let mut rest = tokens.iter();
         while let Some(token) = rest.next() {
-            self.json_value(&doc, value, token, &mut rest)?;
+            self.json_value(&doc, input, token, &mut rest)?;
         }
         ControlFlow::Continue(taken)
     }
@@ -45,7 +61,7 @@ impl Walker<'_> {
     fn json_value(
         &mut self,
         path: &PointPath<'_>,
-        input: &[u8],
+        input: Input<'_>,
         token: &Token,
         rest: &mut Iter<'_, Token>,
     ) -> Flow {
@@ -56,7 +72,7 @@ impl Walker<'_> {
                 self.json_text(span, input, |walker, text| walker.value(path, text, Role::Leaf))
             }
             Token::Atom(span) => {
-                let atom = span.raw(input);
+                let atom = span.raw(input.bytes);
                 if atom.len() <= LONGEST_PLAIN_ATOM {
                     self.visit(path, atom, Role::Leaf)
                 } else {
@@ -68,20 +84,20 @@ impl Walker<'_> {
         }
     }
 
-    fn json_object(&mut self, path: &PointPath<'_>, input: &[u8], rest: &mut Iter<'_, Token>) -> Flow {
+    fn json_object(&mut self, path: &PointPath<'_>, input: Input<'_>, rest: &mut Iter<'_, Token>) -> Flow {
         let names = path.child(StepRef::Simple(Element::HashName));
         while let Some(Token::Key(span)) = rest.next() {
             self.json_text(span, input, |walker, key| {
                 walker.value(&names, key, Role::Name)?;
                 let Some(token) = rest.next() else { return Flow::Continue(()) };
-                let key = key_text(key);
+                let key = input.key(span).map_or_else(|| key_text(key), Cow::Borrowed);
                 walker.json_value(&path.child(StepRef::Keyed(Element::Hash, &key)), input, token, rest)
             })?;
         }
         Flow::Continue(())
     }
 
-    fn json_array(&mut self, path: &PointPath<'_>, input: &[u8], rest: &mut Iter<'_, Token>) -> Flow {
+    fn json_array(&mut self, path: &PointPath<'_>, input: Input<'_>, rest: &mut Iter<'_, Token>) -> Flow {
         let mut index = 0u32;
         while let Some(token) = rest.next().filter(|token| !matches!(token, Token::Close)) {
             self.json_value(&path.child(StepRef::Indexed(Element::Array, index)), input, token, rest)?;
@@ -91,8 +107,13 @@ impl Walker<'_> {
     }
 
     /// Passes the text of a string on, straight from the input unless it has escapes.
-    fn json_text(&mut self, span: &Span, input: &[u8], then: impl FnOnce(&mut Self, &[u8]) -> Flow) -> Flow {
-        let raw = span.raw(input);
+    fn json_text(
+        &mut self,
+        span: &Span,
+        input: Input<'_>,
+        then: impl FnOnce(&mut Self, &[u8]) -> Flow,
+    ) -> Flow {
+        let raw = span.raw(input.bytes);
         if !span.is_escaped() {
             return then(self, raw);
         }
