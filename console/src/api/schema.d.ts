@@ -11875,6 +11875,11 @@ export interface components {
              * @default false
              */
             ebpf: boolean;
+            /**
+             * @description Filtration mode that the node is configured with, where a rule of the cloud puts another in force.
+             * @default null
+             */
+            local_mode: string | null;
         };
         /** @description One malicious request, one attack type, one point (`spec/events.md` sections 1 and 9). */
         HitEvent: {
@@ -13028,6 +13033,13 @@ export interface components {
             email_attribute?: string;
             /** @description PEM certificate of an authority to trust besides the public ones. */
             certificate?: string | null;
+            /** @description PEM certificate, with those between it and its authority, that is shown to the server; absent for none. */
+            client_certificate?: string | null;
+            /**
+             * Format: password
+             * @description Its private key, PEM; never shown again. Absent keeps the stored one while the certificate stays the same.
+             */
+            client_key?: string | null;
             /**
              * @description E-mail domains whose people sign in by it, at least one: the caller's own, and those that the operator gave to
              *     the client.
@@ -18746,7 +18758,10 @@ export interface operations {
     api_token_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Token */
                 id: number;
@@ -18804,6 +18819,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -18836,7 +18860,10 @@ export interface operations {
     api_token_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Token */
                 id: number;
@@ -18883,6 +18910,15 @@ export interface operations {
             };
             /** @description There is no such token */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21236,7 +21272,10 @@ export interface operations {
     event_settings_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Tenant */
                 client_id: number;
@@ -21285,6 +21324,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -21317,7 +21365,10 @@ export interface operations {
     event_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Tenant */
                 client_id: number;
@@ -21359,6 +21410,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22268,7 +22328,10 @@ export interface operations {
     settings_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Client */
                 client_id: number;
@@ -22310,6 +22373,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22809,7 +22881,10 @@ export interface operations {
     invitation_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Invitation */
                 id: number;
@@ -22856,6 +22931,15 @@ export interface operations {
             };
             /** @description There is no such invitation */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26706,7 +26790,10 @@ export interface operations {
     user_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -26745,6 +26832,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26784,7 +26880,10 @@ export interface operations {
     user_enable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -26823,6 +26922,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29598,7 +29706,10 @@ export interface operations {
     session_client: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -29637,6 +29748,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29878,7 +29998,10 @@ export interface operations {
     session_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Session, as listed */
                 id: string;
@@ -29925,6 +30048,15 @@ export interface operations {
             };
             /** @description There is no such session */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30092,6 +30224,8 @@ export interface operations {
             header: {
                 /** @description Proof of the password */
                 "X-Reauth": string;
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -30138,6 +30272,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -30173,6 +30316,8 @@ export interface operations {
             header: {
                 /** @description Proof of the password */
                 "X-Reauth": string;
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -30215,6 +30360,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -30229,7 +30383,10 @@ export interface operations {
     sso_activate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30271,6 +30428,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -30288,6 +30454,8 @@ export interface operations {
             header: {
                 /** @description Proof of the password */
                 "X-Reauth": string;
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -30323,6 +30491,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30400,7 +30577,10 @@ export interface operations {
     sso_group_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30439,6 +30619,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30546,7 +30735,10 @@ export interface operations {
     sso_group_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Group */
                 id: number;
@@ -30604,6 +30796,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -30636,7 +30837,10 @@ export interface operations {
     sso_group_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Group */
                 id: number;
@@ -30690,6 +30894,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; see `Retry-After` */
             429: {
                 headers: {
@@ -30704,7 +30917,10 @@ export interface operations {
     sso_ldap_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30750,6 +30966,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -30782,7 +31007,10 @@ export interface operations {
     sso_ldap_test: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30821,6 +31049,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30919,7 +31156,10 @@ export interface operations {
     sso_mapping_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -30965,6 +31205,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -30997,7 +31246,10 @@ export interface operations {
     sso_oidc_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31036,6 +31288,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31213,7 +31474,10 @@ export interface operations {
     sso_saml_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31252,6 +31516,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31610,7 +31883,10 @@ export interface operations {
     sso_test: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31645,6 +31921,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31790,7 +32075,10 @@ export interface operations {
     user_self_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -31829,6 +32117,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32058,7 +32355,10 @@ export interface operations {
     credentials_revoke: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -32104,6 +32404,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -32136,7 +32445,10 @@ export interface operations {
     email_change: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -32175,6 +32487,15 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32591,7 +32912,10 @@ export interface operations {
     password_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -32637,6 +32961,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -32669,7 +33002,10 @@ export interface operations {
     user_api_access: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description User */
                 id: number;
@@ -32727,6 +33063,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is larger than the limit */
             413: {
                 headers: {
@@ -32759,7 +33104,10 @@ export interface operations {
     user_mfa_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description User */
                 id: number;
@@ -32810,6 +33158,15 @@ export interface operations {
             };
             /** @description There is no such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32917,7 +33274,10 @@ export interface operations {
     user_sso: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description User */
                 id: number;
@@ -32968,6 +33328,15 @@ export interface operations {
             };
             /** @description There is no such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
