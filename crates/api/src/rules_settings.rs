@@ -17,7 +17,7 @@ pub struct RulesSettings {
     pub lom_disabled: bool,
     /// Seconds that changes of rules wait for others before nodes get them, at least 0: each change begins them anew.
     pub lom_compilation_delay: i64,
-    /// Whether the system takes a snapshot of the rules a day after they changed.
+    /// Whether the system takes a snapshot of the rules when they changed, at most one a day.
     pub rules_snapshot_enabled: bool,
     /// Snapshots taken by hand that are kept, 0 to 99.
     pub rules_snapshot_max_count: i64,

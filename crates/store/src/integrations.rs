@@ -3,12 +3,17 @@
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+    sea_query::{Expr, Query},
 };
 
 use crate::{
-    StoreError, TenantId, Tenants,
-    entity::integration::{Column, Entity, Model},
+    JsonText, StoreError, TenantId, Tenants,
+    entity::{
+        client,
+        integration::{Column, Entity, Model},
+    },
 };
 
 /// The integrations of these tenants, oldest first.
@@ -32,12 +37,29 @@ pub async fn active<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Res
         .await?)
 }
 
-/// The integrations of all tenants that are switched on. Housekeeping: it knows no tenant.
+/// The tenants, and the events that their integrations take, of all integrations that are switched on; not those of
+/// tenants that are disabled or deleted. Housekeeping: it knows no tenant.
 ///
 /// # Errors
 /// [`StoreError::Query`].
-pub async fn active_of_all<C: ConnectionTrait>(connection: &C) -> Result<Vec<Model>, StoreError> {
-    Ok(Entity::find().filter(Column::Active.eq(true)).all(connection).await?)
+pub async fn events_of_all<C: ConnectionTrait>(
+    connection: &C,
+) -> Result<Vec<(TenantId, JsonText)>, StoreError> {
+    let living = Query::select()
+        .column(client::Column::Id)
+        .from(client::Entity)
+        .and_where(Expr::col(client::Column::Enabled).eq(true))
+        .and_where(Expr::col(client::Column::DeletedAt).is_null())
+        .to_owned();
+    let rows: Vec<(i64, JsonText)> = Entity::find()
+        .select_only()
+        .columns([Column::ClientId, Column::Events])
+        .filter(Column::Active.eq(true))
+        .filter(Column::ClientId.in_subquery(living))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|(client, events)| (TenantId(client), events)).collect())
 }
 
 /// One integration.

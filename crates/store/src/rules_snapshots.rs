@@ -117,6 +117,41 @@ pub async fn delete<C: ConnectionTrait>(
     Ok(gone.rows_affected == 1)
 }
 
+/// The newest automatic snapshot of a tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn newest_automatic<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Automatic.eq(true))
+        .order_by_desc(Column::Id)
+        .one(connection)
+        .await?)
+}
+
+/// Notes that a snapshot is still what a later version has.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn confirm<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+    version: i64,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::RulesetVersion, Expr::val(version))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.eq(id))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
 /// The tenants whose rules changed since their newest automatic snapshot, which is from `before` or earlier.
 /// Housekeeping: it knows no tenant.
 ///

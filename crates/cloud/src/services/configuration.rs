@@ -10,7 +10,7 @@ use bartizan_api::{
     ApiError, Permission,
     configuration::{Configuration, ConfigurationReport, FORMAT, SectionReport, VERSION},
 };
-use bartizan_store::{TenantId, clients, sea_orm::DatabaseTransaction, triggers};
+use bartizan_store::{TenantId, clients, config_versions, sea_orm::DatabaseTransaction, triggers};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -148,6 +148,7 @@ pub async fn export(
     // One transaction: what is read belongs together.
     let transaction = cloud.store.begin().await?;
     let client = clients::lock(&transaction, tenant).await?.ok_or_else(ApiError::absent)?;
+    config_versions::lock(&transaction, tenant).await?;
     let stored = rules_settings::stored(&transaction, tenant).await?;
     let (integrations, numbers) =
         integration::transfer::export(&transaction, &cloud.keys, tenant, with_secrets).await?;
@@ -228,7 +229,7 @@ async fn apply(
         sections.insert("applications", pools::import(work, applications).await?);
     }
     if let Some(rules) = document.rules {
-        sections.insert("rules", rule::transfer::import(work, rules).await?);
+        sections.insert("rules", rule::transfer::import(work, rules, document.triggers.is_none()).await?);
     }
     if let Some(lists) = document.ip_lists {
         sections.insert("ip_lists", ip_list::transfer::import(work, lists).await?);

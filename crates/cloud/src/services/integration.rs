@@ -31,7 +31,7 @@ pub(super) mod transfer;
 pub use kind::Kind;
 pub use target::{Jira, S3, ServiceNow, Target, Webhook};
 
-/// Integrations of a tenant, or of all in reach.
+/// Integrations of the tenants that are named, or of the own one.
 ///
 /// # Errors
 /// 500.

@@ -44,7 +44,13 @@ impl Notification {
 /// Whether an integration asks for a kind of event, and how.
 #[must_use]
 pub fn switch_of(row: &Model, event: &str) -> Option<EventSwitch> {
-    let switches: Vec<EventSwitch> = serde_json::from_value(row.events.0.clone()).unwrap_or_default();
+    switch_among(&row.events, event)
+}
+
+/// Whether events of an integration hold a kind that is switched on, and how.
+#[must_use]
+pub fn switch_among(events: &JsonText, event: &str) -> Option<EventSwitch> {
+    let switches: Vec<EventSwitch> = serde_json::from_value(events.0.clone()).unwrap_or_default();
     switches.into_iter().find(|switch| switch.event == event && switch.active)
 }
 

@@ -1,26 +1,28 @@
 //! What integrations are told when a period ends: how many requests an hour had, and reports of a day, a week and a
 //! month (`spec/rules.md` section 8.3). Periods are those of UTC, weeks begin on Monday.
 //!
-//! Each period is told once, whatever process does it, and only the last one: what ended while the cloud stood still
-//! stays untold. A tenant that begins to ask hears of the first period that ends from then on.
+//! Each period is told once, whatever process does it, a few minutes after its end, when the last events are in. Only
+//! periods that follow one that was told: what ended while the cloud stood still or nobody asked stays untold. A tenant
+//! that begins to ask hears of the first period that ends from then on.
 
 use std::{collections::HashMap, time::Duration};
 
 use bartizan_store::{
-    TenantId, Tenants, entity::integration::Model, hits::Timeline, integrations, periodic_notifications,
-    traffic,
+    JsonText, TenantId, Tenants, hits::Timeline, integrations, periodic_notifications, traffic,
 };
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde_json::json;
 
 use super::{
-    notification::{self, Notification, switch_of},
+    notification::{self, Notification, switch_among},
     reports::content::{self, Summary},
 };
 use crate::{failure::Failure, state::Cloud};
 
 /// How often the end of a period is looked for.
 const LOOK: Duration = Duration::from_secs(10);
+/// Seconds after the end of a period until nodes have told what was in it.
+const SETTLE_S: i64 = 300;
 const DAY_S: i64 = 86_400;
 
 /// What is told in periods.
@@ -88,17 +90,17 @@ pub async fn run(cloud: Cloud) {
 /// # Errors
 /// 500 when the store fails. What fails for one tenant is logged and tried again.
 pub async fn tell_all(cloud: &Cloud) -> Result<(), Failure> {
-    let mut of_tenants: HashMap<i64, Vec<Model>> = HashMap::new();
-    for row in integrations::active_of_all(cloud.store.reader()).await? {
-        of_tenants.entry(row.client_id).or_default().push(row);
+    let mut of_tenants: HashMap<TenantId, Vec<JsonText>> = HashMap::new();
+    for (tenant, events) in integrations::events_of_all(cloud.store.reader()).await? {
+        of_tenants.entry(tenant).or_default().push(events);
     }
-    for (client_id, rows) in of_tenants {
+    for (tenant, all) in of_tenants {
         for event in Event::ALL {
-            if rows.iter().all(|row| switch_of(row, event.name()).is_none()) {
+            if all.iter().all(|events| switch_among(events, event.name()).is_none()) {
                 continue;
             }
-            if let Err(failure) = tell(cloud, TenantId(client_id), event).await {
-                tracing::warn!(client.id = client_id, event = event.name(), error = %failure.0, "a period was not told of");
+            if let Err(failure) = tell(cloud, tenant, event).await {
+                tracing::warn!(client.id = tenant.0, event = event.name(), error = %failure.0, "a period was not told of");
             }
         }
     }
@@ -107,11 +109,15 @@ pub async fn tell_all(cloud: &Cloud) -> Result<(), Failure> {
 
 async fn tell(cloud: &Cloud, tenant: TenantId, event: Event) -> Result<(), Failure> {
     let (reader, writer) = (cloud.store.reader(), cloud.store.writer());
-    let (from, to) = event.last(cloud.now());
+    let (from, to) = event.last(cloud.now() - SETTLE_S);
     let Some(told) = periodic_notifications::told_until(reader, tenant, event.name()).await? else {
         return Ok(periodic_notifications::begin(writer, tenant, event.name(), to).await?);
     };
     if told >= to {
+        return Ok(());
+    }
+    if told < from {
+        periodic_notifications::advance(writer, tenant, event.name(), (told, to)).await?;
         return Ok(());
     }
     let notification = match event {
@@ -148,7 +154,7 @@ async fn report(
     event: Event,
     (from, to): (i64, i64),
 ) -> Result<Notification, Failure> {
-    let (summary, before) = content::figures(cloud, tenant, (from, to)).await?;
+    let (summary, before) = content::figures(cloud, tenant, (from, to), event.last(from)).await?;
     let (name, period) = match event {
         Event::Monthly => ("Monthly", utc(from, "%B %Y")),
         Event::Weekly => ("Weekly", format!("{} to {}", utc(from, "%Y-%m-%d"), utc(to - 1, "%Y-%m-%d"))),

@@ -11,7 +11,7 @@ use bartizan_api::{
 };
 use bartizan_rules::{FieldErrors, HintSpec, HintType, Scope, StoredHint, parse_point};
 use bartizan_store::{
-    TenantId, Tenants, clients,
+    TenantId, Tenants, clients, config_versions,
     entity::{action, hint},
     hints,
     sea_orm::{DatabaseTransaction, Order},
@@ -324,7 +324,13 @@ pub async fn update_all(
         let transaction = cloud.store.begin().await?;
         let mut of_tenant = Vec::new();
         for (row, action) in hints::by_ids(&transaction, &(*tenant).into(), &ids).await? {
-            let seq = builds::change(&transaction, *tenant, cloud.now()).await?.seq;
+            // One build for all; a number for each.
+            let versions = if of_tenant.is_empty() {
+                builds::change(&transaction, *tenant, cloud.now()).await?
+            } else {
+                config_versions::bump_ruleset(&transaction, *tenant, cloud.now()).await?
+            };
+            let seq = versions.seq;
             of_tenant.push(change(cloud, caller, &transaction, (row, action), patch, seq).await?);
         }
         if !of_tenant.is_empty() {

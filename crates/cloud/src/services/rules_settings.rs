@@ -199,7 +199,7 @@ pub async fn update(
     let before = stored(&transaction, tenant).await?;
     let settings = patched(&before.settings, FIELDS, patch)?;
     let mut after = Stored { settings, ..before.clone() };
-    hold(&transaction, (tenant, version), &before, &mut after).await?;
+    hold(&transaction, (tenant, version, now), &before, &mut after).await?;
     ruleset_settings::save(&transaction, after.row(tenant)?).await?;
     log(&transaction, caller, tenant, now, "rules_settings", (&before.settings, &after.settings)).await?;
     transaction.commit().await?;
@@ -211,7 +211,7 @@ pub async fn update(
 /// switched on or wait no longer.
 async fn hold(
     transaction: &DatabaseTransaction,
-    (tenant, version): (TenantId, i64),
+    (tenant, version, now): (TenantId, i64, i64),
     before: &Stored,
     after: &mut Stored,
 ) -> Result<(), Failure> {
@@ -223,6 +223,8 @@ async fn hold(
         }
     } else if before.settings.lom_disabled || after.settings.lom_compilation_delay == 0 {
         (after.held, after.build_at) = (None, None);
+    } else if let Some(at) = after.build_at {
+        after.build_at = Some(at.min(now.saturating_add(after.settings.lom_compilation_delay)));
     }
     Ok(())
 }
@@ -272,7 +274,7 @@ pub(super) async fn import(
     }
     let changed = (after.settings != before.settings, after.overlimit != before.overlimit);
     if changed.0 || changed.1 {
-        hold(transaction, (tenant, version), &before, &mut after).await?;
+        hold(transaction, (tenant, version, work.now), &before, &mut after).await?;
         ruleset_settings::save(transaction, after.row(tenant)?).await?;
     }
     Ok(changed)

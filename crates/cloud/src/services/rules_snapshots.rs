@@ -134,29 +134,48 @@ pub async fn run(cloud: Cloud) {
     }
 }
 
-/// Takes a snapshot of the rules of each tenant whose rules changed since its last one, when that is a day old.
+/// Takes a snapshot of the rules of each tenant whose rules changed since its last one, when that is a day old. One
+/// tenant that fails does not keep the others waiting.
 ///
 /// # Errors
 /// 500 when the store fails.
 pub async fn take_due(cloud: &Cloud) -> Result<(), Failure> {
     for tenant in rules_snapshots::due(cloud.store.reader(), cloud.now() - APART_S).await? {
-        let transaction = cloud.store.begin().await?;
-        if clients::lock(&transaction, tenant).await?.is_none() {
-            continue;
+        if let Err(failure) = take(cloud, tenant).await {
+            tracing::warn!(client.id = tenant.0, error = %failure.0, "a snapshot of rules was not taken");
         }
-        let due = rules_snapshots::due(&transaction, cloud.now() - APART_S).await?.contains(&tenant);
-        if !due || !rules_settings::stored(&transaction, tenant).await?.settings.rules_snapshot_enabled {
-            continue;
-        }
-        let row = taken(&transaction, tenant, cloud.now()).await?;
-        rules_snapshots::keep(&transaction, row, KEPT_AUTOMATIC).await?;
-        transaction.commit().await?;
     }
+    Ok(())
+}
+
+async fn take(cloud: &Cloud, tenant: TenantId) -> Result<(), Failure> {
+    if !rules_settings::stored(cloud.store.reader(), tenant).await?.settings.rules_snapshot_enabled {
+        return Ok(());
+    }
+    let transaction = cloud.store.begin().await?;
+    if clients::lock(&transaction, tenant).await?.is_none() {
+        return Ok(());
+    }
+    let row = taken(&transaction, tenant, cloud.now()).await?;
+    match rules_snapshots::newest_automatic(&transaction, tenant).await? {
+        // Another process was faster.
+        Some(last) if last.created_at > cloud.now() - APART_S => return Ok(()),
+        // A version is not always a change of rules.
+        Some(last) if last.content == row.content => {
+            rules_snapshots::confirm(&transaction, tenant, last.id, row.ruleset_version).await?;
+        }
+        _ => {
+            rules_snapshots::keep(&transaction, row, KEPT_AUTOMATIC).await?;
+        }
+    }
+    transaction.commit().await?;
     Ok(())
 }
 
 /// The rules as they are now.
 async fn taken(transaction: &DatabaseTransaction, tenant: TenantId, now: i64) -> Result<Model, Failure> {
+    // Nobody changes rules meanwhile: the version is that of what is read.
+    let ruleset_version = config_versions::lock(transaction, tenant).await?.ruleset_version;
     let rules = rule::transfer::export(transaction, tenant).await?;
     Ok(Model {
         id: 0,
@@ -165,7 +184,7 @@ async fn taken(transaction: &DatabaseTransaction, tenant: TenantId, now: i64) ->
         comment: String::new(),
         author: String::new(),
         created_at: now,
-        ruleset_version: config_versions::current(transaction, tenant).await?.ruleset_version,
+        ruleset_version,
         rules_count: i64::try_from(rules.len()).unwrap_or(i64::MAX),
         content: JsonText(json!(rules)),
     })

@@ -1,5 +1,5 @@
-use bartizan_cloud::services::rules_snapshots;
-use bartizan_testkit::{Credential, PATIENCE, Reply, TestCloud};
+use bartizan_cloud::services::{rules_snapshots, ruleset::builds};
+use bartizan_testkit::{Credential, Reply, TestCloud};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -143,28 +143,24 @@ async fn builds_wait_until_no_other_change_followed() {
     for _ in 0..2 {
         cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
         cloud.running.cloud.clock.shift_ms(400_000);
+        builds::build_due(&cloud.running.cloud).await.unwrap();
         assert_eq!(bundle(&cloud).await, before, "each change begins the wait anew");
     }
     cloud.running.cloud.clock.shift_ms(250_000);
-    let after = bundle_with(&cloud, 4).await;
+    builds::build_due(&cloud.running.cloud).await.unwrap();
+    let after = bundle(&cloud).await;
+    assert_eq!(after["hints"].as_array().unwrap().len(), 4);
     assert!(after["version"].as_i64() > before["version"].as_i64());
-    // Without a delay what waits waits no longer.
-    cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
-    assert_eq!(bundle(&cloud).await, after);
-    put(&cloud, &admin, "settings", json!({"lom_compilation_delay": 0})).await.body();
-    assert_eq!(bundle(&cloud).await["hints"].as_array().unwrap().len(), 5);
-}
-
-/// The bundle as soon as it has so many hints.
-async fn bundle_with(cloud: &TestCloud, hints: usize) -> Value {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        let bundle = bundle(cloud).await;
-        if bundle["hints"].as_array().unwrap().len() == hints {
-            return bundle;
-        }
-        assert!(std::time::Instant::now() < deadline, "{bundle}");
-        tokio::task::yield_now().await;
+    // A shorter delay holds for what waits, and without one it waits no longer.
+    for (count, delay) in [(5, 60), (6, 0)] {
+        put(&cloud, &admin, "settings", json!({"lom_compilation_delay": 600})).await.body();
+        let before = bundle(&cloud).await;
+        cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+        assert_eq!(bundle(&cloud).await, before);
+        put(&cloud, &admin, "settings", json!({"lom_compilation_delay": delay})).await.body();
+        cloud.running.cloud.clock.shift_ms(delay * 1000);
+        builds::build_due(&cloud.running.cloud).await.unwrap();
+        assert_eq!(bundle(&cloud).await["hints"].as_array().unwrap().len(), count);
     }
 }
 
@@ -249,7 +245,7 @@ async fn rules_go_back_to_a_snapshot() {
     let first = cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
     let taken = cloud.post(&admin, &url, json!({"comment": "before"})).await.json();
     insta::assert_json_snapshot!("rules_snapshot", taken, {
-        ".body.created_at" => "[time]", ".body.ruleset_version" => "[version]",
+        ".body.created_at" => "[time]", ".body.ruleset_version" => "[version]", ".body.id" => "[id]",
     });
     let id = taken["body"]["id"].clone();
     let mut other = vpatch();
@@ -276,9 +272,9 @@ async fn rules_go_back_to_a_snapshot() {
     for _ in 0..2 {
         rules_snapshots::take_due(inner).await.unwrap();
     }
-    let listed = cloud.get(&admin, &url).await.body();
-    let kinds: Vec<(&Value, &Value)> =
-        listed.as_array().unwrap().iter().map(|one| (&one["kind"], &one["author"])).collect();
+    let mut listed = cloud.get(&admin, &url).await.body().as_array().unwrap().clone();
+    listed.sort_by_key(|one| one["kind"].to_string());
+    let kinds: Vec<(&Value, &Value)> = listed.iter().map(|one| (&one["kind"], &one["author"])).collect();
     assert_eq!(kinds, [(&json!("auto"), &Value::Null), (&json!("manual"), &newer["author"])]);
     assert_eq!(cloud.post(&admin, &restore, json!({})).await.status, 404);
     let one = format!("{url}/{}", newer["id"]);
@@ -286,9 +282,39 @@ async fn rules_go_back_to_a_snapshot() {
     assert_eq!(cloud.call(&admin, Method::DELETE, &one, None).await.status, 404);
     put(&cloud, &admin, "settings", json!({"rules_snapshot_max_count": 0})).await.body();
     assert_eq!(cloud.post(&admin, &url, json!({})).await.status, 400);
-    // A day later, when rules changed.
+    // A day later, when rules changed, and not for settings alone or while they say no.
+    let count = async || cloud.get(&admin, &url).await.body().as_array().unwrap().len();
     inner.clock.shift_ms(90_000_000);
+    rules_snapshots::take_due(inner).await.unwrap();
+    assert_eq!(count().await, 1);
+    put(&cloud, &admin, "settings", json!({"rules_snapshot_enabled": false})).await.body();
     cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
     rules_snapshots::take_due(inner).await.unwrap();
-    assert_eq!(cloud.get(&admin, &url).await.body().as_array().unwrap().len(), 2);
+    assert_eq!(count().await, 1);
+    put(&cloud, &admin, "settings", json!({"rules_snapshot_enabled": true})).await.body();
+    rules_snapshots::take_due(inner).await.unwrap();
+    assert_eq!(count().await, 2);
+    for _ in 0..7 {
+        inner.clock.shift_ms(90_000_000);
+        cloud.post(&admin, "/v1/objects/hint/create", vpatch()).await.body();
+        rules_snapshots::take_due(inner).await.unwrap();
+    }
+    assert_eq!(count().await, 7);
+}
+
+#[tokio::test]
+async fn a_counter_that_a_trigger_names_outlives_the_way_back() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let url = path(&cloud, "snapshots");
+    let taken = cloud.post(&admin, &url, json!({})).await.body();
+    let counter = json!({"type": "brute_counter", "action": vpatch()["action"]});
+    let counter = cloud.post(&admin, "/v1/objects/hint/create", counter).await.body();
+    let trigger = json!({"trigger": {"template_id": "bruteforce_started", "filters": [{"id": "hint_tag",
+        "operator": "eq", "values": [counter["counter"]]}], "actions": [{"id": "block_ips",
+        "params": {"lock_time": 600}}], "threshold": {"period": 30, "operator": "gt", "count": 30}}});
+    let made = cloud.post(&admin, &format!("/v2/clients/{}/triggers", cloud.client.id), trigger).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    cloud.post(&admin, &format!("{url}/{}/restore", taken["id"]), json!({})).await.body();
+    assert_eq!(cloud.get(&admin, &format!("/v3/hint/{}", counter["id"])).await.status, 200);
 }

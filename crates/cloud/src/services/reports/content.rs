@@ -37,8 +37,8 @@ const PAGE: u64 = 1000;
 const TOP: usize = 10;
 /// Stretches of the graph.
 const STRETCHES: usize = 30;
-/// Types that the platform uses for itself.
-const INTERNAL: [&str; 4] = ["warn", "marker", "bot", "vectors"];
+/// Types that the platform uses for itself; refusals of sources that it listed (`vectors`) count.
+const INTERNAL: [&str; 3] = ["warn", "marker", "bot"];
 
 /// A report.
 #[derive(Clone, Debug, Serialize)]
@@ -200,7 +200,7 @@ pub(super) async fn gather(
     })
 }
 
-/// The figures of a period and of the one of the same length before.
+/// The figures of two periods.
 ///
 /// # Errors
 /// 500 when the store fails.
@@ -208,10 +208,11 @@ pub(in crate::services) async fn figures(
     cloud: &Cloud,
     tenant: TenantId,
     (from, to): (i64, i64),
+    (earlier_from, earlier_to): (i64, i64),
 ) -> Result<(Summary, Summary), Failure> {
     let filters = Filters::parse(&Value::Null)?;
     let asked = Asked { cloud, tenants: tenant.into(), since: kept_since(cloud, tenant).await?, filters };
-    Ok((asked.summary(from, to).await?, asked.summary(from - (to - from), from).await?))
+    Ok((asked.summary(from, to).await?, asked.summary(earlier_from, earlier_to).await?))
 }
 
 /// The questions of one report.

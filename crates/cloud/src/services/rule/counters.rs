@@ -84,8 +84,16 @@ pub(in crate::services) async fn settle(
 }
 
 /// The counters that triggers of a tenant name.
-async fn held(transaction: &DatabaseTransaction, tenant: TenantId) -> Result<HashSet<String>, Failure> {
+pub(super) async fn held(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+) -> Result<HashSet<String>, Failure> {
     Ok(triggers::list(transaction, tenant).await?.iter().flat_map(named).collect())
+}
+
+/// Whether a rule is one of these counters.
+pub(super) fn is_among(row: &hint::Model, names: &HashSet<String>) -> bool {
+    row.fields.get("counter").and_then(Value::as_str).is_some_and(|name| names.contains(name))
 }
 
 /// Whether counters feed a trigger.
@@ -132,20 +140,17 @@ async fn remove_ended_of(cloud: &Cloud, tenant: TenantId, now: i64) -> Result<()
     let transaction = cloud.store.begin().await?;
     // Nobody can name one of them in a trigger until it is gone.
     clients::lock(&transaction, tenant).await?;
-    builds::change(&transaction, tenant, now).await?;
     if rules_settings::stored(&transaction, tenant).await?.settings.rules_manipulation_locked {
         return Ok(());
     }
+    builds::change(&transaction, tenant, now).await?;
     let ended = hints::ended(&transaction, tenant, now).await?;
     // Another process may have been faster; nothing changed then.
     if ended.is_empty() {
         return Ok(());
     }
     let held = held(&transaction, tenant).await?;
-    let is_held = |row: &hint::Model| {
-        row.fields.get("counter").and_then(Value::as_str).is_some_and(|name| held.contains(name))
-    };
-    let (kept, ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(|(row, _)| is_held(row));
+    let (kept, ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(|(row, _)| is_among(row, &held));
     for (row, _) in kept {
         hints::update(&transaction, hint::Model { expires_at: None, ..row }).await?;
     }

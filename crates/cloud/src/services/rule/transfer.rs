@@ -140,15 +140,24 @@ pub(in crate::services) fn read(entries: &[Value], tenant: TenantId) -> Result<R
     Ok(Rules { keys: keys(&wanted, &targets), wanted, targets })
 }
 
-/// Makes the rules of a tenant those of a document.
+/// Makes the rules of a tenant those of a document. Where its triggers stay as they are, so do the counters that they
+/// name.
 ///
 /// # Errors
 /// 403 for a type that the author may not create or delete.
-pub(in crate::services) async fn import(work: &Work<'_>, rules: Rules) -> Result<SectionReport, Failure> {
+pub(in crate::services) async fn import(
+    work: &Work<'_>,
+    rules: Rules,
+    triggers_stay: bool,
+) -> Result<SectionReport, Failure> {
     let Rules { mut wanted, targets, keys } = rules;
     let rows = hints::all(work.transaction, work.tenant).await?;
     let own = rows.into_iter().filter(|(row, _)| !row.system).collect::<Vec<_>>();
-    let plan = plan(keyed(own)?, &keys);
+    let mut plan = plan(keyed(own)?, &keys);
+    if triggers_stay {
+        let held = counters::held(work.transaction, work.tenant).await?;
+        plan.gone.retain(|(row, _)| !counters::is_among(row, &held));
+    }
     for (rule, kept) in wanted.iter().zip(&plan.kept) {
         if kept.is_none() {
             allow(work.author, Verb::Create, &rule.spec)?;

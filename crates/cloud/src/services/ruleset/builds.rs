@@ -13,8 +13,8 @@ use crate::{failure::Failure, services::rules_settings, state::Cloud};
 /// How often builds that wait are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Counts a change of the tenant's rules and returns the new versions. The first statement of the changing
-/// transaction, so that changes of a tenant commit in the order of their numbers.
+/// Counts a change of the tenant's rules and returns the new versions. It comes before the change, after nothing but a
+/// lock of the tenant, so that changes of a tenant commit in the order of their numbers.
 ///
 /// # Errors
 /// 500 when the store fails.
@@ -43,19 +43,23 @@ pub async fn run(cloud: Cloud) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let due = match ruleset_settings::due(cloud.store.reader(), cloud.now()).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "waiting rulesets were not found");
-                continue;
-            }
-        };
-        for tenant in due {
-            if let Err(failure) = build(&cloud, tenant).await {
-                tracing::warn!(client.id = tenant.0, error = %failure.0, "a waiting ruleset was not made");
-            }
+        if let Err(failure) = build_due(&cloud).await {
+            tracing::warn!(error = %failure.0, "waiting rulesets were not found");
         }
     }
+}
+
+/// Makes the builds that are due. One tenant that fails does not keep the others waiting.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn build_due(cloud: &Cloud) -> Result<(), Failure> {
+    for tenant in ruleset_settings::due(cloud.store.reader(), cloud.now()).await? {
+        if let Err(failure) = build(cloud, tenant).await {
+            tracing::warn!(client.id = tenant.0, error = %failure.0, "a waiting ruleset was not made");
+        }
+    }
+    Ok(())
 }
 
 /// Offers the rules as they are now, unless another process did or another change came.

@@ -207,7 +207,8 @@ async fn rights_in_one_client_do_not_count_in_another() {
         let node = json!({"hostname": format!("node-{client}"), "clientid": client});
         account.cloud.post(&account.admin, "/v2/node", node).await.body();
     }
-    let nodes = account.cloud.get(&kim, "/v2/node").await.body();
+    let of_both = format!("/v2/node?filter[clientid][]={linked}&filter[clientid][]={second}");
+    let nodes = account.cloud.get(&kim, &of_both).await.body();
     let tokens: Vec<(i64, bool)> = nodes
         .as_array()
         .unwrap()
