@@ -144,6 +144,10 @@ pub(crate) struct Walker<'w> {
     unclocked: usize,
     /// Percent signs in the value that the current decoder was given.
     percents_before: Option<usize>,
+    /// What decoders made of the value at hand, and at which depth.
+    decodings: Vec<(u64, usize)>,
+    /// Where those of the value at hand begin.
+    first_decoding: usize,
 }
 
 /// What became of a value that a container parser was tried on.
@@ -182,6 +186,8 @@ impl<'w> Walker<'w> {
             // So that the first visit looks.
             unclocked: BYTES_PER_CLOCK,
             percents_before: None,
+            decodings: Vec::new(),
+            first_decoding: 0,
         }
     }
 

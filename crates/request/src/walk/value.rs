@@ -4,6 +4,7 @@
 //! apart. Then the decoders, each giving one more point below the value. A decoded form is again a value,
 //! so encodings nest; depth, volume and number of values bound that.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
 use super::gql::may_hold_graphql;
@@ -127,6 +128,18 @@ impl Walker<'_> {
         if !bytes.intersects(DECODABLE) && (value.len() < MIN_ENCODED || !may_be_digits(path, bytes)) {
             return Flow::Continue(());
         }
+        if is_decoder(path.last().element()) {
+            return self.each_decoder(path, value, bytes, role);
+        }
+        // The decodings of a value that no decoder made are its own.
+        let outer = std::mem::replace(&mut self.first_decoding, self.decodings.len());
+        let flow = self.each_decoder(path, value, bytes, role);
+        self.decodings.truncate(self.first_decoding);
+        self.first_decoding = outer;
+        flow
+    }
+
+    fn each_decoder(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
         if bytes.intersects(PERCENT) && !self.percent_was_tried(path, value) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, percent::decode_wide)?;
         }
@@ -192,7 +205,11 @@ impl Walker<'_> {
         }
         let mut buffer = self.take_buffer();
         let mut flow = Flow::Continue(());
-        if decode(value, &mut buffer) && buffer != value && !buffer.is_empty() {
+        if decode(value, &mut buffer)
+            && buffer != value
+            && !buffer.is_empty()
+            && self.is_new(element, &buffer, path.decoder_depth())
+        {
             self.report.decoded_bytes += buffer.len();
             self.expanded += buffer.len();
             let outer = self.percents_before.replace(count_percents(value));
@@ -201,6 +218,27 @@ impl Walker<'_> {
         }
         self.give_buffer(buffer);
         flow
+    }
+
+    /// Whether a decoder gave these bytes for the first time among the decodings of the value at hand, or for the first
+    /// time so near to it: in whatever order layers are taken off, the same is inspected once. Without this, mixed
+    /// layers are as many points as there are orders.
+    fn is_new(&mut self, element: Element, bytes: &[u8], depth: usize) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (element, bytes).hash(&mut hasher);
+        let hash = hasher.finish();
+        let known = self.decodings.iter_mut().skip(self.first_decoding).find(|known| known.0 == hash);
+        match known {
+            Some(known) if known.1 <= depth => false,
+            Some(known) => {
+                known.1 = depth;
+                true
+            }
+            None => {
+                self.decodings.push((hash, depth));
+                true
+            }
+        }
     }
 
     /// Decompresses with the first format that works and passes the result on as the `gzip` child.
@@ -263,6 +301,11 @@ impl Walker<'_> {
         }
         !deep && !wide
     }
+}
+
+/// Whether a value under this element is what a decoder made of another.
+fn is_decoder(element: Element) -> bool {
+    matches!(element, Element::Percent | Element::HtmlJs | Element::Base64 | Element::Hex)
 }
 
 /// Whether the value may be hexadecimal or base64, as a whole or after one of the known prefixes.
