@@ -116,20 +116,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for EventsQuery<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<EventsQuery<T>, ApiError> {
-        let value = query_to_json(parts.uri.query().unwrap_or_default());
-        if has_nul(&value) {
-            return Err(ApiError::field("query", NUL, Value::Null));
-        }
-        serde_json::from_value(value.clone()).map(EventsQuery).map_err(|error| {
-            let (name, wrong) = wrong_member::<T>(&value).unwrap_or(("query", &Value::Null));
-            ApiError::field(name, error.to_string(), wrong.clone())
-        })
+        events_query(parts.uri.query().unwrap_or_default()).map(EventsQuery)
     }
 }
 
-/// The member without which a value can be read.
+fn events_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    let value = query_to_json(query);
+    if has_nul(&value) {
+        return Err(ApiError::field("query", NUL, Value::Null));
+    }
+    serde_json::from_value(value.clone()).map_err(|error| {
+        let (name, wrong) = wrong_member::<T>(&value).unwrap_or(("query", &Value::Null));
+        ApiError::field(name, error.to_string(), wrong.clone())
+    })
+}
+
+/// Most members among which the wrong one is looked for: each costs a copy of all, and anybody may ask.
+const MAX_MEMBERS: usize = 32;
+
+/// The member without which a value can be read; none among very many.
 fn wrong_member<T: DeserializeOwned>(value: &Value) -> Option<(&str, &Value)> {
-    let members = value.as_object()?;
+    let members = value.as_object().filter(|members| members.len() <= MAX_MEMBERS)?;
     let wrong = members.iter().find(|(name, _)| {
         let mut others = members.clone();
         others.shift_remove(*name);
@@ -189,4 +196,34 @@ fn events_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         return Err(refused(NUL.to_owned()));
     }
     serde_json::from_value(value).map_err(|error| refused(format!("invalid json: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    struct Limited {
+        #[serde(default, rename = "limit")]
+        _limit: Option<bool>,
+    }
+
+    /// The body of the refusal of a query.
+    fn refusal(query: &str) -> Value {
+        events_query::<Limited>(query).err().unwrap().body
+    }
+
+    #[test]
+    fn the_refusal_of_a_query_names_the_field() {
+        let body = refusal("a=1&limit=x");
+        assert!(body.get("limit").is_some() && body.get("query").is_none(), "{body}");
+    }
+
+    #[test]
+    fn the_refusal_of_a_query_of_very_many_members_names_no_field() {
+        // With a copy of all members for each of them this would not end.
+        let many: String = (0..16_384).map(|n| format!("k{n}=1&")).collect();
+        let body = refusal(&format!("{many}limit=x"));
+        assert!(body.get("query").is_some() && body.get("limit").is_none(), "{body}");
+    }
 }

@@ -5,6 +5,8 @@
 //! request is handled, so of two at the same time only one is, and given back when the answer is no success. Handling
 //! goes on when the client hangs up: an answer that got lost is what keys are for.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::Request,
@@ -13,7 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_api::ApiError;
-use bartizan_store::{entity::idempotent_answer::Model, idempotency::KeyTaken};
+use bartizan_store::{
+    entity::idempotent_answer::Model,
+    idempotency::{KeyTaken, Lease},
+};
+use futures_util::FutureExt;
+use tracing::Instrument;
 
 use crate::{
     access::{SECRET_ANSWERS, is_repeatable},
@@ -37,12 +44,6 @@ const LONGEST_KEY: usize = 64;
 /// Largest answer that is kept, bytes.
 const LARGEST_ANSWER: usize = 64 << 10;
 
-/// A key that the request may be handled under.
-struct Slot {
-    credential: String,
-    key: String,
-}
-
 /// Handles a request, or gives the answer of the one before that had its key.
 pub(crate) async fn handle(
     cloud: &Cloud,
@@ -54,12 +55,13 @@ pub(crate) async fn handle(
     let named = request.headers().contains_key(KEY) && is_repeatable(request.method(), path);
     let Some(caller) = caller.filter(|_| named) else { return next.run(request).await };
     match take(cloud, caller, path, request).await {
-        Ok(Turn::Handle(slot, request)) => {
+        Ok(Turn::Handle(lease, request)) => {
             let cloud = cloud.clone();
-            let handled = tokio::spawn(async move {
-                let response = next.run(request).await;
-                keep(&cloud, &slot, response).await
-            });
+            let handling = async move {
+                let response = answer_of(next.run(request)).await;
+                keep(&cloud, &lease, response).await
+            };
+            let handled = tokio::spawn(handling.in_current_span());
             handled.await.unwrap_or_else(|_| ApiError::internal().into_response())
         }
         Ok(Turn::Answered(response)) => response,
@@ -67,9 +69,17 @@ pub(crate) async fn handle(
     }
 }
 
+/// The answer of a handler; 500 when it panics, so that the key is given back even if nobody waits any more.
+async fn answer_of(handler: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("the handler of a request with an Idempotency-Key panicked");
+        ApiError::internal().into_response()
+    })
+}
+
 /// Whose turn it is: the handler's, or that of an answer which is there.
 enum Turn {
-    Handle(Slot, Request),
+    Handle(Lease, Request),
     Answered(Response),
 }
 
@@ -89,19 +99,19 @@ async fn take(cloud: &Cloud, caller: &Caller, path: &str, request: Request) -> R
         "idempotency",
         &[parts.method.as_str().as_bytes(), target.as_bytes(), &body],
     );
-    let slot = Slot { credential: credential(caller), key: key.clone() };
     let now = cloud.now();
+    let lease = Lease { credential: credential(caller), key: key.clone(), until: now + LEASE_S };
     let row = Model {
-        credential: slot.credential.clone(),
+        credential: lease.credential.clone(),
         key: key.clone(),
         client_id: caller.client.id,
         request_mac: request_mac.clone(),
         status: None,
         answer: None,
-        expires_at: now + LEASE_S,
+        expires_at: lease.until,
     };
     match cloud.store.take_idempotency_key(row, cloud.config.limits.idempotency_keys, now).await? {
-        KeyTaken::New => Ok(Turn::Handle(slot, Request::from_parts(parts, Body::from(body)))),
+        KeyTaken::New => Ok(Turn::Handle(lease, Request::from_parts(parts, Body::from(body)))),
         KeyTaken::TooMany => Err(ApiError::rate_limited(3600).into()),
         KeyTaken::Before(before) if !secrets::same(&before.request_mac, &request_mac) => {
             Err(ApiError::invalid("the Idempotency-Key was sent with another request", key).into())
@@ -152,17 +162,16 @@ fn replay(cloud: &Cloud, before: &Model) -> Result<Response, ApiError> {
 
 /// Keeps a success for whoever asks again; after anything else the key is free. An answer that sets a cookie is for the
 /// one who gets it.
-async fn keep(cloud: &Cloud, slot: &Slot, response: Response) -> Response {
-    let (credential, key) = (slot.credential.as_str(), slot.key.as_str());
+async fn keep(cloud: &Cloud, lease: &Lease, response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
     let kept = if parts.status.is_success() && !parts.headers.contains_key(header::SET_COOKIE) {
         let text = std::str::from_utf8(&body).ok().filter(|text| text.len() <= LARGEST_ANSWER);
         let answer = text.and_then(|text| secrets::seal(&cloud.keys, text));
         let until = cloud.now() + KEPT_S;
-        cloud.store.keep_idempotent_answer(credential, key, parts.status.as_u16(), answer, until).await
+        cloud.store.keep_idempotent_answer(lease, parts.status.as_u16(), answer, until).await
     } else {
-        cloud.store.give_idempotency_key_back(credential, key).await
+        cloud.store.give_idempotency_key_back(lease).await
     };
     if let Err(error) = kept {
         tracing::warn!(
@@ -171,4 +180,23 @@ async fn keep(cloud: &Cloud, slot: &Slot, response: Response) -> Response {
         );
     }
     Response::from_parts(parts, Body::from(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_500() {
+        assert_eq!(answer_of(panics()).await.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer_of(answers()).await.status(), StatusCode::CREATED);
+    }
+
+    async fn panics() -> Response {
+        panic!("a fault of the handler")
+    }
+
+    async fn answers() -> Response {
+        StatusCode::CREATED.into_response()
+    }
 }

@@ -1,9 +1,16 @@
-//! The chain of the activity log: whoever changes, removes or slips in an entry behind the cloud's back is found out.
+//! The chain of the activity log: whoever changes or removes an entry that has its place, or puts one
+//! between such entries, behind the cloud's back, is found out.
 //!
-//! Each entry of a tenant has a place in a chain, and a keyed hash of itself and of the hash before it. The keys are not
-//! in the database. Entries get their places in order right after the transactions that wrote them: in these, one change
-//! of a tenant would have to wait for the other, and two of several tenants for each other. Retention removes from the
-//! old end only, and notes where the chain begins since.
+//! Each entry of a tenant has a place in a chain, and a keyed hash of itself and of the hash before it. The
+//! keys are not in the database. Entries get their places in order right after the transactions that wrote
+//! them: in these, one change of a tenant would have to wait for the other, and two of several tenants for
+//! each other. Retention removes from the old end only, and only what holds; it notes where the chain begins
+//! since.
+//!
+//! Not found is what happens to an entry before it has its place, and a row that is put in without one: it
+//! gets its place as any other. The chain alone does not show either that its newest entries went and its
+//! new end was put back to before them, or that it was begun anew. An entry noted before does, if it is
+//! among those that went: [`Store::holds_activity`].
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
@@ -82,6 +89,23 @@ fn link(entry: &Model, seq: i64, before: &str, hash: KeyedHash<'_>) -> String {
         entry.description,
     ]);
     hash(&text.to_string())
+}
+
+/// The hash of the entry that comes next in a chain, or why it does not.
+fn next_mac(entry: &Model, seq: i64, before: &str, hash: KeyedHash<'_>) -> Result<String, ChainFault> {
+    if entry.seq != Some(seq) {
+        return Err(ChainFault { seq, id: None, what: "an entry is missing" });
+    }
+    let mac = link(entry, seq, before, hash);
+    if entry.chain_mac.as_deref() != Some(mac.as_str()) {
+        return Err(ChainFault { seq, id: Some(entry.id), what: "the entry is not what was written" });
+    }
+    Ok(mac)
+}
+
+/// Whether the old end of a chain is where the cloud put it.
+fn anchor_holds(head: &activity_head::Model, hash: KeyedHash<'_>) -> bool {
+    seal("anchor", head.client_id, head.anchor_seq, &head.anchor_mac, hash) == head.anchor_seal
 }
 
 fn seal(end: &str, tenant: i64, seq: i64, mac: &str, hash: KeyedHash<'_>) -> String {
@@ -203,8 +227,9 @@ impl Store {
         Ok(more)
     }
 
-    /// Removes the entries of a tenant that are older than `before`, from the old end of the chain on up to the first that
-    /// is not.
+    /// Removes the entries of a tenant that are older than `before`, from the old end of the chain on up to
+    /// the first that is not. One that does not follow from the one before stays, and so do all after it:
+    /// [`Store::check_activity`] finds it.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -214,24 +239,50 @@ impl Store {
         before: i64,
         hash: KeyedHash<'_>,
     ) -> Result<(), StoreError> {
-        let transaction = self.begin().await?;
-        let Some(mut head) = hold(&transaction, tenant, hash).await? else { return Ok(()) };
-        let chained =
-            || Entity::find().filter(Column::ClientId.eq(tenant.0)).filter(Column::Seq.is_not_null());
-        let kept = chained().filter(Column::Time.gte(before)).order_by_asc(Column::Seq);
-        let until = kept.one(&transaction).await?.and_then(|entry| entry.seq).unwrap_or(head.seq + 1);
-        let last =
-            chained().filter(Column::Seq.lt(until)).order_by_desc(Column::Seq).one(&transaction).await?;
-        let Some((seq, mac)) = last.and_then(|entry| entry.seq.zip(entry.chain_mac)) else { return Ok(()) };
-        Entity::delete_many()
-            .filter(Column::ClientId.eq(tenant.0))
-            .filter(Column::Seq.lte(seq))
-            .exec(&transaction)
-            .await?;
-        anchor(&mut head, seq, mac, hash);
-        write(&transaction, head).await?;
-        transaction.commit().await?;
+        while self.purge_page(tenant, before, hash).await? {}
         Ok(())
+    }
+
+    /// Removes the oldest of them. Returns whether there may be more.
+    async fn purge_page(
+        &self,
+        tenant: TenantId,
+        before: i64,
+        hash: KeyedHash<'_>,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.begin().await?;
+        let Some(mut head) = hold(&transaction, tenant, hash).await? else { return Ok(false) };
+        if !anchor_holds(&head, hash) {
+            tracing::error!(tenant = tenant.0, "the activity log was tampered with: its old end was moved");
+            return Ok(false);
+        }
+        let chained = || {
+            let of_tenant = Entity::find().filter(Column::ClientId.eq(tenant.0));
+            of_tenant.filter(Column::Seq.gt(head.anchor_seq)).order_by_asc(Column::Seq)
+        };
+        let kept = chained().filter(Column::Time.gte(before)).one(&transaction).await?;
+        let until = kept.and_then(|entry| entry.seq).map_or(head.seq, |seq| head.seq.min(seq - 1));
+        let page = chained().filter(Column::Seq.lte(until)).limit(PAGE).all(&transaction).await?;
+        let mut more = page.len() as u64 == PAGE;
+        let (mut seq, mut mac, mut old) = (head.anchor_seq, head.anchor_mac.clone(), Vec::new());
+        for entry in page {
+            match next_mac(&entry, seq + 1, &mac, hash) {
+                Ok(next) => (seq, mac) = (seq + 1, next),
+                Err(ChainFault { seq, what, .. }) => {
+                    tracing::error!(tenant = tenant.0, seq, "the activity log was tampered with: {what}");
+                    more = false;
+                    break;
+                }
+            }
+            old.push(entry.id);
+        }
+        if !old.is_empty() {
+            Entity::delete_many().filter(Column::Id.is_in(old)).exec(&transaction).await?;
+            anchor(&mut head, seq, mac, hash);
+            write(&transaction, head).await?;
+            transaction.commit().await?;
+        }
+        Ok(more)
     }
 
     /// Follows the chain of a tenant from its old end to its new one. What is written or removed for its age meanwhile
@@ -281,7 +332,7 @@ impl Store {
         };
         found.head = (head.seq, head.mac.clone());
         found.anchor = (head.anchor_seq, head.anchor_mac.clone());
-        if seal("anchor", tenant.0, head.anchor_seq, &head.anchor_mac, hash) != head.anchor_seal {
+        if !anchor_holds(head, hash) {
             found.fault = fault(head.anchor_seq, None, "the old end of the chain was moved");
             return Ok(found);
         }
@@ -302,7 +353,7 @@ impl Store {
         entries: &mut i64,
         hash: KeyedHash<'_>,
     ) -> Result<Option<ChainFault>, StoreError> {
-        let fault = |seq, id, what| Ok(Some(ChainFault { seq, id, what }));
+        let fault = |seq, what| Ok(Some(ChainFault { seq, id: None, what }));
         let (mut seq, mut mac) = (head.anchor_seq, head.anchor_mac.clone());
         loop {
             let page = Entity::find()
@@ -317,21 +368,18 @@ impl Store {
                 break;
             }
             for entry in page {
-                if entry.seq != Some(seq + 1) {
-                    return fault(seq + 1, None, "an entry is missing");
-                }
-                (seq, mac) = (seq + 1, link(&entry, seq + 1, &mac, hash));
-                if entry.chain_mac.as_deref() != Some(mac.as_str()) {
-                    return fault(seq, Some(entry.id), "the entry is not what was written");
+                match next_mac(&entry, seq + 1, &mac, hash) {
+                    Ok(next) => (seq, mac) = (seq + 1, next),
+                    Err(fault) => return Ok(Some(fault)),
                 }
                 *entries += 1;
             }
         }
         if seq != head.seq {
-            return fault(seq + 1, None, "entries are missing at the new end");
+            return fault(seq + 1, "entries are missing at the new end");
         }
         if mac != head.mac || seal("head", tenant.0, seq, &mac, hash) != head.seal {
-            return fault(seq, None, "the new end of the chain was moved");
+            return fault(seq, "the new end of the chain was moved");
         }
         Ok(None)
     }
@@ -342,13 +390,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn holds_activity(&self, tenant: TenantId, seq: i64, mac: &str) -> Result<bool, StoreError> {
-        let Some(head) = activity_head::Entity::find_by_id(tenant.0).one(self.reader()).await? else {
-            return Ok(false);
-        };
-        if seq <= head.anchor_seq {
-            return Ok(seq < head.anchor_seq || mac == head.anchor_mac);
+        let find = activity_head::Entity::find_by_id(tenant.0);
+        loop {
+            let Some(head) = find.clone().one(self.reader()).await? else { return Ok(false) };
+            if seq <= head.anchor_seq {
+                return Ok(seq < head.anchor_seq || mac == head.anchor_mac);
+            }
+            let entry = Entity::find().filter(Column::ClientId.eq(tenant.0)).filter(Column::Seq.eq(seq));
+            let entry = entry.one(self.reader()).await?;
+            let holds = entry.is_some_and(|entry| entry.chain_mac.as_deref() == Some(mac));
+            // It may have been removed for its age since the head was read.
+            let again = find.clone().one(self.reader()).await?;
+            if holds || again.is_some_and(|again| again.anchor_seq == head.anchor_seq) {
+                return Ok(holds);
+            }
         }
-        let entry = Entity::find().filter(Column::ClientId.eq(tenant.0)).filter(Column::Seq.eq(seq));
-        Ok(entry.one(self.reader()).await?.is_some_and(|entry| entry.chain_mac.as_deref() == Some(mac)))
     }
 }

@@ -21,8 +21,24 @@ pub enum KeyTaken {
     TooMany,
 }
 
+/// A key that was taken for a request which is being handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose key it is.
+    pub credential: String,
+    /// The key.
+    pub key: String,
+    /// Unix seconds: the end that the row was taken with. Whoever takes the key after that has a later one.
+    pub until: i64,
+}
+
 fn is(credential: &str, key: &str) -> Condition {
     Condition::all().add(Column::Credential.eq(credential)).add(Column::Key.eq(key))
+}
+
+/// The row of a lease, as long as nobody else has the key and there is no answer.
+fn held(lease: &Lease) -> Condition {
+    is(&lease.credential, &lease.key).add(Column::ExpiresAt.eq(lease.until)).add(Column::Status.is_null())
 }
 
 impl Store {
@@ -67,14 +83,14 @@ impl Store {
         Ok(taken)
     }
 
-    /// Keeps the answer to a request that took a key.
+    /// Keeps the answer to a request that took a key. Does nothing when the lease ended and somebody else has
+    /// the key.
     ///
     /// # Errors
     /// [`StoreError::Query`].
     pub async fn keep_idempotent_answer(
         &self,
-        credential: &str,
-        key: &str,
+        lease: &Lease,
         status: u16,
         answer: Option<String>,
         expires_at: i64,
@@ -83,18 +99,19 @@ impl Store {
             .col_expr(Column::Status, Expr::val(i32::from(status)))
             .col_expr(Column::Answer, Expr::val(answer))
             .col_expr(Column::ExpiresAt, Expr::val(expires_at))
-            .filter(is(credential, key))
+            .filter(held(lease))
             .exec(self.writer())
             .await?;
         Ok(())
     }
 
-    /// Gives a key back, for another attempt.
+    /// Gives a key back, for another attempt. Does nothing when the lease ended and somebody else has the
+    /// key, or when an answer was kept.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn give_idempotency_key_back(&self, credential: &str, key: &str) -> Result<(), StoreError> {
-        Entity::delete_many().filter(is(credential, key)).exec(self.writer()).await?;
+    pub async fn give_idempotency_key_back(&self, lease: &Lease) -> Result<(), StoreError> {
+        Entity::delete_many().filter(held(lease)).exec(self.writer()).await?;
         Ok(())
     }
 

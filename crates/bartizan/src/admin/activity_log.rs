@@ -1,6 +1,10 @@
 //! `bartizan admin check-activity`: is the activity log what was written?
 
-use std::{io::ErrorKind, path::Path};
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
+    path::Path,
+};
 
 use bartizan_cloud::{
     Cloud,
@@ -36,9 +40,20 @@ pub(super) async fn check(cloud: &Cloud, witness: Option<&Path>) -> Result<(), F
     let lines: String =
         heads.map(|chain| format!("{} {} {}\n", chain.tenant.0, chain.head.0, chain.head.1)).collect();
     match witness {
-        Some(path) => std::fs::write(path, lines).map_err(|error| unusable(path, error)),
-        None => Ok(()),
+        // An empty witness would be none; what the last one says stays.
+        Some(path) if !lines.is_empty() => replace(path, &lines).map_err(|error| unusable(path, error)),
+        _ => Ok(()),
     }
+}
+
+/// Writes a file that is the old one or the new one, whenever the process dies.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut file = File::create(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
 }
 
 fn unusable(path: &Path, error: impl std::fmt::Display) -> Failure {
@@ -47,11 +62,14 @@ fn unusable(path: &Path, error: impl std::fmt::Display) -> Failure {
 
 /// What the last check noted; nothing before the first.
 fn read(path: &Path) -> Result<Vec<Witness>, Failure> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unusable(path, error)),
     };
+    if text.trim().is_empty() {
+        return Err(unusable(path, "it is empty, which no check leaves behind; delete it to begin anew"));
+    }
     let line = |line: &str| {
         let mut parts = line.split(' ');
         let (tenant, seq, mac) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);

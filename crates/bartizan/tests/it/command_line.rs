@@ -135,9 +135,11 @@ fn administrators_make_tenants_users_and_tokens() {
     std::fs::write(&witness, "1 7 abc\n").unwrap();
     let (code, shown) = admin(&["check-activity", "--witness", witness.to_str().unwrap()]);
     assert!(code == Some(1) && shown.contains("client 1: the entry at 7 is not the one"), "{shown}");
-    std::fs::write(&witness, "moon\n").unwrap();
-    let (code, shown) = admin(&["check-activity", "--witness", witness.to_str().unwrap()]);
-    assert!(code == Some(2) && shown.contains("not a witness"), "{shown}");
+    for (text, error) in [("moon\n", "not a witness"), ("", "it is empty")] {
+        std::fs::write(&witness, text).unwrap();
+        let (code, shown) = admin(&["check-activity", "--witness", witness.to_str().unwrap()]);
+        assert!(code == Some(2) && shown.contains(error), "{shown}");
+    }
     configuration_goes_from_tenant_to_tenant(folder.path(), admin);
     global_roles_need_a_technical_tenant(admin);
     let backup = folder.path().join("backup");

@@ -118,6 +118,59 @@ async fn a_log_that_was_chained_anew_contradicts_its_witness() {
 }
 
 #[tokio::test]
+async fn retention_does_not_hide_that_the_log_was_altered() {
+    let fault = |seq, what| ChainFault { seq, id: None, what };
+    let ways = [
+        (
+            "UPDATE activity_log SET time = 0 WHERE client_id = {client} AND seq <= 3",
+            fault(1, "the entry is not what was written"),
+            4,
+        ),
+        (
+            "UPDATE activity_log SET time = 0, chain_mac = 'x' WHERE client_id = {client} AND seq <= 3",
+            fault(1, "the entry is not what was written"),
+            4,
+        ),
+        (
+            "DELETE FROM activity_log WHERE client_id = {client} AND seq = 1",
+            fault(1, "an entry is missing"),
+            3,
+        ),
+        (
+            "UPDATE activity_heads SET anchor_seq = 1, anchor_mac = (SELECT chain_mac FROM activity_log \
+             WHERE client_id = {client} AND seq = 1) WHERE client_id = {client}",
+            fault(1, "the old end of the chain was moved"),
+            4,
+        ),
+        // What is before the break goes.
+        (
+            "UPDATE activity_log SET initiator_name = 'Eve' WHERE client_id = {client} AND seq = 3",
+            fault(3, "the entry is not what was written"),
+            2,
+        ),
+    ];
+    for (sql, expected, left) in ways {
+        let cloud = TestCloud::start().await;
+        let admin = cloud.admin_pair().await;
+        entries(&cloud, &admin, 4).await;
+        tamper(&cloud, sql).await;
+        // Entries that are old in truth too, unless it is said of some only.
+        if !sql.contains("time = 0") {
+            cloud.running.cloud.clock.shift_ms(2000 * DAY_MS);
+        }
+        accounts::clean(&cloud.running.cloud).await;
+        let found = check(&cloud).await.fault.unwrap();
+        assert_eq!(ChainFault { id: None, ..found }, expected, "{sql}");
+        let rows = bartizan_store::privacy::count(
+            cloud.running.cloud.store.reader(),
+            TenantId(cloud.client.id),
+            "activity_log",
+        );
+        assert_eq!(rows.await.unwrap(), left, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn retention_removes_from_the_old_end_and_the_chain_holds() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;

@@ -1,3 +1,7 @@
+use bartizan_store::{
+    entity::idempotent_answer::Model,
+    idempotency::{KeyTaken, Lease},
+};
 use bartizan_testkit::{Credential, Reply, TestCloud};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -126,4 +130,38 @@ async fn keys_are_checked_bounded_and_never_keep_secrets() {
         "idempotent_answers",
     );
     assert_eq!(left.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn only_who_holds_a_key_ends_it() {
+    let cloud = TestCloud::start().await;
+    let store = &cloud.running.cloud.store;
+    let now = cloud.running.cloud.now();
+    let take = async |at: i64| {
+        let row = Model {
+            credential: "user:1".to_owned(),
+            key: "k".to_owned(),
+            client_id: cloud.client.id,
+            request_mac: String::new(),
+            status: None,
+            answer: None,
+            expires_at: at + 300,
+        };
+        let taken = store.take_idempotency_key(row, 10, at).await.unwrap();
+        (taken, Lease { credential: "user:1".to_owned(), key: "k".to_owned(), until: at + 300 })
+    };
+    let (first, slow) = take(now).await;
+    let (second, holder) = take(now + 300).await;
+    assert_eq!((first, second), (KeyTaken::New, KeyTaken::New));
+    // The slow one comes to its end when somebody else has the key.
+    store.give_idempotency_key_back(&slow).await.unwrap();
+    store.keep_idempotent_answer(&slow, 201, None, now + 86_400).await.unwrap();
+    let (KeyTaken::Before(row), _) = take(now + 301).await else { panic!("the key is free") };
+    assert_eq!((row.status, row.expires_at), (None, holder.until));
+    // An answer that was kept stays.
+    store.keep_idempotent_answer(&holder, 200, None, now + 86_400).await.unwrap();
+    store.give_idempotency_key_back(&holder).await.unwrap();
+    store.give_idempotency_key_back(&Lease { until: now + 86_400, ..holder }).await.unwrap();
+    let (KeyTaken::Before(row), _) = take(now + 302).await else { panic!("the key is free") };
+    assert_eq!(row.status, Some(200));
 }

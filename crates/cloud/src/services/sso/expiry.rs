@@ -29,21 +29,32 @@ struct Certificate {
     ends: i64,
 }
 
-/// Writes to the administrators of every tenant whose certificates end soon: once for each number of days, in whichever
-/// process.
+/// Writes to the administrators of every tenant whose certificates end soon: once for each number of days, in
+/// whichever process. A tenant that fails does not hold up the others, and is met again at the next round.
 ///
 /// # Errors
 /// 500 when the store fails.
 pub async fn warn(cloud: &Cloud) -> Result<(), Failure> {
-    let now = cloud.now();
+    let mut outcome = Ok(());
     for config in cloud.store.identify_active_sso().await? {
-        for certificate in certificates(&config) {
-            let left = certificate.ends - now;
-            let due = NOTICE_DAYS.into_iter().find(|days| (1..=days * DAY_S).contains(&left));
-            let Some(days) = due else { continue };
-            if claim(cloud, &config, &certificate, days).await? {
-                tell(cloud, &config, &certificate).await?;
-            }
+        if let Err(failure) = warn_of(cloud, &config).await {
+            outcome = Err(failure);
+        }
+    }
+    outcome
+}
+
+/// Writes of the certificates of one configuration.
+async fn warn_of(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<(), Failure> {
+    let now = cloud.now();
+    for certificate in certificates(config) {
+        let left = certificate.ends - now;
+        let due = NOTICE_DAYS.into_iter().find(|days| (1..=days * DAY_S).contains(&left));
+        let Some(days) = due else { continue };
+        let Some(ticket) = claim(cloud, config, &certificate, days).await? else { continue };
+        if let Err(failure) = tell(cloud, config, &certificate).await {
+            tickets::take(cloud.store.writer(), &ticket).await?;
+            return Err(failure);
         }
     }
     Ok(())
@@ -76,16 +87,17 @@ fn certificates(config: &entity::sso_config::Model) -> Vec<Certificate> {
     dated.collect()
 }
 
-/// Whether it is ours to tell of this certificate so many days ahead: true once.
+/// Whether it is ours to tell of this certificate so many days ahead: gives the ticket once.
 async fn claim(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
     certificate: &Certificate,
     days: i64,
-) -> Result<bool, Failure> {
+) -> Result<Option<String>, Failure> {
     let parts = [&config.client_id.to_be_bytes()[..], &days.to_be_bytes(), &certificate.der];
+    let id_mac = mac_of(&cloud.keys, TOLD, &parts);
     let ticket = entity::ticket::Model {
-        id_mac: mac_of(&cloud.keys, TOLD, &parts),
+        id_mac: id_mac.clone(),
         kind: TOLD.to_owned(),
         client_id: Some(config.client_id),
         user_id: None,
@@ -95,12 +107,13 @@ async fn claim(
         expires_at: certificate.ends,
     };
     match tickets::insert(cloud.store.writer(), ticket).await {
-        Ok(()) => Ok(true),
-        Err(StoreError::Duplicate) => Ok(false),
+        Ok(()) => Ok(Some(id_mac)),
+        Err(StoreError::Duplicate) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
+/// Queues the letters: all, or none when it fails.
 async fn tell(
     cloud: &Cloud,
     config: &entity::sso_config::Model,

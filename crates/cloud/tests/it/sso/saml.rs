@@ -3,6 +3,8 @@
 
 use std::io::Read;
 
+use bartizan_cloud::services::sso::expiry;
+use bartizan_store::sea_orm::ConnectionTrait;
 use bartizan_testkit::{Credential, TestCloud, cloud::PASSWORD};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
@@ -618,6 +620,31 @@ async fn metadata_goes_both_ways() {
         assert_eq!(refused.0, 400, "{field} {value}: {}", refused.1);
     }
     assert_eq!(put(&cloud, &session, "/v1/sso/saml", good).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_could_not_be_told_of_a_certificate_is_told_at_the_next_round() {
+    let mail = bartizan_testkit::smtp::MailServer::start().await;
+    let cloud = crate::letters::start(&mail).await;
+    let state = &cloud.running.cloud;
+    let end = DateTime::from_timestamp(state.now(), 0).unwrap() + chrono::Days::new(100);
+    let key = Key::ending(end);
+    let session = set_up(&cloud, &key).await;
+    activate(&cloud, &key, &session, json!({})).await;
+    while mail.now().await.is_some() {}
+    state.clock.shift_ms(80 * 86_400_000);
+    let rename = async |from: &str, to: &str| {
+        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        state.store.writer().execute_unprepared(&sql).await.unwrap();
+    };
+    rename("users", "users_away").await;
+    assert!(expiry::warn(state).await.is_err());
+    rename("users_away", "users").await;
+    for _ in 0..2 {
+        expiry::warn(state).await.unwrap();
+    }
+    assert_eq!(mail.next().await.to, ["admin@acme.test"]);
+    assert!(mail.now().await.is_none());
 }
 
 #[tokio::test]
