@@ -391,6 +391,21 @@ fn disguises_are_taken_off() {
     }
 }
 
+/// Layers of two kinds can be taken off in many orders, which all come to the same values.
+#[test]
+fn mixed_layers_are_taken_off_once() {
+    let backslashes = |count: usize| "%5C".repeat(count) + "x41";
+    let seen = see(&format!("/?q=%25252525252541{}", backslashes(32)), &[], b"");
+    let of_value = seen.recorder.seen.iter().filter(|(point, _, _)| point.starts_with("get q"));
+    let values: Vec<_> = of_value.collect();
+    let mut distinct: Vec<&str> = values.iter().map(|(_, value, _)| value.as_str()).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    // Once below each of the two decoders.
+    assert!(values.len() <= 2 * distinct.len(), "{} visits of {} values", values.len(), distinct.len());
+    assert!(values.iter().any(|(_, value, _)| value == "AA"), "{distinct:?}");
+}
+
 #[test]
 fn ordinary_values_grow_no_children() {
     for query in
