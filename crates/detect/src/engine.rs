@@ -171,6 +171,12 @@ impl Engine {
             let short = Context::new(&form, ByteSet::of(&form), place);
             self.scan_again(&short, value.len(), start, out);
         }
+        if value.len() > LONG
+            && bytes.intersects(QUOTES)
+            && let Some(head) = before_comment(value)
+        {
+            self.scan_head(head, &context, start, out);
+        }
         if bytes.intersects(NOISE)
             && let Some(form) = view::without_sql_noise(&context)
         {
@@ -181,6 +187,16 @@ impl Engine {
     /// Scans a normalised form; its offsets mean nothing to the reader, so signs span the whole value.
     fn scan_derived(&self, form: &[u8], original: &Context<'_>, start: usize, out: &mut Vec<Sign>) {
         self.scan_again(&Context::derived(form, original), original.value.len(), start, out);
+    }
+
+    /// Scans what stands before a comment of SQL as the short value that it is to a database: the rest is padding.
+    fn scan_head(&self, head: &[u8], original: &Context<'_>, start: usize, out: &mut Vec<Sign>) {
+        let known = out.len();
+        let head = Context::new(head, ByteSet::of(head), original.place);
+        self.scan_again(&head, original.value.len(), start, out);
+        // In other languages those signs are no comment.
+        let found = out.split_off(known);
+        out.extend(found.into_iter().filter(|sign| sign.attack_type == AttackType::Sqli));
     }
 
     fn scan_again(&self, form: &Context<'_>, length: usize, start: usize, out: &mut Vec<Sign>) {
@@ -314,6 +330,22 @@ impl Compiled {
     }
 }
 
+/// The beginning of a value up to and with the first comment of SQL behind a quote, if both stand in its first line and near
+/// its beginning: `x' or 1=1-- `.
+fn before_comment(value: &[u8]) -> Option<&[u8]> {
+    let head = value.get(..HEAD).unwrap_or(value);
+    let head = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let quote = memchr::memchr2(b'\'', b'"', head)?;
+    // Options (`--all`), colours (`"#fff"`) and attributes (`#[…]`) are no comments.
+    let free = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'[' | b'!');
+    let end = (quote..head.len()).find(|&at| match head.get(at..).unwrap_or_default() {
+        [b'-', b'-', next, ..] | [b'#', next, ..] => free(next),
+        [b'/', b'*', ..] | [b'-', b'-'] | [b'#'] => true,
+        _ => false,
+    })?;
+    head.get(..head.len().min(end + 2))
+}
+
 /// Whether the value stays inside a byte class that no attack can be written in. Exempt are places where a bare
 /// word is an attack (file names, tools), names of object internals, and headers of serialized objects.
 fn is_plain(value: &[u8], bytes: ByteSet, place: Place) -> bool {
@@ -356,6 +388,10 @@ const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"-_"));
 const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 /// Bytes that browsers drop, begin a comment or an entity, or lead full-width forms.
 const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::NON_ASCII).or(ByteSet::of_bytes(b"\\*&<"));
+/// How far from its beginning an injection ends in a comment.
+const HEAD: usize = 256;
+/// What ends a string of SQL.
+const QUOTES: ByteSet = ByteSet::of_bytes(b"'\"");
 /// Longer values may be short ones with padding.
 const LONG: usize = 1024;
 /// Bytes that begin a comment to the end of the line or an escape, or that old application servers drop.
@@ -449,6 +485,29 @@ mod tests {
                 ENGINE.scan_form(&Context::new(value.as_bytes(), bytes, place), &mut signs);
                 prop_assert_eq!(signs, vec![]);
             }
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_comment_is_no_document() {
+        let types = |value: &str| {
+            let mut signs = Vec::new();
+            ENGINE.scan(value.as_bytes(), Place::BodyValue, &mut signs);
+            signs.iter().map(|sign| sign.attack_type).collect::<Vec<_>>()
+        };
+        let words: String = (0..400)
+            .map(|n| format!("{} ", ["amber", "birch", "cedar", "delta", "ember"][n * n % 5]))
+            .collect();
+        for head in ["x' or 1=1-- ", "x\" or 1=1#\n", "1') or ('1'='1'/*"] {
+            assert!(types(&format!("{head}{words}")).contains(&AttackType::Sqli), "{head}");
+        }
+        for head in [
+            "'cargo build --release' ",
+            "<td color=\"#fff\">",
+            "We'd like it -- if you don't mind. ",
+            "Jane's list: ",
+        ] {
+            assert_eq!(types(&format!("{head}{words}")), vec![], "{head}");
         }
     }
 

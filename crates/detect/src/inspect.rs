@@ -18,7 +18,6 @@ use serde::Serialize;
 use crate::engine::{Engine, Sign, StampInfo};
 use crate::names::{self, Privileges};
 use crate::place::Place;
-use crate::posted;
 use crate::sqli::is_own_statement;
 
 /// One attack at one point of a request.
@@ -364,7 +363,7 @@ fn collect(
             AttackType::Sqli => names::takes_sql(point) && is_own_statement(value),
             _ => false,
         };
-        if by_design || posted::is_expected(point, value, &sign) {
+        if by_design {
             continue;
         }
         let at = owned.get_or_insert_with(|| point.to_point());

@@ -41,7 +41,6 @@ mod mail_injection;
 mod names;
 mod nosqli;
 mod place;
-mod posted;
 mod prompt;
 mod ptrav;
 mod rce;

@@ -47,6 +47,14 @@ impl<'a> ResponseParts<'a> {
         let mut headers = self.headers.iter();
         headers.find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| *value)
     }
+
+    /// Whether the body goes on beyond what is here, as far as that can be told.
+    fn is_cut(&self) -> bool {
+        // A coded body has another length.
+        let told = self.header("content-length").filter(|_| self.header("content-encoding").is_none());
+        let told = told.and_then(|told| std::str::from_utf8(told).ok()?.trim().parse::<usize>().ok());
+        self.body.len() >= RESPONSE_MAX || told.is_some_and(|told| told > self.body.len())
+    }
 }
 
 /// What was found in the request.
@@ -119,7 +127,7 @@ impl ResponseEngine {
         }
         add(&mut proofs, token::weak(asked, response));
         add(&mut proofs, headers::vulnerable_component(response));
-        add(&mut proofs, private::leaked(response.body));
+        add(&mut proofs, private::leaked(response.body, response.is_cut()));
         add(&mut proofs, forms::without_token(asked, response));
         proofs.sort_by_key(|proof| proof.attempt.is_none());
         proofs.truncate(MAX_PROOFS);

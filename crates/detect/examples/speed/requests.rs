@@ -123,6 +123,8 @@ const SIZE: usize = 16 << 10;
 pub(crate) fn worst() -> Vec<Sample> {
     let fill = |piece: &str| piece.repeat(SIZE / piece.len());
     let list = |piece: &str| format!("[{}0]", format!("\"{piece}\",").repeat(SIZE / (piece.len() + 3)));
+    // As long as a value may be that is no document.
+    let picture = format!("{}{}</svg>", "<svg>".repeat(32), "on".repeat(650));
     vec![
         Sample::post("quotes and operators in one value", JSON, list(&"' or 1=1 and ".repeat(90))),
         Sample::post("short values with candidates of many kinds", JSON, list("sh id|(x=1;a)")),
@@ -146,6 +148,7 @@ pub(crate) fn worst() -> Vec<Sample> {
         Sample::post("comments in SQL", JSON, list(&"1/**/or/**/1 ".repeat(60))),
         Sample::post("functions", JSON, list(&"sleep(a(b(c(".repeat(60))),
         Sample::post("paths", TEXT, fill("../..\\%2e%2e/")),
+        Sample::post("letters in pictures", JSON, list(&picture)),
         Sample::post("templates", TEXT, fill("{{a}}${b}<%=c%>")),
         Sample { target: format!("/?{}", fill("a[b][c]=1&")), ..Sample::post("subscripts", "", "") },
         Sample { extra: vec![("cookie", fill("a=b; "))], ..Sample::post("cookies", "", "") },

@@ -2,8 +2,12 @@
 //!
 //! Benign look-alikes: source code (documents), prose naming `process.env`, GraphQL `@include`.
 
+use std::ops::Range;
+
 use bartizan_api::attack_type::AttackType;
 
+use crate::place::Place;
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -36,7 +40,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "([.=_",
             test: Test::Checked(
                 r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`][^.\x22'`])|\bprocess\[\w|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit\b(?:[^.\w]|$)|env\b|kill|argv|cwd|open|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|__js_function|^function[\s]*\([^()]*\)[\s]*\{|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
-                |context, _| !is_module_source(context.value) && !context.value.starts_with(b"```"),
+                |context, span| !is_module_source(context.value) && !is_fenced(context, span),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -220,6 +224,14 @@ fn is_module_source(value: &[u8]) -> bool {
         b"function ",
         b"#!",
     ];
+    let text = value.trim_ascii_start();
+    BEGINNINGS.iter().any(|word| text.starts_with(word))
+        && !text.starts_with(b"function(")
+        && !reaches_system(value)
+}
+
+/// Whether program text starts programs, evaluates text or reads files.
+fn reaches_system(value: &[u8]) -> bool {
     const SYSTEM: [&[u8]; 12] = [
         b"child_process",
         b"mainModule",
@@ -234,8 +246,20 @@ fn is_module_source(value: &[u8]) -> bool {
         b"constructor",
         b"readdir",
     ];
-    let text = value.trim_ascii_start();
-    BEGINNINGS.iter().any(|word| text.starts_with(word))
-        && !text.starts_with(b"function(")
-        && !SYSTEM.iter().any(|word| memchr::memmem::find(value, word).is_some())
+    SYSTEM.iter().any(|word| memchr::memmem::find(value, word).is_some())
+}
+
+/// Whether a match stands in the fenced block that a text of a body begins with: a line that opens it, lines of code, and
+/// a line that closes it.
+fn is_fenced(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let value = context.value;
+    if !matches!(context.place, Place::BodyValue | Place::FileContent) || !value.starts_with(b"```") {
+        return false;
+    }
+    let Some(line) = memchr::memchr(b'\n', value) else { return false };
+    let opens = value.get(3..line).is_some_and(|info| {
+        info.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'#' | b' ' | b'\r'))
+    });
+    let end = value.get(line..).and_then(|code| memchr::memmem::find(code, b"\n```")).map(|end| line + end);
+    opens && end.is_some_and(|end| line < span.start && span.end <= end) && !reaches_system(value)
 }

@@ -23,7 +23,19 @@ macro_rules! rare {
 /// Programs that are also words; they need an argument of a command behind them.
 macro_rules! wordy {
     () => {
-        r"(?:cat|ls|id|ps|sh|echo|ping|dig|host|find|grep|egrep|fgrep|tac|head|tail|less|more|nl|od|rev|cut|sort|uniq|tee|touch|cp|mv|rm|ln|kill|env|set|unset|exec|eval|source|time|timeout|nice|tar|zip|unzip|gzip|gunzip|nc|w|who|last|df|du|pwd|cd|su|at|ed|ex|vi|nano|pico|file|stat|date|test|printf|read|route|ip|dir|type|which|whereis|locate|man|make|git|node|java|go|split|paste|join|diff|strings|watch|wall|write|mail|sendmail|service|alias|bg|fg|jobs|history|hostname|groups|top|free|dd|cmp|expr|seq|sleep|fold|expand|rpm|apt|snap|gem|npm|yarn|pip|ss|ssh|sum|md5sum|sha1sum|cksum|basename|dirname|chsh|chfn|rmt|flock|fmt|look|bc|dc|arch|aria2c|ab|as|cc|nm|ld|ar)"
+        concat!("(?:", acting!(), "|", naming!(), ")")
+    };
+}
+/// Those that nobody calls a field.
+macro_rules! acting {
+    () => {
+        r"cat|ls|ps|sh|echo|ping|dig|egrep|fgrep|grep|tac|tee|touch|cp|mv|rm|ln|kill|unset|exec|eval|tar|unzip|gzip|gunzip|nc|cd|su|vi|nano|pico|printf|whereis|dd|sleep|rpm|ssh|md5sum|sha1sum|cksum|chsh|chfn|rmt|aria2c|sendmail|pwd|df|du|uniq"
+    };
+}
+/// Those that are names of fields, too.
+macro_rules! naming {
+    () => {
+        r"id|host|find|head|tail|less|more|nl|od|rev|cut|sort|env|set|source|time|timeout|nice|zip|w|who|last|at|ed|ex|file|stat|date|test|read|route|ip|dir|type|which|locate|man|make|git|node|java|go|split|paste|join|diff|strings|watch|wall|write|mail|service|alias|bg|fg|jobs|history|hostname|groups|top|free|cmp|expr|seq|fold|expand|apt|snap|gem|npm|yarn|pip|ss|sum|basename|dirname|flock|fmt|look|bc|dc|arch|ab|as|cc|nm|ld|ar"
     };
 }
 /// What makes the word before it a command: an option, a path, a variable, a redirection, a separator or the end.
@@ -328,9 +340,13 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "*", "<()", ">()", ";$", "; $", "kill ", "$shell", "$home",
             ],
             needs: "/{$~!<>=\\'\"",
-            test: Test::Pattern(
-                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?(?:[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{0,40}){0,7},[^,{}\x22:]{0,40}[^\w\s,{}\x22:][^,{}\x22:]{0,40}(?:,[^,{}\x22:]{1,40}){0,7}|(?:[\w/$@\\.-]*[^\w,{}\s:][\w$\x22@\\/'\x22.{-]*|(?:cat|ls|ifconfig|ping|whoami|wget|curl|nc|sh|bash|echo|uname|nslookup|ps|sleep|tac|head|tail|netstat))(?:,[^,{}\x22:]{1,40}){1,8})\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[^\s{}:]{1,80}\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?\[][a-z?*\]\[-]*|[etc]{1,2}\*[a-z?*]*|\*[etc]{1,2})/(?:[a-z?*\[\]-]*[?*\[])?|(?:\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*){1,4}\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|[\w][<>]\(\)\w{1,8}[\s]+[\d.]|\bkill[\s]+[\x22\x27]?-[\x22\x27]+\d",
-            ),
+            test: Test::Pattern(concat!(
+                r"\$\{?ifs\}?|<<<[\s]*[\x22'$\w{]|\balias[\s]+(?:[+-]\w+\+?[\s]+)?['\x22]?[\w.-]+['\x22]?=['\x22]?[^\s=]|^\{,?(?:[\w$\x22@\\/'\x22.{-]+(?:,[^,{}\x22:]{0,40}){0,7},[^,{}\x22:]{0,40}[^\w\s,{}\x22:][^,{}\x22:]{0,40}(?:,[^,{}\x22:]{1,40}){0,7}|(?:[\w/$@\\.-]*[^\w,{}\s:][\w$\x22@\\/'\x22.{-]*|(?:",
+                rare!(),
+                "|",
+                acting!(),
+                r"|head|tail))(?:,[^,{}\x22:]{1,40}){1,8})\}|[\s;|&=`]\{,?[\w$@\\/.-]+,[^{}:]{1,60}\}$|^\{,[^\s{}:]{1,80}\}$|^\{\w+,\}$|^[a-z]\{[a-z,]{1,8}\}|^~[+-]\d*$|^~\d+$|^!-?\d+(?:!-?\d+)?$|^!!$|^!-\d!-\d|/[a-z?*]{1,8}[?*\[][a-z?*\]]{0,6}/?[a-z?*\[\]]*[\s]+/|/(?:e?t?c?[?\[][a-z?*\]\[-]*|[etc]{1,2}\*[a-z?*]*|\*[etc]{1,2})/(?:[a-z?*\[\]-]*[?*\[])?|(?:\b\w+=[^\s;&|=]{1,40}(?:;|&&)[\s]*){1,4}\$?\{?\w*\$\w|/etc/[\w?*]*\[[^\]]{1,8}\][\w?*]*|/e[?*]{1,2}c?/|\bcu?\[?r\]?l?\b[\s]|^\w+=\w*\[\w\]\w*;\$|^\$shell\b|[\w][<>]\(\)\w{1,8}[\s]+[\d.]|\bkill[\s]+[\x22\x27]?-[\x22\x27]+\d",
+            )),
             trust: Trust::Tight,
             places: Places::Names,
         },

@@ -222,18 +222,33 @@ pub(super) fn is_still_picture(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let Some(at) = memchr::memmem::find(&lower, b"<svg") else { return false };
     let (head, picture) = lower.split_at(at);
-    let head = head.trim_ascii();
-    let alone = head.starts_with(b"<?xml") && head.ends_with(b"?>") || !head.contains(&b'<');
     let end = memchr::memmem::rfind(picture, b"</svg>").map(|end| end + b"</svg>".len());
     // What follows the picture is judged by itself, and the reference tokenizer reads both as one.
-    alone
+    begins_picture(head.trim_ascii())
         && end.is_some_and(|end| picture.get(end..).is_some_and(|rest| !rest.contains(&b'<')))
         && !is_active_picture(picture)
 }
 
+/// Whether nothing but the declaration of XML or the beginning of a data URL stands before a picture. Any other text
+/// may end a quote or an attribute.
+fn begins_picture(head: &[u8]) -> bool {
+    let declares =
+        head.strip_prefix(b"<?xml").and_then(|text| text.strip_suffix(b"?>")).is_some_and(|text| {
+            text.first().is_some_and(u8::is_ascii_whitespace)
+                && !text.iter().any(|b| matches!(b, b'<' | b'>'))
+        });
+    let data = head.strip_prefix(b"data:image/svg+xml").and_then(|text| text.strip_suffix(b","));
+    head.is_empty() || declares || data.is_some_and(is_plain_header)
+}
+
+/// Whether the parameters of a data URL, in small letters, leave its text as it stands.
+pub(super) fn is_plain_header(parameters: &[u8]) -> bool {
+    matches!(parameters, b"" | b";utf8" | b";charset=utf8" | b";charset=utf-8")
+}
+
 /// Whether a vector graphic, in small letters, runs, fetches or holds other markup.
 pub(super) fn is_active_picture(picture: &[u8]) -> bool {
-    const ACTIVE: [&[u8]; 11] = [
+    const ACTIVE: [&[u8]; 12] = [
         b"script",
         b"&#",
         b"<style",
@@ -243,6 +258,7 @@ pub(super) fn is_active_picture(picture: &[u8]) -> bool {
         b"iframe",
         b"<a ",
         b"<!",
+        b"<?",
         b"url(//",
         b"@import",
     ];
@@ -254,11 +270,14 @@ pub(super) fn is_active_picture(picture: &[u8]) -> bool {
         !matches!(target, [b'"' | b'\'', b'#', ..])
     });
     let handles = memchr::memmem::find_iter(picture, b"on").any(|at| {
+        // Asked first: a run of letters is walked over once only.
         let before = at.checked_sub(1).and_then(|at| picture.get(at));
+        if !before.is_some_and(|b| !b.is_ascii_alphanumeric() && *b != b'-') {
+            return false;
+        }
         let name = picture_at(at).iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         let after = picture_at(at + name).trim_ascii_start();
-        before.is_some_and(|b| !b.is_ascii_alphanumeric() && *b != b'-')
-            && (after.starts_with(b"=") || after.starts_with(b"%3d"))
+        after.starts_with(b"=") || after.starts_with(b"%3d")
     });
     fetches || handles || ACTIVE.iter().any(|word| holds(word))
 }

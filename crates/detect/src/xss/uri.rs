@@ -9,7 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
-use crate::xss::markup::is_active_picture;
+use crate::xss::markup::{is_active_picture, is_plain_header};
 
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Xss,
@@ -88,24 +88,53 @@ fn is_still_data(context: &Context<'_>, span: &Range<usize>) -> bool {
         return false;
     }
     let rest = context.after(span.end);
-    match rest.strip_prefix(b";base64,") {
-        Some(encoded) => {
-            let digits =
-                encoded.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
-            let encoded = encoded.get(..digits & !3).unwrap_or_default();
-            LENIENT
-                .decode(encoded)
-                .is_ok_and(|text| memchr::memmem::find(&text, b"<svg").is_some() && !is_active_picture(&text))
+    let Some(comma) = memchr::memchr(b',', rest) else { return false };
+    let (header, text) = (rest.get(..comma).unwrap_or_default(), rest.get(comma + 1..).unwrap_or_default());
+    let header = header.to_ascii_lowercase();
+    let picture = if header == b";base64" {
+        let digits =
+            text.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
+        let (encoded, rest) = text.split_at(digits);
+        let padding = rest.iter().take_while(|b| **b == b'=').count();
+        if padding > 2 || !ends_url(matched, rest.get(padding..).unwrap_or_default()) {
+            return false;
         }
-        None => {
-            let plain =
-                rest.starts_with(b",") || rest.starts_with(b";utf8,") || rest.starts_with(b";charset=utf");
-            let text = rest.to_ascii_lowercase();
-            plain
-                && ["<svg", "%3csvg"].iter().any(|tag| memchr::memmem::find(&text, tag.as_bytes()).is_some())
-                && memchr::memmem::find(&text, b"%3cs")
-                    .is_none_or(|at| text.get(at..).is_some_and(|t| t.starts_with(b"%3csvg")))
-                && !is_active_picture(&text)
-        }
+        LENIENT.decode(encoded).ok()
+    } else {
+        is_plain_header(&header).then(|| unescape(text))
+    };
+    picture.is_some_and(|picture| {
+        let picture = picture.to_ascii_lowercase();
+        memchr::memmem::find(&picture, b"<svg").is_some() && !is_active_picture(&picture)
+    })
+}
+
+/// Whether a URL ends before `rest`: at the sign that closes what opened it, or with the value.
+fn ends_url(matched: &[u8], rest: &[u8]) -> bool {
+    match (matched.first(), rest.first()) {
+        (_, None) => true,
+        (Some(open @ (b'"' | b'\'')), Some(close)) => open == close,
+        (Some(b'('), Some(close)) => *close == b')',
+        (Some(b'='), Some(close)) => *close == b'>',
+        _ => false,
     }
+}
+
+/// Percent escapes resolved, and what they hide.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let escaped = match tail {
+            [high, low, after @ ..] if *first == b'%' => {
+                digit(high).zip(digit(low)).map(|(high, low)| (high << 4 | low, after))
+            }
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((*first, tail));
+        out.push(byte);
+        rest = after;
+    }
+    out
 }

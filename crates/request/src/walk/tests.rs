@@ -391,19 +391,21 @@ fn disguises_are_taken_off() {
     }
 }
 
-/// Layers of two kinds can be taken off in many orders, which all come to the same values.
+/// Layers of two kinds can be taken off in many orders, which all come to the same values. This body, which a fuzzer
+/// made, was 390 points.
 #[test]
 fn mixed_layers_are_taken_off_once() {
-    let backslashes = |count: usize| "%5C".repeat(count) + "x41";
-    let seen = see(&format!("/?q=%25252525252541{}", backslashes(32)), &[], b"");
-    let of_value = seen.recorder.seen.iter().filter(|(point, _, _)| point.starts_with("get q"));
-    let values: Vec<_> = of_value.collect();
-    let mut distinct: Vec<&str> = values.iter().map(|(_, value, _)| value.as_str()).collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    // Once below each of the two decoders.
-    assert!(values.len() <= 2 * distinct.len(), "{} visits of {} values", values.len(), distinct.len());
-    assert!(values.iter().any(|(_, value, _)| value == "AA"), "{distinct:?}");
+    let body =
+        b"40\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b]\x000,1N{\x83`%E5c~\x5c\x5c\xdd'#\x00\
+        \x5c\x5c!>\xc20\xc4:\xde\xc1\xac\xc3\xde\xf3N'#V\x00L{{\x83`%E0c~\x5c\x5c!>\xc2\x83\xc4\xde\x1f\
+        \x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b+\x0bSON\x00\x00\x00\
+        0\xc1\xac0CC1VUTNUTNCC1VUTN74{\xbd&5=\xb9\x5c \xd1&#FN+AEC1TCC1VUTNCC1VUTN7+AEC1VUT+\x01\x01'N'0\
+        O\x00''\x01\x01\x81\x01\x01\x01\x01\xc3\xde\xf3N\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x1f\x0f\x1f\x1f\x1f\
+        \x1f\x1f\x1f\x1f\x1f\x1f'EEEE#\x00\x5c\x5c!>\xff\xff\xff\x01\x8e\x8e\x8e\x8e\x8e\x8e\x8e\x8e\x8e\
+        \x8e\x8e\x8e\x8e\x1f\x1f\x1f\x8e\x8e\x8e\x1f\x8e\x8e\x1f";
+    assert_eq!(body.len(), 244);
+    let seen = see("/", &[("content-type", "application/json")], body);
+    assert!(seen.recorder.seen.len() < 100, "{} visits", seen.recorder.seen.len());
 }
 
 #[test]
