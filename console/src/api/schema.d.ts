@@ -14389,7 +14389,7 @@ export interface components {
              */
             lom_compilation_delay: number;
             /**
-             * @description Whether the system takes a snapshot of the rules a day after they changed.
+             * @description Whether the system takes a snapshot of the rules when they changed, at most one a day.
              * @default true
              */
             rules_snapshot_enabled: boolean;
