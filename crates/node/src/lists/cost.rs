@@ -1,4 +1,4 @@
-//! What the lists cost: `cargo test --release --workspace --lib lists::cost -- --nocapture`.
+//! What the lists cost: `cargo test --release -p bartizan-node --lib lists::cost -- --nocapture`.
 //!
 //! 100,000 entries as a large installation has them: single addresses, subnets of sixteen lengths of both families,
 //! countries, regions, data centres and anonymisers, a tenth of them for some applications only.
