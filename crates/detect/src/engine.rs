@@ -19,6 +19,7 @@ use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Signature, Test, expand};
 use crate::view;
 
+mod data;
 mod explain;
 #[cfg(test)]
 mod work;

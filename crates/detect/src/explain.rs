@@ -4,7 +4,9 @@
 
 use std::ops::ControlFlow;
 
-use bartizan_request::{ByteSet, Limits, Parser, Point, PointPath, RequestParts, Role, Visitor, walk};
+use bartizan_request::{
+    ByteSet, Limits, Parser, Point, PointPath, RequestParts, Role, Visitor, binary, walk,
+};
 use serde::Serialize;
 
 use crate::engine::{Engine, Judgement, Outcome};
@@ -86,9 +88,11 @@ impl Explainer<'_> {
 
 impl Visitor for Explainer<'_> {
     fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
-        let judgement = judged_place(point, value, ByteSet::of(value), role).map(|place| match place {
+        let bytes = ByteSet::of(value);
+        let judgement = judged_place(point, value, bytes, role).map(|place| match place {
             // The query has points of its own.
             Place::Uri => self.target(path_of(value)),
+            place if binary::is_binary(point, value, bytes) => self.engine.explain_data(value, place),
             place => self.engine.explain(value, place),
         });
         self.points.push(PointView {

@@ -11,7 +11,7 @@ use std::ops::{ControlFlow, Range};
 use bartizan_api::attack_type::AttackType;
 use bartizan_request::{
     AnomalyKind, ByteSet, Element, Limits, Parser, Point, PointPath, Report, RequestParts, Role, Step,
-    StepRef, Visitor, walk,
+    StepRef, Visitor, binary, walk,
 };
 use serde::Serialize;
 
@@ -226,7 +226,11 @@ impl Visitor for Inspector<'_> {
 
 impl Inspector<'_> {
     fn scan(&mut self, point: &PointPath<'_>, value: &[u8], bytes: ByteSet, place: Place) {
-        self.engine.scan_known(value, bytes, place, &mut self.signs);
+        if binary::is_binary(point, value, bytes) {
+            self.engine.scan_data(value, place, &mut self.signs);
+        } else {
+            self.engine.scan_known(value, bytes, place, &mut self.signs);
+        }
         if place.is_name() && names::is_prototype_chain(point, value) {
             let StampInfo { stamp, attack_type, subtype } = names::PROTOTYPE_CHAIN;
             self.signs.push(Sign { attack_type, subtype, stamp, span: 0..value.len() });

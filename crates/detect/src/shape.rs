@@ -46,6 +46,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// A text among others, judged as a part of a document.
+    pub(crate) fn part_of_document(value: &'a [u8], place: Place) -> Context<'a> {
+        Context { value, place, bytes: ByteSet::of(value), shape: OnceCell::from(Shape::Document) }
+    }
+
     /// The kind of text, computed on first use.
     pub(crate) fn shape(&self) -> Shape {
         *self.shape.get_or_init(|| Shape::of(self.value, self.bytes))

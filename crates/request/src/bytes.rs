@@ -40,6 +40,8 @@ impl ByteSet {
     pub const WIDE_LEAD: ByteSet = ByteSet(1 << WIDE);
     /// Bytes below the space.
     pub const CONTROLS: ByteSet = ByteSet(1 << TAB | 1 << LINE_FEED | 1 << RETURN | 1 << NUL | 1 << CONTROL);
+    /// Control characters other than those of text.
+    pub const DATA: ByteSet = ByteSet(1 << NUL | 1 << CONTROL | 1 << DELETE);
 
     /// The kinds in a value.
     pub fn of(value: &[u8]) -> ByteSet {

@@ -7,6 +7,7 @@
 //! the decoded form is one more point below it. So nothing escapes inspection by looking like something
 //! else, and no limit of [`Limits`] is ever exceeded, whatever the input.
 
+pub mod binary;
 mod bytes;
 mod decode;
 mod element;

@@ -21,7 +21,7 @@ use crate::view;
 /// How a value was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Judgement {
-    /// The kind of text: `argument`, `sentence` or `document`.
+    /// The kind of text: `argument`, `sentence` or `document`; `binary` for data, of which only texts in it are judged.
     pub shape: &'static str,
     /// Whether the value stays inside bytes that no attack can be written in, and was not looked at further.
     pub plain: bool,
@@ -32,7 +32,7 @@ pub struct Judgement {
 /// One signature that was worth a look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Candidate {
-    /// The form in which it was seen: `as sent`, `without padding`, `shell words`, `script` or `sql`.
+    /// The form in which it was seen: `as sent`, `text in data`, `without padding`, `shell words`, `script` or `sql`.
     pub form: &'static str,
     /// The stable id.
     pub stamp: u32,
@@ -112,7 +112,7 @@ impl Engine {
         Judgement { shape, plain, candidates }
     }
 
-    fn explain_form(&self, form: &'static str, context: &Context<'_>, out: &mut Vec<Candidate>) {
+    pub(super) fn explain_form(&self, form: &'static str, context: &Context<'_>, out: &mut Vec<Candidate>) {
         for (index, compiled) in (0_u16..).zip(&self.signatures) {
             let literals = self.literals_of(index, context.value);
             if literals.is_empty() {

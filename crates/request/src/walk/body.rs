@@ -166,7 +166,7 @@ impl Walker<'_> {
                 self.visit(path, body, Role::Leaf)?;
             }
         }
-        self.decoders(path, body, ByteSet::of(body), Role::Leaf)
+        self.decoded_forms(path, body, ByteSet::of(body), Role::Leaf)
     }
 
     fn document_as(

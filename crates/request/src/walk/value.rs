@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 
 use super::gql::may_hold_graphql;
 use super::{Flow, Role, Taken, Walker};
+use crate::binary;
 use crate::bytes::ByteSet;
 use crate::decode::compress::{Bounds, Format, Outcome};
 use crate::decode::{base64, charset, hex, htmljs, percent};
@@ -74,7 +75,28 @@ impl Walker<'_> {
         if taken == Taken::No {
             self.visit_known(path, value, bytes, role)?;
         }
-        self.decoders(path, value, bytes, role)
+        self.decoded_forms(path, value, bytes, role)
+    }
+
+    /// What a value can be read as besides, by whether it is text or data.
+    pub(super) fn decoded_forms(
+        &mut self,
+        path: &PointPath<'_>,
+        value: &[u8],
+        bytes: ByteSet,
+        role: Role,
+    ) -> Flow {
+        if binary::is_binary(path, value, bytes) {
+            self.forms_of_data(path, value, role)
+        } else {
+            self.decoders(path, value, bytes, role)
+        }
+    }
+
+    /// Text in wide characters has bytes like data. What else a decoder would make of data is data too.
+    fn forms_of_data(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
+        self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode_wide)?;
+        self.hidden_compression(path, value, role)
     }
 
     /// Tries the containers that the first bytes suggest.
@@ -149,17 +171,21 @@ impl Walker<'_> {
         self.text_decoders(path, value, bytes, role)?;
         if bytes.intersects(WIDE) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode)?;
-            // A body was already tried with every coding it shows.
-            if let Some(format) = Format::of_magic(value).filter(|_| !is_whole_body(path)) {
-                self.decompressed(path, value, &[format], |walker, path, value| {
-                    walker.value(path, value, role)
-                })?;
-            }
+            self.hidden_compression(path, value, role)?;
         }
         if bytes.intersects(PLUS) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, charset::decode_utf7)?;
         }
         Flow::Continue(())
+    }
+
+    /// A value that begins like a compressed one.
+    fn hidden_compression(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
+        // A body was already tried with every coding it shows.
+        let Some(format) = Format::of_magic(value).filter(|_| !is_whole_body(path)) else {
+            return Flow::Continue(());
+        };
+        self.decompressed(path, value, &[format], |walker, path, value| walker.value(path, value, role))
     }
 
     /// Hexadecimal digits and base64, as the whole value or after a known prefix.
