@@ -226,10 +226,10 @@ fn check_media_type(request: &Request) -> Result<(), ApiError> {
         && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
     let text = matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
     let upload = matched(request) == Some(SPECIFICATIONS) && kind.eq_ignore_ascii_case("multipart/form-data");
-    // Old clients of security events send JSON under any name, and theirs must keep working.
+    // Public clients of events and rules send JSON under any name (curl calls everything a form).
     let route = matched(request).unwrap_or(request.uri().path());
-    let event = EVENTS.iter().any(|prefix| route.starts_with(prefix));
-    let allowed = json || empty || form || text || upload || event || request.method() == Method::GET;
+    let lenient = ANY_TYPE.iter().any(|prefix| route.starts_with(prefix));
+    let allowed = json || empty || form || text || upload || lenient || request.method() == Method::GET;
     if allowed { Ok(()) } else { unsupported() }
 }
 
@@ -239,13 +239,16 @@ const SPECIFICATIONS: &str = "/v4/clients/{client_id}/rules/api-specs";
 /// Where lists of addresses come in as text.
 const IMPORT: &str = "/v1/blocklist/clients/{client_id}/import";
 
-/// Routes of security events, whose bodies are judged by whether they parse.
-const EVENTS: &[&str] = &[
+/// Routes of security events and of rules, whose bodies are judged by whether they parse. What a page of another site
+/// sends by a browser's cookie still lacks the CSRF value.
+const ANY_TYPE: &[&str] = &[
     "/v1/objects/hit",
     "/v1/objects/attack",
     "/v1/objects/vuln",
     "/v1/objects/report",
-    "/v1/objects/action/by_hit",
+    "/v1/objects/action",
+    "/v1/objects/hint",
+    "/v1/blocklist",
     "/v1/client/{client_id}/attack-vectors",
     "/v1/client/{client_id}/attack-views",
     "/v1/rechecker",
@@ -257,6 +260,17 @@ const EVENTS: &[&str] = &[
     "/v2/hits",
     "/v2/objects/attack",
     "/v2/vuln/passive_detection",
+    "/v2/action",
+    "/v2/client/",
+    "/v2/clients/",
+    "/v2/integration",
+    "/v2/node",
+    "/v2/suggest",
+    "/v3/action",
+    "/v3/blacklist",
+    "/v3/hint",
+    "/v4/clients/",
+    "/v4/ip_rules",
 ];
 
 /// Where identity providers post forms to.

@@ -125,24 +125,34 @@ fn events_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     if has_nul(&value) {
         return Err(ApiError::field("query", NUL, Value::Null));
     }
-    serde_json::from_value(value.clone()).map_err(|error| {
-        let (name, wrong) = wrong_member::<T>(&value).unwrap_or(("query", &Value::Null));
-        ApiError::field(name, error.to_string(), wrong.clone())
+    typed(&value, "query", "")
+}
+
+/// A value as what it should be.
+///
+/// # Errors
+/// 400 with the member that is wrong; `whole` stands for the value as a whole, `wrong` before what is wrong with it.
+pub(crate) fn typed<T: DeserializeOwned>(value: &Value, whole: &str, wrong: &str) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let text = error.inner().to_string();
+        let steps = error.path().iter().map(ToString::to_string);
+        let steps: Vec<String> = steps.filter(|step| step != "?" && step != ".").collect();
+        if let Some(missing) = missing_field(&text)
+            && steps.is_empty()
+        {
+            return ApiError::field(missing, "can't be blank", Value::Null);
+        }
+        let Some(field) = steps.first().filter(|_| value.is_object()) else {
+            return ApiError::field(whole, format!("{wrong}{text}"), Value::Null);
+        };
+        let sent = value.get(field).cloned().unwrap_or_default();
+        ApiError::field(field, text, sent)
     })
 }
 
-/// Most members among which the wrong one is looked for: each costs a copy of all, and anybody may ask.
-const MAX_MEMBERS: usize = 32;
-
-/// The member without which a value can be read; none among very many.
-fn wrong_member<T: DeserializeOwned>(value: &Value) -> Option<(&str, &Value)> {
-    let members = value.as_object().filter(|members| members.len() <= MAX_MEMBERS)?;
-    let wrong = members.iter().find(|(name, _)| {
-        let mut others = members.clone();
-        others.shift_remove(*name);
-        serde_json::from_value::<T>(Value::Object(others)).is_ok()
-    });
-    wrong.map(|(name, member)| (name.as_str(), member))
+/// The name in the text for a member that is required.
+fn missing_field(text: &str) -> Option<&str> {
+    text.strip_prefix("missing field `")?.split('`').next()
 }
 
 /// As [`Path`], with errors keyed by field.
@@ -173,7 +183,7 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for BodyOrQuery<T> {
     }
 }
 
-/// A JSON body of the events family: as [`Body`], with errors keyed by field.
+/// A JSON body of the events and rules families: as [`Body`], with errors keyed by field.
 pub struct EventsBody<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Cloud> for EventsBody<T> {
@@ -181,12 +191,16 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for EventsBody<T> {
 
     async fn from_request(request: Request, cloud: &Cloud) -> Result<EventsBody<T>, ApiError> {
         let bytes = whole(Bytes::from_request(request, cloud).await)?;
-        let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
         events_json(&bytes).map(EventsBody)
     }
 }
 
-fn events_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+/// Parses a body; empty is `{}`.
+///
+/// # Errors
+/// 400 keyed by the wrong field, or by `body`.
+pub(crate) fn events_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
     let refused = |text: String| ApiError::field("body", text, Value::Null);
     let value = strict_json::parse(bytes).map_err(|refusal| match refusal {
         Refusal::Invalid(text) => refused(format!("invalid json: {text}")),
@@ -195,7 +209,7 @@ fn events_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if has_nul(&value) {
         return Err(refused(NUL.to_owned()));
     }
-    serde_json::from_value(value).map_err(|error| refused(format!("invalid json: {error}")))
+    typed(&value, "body", "invalid json: ")
 }
 
 #[cfg(test)]
@@ -220,10 +234,27 @@ mod tests {
     }
 
     #[test]
-    fn the_refusal_of_a_query_of_very_many_members_names_no_field() {
-        // With a copy of all members for each of them this would not end.
+    fn the_refusal_of_a_query_of_very_many_members_is_found_at_once() {
         let many: String = (0..16_384).map(|n| format!("k{n}=1&")).collect();
         let body = refusal(&format!("{many}limit=x"));
-        assert!(body.get("query").is_some() && body.get("limit").is_none(), "{body}");
+        assert!(body.get("limit").is_some(), "{body}");
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Made {
+        #[serde(rename = "name")]
+        _name: String,
+        #[serde(default, rename = "ids")]
+        _ids: Vec<i64>,
+    }
+
+    #[test]
+    fn the_refusal_of_a_body_names_the_field_and_what_was_sent() {
+        let refusal = |body: &str| events_json::<Made>(body.as_bytes()).err().unwrap().body;
+        let wrong = refusal(r#"{"name":"a","ids":[1,"x"]}"#);
+        assert_eq!(wrong["ids"]["value"], serde_json::json!([1, "x"]));
+        assert_eq!(refusal(r#"{"name":5}"#)["name"]["value"], 5);
+        assert_eq!(refusal("{}"), serde_json::json!({"name": {"error": "can't be blank"}}));
+        assert!(refusal("[1]")["body"]["error"].is_string());
     }
 }

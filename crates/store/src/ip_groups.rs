@@ -305,7 +305,18 @@ pub async fn matching<C: ConnectionTrait>(
     filter: &GroupFilter,
     now: i64,
 ) -> Result<Vec<Model>, StoreError> {
-    live(tenant, now, filter.condition(now), connection).await
+    let Some(ids) = filter.ids.as_ref().filter(|ids| ids.len() > STEP) else {
+        return live(tenant, now, filter.condition(now), connection).await;
+    };
+    let mut ids = ids.clone();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut found = Vec::new();
+    for ids in ids.chunks(STEP) {
+        let step = GroupFilter { ids: Some(ids.to_vec()), ..filter.clone() };
+        found.extend(live(tenant, now, step.condition(now), connection).await?);
+    }
+    Ok(found)
 }
 
 async fn live<C: ConnectionTrait>(

@@ -7,7 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path},
+    extract::{EventsBody, Path},
     failure::Failure,
     services::api_discovery,
     state::Cloud,
@@ -41,7 +41,7 @@ pub async fn api_discovery_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(body): Body<Map<String, Value>>,
+    EventsBody(body): EventsBody<Map<String, Value>>,
 ) -> Result<Envelope<ApiDiscoveryConfig>, Failure> {
     Ok(Envelope::new(api_discovery::update(&cloud, &caller, client_id, &body).await?))
 }

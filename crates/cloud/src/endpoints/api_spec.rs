@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{self, Body, Path, RackQuery},
+    extract::{self, EventsBody, Path, RackQuery},
     failure::Failure,
     services::api_spec::{self, MAX_UPLOAD, Upload},
     state::Cloud,
@@ -140,7 +140,7 @@ pub async fn api_spec_policy_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(path): Path<(i64, i64)>,
-    Body(body): Body<Map<String, Value>>,
+    EventsBody(body): EventsBody<Map<String, Value>>,
 ) -> Result<Envelope<ApiSpecPolicyView>, Failure> {
     Ok(Envelope::new(api_spec::put_policy(&cloud, &caller, path, &body).await?))
 }
@@ -191,7 +191,7 @@ async fn sent(request: Request) -> Result<(ApiSpecRequest, Option<Upload>), ApiE
         .await
         .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
     match boundary {
-        None => Ok((extract::parse(&bytes)?, None)),
+        None => Ok((extract::events_json(&bytes)?, None)),
         Some(boundary) => form(bytes, boundary).await,
     }
 }

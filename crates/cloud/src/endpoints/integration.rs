@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path, RackQuery},
+    extract::{EventsBody, Path, RackQuery},
     failure::Failure,
     services::integration,
     state::Cloud,
@@ -59,7 +59,7 @@ pub async fn integration_list(
 pub async fn integration_create(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<IntegrationCreate>,
+    EventsBody(request): EventsBody<IntegrationCreate>,
 ) -> Answer<IntegrationView> {
     Ok(answer(integration::create(&cloud, &caller, &request).await?))
 }
@@ -75,7 +75,7 @@ pub async fn integration_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
-    Body(request): Body<IntegrationUpdate>,
+    EventsBody(request): EventsBody<IntegrationUpdate>,
 ) -> Answer<IntegrationView> {
     Ok(answer(integration::update(&cloud, &caller, id, &request).await?))
 }
@@ -104,7 +104,7 @@ pub async fn integration_delete(
 pub async fn integration_create_telegram(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<TelegramCreate>,
+    EventsBody(request): EventsBody<TelegramCreate>,
 ) -> Answer<IntegrationView> {
     Ok(answer(integration::create_telegram(&cloud, &caller, &request).await?))
 }
@@ -117,7 +117,7 @@ pub async fn integration_create_telegram(
 pub async fn integration_test_new(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<IntegrationCreate>,
+    EventsBody(request): EventsBody<IntegrationCreate>,
 ) -> Result<Envelope<Done>, Failure> {
     integration::test_new(&cloud, &caller, &request).await?;
     Ok(Envelope::new(Done::default()))

@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Caller, strings},
-    extract::{Body, Path, RackQuery, whole},
+    extract::{EventsBody, Path, RackQuery, whole},
     failure::Failure,
     services::{
         ip_list::{self, List, NewEntries, RuleType, Spelling},
@@ -141,7 +141,7 @@ pub async fn access_rule_create(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(request): Body<AccessRulesRequest>,
+    EventsBody(request): EventsBody<AccessRulesRequest>,
 ) -> Result<Envelope<Objects<IpGroupView>>, Failure> {
     let list = request.list.as_deref().unwrap_or_default();
     let rules =
@@ -169,7 +169,7 @@ pub async fn ip_group_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(request): Body<IpGroupDeleteRequest>,
+    EventsBody(request): EventsBody<IpGroupDeleteRequest>,
 ) -> Result<Envelope<Objects<IpGroupView>>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let mut filters = Vec::new();

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::ip_list::{lists, rule_type, texts};
 use crate::{
     auth::{Caller, strings},
-    extract::{Body, RackQuery},
+    extract::{EventsBody, RackQuery},
     failure::Failure,
     services::{
         ip_list::{self, List, NewEntries, RuleType, Spelling},
@@ -110,7 +110,7 @@ pub async fn ip_rule_list(
 pub async fn ip_rule_create(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<IpRuleCreateRequest>,
+    EventsBody(request): EventsBody<IpRuleCreateRequest>,
 ) -> Result<Envelope<Objects<IpRuleView>>, Failure> {
     let rule = request.ip_rule;
     let list = rule.list.as_deref().unwrap_or_default();
@@ -140,7 +140,7 @@ pub async fn ip_rule_create(
 pub async fn ip_rule_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<IpRuleDeleteRequest>,
+    EventsBody(request): EventsBody<IpRuleDeleteRequest>,
 ) -> Result<Envelope<Objects<IpRuleView>>, Failure> {
     let ids = ints(&request.filter, "id")?;
     if ids.is_empty() {

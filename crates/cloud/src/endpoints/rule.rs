@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path},
+    extract::{EventsBody, Path},
     failure::Failure,
     services::{action, rule},
     state::Cloud,
@@ -61,7 +61,7 @@ fn many(hints: &[StoredHint]) -> Result<Envelope<Vec<HintView>>, Failure> {
 pub async fn hint_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<ListRequest>,
+    EventsBody(request): EventsBody<ListRequest>,
 ) -> Result<Envelope<Vec<HintView>>, Failure> {
     many(&rule::list(&cloud, &caller, &request).await?)
 }
@@ -76,7 +76,7 @@ pub async fn hint_list(
 pub async fn hint_create(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(body): Body<Map<String, Value>>,
+    EventsBody(body): EventsBody<Map<String, Value>>,
 ) -> Result<Envelope<HintView>, Failure> {
     one(&rule::create(&cloud, &caller, &body).await?)
 }
@@ -90,7 +90,7 @@ pub async fn hint_create(
 pub async fn hint_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<SelectRequest>,
+    EventsBody(request): EventsBody<SelectRequest>,
 ) -> Result<Envelope<Vec<HintView>>, Failure> {
     many(&rule::delete(&cloud, &caller, &request.filter).await?)
 }
@@ -105,7 +105,7 @@ pub async fn hint_delete(
 pub async fn hint_update_all(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<HintUpdateRequest>,
+    EventsBody(request): EventsBody<HintUpdateRequest>,
 ) -> Result<Envelope<Vec<HintView>>, Failure> {
     many(&rule::update_all(&cloud, &caller, &request.filter, &request.fields).await?)
 }
@@ -151,7 +151,7 @@ pub async fn hint_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
-    Body(patch): Body<Map<String, Value>>,
+    EventsBody(patch): EventsBody<Map<String, Value>>,
 ) -> Result<Envelope<HintView>, Failure> {
     one(&rule::update(&cloud, &caller, id, &patch).await?)
 }
@@ -164,7 +164,7 @@ pub async fn hint_update(
 pub async fn action_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<ListRequest>,
+    EventsBody(request): EventsBody<ListRequest>,
 ) -> Result<Envelope<Vec<ActionView>>, Failure> {
     Ok(Envelope::new(action::list(&cloud, &caller, &request).await?))
 }
@@ -178,7 +178,7 @@ pub async fn action_list(
 pub async fn action_by_hit(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<ByHitRequest>,
+    EventsBody(request): EventsBody<ByHitRequest>,
 ) -> Result<Envelope<ByHitView>, Failure> {
     Ok(Envelope::new(action::by_hit(&cloud, &caller, &request.id).await?))
 }
@@ -239,7 +239,7 @@ pub async fn wallarm_mode_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(body): Body<Map<String, Value>>,
+    EventsBody(body): EventsBody<Map<String, Value>>,
 ) -> Result<Envelope<WallarmModeView>, Failure> {
     let mode = body.get("mode").unwrap_or(&Value::Null);
     let mode = rule::set_general_mode(&cloud, &caller, client_id, mode).await?;

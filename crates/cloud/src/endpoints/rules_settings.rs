@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path},
+    extract::{EventsBody, Path},
     failure::Failure,
     services::rules_settings,
     state::Cloud,
@@ -47,7 +47,7 @@ pub async fn rules_settings_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(patch): Body<Map<String, Value>>,
+    EventsBody(patch): EventsBody<Map<String, Value>>,
 ) -> Result<Envelope<RulesSettingsView>, Failure> {
     Ok(Envelope::new(rules_settings::update(&cloud, &caller, client_id, &patch).await?))
 }
@@ -77,7 +77,7 @@ pub async fn overlimit_settings_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(patch): Body<Map<String, Value>>,
+    EventsBody(patch): EventsBody<Map<String, Value>>,
 ) -> Result<Envelope<OverlimitSettings>, Failure> {
     Ok(Envelope::new(rules_settings::set_overlimit(&cloud, &caller, client_id, &patch).await?))
 }

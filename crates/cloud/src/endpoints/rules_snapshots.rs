@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path},
+    extract::{EventsBody, Path},
     failure::Failure,
     services::rules_snapshots,
     state::Cloud,
@@ -47,7 +47,7 @@ pub async fn rules_snapshot_create(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(request): Body<RulesSnapshotCreate>,
+    EventsBody(request): EventsBody<RulesSnapshotCreate>,
 ) -> Result<Envelope<RulesSnapshotView>, Failure> {
     Ok(Envelope::new(rules_snapshots::create(&cloud, &caller, client_id, request).await?))
 }

@@ -6,7 +6,7 @@ use bartizan_api::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{extract::Body, failure::Failure, services::suggest, state::Cloud};
+use crate::{extract::EventsBody, failure::Failure, services::suggest, state::Cloud};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new().routes(routes!(point_suggest)).routes(routes!(attack_type_list))
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
     responses((status = 200, description = "Names by chain", body = Envelope<Vec<Vec<String>>>,
         example = json!({"status": 200, "body": [["array", "array_all", "gql", "hash", "hash_all", "hash_name"]]}))))]
 pub async fn point_suggest(
-    Body(request): Body<SuggestRequest>,
+    EventsBody(request): EventsBody<SuggestRequest>,
 ) -> Result<Envelope<Vec<Vec<&'static str>>>, Failure> {
     Ok(Envelope::new(suggest::children(&request.points)?))
 }

@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path},
+    extract::{EventsBody, Path},
     failure::Failure,
     services::trigger,
     state::Cloud,
@@ -47,7 +47,7 @@ pub async fn trigger_create(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    Body(request): Body<TriggerRequest>,
+    EventsBody(request): EventsBody<TriggerRequest>,
 ) -> Result<Response, Failure> {
     let trigger = trigger::create(&cloud, &caller, client_id, request.trigger.as_ref()).await?;
     Ok(json_response(&TriggerOne { trigger }))
@@ -65,7 +65,7 @@ pub async fn trigger_update(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path((client_id, id)): Path<(i64, i64)>,
-    Body(request): Body<TriggerRequest>,
+    EventsBody(request): EventsBody<TriggerRequest>,
 ) -> Result<Response, Failure> {
     let trigger = trigger::replace(&cloud, &caller, client_id, id, request.trigger.as_ref()).await?;
     Ok(json_response(&TriggerOne { trigger }))

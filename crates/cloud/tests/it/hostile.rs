@@ -203,3 +203,19 @@ async fn behind_tls_browsers_are_told_to_stay_there() {
     assert!(by_tls.headers().contains_key("strict-transport-security"));
     assert!(!request.send().await.unwrap().headers().contains_key("strict-transport-security"));
 }
+
+#[tokio::test]
+async fn rules_are_read_whatever_a_body_is_called() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    // As `curl -d` sends it.
+    for (path, kind) in [
+        ("/v1/objects/hint", "application/x-www-form-urlencoded"),
+        ("/v1/objects/action", "text/plain"),
+        ("/v2/suggest/point", "application/octet-stream"),
+    ] {
+        let call = request(&cloud, &admin, path).header("Content-Type", kind);
+        let response = call.body(r#"{"points":[["post"]]}"#).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+    }
+}

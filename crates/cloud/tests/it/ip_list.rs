@@ -238,3 +238,33 @@ async fn applications_are_counted_once_and_bounded() {
     let error = "times the number of values should be at most 1000000";
     assert_eq!(refused["body"], json!({"application_ids": {"error": error, "value": 250}}));
 }
+
+#[tokio::test]
+async fn very_many_entries_are_named_in_one_deletion() {
+    let cloud = TestCloud::start().await;
+    add(&cloud, rules("block", "subnet", json!(["198.51.100.7", "203.0.113.9"]))).await.body();
+    // More than a statement of the database takes.
+    let ids: Vec<i64> = (1..=40_000).rev().collect();
+    let delete = json!({"rules": [{"rule_type": "subnet", "ids": ids}]});
+    let deleted = call(&cloud, Method::DELETE, "groups", Some(delete)).await.body();
+    assert_eq!(deleted["objects"].as_array().unwrap().len(), 2);
+    assert_eq!(groups(&cloud, "").await, json!([]));
+}
+
+#[tokio::test]
+async fn refusals_of_wrong_types_name_the_field() {
+    let cloud = TestCloud::start().await;
+    let refusal = async |change: &dyn Fn(&mut Value)| {
+        let mut body = rules("block", "subnet", json!(["198.51.100.7"]));
+        change(&mut body);
+        let reply = add(&cloud, body).await;
+        assert_eq!(reply.status, 400, "{}", reply.text);
+        reply.json()["body"].clone()
+    };
+    let applications = refusal(&|body| body["application_ids"] = json!(["a"])).await;
+    assert_eq!(applications["application_ids"]["value"], json!(["a"]));
+    assert!(refusal(&|body| body["rules"] = Value::Null).await["rules"]["error"].is_string());
+    let location =
+        refusal(&|body| body["rules"] = json!([{"rules_type": "location", "values": ["ZZ"]}])).await;
+    assert!(location.to_string().contains("ZZ"), "{location}");
+}

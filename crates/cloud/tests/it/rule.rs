@@ -325,3 +325,24 @@ async fn who_names_no_tenant_means_his_own() {
     assert!(actions(json!({"clientid": linked.id})).await.contains(&json!(linked.id)));
     assert_eq!(deleted(named).await.body()[0]["id"], id);
 }
+
+#[tokio::test]
+async fn a_header_that_no_answer_can_carry_is_refused() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let header = |name: &str, value: &str| {
+        json!({"type": "set_response_header", "clientid": cloud.client.id, "action": [], "mode": "append",
+            "name": name, "values": [value]})
+    };
+    for (name, value, field) in [
+        ("X-Note", "a\r\nX-Evil: 1", "values"),
+        ("X-Note", "\u{7f}", "values"),
+        ("Content-Length", "0", "name"),
+        ("transfer-encoding", "chunked", "name"),
+    ] {
+        let reply = create(&cloud, &admin, header(name, value)).await;
+        assert_eq!(reply.status, 400, "{name}: {}", reply.text);
+        assert_eq!(reply.json()["body"][field]["error"], "is invalid", "{name}: {}", reply.text);
+    }
+    assert_eq!(create(&cloud, &admin, header("X-Note", "Grüße\tan alle")).await.status, 200);
+}

@@ -226,7 +226,7 @@ pub(super) fn apply_rules(headers: &mut HeaderMap, changes: &[&ResponseHeader]) 
             headers.remove(&name);
         }
         for value in change.values.iter().filter(|value| !value.is_empty()) {
-            if let Ok(value) = HeaderValue::from_str(value) {
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 headers.append(name.clone(), value);
             }
         }

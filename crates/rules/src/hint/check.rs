@@ -39,8 +39,8 @@ pub(super) enum Check {
     PointOrSource,
     /// What a threshold control does.
     Reaction,
-    /// A list of at least one text.
-    Texts,
+    /// A list of at least one value of a header field.
+    HeaderValues,
     /// A count in a period.
     Threshold,
 }
@@ -58,7 +58,7 @@ impl Check {
             Check::Anything => Ok(sent.clone()),
             Check::Flag if sent.is_boolean() => Ok(sent.clone()),
             Check::HeaderName => match sent.as_str() {
-                Some(name) if is_token(name) => Ok(sent.clone()),
+                Some(name) if is_token(name) && !is_framing(name) => Ok(sent.clone()),
                 _ => Err(invalid()),
             },
             Check::Integer { min, max } => match sent.as_i64() {
@@ -83,10 +83,12 @@ impl Check {
                 let point = parse(field, sent).map_err(|fault| vec![fault])?;
                 serde_json::to_value(point).map_err(|_| invalid())
             }
-            Check::Texts => match texts(sent) {
+            Check::HeaderValues => match texts(sent) {
                 Some([]) => Err(vec![FieldError::new(field, text::BLANK, sent.clone())]),
-                Some(_) => Ok(sent.clone()),
-                None => Err(invalid()),
+                Some(values) if values.iter().filter_map(Value::as_str).all(is_field_value) => {
+                    Ok(sent.clone())
+                }
+                _ => Err(invalid()),
             },
             Check::Flag => Err(invalid()),
         }
@@ -107,6 +109,17 @@ pub(super) fn texts(sent: &Value) -> Option<&[Value]> {
     let items = sent.as_array()?;
     let fits = |item: &Value| item.as_str().is_some_and(|text| text.chars().count() <= MAX_TEXT_CHARS);
     (items.len() <= MAX_ITEMS && items.iter().all(fits)).then_some(items)
+}
+
+/// A value of a header field of RFC 9110: no control character but the tab.
+fn is_field_value(value: &str) -> bool {
+    !value.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7F)
+}
+
+/// The fields that say where a message ends, which a node leaves as they are.
+fn is_framing(name: &str) -> bool {
+    const FRAMING: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
+    FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing))
 }
 
 /// A header name of RFC 9110.

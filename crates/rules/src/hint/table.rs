@@ -203,7 +203,7 @@ hint_types! {
     SetResponseHeader "set_response_header", variativity_disabled: true, &[
         required("mode", Check::OneOf(&["append", "replace"])),
         required("name", Check::HeaderName),
-        required("values", Check::Texts),
+        required("values", Check::HeaderValues),
     ];
     /// Request rate per value of a point.
     RateLimit "rate_limit", variativity_disabled: true, &[

@@ -12,6 +12,8 @@ use serde_json::Value;
 pub const MAX_BYTES: usize = 20 << 20;
 /// Most values of a document.
 const MAX_VALUES: usize = 2_000_000;
+/// Most brackets of YAML that are open at once. Its parser looks at all of them for every word.
+const MAX_OPEN: usize = 500;
 /// Findings kept.
 const MAX_FINDINGS: usize = 100;
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -55,6 +57,8 @@ pub fn read(text: &str) -> Result<Document, Vec<SpecFinding>> {
     let root: Value = if json {
         serde_json::from_str(text.trim_start_matches('\u{feff}'))
             .map_err(|error| fault(format!("not JSON: {error}")))?
+    } else if opens_too_many(text) {
+        return Err(fault(format!("not YAML: more than {MAX_OPEN} brackets are open at once")));
     } else {
         serde_yaml_ng::from_str(text).map_err(|error| fault(format!("not YAML: {error}")))?
     };
@@ -77,6 +81,36 @@ pub fn read(text: &str) -> Result<Document, Vec<SpecFinding>> {
         endpoints,
         report: findings,
     })
+}
+
+/// Whether more brackets are open at once than any document needs. Brackets in texts count too, but are mostly closed.
+fn opens_too_many(text: &str) -> bool {
+    let mut open: Vec<u8> = Vec::new();
+    // How many of `open` are square brackets: a bracket that closes none must not cost a look at all.
+    let mut square = 0;
+    for byte in text.bytes() {
+        let closed = match byte {
+            b'[' | b'{' => {
+                open.push(byte);
+                square += usize::from(byte == b'[');
+                if open.len() > MAX_OPEN {
+                    return true;
+                }
+                continue;
+            }
+            b']' if square > 0 => b'[',
+            b'}' if open.len() > square => b'{',
+            _ => continue,
+        };
+        // What was opened since is closed with it.
+        while let Some(bracket) = open.pop() {
+            square -= usize::from(bracket == b'[');
+            if bracket == closed {
+                break;
+            }
+        }
+    }
+    false
 }
 
 fn finding(level: &str, pointer: &str, message: String) -> SpecFinding {
@@ -312,6 +346,18 @@ fn percent(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brackets_without_end_are_refused_before_they_cost() {
+        for deep in ["[".repeat(300_000), "{a: [".repeat(100_000)] {
+            let text = format!("openapi: 3.0.0\nx: {deep}");
+            assert_eq!(errors(&text), [": not YAML: more than 500 brackets are open at once"]);
+        }
+        // In patterns and prose they are closed, or few.
+        let pattern = "  - \"^[^{}]+[0, 1)$\"\n".repeat(400);
+        assert!(!opens_too_many(&format!("openapi: 3.0.0\nx:\n{pattern}")));
+        assert!(!opens_too_many(&"]}".repeat(10_000)));
+    }
 
     fn errors(text: &str) -> Vec<String> {
         let found = read(text).unwrap_err();
