@@ -531,14 +531,42 @@ fn mask_parts(raw: &mut RawRequest, path: &mut String, sensitive: &Point) -> boo
         Place::Query(wanted) => {
             return query::mask(&mut raw.uri, &|name| wanted.is_none_or(|wanted| wanted == name));
         }
+        Place::Body if raw.body.is_empty() => {}
         Place::Body => MASK.clone_into(&mut raw.body),
         Place::Path => {
             let end = raw.uri.split('?').next().unwrap_or_default().len();
-            raw.uri.replace_range(..end, MASK);
-            MASK.clone_into(path);
+            let masked = raw.uri.get(..end).filter(|sent| *sent == path.as_str());
+            let masked = masked.and_then(|sent| masked_segment(sent, sensitive)).unwrap_or(MASK.to_owned());
+            raw.uri.replace_range(..end, &masked);
+            *path = masked;
         }
     }
     false
+}
+
+/// A path with the segment masked that a point names, if it has one. `None` when the path could be read in two ways or the
+/// point is no single segment.
+fn masked_segment(path: &str, sensitive: &Point) -> Option<String> {
+    let is_plain = |segment: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~*".contains(&byte);
+        segment.bytes().all(plain) && !matches!(segment, "." | "..")
+    };
+    let mut segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    let last = segments.len() - 1;
+    let doubled = segments.iter().take(last).any(|segment| segment.is_empty());
+    if doubled || !segments.iter().all(|segment| is_plain(segment)) {
+        return None;
+    }
+    let at = match sensitive.steps() {
+        [Step::Indexed(Element::Path, index), ..] => usize::try_from(*index).ok()?,
+        [Step::Simple(Element::ActionName | Element::ActionExt), ..] => last,
+        _ => return None,
+    };
+    // The last segment is the action, with a number only where it is empty.
+    if let Some(segment) = segments.get_mut(at).filter(|segment| !segment.is_empty()) {
+        *segment = MASK;
+    }
+    Some(format!("/{}", segments.join("/")))
 }
 
 #[cfg(test)]
@@ -560,7 +588,7 @@ mod tests {
         let masked = |json| {
             let (mut copy, mut path) = (raw.clone(), "/a/b".to_owned());
             mask_parts(&mut copy, &mut path, &point(json));
-            assert_eq!(path == MASK, json.contains("path"));
+            assert_eq!(path, copy.uri.split('?').next().unwrap());
             copy
         };
         assert_eq!(masked(r#"["get","card"]"#).uri, "/a/b?card=********&x[card]=1&card%5Bcvv%5D=********");
@@ -570,7 +598,29 @@ mod tests {
         );
         assert_eq!(masked(r#"["header","X-TOKEN"]"#).headers["X-TOKEN"], ["********"]);
         assert_eq!(masked(r#"["post","json_doc","hash","pin"]"#).body, "********");
-        assert_eq!(masked(r#"["path",1]"#).uri, "********?card=4111&x[card]=1&card%5Bcvv%5D=999");
+        assert_eq!(masked(r#"["path",0]"#).uri, "/********/b?card=4111&x[card]=1&card%5Bcvv%5D=999");
+        assert_eq!(masked(r#"["path_all"]"#).uri, "********?card=4111&x[card]=1&card%5Bcvv%5D=999");
+    }
+
+    #[test]
+    fn a_segment_is_masked_where_it_is_certain_and_else_the_path() {
+        let masked = |path: &str, json: &str| masked_segment(path, &point(json));
+        let name = r#"["action_name"]"#;
+        assert_eq!(masked("/u/123/card.json", r#"["path",1]"#).unwrap(), "/u/********/card.json");
+        assert_eq!(masked("/u/123/card.json", name).unwrap(), "/u/123/********");
+        assert_eq!(masked("/u/123/", r#"["path",1]"#).unwrap(), "/u/********/");
+        assert_eq!(masked("/u", r#"["path",3]"#).unwrap(), "/u");
+        for odd in ["/u//1", "/u/%31", "/u;x/1", "/a/../1", "/u\\1", "********", "/u/é"] {
+            assert_eq!(masked(odd, r#"["path",1]"#), None, "{odd}");
+        }
+        assert_eq!(masked("/u/1", r#"["uri"]"#), None);
+    }
+
+    #[test]
+    fn a_request_without_a_body_gets_none() {
+        let (mut raw, mut path) = (RawRequest { uri: "/a".into(), ..RawRequest::default() }, "/a".to_owned());
+        mask_parts(&mut raw, &mut path, &point(r#"["post","json_doc","hash","pin"]"#));
+        assert_eq!(raw.body, "");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use bartizan_rules::{RegexRule, Selection, Vpatch};
 use smallvec::SmallVec;
 
 use super::checks::{Checks, Violation};
-use super::files;
+use super::files::{self, Pages};
 
 /// Payloads of rule matches are cut to this many bytes.
 const PAYLOAD: usize = 1024;
@@ -50,6 +50,7 @@ pub(crate) struct RulesPolicy<'p, 's> {
     /// Points whose values are not to be parsed.
     binary: SmallVec<[&'s Point; 2]>,
     checks: Checks<'s>,
+    pages: Pages<'s>,
     matches: Matches,
 }
 
@@ -62,6 +63,7 @@ impl<'p, 's> RulesPolicy<'p, 's> {
             parsers: selection.parser_states().collect(),
             binary: selection.binary_points().collect(),
             checks: Checks::new(selection),
+            pages: Pages::new(selection),
             matches: Matches::default(),
         }
     }
@@ -110,11 +112,12 @@ impl Policy for RulesPolicy<'_, '_> {
         attack_type: AttackType,
         span: &Range<usize>,
     ) -> bool {
-        files::is_noise(self.selection, point, value, attack_type, span)
+        files::is_noise(self.selection, &self.pages, point, value, attack_type, span)
     }
 
     fn value_seen(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) {
         self.checks.value_seen(point, value, role);
+        self.pages.value_seen(point, value);
         let (selection, matches) = (self.selection, &mut self.matches);
         self.regexes.retain(|rule| {
             let hit = names(&rule.point, point)

@@ -213,6 +213,30 @@ async fn short_signs_in_declared_files_are_chance_and_long_ones_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn markup_in_declared_pages_is_no_attack() {
+    const FILE: &str = "multipart/form-data; boundary=b";
+    const PAGE: &str = "<html><script>alert(1)</script></html>";
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    let file = |name: &str, content: &str| {
+        format!(
+            "--b\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"a.html\"\r\n\r\n{content}\r\n--b--\r\n"
+        )
+    };
+    assert_eq!(post(&setup, FILE, file("f", PAGE)).await, 403);
+    for point in [json!([["post"], ["multipart", "f"], ["file"]]), json!([["post"], ["multipart", "f"]])] {
+        let rule = json!({ "point": point, "file_type": "html" });
+        enforce(&cloud, &setup, vec![("uploads", rule)]).await;
+        assert_eq!(post(&setup, FILE, file("f", PAGE)).await, 200);
+        assert_eq!(post(&setup, FILE, file("g", PAGE)).await, 403);
+        // Other attacks in a page are found, and so is markup in what is no page.
+        assert_eq!(post(&setup, FILE, file("f", &format!("<html><p>{SQLI}</p></html>"))).await, 403);
+        let data = r#"{"a":"so <script>alert(1)</script>"}"#;
+        assert_eq!(post(&setup, FILE, file("f", data)).await, 403);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn parsers_stamps_and_processing_time_follow_rules() {
     let cloud = Cloud::start().await;
     let setup = with_cloud(&cloud, "block").await;

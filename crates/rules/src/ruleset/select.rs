@@ -189,10 +189,10 @@ impl<'r> Selection<'r> {
         self.effects().any(|effect| matches!(effect, Effect::BinaryData(point) if point.covers(path)))
     }
 
-    /// Kinds of file that the value at a point may be.
-    pub fn upload_kinds(&self, path: &PointPath<'_>) -> impl Iterator<Item = FileKind> {
+    /// Points that hold files, with the kinds of file that they may be.
+    pub fn uploads(&self) -> impl Iterator<Item = (FileKind, &'r Point)> {
         self.effects().filter_map(|effect| match effect {
-            Effect::Uploads { file, point } if point.covers(path) => Some(*file),
+            Effect::Uploads { file, point } => Some((*file, point)),
             _ => None,
         })
     }
