@@ -310,7 +310,7 @@ fn view(
             .iter()
             .filter(|instance| instance.requests_month == month)
             .fold(0, |sum: i64, instance| sum.saturating_add(instance.requests)),
-        rps: active.iter().map(|instance| instance.rps).sum(),
+        rps: active.iter().map(|instance| instance.rps).fold(0.0, std::ops::Add::add),
         secret: None,
     }
 }
