@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
-use crate::shape::Context;
+use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -68,6 +68,9 @@ fn compares_constants(context: &Context<'_>, span: &Range<usize>) -> bool {
     if !breaks_a_word && memchr::memchr_iter(b'\n', context.value).count() >= 3 {
         return false;
     }
+    if closes_its_own(context, span.start) && context.shape() == Shape::Document {
+        return false;
+    }
     let matched = context.value.get(span.clone()).unwrap_or_default();
     let Some(equals) = memchr::memchr(b'=', matched) else { return true };
     let (left, right) = matched.split_at(equals);
@@ -80,4 +83,15 @@ fn compares_constants(context: &Context<'_>, span: &Range<usize>) -> bool {
     let right = right.split(|b| *b == quote).nth(1).unwrap_or_default();
     let word = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     left.len() <= 2 && word(right) <= 2 || right.strip_prefix(left).is_some_and(|rest| word(rest) == 0)
+}
+
+/// Whether the quote at `at` closes a word that a comparison opened: `where id='%s' or 1=1`, a statement as programs hold it.
+fn closes_its_own(context: &Context<'_>, at: usize) -> bool {
+    const LONGEST: usize = 24;
+    let Some(&quote) = context.value.get(at) else { return false };
+    let before = context.before(at);
+    let near = before.get(before.len().saturating_sub(LONGEST)..).unwrap_or(before);
+    let Some(opener) = memchr::memrchr(quote, near) else { return false };
+    let (lead, word) = near.split_at(opener);
+    lead.last() == Some(&b'=') && !word.contains(&b' ')
 }
