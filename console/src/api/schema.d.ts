@@ -11110,7 +11110,7 @@ export interface components {
              */
             subtype: string;
             /**
-             * @description How the value was read: `as sent`, `without padding`, `shell words`, `script` or `sql`.
+             * @description How the value was read: `as sent`, `text in data`, `without padding`, `beginning`, `shell words`, `script` or `sql`.
              * @example as sent
              */
             form: string;

@@ -55,7 +55,7 @@ pub struct ExplainedSign {
     /// Technique.
     #[schema(example = "sqli_boolean")]
     pub subtype: &'static str,
-    /// How the value was read: `as sent`, `without padding`, `shell words`, `script` or `sql`.
+    /// How the value was read: `as sent`, `text in data`, `without padding`, `beginning`, `shell words`, `script` or `sql`.
     #[schema(example = "as sent")]
     pub form: &'static str,
     /// What made the signature worth a look.

@@ -2,8 +2,12 @@
 //!
 //! Benign look-alikes: text of several lines, pasted mail and HTTP examples (documents), a `Subject:` in prose.
 
+use std::ops::Range;
+
 use bartizan_api::attack_type::AttackType;
 
+use crate::place::Place;
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -19,6 +23,31 @@ pub(crate) static DETECTOR: Detector = Detector {
             ),
             trust: Trust::Tight,
             places: Places::Everywhere,
+        },
+        // In any text that a link carries and that has no lines of its own.
+        Signature {
+            stamp: 6006,
+            subtype: "crlf_header",
+            gate: &["set-cookie", "location:", "bcc:"],
+            needs: "\r\n",
+            test: Test::Checked(r"\r?\n[\s]*(?:set-cookie|location|bcc)[\s]*:[\s]*\S", |context, _| {
+                memchr::memchr_iter(b'\n', context.value).count() <= 3
+            }),
+            trust: Trust::Any,
+            places: Places::Query,
+        },
+        // Any field behind nothing or one word, with a value of one word: `x%0d%0aX-Any: value`.
+        Signature {
+            stamp: 6005,
+            subtype: "crlf_header",
+            gate: &["\r", "\n", "%0d", "%0a", "\\r\\n", "%e5%98", "\u{560d}", "\u{560a}", "%u000"],
+            needs: ":%",
+            test: Test::Checked(
+                r"^[\s]*[^\s:,;={}()'\x22]{0,64}?(?:[\r\n]|%0[da]|\\r\\n|%e5%98%8[ad]|\xe5\x98[\x8a\x8d]|%u000[ad])+[\s]*(?:\d|0[ad])?[a-z][a-z0-9]{0,24}(?:-[a-z0-9]{1,24}){0,4}(?::|%3a)[\s]?[^\s:;,'\x22{}]{1,64}[\s]*$",
+                is_field,
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
         },
         Signature {
             stamp: 6002,
@@ -53,3 +82,20 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// Whether one more line is a header field rather than a second line of text. A person writes a blank behind the colon, and
+/// text of several lines comes in bodies; there the name must have a dash, and the value stand beside its colon.
+fn is_field(context: &Context<'_>, _: &Range<usize>) -> bool {
+    let value = context.value.trim_ascii();
+    let line = value.iter().rposition(|b| matches!(b, b'\r' | b'\n')).map_or(0, |at| at + 1);
+    let line = value.get(line..).unwrap_or_default();
+    let Some(colon) = line.iter().position(|b| *b == b':') else {
+        return context.place == Place::QueryValue;
+    };
+    let dashed = line.get(..colon).is_some_and(|name| name.contains(&b'-'));
+    let beside = line.get(colon + 1).is_some_and(|b| *b != b' ');
+    match context.place {
+        Place::QueryValue | Place::CookieValue => dashed || beside,
+        _ => dashed && beside,
+    }
+}

@@ -155,12 +155,16 @@ impl Engine {
         let start = out.len();
         let context = Context::new(value, bytes, place);
         self.scan_form(&context, out);
+        // What a fence encloses is code for people: rewritten, it would not be seen as that.
+        let fenced = is_fenced(&context);
         if bytes.intersects(SHELL)
+            && !fenced
             && let Some(form) = view::without_shell_quoting(&context)
         {
             self.scan_derived(&form, &context, start, out);
         }
         if bytes.intersects(SCRIPT)
+            && !fenced
             && let Some(form) = view::without_script_noise(&context)
         {
             self.scan_derived(&form, &context, start, out);
@@ -172,11 +176,8 @@ impl Engine {
             let short = Context::new(&form, ByteSet::of(&form), place);
             self.scan_again(&short, value.len(), start, out);
         }
-        if value.len() > LONG
-            && bytes.intersects(QUOTES)
-            && let Some(head) = before_comment(value)
-        {
-            self.scan_head(head, &context, start, out);
+        for (head, types) in heads(value, bytes) {
+            self.scan_head(head, types, &context, start, out);
         }
         if bytes.intersects(NOISE)
             && let Some(form) = view::without_sql_noise(&context)
@@ -190,14 +191,22 @@ impl Engine {
         self.scan_again(&Context::derived(form, original), original.value.len(), start, out);
     }
 
-    /// Scans what stands before a comment of SQL as the short value that it is to a database: the rest is padding.
-    fn scan_head(&self, head: &[u8], original: &Context<'_>, start: usize, out: &mut Vec<Sign>) {
+    /// Scans the beginning of a value as the short value that it is to what is attacked: a database stops at a comment, a
+    /// client of URLs asks a host whatever its path. The rest is padding. Only signs of `types` count, for in other languages
+    /// it is none.
+    fn scan_head(
+        &self,
+        head: &[u8],
+        types: &[AttackType],
+        original: &Context<'_>,
+        start: usize,
+        out: &mut Vec<Sign>,
+    ) {
         let known = out.len();
         let head = Context::new(head, ByteSet::of(head), original.place);
         self.scan_again(&head, original.value.len(), start, out);
-        // In other languages those signs are no comment.
         let found = out.split_off(known);
-        out.extend(found.into_iter().filter(|sign| sign.attack_type == AttackType::Sqli));
+        out.extend(found.into_iter().filter(|sign| types.contains(&sign.attack_type)));
     }
 
     fn scan_again(&self, form: &Context<'_>, length: usize, start: usize, out: &mut Vec<Sign>) {
@@ -331,12 +340,30 @@ impl Compiled {
     }
 }
 
+/// The beginnings of a long value that are judged as short values, and for what.
+fn heads(value: &[u8], bytes: ByteSet) -> impl Iterator<Item = (&[u8], &'static [AttackType])> {
+    const OF_A_STATEMENT: &[AttackType] = &[AttackType::Sqli];
+    const OF_AN_ADDRESS: &[AttackType] = &[AttackType::Ssrf, AttackType::Redir, AttackType::Ptrav];
+    let long = value.len() > LONG;
+    let statement = long.then(|| before_comment(value, bytes)).flatten().map(|head| (head, OF_A_STATEMENT));
+    let address = long.then(|| address(value)).flatten().map(|head| (head, OF_AN_ADDRESS));
+    statement.into_iter().chain(address)
+}
+
+fn is_fenced(context: &Context<'_>) -> bool {
+    context.value.starts_with(b"```") && context.is_fenced_block()
+}
+
 /// The beginning of a value up to and with the first comment of SQL behind a quote, if both stand in its first line and near
-/// its beginning: `x' or 1=1-- `.
-fn before_comment(value: &[u8]) -> Option<&[u8]> {
+/// its beginning: `x' or 1=1-- `. A number needs no quote.
+fn before_comment(value: &[u8], bytes: ByteSet) -> Option<&[u8]> {
+    let number = value.first().is_some_and(u8::is_ascii_digit);
+    if !number && !bytes.intersects(QUOTES) {
+        return None;
+    }
     let head = value.get(..HEAD).unwrap_or(value);
     let head = head.split(|b| *b == b'\n').next().unwrap_or_default();
-    let quote = memchr::memchr2(b'\'', b'"', head)?;
+    let quote = if number { 0 } else { memchr::memchr2(b'\'', b'"', head)? };
     // Options (`--all`), colours (`"#fff"`) and attributes (`#[…]`) are no comments.
     let free = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'[' | b'!');
     let end = (quote..head.len()).find(|&at| match head.get(at..).unwrap_or_default() {
@@ -345,6 +372,14 @@ fn before_comment(value: &[u8]) -> Option<&[u8]> {
         _ => false,
     })?;
     head.get(..head.len().min(end + 2))
+}
+
+/// The beginning of a value that is one address: a scheme or two slashes, and no blank.
+fn address(value: &[u8]) -> Option<&[u8]> {
+    let head = value.get(..HEAD).unwrap_or(value);
+    let is_address =
+        head.starts_with(b"//") || memchr::memmem::find(head.get(..16).unwrap_or(head), b"://").is_some();
+    (is_address && head.iter().all(|b| b.is_ascii_graphic())).then_some(head)
 }
 
 /// Whether the value stays inside a byte class that no attack can be written in. Exempt are places where a bare

@@ -32,5 +32,17 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::Values,
         },
+        // In any text: a filter closed and an alternative opened.
+        Signature {
+            stamp: 13003,
+            subtype: "ldapi_filter",
+            gate: &[")(|(", ")(&("],
+            needs: "=",
+            test: Test::Pattern(
+                r"\*\)\([\w-]{1,24}=[^()]{0,24}\)\)\([|&]\(|\*\)\)?\([|&]\([\w-]{1,24}=[^()\s]{0,24}(?:\)|$)",
+            ),
+            trust: Trust::Any,
+            places: Places::Names,
+        },
     ],
 };

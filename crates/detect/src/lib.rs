@@ -66,6 +66,7 @@ pub use response::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseEngine, Response
 /// Every detector, in the order in which signs are reported.
 static DETECTORS: &[&signature::Detector] = &[
     &sqli::union::DETECTOR,
+    &sqli::anywhere::DETECTOR,
     &sqli::boolean::DETECTOR,
     &sqli::stacked::DETECTOR,
     &sqli::server::DETECTOR,

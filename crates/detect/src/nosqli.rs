@@ -53,6 +53,18 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::Values,
         },
+        // In any text: a string that ends, an answer, and a string that begins for what is left.
+        Signature {
+            stamp: 8007,
+            subtype: "nosqli_script",
+            gate: &["return true", "1==1", "1 == 1"],
+            needs: "'\"",
+            test: Test::Pattern(
+                r"['\x22][\s]*;[\s]*return[\s]+true[\s]*;[\s]*(?:var[\s]+)?\w{1,16}[\s]*=[\s]*['\x22]|['\x22][\s]*\|\|[\s]*1[\s]*={2,3}[\s]*1\b",
+            ),
+            trust: Trust::Any,
+            places: Places::Values,
+        },
         Signature {
             stamp: 8004,
             subtype: "nosqli_operator",

@@ -106,6 +106,29 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::Arguments,
         },
+        // The same odd separator before and behind the folder of a system file, whatever a decoder makes of it.
+        Signature {
+            stamp: 5007,
+            subtype: "ptrav_encoded",
+            gate: &[
+                "etc%",
+                "etc0x",
+                "etc\\",
+                "etc?",
+                "windows%",
+                "windows0x",
+                "winnt%",
+                "winnt0x",
+                "boot.ini",
+            ],
+            needs: "",
+            test: Test::Checked(
+                r"(?:etc|windows|winnt)[^\s<>]{1,24}?(?:passwd|shadow|issue|hosts|system32|win\.ini)|^[^\s<>]{4,}boot\.ini$",
+                has_odd_separator,
+            ),
+            trust: Trust::Tight,
+            places: Places::All,
+        },
         Signature {
             stamp: 5010,
             subtype: "ptrav_absolute",
@@ -161,6 +184,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "_log",
                 ".log",
                 "xampp",
+                "programfiles",
                 "lampp",
                 "/.",
                 "master.passwd",
@@ -168,10 +192,10 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "/\\",
             test: Test::Pattern(
-                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^/(?:var/(?:log|adm)|etc)$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$|^/?[a-z]:[\\/]+(?:[\w. -]{1,32}[\\/]+){0,5}(?:access|error)[._]log$|^/?[a-z]:[\\/]+(?:php\d?[\\/]+sessions|windows[\\/]+temp)[\\/]*$",
+                r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^/(?:var/(?:log|adm)|etc)$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program ?files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^[\\/](?:xampp|wamp\d*|inetpub)[\\/][^<>|\x22]*\.\w{2,4}$|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$|^/?[a-z]:[\\/]+(?:[\w. -]{1,32}[\\/]+){0,5}(?:access|error)[._]log$|^/?[a-z]:[\\/]+(?:php\d?[\\/]+sessions|windows[\\/]+temp)[\\/]*$",
             ),
             trust: Trust::Tight,
-            places: Places::Arguments,
+            places: Places::Values,
         },
         Signature {
             stamp: 5011,
@@ -377,8 +401,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "machine.config",
             ],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"^[^\s<>{}]{0,120}(?:^|[/\\=]|\.\.)(?:\.env(?:\.\w+)?|\.git/[\w./-]+|\.ht(?:access|passwd)|\.ssh(?:/[\w.]*)?|\.ssh/id_(?:rsa|dsa|ecdsa|ed25519)|\.aws/[\w.]*|wp-config(?:\.php)?[\w.~]*|web\.config|\.bash(?:rc|_history|_profile)|\.mysql_history|\.pgpass|\.netrc|\.kube/config|authorized_keys|boot\.ini|win\.ini|\.docker/config\.json|localsettings\.php|php\.ini|httpd\.conf|nginx\.conf|my\.cnf|machine\.config|\.npmrc)(?:%00|\x00)?[\w.]{0,8}$|^[\w./-]{0,60}(?:backup|dump|database|db|users?)[\w-]*\.sql(?:\.\w{2,4})?$|(?:^|[/\\])sess_[\w,-]{8,}$",
+                |context, _| !is_migration(context),
             ),
             trust: Trust::Tight,
             places: Places::Values,
@@ -452,6 +477,34 @@ pub(crate) static DETECTOR: Detector = Detector {
     ],
 };
 
+/// Whether the parts of a path to a system file are joined by what no path is written with: `etc%c0%9vissue` behind
+/// `%c0%9v`. In front of a file of the root the value is nothing but such signs.
+fn has_odd_separator(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const FOLDERS: [&[u8]; 3] = [b"windows", b"winnt", b"etc"];
+    const FILES: [&[u8]; 6] = [b"system32", b"win.ini", b"passwd", b"shadow", b"issue", b"hosts"];
+    let found = context.value.get(span.clone()).unwrap_or_default().to_ascii_lowercase();
+    if let Some(lead) = found.strip_suffix(b"boot.ini") {
+        // Two signs for dots and one for a slash, each of several bytes.
+        let coded =
+            lead.iter().filter(|b| matches!(b, b'%' | b'?' | b'\\' | 0x80..) || b.is_ascii_control()).count();
+        let hex = lead.windows(2).filter(|w| *w == b"0x").count();
+        let word = |w: &[u8]| w.iter().all(|b| b.is_ascii_lowercase() && !b.is_ascii_hexdigit());
+        return coded + hex >= 3 && !lead.windows(3).any(word);
+    }
+    let folder = FOLDERS.iter().find_map(|name| found.strip_prefix(*name));
+    let separator = folder.and_then(|rest| FILES.iter().find_map(|name| rest.strip_suffix(*name)));
+    let Some(separator) = separator else { return false };
+    // `etc/hosts`, `etc-hosts`, `etc hosts` are for other signatures, or words.
+    let is_plain = separator.len() == 1
+        && separator.iter().all(|b| matches!(b, b'/' | b'-' | b'_' | b'.' | b'+' | b','));
+    let is_coded = separator.iter().any(|b| !b.is_ascii_alphanumeric()) || separator.starts_with(b"0x");
+    let before = context.before(span.start);
+    let joined = before
+        .get(before.len().saturating_sub(separator.len())..)
+        .is_some_and(|tail| tail.eq_ignore_ascii_case(separator));
+    !is_plain && is_coded && joined
+}
+
 /// The target of a link in marked-up text, `[queue](../../../queue/)`: what a path of its own could not be.
 fn is_link_target(context: &Context<'_>, span: &Range<usize>) -> bool {
     let climb = context.after(span.start);
@@ -466,6 +519,13 @@ fn is_link_target(context: &Context<'_>, span: &Range<usize>) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'#' | b'('))
 }
 
+/// The name of a file of statements in a body, without a folder: `create_users.sql`.
+fn is_migration(context: &Context<'_>) -> bool {
+    context.place == Place::BodyValue
+        && context.value.ends_with(b".sql")
+        && !context.value.iter().any(|b| matches!(b, b'/' | b'\\' | b'='))
+}
+
 /// A climb that starts a value or a path is an attack; the same as a module or a link inside text is not.
 fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     let value = context.value;
@@ -476,7 +536,9 @@ fn climbs(context: &Context<'_>, span: &Range<usize>) -> bool {
     {
         return false;
     }
-    if is_link_target(context, span) {
+    // An inclusion of AsciiDoc: `include::../LICENSE.asc[]`.
+    let inclusion = memchr::memmem::find(text, b"include::").is_some() && value.ends_with(b"[]");
+    if is_link_target(context, span) || inclusion && climbs < 3 {
         return false;
     }
     // A climb that nothing follows, in front of words, is about paths: `../ meaning in path`.

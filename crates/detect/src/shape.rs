@@ -29,11 +29,13 @@ pub(crate) struct Context<'a> {
     /// The kinds of its bytes.
     pub(crate) bytes: ByteSet,
     shape: OnceCell<Shape>,
+    /// Whether the value is a picture that does nothing, once a detector asked.
+    pub(crate) still_picture: OnceCell<bool>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(value: &'a [u8], bytes: ByteSet, place: Place) -> Context<'a> {
-        Context { value, place, bytes, shape: OnceCell::new() }
+        Context { value, place, bytes, shape: OnceCell::new(), still_picture: OnceCell::new() }
     }
 
     /// The same for a normalised form, which is judged as text of the shape of its original.
@@ -43,12 +45,19 @@ impl<'a> Context<'a> {
             place: original.place,
             bytes: ByteSet::of(value),
             shape: OnceCell::from(original.shape()),
+            still_picture: OnceCell::new(),
         }
     }
 
     /// A text among others, judged as a part of a document.
     pub(crate) fn part_of_document(value: &'a [u8], place: Place) -> Context<'a> {
-        Context { value, place, bytes: ByteSet::of(value), shape: OnceCell::from(Shape::Document) }
+        Context {
+            value,
+            place,
+            bytes: ByteSet::of(value),
+            shape: OnceCell::from(Shape::Document),
+            still_picture: OnceCell::new(),
+        }
     }
 
     /// The kind of text, computed on first use.
@@ -116,6 +125,41 @@ impl<'a> Context<'a> {
         let line = memchr::memrchr(b'\n', before).map_or(before, |end| before.get(end..).unwrap_or_default());
         let ticks = memchr::memchr_iter(b'`', line).count();
         fences % 2 == 1 || ticks % 2 == 1 && self.after(at).iter().take(200).any(|b| *b == b'`')
+    }
+
+    /// Whether a body's value is nothing but a fenced block of markdown: a line that opens it, lines, and the line that closes
+    /// it.
+    pub(crate) fn is_fenced_block(&self) -> bool {
+        let text = self.value.trim_ascii();
+        let body = matches!(self.place, Place::BodyValue | Place::FileContent);
+        body && text.len() > 8
+            && text.starts_with(b"```")
+            && text.ends_with(b"\n```")
+            && memchr::memmem::find_iter(text, b"```").count() == 2
+    }
+
+    /// Whether a line of the value is the rule under the head of a table: `:-- | --:`.
+    pub(crate) fn has_table_rule(&self) -> bool {
+        let is_rule = |line: &[u8]| {
+            let line = line.trim_ascii();
+            line.len() >= 5
+                && line.iter().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
+                && line.contains(&b'|')
+                && memchr::memmem::find(line, b"--").is_some()
+        };
+        memchr::memchr(b'\n', self.value).is_some() && self.value.split(|b| *b == b'\n').skip(1).any(is_rule)
+    }
+
+    /// Whether the tag that begins at `at` is a word of a sentence: alone in a code span, without the value of an attribute
+    /// and without its end. Such a tag does nothing.
+    pub(crate) fn names_a_tag(&self, at: usize) -> bool {
+        let tail = self.after(at);
+        let Some(end) = tail.iter().take(40).position(|b| *b == b'>') else { return false };
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b':');
+        self.before(at).ends_with(b"`")
+            && tail.get(end + 1) == Some(&b'`')
+            && tail.get(1..end).is_some_and(|name| name.iter().all(plain))
+            && memchr::memmem::find(self.value, b"</").is_none()
     }
 
     /// Whether the quote at `at` plainly opens a string: after a delimiter of code or JSON, or around one word.

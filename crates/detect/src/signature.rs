@@ -117,8 +117,9 @@ impl Places {
 }
 
 /// Replaces the short-hands of our patterns by what they stand for:
-/// `{g}` SQL white space (blanks and comments), at least one; `{o}` the same, optional.
+/// `{g}` SQL white space (blanks, control characters as SQL Server takes them, comments), at least one; `{o}` the same,
+/// optional.
 pub(crate) fn expand(pattern: &str) -> String {
-    const GAP: &str = r"(?:[\s\x00\x0b\xa0+]|%20|%0[9abcd]|/\*[^*]*\*+/|\\[nrt])";
+    const GAP: &str = r"(?:[\x00-\x20\xa0+]|%20|%0[9abcd]|/\*[^*]*\*+/|\\[nrt])";
     pattern.replace("{g}", &format!("{GAP}+")).replace("{o}", &format!("{GAP}*"))
 }

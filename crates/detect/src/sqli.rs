@@ -8,6 +8,7 @@
 //! Benign look-alikes: `O'Reilly`, `rock and roll`, `1 or 2 items`, `select a plan from the list`,
 //! `project = "X" AND status = "Open"`, `OData` and search-engine filters, ORM code.
 
+pub(crate) mod anywhere;
 pub(crate) mod boolean;
 pub(crate) mod clause;
 pub(crate) mod fragment;

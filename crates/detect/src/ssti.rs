@@ -19,7 +19,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"(?:\{\{|\$\{\{?|#\{|\*\{|@\(|\[\[\$\{|\{@|\{=)[\s]*\(?[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*[*+/-]{1,2}[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*\)?[\s]*[})\]]|<%=?[\s]*\d{1,9}[\s]*[*+/-][\s]*\d{1,9}[\s]*%>|\[=[\s]*\d+[\s]*\*[\s]*\d+\]|\{%-?[\s]*\d{1,9}[\s]*[*+-][\s]*\d{1,9}[\s]*-?%\}|^\{[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}$|\$\{\{<%|\{\$smarty\b|\{\{[\s]*\d{1,9}[\s]*\|[\s]*\w{1,24}[\s]*:[\s]*\d|\{\{=[\s]*_\.",
+                r"(?:\{\{|\$\{\{?|#\{|\*\{|@\(|\[\[\$\{|\{@|\{=)[\s]*\(?[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*[*+/-]{1,2}[\s]*(?:\d{1,9}|'\d{1,9}'|\x22\d{1,9}\x22)[\s]*\)?[\s]*[})\]]|<%=?[\s]*\d{1,9}[\s]*[*+/-][\s]*\d{1,9}[\s]*%>|\[=[\s]*\d+[\s]*\*[\s]*\d+\]|\{%-?[\s]*\d{1,9}[\s]*[*+-][\s]*\d{1,9}[\s]*-?%\}|^\{[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}$|\$\{\{<%|\{\$smarty\b|\{\{[\s]*\d{1,9}[\s]*\|[\s]*\w{1,24}[\s]*:[\s]*\d|\{\{=[\s]*_\.|\$\{\w{1,24}\|\d{1,9}[\s]*[*+/-][\s]*\d{1,9}\}",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -66,6 +66,10 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "{{.system",
                 "{{ printf",
                 "{{printf",
+                "{{print ",
+                "{{ print ",
+                "{{println",
+                "currentdomain",
                 "root.process",
                 "$out.",
                 "{{self",
@@ -91,9 +95,21 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|\{%[\s]*debug[\s]*%\}|#foreach[\s]*\([\s]*\$\w+[\s]+in[\s]|\{\{[\s]*\.(?:system|exec|cmd)\b|\{\{[\s]*printf[\s]+\x22|\broot\.process\b|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import|(?:if|for|while)\b)|\{%-?[\s]*(?:if|elsif|elif)[\s]+(?:true|false|not[\s]|\d+[\s]*[=<>*%])|\{var[\s]+\$\w+[\s]*=|#(?:include|parse|evaluate)\([\s]*[$\x22']",
+                r"#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|\{%[\s]*debug[\s]*%\}|#foreach[\s]*\([\s]*\$\w+[\s]+in[\s]|\{\{[\s]*\.(?:system|exec|cmd)\b|\{\{[\s]*print(?:f|ln)?[\s]+\x22|@\(?appdomain\.currentdomain|\broot\.process\b|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import|(?:if|for|while)\b)|\{%-?[\s]*(?:if|elsif|elif)[\s]+(?:true|false|not[\s]+[\d('\x22]|\d+[\s]*[=<>*%])|\{var[\s]+\$\w+[\s]*=|#(?:include|parse|evaluate)\([\s]*[$\x22']",
             ),
             trust: Trust::Tight,
+            places: Places::All,
+        },
+        // In any text: the product of two numbers, and ways to the inside of an engine.
+        Signature {
+            stamp: 27005,
+            subtype: "ssti_object",
+            gate: &["{{", "${", "<%=", "#{", "(lookup ", "$class.inspect"],
+            needs: "",
+            test: Test::Pattern(
+                r"\{\{[\s]*\(?\d{1,9}[\s]*\*[\s]*'?\d{1,9}'?[\s]*\)?[\s]*\}\}|[$#]\{\{?[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}|<%=[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*%>|\{\{[^{}]{0,80}(?:__globals__|__subclasses__|__mro__|\blipsum\.|\bcycler\.)|\(lookup[\s]+string\.sub[\s]+\x22constructor|\$class\.inspect\([\x22']java\.",
+            ),
+            trust: Trust::Any,
             places: Places::All,
         },
         Signature {

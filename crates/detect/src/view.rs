@@ -22,6 +22,10 @@ pub(crate) fn without_shell_quoting(context: &Context<'_>) -> Option<Vec<u8>> {
     if value.len() > MAX_LEN || browser || !has_quoted_word(value) || context.shape() == Shape::Document {
         return None;
     }
+    // In markdown, backquotes mark code.
+    if value.contains(&b'`') && context.has_table_rule() {
+        return None;
+    }
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -92,8 +96,8 @@ fn expansion(tail: &[u8]) -> Option<(&'static [u8], &[u8])> {
     }
 }
 
-/// The value as a browser or script engine sees it: control characters, soft hyphens and comments gone, full-width
-/// angle brackets narrowed. `None` when it has none of them.
+/// The value as a browser or script engine sees it: control characters, soft hyphens and comments gone, letters in
+/// another dress plain. `None` when it has none of them.
 pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
     let value = context.value;
     if value.len() > MAX_LEN {
@@ -108,7 +112,7 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
     let has_comment = memchr::memmem::find(value, b"/*").is_some();
     let has_entity =
         memchr::memmem::find(value, b"&tab;").or_else(|| memchr::memmem::find(value, b"&newline;")).is_some();
-    let has_wide = memchr::memmem::find(value, "\u{ff1c}".as_bytes()).is_some();
+    let has_wide = has_dressed_letters(value);
     let has_tag = has_tag_inside_word(value);
     let is_split = has_tag || has_invisible(value);
     let is_noisy =
@@ -135,16 +139,50 @@ pub(crate) fn without_script_noise(context: &Context<'_>) -> Option<Vec<u8>> {
             continue;
         }
         match c {
-            _ if is_invisible(c) => {}
-            '\u{ff01}'..='\u{ff5e}' => out.extend(char::from_u32(u32::from(c) - 0xfee0)),
+            _ if is_invisible(c) || c == '\u{ad}' => {}
+            _ if !c.is_ascii() => out.push(plain_letter(c).unwrap_or(c)),
             // Before a dot or another mark it is a separator of folders, not an escape.
             '\\' if rest.get(1..).is_some_and(separates) => out.push(c),
-            '\\' | '\u{0}'..='\u{1f}' | '\u{ad}' => {}
+            '\\' | '\u{0}'..='\u{1f}' => {}
             _ => out.push(c),
         }
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     Some(out.into_bytes())
+}
+
+/// Whether the value has letters or angle brackets in another dress, which normalisation (NFKC) takes off: full-width,
+/// mathematical, circled.
+fn has_dressed_letters(value: &[u8]) -> bool {
+    !value.is_ascii()
+        && value.windows(3).any(|w| {
+            matches!(
+                w,
+                [0xef, 0xbc, 0x9c | 0xa1..=0xba]
+                    | [0xef, 0xbd, 0x81..=0x9a]
+                    | [0xf0, 0x9d, 0x90..=0x9f]
+                    | [0xe2, 0x92, 0xb6..=0xbf]
+                    | [0xe2, 0x93, 0x80..=0xa9]
+            )
+        })
+}
+
+/// The ASCII character that normalisation makes of one in another dress.
+fn plain_letter(c: char) -> Option<char> {
+    let nth = |code: u32, first: u8| char::from_u32(u32::from(first) + code);
+    let code = u32::from(c);
+    match code {
+        0xff01..=0xff5e => char::from_u32(code - 0xfee0),
+        // Thirteen alphabets of capital and small letters, five rows of digits.
+        0x1d400..=0x1d6a3 => match (code - 0x1d400) % 52 {
+            at @ 0..=25 => nth(at, b'A'),
+            at => nth(at - 26, b'a'),
+        },
+        0x1d7ce..=0x1d7ff => nth((code - 0x1d7ce) % 10, b'0'),
+        0x24b6..=0x24cf => nth(code - 0x24b6, b'A'),
+        0x24d0..=0x24e9 => nth(code - 0x24d0, b'a'),
+        _ => None,
+    }
 }
 
 /// Whether what follows a backslash is not what it could escape.
@@ -205,10 +243,16 @@ fn may_be_padded(value: &[u8]) -> bool {
         let same = piece.first().is_some_and(|first| piece.iter().all(|byte| byte == first));
         same || piece.iter().all(u8::is_ascii_alphanumeric)
     };
-    value.chunks_exact(MIN_RUN / 2).any(fills)
+    value.chunks_exact(MIN_RUN / 2).any(fills) || memchr::memmem::find(value, b"/*").is_some()
 }
 
-/// A long value without what only makes it long: runs of one byte, and endless words. `None` when there is no such run,
+/// The length of a comment of SQL or script that a value begins with, if it is long.
+fn comment(rest: &[u8]) -> Option<usize> {
+    let inner = rest.strip_prefix(b"/*")?;
+    memchr::memmem::find(inner, b"*/").map(|end| end + 4).filter(|&length| length >= MIN_RUN)
+}
+
+/// A long value without what only makes it long: runs of one byte, endless words and comments. `None` when there is no such run,
 /// or when much is left, as of any document.
 pub(crate) fn without_padding(context: &Context<'_>) -> Option<Vec<u8>> {
     const BLOB: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"+/-_=.\r\n"));
@@ -217,7 +261,16 @@ pub(crate) fn without_padding(context: &Context<'_>) -> Option<Vec<u8>> {
     }
     let mut out = Vec::new();
     let mut rest = context.value;
+    // Behind the last end of a comment none is looked for again.
+    let closes = memchr::memmem::rfind(rest, b"*/").unwrap_or(0);
     while let Some(&first) = rest.first() {
+        if context.value.len() - rest.len() < closes
+            && let Some(length) = comment(rest)
+        {
+            out.extend_from_slice(b"/**/");
+            rest = rest.get(length..).unwrap_or_default();
+            continue;
+        }
         let same = rest.iter().take_while(|byte| **byte == first).count();
         let run = if same >= MIN_RUN {
             same

@@ -11,7 +11,7 @@ use bartizan_request::ByteSet;
 use regex_automata::Input;
 use serde::Serialize;
 
-use super::{Compiled, Engine, LONG, NOISE, SCRIPT, SHELL, is_plain};
+use super::{Compiled, Engine, LONG, NOISE, SCRIPT, SHELL, heads, is_fenced, is_plain};
 use crate::gate::{WHOLE, stands_in};
 use crate::place::Place;
 use crate::shape::{Context, Shape};
@@ -32,7 +32,8 @@ pub struct Judgement {
 /// One signature that was worth a look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Candidate {
-    /// The form in which it was seen: `as sent`, `text in data`, `without padding`, `shell words`, `script` or `sql`.
+    /// The form in which it was seen: `as sent`, `text in data`, `without padding`, `beginning`, `shell words`, `script` or
+    /// `sql`.
     pub form: &'static str,
     /// The stable id.
     pub stamp: u32,
@@ -101,8 +102,18 @@ impl Engine {
                 let short = Context::new(&form, ByteSet::of(&form), place);
                 self.explain_form("without padding", &short, &mut candidates);
             }
+            for (head, types) in heads(value, bytes) {
+                let short = Context::new(head, ByteSet::of(head), place);
+                let known = candidates.len();
+                self.explain_form("beginning", &short, &mut candidates);
+                let found = candidates.split_off(known);
+                candidates
+                    .extend(found.into_iter().filter(|candidate| types.contains(&candidate.attack_type)));
+            }
+            let fenced = is_fenced(&context);
             for (name, marks, make) in forms {
                 if bytes.intersects(marks)
+                    && !(fenced && name != "sql")
                     && let Some(form) = make(&context)
                 {
                     self.explain_form(name, &Context::derived(&form, &context), &mut candidates);
@@ -192,6 +203,22 @@ mod tests {
         assert!(engine.explain(b"plain-word-1", Place::QueryValue).plain);
         let agent = engine.explain(b"see sqlmap", Place::QueryValue);
         assert!(agent.candidates.iter().any(|c| c.outcome == Outcome::OtherPlace));
+    }
+
+    #[test]
+    fn the_beginning_of_a_long_value_is_a_form_of_its_own() {
+        let engine = Engine::new();
+        let words = "amber birch cedar delta ember ".repeat(60);
+        let path = "amber/birch/cedar/delta/ember-1.2/".repeat(60);
+        for value in [format!("5 or 1=1-- {words}"), format!("http://127.0.0.1/{path}")] {
+            let judgement = engine.explain(value.as_bytes(), Place::QueryValue);
+            let from_beginning =
+                |c: &Candidate| c.form == "beginning" && matches!(c.outcome, Outcome::Fired { .. });
+            assert!(judgement.candidates.iter().any(from_beginning), "{value}");
+            let mut signs = Vec::new();
+            engine.scan(value.as_bytes(), Place::QueryValue, &mut signs);
+            assert!(!signs.is_empty(), "{value}");
+        }
     }
 
     proptest! {

@@ -61,10 +61,12 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "system.diagnostics",
                 "typeconfusedelegate",
                 "windowsidentity",
+                "system.data.services.internal",
+                "system.windows.markup",
             ],
             needs: "",
             test: Test::Pattern(
-                r"AAEAAAD/////|\bobjectdataprovider\b|system\.windows\.data\.|\$type[\x22']?[\s]*:[\s]*[\x22']system\.|system\.diagnostics\.process\b|typeconfusedelegate|system\.(?:management\.automation|configuration\.install|web\.ui\.objectstateformatter)",
+                r"AAEAAAD/////|\bobjectdataprovider\b|system\.windows\.data\.|\$type[\x22']?[\s]*:[\s]*[\x22']system\.|system\.diagnostics\.process\b|typeconfusedelegate|system\.data\.services\.internal\.expandedwrapper|system\.windows\.markup\.xamlreader|system\.(?:management\.automation|configuration\.install|web\.ui\.objectstateformatter)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -104,7 +106,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["!ruby/", "bahv"],
             needs: "",
             test: Test::Pattern(
-                r"!ruby/(?:object|hash|struct|regexp|class|array|exception|string)\b|^BAh[vbio]\w",
+                r"!ruby/(?:object|hash|struct|regexp|class|module|array|exception|string)\b|^BAh[vbio]\w",
             ),
             trust: Trust::Prose,
             places: Places::All,

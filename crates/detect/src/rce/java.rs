@@ -70,7 +70,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: ".(@#['",
             test: Test::Checked(
                 r"\bjava(?:x)?\.(?:lang|io|util|net|nio|rmi|beans|security|script|naming|el|management|sql|faces|servlet)\.\w+|\bjava\.(?:\w{1,40}\.)?(?:runtime|processbuilder|lang\b|io\b)|\.execute\(\)\.text\b|^[\x22'][^\x22']{1,80}[\x22']\.execute\(\)|\b(?:com\.(?:opensymphony|sun\.(?:org|rowset|jndi|syndication)|alibaba\.fastjson|mchange|ibatis|atomikos)|org\.(?:apache\.(?:struts|commons\b|xalan|xbean|velocity|tomcat\.(?:util|dbcp)|catalina|wicket|shiro|ibatis|el|myfaces|synapse)|omg\.corba|springframework|codehaus\.groovy|hibernate\.(?:engine|tuple)|jboss\.(?:interceptor|util|weld|resteasy)|python\.core|mozilla\.javascript|yaml\.snakeyaml|aspectj)|jdk\.(?:nashorn|internal)|sun\.(?:reflect|misc|rmi)|groovy\.(?:lang|util)|freemarker\.template|bsh\.interpreter|clojure\.(?:core|lang)|javassist\.)[\w.$]*|\bysoserial\b|[#@(]_?memberaccess|#context\b|xwork2?\.|@ognl|(?:^|[^\w])class(?:\.|\[['\x22])(?:module|classloader|protectiondomain)|\.getclass\(\)|\.forname[\s]*\(|getruntime[\s]*\(|\bruntime[\s]*\.[\s]*(?:getruntime|exec)|new[\s]+processbuilder",
-                |context, span| !names_an_exception(context, span),
+                |context, span| !names_an_exception(context, span) && !only_imports(context.value),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -154,4 +154,23 @@ fn names_an_exception(context: &Context<'_>, span: &Range<usize>) -> bool {
         .unwrap_or(name.len());
     let name = name.get(..end).unwrap_or(name);
     name.ends_with(b"Exception") || name.ends_with(b"Error")
+}
+
+/// The head of a source file: lines that name a package or import classes, which run nothing by themselves. Or the group of
+/// a dependency.
+fn only_imports(value: &[u8]) -> bool {
+    let name = |text: &[u8]| {
+        text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'*' | b' '))
+    };
+    let import = |line: &[u8]| {
+        let line = line.trim_ascii();
+        let named = [&b"import static "[..], b"import ", b"package "]
+            .iter()
+            .find_map(|word| line.strip_prefix(*word));
+        line.is_empty() || named.and_then(|rest| rest.strip_suffix(b";")).is_some_and(name)
+    };
+    let group = value
+        .strip_prefix(b"org.springframework")
+        .is_some_and(|rest| rest.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'.' | b'-')));
+    group || value.split(|b| *b == b'\n').all(import)
 }

@@ -40,7 +40,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "([.=_",
             test: Test::Checked(
                 r"\bchild_process\b|\brequire[\s]*(?:\([\s]*[\x22'`](?:child_process|fs|os|net|http|vm|util|process|node:)|\[|\.main\b|\([\s]*[\x22'`][^.\x22'`])|\bprocess\[\w|\bprocess[\s]*(?:\.|\[[\x22'`])[\s]*(?:mainmodule|binding|exit\b(?:[^.\w]|$)|env\b|kill|argv|cwd|open|dlopen|constructor|abort|chdir)|\bmodule[\s]*(?:\.|\[)[\s\x22'`]*(?:exports|constructor|children)[\s\x22'`\]]*(?:=|\.|\[)|\bglobal[\s]*\.[\s]*process|_\$\$nd_func\$\$_|__js_function|^function[\s]*\([^()]*\)[\s]*\{|\bconsole[\s]*(?:\.|\[[\s\x22'`]*)(?:debug|error|info|log|trace|warn|dir)[\s\x22'`\]]*(?:\.call)?[\s]*(?:\(|\[)|this[\s]*(?:\.|\[)[\s\x22'`]*constructor|\bmainmodule\b|(?:spawn|exec|fork|execfile)(?:sync)?[\s]*\([\s]*[\x22'`]|resolved_model",
-                |context, span| !is_module_source(context.value) && !is_fenced(context, span),
+                |context, span| {
+                    !is_module_source(context.value) && !is_fenced(context, span) && !only_logs(context, span)
+                },
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -247,6 +249,18 @@ fn reaches_system(value: &[u8]) -> bool {
         b"readdir",
     ];
     SYSTEM.iter().any(|word| memchr::memmem::find(value, word).is_some())
+}
+
+/// Program text in a body that prints: an attack prints what it is after.
+fn only_logs(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const SECRETS: [&[u8]; 7] = [b"require", b"import(", b"global", b"process", b"this.", b"flag", b"secret"];
+    let value = context.value;
+    matches!(context.place, Place::BodyValue | Place::FileContent)
+        && context.after(span.start).starts_with(b"console.")
+        && value.len() > 24
+        && !reaches_system(value)
+        && !SECRETS.iter().any(|word| memchr::memmem::find(value, word).is_some())
+        && !matches!(value.first(), Some(b'\'' | b'"' | b';' | b')' | b'}' | b'`'))
 }
 
 /// Whether a match stands in the fenced block that a text of a body begins with: a line that opens it, lines of code, and

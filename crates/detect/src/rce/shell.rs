@@ -48,7 +48,7 @@ macro_rules! argument {
 /// Programs whose names mean nothing else in any language, so that any argument, or none, will do.
 macro_rules! unmistakable {
     () => {
-        r"(?:whoami|ifconfig|nslookup|lsb_release|zstdcat|bzcat|xzcat|gunzip|unxz|bsdtar|visudo|cscli|ansible(?:-\w+)|chef-(?:\w+)|mkfifo|aa-(?:disable|enforce|exec)|apt-get|ssh-(?:keygen|copy-id|keyscan)|pipx[\s]+install|printenv|lastlog(?:in)?|sysctl|ldconfig|setfacl|capsh|tcpdump|chgrp|rlwrap|uconv|htop|rmt-(?:tar|dump)|ps2pdf|nohup[\s]+\w+|strace[\s]+\w+|time[\s]+(?:sh|bash|ifconfig|bsdtar)|perf[\s]+--\w+|env[\s]+--\w+|chef[\s]+report|ansible[\s]+all|python3?(?:\.\d+)?[\s]+\w+(?:\.py)?$)"
+        r"(?:whoami|ifconfig|nslookup|lsb_release|zstdcat|bzcat|xzcat|gunzip|unxz|bsdtar|visudo|cscli|ansible(?:-\w+)|chef-(?:\w+)|mkfifo|aa-(?:disable|enforce|exec)|apt-get|ssh-(?:keygen|copy-id|keyscan)|pipx[\s]+install|printenv|lastlog(?:in)?|sysctl|ldconfig|setfacl|capsh|tcpdump|chgrp|rlwrap|uconv|htop|rmt-(?:tar|dump)|ps2pdf|nohup[\s]+\w+|strace[\s]+\w+|time[\s]+(?:sh|bash|ifconfig|bsdtar)|perf[\s]+--\w+|env[\s]+--\w+|chef[\s]+report|ansible[\s]+all|python\d(?:\.\d+)?[\s]+\w+(?:\.py)?$|python[\s]+\w+\.py$)"
     };
 }
 
@@ -332,6 +332,18 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Prose,
             places: Places::All,
         },
+        // In any text: a separator or a substitution, and the accounts of the system.
+        Signature {
+            stamp: 3014,
+            subtype: "rce_shell",
+            gate: &["/etc/passwd", "/etc/shadow"],
+            needs: ";|&`$",
+            test: Test::Pattern(
+                r"(?:[;|&`]|\$\()[\s]*(?:/bin/)?(?:cat|head|tail|less|more|tac|nl|od|xxd)[\s]+(?:-\w+[\s]+)?/etc/(?:passwd|shadow)\b",
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
         Signature {
             stamp: 3008,
             subtype: "rce_shell",
@@ -440,7 +452,19 @@ fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     if separator == b'&' && is_query(context, before) {
         return false;
     }
-    if separator == b'`' && (before.ends_with(b"``") || is_markdown_code(context.value)) {
+    // The second backquote ends a substitution; what follows it is no command.
+    let closes = memchr::memchr_iter(b'`', before).count() % 2 == 1;
+    if separator == b'`' && (closes || before.ends_with(b"``") || is_markdown_code(context.value)) {
+        return false;
+    }
+    if is_shown_block(context) {
+        return false;
+    }
+    // `image/png;base64`: a parameter of a media type.
+    if separator == b';' && matched.starts_with(b";base64") && names_a_media_type(before) {
+        return false;
+    }
+    if matches!(separator, b'|' | b'`' | b'\n') && context.has_table_rule() {
         return false;
     }
     if separator == b'|' && (is_table_row(context.value) || is_between_bars(context, span.start)) {
@@ -451,6 +475,29 @@ fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     }
     // Prose after a line break or semicolon: require more than one word of text that looks like a command.
     !(matches!(separator, b'\n' | b'\r') && before.contains(&b' ') && sentence_follows(context, span))
+}
+
+/// A fenced block of a body that names its language and shows an ordinary command. Blocks of more than three lines are
+/// documents anyway.
+fn is_shown_block(context: &Context<'_>) -> bool {
+    const ATTACKS: [&[u8]; 12] = [
+        b"/etc/", b"/dev/", b"/proc/", b"/tmp/", b"whoami", b"base64", b"${", b"$(", b"$@", b"nc ", b"| sh",
+        b"|sh",
+    ];
+    let text = context.value.trim_ascii();
+    text.starts_with(b"```")
+        && text.get(3).is_some_and(u8::is_ascii_alphabetic)
+        && context.is_fenced_block()
+        && !ATTACKS.iter().any(|word| memchr::memmem::find(text, word).is_some())
+        && !text.iter().any(|b| matches!(b, b';' | b'\''))
+}
+
+/// Whether a text ends in a type and a subtype.
+fn names_a_media_type(text: &[u8]) -> bool {
+    let last = text.rsplit(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'+' | b'.'))).next();
+    let mut parts = last.unwrap_or_default().split(|b| *b == b'/');
+    let word = |part: Option<&[u8]>| part.is_some_and(|p| p.first().is_some_and(u8::is_ascii_lowercase));
+    word(parts.next()) && word(parts.next()) && parts.next().is_none()
 }
 
 /// `Learn it | Python Tutorial`: a name with a capital letter and a word behind it. No program is called that.
@@ -534,8 +581,21 @@ fn is_markdown_code(value: &[u8]) -> bool {
         .step_by(2)
         .map(|part| part.split(|b| *b == b' ').filter(|w| w.len() > 1).count())
         .sum();
-    let list_item =
-        matches!(value, [b'-' | b'*' | b'|' | b'>', b' ', ..] | [b'0'..=b'9', b'.' | b')', b' ', ..]);
+    // The end of a sentence: `git pull --rebase`.
+    if value.ends_with(b"`.") || value.ends_with(b"`).") {
+        return has_separate_spans(value);
+    }
+    // Scripts without blanks.
+    let wide = value.split(|b| *b == b'`').step_by(2).flatten().filter(|b| !b.is_ascii()).count();
+    if wide >= 12 {
+        return true;
+    }
+    let list_item = matches!(
+        value,
+        [b'-' | b'*' | b'|' | b'>' | b'#', b' ', ..]
+            | [b'#', b'#', ..]
+            | [b'0'..=b'9', b'.' | b')', b' ', ..]
+    );
     outside >= 4 || (list_item || outside >= 2) && has_separate_spans(value)
 }
 
@@ -624,6 +684,14 @@ fn is_program_text(span: &[u8]) -> bool {
         || memchr::memmem::find(span, b"::").is_some()
 }
 
+/// A path to what can be run, rather than a route, a network or a file of a project: `/bin/id`, `./x.sh`, `/tmp/x`.
+fn names_a_program(span: &[u8]) -> bool {
+    const FOLDERS: [&[u8]; 8] = [b"bin/", b"sbin/", b"/tmp/", b"./", b"/etc/", b"/proc/", b"/dev/", b"/var/"];
+    FOLDERS.iter().any(|folder| memchr::memmem::find(span, folder).is_some())
+        || span.iter().any(|b| matches!(b, b'?' | b'*' | b'$' | b'<' | b'>' | b'|' | b';'))
+            && span.contains(&b'/')
+}
+
 fn backquoted_command(matched: &[u8]) -> bool {
     let Some(open) = memchr::memchr(b'`', matched) else { return false };
     let inner = matched.get(open + 1..).unwrap_or_default();
@@ -631,8 +699,13 @@ fn backquoted_command(matched: &[u8]) -> bool {
     if inner.first().is_some_and(u8::is_ascii_uppercase) || is_program_text(inner) {
         return false;
     }
-    inner.contains(&b' ')
-        || inner.contains(&b'/')
+    let span = inner.split(|b| *b == b'`').next().unwrap_or_default();
+    // `$ git checkout main` shows a prompt, `201 Created` a status.
+    if span.starts_with(b"$ ") || span.first().is_some_and(u8::is_ascii_digit) && span.contains(&b' ') {
+        return false;
+    }
+    inner.contains(&b' ') && (span.contains(&b' ') || names_a_program(span))
+        || names_a_program(span)
         || inner.len() < 16 && inner.starts_with(b"id")
         || inner.starts_with(b"whoami")
         || inner.starts_with(b"ls")

@@ -44,7 +44,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: " +-([",
             test: Test::Pattern(
-                r"\b(?:powershell|pwsh)(?:\.exe)?[\s+]+(?:[-/\x22'$&(]|[a-z]:|\w+-\w+|iex|invoke|(?:whoami|ipconfig|hostname|calc|ping|dir|ls|type|net|curl|wget)(?:$|[\s;|&]))|\binvoke-(?:expression|webrequest|restmethod|command|item|wmimethod|mimikatz|shellcode|history|cimmethod|asworkflow|sqlcmd)\b|\biex[\s+]*[($&\x22']|new-object[\s+]+(?:system\.)?(?:net\.|io\.|-com)|\bdownload(?:string|file|data)\(|\[(?:system\.)?convert\]::frombase64string|\b(?:get-(?:content|process|childitem|wmiobject|cimclass|ciminstance|command|credential|localuser|service|eventlog|acl|clipboard|netadapter|host|help|module|item|location|winevent|psdrive|history)|set-(?:executionpolicy|content|item|acl|mppreference|location|variable)|start-(?:process|service|job|bitstransfer|transcript)|stop-(?:process|service|computer)|add-(?:type|content|computer|localgroupmember)|import-(?:module|csv|clixml)|out-(?:file|host|string)|remove-item|copy-item|new-(?:item|service|localuser|psdrive|pssession|scheduledtask)|enter-pssession|restart-computer|rename-computer|test-connection|write-(?:output|host)|register-\w+|unblock-file|update-help|convertto-securestring)\b|\biwmi[\s]+-|\biwr[\s]+(?:-|https?:|\x22|\$)|-(?:enc|encodedcommand|executionpolicy|noprofile|noninteractive)[\s+]+\S",
+                r"\b(?:powershell|pwsh)(?:\.exe)?[\s+]+(?:[-/\x22'$&(]|[a-z]:|\w+-\w+|iex|invoke|(?:whoami|ipconfig|hostname|calc|ping|dir|ls|type|net|curl|wget)(?:$|[\s;|&]))|\binvoke-(?:expression|webrequest|restmethod|command|item|wmimethod|mimikatz|shellcode|history|cimmethod|asworkflow|sqlcmd)\b|\biex[\s+]*[($&\x22']|new-object[\s+]+(?:system\.)?(?:net\.|io\.|-com)|\bdownload(?:string|file|data)\(|\[(?:system\.)?convert\]::frombase64string|\b(?:get-(?:content|process|childitem|wmiobject|cimclass|ciminstance|command|credential|localuser|service|eventlog|acl|clipboard|netadapter|host|help|module|item|location|winevent|psdrive|history)|set-(?:executionpolicy|content|item|acl|mppreference|location|variable)|start-(?:process|service|job|bitstransfer|transcript)|stop-(?:process|service|computer)|add-(?:type|content|computer|localgroupmember)|import-(?:module|csv|clixml)|out-(?:file|host|string)|remove-item|copy-item|new-(?:item|service|localuser|psdrive|pssession|scheduledtask)|enter-pssession|restart-computer|rename-computer|test-connection|write-(?:output|host)|register-(?:objectevent|scheduledtask|scheduledjob|wmievent|cimindicationevent|engineevent|psrepository|packagesource|argumentcompleter)|unblock-file|update-help|convertto-securestring)\b|\biwmi[\s]+-|\biwr[\s]+(?:-|https?:|\x22|\$)|-(?:enc|encodedcommand|executionpolicy|noprofile|noninteractive)[\s+]+\S",
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -94,7 +94,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 r"(?:^|[;&|\n])[\s]*if[\s+]*(?:/i[\s+]+)?(?:not[\s+]+)?(?:/i[\s+]+)?(?:[\x22'(%\[{][^=]{0,40}[\s+]*==[\s+]*[\x22\[({%'][^;=]{0,40}|[\w%]{1,24}[\s+]*==[\s+]*=?[^\s;{}()=]{1,40}[\s+]+[\w@(%.])",
                 |context, _| {
                     // Program text compares with three signs and opens blocks.
-                    let code: [&[u8]; 3] = [b"===", b"!==", b") {"];
+                    let code: [&[u8]; 4] = [b"===", b"!==", b") {", b"__name__"];
                     !code.iter().any(|mark| memchr::memmem::find(context.value, mark).is_some())
                 },
             ),

@@ -2,6 +2,7 @@
 
 use bartizan_api::attack_type::AttackType;
 
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 /// A comparison operator.
@@ -32,7 +33,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                     r"{o}(?:not\b{o}|!|~|-|\(){0,3}{o}(?:['\x22`]?[\w@$.%-]*['\x22`]?|\w+\([^()]{0,40}\)){o}\)*{o}",
                     cmp!()
                 ),
-                |context, span| context.quote_breaks_out(span.start),
+                |context, span| context.quote_breaks_out(span.start) && !quotes_words(context, span.start),
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -169,4 +170,20 @@ fn looks_quoted(value: &[u8]) -> bool {
     let trimmed = value.trim_ascii();
     let string = matches!(trimmed, [b'"', inner @ .., b'"'] if !inner.contains(&b'"'));
     string || matches!((trimmed.first(), trimmed.last()), (Some(b'{' | b'['), Some(b'}' | b']')))
+}
+
+/// Whether the quote at `at` opens a quotation of some words: `you will see 'Not in Sync'`. In front of a string stands a
+/// blank, and none at its ends.
+fn quotes_words(context: &Context<'_>, at: usize) -> bool {
+    let Some(&quote) = context.value.get(at) else { return false };
+    let tail = context.after(at + 1);
+    let Some(inner) = memchr::memchr(quote, tail).and_then(|end| tail.get(..end)) else { return false };
+    let word = |b: &u8| b.is_ascii_alphabetic() || *b == b' ';
+    let ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphabetic);
+    matches!(context.before(at), [.., a, b' '] if a.is_ascii_alphabetic() || *a == b',')
+        && inner.len() >= 6
+        && inner.iter().all(word)
+        && ends(inner.first())
+        && ends(inner.last())
+        && !tail.get(inner.len() + 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'=' | b'\''))
 }

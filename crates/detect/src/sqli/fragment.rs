@@ -38,10 +38,10 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 2102,
             subtype: "sqli_clause",
-            gate: &["like null", "\\0x", "(select", " from", "+from", "null"],
+            gate: &["like null", "\\0x", "(select", " from", "+from", "null", "where"],
             needs: "",
             test: Test::Pattern(
-                r"^(?:not{g})?like{g}null$|^\\0x[\da-f]{4}|[=(]\(select$|^;{g}as{g}\w{1,16}{g}from\b|^\d{1,12}\)*{g}as{g}\w{1,16}{g}from{g}(?:dual\b|information_schema\b|sys\.|sys(?:objects|columns|databases|users|tables|ibm)\b|pg_\w|mysql\.|sqlite_\w|all_\w|dba_\w|msys\w|(?:users?|accounts?|admins?|members?|customers?|passwords?){o}(?:--|#|;|\)|,|/\*|{g}where\b|{g}limit{g}\d))|^\d{1,12}['\x22]{g}(?:is|not)null\b",
+                r"^(?:not{g})?like{g}null$|^\\0x[\da-f]{4}|[=(]\(select$|^;{g}as{g}\w{1,16}{g}from\b|^\d{1,12}\)*{g}as{g}\w{1,16}{g}from{g}(?:dual\b|information_schema\b|sys\.|sys(?:objects|columns|databases|users|tables|ibm)\b|pg_\w|mysql\.|sqlite_\w|all_\w|dba_\w|msys\w|(?:users?|accounts?|admins?|members?|customers?|passwords?){o}(?:--|#|;|\)|,|/\*|{g}where\b|{g}limit{g}\d))|^\d{1,12}['\x22]{g}(?:is|not)null\b|^{o}where{g}\w{1,32}{o}={o}0x(?:[\da-f]{2}){2,}",
             ),
             trust: Trust::Tight,
             places: Places::Names,

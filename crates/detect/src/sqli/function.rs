@@ -67,8 +67,13 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "row_count",
             ],
             needs: "(:",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"\b(?:ascii|ord|hex|bin|length|char_length){o}\({o}(?:substr(?:ing)?|mid|left|right|lower|upper|\(select|select|cast|char|user|database|version|current_user|password){o}\(?|\b(?:substr(?:ing)?|mid|left|right){o}\({o}(?:\(?select|user|database|version|@@|current_user|password|(?:table|column|schema)_name)|\b(?:group_concat|make_set|elt|strcmp|load_file|unhex|row_count|found_rows|current_user|session_user|system_user|rawtohex|nvl2?|bit_count|ifnull|isnull|nullif|quote_literal|to_base64|from_base64){o}\(|\b(?:concat|concat_ws|char|chr){o}\({o}(?:0x[0-9a-f]{2,}|\d{2,3}(?:{o},{o}\d{2,3})+|\d{2,3}\){o}(?:\|\||\+|,)|char|\(?select|user|version|database|@@)|(?:[,=(+|\x27\x22<>]|\b(?:and|or|select|union|from|by|like){g}){o}(?:user|version|database|schema|sysdate){o}\({o}\)|^{o}(?:user|version|database|schema|sysdate){o}\({o}\){o}(?:$|[=<>,|+;#-])|\bcurrent_user{o}::|['\x22\d)]::(?:int|text|bigint|jsonb?|bool|varchar|numeric)|\)::(?:int|text|bigint|jsonb?|bool)|\b(?:if|iif){o}\({o}(?:\d+{o}[=<>]|(?:now|user|substr|ascii|length|ord|mid){o}\(|\(?select|1\b)|\bcast{o}\({o}[^)]{1,60}{g}as{g}(?:int|char|varchar|nvarchar|signed|unsigned|numeric|text)|\b(?:un)?likely{o}\(|\b\d\.e(?:\(|\.\w)|\bnow{o}\({o}\){o}[=<>]",
+                // `$request->user()`: a method of an object.
+                |context, span| {
+                    let matched = context.value.get(span.clone()).unwrap_or_default();
+                    !(matched.starts_with(b">") && context.before(span.start).ends_with(b"-"))
+                },
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -125,8 +130,13 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "array[",
             ],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"['\x22]{o}(?:::jsonb?)?{o}(?:@>|<@|\?\|?|\?&|#>>?|->>?|@@|@\?|[<>]){o}(?:'|array\[|\x22)|::jsonb?{o}[<>=?@#-]|\b(?:or|and)\b{o}\(?{o}json_\w+{o}\(",
+                // `where('votes', '>', 100)`: a string of one sign.
+                |context, span| match context.value.get(span.start..).unwrap_or_default() {
+                    [b'\'' | b'"', b'<' | b'>', b'\'' | b'"', ..] => context.quote_breaks_out(span.start),
+                    _ => true,
+                },
             ),
             trust: Trust::Tight,
             places: Places::All,

@@ -34,6 +34,9 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     if memchr::memmem::find(value, b"```").is_some() {
         return None;
     }
+    if is_quoted_text(value) {
+        return None;
+    }
     // Signs alone continue nothing unless they comment out the rest.
     let silent = !value.iter().any(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'#' | b'*'));
     let quotes = value.iter().filter(|b| matches!(b, b'\'' | b'"' | b'`')).count();
@@ -73,6 +76,31 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     }
     let fingerprint = result.fingerprint?;
     believable(fingerprint.as_str(), value).then_some(0..value.len())
+}
+
+/// An import of program text (`import { a } from "b";`), a block between two marks of three quotes, or the head of a page
+/// between two lines of dashes.
+fn is_quoted_text(value: &[u8]) -> bool {
+    let text = value.trim_ascii();
+    let name = |b: &u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b',' | b' ' | b'{' | b'}' | b'*' | b'\n')
+    };
+    let module = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'@' | b'/' | b'.' | b'-' | b'_');
+    let import = text.strip_prefix(b"import ").is_some_and(|rest| {
+        let rest = rest.strip_suffix(b";").unwrap_or(rest);
+        let parts: Vec<&[u8]> = rest.split(|b| matches!(b, b'"' | b'\'')).collect();
+        matches!(parts.as_slice(), [names, path, b""] if names.ends_with(b" from ")
+            && names.iter().all(name) && path.iter().all(module) && !path.ends_with(b".js"))
+    });
+    let between = |mark: &[u8]| {
+        text.len() > 2 * mark.len()
+            && text.starts_with(mark)
+            && text.ends_with(mark)
+            && memchr::memmem::find_iter(text, mark.trim_ascii()).count() == 2
+    };
+    import
+        || between(b"\"\"\"") && !text.contains(&b'\'')
+        || between(b"---") && text.starts_with(b"---\n") && text.ends_with(b"\n---")
 }
 
 /// A filter of a query language: clauses of a name, an operator and one value, joined by words (`status = 'open' AND

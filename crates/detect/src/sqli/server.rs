@@ -61,10 +61,11 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "xmlagg",
                 "to_number",
                 "convert",
+                "name_const",
             ],
             needs: "(.",
             test: Test::Pattern(
-                r"\b(?:extractvalue|updatexml|gtid_subset|gtid_subtract|xmltype){o}\({o}[^)]|floor{o}\({o}rand{o}\(|\bexp{o}\({o}~|procedure{g}analyse{o}\(|ctxsys\.|utl_inaddr\.|ordsys\.|dbms_xmlgen\.|\b(?:geometrycollection|multipoint|polygon|multipolygon|linestring){o}\({o}\({o}select|convert{o}\({o}int{o},{o}\(?{o}(?:select|@@|db_name|user)",
+                r"\b(?:extractvalue|updatexml|gtid_subset|gtid_subtract|xmltype|name_const){o}\({o}[^)]|floor{o}\({o}rand{o}\(|\bexp{o}\({o}~|procedure{g}analyse{o}\(|ctxsys\.|utl_inaddr\.|ordsys\.|dbms_xmlgen\.|\b(?:geometrycollection|multipoint|polygon|multipolygon|linestring){o}\({o}\({o}select|convert{o}\({o}int{o},{o}\(?{o}(?:select|@@|db_name|user)",
             ),
             trust: Trust::Prose,
             places: Places::All,

@@ -32,6 +32,10 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     if named && memchr::memchr_iter(b'<', value).count() == 1 {
         return None;
     }
+    let mut tags = memchr::memchr_iter(b'<', value).peekable();
+    if tags.peek().is_some() && tags.all(|at| context.names_a_tag(at)) {
+        return None;
+    }
     let code = memchr::memmem::find(value, b"={").is_some() || memchr::memmem::find(value, b"::<").is_some();
     if code {
         return None;
@@ -54,7 +58,7 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     }
     // The reference counts every `style`; formatting is harmless unless it computes or fetches.
     let lower = value.to_ascii_lowercase();
-    if is_still_picture(value) {
+    if is_still_picture(context) {
         return None;
     }
     let active: [&[u8]; 5] = [b"expression", b"url", b"script", b"behavi", b"import"];

@@ -47,6 +47,27 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Prose,
             places: Places::All,
         },
+        // In any text: out of an attribute straight into a call.
+        Signature {
+            stamp: 1005,
+            subtype: "xss_event",
+            gate: &[
+                "=alert", "=confirm", "=prompt", "=eval", "=fetch", "=import(", "=\"alert", "='alert",
+                "= alert", "=\"eval", "='eval", "=\"fetch", "='fetch",
+            ],
+            needs: "'\"`",
+            test: Test::Checked(
+                r"[\x22'`][\s/]*on[a-z]{4,24}[\s]*=[\s]*[\x22'`]?[\s]*(?:alert|confirm|prompt|eval|fetch|import)[\s]*[(`]",
+                |context, span| {
+                    let tail = context.before(span.start);
+                    let tail = tail.get(tail.len().saturating_sub(200)..).unwrap_or(tail);
+                    let in_tag = memchr::memrchr(b'<', tail) > memchr::memrchr(b'>', tail);
+                    !in_tag && !context.is_in_code(span.start)
+                },
+            ),
+            trust: Trust::Any,
+            places: Places::All,
+        },
         Signature {
             stamp: 1004,
             subtype: "xss_attribute",
@@ -68,6 +89,10 @@ pub(super) fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     if context.before(span.start).ends_with(b"::") {
         return false;
     }
+    if context.names_a_tag(span.start) || ends_nothing(context, span) || is_module_without_type(context, span)
+    {
+        return false;
+    }
     // `Loader<Script>`: a type parameter.
     let generic = context.before(span.start).last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
         && context.value.get(span.clone()) == Some(b"<Script>");
@@ -84,6 +109,13 @@ pub(super) fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     if context.shape() == Shape::Tight {
         return !about;
     }
+    // In a text, the end of an element that it holds whole: what the element runs is seen at its beginning.
+    let before = context.before(span.start);
+    if context.after(span.start).starts_with(b"</")
+        && memchr::memmem::rfind(before, b"<script") > memchr::memmem::rfind(before, b"</script")
+    {
+        return false;
+    }
     let tail = context.after(span.end);
     let tail = tail.get(..tail.len().min(300)).unwrap_or(tail);
     if context.is_in_code(span.start) && !exploits(tail) {
@@ -97,6 +129,33 @@ pub(super) fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     let content = body.split(|b| *b == b'<').next().unwrap_or_default();
     let runs = content.iter().any(|b| matches!(b, b'(' | b'=' | b'`' | b'[')) && !content.starts_with(b"`");
     runs || memchr::memmem::find(attributes, b"=").is_some()
+}
+
+/// The end tag that a cutting of a page or component ends with, behind a line of program text: nothing follows that could run.
+fn ends_nothing(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let before = context.before(span.start);
+    let rest = context.after(span.end).iter().all(|b| matches!(b, b'>' | b'`' | b'\n' | b'\r' | b' '));
+    context.after(span.start).starts_with(b"</")
+        && rest
+        && !before.contains(&b'<')
+        && before.last().is_some_and(|b| matches!(b, b' ' | b'\n'))
+        && memchr::memchr_iter(b' ', before).count() >= 2
+}
+
+/// A script that begins with an import of names or an export, as components of frameworks do, and is not declared a module.
+/// Browsers refuse it as a whole.
+fn is_module_without_type(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let tag = context.after(span.start);
+    let Some(end) = tag.iter().take(200).position(|b| *b == b'>') else { return false };
+    let (attributes, body) = tag.split_at(end + 1);
+    let body = body.trim_ascii_start();
+    let names = body.strip_prefix(b"import ").is_some_and(|rest| {
+        let line = rest.split(|b| matches!(b, b'\n' | b';')).next().unwrap_or_default();
+        !line.contains(&b'(') && memchr::memmem::find(line, b" from ").is_some()
+    });
+    !attributes.contains(&b'=')
+        && tag.starts_with(b"<script")
+        && (names || body.starts_with(b"export default {"))
 }
 
 /// Whether the matched `on…=` is an event handler and not a JSX property or an attribute of another word.

@@ -116,7 +116,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00#]|$)|<(?:body|html)[\s/][^<>]{0,200}(?:[\s/\x22]on\w+|background|manifest)[\s]*=|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
-                |context, span| !is_shown(context, span),
+                |context, span| !is_shown(context, span) && !context.names_a_tag(span.start),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -209,7 +209,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<\?import[\s][^>]{0,80}(?:implementation|namespace)[\s]*=|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet[^>]{0,200}(?:script|data:|//)|^import\b[^<>]{0,80}implementation[\s]*=|^xml-stylesheet\b[^<>]{0,60}href[\s]*=|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
-                |context, span| !closes_own_comment(context, span) && !is_still_picture(context.value),
+                |context, span| !closes_own_comment(context, span) && !is_still_picture(context),
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -218,7 +218,11 @@ pub(crate) static DETECTOR: Detector = Detector {
 };
 
 /// A vector graphic without anything that runs or fetches: `<svg viewBox="…"><path d="…"/></svg>`.
-pub(super) fn is_still_picture(value: &[u8]) -> bool {
+pub(super) fn is_still_picture(context: &Context<'_>) -> bool {
+    *context.still_picture.get_or_init(|| is_still(context.value))
+}
+
+fn is_still(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let Some(at) = memchr::memmem::find(&lower, b"<svg") else { return false };
     let (head, picture) = lower.split_at(at);
@@ -312,7 +316,7 @@ fn is_shown(context: &Context<'_>, span: &Range<usize>) -> bool {
                 .iter()
                 .any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some());
     }
-    (matched.starts_with(b"<svg") || matched.starts_with(b"</svg")) && is_still_picture(context.value)
+    (matched.starts_with(b"<svg") || matched.starts_with(b"</svg")) && is_still_picture(context)
 }
 
 /// The end of a comment that the value itself began: `<!----><a id="x"></a>`.

@@ -33,7 +33,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "([.=`",
             test: Test::Checked(
                 r"(?:document[\s]*(?:\.|\[|\)[\s]*\[)[\s\x22'`]*(?:cookie|write|writeln|domain|location|body|url|referrer|forms|queryselector|createelement|documentelement|getelement|defaultview|open|scripts)|window[\s]*(?:\.|\[)[\s\x22'`]*(?:location|open|name|alert|eval|document|onerror|\x22|'|navigate|atob)|\b(?:self|top|this|parent|frames|window|globalthis|document)[\s]*\[[^\]]{1,80}\][\s]*[(\[`=]|(?:^|[\s;=(,'\x22`+*/|&!~>:{}-])(?:alert|confirm|prompt)[\s]*(?:\(|`|\.(?:call|apply|bind))|\b(?:location|localstorage|sessionstorage)[\s]*(?:\.(?:href|hash|replace|assign|search)|=[\s]*[\x22'`]?(?:javascript|//|https?:|name))|\blocation[\s]*=[\s]*['\x22]\w{0,14}['\x22][\s]*\+|;[\s]*location[\s]*=[\s]*\w{1,3}[\s]*;?[\s]*$|\.innerhtml[\s]*=|navigation\.navigate|\bnavigator\.\w+\()",
-                |context, span| !is_sentence(context, span),
+                |context, span| !is_sentence(context, span) && !is_template_text(context),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -93,10 +93,13 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "=document",
                 "=unescape",
                 "&{",
+                "[alert",
+                ":alert",
             ],
             needs: "(`[=",
-            test: Test::Pattern(
-                r"\b(?:eval|settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`][^.\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\][\s]*(?:[+)\]]|$)|(?:^|[^\w\]])\[\]\[|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)[\s]*[(`]|\b(?:alert|confirm|prompt)[\s]*\?\.|[(,][\s]*(?:alert|confirm|prompt)[\s]*\)[\s]*\.\w+[\s]*\(|\.[\s]*(?:alert|confirm|prompt)[\s]*\([\s]*\d|\b\w{1,3}[\s]*=[\s]*\(?(?:alert|confirm|prompt|eval)\)?[\s]*[,;\s]|=[\s]*/[a-z]{1,10}/[\s]*\.[\s]*source\b|(?:^|[,;\s])[$\w]{1,8}=(?:document|unescape|eval)[,;]|(?:['\x22]\w{0,8}['\x22][\s]*\+[\s]*){3,}['\x22]|&\{(?:document|alert|window|location|\w{1,24}\()|[\x22'`]al?e?r?[\x22'`][\s]*\+[\s]*[\x22'`]l?e?r?t|\bwrite[\s]*\([\s]*cookie|\bwith[\s]*\([\s]*document|\b(?:top|self|window|parent|frames|globalthis|this)\?\.\[|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=|\.(?:find|map|filter|some|every|foreach|findindex|flatmap|reduce|sort)[\s]*\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)",
+            test: Test::Checked(
+                r"\b(?:settimeout|setinterval|setimmediate|execscript|msgbox)[\s]*(?:\(|`)[^)]{0,}|(?:^|[^`\w])eval[\s]*(?:\(|`)[^)]{0,}|string\.fromcharcode[\s]*\(|\batob[\s]*\(|\bbtoa[\s]*\(|new[\s]+function[\s]*\(|\[?[\x22'`]?constructor[\x22'`]?\]?[\s]*(?:\.|\[)[\s\x22'`]*constructor|constructor[\s]*\([\s]*[\x22'`]|(?:^|[^\w.])import[\s]*\([\s]*[\x22'`][^.\x22'`]|\breflect\.(?:apply|construct|get|set)|(?:!\+?\[\][\s]*(?:[+)\]]|$)|(?:^|[^\w\]])\[\]\[[^\d\]]|\(!?\[\]\s*\+|\+!\+\[\]|\[\+!\+|\(!\[\])|\[[\s]*\][\s]*\.[\s]*\w+[\s]*\.[\s]*(?:call|apply)|\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)[\s]*[(`]|\b(?:alert|confirm|prompt)[\s]*\?\.|[(,][\s]*(?:alert|confirm|prompt)[\s]*\)[\s]*\.\w+[\s]*\(|\.[\s]*(?:alert|confirm|prompt)[\s]*\([\s]*\d|\b\w{1,3}[\s]*=[\s]*\(?(?:alert|confirm|prompt|eval)\)?[\s]*[,;\s]|=[\s]*/[a-z]{1,10}/[\s]*\.[\s]*source\b|(?:^|[,;\s])[$\w]{1,8}=(?:document|unescape|eval)[,;]|(?:['\x22]\w{0,8}['\x22][\s]*\+[\s]*){3,}['\x22]|&\{(?:document|alert|window|location|\w{1,24}\()|[\x22'`]al?e?r?[\x22'`][\s]*\+[\s]*[\x22'`]l?e?r?t|\bwrite[\s]*\([\s]*cookie|\bwith[\s]*\([\s]*document|\b(?:top|self|window|parent|frames|globalthis|this)\?\.\[|\.(?:call|apply)[\s]*`|onerror[\s]*=[\s]*(?:alert|eval|confirm|prompt)|throw[\s]+onerror|\bvalueof[\s]*[=:][\s]*(?:alert|eval)|\$\.(?:getscript|globaleval)[\s]*\(|new[\s]+xmlhttprequest\b|\{[\s]*onerror[\s]*=|\[(?:alert|confirm|prompt|eval)\][\s]*\[[\s]*\d|\{[\s]*\w{1,8}[\s]*:[\s]*(?:alert|confirm|prompt|eval)[\s]*\}[\s]*[)\]\[.]|\.(?:find|map|filter|some|every|foreach|findindex|flatmap|reduce|sort)[\s]*\([\s]*(?:alert|confirm|prompt|eval|print)[\s]*\)",
+                |context, _| !is_template_text(context),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -136,4 +139,11 @@ fn is_sentence(context: &Context<'_>, span: &Range<usize>) -> bool {
     let inner = context.after(span.end).split(|b| *b == b')').next().unwrap_or_default();
     let words = inner.contains(&b' ') && inner.iter().all(|b| b.is_ascii_alphabetic() || *b == b' ');
     spaced && (blanks >= 2 || words)
+}
+
+/// Program text in a fenced block: to a script, the fence is the beginning and the end of a text.
+fn is_template_text(context: &Context<'_>) -> bool {
+    context.value.starts_with(b"```")
+        && context.is_fenced_block()
+        && memchr::memmem::find(context.value, b"${").is_none()
 }

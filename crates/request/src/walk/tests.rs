@@ -434,6 +434,26 @@ fn content_codings_are_undone() {
     assert_eq!(wrong.report.failed(Parser::Gzip), 1);
 }
 
+/// How often values may be decoded again goes by the size of what is looked at, not of what was sent.
+#[test]
+fn decoding_goes_on_in_a_compressed_body() {
+    let filler: Vec<String> = (0..9_000).map(|n| format!("a%2{}b{n}", n % 8)).collect();
+    let body = format!("{{\"filler\":[\"{}\"],\"last\":\"x%27y\"}}", filler.join("\",\""));
+    let headers = [("content-encoding", "gzip"), ("content-type", "application/json")];
+    see("/", &headers, &gzip(body.as_bytes())).assert_has(&[("post gzip json_doc hash last percent", "x'y")]);
+}
+
+/// A request of some hundred bytes is read some hundred times at most, whatever its layers.
+#[test]
+fn a_small_request_is_not_expanded_far() {
+    for piece in ["%26amp;\\u0026&#x25;41", "%2525252541", "\\x5cx5cx41&#37;32"] {
+        let body = piece.repeat(240 / piece.len());
+        let seen = see("/", &[("content-type", "text/plain")], body.as_bytes());
+        let bytes: usize = seen.recorder.seen.iter().map(|(_, value, _)| value.len()).sum();
+        assert!(bytes < 64 << 10, "{piece}: {bytes} bytes in {} visits", seen.recorder.seen.len());
+    }
+}
+
 #[test]
 fn bombs_are_reported_and_cost_little() {
     let bomb = gzip(&vec![b'a'; 32 << 20]);

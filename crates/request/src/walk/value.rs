@@ -40,8 +40,8 @@ const LARGE: usize = 64 * 1024;
 /// Decoders that do not grow their input may still multiply it by re-reading it in many ways; this is
 /// how many times the request's size they may produce.
 const MAX_EXPANSION: usize = 32;
-/// Expansion that is always free.
-const EXPANSION_GRACE: usize = 256 * 1024;
+/// Expansion that is always free: some hundred readings of a request of some hundred bytes.
+const EXPANSION_GRACE: usize = 32 * 1024;
 
 impl Walker<'_> {
     /// The raw request target. Only percent-decoding makes sense for the whole of it: its parts are
@@ -301,6 +301,8 @@ impl Walker<'_> {
             }
         }
         self.report.decoded_bytes += buffer.len();
+        // What was compressed is as much to look at as if it had been sent plainly.
+        self.request_bytes = self.request_bytes.saturating_add(buffer.len());
         let flow = match outcome {
             Outcome::Done => self.check_clock(path).is_continue().then(|| then(self, &inner, &buffer)),
             Outcome::Failed => {
