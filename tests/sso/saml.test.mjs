@@ -1,5 +1,6 @@
 /** SAML against a provider that signs with RSA and canonicalises by itself: nothing of it is ours. */
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import express from 'express'
@@ -83,4 +84,44 @@ test('people of the provider sign in and have the role of their group', async ()
   options = {}
   person = 'tom'
   assert.deepEqual(await signIn(loginUrl), { error: 'role_not_mapped' })
+})
+
+test('with extended security requests are signed and assertions are encrypted', async () => {
+  person = 'eve'
+  options = {}
+  const { entity_id: entityId, login_url: loginUrl } = await administrator.makeCertificate()
+  const published = async () => {
+    const metadata = await (await fetch(entityId)).text()
+    const [base64] = /use="encryption">.*?<ds:X509Certificate>([^<]*)</s.exec(metadata).slice(1)
+    return { metadata, pem: `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g).join('\n')}\n-----END CERTIFICATE-----\n` }
+  }
+  const { pem } = await published()
+  const encrypting = { encryptionCert: pem, encryptionPublicKey: new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'pem' }) }
+  options = encrypting
+  const result = await administrator.test()
+  assert.deepEqual([result.state, result.role], ['success', 'analytic'], result.error)
+  const view = await administrator.setOptions({ extended_security: true })
+  assert.deepEqual([view.state, view.extended_security], ['active', true])
+  const { metadata } = await published()
+  assert.match(metadata, /AuthnRequestsSigned="true" WantAssertionsSigned="true"/)
+
+  // From here on the provider takes only requests that it can verify with the certificate of the metadata.
+  const strict = { ...encrypting, signingCert: pem }
+  const cbc = { disallowEncryptionWithInsecureAlgorithm: false, warnOnInsecureEncryptionAlgorithm: false }
+  for (const change of [
+    {}, { signResponse: true }, { signatureNamespacePrefix: 'ds' },
+    { encryptionAlgorithm: 'http://www.w3.org/2009/xmlenc11#aes128-gcm' },
+    { ...cbc, encryptionAlgorithm: 'http://www.w3.org/2001/04/xmlenc#aes256-cbc' },
+    { ...cbc, encryptionAlgorithm: 'http://www.w3.org/2001/04/xmlenc#aes128-cbc' },
+  ]) {
+    options = { ...strict, ...change }
+    assert.equal((await signIn(loginUrl)).user?.email, 'eve@demo.test', JSON.stringify(change))
+  }
+  for (const change of [
+    { encryptionCert: undefined }, { signAssertion: false }, { signAssertion: false, signResponse: true },
+    { ...cbc, encryptionAlgorithm: 'http://www.w3.org/2001/04/xmlenc#tripledes-cbc' },
+  ]) {
+    options = { ...strict, ...change }
+    assert.deepEqual(await signIn(loginUrl), { error: 'invalid_saml_response' }, JSON.stringify(change))
+  }
 })

@@ -3205,7 +3205,7 @@ export interface paths {
         get: operations["sso_view"];
         /**
          * Change what single sign-on means for users
-         * @description Provisioning, strict mode, and the fallback account. Needs a fresh proof of the password in `X-Reauth`; turning
+         * @description Provisioning, strict mode, extended security of SAML, and the fallback account. Needs a fresh proof of the password in `X-Reauth`; turning
          *     something on also needs a test sign-in within the last day and a fallback account.
          */
         put: operations["sso_update"];
@@ -3498,6 +3498,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sso/saml/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a certificate for SAML
+         * @description With its key requests are signed and assertions decrypted, as `extended_security` asks for. It is in the metadata and
+         *     decrypts at once, and signs after `signs_after_days`, so that the identity provider can be told of it in between. From
+         *     that day on the one before only decrypts, for 30 days more. A newer one that does not sign yet is replaced. The private
+         *     key is never returned. Needs a fresh proof of the password in `X-Reauth`.
+         */
+        post: operations["sso_saml_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sso/saml/finish": {
         parameters: {
             query?: never;
@@ -3527,7 +3550,8 @@ export interface paths {
         };
         /**
          * View the metadata of SAML
-         * @description What an identity provider needs to know of a client: entity id and address for responses.
+         * @description What an identity provider needs to know of a client: entity id, address for responses, and our certificates once there
+         *     are any.
          */
         get: operations["sso_saml_metadata"];
         put?: never;
@@ -9531,7 +9555,7 @@ export interface components {
                 provisioning: boolean;
                 /** @description Whether everybody must use it. */
                 strict: boolean;
-                /** @description For SAML: signed requests, encrypted assertions. */
+                /** @description For SAML: requests are signed, and assertions must be signed and encrypted. */
                 extended_security: boolean;
                 /** @description Whether groups decide about clients. */
                 tenant_permissions: boolean;
@@ -9545,6 +9569,8 @@ export interface components {
                 entity_id: string;
                 /** @description With SAML: where the identity provider posts its responses to. */
                 acs_url: string;
+                /** @description With SAML: certificates of our own that still count, newest first; empty until there is one. */
+                own_certificates: components["schemas"]["SamlCertificateView"][];
                 /** @description Where sign-in begins. */
                 login_url: string;
                 /**
@@ -9552,6 +9578,11 @@ export interface components {
                  * @description Last successful test sign-in, Unix seconds.
                  */
                 tested_at?: number | null;
+                /**
+                 * Format: int64
+                 * @description With SAML: last one whose assertion was signed and encrypted, Unix seconds.
+                 */
+                tested_encrypted_at?: number | null;
                 /** @description Where the identity provider pushes users and groups to. */
                 scim_url: string;
                 /**
@@ -14517,6 +14548,46 @@ export interface components {
              */
             rules_count: number;
         };
+        /** @description `POST /v1/sso/saml/certificate`. */
+        SamlCertificateCreate: {
+            /**
+             * Format: int64
+             * @description Days until the new key signs, 0 to 30, or 7 when absent. From the beginning it is in the metadata and decrypts. The
+             *     first key of a client signs at once.
+             * @example 7
+             */
+            signs_after_days?: number | null;
+            /** @description Whether the old key ends at once, as after a theft; the new one then signs at once. */
+            replace?: boolean;
+        };
+        /**
+         * @description A certificate of our own for SAML: with its key requests are signed, and assertions are encrypted for it. The private
+         *     key is never shown.
+         */
+        SamlCertificateView: {
+            /** @description The certificate, PEM. */
+            certificate: string;
+            /**
+             * @description SHA-256 of it, hex.
+             * @example 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+             */
+            fingerprint: string;
+            /**
+             * Format: int64
+             * @description When it ends, Unix seconds.
+             */
+            ends_at: number;
+            /**
+             * Format: int64
+             * @description From when its key signs, Unix seconds.
+             */
+            signs_from: number;
+            /**
+             * Format: int64
+             * @description Until when its key decrypts, Unix seconds; null while none follows it.
+             */
+            decrypts_until?: number | null;
+        };
         /** @description `POST /v1/sso/saml/acs`, a form. */
         SamlForm: {
             /** @description Response of the identity provider, base64. */
@@ -15126,7 +15197,11 @@ export interface components {
             provisioning?: boolean | null;
             /** @description Whether everybody must use it. */
             strict?: boolean | null;
-            /** @description For SAML: signed requests, signed and encrypted assertions. Cannot be turned on yet. */
+            /**
+             * @description For SAML: requests are signed, and assertions must be signed and encrypted. The first time it makes a key; its
+             *     certificate is in the metadata. While single sign-on is active, a test sign-in with a signed and encrypted
+             *     assertion must have succeeded within the last day.
+             */
             extended_security?: boolean | null;
             /**
              * @description Whether groups decide about clients (`/v1/sso/groups`); for the technical client of a global account, and with
@@ -15169,7 +15244,7 @@ export interface components {
             provisioning: boolean;
             /** @description Whether everybody must use it. */
             strict: boolean;
-            /** @description For SAML: signed requests, encrypted assertions. */
+            /** @description For SAML: requests are signed, and assertions must be signed and encrypted. */
             extended_security: boolean;
             /** @description Whether groups decide about clients. */
             tenant_permissions: boolean;
@@ -15183,6 +15258,8 @@ export interface components {
             entity_id: string;
             /** @description With SAML: where the identity provider posts its responses to. */
             acs_url: string;
+            /** @description With SAML: certificates of our own that still count, newest first; empty until there is one. */
+            own_certificates: components["schemas"]["SamlCertificateView"][];
             /** @description Where sign-in begins. */
             login_url: string;
             /**
@@ -15190,6 +15267,11 @@ export interface components {
              * @description Last successful test sign-in, Unix seconds.
              */
             tested_at?: number | null;
+            /**
+             * Format: int64
+             * @description With SAML: last one whose assertion was signed and encrypted, Unix seconds.
+             */
+            tested_encrypted_at?: number | null;
             /** @description Where the identity provider pushes users and groups to. */
             scim_url: string;
             /**
@@ -31601,6 +31683,98 @@ export interface operations {
             };
             /** @description Not authenticated, or the right is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sso_saml_certificate: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Proof of the password */
+                "X-Reauth": string;
+                /** @description Makes the change repeatable: within 24 hours the same request with the same key, by the same credential, is answered as the first time and changes nothing (`Idempotency-Replayed: true`). With another request the key is refused with 400. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SamlCertificateCreate"];
+            };
+        };
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Envelope_SsoView"];
+                };
+            };
+            /** @description A field is invalid, or single sign-on is not by SAML */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The first request with this `Idempotency-Key` is still being handled, or its answer was not kept */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { useRefusal } from '../session/queries'
 import { ErrorState } from '../ui/States'
 import { Section } from './Section'
+import { ExtendedCard } from './sso/ExtendedCard'
 import { GroupsCard } from './sso/GroupsCard'
 import { MappingCard } from './sso/MappingCard'
 import { OptionsCard } from './sso/OptionsCard'
@@ -22,6 +23,7 @@ export function SsoPage() {
           <ProviderCard key={data.type} sso={data} />
           {data.type ? <MappingCard key={JSON.stringify(data.role_mapping)} sso={data} /> : null}
           {data.type ? <OptionsCard key={`${data.provisioning} ${data.strict} ${data.tenant_permissions} ${data.fallback_user_id}`} sso={data} /> : null}
+          {data.type === 'saml' ? <ExtendedCard sso={data} /> : null}
           {data.type && refusal('update_tenant') === undefined ? <GroupsCard /> : null}
           {data.type ? <StateCard sso={data} /> : null}
           {data.type ? <ScimCard sso={data} /> : null}

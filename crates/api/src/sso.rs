@@ -32,7 +32,7 @@ pub struct SsoView {
     pub provisioning: bool,
     /// Whether everybody must use it.
     pub strict: bool,
-    /// For SAML: signed requests, encrypted assertions.
+    /// For SAML: requests are signed, and assertions must be signed and encrypted.
     pub extended_security: bool,
     /// Whether groups decide about clients.
     pub tenant_permissions: bool,
@@ -47,16 +47,51 @@ pub struct SsoView {
     pub entity_id: String,
     /// With SAML: where the identity provider posts its responses to.
     pub acs_url: String,
+    /// With SAML: certificates of our own that still count, newest first; empty until there is one.
+    pub own_certificates: Vec<SamlCertificateView>,
     /// Where sign-in begins.
     pub login_url: String,
     /// Last successful test sign-in, Unix seconds.
     pub tested_at: Option<i64>,
+    /// With SAML: last one whose assertion was signed and encrypted, Unix seconds.
+    pub tested_encrypted_at: Option<i64>,
     /// Where the identity provider pushes users and groups to.
     pub scim_url: String,
     /// When its token for that was made, Unix seconds; null when it has none.
     pub scim_token_created_at: Option<i64>,
     /// The administrator who keeps a password whatever happens to the identity provider.
     pub fallback_user_id: Option<i64>,
+}
+
+/// A certificate of our own for SAML: with its key requests are signed, and assertions are encrypted for it. The private
+/// key is never shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SamlCertificateView {
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// SHA-256 of it, hex.
+    #[schema(example = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef")]
+    pub fingerprint: String,
+    /// When it ends, Unix seconds.
+    pub ends_at: i64,
+    /// From when its key signs, Unix seconds.
+    pub signs_from: i64,
+    /// Until when its key decrypts, Unix seconds; null while none follows it.
+    pub decrypts_until: Option<i64>,
+}
+
+/// `POST /v1/sso/saml/certificate`.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SamlCertificateCreate {
+    /// Days until the new key signs, 0 to 30, or 7 when absent. From the beginning it is in the metadata and decrypts. The
+    /// first key of a client signs at once.
+    #[serde(default, deserialize_with = "lenient::int")]
+    #[schema(example = 7)]
+    pub signs_after_days: Option<i64>,
+    /// Whether the old key ends at once, as after a theft; the new one then signs at once.
+    #[serde(default)]
+    pub replace: bool,
 }
 
 /// `PUT /v1/sso/oidc`.
@@ -215,7 +250,9 @@ pub struct SsoOptions {
     /// Whether everybody must use it.
     #[serde(default)]
     pub strict: Option<bool>,
-    /// For SAML: signed requests, signed and encrypted assertions. Cannot be turned on yet.
+    /// For SAML: requests are signed, and assertions must be signed and encrypted. The first time it makes a key; its
+    /// certificate is in the metadata. While single sign-on is active, a test sign-in with a signed and encrypted
+    /// assertion must have succeeded within the last day.
     #[serde(default)]
     pub extended_security: Option<bool>,
     /// Whether groups decide about clients (`/v1/sso/groups`); for the technical client of a global account, and with

@@ -292,6 +292,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/v1/sso", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/oidc", Access::Needs(Permission::UpdateSso)),
     ("PUT", "/v1/sso/saml", Access::Needs(Permission::UpdateSso)),
+    ("POST", "/v1/sso/saml/certificate", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/ldap", Access::Needs(Permission::UpdateSso)),
     ("POST", "/v1/sso/ldap/test", Access::SessionNeeds(Permission::UpdateSso)),
     ("PUT", "/v1/sso/mapping", Access::Needs(Permission::UpdateSso)),

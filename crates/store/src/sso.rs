@@ -40,7 +40,9 @@ pub async fn put<C: ConnectionTrait>(connection: &C, row: sso_config::Model) -> 
             Column::Settings,
             Column::SecretSealed,
             Column::ClientKeySealed,
+            Column::SamlKeys,
             Column::TestedAt,
+            Column::TestedEncryptedAt,
             Column::ScimTokenMac,
             Column::ScimTokenCreatedAt,
         ])

@@ -52,6 +52,11 @@ export class Administrator {
     return this.call('PUT', '/v1/sso', { fallback_user_id: this.userId, ...options }, await this.#proven())
   }
 
+  /** Makes a key of the cloud for SAML. */
+  async makeCertificate() {
+    return this.call('POST', '/v1/sso/saml/certificate', {}, await this.#proven())
+  }
+
   async deactivate() {
     return this.call('POST', '/v1/sso/deactivate', {}, await this.#proven())
   }

@@ -1,10 +1,11 @@
-import { Alert, Code, Group, PasswordInput, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Alert, Group, PasswordInput, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { IconAlertCircle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import { api, bodyOf } from '../../api/client'
 import { messageOf } from '../../api/errors'
 import { currentUserQuery, useRefusal } from '../../session/queries'
+import { CopyField } from '../../ui/CopyField'
 import { GuardedButton } from '../../ui/GuardedButton'
 import { domainsOf, given, listed, textOf, useSsoChange, type Sso } from './queries'
 
@@ -30,11 +31,12 @@ function ProviderForm({ sso, save, children }: ProviderFormProps) {
   )
 }
 
+/** An address that the provider needs. */
 function Address({ label, value }: { label: string; value: string }) {
   return (
     <div>
       <Text size="sm">{label}</Text>
-      <Code>{value}</Code>
+      <CopyField label={label} value={value} />
     </div>
   )
 }
@@ -48,21 +50,41 @@ function SecretInput({ label, stored, value, onChange }: { label: string; stored
   )
 }
 
+/** The e-mail domains of a provider of a kind: those that are stored, at first the reader's own. */
+function useDomains(sso: Sso, kind: string): readonly [string, (typed: string) => void] {
+  const { data: user } = useQuery(currentUserQuery)
+  const [typed, setTyped] = useState<string | null>(null)
+  return [typed ?? domainsOf(sso, sso.type === kind ? undefined : user?.email), setTyped]
+}
+
+function DomainsInput({ value, onChange, required = false }: { value: string; onChange: (value: string) => void; required?: boolean }) {
+  return (
+    <TextInput
+      label="E-mail domains" description="Whose people the sign-in page leads to it; several with commas" required={required} withAsterisk={false}
+      value={value} onChange={(event) => onChange(event.currentTarget.value)}
+    />
+  )
+}
+
 export function OidcForm({ sso }: { sso: Sso }) {
   const stored = sso.type === 'oidc'
   const [issuer, setIssuer] = useState(stored ? textOf(sso, 'issuer') : '')
   const [clientId, setClientId] = useState(textOf(sso, 'client_id'))
   const [secret, setSecret] = useState('')
+  const [domains, setDomains] = useDomains(sso, 'oidc')
   const save = useSsoChange(
-    () => bodyOf(api.PUT('/v1/sso/oidc', { body: { issuer: issuer.trim(), client_id: clientId.trim(), client_secret: secret === '' ? null : secret } })),
+    () => bodyOf(api.PUT('/v1/sso/oidc', {
+      body: { issuer: issuer.trim(), client_id: clientId.trim(), client_secret: secret === '' ? null : secret, domains: listed(domains) },
+    })),
     'Provider saved',
   )
   return (
     <ProviderForm sso={sso} save={{ ...save, submit: () => save.mutate(undefined) }}>
-      <Address label="Register this address at the provider:" value={sso.callback_url} />
+      <Address label="Callback URL, to register at the provider" value={sso.callback_url} />
       <TextInput label="Issuer" placeholder="https://login.example.com" required withAsterisk={false} value={issuer} onChange={(event) => setIssuer(event.currentTarget.value)} />
       <TextInput label="Client id" required withAsterisk={false} value={clientId} onChange={(event) => setClientId(event.currentTarget.value)} />
       <SecretInput label="Client secret" stored={stored} value={secret} onChange={setSecret} />
+      <DomainsInput value={domains} onChange={setDomains} />
     </ProviderForm>
   )
 }
@@ -74,17 +96,18 @@ export function SamlForm({ sso }: { sso: Sso }) {
   const [ssoUrl, setSsoUrl] = useState(textOf(sso, 'sso_url'))
   const [logoutUrl, setLogoutUrl] = useState(textOf(sso, 'logout_url'))
   const [certificate, setCertificate] = useState('')
+  const [domains, setDomains] = useDomains(sso, 'saml')
   const save = useSsoChange(() => {
     const source = metadata.trim().startsWith('https://') ? { metadata_url: metadata.trim() } : { metadata_xml: given(metadata) }
     const byHand = { issuer: given(issuer), sso_url: given(ssoUrl), logout_url: given(logoutUrl), x509: given(certificate) }
     // Metadata replaces what was stored, unless something else was typed.
     const kept = metadata === '' ? byHand : { x509: given(certificate) }
-    return bodyOf(api.PUT('/v1/sso/saml', { body: { ...source, ...kept } }))
+    return bodyOf(api.PUT('/v1/sso/saml', { body: { ...source, ...kept, domains: listed(domains) } }))
   }, 'Provider saved')
   return (
     <ProviderForm sso={sso} save={{ ...save, submit: () => save.mutate(undefined) }}>
-      <Address label="Entity id, where the provider also finds our metadata:" value={sso.entity_id} />
-      <Address label="Address for responses (ACS):" value={sso.acs_url} />
+      <Address label="Entity id, where the provider also finds our metadata" value={sso.entity_id} />
+      <Address label="Address for responses (ACS)" value={sso.acs_url} />
       <Textarea
         label="Metadata of the provider" description="Its text, or an address that begins with https://" autosize minRows={3} maxRows={10}
         value={metadata} onChange={(event) => setMetadata(event.currentTarget.value)}
@@ -100,14 +123,13 @@ export function SamlForm({ sso }: { sso: Sso }) {
         label="Certificate" description={stored ? 'Needed again whenever the provider is saved' : 'PEM; with metadata only if another one counts'} autosize minRows={3} maxRows={10}
         value={certificate} onChange={(event) => setCertificate(event.currentTarget.value)}
       />
+      <DomainsInput value={domains} onChange={setDomains} />
     </ProviderForm>
   )
 }
 
 export function LdapForm({ sso }: { sso: Sso }) {
-  const { data: user } = useQuery(currentUserQuery)
-  const [typed, setTyped] = useState<string | null>(null)
-  const domains = typed ?? domainsOf(sso, user?.email)
+  const [domains, setDomains] = useDomains(sso, 'ldap')
   const stored = sso.type === 'ldap'
   const [url, setUrl] = useState(textOf(sso, 'url'))
   const [baseDn, setBaseDn] = useState(textOf(sso, 'base_dn'))
@@ -130,7 +152,7 @@ export function LdapForm({ sso }: { sso: Sso }) {
   return (
     <ProviderForm sso={sso} save={{ ...save, submit: () => save.mutate(undefined) }}>
       <TextInput label="Address" placeholder="ldaps://ldap.example.com:636" required withAsterisk={false} value={url} onChange={(event) => setUrl(event.currentTarget.value)} />
-      <TextInput label="E-mail domains" description="Whose people sign in by it" required withAsterisk={false} value={domains} onChange={(event) => setTyped(event.currentTarget.value)} />
+      <DomainsInput value={domains} onChange={setDomains} required />
       <TextInput label="Where people and groups are" placeholder="dc=example,dc=com" required withAsterisk={false} value={baseDn} onChange={(event) => setBaseDn(event.currentTarget.value)} />
       <TextInput label="Account that searches" placeholder="cn=search,dc=example,dc=com" required withAsterisk={false} value={bindDn} onChange={(event) => setBindDn(event.currentTarget.value)} />
       <SecretInput label="Its password" stored={stored} value={secret} onChange={setSecret} />

@@ -10,8 +10,8 @@ use axum::{
 use bartizan_api::{
     ApiError, Empty, Envelope,
     sso::{
-        GroupMapping, LdapSettings, LdapTest, OidcCallback, OidcSettings, SamlAnswer, SamlForm, SamlSettings,
-        SsoLoginQuery, SsoOptions, SsoTestLink, SsoTestView, SsoView, UserSwitch,
+        GroupMapping, LdapSettings, LdapTest, OidcCallback, OidcSettings, SamlAnswer, SamlCertificateCreate,
+        SamlForm, SamlSettings, SsoLoginQuery, SsoOptions, SsoTestLink, SsoTestView, SsoView, UserSwitch,
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,7 +23,7 @@ use crate::{
     services::sso::{
         self, activation,
         admission::Refused,
-        ldap, oidc, saml, settings,
+        extended, ldap, oidc, saml, settings,
         sign_in::{self, Finished},
         switching,
     },
@@ -35,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(sso_view, sso_update, sso_delete))
         .routes(routes!(sso_oidc_update))
         .routes(routes!(sso_saml_update))
+        .routes(routes!(sso_saml_certificate))
         .routes(routes!(sso_saml_metadata))
         .routes(routes!(sso_saml_acs))
         .routes(routes!(sso_saml_finish))
@@ -63,7 +64,7 @@ pub async fn sso_view(State(cloud): State<Cloud>, caller: Caller) -> Result<Enve
 
 /// Change what single sign-on means for users
 ///
-/// Provisioning, strict mode, and the fallback account. Needs a fresh proof of the password in `X-Reauth`; turning
+/// Provisioning, strict mode, extended security of SAML, and the fallback account. Needs a fresh proof of the password in `X-Reauth`; turning
 /// something on also needs a test sign-in within the last day and a fallback account.
 #[utoipa::path(put, path = "/v1/sso", tag = "Single sign-on", security(("Session" = [])),
     params(("X-Reauth" = String, Header, description = "Proof of the password")), request_body = SsoOptions,
@@ -121,6 +122,28 @@ pub async fn sso_saml_update(
     Body(request): Body<SamlSettings>,
 ) -> Result<Envelope<SsoView>, Failure> {
     Ok(Envelope::new(saml::put(&cloud, &caller, request).await?))
+}
+
+/// Make a certificate for SAML
+///
+/// With its key requests are signed and assertions decrypted, as `extended_security` asks for. It is in the metadata and
+/// decrypts at once, and signs after `signs_after_days`, so that the identity provider can be told of it in between. From
+/// that day on the one before only decrypts, for 30 days more. A newer one that does not sign yet is replaced. The private
+/// key is never returned. Needs a fresh proof of the password in `X-Reauth`.
+#[utoipa::path(post, path = "/v1/sso/saml/certificate", tag = "Single sign-on", security(("Session" = [])),
+    params(("X-Reauth" = String, Header, description = "Proof of the password")),
+    request_body = SamlCertificateCreate,
+    responses((status = 200, description = "The configuration", body = Envelope<SsoView>),
+        (status = 400, description = "A field is invalid, or single sign-on is not by SAML",
+            body = bartizan_api::ErrorBody)))]
+pub async fn sso_saml_certificate(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(request): Body<SamlCertificateCreate>,
+) -> Result<Envelope<SsoView>, Failure> {
+    let view = extended::make_certificate(&cloud, &caller, proof_of(&headers), &request).await?;
+    Ok(Envelope::new(view))
 }
 
 /// Set an LDAP server
@@ -283,7 +306,8 @@ pub async fn sso_oidc_client_callback(
 
 /// View the metadata of SAML
 ///
-/// What an identity provider needs to know of a client: entity id and address for responses.
+/// What an identity provider needs to know of a client: entity id, address for responses, and our certificates once there
+/// are any.
 #[utoipa::path(get, path = "/v1/sso/saml/{client_uuid}/metadata", tag = "Single sign-on", security(()),
     params(("client_uuid" = String, Path, description = "Public UUID of the client")),
     responses((status = 200, description = "Metadata", body = String, content_type = "application/samlmetadata+xml"),

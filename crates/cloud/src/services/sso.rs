@@ -20,6 +20,7 @@ pub mod admission;
 pub mod deprovisioning;
 pub mod domains;
 pub mod expiry;
+pub mod extended;
 pub mod groups;
 pub mod ldap;
 pub mod oidc;
@@ -98,6 +99,7 @@ async fn view<C: ConnectionTrait>(
     let base = cloud.config.public.console_url.trim_end_matches('/');
     let known = config.is_some();
     let config = config.unwrap_or_else(|| empty(caller.tenant(), ""));
+    let own = saml::own_keys::of(&config);
     Ok(SsoView {
         kind: known.then_some(config.kind),
         vendor: config.vendor,
@@ -107,12 +109,14 @@ async fn view<C: ConnectionTrait>(
         extended_security: config.extended_security,
         tenant_permissions: config.tenant_permissions,
         role_mapping: serde_json::from_value(config.role_mapping).unwrap_or_default(),
+        own_certificates: saml::own_keys::views(&own, cloud.now()),
         callback_url: oidc::callback(cloud, &caller.client, &config.settings),
         settings: config.settings,
         login_url: format!("{base}/v1/sso/login?client={}", caller.client.uuid),
         entity_id: saml::entity_id(cloud, &caller.client),
         acs_url: saml::acs_url(cloud),
         tested_at: config.tested_at,
+        tested_encrypted_at: config.tested_encrypted_at,
         scim_url: super::scim::url(cloud),
         scim_token_created_at: config.scim_token_created_at,
         fallback_user_id,
@@ -133,7 +137,9 @@ fn empty(tenant: TenantId, kind: &str) -> entity::sso_config::Model {
         settings: json!({}),
         secret_sealed: None,
         client_key_sealed: None,
+        saml_keys: None,
         tested_at: None,
+        tested_encrypted_at: None,
         scim_token_mac: None,
         scim_token_created_at: None,
     }
@@ -162,8 +168,10 @@ fn change(
     after: Option<&entity::sso_config::Model>,
 ) -> Change<'static> {
     let state = |config: &entity::sso_config::Model| {
+        let own: Vec<String> = saml::own_keys::of(config).iter().map(saml::own_keys::fingerprint).collect();
         json!({
             "state": config.state, "provisioning": config.provisioning, "strict": config.strict,
+            "extended_security": config.extended_security, "own_certificates": own,
             "role_mapping": config.role_mapping, "settings": config.settings,
         })
     };
@@ -194,24 +202,43 @@ pub(super) async fn configured<C: ConnectionTrait>(
     Ok(config.ok_or_else(|| ApiError::invalid("set single sign-on up first", Value::Null))?)
 }
 
+/// What a test sign-in proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proven {
+    /// That people get in.
+    SignIn,
+    /// That they do with a signed and encrypted assertion.
+    Encryption,
+}
+
 /// Notes that a test sign-in succeeded: the configuration may be activated for a day.
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn note_test(cloud: &Cloud, config: entity::sso_config::Model) -> Result<(), Failure> {
+pub async fn note_test(
+    cloud: &Cloud,
+    config: entity::sso_config::Model,
+    proven: Proven,
+) -> Result<(), Failure> {
     let tenant = TenantId(config.client_id);
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, tenant).await?;
     let Some(current) = sso::find(&transaction, tenant).await? else { return Ok(()) };
     // The provider took its time. What was proven was proven of the settings of before.
     let proves = |of: &entity::sso_config::Model| {
-        of.kind == config.kind && of.settings == config.settings && of.secret_sealed == config.secret_sealed
+        of.kind == config.kind
+            && of.settings == config.settings
+            && of.secret_sealed == config.secret_sealed
+            && of.extended_security == config.extended_security
     };
     if !proves(&current) {
         return Ok(());
     }
     let state = if current.state == "draft" { "testing".to_owned() } else { current.state.clone() };
-    sso::put(&transaction, entity::sso_config::Model { tested_at: Some(cloud.now()), state, ..current })
-        .await?;
+    let now = Some(cloud.now());
+    let encrypted = if proven == Proven::Encryption { now } else { current.tested_encrypted_at };
+    let tested =
+        entity::sso_config::Model { tested_at: now, tested_encrypted_at: encrypted, state, ..current };
+    sso::put(&transaction, tested).await?;
     Ok(transaction.commit().await?)
 }

@@ -31,8 +31,12 @@ pub struct Model {
     pub secret_sealed: Option<String>,
     /// Key of the certificate that is shown to an LDAP server, encrypted.
     pub client_key_sealed: Option<String>,
+    /// Keys of our own for SAML, oldest first: certificates, and private keys encrypted.
+    pub saml_keys: Option<Json>,
     /// Last successful test sign-in, Unix seconds.
     pub tested_at: Option<i64>,
+    /// Last one whose assertion was signed and encrypted, Unix seconds.
+    pub tested_encrypted_at: Option<i64>,
     /// Keyed hash of the token that the identity provider pushes users with, hex.
     pub scim_token_mac: Option<String>,
     /// When it was made, Unix seconds.

@@ -482,6 +482,7 @@ pub const EXPORTED: &[Exported] = &[
             "role_mapping",
             "settings",
             "tested_at",
+            "tested_encrypted_at",
             "scim_token_created_at",
         ],
     ),

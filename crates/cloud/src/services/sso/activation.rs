@@ -12,7 +12,7 @@ use bartizan_store::{
 use serde_json::Value;
 
 use super::{
-    change, configured, domains, save,
+    change, configured, domains, extended, save,
     sign_in::STATE,
     switching::{release_managed, switch_user, switch_users},
     view,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Seconds that a successful test sign-in counts.
-const TESTED_S: i64 = 86_400;
+pub(super) const TESTED_S: i64 = 86_400;
 
 /// Sets what single sign-on means for users, and the fallback account.
 ///
@@ -37,12 +37,9 @@ pub async fn put_options(
     proof: &str,
     options: &SsoOptions,
 ) -> Result<SsoView, Failure> {
-    if options.extended_security == Some(true) {
-        let error = "extended_security cannot be turned on: encrypted assertions are not read yet";
-        return Err(ApiError::invalid(error, true).into());
-    }
-    configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
+    let config = configured(cloud.store.reader(), caller.tenant_of(None)?).await?;
     require_proof(cloud, caller, proof).await?;
+    let made = extended::prepare(cloud, caller, &config, options).await?;
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, caller.tenant_of(None)?).await?;
     let before = configured(&transaction, caller.tenant_of(None)?).await?;
@@ -66,6 +63,7 @@ pub async fn put_options(
     if before.provisioning && !after.provisioning {
         release_managed(cloud, &transaction, caller.tenant_of(None)?).await?;
     }
+    extended::set(cloud, caller, &transaction, &mut after, options.extended_security, made).await?;
     if after.state == "active" {
         switch_users(cloud, caller, &transaction, &after).await?;
     }

@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::saml::own_keys;
 use crate::{
     failure::Failure,
     secrets::mac_of,
@@ -71,7 +72,10 @@ fn certificates(config: &entity::sso_config::Model) -> Vec<Certificate> {
         "saml" => {
             let list = config.settings.get("certificates").map(crate::auth::strings).unwrap_or_default();
             let der = list.iter().filter_map(|text| STANDARD.decode(text).ok());
-            der.map(|der| (der, "signing certificate of the SAML identity provider")).collect()
+            let theirs = der.map(|der| (der, "signing certificate of the SAML identity provider"));
+            // An older one of ours was followed by another.
+            let own = own_keys::of(config).last().map(own_keys::certificate_der);
+            theirs.chain(own.map(|der| (der, "certificate of Bartizan for SAML"))).collect()
         }
         "ldap" => [
             of_pem("certificate", "authority's certificate of the LDAP server"),

@@ -279,7 +279,7 @@ pub async fn test(cloud: &Cloud, caller: &Caller, request: &LdapTest) -> Result<
     match identify(cloud, &config, &Asked::person(&email, &request.password)).await {
         Ok(identity) => {
             let role = admission::given_role(cloud, &config, &caller.client, &identity).await?;
-            super::note_test(cloud, config).await?;
+            super::note_test(cloud, config, super::Proven::SignIn).await?;
             let role = role.map(|role| role.code().to_owned());
             Ok(SsoTestView { state: "success".to_owned(), attributes: json!(identity), role, error: None })
         }

@@ -214,6 +214,7 @@ pub(super) async fn put(
     // Whatever was proven was proven of other settings.
     config.state = "draft".to_owned();
     config.tested_at = None;
+    config.tested_encrypted_at = None;
     save(cloud, caller, transaction, before.as_ref(), config).await
 }
 

@@ -185,11 +185,10 @@ pub(super) async fn conclude(
     identity: Result<Identity, Refused>,
     origin: &Origin,
 ) -> Result<Finished, Refused> {
-    let test = returned.text("test").to_owned();
-    let config = returned.config;
-    if !test.is_empty() {
-        return finish_test(cloud, config, &test, identity).await;
+    if !returned.text("test").is_empty() {
+        return finish_test(cloud, returned, identity).await;
     }
+    let config = returned.config;
     if config.state != "active" {
         return Err(Refused::code(failure_code(&config.kind), "single sign-on is not active"));
     }
@@ -252,16 +251,17 @@ async fn tested_config(cloud: &Cloud, token: &str) -> Result<(entity::sso_config
 
 async fn finish_test(
     cloud: &Cloud,
-    config: entity::sso_config::Model,
-    id_mac: &str,
+    returned: Returned,
     identity: Result<Identity, Refused>,
 ) -> Result<Finished, Refused> {
+    let (test, proven) = (returned.text("test").to_owned(), saml::proven(&returned));
+    let config = returned.config;
     let client = cloud.store.identify_client(config.client_id).await?;
     let client = client.ok_or_else(|| Refused::code("client_not_found", ""))?;
     let result = match identity {
         Ok(identity) => {
             let role = admission::given_role(cloud, &config, &client, &identity).await?;
-            super::note_test(cloud, config).await?;
+            super::note_test(cloud, config, proven).await?;
             let role = role.map(|role| role.code().to_owned());
             SsoTestView { state: "success".to_owned(), attributes: json!(identity), role, error: None }
         }
@@ -271,7 +271,7 @@ async fn finish_test(
             SsoTestView { state: "failure".to_owned(), error, ..SsoTestView::default() }
         }
     };
-    cloud.store.update_ticket(id_mac, &json!(result)).await?;
+    cloud.store.update_ticket(&test, &json!(result)).await?;
     Ok(Finished::Tested)
 }
 

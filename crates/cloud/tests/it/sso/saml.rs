@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 
 use super::{Browser, credential, login, put};
 
+mod extended;
+
 const ISSUER: &str = "https://idp.acme.test/metadata";
 const SSO_URL: &str = "https://idp.acme.test/sso";
 const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
@@ -226,6 +228,8 @@ async fn set_up(cloud: &TestCloud, key: &Key) -> Credential {
 /// A sign-in that began: the browser, the request's id and the state.
 struct Begun {
     browser: Browser,
+    /// Where it led.
+    location: String,
     request: String,
     state: String,
 }
@@ -241,7 +245,7 @@ async fn begin(from: &str) -> Begun {
     flate2::read::DeflateDecoder::new(packed.as_slice()).read_to_string(&mut request).unwrap();
     assert!(request.contains("/v1/sso/saml/acs") && request.contains("AuthnRequest"), "{request}");
     let request = request.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    Begun { browser, request, state: value("RelayState") }
+    Begun { browser, request, state: value("RelayState"), location }
 }
 
 impl Begun {
@@ -510,7 +514,12 @@ async fn a_response_counts_once_and_only_in_the_browser_that_asked() {
     .await;
     assert_eq!(end, "/login?error=invalid_saml_response");
     // Nobody asked for it.
-    let unasked = Begun { browser: Browser::new(), request: String::new(), state: String::new() };
+    let unasked = Begun {
+        browser: Browser::new(),
+        location: String::new(),
+        request: String::new(),
+        state: String::new(),
+    };
     assert_eq!(unasked.post(&cloud, &response).await, "/login?error=invalid_saml_response");
     // A beginning does not end without a response.
     let mut begun = begin(&login(&cloud)).await;

@@ -92,18 +92,51 @@ pub fn keys(certificates: &[String]) -> Vec<Key> {
     der.filter_map(|der| Key::of_certificate(&der).ok()).collect()
 }
 
+/// What our metadata says besides the addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Whether requests are signed.
+    pub signs: bool,
+    /// Certificates of keys that sign now or will, base64 of DER, the one of now first.
+    pub signing: Vec<String>,
+    /// Certificate of the key that assertions should be encrypted for.
+    pub encryption: Option<String>,
+}
+
 /// Our metadata.
-pub fn own(entity_id: &str, acs_url: &str) -> String {
+pub fn own(entity_id: &str, acs_url: &str, own: &Own) -> String {
     let (entity_id, acs_url) = (escaped(entity_id), escaped(acs_url));
+    let signing = own.signing.iter().map(|certificate| ("signing", certificate));
+    let keys = signing.chain(own.encryption.iter().map(|certificate| ("encryption", certificate)));
+    let keys: String = keys.map(|(purpose, certificate)| key_descriptor(purpose, certificate)).collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <md:EntityDescriptor xmlns:md=\"{METADATA}\" entityID=\"{entity_id}\">\
-         <md:SPSSODescriptor AuthnRequestsSigned=\"false\" WantAssertionsSigned=\"true\" \
-         protocolSupportEnumeration=\"{SAMLP}\">\
+         <md:SPSSODescriptor AuthnRequestsSigned=\"{}\" WantAssertionsSigned=\"true\" \
+         protocolSupportEnumeration=\"{SAMLP}\">{keys}\
          <md:NameIDFormat>urn:oasis:names:tc:SAML:2.0:nameid-format:persistent</md:NameIDFormat>\
          <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>\
          <md:AssertionConsumerService Binding=\"{POST}\" Location=\"{acs_url}\" index=\"0\" isDefault=\"true\"/>\
-         </md:SPSSODescriptor></md:EntityDescriptor>\n"
+         </md:SPSSODescriptor></md:EntityDescriptor>\n",
+        own.signs
+    )
+}
+
+/// A certificate with what its key is for. For encryption, what providers should use of that which `encryption` takes.
+fn key_descriptor(purpose: &str, certificate: &str) -> String {
+    let methods: String = if purpose == "encryption" {
+        let methods = [
+            "http://www.w3.org/2009/xmlenc11#aes256-gcm",
+            "http://www.w3.org/2009/xmlenc11#aes128-gcm",
+            "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+        ];
+        methods.iter().map(|name| format!("<md:EncryptionMethod Algorithm=\"{name}\"/>")).collect()
+    } else {
+        String::new()
+    };
+    format!(
+        "<md:KeyDescriptor use=\"{purpose}\"><ds:KeyInfo xmlns:ds=\"{DSIG}\"><ds:X509Data>\
+         <ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>{methods}</md:KeyDescriptor>"
     )
 }
 

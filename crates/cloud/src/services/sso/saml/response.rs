@@ -1,9 +1,15 @@
 //! What a response of an identity provider says about a person, once everything about it holds.
+//!
+//! An assertion that comes encrypted goes the same way once it is decrypted: through the same parser, with the same
+//! signature over it. Until that signature is verified, whatever is wrong has one answer, [`Disbelieved::Sealed`]: nobody
+//! must learn from answers what his variation of somebody's assertion decrypts to. The cause is for the log.
 
+use aws_lc_rs::rsa::OaepPrivateDecryptingKey;
 use chrono::DateTime;
 use uppsala::{Document, NodeId};
 
 use super::{
+    encryption::{self, Undecryptable},
     signature::{self, Key, Unsigned},
     xml::{self, SAML, SAMLP, Unreadable},
 };
@@ -30,6 +36,10 @@ pub struct Expected<'a> {
     pub recipient: &'a str,
     /// The request that this sign-in began with.
     pub request: &'a str,
+    /// Our keys.
+    pub own_keys: &'a [OaepPrivateDecryptingKey],
+    /// Whether the assertion must be encrypted, and signed by itself.
+    pub extended: bool,
     /// Unix seconds.
     pub now: i64,
 }
@@ -47,6 +57,8 @@ pub struct Assertion {
     pub name_is_email: bool,
     /// Attributes, by name, in order.
     pub attributes: Vec<(String, Vec<String>)>,
+    /// Whether it was encrypted, and signed by itself.
+    pub protected: bool,
 }
 
 impl Assertion {
@@ -76,6 +88,12 @@ pub enum Disbelieved {
     /// Not of the form of a response.
     #[error("it is not a response with one assertion: {0}")]
     Form(&'static str),
+    /// Encrypted in a way that is not taken.
+    #[error(transparent)]
+    Undecryptable(#[from] Undecryptable),
+    /// Encrypted, and what is in it is not the provider's. The text is the same for every cause.
+    #[error("the encrypted assertion cannot be read with our key, or is not signed by the identity provider")]
+    Sealed(#[source] Box<Disbelieved>),
     /// For somebody else, another sign-in or another time.
     #[error("it is not for this sign-in: {0}")]
     Condition(&'static str),
@@ -96,23 +114,91 @@ pub fn believe(text: &str, expected: &Expected<'_>) -> Result<Assertion, Disbeli
     }
     check_status(&document, response)?;
     // More than one anywhere is how wrapping begins.
-    if document.get_elements_by_tag_name_ns(SAML, "Assertion").len() != 1 {
-        return Err(Disbelieved::Form("not one assertion"));
-    }
-    let outer =
-        xml::only(&document, response, SAML, "Assertion").ok_or(Disbelieved::Form("a hidden assertion"))?;
-    let whole = signature::is_signed(&document, response);
-    let signed = signature::signed_text(&document, if whole { response } else { outer }, expected.keys)?;
-    if whole && signature::is_signed(&document, outer) {
-        signature::signed_text(&document, outer, expected.keys)?;
-    }
+    let signed = match (count(&document, "Assertion"), count(&document, "EncryptedAssertion")) {
+        (1, 0) if expected.extended => return Err(Disbelieved::Form("the assertion is not encrypted")),
+        (1, 0) => plain(&document, response, expected)?,
+        (0, 1) if expected.own_keys.is_empty() => {
+            return Err(Disbelieved::Form("the assertion is encrypted, and we have no key"));
+        }
+        (0, 1) => encrypted(&document, response, expected)?,
+        _ => return Err(Disbelieved::Form("not one assertion")),
+    };
     check_envelope(&document, response, expected)?;
     // From here on only the signed bytes are read.
-    let document = xml::parse(&signed)?;
+    let document = xml::parse(&signed.text)?;
     let root = document.document_element().ok_or(Disbelieved::Form("empty"))?;
-    let assertion = if whole { xml::only(&document, root, SAML, "Assertion") } else { Some(root) };
+    let assertion =
+        if signed.in_response { xml::only(&document, root, SAML, "Assertion") } else { Some(root) };
     let assertion = assertion.filter(|node| xml::is(&document, *node, SAML, "Assertion"));
-    read(&document, assertion.ok_or(Disbelieved::Form("no assertion"))?, expected)
+    let read = read(&document, assertion.ok_or(Disbelieved::Form("no assertion"))?, expected)?;
+    Ok(Assertion { protected: signed.protected, ..read })
+}
+
+/// What the provider signed.
+struct Signed {
+    text: String,
+    /// Whether it is the response, with the assertion in it.
+    in_response: bool,
+    /// Whether it was encrypted, and signed by itself.
+    protected: bool,
+}
+
+fn count(document: &Document<'_>, name: &str) -> usize {
+    document.get_elements_by_tag_name_ns(SAML, name).len()
+}
+
+fn plain(document: &Document<'_>, response: NodeId, expected: &Expected<'_>) -> Result<Signed, Disbelieved> {
+    let assertion =
+        xml::only(document, response, SAML, "Assertion").ok_or(Disbelieved::Form("a hidden assertion"))?;
+    let whole = signature::is_signed(document, response);
+    let text = signature::signed_text(document, if whole { response } else { assertion }, expected.keys)?;
+    if whole && signature::is_signed(document, assertion) {
+        signature::signed_text(document, assertion, expected.keys)?;
+    }
+    Ok(Signed { text, in_response: whole, protected: false })
+}
+
+fn encrypted(
+    document: &Document<'_>,
+    response: NodeId,
+    expected: &Expected<'_>,
+) -> Result<Signed, Disbelieved> {
+    let sealed = |document: &Document<'_>, response: NodeId| {
+        let node = xml::only(document, response, SAML, "EncryptedAssertion");
+        let node = node.ok_or(Disbelieved::Form("a hidden assertion"))?;
+        Ok::<_, Disbelieved>(encryption::Sealed::read(document, node)?)
+    };
+    let whole = signature::is_signed(document, response);
+    let sealed = if whole {
+        // Where the response is signed, nothing else is decrypted.
+        let text = signature::signed_text(document, response, expected.keys)?;
+        let document = xml::parse(&text)?;
+        sealed(&document, document.document_element().ok_or(Disbelieved::Form("empty"))?)?
+    } else {
+        sealed(document, response)?
+    };
+    decrypted(&sealed, whole, expected).map_err(|cause| Disbelieved::Sealed(Box::new(cause)))
+}
+
+/// The assertion in what was encrypted. It must be signed, unless the response around it is and that is enough.
+fn decrypted(
+    sealed: &encryption::Sealed,
+    whole: bool,
+    expected: &Expected<'_>,
+) -> Result<Signed, Disbelieved> {
+    let text = sealed.open(expected.own_keys).ok_or(Disbelieved::Form("it does not decrypt"))?;
+    let document = xml::parse(&text)?;
+    let root = document.document_element().ok_or(Disbelieved::Form("empty"))?;
+    if !xml::is(&document, root, SAML, "Assertion")
+        || (count(&document, "Assertion"), count(&document, "EncryptedAssertion")) != (1, 0)
+    {
+        return Err(Disbelieved::Form("not one assertion"));
+    }
+    if whole && !expected.extended && !signature::is_signed(&document, root) {
+        return Ok(Signed { text, in_response: false, protected: false });
+    }
+    let text = signature::signed_text(&document, root, expected.keys)?;
+    Ok(Signed { text, in_response: false, protected: true })
 }
 
 fn check_status(document: &Document<'_>, response: NodeId) -> Result<(), Disbelieved> {
@@ -169,6 +255,7 @@ fn read(
         name_is_email: format == EMAIL_FORMAT,
         name: value.filter(|_| format != TRANSIENT),
         attributes: attributes(document, assertion),
+        protected: false,
     })
 }
 
