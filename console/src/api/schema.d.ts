@@ -680,6 +680,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/billing/subscriptions/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin the trial of a signed token
+         * @description For the operator. The JSON Web Token is signed by RS256, ES256 or `EdDSA` with a key of `billing.trial_keys`. Claims:
+         *     `client_id`, `aud` (the region of the cloud), `exp`; `plan` (name) and `days` where they are not those of the global
+         *     account. The answer comes without an envelope.
+         */
+        post: operations["trial_create_by_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blocklist/clients/{client_id}/access_rules": {
         parameters: {
             query?: never;
@@ -6338,6 +6360,11 @@ export interface components {
             enabled?: boolean | null;
             /** @description Receivers of notifications; none by default. */
             notifications?: unknown;
+            /**
+             * @description General filtration mode: `default` (what nodes say, when absent), `monitoring`, `block`, `safe_blocking` or `off`.
+             * @example monitoring
+             */
+            mode?: string | null;
             admin?: components["schemas"]["FirstAdmin"] | null;
         };
         /** @description Changes of a client. */
@@ -15245,7 +15272,10 @@ export interface components {
              * @description Order among the subscriptions of a client, 0 to 1000.
              */
             position?: number | null;
-            /** @description Properties, an object of at most 64 KiB. */
+            /**
+             * @description Properties, an object of at most 64 KiB. `requests_per_month` and `max_users`, whole numbers with 0 for no limit,
+             *     are quotas of the client.
+             */
             properties?: unknown;
         };
         /** @description A subscription of a client. */
@@ -15468,6 +15498,14 @@ export interface components {
          * @enum {string}
          */
         TokenUsage: "api" | "node";
+        /** @description `POST /v1/billing/subscriptions/trials`. */
+        TrialCreate: {
+            /**
+             * @description JSON Web Token, at most 8192 characters.
+             * @example eyJhbGciOiJFZERTQSJ9.eyJjbGllbnRfaWQiOjE3fQ.c2lnbmF0dXJl
+             */
+            jwt: string;
+        };
         /** @description An action of a trigger. */
         TriggerActionView: {
             /**
@@ -16398,6 +16436,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -16982,6 +17029,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17061,6 +17117,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17114,6 +17179,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17210,6 +17284,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17275,6 +17358,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17366,6 +17458,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17431,6 +17532,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17521,6 +17631,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17573,6 +17692,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17645,6 +17773,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17697,6 +17834,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17762,6 +17908,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17839,6 +17994,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17892,6 +18056,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17985,6 +18158,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18050,6 +18232,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18141,6 +18332,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18206,6 +18406,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18289,6 +18498,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18380,6 +18598,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18446,6 +18673,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18500,6 +18736,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18589,6 +18834,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18642,6 +18896,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18726,6 +18989,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18794,6 +19066,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18899,6 +19180,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18969,6 +19259,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19047,6 +19346,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19109,6 +19417,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19194,6 +19511,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19268,6 +19594,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19321,6 +19656,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19409,6 +19753,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19419,6 +19772,102 @@ export interface operations {
                 };
             };
             /** @description There is no such plan */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trial_create_by_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialCreate"];
+            };
+        };
+        responses: {
+            /** @description The trial */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -19492,6 +19941,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19586,6 +20044,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19660,6 +20127,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19716,6 +20192,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19819,6 +20304,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19910,6 +20404,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19994,6 +20497,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20071,6 +20583,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20168,6 +20689,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20246,6 +20776,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20335,6 +20874,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20409,6 +20957,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20496,6 +21053,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20561,6 +21127,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20648,6 +21223,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20707,6 +21291,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20808,6 +21401,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20881,6 +21483,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20989,6 +21600,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21071,6 +21691,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21181,6 +21810,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21249,6 +21887,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21308,6 +21955,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21408,6 +22064,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21494,6 +22159,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21560,6 +22234,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21635,6 +22318,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21691,6 +22383,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21775,6 +22476,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21843,6 +22553,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21899,6 +22618,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21992,6 +22720,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22059,6 +22796,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22155,6 +22901,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22214,6 +22969,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22305,6 +23069,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22364,6 +23137,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22479,6 +23261,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22560,6 +23351,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22609,6 +23409,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22669,6 +23478,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22763,6 +23581,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22849,6 +23676,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22913,6 +23749,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22998,6 +23843,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23069,6 +23923,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23154,6 +24017,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23228,6 +24100,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23281,6 +24162,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23366,6 +24256,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23437,6 +24336,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23529,6 +24437,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23600,6 +24517,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23685,6 +24611,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23756,6 +24691,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23841,6 +24785,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23912,6 +24865,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23997,6 +24959,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24075,6 +25046,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24146,6 +25126,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24240,6 +25229,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24293,6 +25291,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24371,6 +25378,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24465,6 +25481,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24536,6 +25561,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24621,6 +25655,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24692,6 +25735,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24777,6 +25829,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24848,6 +25909,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24940,6 +26010,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25018,6 +26097,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25110,6 +26198,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25193,6 +26290,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25246,6 +26352,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25331,6 +26446,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25402,6 +26526,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25487,6 +26620,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25558,6 +26700,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25643,6 +26794,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25714,6 +26874,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25804,6 +26973,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25857,6 +27035,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25942,6 +27129,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26013,6 +27209,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26098,6 +27303,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26169,6 +27383,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26254,6 +27477,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26325,6 +27557,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26428,6 +27669,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26499,6 +27749,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26584,6 +27843,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26655,6 +27923,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26749,6 +28026,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26823,6 +28109,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26920,6 +28215,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27000,6 +28304,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27094,6 +28407,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27165,6 +28487,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27250,6 +28581,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27321,6 +28661,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27415,6 +28764,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27493,6 +28851,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27564,6 +28931,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27658,6 +29034,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27732,6 +29117,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27825,6 +29219,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27887,6 +29290,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27972,6 +29384,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28043,6 +29464,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28130,6 +29560,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28225,6 +29664,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28287,6 +29735,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28381,6 +29838,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28461,6 +29927,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28555,6 +30030,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28642,6 +30126,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28721,6 +30214,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28770,6 +30272,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28830,6 +30341,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28908,6 +30428,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28994,6 +30523,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29047,6 +30585,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29128,6 +30675,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29221,6 +30777,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29283,6 +30848,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29368,6 +30942,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29439,6 +31022,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29528,6 +31120,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29593,6 +31194,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29683,6 +31293,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29739,6 +31358,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29833,6 +31461,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29907,6 +31544,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29959,6 +31605,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30037,6 +31692,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30108,6 +31772,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30198,6 +31871,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30256,6 +31938,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30351,6 +32042,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30412,6 +32112,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30489,6 +32198,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30554,6 +32272,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30610,6 +32337,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30703,6 +32439,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30771,6 +32516,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30876,6 +32630,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30950,6 +32713,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31047,6 +32819,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31133,6 +32914,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31189,6 +32979,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31286,6 +33085,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31376,6 +33184,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31435,6 +33252,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31507,6 +33333,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31599,6 +33434,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31674,6 +33518,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31726,6 +33579,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31801,6 +33663,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31860,6 +33731,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31912,6 +33792,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31987,6 +33876,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32052,6 +33950,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32108,6 +34015,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32198,6 +34114,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32247,6 +34172,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32307,6 +34241,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32388,6 +34331,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32485,6 +34437,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32565,6 +34526,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32655,6 +34625,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32708,6 +34687,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32793,6 +34781,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32864,6 +34861,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32945,6 +34951,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33038,6 +35053,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33147,6 +35171,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33242,6 +35275,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33310,6 +35352,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33412,6 +35463,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33482,6 +35542,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33535,6 +35604,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33627,6 +35705,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33695,6 +35782,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33751,6 +35847,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33842,6 +35947,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33898,6 +36012,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33982,6 +36105,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34038,6 +36170,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34124,6 +36265,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34187,6 +36337,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34269,6 +36428,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34325,6 +36493,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34419,6 +36596,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34475,6 +36661,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34558,6 +36753,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34653,6 +36857,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34721,6 +36934,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34777,6 +36999,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34866,6 +37097,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34930,6 +37170,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34986,6 +37235,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35074,6 +37332,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35148,6 +37415,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35236,6 +37512,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35310,6 +37595,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35398,6 +37692,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35479,6 +37782,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35553,6 +37865,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35650,6 +37971,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35740,6 +38070,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35817,6 +38156,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35873,6 +38221,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35961,6 +38318,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36038,6 +38404,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36099,6 +38474,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36168,6 +38552,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36252,6 +38645,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36305,6 +38707,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36390,6 +38801,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36461,6 +38881,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36542,6 +38971,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36635,6 +39073,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36703,6 +39150,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36780,6 +39236,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36841,6 +39306,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36926,6 +39400,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36979,6 +39462,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37063,6 +39555,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37122,6 +39623,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37189,6 +39699,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37277,6 +39796,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37358,6 +39886,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37407,6 +39944,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37489,6 +40035,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37560,6 +40115,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37653,6 +40217,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37723,6 +40296,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37786,6 +40368,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37838,6 +40429,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37908,6 +40508,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38011,6 +40620,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38067,6 +40685,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38153,6 +40780,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38220,6 +40856,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38315,6 +40960,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38385,6 +41039,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38467,6 +41130,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38560,6 +41232,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38627,6 +41308,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38680,6 +41370,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38765,6 +41464,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -194,6 +194,24 @@ pub(super) async fn configured<C: ConnectionTrait>(
     Ok(config.ok_or_else(|| ApiError::invalid("set single sign-on up first", Value::Null))?)
 }
 
+/// Logs that somebody tries a configuration.
+async fn log_test<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    caller: &Caller,
+    config: &entity::sso_config::Model,
+) -> Result<(), Failure> {
+    let entry = Change {
+        object_type: log_kind(&config.kind),
+        action: "update",
+        object_id: config.client_id.to_string(),
+        object_name: config.kind.clone(),
+        before: None,
+        after: Some(json!({"test": "begun"})),
+    };
+    activity::log(connection, caller, TenantId(config.client_id), cloud.now(), entry).await
+}
+
 /// Notes that a test sign-in succeeded: the configuration may be activated for a day.
 ///
 /// # Errors
