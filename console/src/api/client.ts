@@ -56,6 +56,13 @@ export async function bodyOf<T>(call: Promise<Answer<{ body: T }>>): Promise<T> 
   return data.body
 }
 
+/** Takes an answer that has no envelope, or throws an `ApiError`. */
+export async function bareOf<T>(call: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await call
+  if (data === undefined) throw toApiError(response.status, error)
+  return data
+}
+
 /** Unpacks an answer that may hold the same of the period before. */
 export async function comparedOf<T>(
   call: Promise<Answer<{ body: T; before?: T | null }>>,

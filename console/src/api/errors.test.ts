@@ -12,6 +12,12 @@ describe('an error answer', () => {
     expect(toApiError(400, { status: 400, body: { error: 'limit is too big', value: 5000 } }).message).toBe('limit is too big: 5000')
   })
 
+  test('about a used-up quota says what that means', () => {
+    const error = toApiError(402, { status: 402, body: 'Payment required' })
+    expect(error.message).toContain('quota of this month')
+    expect(error.detail).toBe('Payment required')
+  })
+
   test('keyed by field keeps the fields', () => {
     const error = toApiError(400, { status: 400, body: { regex: { error: 'is too complex', value: 'x.{50}' } } })
     expect(error.fields).toEqual({ regex: 'is too complex' })

@@ -23,6 +23,7 @@ export class ApiError extends Error {
 const byStatus: Record<number, string> = {
   400: 'The server did not accept this request.',
   401: 'You are signed out.',
+  402: 'The quota of this month is used up, so the Console is closed until the next month. Your operator can raise it.',
   403: 'You do not have access to this.',
   404: 'Not found. It may have been deleted.',
   409: 'This conflicts with something that exists already.',
@@ -47,6 +48,8 @@ function sentence(error: string, value: unknown): string {
 export function toApiError(status: number, answer: unknown): ApiError {
   const detail = isRecord(answer) && 'body' in answer ? answer['body'] : answer
   const fallback = byStatus[status] ?? (status >= 500 ? 'The server failed. Try again in a moment.' : `Request failed (${status}).`)
+  // Two words that explain nothing to a person.
+  if (status === 402) return new ApiError(status, fallback, {}, detail)
   if (typeof detail === 'string' && detail !== '') return new ApiError(status, detail, {}, detail)
   if (!isRecord(detail)) return new ApiError(status, fallback, {}, detail)
   if (typeof detail['error'] === 'string') {

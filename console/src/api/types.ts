@@ -29,6 +29,7 @@ export type PointElement = Attack['point'][number]
 export type FilterNode = Item<Body<paths['/v2/node']['get']>>
 export type CreatedNode = Body<paths['/v2/node']['post']>
 export type IpRule = Item<Body<paths['/v4/ip_rules']['get']>['objects']>
+export type Subscription = Item<Ok<paths['/v1/clients/{client_id}/billing/subscriptions']['get']>>
 export type ApiToken = Item<Body<paths['/v1/api_tokens']['get']>>
 export type ApiTokenInput = Input<paths['/v1/api_tokens']['post']>
 

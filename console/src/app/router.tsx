@@ -26,6 +26,7 @@ import { CredentialsPage } from '../settings/CredentialsPage'
 import { SecurityPage } from '../settings/SecurityPage'
 import { SettingsFrame } from '../settings/SettingsFrame'
 import { SsoPage } from '../settings/SsoPage'
+import { SubscriptionPage } from '../settings/SubscriptionPage'
 import { TokensPage } from '../settings/TokensPage'
 import { UsersPage } from '../settings/UsersPage'
 import { ErrorState } from '../ui/States'
@@ -133,6 +134,7 @@ const settingsHome = createRoute({
 const credentials = createRoute({ getParentRoute: () => settings, path: '/credentials', component: CredentialsPage })
 const security = createRoute({ getParentRoute: () => settings, path: '/security', component: SecurityPage })
 const sso = createRoute({ getParentRoute: () => settings, path: '/sso', component: SsoPage })
+const subscription = createRoute({ getParentRoute: () => settings, path: '/subscription', component: SubscriptionPage })
 const tokens = createRoute({ getParentRoute: () => settings, path: '/api-tokens', validateSearch: readTableState, component: TokensPage })
 const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: readTableState, component: UsersPage })
 const applications = createRoute({ getParentRoute: () => settings, path: '/applications', validateSearch: readTableState, component: ApplicationsPage })
@@ -142,7 +144,7 @@ export const router = createRouter({
     signIn, login, signUp, forgot, reset, invitation, email, confirmSignUp, first,
     signedIn.addChildren([
       home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
-      settings.addChildren([settingsHome, credentials, security, tokens, users, applications, sso]),
+      settings.addChildren([settingsHome, credentials, security, tokens, users, applications, sso, subscription]),
     ]),
   ]),
   context: { queryClient },

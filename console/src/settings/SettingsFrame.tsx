@@ -9,6 +9,7 @@ const tabs = [
   { to: '/settings/users', label: 'Users' },
   { to: '/settings/applications', label: 'Applications' },
   { to: '/settings/sso', label: 'Single sign-on' },
+  { to: '/settings/subscription', label: 'Subscription' },
 ] as const
 
 /** The frame of the settings: one heading, one tab for each subject. */

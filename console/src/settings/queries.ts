@@ -1,5 +1,5 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
-import { api, bodyOf } from '../api/client'
+import { api, bareOf, bodyOf } from '../api/client'
 import type { ApiToken, ApiTokenInput, User } from '../api/types'
 import { failed, succeeded } from '../ui/feedback'
 
@@ -17,6 +17,23 @@ export function useRenewSecret() {
     gcTime: 0,
   })
 }
+
+export const subscriptionsQuery = (clientId: number) =>
+  queryOptions({
+    queryKey: ['subscriptions', clientId],
+    queryFn: () => bareOf(api.GET('/v1/clients/{client_id}/billing/subscriptions', { params: { path: { client_id: clientId } } })),
+  })
+
+export const plansQuery = queryOptions({
+  queryKey: ['plans'],
+  queryFn: () => bareOf(api.GET('/v1/billing/plans')),
+})
+
+export const monthsQuery = (clientId: number) =>
+  queryOptions({
+    queryKey: ['months', clientId],
+    queryFn: () => bodyOf(api.POST('/v2/graph_data/summary/rpm/client/{client_id}', { params: { path: { client_id: clientId } } })),
+  })
 
 export const tokensQuery = queryOptions({
   queryKey: ['api-tokens'],

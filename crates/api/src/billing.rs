@@ -142,10 +142,20 @@ pub struct SubscriptionFields {
     /// Order among the subscriptions of a client, 0 to 1000.
     #[serde(default)]
     pub position: Option<i64>,
-    /// Properties, an object of at most 64 KiB.
+    /// Properties, an object of at most 64 KiB. `requests_per_month` and `max_users`, whole numbers with 0 for no limit,
+    /// are quotas of the client.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub properties: Option<Value>,
+}
+
+/// `POST /v1/billing/subscriptions/trials`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialCreate {
+    /// JSON Web Token, at most 8192 characters.
+    #[schema(example = "eyJhbGciOiJFZERTQSJ9.eyJjbGllbnRfaWQiOjE3fQ.c2lnbmF0dXJl")]
+    pub jwt: String,
 }
 
 /// What a global account may do about trials.

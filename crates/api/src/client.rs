@@ -112,6 +112,10 @@ pub struct ClientCreate {
     #[schema(value_type = Option<Object>)]
     #[serde(default)]
     pub notifications: Option<Value>,
+    /// General filtration mode: `default` (what nodes say, when absent), `monitoring`, `block`, `safe_blocking` or `off`.
+    #[schema(example = "monitoring")]
+    #[serde(default)]
+    pub mode: Option<String>,
     /// First administrator, who is invited.
     #[serde(default)]
     pub admin: Option<FirstAdmin>,

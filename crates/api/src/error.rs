@@ -40,7 +40,7 @@ impl ApiError {
     pub fn invalid(error: impl Into<String>, value: impl Into<Value>) -> ApiError {
         ApiError {
             status: StatusCode::BAD_REQUEST,
-            body: json!({"error": error.into(), "value": value.into()}),
+            body: json!({"error": error.into(), "value": shown(value.into())}),
             retry_after_s: None,
         }
     }
@@ -49,7 +49,7 @@ impl ApiError {
     #[must_use]
     pub fn field(field: &str, error: impl Into<String>, value: impl Into<Value>) -> ApiError {
         let mut entry = json!({"error": error.into()});
-        let value = value.into();
+        let value = shown(value.into());
         if let Some(object) = entry.as_object_mut().filter(|_| !value.is_null()) {
             object.insert("value".to_owned(), value);
         }
@@ -130,6 +130,19 @@ impl ApiError {
     #[must_use]
     pub fn internal() -> ApiError {
         ApiError::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
+    }
+}
+
+/// Characters of an offending text that are repeated: enough to know it again.
+const MOST_SHOWN: usize = 256;
+
+/// An offending value as it is repeated.
+fn shown(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > MOST_SHOWN => {
+            Value::String(text.chars().take(MOST_SHOWN).chain(['…']).collect())
+        }
+        other => other,
     }
 }
 

@@ -137,6 +137,20 @@ pub const WITHOUT_CONSOLE: &[&str] = &[
     "/v1/user/mfa/recovery_codes",
 ];
 
+/// What remains open to sessions of a client beyond its quota: to see that it is, and to look after the own account.
+const WITHOUT_PAYMENT: &[&str] = &[
+    "/v1/billing/plans",
+    "/v1/clients/{client_id}/billing/subscriptions",
+    "/v2/graph_data/summary/rpm/client/{client_id}",
+];
+
+/// Whether a route is closed to a client beyond its quota: the Console, which calls by session, and integrations.
+#[must_use]
+pub fn needs_payment(path: &str, by_session: bool) -> bool {
+    let open = WITHOUT_CONSOLE.contains(&path) || WITHOUT_PAYMENT.contains(&path);
+    path.starts_with("/v2/integration") || (by_session && !open)
+}
+
 /// What a route changes, as the activity log names it: kind of object and action. None for routes that read.
 ///
 /// The permission that a route needs says it: `create_user` creates users. Routes of the own account are
@@ -165,6 +179,7 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
         "shared_api_token" => "api_token",
         "tenant" => "client",
         "license" => "subscription",
+        "api_discovery" => "api_discovery_config",
         "credentials" => "secret_key",
         "sso" => "oidc_authentication",
         "mitigation_control" | "disable_stamp" => "rule",
@@ -281,6 +296,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
         "/v1/clients/{client_id}/billing/admin/subscriptions/trials",
         Access::Needs(Permission::UpdateLicense),
     ),
+    ("POST", "/v1/billing/subscriptions/trials", Access::Needs(Permission::UpdateLicense)),
     ("POST", "/v1/billing/plans", Access::Needs(Permission::UpdateLicense)),
     ("POST", "/v1/billing/plans/{id}/bindings", Access::Needs(Permission::UpdateLicense)),
     ("POST", "/v1/billing/features", Access::Needs(Permission::UpdateLicense)),

@@ -3,7 +3,14 @@
 //! Exactly one scheme is evaluated: API token, else UUID and secret, else session. If it fails the request
 //! fails. All failures of header credentials look alike.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use bartizan_api::{ApiError, Grant, Permission};
@@ -80,6 +87,9 @@ pub struct Caller {
     pub user_agent: Arc<str>,
     /// What a node token or a token for node deployment may do is only registration.
     pub usage_node: bool,
+    /// The tenant that this request acts on, as far as it is known; 0 is none. Shared by the copies of one request, so
+    /// that the edge knows in whose log a refusal belongs.
+    pub acts_on: Arc<AtomicI64>,
 }
 
 impl Caller {
@@ -153,7 +163,25 @@ impl Caller {
     pub fn tenant_of(&self, asked: Option<i64>) -> Result<TenantId, ApiError> {
         let id = asked.filter(|id| *id != 0).map_or(self.tenant(), TenantId);
         // Groups may give rights elsewhere and none at home.
-        if self.tenants.contains(id) { Ok(id) } else { Err(ApiError::access_denied()) }
+        if !self.tenants.contains(id) {
+            return Err(ApiError::access_denied());
+        }
+        self.act_on(id);
+        Ok(id)
+    }
+
+    /// Notes the tenant that the request acts on; it must be within reach.
+    pub fn act_on(&self, tenant: TenantId) {
+        self.acts_on.store(tenant.0, Ordering::Relaxed);
+    }
+
+    /// The tenant that the request acted on, else the caller's own.
+    #[must_use]
+    pub fn acted_on(&self) -> TenantId {
+        match self.acts_on.load(Ordering::Relaxed) {
+            0 => self.tenant(),
+            id => TenantId(id),
+        }
     }
 
     /// The API token that was used, if one was.

@@ -13,12 +13,14 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+mod billing;
 mod limits;
 mod mail;
 mod outgoing;
 mod signup;
 mod verification;
 
+pub use billing::BillingConfig;
 pub use limits::Limits;
 pub use mail::{MailConfig, MailPassword, MailTls};
 pub use outgoing::{IntegrationsConfig, OutgoingConfig};
@@ -45,6 +47,8 @@ pub struct CloudConfig {
     pub auth: AuthConfig,
     /// Self sign-up.
     pub signup: SignupConfig,
+    /// Quotas and trials.
+    pub billing: BillingConfig,
     /// Security events.
     pub events: EventsConfig,
     /// How much of everything it takes.
@@ -70,6 +74,7 @@ impl Default for CloudConfig {
             public: Public::default(),
             auth: AuthConfig::default(),
             signup: SignupConfig::default(),
+            billing: BillingConfig::default(),
             events: EventsConfig::default(),
             limits: Limits::default(),
             mail: MailConfig::default(),
@@ -316,6 +321,7 @@ impl CloudConfig {
         if self.signup.enabled && self.mail.host.is_empty() {
             return Err("signup.enabled needs mail.host: a letter confirms the address".into());
         }
+        self.billing.validate()?;
         self.outgoing.authorities()?;
         self.verification.validate()?;
         self.integrations.validate()?;

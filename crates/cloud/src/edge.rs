@@ -13,18 +13,23 @@ use axum::{
 };
 use bartizan_api::{ApiError, Grant};
 use bartizan_store::TenantId;
-use http_body::Body as _;
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of},
+    access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of, needs_payment},
     auth::{self, Caller, Origin, Principal, Scheme},
     failure::Failure,
     idempotency,
     limits::Remaining,
-    services::{activity, scim},
+    services::{
+        activity::{self, Refusal},
+        quotas::{self, Level},
+        scim,
+    },
     state::Cloud,
 };
+
+mod media;
 
 /// Name of the request-id header.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,7 +38,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
     let (origin, plain) = origin(&cloud, &request);
     let path = matched(&request).unwrap_or_default().to_owned();
-    let method = request.method().clone();
+    let (method, real_path) = (request.method().clone(), request.uri().path().to_owned());
     let mut admitted = Admitted::default();
     let outcome = if plain && !cloud.config.listen.plain_http {
         // Nothing of it is looked at: what it carries may have been read on its way.
@@ -48,7 +53,8 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
         Err(failure) => failure.into_response(),
     };
     if let Some(caller) = &admitted.caller {
-        note_refusal(&cloud, caller, &method, &path, response.status()).await;
+        let asked = Asked { method: &method, template: &path, path: &real_path };
+        note_refusal(&cloud, caller, asked, response.status()).await;
     }
     if method != Method::GET && RIGHTS.iter().any(|family| path.starts_with(family)) {
         // What this request changed holds before its answer is out.
@@ -102,17 +108,39 @@ fn state_limit(response: &mut Response, remaining: Remaining) {
     headers.insert("ratelimit-reset", HeaderValue::from(1));
 }
 
-/// A change that was refused belongs in the activity log too. Polls and reads do not.
-async fn note_refusal(cloud: &Cloud, caller: &Caller, method: &Method, path: &str, status: StatusCode) {
+/// What was asked for.
+struct Asked<'a> {
+    method: &'a Method,
+    template: &'a str,
+    path: &'a str,
+}
+
+/// A change that was refused belongs in the activity log too. Polls and reads do not, nor what was too much: that would
+/// be a way to fill the log.
+async fn note_refusal(cloud: &Cloud, caller: &Caller, asked: Asked<'_>, status: StatusCode) {
     let counts = (status.is_client_error() || status.is_server_error())
         && status != StatusCode::TOO_MANY_REQUESTS
         && status != StatusCode::UNAUTHORIZED;
-    let Some((object_type, action)) = counts.then(|| change_of(method, path)).flatten() else { return };
-    let description = format!("{method} {path} was answered with {}", status.as_u16());
-    let noted = activity::log_refusal(cloud, caller, object_type, action, description).await;
-    if noted.is_err() {
+    let change = counts.then(|| change_of(asked.method, asked.template)).flatten();
+    let Some((object_type, action)) = change else { return };
+    let refusal = Refusal {
+        object_type,
+        action,
+        object_id: object_in_path(asked.template, asked.path),
+        description: format!("{} {} was answered with {}", asked.method, asked.template, status.as_u16()),
+    };
+    if activity::log_refusal(cloud, caller, refusal).await.is_err() {
         tracing::warn!(request.id = %caller.request_id, "a refused change was not logged");
     }
+}
+
+/// The number or UUID of the object that a path names where its template has one.
+fn object_in_path(template: &str, path: &str) -> Option<String> {
+    let pairs = template.split('/').zip(path.split('/'));
+    let named = pairs.filter(|(name, _)| matches!(*name, "{id}" | "{user_id}" | "{delivery_id}"));
+    let (_, part) = named.last()?;
+    let plain = part.len() <= 40 && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    plain.then(|| part.to_owned())
 }
 
 /// Marks an answer that must not be compressed.
@@ -143,7 +171,8 @@ async fn admit(
     if request.uri().query().is_some_and(carries_credentials) {
         return Err(ApiError::invalid("credentials in the query string are refused", "query").into());
     }
-    check_media_type(request)?;
+    media::check_body(request)?;
+    media::check_accept(request.headers(), path)?;
     let access = access_of(request.method(), path)
         .ok_or_else(|| ApiError::text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"))?;
     if path.starts_with(TOKEN_IN_REQUEST) {
@@ -196,8 +225,16 @@ fn enter(
 ) -> Result<(), Failure> {
     admitted.caller = Some(caller.clone());
     count(cloud, caller.client.id, admitted)?;
-    let caller = caller.narrowed(access.needs(), client_in_path(path, request.uri().path()));
+    let named = client_in_path(path, request.uri().path());
+    if let Some(tenant) = named.filter(|tenant| caller.tenants.contains(*tenant)) {
+        caller.act_on(tenant);
+    }
+    let caller = caller.narrowed(access.needs(), named);
     permit(&caller, access, path)?;
+    let by_session = matches!(caller.scheme, Scheme::Session { .. });
+    if cloud.quotas.of(caller.tenant(), cloud.now()) > Level::Open && needs_payment(path, by_session) {
+        return Err(quotas::payment_required().into());
+    }
     request.extensions_mut().insert(caller);
     Ok(())
 }
@@ -209,72 +246,6 @@ fn count(cloud: &Cloud, client_id: i64, admitted: &mut Admitted) -> Result<(), A
     admitted.remaining = Some(*taken.as_ref().unwrap_or(&cloud.limits.none_remaining()));
     taken.map(drop)
 }
-
-/// Refuses a body in another form than JSON, and one whose encoding was not undone.
-fn check_media_type(request: &Request) -> Result<(), ApiError> {
-    let unsupported = || Err(ApiError::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"));
-    // What was inflated no longer says so.
-    let encoding = request.headers().get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return unsupported();
-    }
-    let Some(kind) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
-    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let json = kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
-    let empty = request.body().size_hint().exact() == Some(0);
-    let form = FORMS.contains(&request.uri().path())
-        && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-    let text = matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
-    let upload = matched(request) == Some(SPECIFICATIONS) && kind.eq_ignore_ascii_case("multipart/form-data");
-    // Public clients of events and rules send JSON under any name (curl calls everything a form).
-    let route = matched(request).unwrap_or(request.uri().path());
-    let lenient = ANY_TYPE.iter().any(|prefix| route.starts_with(prefix));
-    let allowed = json || empty || form || text || upload || lenient || request.method() == Method::GET;
-    if allowed { Ok(()) } else { unsupported() }
-}
-
-/// Where API specifications come in as files.
-const SPECIFICATIONS: &str = "/v4/clients/{client_id}/rules/api-specs";
-
-/// Where lists of addresses come in as text.
-const IMPORT: &str = "/v1/blocklist/clients/{client_id}/import";
-
-/// Routes of security events and of rules, whose bodies are judged by whether they parse. What a page of another site
-/// sends by a browser's cookie still lacks the CSRF value.
-const ANY_TYPE: &[&str] = &[
-    "/v1/objects/hit",
-    "/v1/objects/attack",
-    "/v1/objects/vuln",
-    "/v1/objects/report",
-    "/v1/objects/action",
-    "/v1/objects/hint",
-    "/v1/blocklist",
-    "/v1/client/{client_id}/attack-vectors",
-    "/v1/client/{client_id}/attack-views",
-    "/v1/rechecker",
-    "/v1/search",
-    "/v1/security_issues",
-    "/v2/attacks",
-    "/v2/dashboard_state",
-    "/v2/graph_data",
-    "/v2/hits",
-    "/v2/objects/attack",
-    "/v2/vuln/passive_detection",
-    "/v2/action",
-    "/v2/client/",
-    "/v2/clients/",
-    "/v2/integration",
-    "/v2/node",
-    "/v2/suggest",
-    "/v3/action",
-    "/v3/blacklist",
-    "/v3/hint",
-    "/v4/clients/",
-    "/v4/ip_rules",
-];
-
-/// Where identity providers post forms to.
-const FORMS: &[&str] = &["/v1/sso/saml/acs"];
 
 /// Routes whose public clients send the API token as a field of the query string or of the body.
 const TOKEN_IN_REQUEST: &str = "/v1/security_issues";

@@ -124,6 +124,10 @@ fn add_errors(path: &str, operation: &mut Operation) {
         ("403", "Not authenticated, or the right is missing"),
         ("429", "Too many requests; see `Retry-After`"),
     ];
+    // Nodes go on, whatever their tenant used.
+    if !path.starts_with("/node/") {
+        shared.push(("402", "The quota of the client is used up"));
+    }
     if names_a_thing(path) {
         shared.push(("404", "There is no such thing"));
     }

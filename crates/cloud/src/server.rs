@@ -37,7 +37,7 @@ use crate::{
     openapi,
     services::{
         accounts, activity_chain, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files,
-        periodic, rule, rules_snapshots, ruleset, verification,
+        periodic, quotas, rule, rules_snapshots, ruleset, verification,
     },
     state::Cloud,
 };
@@ -154,6 +154,7 @@ impl RunningCloud {
             tokio::spawn(rule::counters::run(cloud.clone())),
             tokio::spawn(ruleset::builds::run(cloud.clone())),
             tokio::spawn(periodic::run(cloud.clone())),
+            tokio::spawn(quotas::run(cloud.clone())),
             tokio::spawn(rules_snapshots::run(cloud.clone())),
             tokio::spawn(verification::run(cloud.clone())),
             tokio::spawn(refresh_specifications(cloud.clone())),

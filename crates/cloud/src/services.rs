@@ -45,6 +45,7 @@ pub mod periodic;
 pub mod pools;
 pub mod privacy;
 pub mod provision;
+pub mod quotas;
 pub mod rechecker;
 pub mod reports;
 pub mod rule;

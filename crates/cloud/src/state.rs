@@ -18,7 +18,9 @@ use crate::{
     mail::Mailer,
     notices::ConfigNotices,
     outgoing::Outgoing,
-    services::{event_index::EventIndex, ingest::Ingestion, ruleset::Bundles, sso::oidc::Providers},
+    services::{
+        event_index::EventIndex, ingest::Ingestion, quotas::Levels, ruleset::Bundles, sso::oidc::Providers,
+    },
 };
 
 /// The shared state; cheap to clone.
@@ -37,6 +39,8 @@ pub struct Shared {
     pub limits: RateLimits,
     /// Credentials that were checked before.
     pub known: KnownCredentials,
+    /// Clients beyond their quotas.
+    pub quotas: Levels,
     /// Identity providers that were asked lately.
     pub providers: Providers,
     /// Wakes nodes that wait for a change.
@@ -80,6 +84,7 @@ impl Cloud {
             config,
             limits,
             known: KnownCredentials::default(),
+            quotas: Levels::default(),
             providers: Providers::default(),
             notices: ConfigNotices::default(),
             bundles: Bundles::default(),

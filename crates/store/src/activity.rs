@@ -16,18 +16,17 @@ use crate::{
     },
 };
 
-/// Appends an entry; its `id` is ignored.
+/// Appends an entry, whose `id` is ignored, and returns it as stored.
 ///
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn append<C: ConnectionTrait>(
     connection: &C,
     entry: entity::activity::Model,
-) -> Result<(), StoreError> {
+) -> Result<Model, StoreError> {
     let mut row = entry.into_active_model();
     row.id = ActiveValue::NotSet;
-    row.insert(connection).await?;
-    Ok(())
+    Ok(row.insert(connection).await?)
 }
 
 /// Which entries to read. An empty list is no condition.

@@ -89,6 +89,21 @@ pub async fn subscriptions<C: ConnectionTrait>(
         .await?)
 }
 
+/// The subscriptions of every tenant, in their order. Housekeeping: it knows no tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn all_subscriptions<C: ConnectionTrait>(
+    connection: &C,
+) -> Result<Vec<subscription::Model>, StoreError> {
+    Ok(subscription::Entity::find()
+        .order_by_asc(subscription::Column::ClientId)
+        .order_by_asc(subscription::Column::Position)
+        .order_by_asc(subscription::Column::Id)
+        .all(connection)
+        .await?)
+}
+
 /// Adds a subscription.
 ///
 /// # Errors

@@ -139,6 +139,22 @@ pub async fn deleted_before<C: ConnectionTrait>(
     Ok(ids.into_iter().map(TenantId).collect())
 }
 
+/// Tenants that there are, without technical ones. Housekeeping: it knows no tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn ordinary<C: ConnectionTrait>(connection: &C) -> Result<Vec<TenantId>, StoreError> {
+    let ids: Vec<i64> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DeletedAt.is_null())
+        .filter(Column::IsTechnical.eq(false))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().map(TenantId).collect())
+}
+
 fn place(field: &str) -> Place {
     match field {
         "id" | "clientid" => Place::Column("id"),

@@ -259,7 +259,7 @@ pub async fn revive<C: ConnectionTrait>(
     Ok(done.rows_affected > 0)
 }
 
-/// Gives up what waits for an integration that was switched off.
+/// Gives up what waits for an integration that gets nothing any more.
 ///
 /// # Errors
 /// [`StoreError::Query`].

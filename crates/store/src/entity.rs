@@ -18,6 +18,7 @@ pub mod billing_feature;
 pub mod billing_plan;
 pub mod client;
 pub mod client_settings;
+pub mod client_usage;
 pub mod config_version;
 pub mod delivery;
 pub mod delivery_hour;

@@ -94,6 +94,15 @@ impl Store {
         Ok(Entity::find().filter(Column::Uuid.eq(uuid)).one(self.reader()).await?)
     }
 
+    /// The tenant of a node group, to tell a foreign one from one that does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn identify_node_group_tenant(&self, id: i64) -> Result<Option<TenantId>, StoreError> {
+        let group = entity::node_group::Entity::find_by_id(id).one(self.reader()).await?;
+        Ok(group.map(|group| TenantId(group.client_id)))
+    }
+
     /// The tenant of an API token, to tell a foreign one from one that does not exist.
     ///
     /// # Errors

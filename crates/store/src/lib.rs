@@ -60,6 +60,7 @@ pub mod tenant;
 pub mod tickets;
 pub mod traffic;
 pub mod triggers;
+pub mod usage;
 pub mod users;
 pub mod verifications;
 pub mod vulns;

@@ -34,6 +34,7 @@ mod m0101_activity_chain;
 mod m0102_ldap_client_key;
 mod m0110_local_mode;
 mod m0111_saml_keys;
+mod m0115_client_usage;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0102_ldap_client_key::Migration),
             Box::new(m0110_local_mode::Migration),
             Box::new(m0111_saml_keys::Migration),
+            Box::new(m0115_client_usage::Migration),
         ]
     }
 }

@@ -7,6 +7,24 @@ use sea_orm::{
 
 use crate::{Store, StoreError, TenantId, Tenants, entity};
 
+/// Sets the tenant that a session shows.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn set_acting_client<C: ConnectionTrait>(
+    connection: &C,
+    id_mac: &str,
+    tenant: TenantId,
+) -> Result<(), StoreError> {
+    use entity::session::{Column, Entity};
+    Entity::update_many()
+        .col_expr(Column::ActingClientId, Expr::val(tenant.0))
+        .filter(Column::IdMac.eq(id_mac))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
 impl Store {
     /// Saves a new session.
     ///
@@ -169,20 +187,6 @@ impl Store {
             .exec(&transaction)
             .await?;
         Ok(transaction.commit().await?)
-    }
-
-    /// Sets the tenant that a session shows.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn set_acting_client(&self, id_mac: &str, tenant: TenantId) -> Result<(), StoreError> {
-        use entity::session::{Column, Entity};
-        Entity::update_many()
-            .col_expr(Column::ActingClientId, Expr::val(tenant.0))
-            .filter(Column::IdMac.eq(id_mac))
-            .exec(self.writer())
-            .await?;
-        Ok(())
     }
 
     /// Writes a changed user row back.

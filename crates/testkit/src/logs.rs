@@ -19,7 +19,7 @@ static START: Once = Once::new();
 const SHORTEST: usize = 8;
 /// What names of members with a secret hold.
 const NAMES: &[&str] =
-    &["password", "secret", "token", "csrf", "ticket", "recovery_code", "api_key", "authorization"];
+    &["password", "secret", "token", "csrf", "ticket", "recovery_code", "api_key", "authorization", "jwt"];
 /// What begins a secret that stands inside a text, such as a link.
 const PREFIXES: &[&str] = &["bze_", "bzi_", "bzm_", "bzp_", "bzr_", "bzs_"];
 

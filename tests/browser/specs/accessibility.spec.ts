@@ -14,6 +14,7 @@ const pages = [
   ['/settings/users', 'Settings'],
   ['/settings/applications', 'Settings'],
   ['/settings/sso', 'Settings'],
+  ['/settings/subscription', 'Settings'],
 ] as const
 
 async function problems(page: Page): Promise<string[]> {

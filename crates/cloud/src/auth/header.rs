@@ -32,6 +32,10 @@ pub(super) enum Presented {
 
 impl Presented {
     fn of(headers: &HeaderMap, origin: &Origin) -> Result<Presented, ApiError> {
+        if headers.get_all("authorization").iter().nth(1).is_some() {
+            // Another reader on the way may have judged by the other one.
+            return Err(ApiError::not_authenticated());
+        }
         let token = credential(headers, "x-wallarmapi-token")?;
         let uuid = credential(headers, "x-wallarmapi-uuid")?;
         let secret = credential(headers, "x-wallarmapi-secret")?;

@@ -75,6 +75,7 @@ impl Known {
             request_id: origin.request_id.clone(),
             user_agent: Arc::clone(&origin.user_agent),
             usage_node: self.usage_node,
+            acts_on: Arc::default(),
         }
     }
 

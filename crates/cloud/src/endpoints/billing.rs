@@ -5,7 +5,7 @@ use bartizan_api::{
     Empty, Envelope,
     billing::{
         BindingCreate, Feature, FeatureCreate, FeatureView, PartnerBilling, PlanCreate, PlanView,
-        SubscriptionFields, SubscriptionView,
+        SubscriptionFields, SubscriptionView, TrialCreate,
     },
     json_response,
 };
@@ -15,7 +15,10 @@ use crate::{
     auth::Caller,
     extract::{Body, Path},
     failure::Failure,
-    services::billing::{self, Extend},
+    services::billing::{
+        self,
+        trials::{self, Extend},
+    },
     state::Cloud,
 };
 
@@ -25,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
         .routes(routes!(subscription_update))
         .routes(routes!(trial_create))
         .routes(routes!(trial_create_by_operator))
+        .routes(routes!(trial_create_by_token))
         .routes(routes!(plan_list, plan_create))
         .routes(routes!(plan_bind))
         .routes(routes!(feature_create))
@@ -89,7 +93,7 @@ pub async fn trial_create(
     State(cloud): State<Cloud>,
     Path(client_id): Path<i64>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&billing::trial(&cloud, client_id, Extend::No).await?))
+    Ok(json_response(&trials::trial(&cloud, client_id, Extend::No).await?))
 }
 
 /// Begin or extend a trial
@@ -104,7 +108,22 @@ pub async fn trial_create_by_operator(
     State(cloud): State<Cloud>,
     Path(client_id): Path<i64>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&billing::trial(&cloud, client_id, Extend::Yes).await?))
+    Ok(json_response(&trials::trial(&cloud, client_id, Extend::Yes).await?))
+}
+
+/// Begin the trial of a signed token
+///
+/// For the operator. The JSON Web Token is signed by RS256, ES256 or `EdDSA` with a key of `billing.trial_keys`. Claims:
+/// `client_id`, `aud` (the region of the cloud), `exp`; `plan` (name) and `days` where they are not those of the global
+/// account. The answer comes without an envelope.
+#[utoipa::path(post, path = "/v1/billing/subscriptions/trials", tag = "Subscriptions", request_body = TrialCreate,
+    responses((status = 200, description = "The trial", body = SubscriptionView),
+        (status = 404, description = "There is no such client", body = bartizan_api::ErrorBody)))]
+pub async fn trial_create_by_token(
+    State(cloud): State<Cloud>,
+    Body(request): Body<TrialCreate>,
+) -> Result<Response, Failure> {
+    Ok(json_response(&trials::by_token(&cloud, &request.jwt).await?))
 }
 
 /// List plans
@@ -123,9 +142,10 @@ pub async fn plan_list(State(cloud): State<Cloud>) -> Result<Response, Failure> 
     responses((status = 200, description = "The plan", body = PlanView)))]
 pub async fn plan_create(
     State(cloud): State<Cloud>,
+    caller: Caller,
     Body(request): Body<PlanCreate>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&billing::create_plan(&cloud, &request).await?))
+    Ok(json_response(&billing::create_plan(&cloud, &caller, &request).await?))
 }
 
 /// Add a feature to a plan
@@ -137,10 +157,11 @@ pub async fn plan_create(
         (status = 404, description = "There is no such plan", body = bartizan_api::ErrorBody)))]
 pub async fn plan_bind(
     State(cloud): State<Cloud>,
+    caller: Caller,
     Path(id): Path<i64>,
     Body(request): Body<BindingCreate>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&billing::bind(&cloud, id, &request).await?))
+    Ok(json_response(&billing::bind(&cloud, &caller, id, &request).await?))
 }
 
 /// Create a feature
@@ -150,9 +171,10 @@ pub async fn plan_bind(
     responses((status = 200, description = "The feature", body = Feature)))]
 pub async fn feature_create(
     State(cloud): State<Cloud>,
+    caller: Caller,
     Body(request): Body<FeatureCreate>,
 ) -> Result<Response, Failure> {
-    Ok(json_response(&billing::create_feature(&cloud, &request).await?))
+    Ok(json_response(&billing::create_feature(&cloud, &caller, &request).await?))
 }
 
 /// Set what a global account may do about trials
@@ -164,10 +186,11 @@ pub async fn feature_create(
         (status = 404, description = "There is no such global account", body = bartizan_api::ErrorBody)))]
 pub async fn partner_billing_set(
     State(cloud): State<Cloud>,
+    caller: Caller,
     Path(partner_id): Path<i64>,
     Body(request): Body<PartnerBilling>,
 ) -> Result<Envelope<PartnerBilling>, Failure> {
-    billing::put_partner(&cloud, partner_id, &request).await?;
+    billing::put_partner(&cloud, &caller, partner_id, &request).await?;
     Ok(Envelope::new(request))
 }
 
@@ -180,8 +203,9 @@ pub async fn partner_billing_set(
         (status = 404, description = "There is no such global account", body = bartizan_api::ErrorBody)))]
 pub async fn partner_billing_delete(
     State(cloud): State<Cloud>,
+    caller: Caller,
     Path(partner_id): Path<i64>,
 ) -> Result<Envelope<Empty>, Failure> {
-    billing::delete_partner(&cloud, partner_id).await?;
+    billing::delete_partner(&cloud, &caller, partner_id).await?;
     Ok(Envelope::new(Empty {}))
 }

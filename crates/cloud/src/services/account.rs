@@ -243,6 +243,7 @@ pub async fn reachable_user(
     if !caller.tenants.contains(TenantId(user.client_id)) {
         return Err(ApiError::access_denied().into());
     }
+    caller.act_on(TenantId(user.client_id));
     grants::may_manage(caller, &grant_of(&user))?;
     Ok(user)
 }

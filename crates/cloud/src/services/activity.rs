@@ -1,5 +1,6 @@
 //! Activity-log entries of API callers.
 
+use axum::http::StatusCode;
 use bartizan_store::{TenantId, activity, entity, sea_orm::ConnectionTrait};
 use serde_json::Value;
 
@@ -26,6 +27,12 @@ pub struct Change<'a> {
     pub after: Option<Value>,
 }
 
+/// Appends an entry and sends it to the systems that get the log as it is written.
+async fn append<C: ConnectionTrait>(connection: &C, entry: entity::activity::Model) -> Result<(), Failure> {
+    let row = activity::append(connection, entry).await?;
+    notification::of_activity(connection, row).await
+}
+
 /// Appends a successful change to the log of a tenant; call it within the transaction of the change.
 ///
 /// # Errors
@@ -40,28 +47,63 @@ pub async fn log<C: ConnectionTrait>(
     let entry = entry_of(change, by_caller(caller, tenant, now));
     notification::of_change(connection, &entry).await?;
     trigger::changes::of_change(connection, &entry).await?;
-    Ok(activity::append(connection, entry).await?)
+    append(connection, entry).await
 }
 
-/// Appends a change that was refused to the log of the caller's own tenant.
+/// A change that was refused.
+pub struct Refusal<'a> {
+    /// Machine name of the object kind.
+    pub object_type: &'a str,
+    /// `create`, `update` or `delete`.
+    pub action: &'a str,
+    /// Id of the object, where the path named one.
+    pub object_id: Option<String>,
+    /// What was asked for and what was answered.
+    pub description: String,
+}
+
+/// Appends a change that was refused to the log of the tenant that the caller acted on, else to that of its own.
 ///
 /// # Errors
 /// 500 when the store fails.
-pub async fn log_refusal(
+pub async fn log_refusal(cloud: &Cloud, caller: &Caller, refusal: Refusal<'_>) -> Result<(), Failure> {
+    let entry = entity::activity::Model {
+        object_type: refusal.object_type.to_owned(),
+        action_type: refusal.action.to_owned(),
+        object_id: refusal.object_id,
+        outcome: "failure".to_owned(),
+        description: Some(refusal.description),
+        ..by_caller(caller, caller.acted_on(), cloud.now())
+    };
+    let transaction = cloud.store.begin().await?;
+    append(&transaction, entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Appends that what somebody asked for by a link was refused. Answers that are no fault of the request leave no entry.
+pub async fn log_refused_link(
     cloud: &Cloud,
-    caller: &Caller,
-    object_type: &str,
-    action: &str,
-    description: String,
-) -> Result<(), Failure> {
+    tenant: TenantId,
+    (object_type, object_id, object_name): (&str, i64, &str),
+    origin: &Origin,
+    failure: &Failure,
+) {
+    let status = failure.0.status;
+    if !status.is_client_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        return;
+    }
     let entry = entity::activity::Model {
         object_type: object_type.to_owned(),
-        action_type: action.to_owned(),
+        action_type: "update".to_owned(),
+        object_id: Some(object_id.to_string()),
+        object_name: object_name.to_owned(),
         outcome: "failure".to_owned(),
-        description: Some(description),
-        ..by_caller(caller, caller.tenant(), cloud.now())
+        description: Some(format!("a link was answered with {}", status.as_u16())),
+        ..by_stranger(tenant, origin, cloud.now())
     };
-    Ok(activity::append(cloud.store.writer(), entry).await?)
+    if append(cloud.store.writer(), entry).await.is_err() {
+        tracing::warn!(request.id = %origin.request_id, "a refused link was not logged");
+    }
 }
 
 /// Appends what a user did before there was a caller: signing in, or failing to.
@@ -84,7 +126,7 @@ pub async fn log_sign_in<C: ConnectionTrait>(
         description: failure.map(str::to_owned),
         ..by_user(user, origin, now)
     };
-    Ok(activity::append(connection, entry).await?)
+    append(connection, entry).await
 }
 
 /// Appends a change that a user made by a link instead of a session: a reset, an acceptance.
@@ -101,7 +143,7 @@ pub async fn log_by_user<C: ConnectionTrait>(
     let entry = entry_of(change, by_user(user, origin, now));
     notification::of_change(connection, &entry).await?;
     trigger::changes::of_change(connection, &entry).await?;
-    Ok(activity::append(connection, entry).await?)
+    append(connection, entry).await
 }
 
 /// Name in the log of whoever asks for something without having signed in.
@@ -119,13 +161,8 @@ pub async fn log_by_stranger<C: ConnectionTrait>(
     now: i64,
     change: Change<'_>,
 ) -> Result<(), Failure> {
-    let by = entity::activity::Model {
-        initiator_id: None,
-        initiator_client_id: None,
-        initiator_name: STRANGER.to_owned(),
-        ..by_user(user, origin, now)
-    };
-    Ok(activity::append(connection, entry_of(change, by)).await?)
+    let by = by_stranger(TenantId(user.client_id), origin, now);
+    append(connection, entry_of(change, by)).await
 }
 
 /// The entry of a change, by whom `by` names.
@@ -172,19 +209,26 @@ pub async fn log_by_system<C: ConnectionTrait>(
     change: Change<'_>,
 ) -> Result<(), Failure> {
     let by = entity::activity::Model { initiator_name: name.to_owned(), ..plain(tenant, now) };
-    Ok(activity::append(connection, entry_of(change, by)).await?)
+    append(connection, entry_of(change, by)).await
 }
 
 fn by_user(user: &entity::user::Model, origin: &Origin, now: i64) -> entity::activity::Model {
     entity::activity::Model {
-        source: "ui_page".to_owned(),
         initiator_id: Some(user.id),
         initiator_client_id: Some(user.client_id),
         initiator_name: user.realname.clone(),
+        ..by_stranger(TenantId(user.client_id), origin, now)
+    }
+}
+
+fn by_stranger(tenant: TenantId, origin: &Origin, now: i64) -> entity::activity::Model {
+    entity::activity::Model {
+        source: "ui_page".to_owned(),
+        initiator_name: STRANGER.to_owned(),
         ip: origin.ip.to_string(),
         request_id: origin.request_id.clone(),
         user_agent: origin.user_agent.to_string(),
-        ..plain(TenantId(user.client_id), now)
+        ..plain(tenant, now)
     }
 }
 

@@ -267,7 +267,9 @@ fn number(name: &str, value: &Value) -> Result<Option<i64>, ApiError> {
     Ok(numbers(name, value)?.pop())
 }
 
-fn view(row: Model) -> ActivityView {
+/// An entry as callers see it.
+#[must_use]
+pub fn view(row: Model) -> ActivityView {
     let label = object_label(&row.object_type);
     let (changed_fields, diff) = differences(row.state_before.as_ref(), row.state_after.as_ref());
     ActivityView {

@@ -3,24 +3,13 @@
 //! The value verifies by a keyed hash; unless the operator turned that off, it is also kept encrypted for its
 //! owner to read again. A personal token is bounded by its owner at every call (see `auth`), not only when it is made.
 
-use std::collections::{BTreeSet, HashMap};
-
 use bartizan_api::{
     ApiError, Grant, Permission, Role,
-    api_token::{
-        ApiTokenCreate, ApiTokenSecretView, ApiTokenUpdate, ApiTokenValueView, ApiTokenView, TokenType,
-        TokenUsage,
-    },
-    filter::{Condition, Family, Field, Filter, Kind, Test},
-    list::{ListRequest, Order, Page},
+    api_token::{ApiTokenCreate, ApiTokenSecretView, ApiTokenValueView, ApiTokenView, TokenType, TokenUsage},
+    filter::{Family, Field, Filter, Kind},
+    list::{ListRequest, Page},
 };
-use bartizan_store::{
-    TenantId, Tenants, api_tokens,
-    api_tokens::Visible,
-    clients, entity,
-    sea_orm::{ConnectionTrait, DatabaseTransaction},
-    users,
-};
+use bartizan_store::{TenantId, api_tokens, api_tokens::Visible, clients, entity, sea_orm::ConnectionTrait};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -29,13 +18,18 @@ use super::{
     grants, session,
 };
 use crate::{
-    auth::{Caller, Scheme, strings},
+    auth::{Caller, Scheme},
     failure::Failure,
     secrets::{Secret, seal, unseal},
     state::Cloud,
 };
 
 mod backward;
+mod update;
+mod view;
+
+pub use update::{renew, update};
+use view::{expired, grant_of, one, state, view, views};
 
 /// Seconds after which a disabled token is removed: a week.
 pub const KEPT_DISABLED_S: i64 = 7 * 86_400;
@@ -81,87 +75,6 @@ pub async fn list(
         listed.extend(views(cloud, cloud.store.reader(), &caller.tenants, rows).await?);
     }
     Ok(listed)
-}
-
-async fn views<C: ConnectionTrait>(
-    cloud: &Cloud,
-    connection: &C,
-    tenants: &Tenants,
-    rows: Vec<entity::api_token::Model>,
-) -> Result<Vec<ApiTokenView>, Failure> {
-    let owners: Vec<i64> = rows.iter().filter_map(|row| row.user_id).collect();
-    let test = Test::Ints(owners, vec![]);
-    let filter =
-        Filter { clauses: vec![vec![Condition { field: "id", negated: false, test }]], ignored: vec![] };
-    let page = Page { limit: 1000, offset: 0 };
-    let owners: HashMap<i64, BTreeSet<Permission>> =
-        users::list(connection, tenants, &filter, Order { field: "id", descending: false }, page)
-            .await?
-            .into_iter()
-            .map(|user| (user.id, grant_of(&user.permissions).permissions()))
-            .collect();
-    let now = cloud.now();
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let bound = row.user_id.map(|owner| owners.get(&owner).cloned().unwrap_or_default());
-            view(row, bound.as_ref(), now)
-        })
-        .collect())
-}
-
-/// A token as the API shows it; `bound` are the rights of its owner, if it has one.
-fn view(row: entity::api_token::Model, bound: Option<&BTreeSet<Permission>>, now: i64) -> ApiTokenView {
-    let row = expired(row, now);
-    let grant = grant_of(&row.permissions);
-    let within = |permission: &Permission| bound.is_none_or(|bound| bound.contains(permission));
-    let mut actual: Vec<String> = grant
-        .permissions()
-        .into_iter()
-        .filter(within)
-        .map(|permission| permission.code().to_owned())
-        .collect();
-    actual.sort();
-    ApiTokenView {
-        id: row.id,
-        uuid: row.uuid,
-        client_id: row.client_id,
-        user_id: row.user_id,
-        name: row.name,
-        token_type: row.kind,
-        kind: "regular".to_owned(),
-        usage: row.usage,
-        role: match &grant {
-            Grant::Role(role) => Some(role.code().to_owned()),
-            Grant::Custom(_) => None,
-        },
-        permissions: grant.strings(),
-        actual_permissions: actual,
-        enabled: row.enabled,
-        expires_at: row.expires_at,
-        disabled_at: row.disabled_at,
-        delete_at: row.disabled_at.map(|at| at + KEPT_DISABLED_S),
-        created_at: row.created_at,
-        generated_at: row.generated_at,
-        last_used_at: row.last_used_at,
-        last_used_ip: row.last_used_ip,
-        client_ids: row.client_ids.and_then(|ids| serde_json::from_value(ids).ok()),
-        token_masked: row.masked,
-    }
-}
-
-/// A token is disabled from its end on, also before the hourly job has noted it.
-fn expired(row: entity::api_token::Model, now: i64) -> entity::api_token::Model {
-    match row.expires_at {
-        Some(end) if row.enabled && end <= now => {
-            entity::api_token::Model { enabled: false, disabled_at: Some(end), ..row }
-        }
-        _ => row,
-    }
-}
-
-fn grant_of(permissions: &Value) -> Grant {
-    Grant::parse(&strings(permissions)).unwrap_or_else(|_| Grant::Custom(BTreeSet::new()))
 }
 
 /// Makes a token. Its value is in the answer and nowhere else.
@@ -315,6 +228,7 @@ async fn reach<C: ConnectionTrait>(
     let Some(row) = api_tokens::find(connection, &caller.tenants, id).await? else {
         return Err(ApiError::not_found("api token", id).into());
     };
+    caller.act_on(TenantId(row.client_id));
     let own = row.user_id == Some(caller.user_id());
     let shared = row.user_id.is_none();
     let (right_to_own, right) = match purpose {
@@ -359,130 +273,6 @@ pub async fn find(cloud: &Cloud, caller: &Caller, id: i64) -> Result<ApiTokenVie
     let reader = cloud.store.reader();
     let row = reach(cloud, reader, caller, id, Purpose::View).await?;
     one(cloud, reader, caller, row).await
-}
-
-async fn one<C: ConnectionTrait>(
-    cloud: &Cloud,
-    connection: &C,
-    caller: &Caller,
-    row: entity::api_token::Model,
-) -> Result<ApiTokenView, Failure> {
-    let view = views(cloud, connection, &caller.tenants, vec![row]).await?.pop();
-    Ok(view.ok_or_else(ApiError::internal)?)
-}
-
-/// Changes name, end, rights or activity of a token.
-///
-/// # Errors
-/// 404, 403, 400 for invalid fields and for enabling without a new end.
-pub async fn update(
-    cloud: &Cloud,
-    caller: &Caller,
-    id: i64,
-    request: &ApiTokenUpdate,
-) -> Result<ApiTokenView, Failure> {
-    if backward::user_of(id).is_some() {
-        return backward::refuse_change(cloud, caller, id).await;
-    }
-    refuse_foreign(cloud, caller, id).await?;
-    let transaction = cloud.store.begin().await?;
-    let before = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
-    let tenant = TenantId(before.client_id);
-    let client = clients::lock(&transaction, tenant).await?.ok_or_else(ApiError::access_denied)?;
-    let mut after = before.clone();
-    apply(cloud, caller, &mut after, request, &client)?;
-    let after = write(cloud, caller, &transaction, &before, after).await?;
-    let view = one(cloud, &transaction, caller, after).await?;
-    transaction.commit().await?;
-    Ok(view)
-}
-
-fn apply(
-    cloud: &Cloud,
-    caller: &Caller,
-    row: &mut entity::api_token::Model,
-    request: &ApiTokenUpdate,
-    client: &entity::client::Model,
-) -> Result<(), ApiError> {
-    let now = cloud.now();
-    if let Some(name) = &request.name {
-        row.name = valid_name(name)?;
-    }
-    if let Some(permissions) = &request.permissions {
-        if row.usage == "node" {
-            return Err(ApiError::invalid("a node token has the role deploy", permissions.clone()));
-        }
-        let grant = grants::parse(permissions)?;
-        grants::may_grant(caller, &grant, client)?;
-        row.permissions = json!(grant.strings());
-    }
-    if let Some(end) = request.expires_at {
-        row.expires_at = future(end, now)?;
-        row.notified_at = None;
-    }
-    match request.enabled {
-        Some(true) if !row.enabled => {
-            if request.expires_at.is_none() {
-                return Err(ApiError::invalid("expires_at is needed to enable a token", Value::Null));
-            }
-            row.enabled = true;
-            row.disabled_at = None;
-        }
-        Some(false) if row.enabled => {
-            row.enabled = false;
-            row.disabled_at = Some(now);
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-async fn write(
-    cloud: &Cloud,
-    caller: &Caller,
-    transaction: &DatabaseTransaction,
-    before: &entity::api_token::Model,
-    after: entity::api_token::Model,
-) -> Result<entity::api_token::Model, Failure> {
-    let tenant = TenantId(before.client_id);
-    let after = api_tokens::update(transaction, tenant, after).await?;
-    let entry = change(&after, "update", Some(state(before)), Some(state(&after)));
-    activity::log(transaction, caller, tenant, cloud.now(), entry).await?;
-    Ok(after)
-}
-
-/// Gives a token a new value; the old one is dead when this returns. The backward-compatible one asks for a fresh proof of
-/// the password, as the renewal of a secret does.
-///
-/// # Errors
-/// 404, 403.
-pub async fn renew(
-    cloud: &Cloud,
-    caller: &Caller,
-    id: i64,
-    proof: &str,
-) -> Result<ApiTokenSecretView, Failure> {
-    if backward::user_of(id).is_some() {
-        return backward::renew(cloud, caller, id, proof).await;
-    }
-    refuse_foreign(cloud, caller, id).await?;
-    let transaction = cloud.store.begin().await?;
-    let before = reach(cloud, &transaction, caller, id, Purpose::Change).await?;
-    if before.user_id.is_some() && before.usage == "api" {
-        may_have_api_tokens(caller)?;
-    }
-    let secret = Secret::random();
-    let token = secret.token(Uuid::parse_str(&before.uuid).map_err(|_| ApiError::internal())?);
-    let mut after = before.clone();
-    after.secret_mac = secret.mac(&cloud.keys);
-    after.masked = masked(&token);
-    after.sealed = sealed(cloud, &token);
-    after.notified_at = None;
-    after.generated_at = cloud.now();
-    let after = write(cloud, caller, &transaction, &before, after).await?;
-    let properties = one(cloud, &transaction, caller, after).await?;
-    transaction.commit().await?;
-    Ok(ApiTokenSecretView { properties, token })
 }
 
 /// Deletes a token.
@@ -538,13 +328,4 @@ fn change(
         before,
         after,
     }
-}
-
-/// What the activity log keeps of a token: nothing of its value.
-fn state(row: &entity::api_token::Model) -> Value {
-    json!({
-        "name": row.name, "type": row.kind, "usage": row.usage, "permissions": row.permissions,
-        "enabled": row.enabled, "expires_at": row.expires_at, "generated_at": row.generated_at,
-        "client_ids": row.client_ids,
-    })
 }

@@ -15,11 +15,16 @@ use bartizan_store::{
     entity::{billing_binding, billing_feature, billing_plan, client, partner_billing, subscription},
     sea_orm::{ConnectionTrait, DatabaseTransaction},
 };
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::activity::{self, Change};
+use super::{
+    activity::{self, Change},
+    quotas,
+};
 use crate::{auth::Caller, failure::Failure, state::Cloud};
+
+pub mod trials;
 
 /// The plan of clients without a subscription.
 const BUILT_IN: i64 = 1;
@@ -125,22 +130,44 @@ fn day(time: i64) -> NaiveDate {
 ///
 /// # Errors
 /// 400 `Already exists` or for a name that is not one.
-pub async fn create_feature(cloud: &Cloud, request: &FeatureCreate) -> Result<Feature, Failure> {
+pub async fn create_feature(
+    cloud: &Cloud,
+    caller: &Caller,
+    request: &FeatureCreate,
+) -> Result<Feature, Failure> {
     let row = billing_feature::Model { id: 0, slug: valid_slug("slug", &request.slug, 64)? };
-    let row = store::insert_feature(cloud.store.writer(), row).await.map_err(duplicate)?;
-    tracing::info!(feature = row.slug, "a feature was added");
+    let transaction = cloud.store.begin().await?;
+    let row = store::insert_feature(&transaction, row).await.map_err(duplicate)?;
+    let entry = catalog_change(row.id, &row.slug, ("create", json!({"feature": row.slug})));
+    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
+    transaction.commit().await?;
     Ok(Feature { id: row.id, slug: row.slug })
+}
+
+/// The entry of a change of what is sold. It belongs to no client and is in the log of the operator's token.
+fn catalog_change(id: i64, name: &str, (action, after): (&'static str, Value)) -> Change<'static> {
+    Change {
+        object_type: "subscription",
+        action,
+        object_id: id.to_string(),
+        object_name: name.to_owned(),
+        before: None,
+        after: Some(after),
+    }
 }
 
 /// Adds a plan.
 ///
 /// # Errors
 /// 400 `Already exists` or for a name that is not one.
-pub async fn create_plan(cloud: &Cloud, request: &PlanCreate) -> Result<PlanView, Failure> {
+pub async fn create_plan(cloud: &Cloud, caller: &Caller, request: &PlanCreate) -> Result<PlanView, Failure> {
     let slug = valid_slug("slug", &request.slug, 64)?;
     let row = billing_plan::Model { id: 0, slug, use_features: request.use_features };
-    let row = store::insert_plan(cloud.store.writer(), row).await.map_err(duplicate)?;
-    tracing::info!(plan = row.slug, "a plan was added");
+    let transaction = cloud.store.begin().await?;
+    let row = store::insert_plan(&transaction, row).await.map_err(duplicate)?;
+    let entry = catalog_change(row.id, &row.slug, ("create", json!({"plan": row.slug})));
+    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
+    transaction.commit().await?;
     Ok(PlanView { id: row.id, slug: row.slug, use_features: row.use_features, features: vec![] })
 }
 
@@ -148,22 +175,27 @@ pub async fn create_plan(cloud: &Cloud, request: &PlanCreate) -> Result<PlanView
 ///
 /// # Errors
 /// 404 for an unknown plan, 400 for an unknown feature or `Already exists`.
-pub async fn bind(cloud: &Cloud, plan: i64, request: &BindingCreate) -> Result<FeatureView, Failure> {
+pub async fn bind(
+    cloud: &Cloud,
+    caller: &Caller,
+    plan_id: i64,
+    request: &BindingCreate,
+) -> Result<FeatureView, Failure> {
     if request.settings.len() > MOST_SETTINGS {
         return Err(ApiError::invalid("too many settings", request.settings.len()).into());
     }
     let transaction = cloud.store.begin().await?;
     let catalog = Catalog::read(&transaction).await?;
-    if !catalog.plans.iter().any(|row| row.id == plan) {
-        return Err(ApiError::not_found("plan", plan).into());
-    }
+    let plan = catalog.plans.iter().find(|row| row.id == plan_id);
+    let plan = plan.ok_or_else(|| ApiError::not_found("plan", plan_id))?;
     let feature = catalog.features.iter().find(|row| row.id == request.feature_id);
     let feature = feature.ok_or_else(|| ApiError::invalid("unknown feature_id", request.feature_id))?;
     let settings = serde_json::to_value(&request.settings).unwrap_or_default();
-    let row = billing_binding::Model { id: 0, plan_id: plan, feature_id: feature.id, settings };
+    let row = billing_binding::Model { id: 0, plan_id: plan.id, feature_id: feature.id, settings };
     let row = store::insert_binding(&transaction, row).await.map_err(duplicate)?;
+    let entry = catalog_change(plan.id, &plan.slug, ("update", json!({"feature": feature.slug})));
+    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
     transaction.commit().await?;
-    tracing::info!(plan.id = plan, feature = feature.slug, "a plan got a feature");
     Ok(FeatureView {
         binding_id: row.id,
         feature: Feature { id: feature.id, slug: feature.slug.clone() },
@@ -224,56 +256,6 @@ pub async fn change(
     let found = rows.into_iter().find(|row| row.id == id);
     let before = found.ok_or_else(|| ApiError::not_found("subscription", id))?;
     write(cloud, transaction, Written::Changed(before), request).await
-}
-
-/// Begins a trial of a client by the settings of its global account, or for the operator extends the one that runs.
-///
-/// # Errors
-/// 404 for an unknown client, 400 when the global account has no trials, the client had one lately, or has one.
-pub async fn trial(cloud: &Cloud, client_id: i64, extend: Extend) -> Result<SubscriptionView, Failure> {
-    let transaction = cloud.store.begin().await?;
-    // Of two that ask at once the second must see the trial of the first.
-    let client = locked(&transaction, client_id).await?;
-    let settings = store::partner(&transaction, client.partner_id).await?;
-    let off = || ApiError::invalid("the global account has no trials", client.partner_id);
-    let settings = settings.filter(|settings| settings.trials_enabled).ok_or_else(off)?;
-    let plans = store::plans(&transaction).await?;
-    let plan = plans.iter().find(|plan| plan.slug == settings.trial_plan_slug).ok_or_else(off)?;
-    let today = day(cloud.now());
-    let trials: Vec<_> = store::subscriptions(&transaction, TenantId(client_id)).await?;
-    let last = trials.iter().filter(|row| row.kind == "trial").max_by(|a, b| a.finish_on.cmp(&b.finish_on));
-    let end_of = |row: &subscription::Model| row.finish_on.parse::<NaiveDate>().unwrap_or(today);
-    if let Some(running) = last.filter(|row| end_of(row) >= today) {
-        if extend == Extend::No {
-            return Err(ApiError::invalid("a trial runs", running.finish_on.as_str()).into());
-        }
-        let finish_on = later(end_of(running), settings.trial_extend_period).to_string();
-        let fields = SubscriptionFields { finish_on: Some(finish_on), ..SubscriptionFields::default() };
-        return write(cloud, transaction, Written::Changed(running.clone()), &fields).await;
-    }
-    let next = last.map(|row| later(end_of(row), settings.trial_wait_period));
-    if let Some(next) = next.filter(|next| *next > today && extend == Extend::No) {
-        return Err(ApiError::invalid("the next trial may begin later", next.to_string()).into());
-    }
-    let fields = SubscriptionFields {
-        kind: Some("trial".to_owned()),
-        finish_on: Some(later(today, settings.trial_period).to_string()),
-        ..SubscriptionFields::default()
-    };
-    write(cloud, transaction, Written::New(blank(cloud, client_id, plan.id)), &fields).await
-}
-
-/// Whether a trial that runs is made longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extend {
-    /// It is refused.
-    No,
-    /// It is, and nobody waits for the next one.
-    Yes,
-}
-
-fn later(day: NaiveDate, days: i64) -> NaiveDate {
-    day.checked_add_days(Days::new(days.unsigned_abs())).unwrap_or(NaiveDate::MAX)
 }
 
 /// What a request completes.
@@ -367,6 +349,7 @@ fn apply(
         Some(properties)
             if properties.is_object() && properties.to_string().len() <= MOST_PROPERTIES_BYTES =>
         {
+            quotas::check_properties(properties)?;
             row.properties = properties.clone();
         }
         Some(_) => {
@@ -380,7 +363,12 @@ fn apply(
 ///
 /// # Errors
 /// 404 for an unknown global account, 400 for an unknown plan or days out of range.
-pub async fn put_partner(cloud: &Cloud, partner_id: i64, request: &PartnerBilling) -> Result<(), Failure> {
+pub async fn put_partner(
+    cloud: &Cloud,
+    caller: &Caller,
+    partner_id: i64,
+    request: &PartnerBilling,
+) -> Result<(), Failure> {
     let catalog = Catalog::read(cloud.store.reader()).await?;
     if !catalog.plans.iter().any(|plan| plan.slug == request.trial_plan_slug) {
         return Err(ApiError::invalid("unknown trial_plan_slug", request.trial_plan_slug.as_str()).into());
@@ -403,24 +391,26 @@ pub async fn put_partner(cloud: &Cloud, partner_id: i64, request: &PartnerBillin
         trials_enabled: request.trials_enabled,
     };
     known_partner(cloud, partner_id).await?;
-    store::put_partner(cloud.store.writer(), row).await?;
-    tracing::info!(
-        partner.id = partner_id,
-        plan = request.trial_plan_slug,
-        "trials of a global account were set"
-    );
-    Ok(())
+    let transaction = cloud.store.begin().await?;
+    store::put_partner(&transaction, row).await?;
+    let after = json!({"trials_enabled": request.trials_enabled, "plan": request.trial_plan_slug});
+    let entry = catalog_change(partner_id, "Trials of a global account", ("update", after));
+    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Takes from a global account what it may do about trials.
 ///
 /// # Errors
 /// 404 for an unknown global account.
-pub async fn delete_partner(cloud: &Cloud, partner_id: i64) -> Result<(), Failure> {
+pub async fn delete_partner(cloud: &Cloud, caller: &Caller, partner_id: i64) -> Result<(), Failure> {
     known_partner(cloud, partner_id).await?;
-    store::delete_partner(cloud.store.writer(), partner_id).await?;
-    tracing::info!(partner.id = partner_id, "trials of a global account were ended");
-    Ok(())
+    let transaction = cloud.store.begin().await?;
+    store::delete_partner(&transaction, partner_id).await?;
+    let after = json!({"trials_enabled": false});
+    let entry = catalog_change(partner_id, "Trials of a global account", ("delete", after));
+    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
 }
 
 async fn known_partner(cloud: &Cloud, partner_id: i64) -> Result<(), Failure> {

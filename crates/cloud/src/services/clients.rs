@@ -9,6 +9,7 @@ use bartizan_api::{
     filter::{Family, Field, Filter, Kind},
     list::{ListRequest, SelectRequest},
 };
+use bartizan_rules::FiltrationMode;
 use bartizan_store::{
     StoreError, TenantId, Tenants, clients, entity, partner_clients, sea_orm::ConnectionTrait,
 };
@@ -18,7 +19,7 @@ use super::{
     activity::{self, Change},
     changes, letters,
     provision::{DEFAULT_BRANCH_HASH, create_client},
-    users,
+    rule, users,
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -165,6 +166,12 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &ClientCreate) -> R
     let row =
         clients::update(&transaction, &Tenants::from(tenant), &created, row).await.map_err(duplicate)?;
     activity::log(&transaction, caller, tenant, cloud.now(), change(&row, "create", None, true)).await?;
+    if let Some(mode) = request.mode.as_deref().filter(|mode| !mode.is_empty() && *mode != "default") {
+        if FiltrationMode::from_name(mode).is_none() {
+            return Err(ApiError::invalid("invalid mode", mode).into());
+        }
+        rule::set_mode_within(cloud, caller, &transaction, tenant, &json!(mode)).await?;
+    }
     let letter = match &request.admin {
         Some(admin) => Some(users::create_first(cloud, &transaction, caller, &row, admin).await?),
         None => None,
@@ -194,6 +201,7 @@ pub async fn update(
     changes::bounded(&rows)?;
     let mut changed = Vec::with_capacity(rows.len());
     for listed in rows {
+        caller.act_on(TenantId(listed.id));
         let Some(row) = clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
         let mut after = row.clone();
         if let Some(fields) = fields {
@@ -319,6 +327,7 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
     let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), changes::PAGE).await?;
     changes::bounded(&rows)?;
     for listed in &rows {
+        caller.act_on(TenantId(listed.id));
         let Some(row) = &clients::lock(&transaction, TenantId(listed.id)).await? else { continue };
         if row.is_technical || row.id == caller.client.id {
             return Err(ApiError::access_denied().into());

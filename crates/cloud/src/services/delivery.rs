@@ -22,6 +22,7 @@ use super::{
     integration::{Kind, Target, target_of},
     letters,
     notification::{self, Notification},
+    quotas::Level,
 };
 use crate::{
     auth::Caller,
@@ -199,6 +200,11 @@ async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
 async fn attempt(cloud: &Cloud, rows: &[Model]) -> Result<(), Failure> {
     let Some(row) = rows.first() else { return Ok(()) };
     let tenant = TenantId(row.client_id);
+    if cloud.quotas.of(tenant, cloud.now()) > Level::Open {
+        let why = "the monthly quota of requests is used up";
+        let (writer, now) = (cloud.store.writer(), cloud.now());
+        return Ok(deliveries::give_up(writer, tenant, row.integration_id, why, now).await?);
+    }
     let found = integrations::find(cloud.store.reader(), &Tenants::from(tenant), row.integration_id).await?;
     let outcome = match found.filter(|integration| integration.active) {
         None => Err(DeliveryError::Unusable("the integration is switched off".to_owned())),

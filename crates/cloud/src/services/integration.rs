@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use super::{
     activity::{self, Change},
     delivery as outbox,
+    notification::{ACTIVITY, switch_among},
 };
 use crate::{auth::Caller, failure::Failure, keys::Keys, secrets, state::Cloud};
 
@@ -99,6 +100,8 @@ fn checked(
         name => valid_name(name)?,
     };
     let events = kind.switches(request.events.as_deref().unwrap_or_default())?;
+    let events = JsonText(json!(events));
+    may_send(caller, tenant, &events)?;
     let target = Target::parse(kind, &request.target, &cloud.outgoing)?;
     let now = cloud.now();
     let row = Model {
@@ -108,13 +111,19 @@ fn checked(
         name,
         active: request.active.unwrap_or(true),
         target: seal(&cloud.keys, &target.to_wire())?,
-        events: JsonText(json!(events)),
+        events,
         created_at: now,
         created_by: author(caller),
         updated_at: now,
         disabled_reason: None,
     };
     Ok((row, target))
+}
+
+/// Refuses what sends the activity log out for a caller who may not see all of it: an integration would be a way to it.
+fn may_send(caller: &Caller, tenant: TenantId, events: &JsonText) -> Result<(), ApiError> {
+    let sends = switch_among(events, ACTIVITY).is_some();
+    if sends && !caller.administers(tenant) { Err(ApiError::access_denied()) } else { Ok(()) }
 }
 
 /// The address of the author; tokens that belong to nobody have a name only.
@@ -169,6 +178,8 @@ pub async fn update(
     if let Some(events) = &request.events {
         after.events = JsonText(json!(kind.switches(events)?));
     }
+    // Also of another target: it would go there.
+    may_send(caller, TenantId(before.client_id), &after.events)?;
     let stored = unseal(&cloud.keys, &before.target)?;
     if let Some(sent) = sent_target(kind, &stored, request) {
         let target = Target::parse(kind, &mask::merged(kind, &stored, &sent)?, &cloud.outgoing)?;

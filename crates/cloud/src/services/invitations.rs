@@ -22,6 +22,7 @@ use super::{
     grants, letters,
     password_reset::invalid_link,
     provision::{NewUser, create_user},
+    quotas,
     settings::Settings,
     users::{self, NewPassword, grant_of, new_password, valid_email, valid_name},
 };
@@ -114,6 +115,7 @@ pub async fn create(
         ttl: request.ttl,
     };
     let transaction = cloud.store.begin().await?;
+    quotas::admit_user(cloud, &transaction, tenant).await?;
     let link = issue(cloud, &transaction, caller, &invited).await?;
     let after = json!({"email": email, "permissions": grant.strings(), "expires_at": link.expires_at});
     let entry = change(link.id, &email, "create", None, Some(after));
@@ -285,6 +287,21 @@ pub async fn preview(cloud: &Cloud, token: &str, origin: &Origin) -> Result<Invi
 /// an account meanwhile; 429.
 pub async fn accept(cloud: &Cloud, request: &InvitationAccept, origin: &Origin) -> Result<(), Failure> {
     let (row, client) = open(cloud, &request.token, origin).await?;
+    let done = take(cloud, request, &row, &client, origin).await;
+    if let Err(failure) = &done {
+        let object = ("invitation", row.id, row.email.as_str());
+        activity::log_refused_link(cloud, TenantId(client.id), object, origin, failure).await;
+    }
+    done
+}
+
+async fn take(
+    cloud: &Cloud,
+    request: &InvitationAccept,
+    row: &entity::invitation::Model,
+    client: &entity::client::Model,
+    origin: &Origin,
+) -> Result<(), Failure> {
     let tenant = TenantId(client.id);
     let realname = match request.realname.as_deref().filter(|name| !name.is_empty()) {
         Some(name) => valid_name(name)?,
@@ -305,8 +322,8 @@ pub async fn accept(cloud: &Cloud, request: &InvitationAccept, origin: &Origin) 
         return Err(invalid_link().into());
     }
     let user = match row.user_id {
-        Some(id) => complete(cloud, &transaction, &row, id, accepted).await?,
-        None => make(cloud, &transaction, &row, accepted, origin).await?,
+        Some(id) => complete(cloud, &transaction, row, id, accepted).await?,
+        None => make(cloud, &transaction, row, accepted, origin).await?,
     };
     let entry = change(row.id, &user.email, "update", None, Some(json!({"accepted_by": user.email})));
     activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
@@ -374,6 +391,7 @@ async fn make(
     accepted: Accepted,
     origin: &Origin,
 ) -> Result<entity::user::Model, Failure> {
+    quotas::admit_user(cloud, transaction, TenantId(row.client_id)).await?;
     let new = NewUser {
         client_id: row.client_id,
         email: row.email.clone(),

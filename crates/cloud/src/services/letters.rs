@@ -155,6 +155,27 @@ pub fn certificate_ends(cloud: &Cloud, to: &str, name: &str, end: i64) -> Letter
     letter(to, "A certificate of single sign-on ends soon".to_owned(), &lines)
 }
 
+/// To administrators of a client that used more than its quota.
+#[must_use]
+pub fn quota_used(to: &str, quota: i64, unprotected: bool) -> Letter {
+    let what = if unprotected {
+        format!(
+            "Your nodes inspected more than twice the {quota} requests of this month's quota. They let requests pass \
+             uninspected until the month ends."
+        )
+    } else {
+        format!(
+            "Your nodes inspected more than the {quota} requests of this month's quota. The Console and integrations are \
+             closed until the month ends; nodes go on to protect up to twice as many requests."
+        )
+    };
+    letter(
+        to,
+        "The quota of this month is used up".to_owned(),
+        &[what, "Ask your operator for more.".to_owned()],
+    )
+}
+
 /// To whom an API token matters, three days before its end.
 #[must_use]
 pub fn token_ends(cloud: &Cloud, to: &str, token: &entity::api_token::Model, end: i64) -> Letter {

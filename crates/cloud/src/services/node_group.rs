@@ -216,8 +216,9 @@ pub async fn list_flat(
 /// Deletes a group; its token and its instances are refused from now on.
 ///
 /// # Errors
-/// 404.
+/// 404, 403 for a group of another tenant.
 pub async fn delete(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), Failure> {
+    refuse_foreign(cloud, caller, id).await?;
     let transaction = cloud.store.begin().await?;
     let group = find(&transaction, &caller.tenants, id).await?;
     let tenant = TenantId(group.client_id);
@@ -231,8 +232,9 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), Failu
 /// Gives a group a new token. The old one, and the instances that registered with it, are refused from now on.
 ///
 /// # Errors
-/// 404.
+/// 404, 403 for a group of another tenant.
 pub async fn regenerate_token(cloud: &Cloud, caller: &Caller, id: i64) -> Result<NodeView, Failure> {
+    refuse_foreign(cloud, caller, id).await?;
     let secret = Secret::random();
     let transaction = cloud.store.begin().await?;
     let group = find(&transaction, &caller.tenants, id).await?;
@@ -247,6 +249,18 @@ pub async fn regenerate_token(cloud: &Cloud, caller: &Caller, id: i64) -> Result
     let mut view = view(cloud, caller, &group, &seen);
     view.token = token;
     Ok(view)
+}
+
+/// Refuses a group of another tenant, which a path may not name; one that does not exist is reported later.
+async fn refuse_foreign(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), Failure> {
+    match cloud.store.identify_node_group_tenant(id).await? {
+        Some(tenant) if !caller.tenants.contains(tenant) => Err(ApiError::access_denied().into()),
+        Some(tenant) => {
+            caller.act_on(tenant);
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 async fn find<C: bartizan_store::sea_orm::ConnectionTrait>(

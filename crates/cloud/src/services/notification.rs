@@ -12,7 +12,7 @@ use bartizan_store::{
 };
 use serde_json::{Value, json};
 
-use super::{integration::Kind, security_issues::source};
+use super::{activity_log, integration::Kind, security_issues::source};
 use crate::failure::Failure;
 
 mod hit;
@@ -231,6 +231,31 @@ pub async fn of_change<C: ConnectionTrait>(connection: &C, entry: &activity::Mod
         }),
     };
     announce(connection, TenantId(entry.client_id), event, &notification, entry.time * 1000).await
+}
+
+/// Name of the stream of the activity log, among events and on the wire.
+pub const ACTIVITY: &str = "activity_log";
+
+/// Sends an entry of the activity log, as the log shows it, to the systems of the tenant that get all of it.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn of_activity<C: ConnectionTrait>(connection: &C, entry: activity::Model) -> Result<(), Failure> {
+    let active = integrations::active(connection, TenantId(entry.client_id)).await?;
+    let asking: Vec<&Model> = active.iter().filter(|row| switch_of(row, ACTIVITY).is_some()).collect();
+    if asking.is_empty() {
+        return Ok(());
+    }
+    let now_ms = entry.time * 1000;
+    let view = activity_log::view(entry);
+    let failed = if view.outcome == "failure" { " (refused)" } else { "" };
+    let notification = Notification {
+        kind: ACTIVITY,
+        summary: format!("{}: {} \"{}\"{failed}", view.action_type, view.object_type, view.object.name),
+        description: format!("By {} from {}.", view.initiator.name, view.ip),
+        details: json!({ "activity": view }),
+    };
+    enqueue(connection, &asking, notification.kind, &[notification.event()], now_ms).await
 }
 
 fn past(action: &str) -> &'static str {

@@ -152,9 +152,24 @@ pub fn invalid_link() -> ApiError {
 pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) -> Result<(), Failure> {
     let ticket = ticket_of(cloud, token, &[RESET], RESET_PREFIX, origin).await?;
     let user = holder(cloud, &ticket).await?;
+    let done = set_password(cloud, &ticket, &user, password, origin).await;
+    if let Err(failure) = &done {
+        let object = ("user", user.id, user.email.as_str());
+        activity::log_refused_link(cloud, TenantId(user.client_id), object, origin, failure).await;
+    }
+    done
+}
+
+async fn set_password(
+    cloud: &Cloud,
+    ticket: &entity::ticket::Model,
+    user: &entity::user::Model,
+    password: &str,
+    origin: &Origin,
+) -> Result<(), Failure> {
     let tenant = TenantId(user.client_id);
     let settings = Settings::of(cloud, cloud.store.reader(), tenant).await?;
-    let hash = new_password(&settings.password_policy, &NewPassword::of(&user, password)).await?;
+    let hash = new_password(&settings.password_policy, &NewPassword::of(user, password)).await?;
     let now = cloud.now();
     let entry = Change {
         object_type: "user",
@@ -165,18 +180,18 @@ pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) 
         after: Some(json!({"password_changed": now})),
     };
     let mut row = user.clone().into_active_model();
-    row.password_history = Set(remember(&user));
+    row.password_history = Set(remember(user));
     row.password_hash = Set(Some(hash));
     row.password_changed = Set(now);
     let transaction = cloud.store.begin().await?;
     if !tickets::take(&transaction, &ticket.id_mac).await? {
         return Err(invalid_link().into());
     }
-    row.profile = Set(chosen_by_user(&transaction, &user).await?);
+    row.profile = Set(chosen_by_user(&transaction, user).await?);
     end_links(&transaction, tenant, user.id).await?;
     sessions::update_user(&transaction, tenant, row).await?;
     sessions::delete_of_user(&transaction, tenant, user.id, None).await?;
-    activity::log_by_user(&transaction, &user, origin, now, entry).await?;
+    activity::log_by_user(&transaction, user, origin, now, entry).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -211,6 +226,20 @@ pub async fn confirm_email(cloud: &Cloud, request: &EmailConfirm, origin: &Origi
         return signup::complete(cloud, &ticket, request.password.as_deref(), origin).await;
     }
     let user = holder(cloud, &ticket).await?;
+    let done = move_to(cloud, &ticket, &user, origin).await;
+    if let Err(failure) = &done {
+        let object = ("user", user.id, user.email.as_str());
+        activity::log_refused_link(cloud, TenantId(user.client_id), object, origin, failure).await;
+    }
+    done
+}
+
+async fn move_to(
+    cloud: &Cloud,
+    ticket: &entity::ticket::Model,
+    user: &entity::user::Model,
+    origin: &Origin,
+) -> Result<(), Failure> {
     let email = ticket.payload.get("email").and_then(Value::as_str).ok_or_else(invalid_link)?.to_owned();
     let tenant = TenantId(user.client_id);
     let entry = Change {
@@ -232,6 +261,6 @@ pub async fn confirm_email(cloud: &Cloud, request: &EmailConfirm, origin: &Origi
         StoreError::Duplicate => Failure::from(ApiError::user_exists()),
         other => other.into(),
     })?;
-    activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
+    activity::log_by_user(&transaction, user, origin, cloud.now(), entry).await?;
     Ok(transaction.commit().await?)
 }

@@ -36,7 +36,7 @@ mod removal;
 mod rights;
 pub(super) mod transfer;
 
-pub use general_mode::{general_mode, set_general_mode};
+pub use general_mode::{general_mode, set_general_mode, set_within as set_mode_within};
 pub use removal::{delete, delete_action};
 
 use rights::{Verb, require};

@@ -25,7 +25,7 @@ use ed25519_dalek::Signer;
 use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 
-use super::rules_settings;
+use super::{quotas, rules_settings};
 use crate::{failure::Failure, keys::Keys, state::Cloud};
 
 /// How often a bundle is made anew because the rules changed while it was being made.
@@ -74,7 +74,8 @@ pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle
             return Ok((before.seq, bundle));
         }
         let settings = rules_settings::stored(cloud.store.reader(), tenant).await?;
-        if let Some(held) = settings.held {
+        let protects = quotas::protects(cloud.store.reader(), tenant).await?;
+        if let Some(held) = settings.held.filter(|_| protects) {
             // Builds are off or wait: the version that was in force then.
             if let Some(bundle) = cloud.bundles.of(tenant, held.version) {
                 return Ok((before.seq, bundle));
@@ -87,7 +88,11 @@ pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle
         let after = config_versions::current(cloud.store.reader(), tenant).await?;
         // Every change of rules bumps the version in its own transaction: if it stood still, the rows are its.
         if after.ruleset_version == before.ruleset_version {
-            let source = source(tenant, before.ruleset_version, &rows, settings.overlimit.as_ref());
+            let version = before.ruleset_version;
+            let source = match protects {
+                true => source(tenant, version, &rows, settings.overlimit.as_ref()),
+                false => off(tenant, version),
+            };
             let bundle = Arc::new(sign(&cloud.keys, &source)?);
             cloud.bundles.keep(tenant, &bundle);
             return Ok((before.seq, bundle));
@@ -117,6 +122,18 @@ pub fn source(
     });
     let own = rows.iter().map(|(hint, action)| hint_source(hint, action));
     RulesetSource { version, clientid: tenant.0, hints: general.into_iter().chain(own).collect() }
+}
+
+/// The content of a bundle for a tenant far beyond its quota: nothing but the mode `off`.
+fn off(tenant: TenantId, version: i64) -> RulesetSource {
+    let mode = HintSource {
+        id: 0,
+        kind: HintType::WallarmMode.name().to_owned(),
+        action: json!([]),
+        updated_at: 0,
+        fields: Map::from_iter([("mode".to_owned(), json!("off"))]),
+    };
+    RulesetSource { version, clientid: tenant.0, hints: vec![mode] }
 }
 
 /// One hint of a bundle.

@@ -64,6 +64,8 @@ pub async fn begin(cloud: &Cloud, caller: &Caller) -> Result<MfaSetupView, Failu
     let transaction = cloud.store.begin().await?;
     tickets::delete_of_user(&transaction, user.id, SETUP).await?;
     tickets::insert(&transaction, ticket).await?;
+    let entry = Change { after: Some(json!({"state": "pending"})), ..change(user, "create") };
+    activity::log(&transaction, caller, TenantId(user.client_id), now, entry).await?;
     transaction.commit().await?;
     let otpauth_url = totp.get_url();
     Ok(MfaSetupView { secret: totp.get_secret_base32(), qr_svg: qr_svg(&otpauth_url)?, otpauth_url })

@@ -6,6 +6,7 @@ use bartizan_store::{
     sea_orm::{ActiveValue::Set, IntoActiveModel},
     tickets, users,
 };
+use serde_json::{Value, json};
 
 use super::{
     activity, grants, letters, lockout, second_factor,
@@ -104,7 +105,7 @@ async fn first_step(cloud: &Cloud, user: &entity::user::Model) -> Result<String,
         kind: MFA_LOGIN.to_owned(),
         client_id: Some(user.client_id),
         user_id: Some(user.id),
-        payload: serde_json::json!({}),
+        payload: json!({}),
         attempts: 0,
         created_at: now,
         expires_at: now + MFA_LOGIN_S,
@@ -132,9 +133,7 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
         (Some(otp), None) => second_factor::use_code(cloud, &user, otp).await?,
         (None, Some(code)) => second_factor::use_recovery_code(cloud, &user, code).await?,
         _ => {
-            return Err(
-                ApiError::invalid("either otp or recovery_code is needed", serde_json::Value::Null).into()
-            );
+            return Err(ApiError::invalid("either otp or recovery_code is needed", Value::Null).into());
         }
     };
     if !right {
@@ -190,12 +189,16 @@ pub async fn reauthenticate(
         kind: REAUTH.to_owned(),
         client_id: Some(user.client_id),
         user_id: Some(user.id),
-        payload: serde_json::json!({"session": session.public_id}),
+        payload: json!({"session": session.public_id}),
         attempts: 0,
         created_at: now,
         expires_at: now + REAUTH_S,
     };
-    tickets::insert(cloud.store.writer(), ticket).await?;
+    let transaction = cloud.store.begin().await?;
+    tickets::insert(&transaction, ticket).await?;
+    let entry = running::change(&user, "create", json!({"proven_again": true}));
+    activity::log(&transaction, caller, TenantId(user.client_id), now, entry).await?;
+    transaction.commit().await?;
     Ok(secret.opaque(REAUTH_PREFIX))
 }
 
@@ -210,7 +213,7 @@ pub async fn require_proof(cloud: &Cloud, caller: &Caller, proof: &str) -> Resul
     let own = ticket.is_some_and(|ticket| {
         ticket.user_id == Some(caller.user_id())
             && session.is_some()
-            && ticket.payload.get("session").and_then(serde_json::Value::as_str) == session
+            && ticket.payload.get("session").and_then(Value::as_str) == session
     });
     if own { Ok(()) } else { Err(ApiError::access_denied().into()) }
 }
@@ -332,7 +335,7 @@ fn restriction(user: &entity::user::Model, settings: &Settings, now: i64) -> Opt
     if user.auth_method.is_some() {
         return None;
     }
-    let forced = user.profile.get("must_change_password").and_then(serde_json::Value::as_bool);
+    let forced = user.profile.get("must_change_password").and_then(Value::as_bool);
     let rotation = settings.password_policy.rotation_days;
     let old = rotation.is_some_and(|days| user.password_changed + days * 86_400 <= now);
     if forced.unwrap_or(false) || old {

@@ -202,6 +202,7 @@ pub(super) async fn configured<C: ConnectionTrait>(
     Ok(config.ok_or_else(|| ApiError::invalid("set single sign-on up first", Value::Null))?)
 }
 
+<<<<<<< HEAD
 /// What a test sign-in proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proven {
@@ -209,6 +210,24 @@ pub enum Proven {
     SignIn,
     /// That they do with a signed and encrypted assertion.
     Encryption,
+=======
+/// Logs that somebody tries a configuration.
+async fn log_test<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    caller: &Caller,
+    config: &entity::sso_config::Model,
+) -> Result<(), Failure> {
+    let entry = Change {
+        object_type: log_kind(&config.kind),
+        action: "update",
+        object_id: config.client_id.to_string(),
+        object_name: config.kind.clone(),
+        before: None,
+        after: Some(json!({"test": "begun"})),
+    };
+    activity::log(connection, caller, TenantId(config.client_id), cloud.now(), entry).await
+>>>>>>> w-acc
 }
 
 /// Notes that a test sign-in succeeded: the configuration may be activated for a day.

@@ -27,6 +27,7 @@ use super::{
     invitations::{self, Invited},
     letters,
     provision::{NewUser, create_user},
+    quotas,
     settings::Settings,
     sso, user_profile,
     user_view::user_view,
@@ -158,6 +159,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Resu
         create_from: caller.ip.to_string(),
     };
     let transaction = cloud.store.begin().await?;
+    quotas::admit_user(cloud, &transaction, tenant).await?;
     let mut row = create_user(&transaction, new, cloud.now()).await.map_err(duplicate)?;
     let plain = row.clone();
     user_profile::apply(&mut row, &request.profile)?;
@@ -255,6 +257,7 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
     let rows = users::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
     changes::bounded(&rows)?;
     for row in &rows {
+        caller.act_on(TenantId(row.client_id));
         if row.id == caller.user_id() {
             return Err(own_access().into());
         }

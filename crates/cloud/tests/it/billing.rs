@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A token as `bartizan admin create-operator-token` makes it.
-async fn operator(cloud: &TestCloud) -> Credential {
+pub(crate) async fn operator(cloud: &TestCloud) -> Credential {
     let inner = &cloud.running.cloud;
     let secret = bartizan_cloud::secrets::Secret::random();
     let (token, uuid) = secret.new_token();

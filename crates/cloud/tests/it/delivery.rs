@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::events::{TestNode, hit_with, incidents::proof, recent};
 use crate::letters;
 
+mod activity_stream;
 mod s3;
 mod tickets;
 

@@ -76,7 +76,7 @@ async fn deploy_creates_but_does_not_list_and_tenants_do_not_see_each_other() {
     let stranger = cloud.pair_of(&stranger).await;
     assert_eq!(cloud.get(&stranger, "/v2/node").await.body(), json!([]));
     let path = format!("/v2/node/{}", created["id"]);
-    assert_eq!(cloud.call(&stranger, Method::DELETE, &path, None).await.status, 404);
+    assert_eq!(cloud.call(&stranger, Method::DELETE, &path, None).await.status, 403);
     let admin = cloud.admin_pair().await;
     assert_eq!(cloud.call(&admin, Method::DELETE, &path, None).await.status, 200);
     assert_eq!(cloud.get(&admin, "/v2/node").await.body(), json!([]));

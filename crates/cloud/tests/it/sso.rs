@@ -38,12 +38,12 @@ struct Told {
     nonce: String,
 }
 
-struct Key {
-    pkcs8: Vec<u8>,
-    jwk: Value,
+pub(crate) struct Key {
+    pub(crate) pkcs8: Vec<u8>,
+    pub(crate) jwk: Value,
 }
 
-fn key(kid: &str) -> Key {
+pub(crate) fn key(kid: &str) -> Key {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let pair = rcgen::KeyPair::generate().unwrap();
     // An uncompressed point: 4, x, y.

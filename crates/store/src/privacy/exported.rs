@@ -487,6 +487,7 @@ pub const EXPORTED: &[Exported] = &[
         ],
     ),
     of("periodic_notifications", &["event"], &["client_id", "event", "told_until"]),
+    of("client_usage", &["client_id"], &["client_id", "month", "counted_until", "requests", "level"]),
     of("sso_groups", &["id"], &["id", "client_id", "name", "role", "client_ids", "enabled"]),
     of(
         "traffic_minutes",

@@ -267,10 +267,10 @@ fn data_dog(message: &Message) -> Value {
 /// Events of the HTTP event collector, one after the other.
 fn splunk(message: &Message, now: i64) -> Vec<u8> {
     let entry = |event: &Value| {
-        let hit_time =
-            event.get("details").and_then(|details| details.get("hit")?.get("request_time")?.as_i64());
+        let own = ["/details/hit/request_time", "/details/activity/time"];
+        let time = own.iter().find_map(|path| event.pointer(path)?.as_i64());
         json!({
-            "time": hit_time.unwrap_or(now),
+            "time": time.unwrap_or(now),
             "host": format!("bartizan-{}", message.sender.cloud),
             "source": "bartizan",
             "sourcetype": "_json",

@@ -2,6 +2,8 @@
 
 use bartizan_api::{ApiError, integration::EventSwitch};
 
+use crate::services::notification::ACTIVITY;
+
 /// A kind of destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -42,7 +44,8 @@ const SECURITY_ISSUES: [&str; 5] = [
     "security_issue_low",
     "security_issue_info",
 ];
-const STREAM_EVENTS: &[&str] = &["siem", "rules_and_triggers", "number_of_requests_per_hour", "system"];
+const STREAM_EVENTS: &[&str] =
+    &["siem", "rules_and_triggers", "number_of_requests_per_hour", "system", ACTIVITY];
 const CHAT_EVENTS: &[&str] = &["system", "rules_and_triggers"];
 const REPORTS: &[&str] = &["report_daily", "report_weekly", "report_monthly"];
 const EMAIL_EVENTS: &[&str] = &[
@@ -189,6 +192,7 @@ mod tests {
         assert!(Kind::Slack.allows("security_issue_low") && !Kind::Slack.allows("siem"));
         assert!(Kind::Jira.allows("security_issue_high") && !Kind::ServiceNow.allows("siem"));
         assert!(Kind::AwsS3.allows("siem") && !Kind::AwsS3.allows("system"));
+        assert!(Kind::Splunk.allows(ACTIVITY) && !Kind::Slack.allows(ACTIVITY));
         assert!(Kind::Telegram.allows("report_weekly"));
         assert!(Kind::Email.allows("aasm_report") && !Kind::Email.allows("rules_and_triggers"));
         assert!(Kind::Email.switches(&[switch("siem")]).is_err());

@@ -11,11 +11,11 @@ use bartizan_store::{
 };
 use serde_json::{Value, json};
 
-use super::{Kind, Target, kind_of, mask, seal, unseal, valid_name};
+use super::{Kind, Target, kind_of, mask, may_send, seal, unseal, valid_name};
 use crate::{
     failure::Failure,
     keys::Keys,
-    services::configuration::{Work, at, canonical, holds_mask, place},
+    services::configuration::{Author, Work, at, canonical, holds_mask, place},
 };
 
 /// Numbers of a document by ids of a tenant, or the other way round.
@@ -158,18 +158,16 @@ async fn put(
         report.unchanged += 1;
         return Ok(row.id);
     }
+    let events = JsonText(events);
+    if let Author::Caller(caller) = work.author {
+        may_send(caller, work.tenant, &events)?;
+    }
     let sealed = seal(keys, &wire)?;
     let row = if let Some(row) = found {
         report.updated += 1;
         let disabled_reason = row.disabled_reason.clone().filter(|_| !entry.active);
-        let row = Model {
-            active: entry.active,
-            target: sealed,
-            events: JsonText(events),
-            updated_at: now,
-            disabled_reason,
-            ..row
-        };
+        let row =
+            Model { active: entry.active, target: sealed, events, updated_at: now, disabled_reason, ..row };
         integrations::update(work.transaction, row).await?
     } else {
         report.created += 1;
@@ -180,7 +178,7 @@ async fn put(
             name,
             active: entry.active,
             target: sealed,
-            events: JsonText(events),
+            events,
             created_at: now,
             created_by: work.author.address(),
             updated_at: now,

@@ -6,7 +6,7 @@ use bartizan_store::{
     TenantId,
     entity::{action, hint},
     hints,
-    sea_orm::ConnectionTrait,
+    sea_orm::{ConnectionTrait, DatabaseTransaction},
 };
 use serde_json::{Map, Value, json};
 
@@ -46,17 +46,32 @@ pub async fn set_general_mode(
         return Err(ApiError::field("mode", "can't be blank", Value::Null).into());
     }
     let transaction = cloud.store.begin().await?;
-    let seq = builds::change(&transaction, tenant, cloud.now()).await?.seq;
-    let (action, modes) = general_modes(&transaction, tenant).await?;
+    set_within(cloud, caller, &transaction, tenant, mode).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    general_mode(cloud, caller, client_id).await
+}
+
+/// The same, as a part of what else a transaction does. Nodes hear of it after its commit.
+///
+/// # Errors
+/// 400 for an unknown mode, 403, 423.
+pub async fn set_within(
+    cloud: &Cloud,
+    caller: &Caller,
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    mode: &Value,
+) -> Result<(), Failure> {
+    let seq = builds::change(transaction, tenant, cloud.now()).await?.seq;
+    let (action, modes) = general_modes(transaction, tenant).await?;
     let latest = modes.iter().map(|row| row.updated_at).max().unwrap_or_default();
     let mut own = modes.into_iter().next().ok_or_else(ApiError::internal)?;
     // Later than any other mode of the branch, so that this one wins.
     own.updated_at = latest;
     let patch = Map::from_iter([("mode".to_owned(), mode.clone()), ("active".to_owned(), json!(true))]);
-    change(cloud, caller, &transaction, (own, action), &patch, seq).await?;
-    transaction.commit().await?;
-    cloud.notices.changed(tenant);
-    general_mode(cloud, caller, client_id).await
+    change(cloud, caller, transaction, (own, action), &patch, seq).await?;
+    Ok(())
 }
 
 /// The default branch of a tenant and its modes, the tenant's own first.

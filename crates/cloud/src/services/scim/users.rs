@@ -21,6 +21,7 @@ use crate::{
     services::{
         activity::{self, Change},
         provision::{NewUser, create_user},
+        quotas,
         sso::{admission, asserted_email, deprovisioning, domains, groups},
     },
     state::Cloud,
@@ -209,6 +210,7 @@ pub async fn create(cloud: &Cloud, by: &Provider, body: &Value) -> Result<ScimUs
     };
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, by.tenant()).await?;
+    quotas::admit_user(cloud, &transaction, by.tenant()).await?;
     let user = create_user(&transaction, new, cloud.now()).await.map_err(taken)?;
     let mut row = user.into_active_model();
     row.validated = Set(true);

@@ -2,6 +2,7 @@
 
 use bartizan_api::ApiError;
 use bartizan_store::{TenantId, entity, sessions};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -58,7 +59,24 @@ pub async fn show_client(cloud: &Cloud, caller: &Caller, client_id: i64) -> Resu
     let tenant = caller.tenant_of(Some(client_id))?;
     let Some(session) = &caller.session else { return Err(ApiError::access_denied().into()) };
     let id_mac = session.parent_mac.as_deref().unwrap_or(&session.id_mac);
-    Ok(cloud.store.set_acting_client(id_mac, tenant).await?)
+    let user = caller.user.as_deref().ok_or_else(ApiError::access_denied)?;
+    let transaction = cloud.store.begin().await?;
+    sessions::set_acting_client(&transaction, id_mac, tenant).await?;
+    let entry = change(user, "update", json!({"acting_client_id": tenant.0}));
+    activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The entry of what happened to the session of a user.
+pub(super) fn change(user: &entity::user::Model, action: &'static str, after: Value) -> Change<'static> {
+    Change {
+        object_type: "sign_in",
+        action,
+        object_id: user.id.to_string(),
+        object_name: user.email.clone(),
+        before: None,
+        after: Some(after),
+    }
 }
 
 /// Ends the caller's session, or all of its user's.
@@ -67,14 +85,7 @@ pub async fn show_client(cloud: &Cloud, caller: &Caller, client_id: i64) -> Resu
 /// 500 when the store fails.
 pub async fn sign_out(cloud: &Cloud, caller: &Caller, all: bool) -> Result<(), Failure> {
     let (Scheme::Session { id_mac, .. }, Some(user)) = (&caller.scheme, &caller.user) else { return Ok(()) };
-    let entry = Change {
-        object_type: "sign_in",
-        action: "delete",
-        object_id: user.id.to_string(),
-        object_name: user.email.clone(),
-        before: None,
-        after: Some(serde_json::json!({ "all_sessions": all })),
-    };
+    let entry = change(user, "delete", json!({ "all_sessions": all }));
     let transaction = cloud.store.begin().await?;
     if all {
         sessions::delete_of_user(&transaction, caller.tenant(), user.id, None).await?;
@@ -102,5 +113,8 @@ pub async fn derive_token(cloud: &Cloud, caller: &Caller, origin: &Origin) -> Re
         sso_sealed: None,
         acting: None,
     };
-    insert(cloud, new, origin).await
+    let token = insert(cloud, new, origin).await?;
+    let entry = change(user, "create", json!({"session": "API Console"}));
+    activity::log(cloud.store.writer(), caller, caller.tenant(), cloud.now(), entry).await?;
+    Ok(token)
 }

@@ -1,5 +1,6 @@
 //! From a person whom an identity provider vouches for to a user of the tenant.
 
+use axum::http::StatusCode;
 use bartizan_api::{Grant, Role, sso::GroupMapping};
 use bartizan_store::{
     StoreError, TenantId, clients, entity, scim,
@@ -20,6 +21,7 @@ use crate::{
     services::{
         activity::{self, Change},
         provision::{NewUser, create_user},
+        quotas,
     },
     state::Cloud,
 };
@@ -210,6 +212,14 @@ async fn make(
         create_from: origin.ip.to_string(),
     };
     let transaction = cloud.store.begin().await?;
+    if let Err(failure) = quotas::admit_user(cloud, &transaction, TenantId(client.id)).await {
+        return Err(match failure.0.status {
+            StatusCode::PAYMENT_REQUIRED => {
+                Refused::code("user_not_found", "the client has as many users as it may")
+            }
+            _ => Refused::Failure(failure),
+        });
+    }
     let user = create_user(&transaction, new, cloud.now()).await.map_err(|error| match error {
         StoreError::Duplicate => Refused::code("user_not_found", "the address was taken meanwhile"),
         other => Refused::Failure(other.into()),

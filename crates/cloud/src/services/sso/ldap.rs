@@ -73,8 +73,9 @@ pub async fn identify(
     let answer = tokio::time::timeout(TIMEOUT * 3, ask(cloud, config, asked)).await;
     let identity = answer.map_err(|_| Refused::code("oidc_error", "the LDAP server did not answer"))?;
     match identity {
-        Ok(Some(identity)) => Ok(identity),
-        Ok(None) => Err(wrong()),
+        Ok(Person::Known(identity)) => Ok(identity),
+        Ok(Person::Nameless) => Err(Refused::code("user_not_found", "the entry has no displayName")),
+        Ok(Person::Unknown) => Err(wrong()),
         Err(error) => {
             // What came back goes to the log only: it may be the banner of any service.
             tracing::debug!(error = &error as &dyn std::error::Error, "an LDAP server could not be asked");
@@ -117,7 +118,7 @@ async fn ask(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
     Asked { email, password }: &Asked,
-) -> Result<Option<Identity>, Trouble> {
+) -> Result<Person, Trouble> {
     let secret = config.secret_sealed.as_deref().and_then(|sealed| unseal(&cloud.keys, sealed));
     let secret = secret.ok_or(Trouble::Configuration("the bind password is not readable"))?;
     let mut searcher = connect(cloud, config).await?;
@@ -129,18 +130,29 @@ async fn ask(
     let mut own = connect(cloud, config).await?;
     let bound = own.with_timeout(TIMEOUT).simple_bind(&dn, password).await?;
     let _ = own.unbind().await;
-    let Some(entry) = found.filter(|_| bound.rc == 0) else { return Ok(None) };
+    let Some(entry) = found.filter(|_| bound.rc == 0) else { return Ok(Person::Unknown) };
     let groups = groups(&mut searcher, config, &entry.dn).await?;
     let _ = searcher.unbind().await;
     let first = |name: &str| entry.attrs.get(name).and_then(|values| values.first()).cloned();
-    let realname = first("displayName").or_else(|| first("cn")).unwrap_or_else(|| email.clone());
-    Ok(Some(Identity {
+    let realname = first("displayName").map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let Some(realname) = realname else { return Ok(Person::Nameless) };
+    Ok(Person::Known(Identity {
         subject: format!("{}|{}", text(config, "url"), entry.dn.to_lowercase()),
         email: email.clone(),
         realname: realname.chars().take(255).collect(),
         groups,
         roles: vec![],
     }))
+}
+
+/// What the server says of an address and a password.
+enum Person {
+    /// They belong together.
+    Known(Identity),
+    /// They do, but the entry does not say how the person is called.
+    Nameless,
+    /// They do not.
+    Unknown,
 }
 
 async fn connect(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<Ldap, Trouble> {
@@ -241,7 +253,7 @@ async fn person(
     email: &str,
 ) -> Result<Option<SearchEntry>, Trouble> {
     let filter = format!("({}={})", text(config, "email_attribute"), ldap_escape(email));
-    let attributes = vec!["displayName", "cn"];
+    let attributes = vec!["displayName"];
     let mut entries = search(ldap, config, &filter, attributes, 1).await.or_else(|error| match error {
         Trouble::TooMany(_) => Ok(vec![]),
         other => Err(other),
@@ -276,6 +288,7 @@ pub async fn test(cloud: &Cloud, caller: &Caller, request: &LdapTest) -> Result<
     }
     let email = request.username.trim().to_lowercase();
     cloud.limits.password_check(&cloud.store, crate::limits::Check::SignIn, &email, caller.ip).await?;
+    super::log_test(cloud, cloud.store.writer(), caller, &config).await?;
     match identify(cloud, &config, &Asked::person(&email, &request.password)).await {
         Ok(identity) => {
             let role = admission::given_role(cloud, &config, &caller.client, &identity).await?;

@@ -235,7 +235,10 @@ pub async fn test_link(cloud: &Cloud, caller: &Caller) -> Result<SsoTestLink, Fa
     let secret = Secret::random();
     let waiting = SsoTestView { state: "waiting".to_owned(), ..SsoTestView::default() };
     let ticket = ticket(cloud, &secret, TEST, config.client_id, Some(caller.user_id()), json!(waiting));
-    tickets::insert(cloud.store.writer(), ticket).await?;
+    let transaction = cloud.store.begin().await?;
+    tickets::insert(&transaction, ticket).await?;
+    super::log_test(cloud, &transaction, caller, &config).await?;
+    transaction.commit().await?;
     let id = secret.opaque(PREFIX);
     let base = cloud.config.public.console_url.trim_end_matches('/');
     Ok(SsoTestLink { url: format!("{base}/v1/sso/login?test={id}"), id })

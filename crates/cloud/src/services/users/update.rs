@@ -14,7 +14,7 @@ use super::{
 use crate::{
     auth::{Caller, Scheme},
     failure::Failure,
-    services::{account::managed, activity, changes, grants, settings::Settings, sso, user_profile},
+    services::{account::managed, activity, changes, grants, quotas, settings::Settings, sso, user_profile},
     state::Cloud,
 };
 
@@ -79,6 +79,7 @@ async fn update_one(
     plan: &Plan<'_>,
 ) -> Result<Option<entity::user::Model>, Failure> {
     let tenant = TenantId(listed.client_id);
+    caller.act_on(tenant);
     let client = clients::lock(transaction, tenant).await?.ok_or_else(ApiError::access_denied)?;
     // Judged as it is now: another administrator may have changed it since it was listed.
     let Some(before) = users::lock(transaction, tenant, listed.id).await? else { return Ok(None) };
@@ -91,6 +92,7 @@ async fn update_one(
     apply(caller, &mut after, plan, &client, cloud.now())?;
     let (own, moved) = (before.id == caller.user_id(), after.client_id != before.client_id);
     if moved {
+        quotas::admit_user(cloud, transaction, TenantId(after.client_id)).await?;
         enter(cloud, &mut after).await?;
     }
     if before.is_fallback && (moved || !after.enabled || !grants::is_administrator(&grant_of(&after))) {
