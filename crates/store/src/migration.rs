@@ -33,6 +33,8 @@ mod m0100_idempotency;
 mod m0101_activity_chain;
 mod m0102_ldap_client_key;
 mod m0110_local_mode;
+mod m0120_hit_users;
+mod m0121_vuln_signs;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -72,6 +74,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0101_activity_chain::Migration),
             Box::new(m0102_ldap_client_key::Migration),
             Box::new(m0110_local_mode::Migration),
+            Box::new(m0120_hit_users::Migration),
+            Box::new(m0121_vuln_signs::Migration),
         ]
     }
 }
