@@ -6718,6 +6718,13 @@ export interface components {
                 [key: string]: components["schemas"]["SectionReport"];
             };
         };
+        /** @description A parameter that a session is described by (`spec/events.md` section 8.2). */
+        ContextParam: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its value. */
+            value: string;
+        };
         /** @description How many rows. */
         Count: {
             /**
@@ -7042,6 +7049,50 @@ export interface components {
             tags: string[];
             /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
             hits: components["schemas"]["DroppedHit"][];
+        };
+        /** @description Where in a cluster the eBPF source saw a request; what is not known is empty. */
+        EbpfData: {
+            /**
+             * @description Address of the pod.
+             * @default
+             */
+            address: string;
+            /**
+             * Format: int32
+             * @description Port of the pod; 0 is unknown.
+             * @default 0
+             */
+            port: number;
+            /**
+             * @description Namespace.
+             * @default
+             */
+            namespace: string;
+            /**
+             * @description Container.
+             * @default
+             */
+            container: string;
+            /**
+             * @description Pod.
+             * @default
+             */
+            pod: string;
+            /**
+             * @description Address of the machine.
+             * @default
+             */
+            node_ip: string;
+            /**
+             * @description Name of the machine.
+             * @default
+             */
+            node_name: string;
+            /**
+             * @description Load balancer that the request came through.
+             * @default
+             */
+            load_balancer: string;
         };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
@@ -8873,6 +8924,8 @@ export interface components {
                  * @default null
                  */
                 body_original_size: number | null;
+                /** @default null */
+                ebpf: components["schemas"]["EbpfData"] | null;
             };
         };
         /** @description A success with its body. */
@@ -11880,6 +11933,21 @@ export interface components {
              * @default null
              */
             local_mode: string | null;
+            /**
+             * @description User of the application, masked or hashed where a rule wants that.
+             * @default null
+             */
+            user: string | null;
+            /**
+             * @description Role of the user.
+             * @default null
+             */
+            user_role: string | null;
+            /**
+             * @description Context parameters of the session, masked or hashed already; at most 20.
+             * @default []
+             */
+            context_params: components["schemas"]["ContextParam"][];
         };
         /** @description One malicious request, one attack type, one point (`spec/events.md` sections 1 and 9). */
         HitEvent: {
@@ -14087,6 +14155,8 @@ export interface components {
              * @default null
              */
             body_original_size: number | null;
+            /** @default null */
+            ebpf: components["schemas"]["EbpfData"] | null;
         };
         /** @description `POST /v1/session/reauth`. */
         ReauthRequest: {
@@ -16213,6 +16283,11 @@ export interface components {
             statuscode?: number;
             /** @description What in the answer proves it, in words. */
             sign?: string;
+            /**
+             * @description What kind of thing leaks, `card_number` or `trace`: two kinds in one place are two flaws. Empty where the type
+             *     says it.
+             */
+            sign_class?: string;
             /** @description What that means, in words. */
             description?: string;
             /** @description The part of the answer that proves it, at most 8 KiB; non-UTF-8 bytes as `\xNN`. */
