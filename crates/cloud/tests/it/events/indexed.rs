@@ -123,7 +123,9 @@ async fn the_index_and_the_database_say_the_same() {
         );
         let page = state.store.attack_page(query, AttackOrder::LastTime, true, Start::Offset(0), 100).await;
         let ids: Vec<i64> = page.unwrap().iter().map(|(attack, _)| attack.id).collect();
-        for order in [AttackOrder::IpCount, AttackOrder::VectorsCount, AttackOrder::ResponseStatus] {
+        // Orders do not depend on how many conditions there are.
+        let orders = [AttackOrder::IpCount, AttackOrder::VectorsCount, AttackOrder::ResponseStatus];
+        for order in orders.into_iter().filter(|_| clause.len() < 2) {
             for desc in [true, false] {
                 let mut start = Start::Offset(0);
                 for _ in 0..3 {
