@@ -331,6 +331,10 @@ pub struct VulnEvidence {
     /// What in the answer proves it, in words.
     #[serde(default)]
     pub sign: String,
+    /// What kind of thing leaks, `card_number` or `trace`: two kinds in one place are two flaws. Empty where the type
+    /// says it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sign_class: String,
     /// What that means, in words.
     #[serde(default)]
     pub description: String,
@@ -565,6 +569,46 @@ pub struct HitContext {
     /// Filtration mode that the node is configured with, where a rule of the cloud puts another in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local_mode: Option<String>,
+    /// User of the application, masked or hashed where a rule wants that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Role of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_role: Option<String>,
+    /// Context parameters of the session, masked or hashed already; at most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub context_params: Vec<ContextParam>,
+}
+
+/// A parameter that a session is described by (`spec/events.md` section 8.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ContextParam {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Where in a cluster the eBPF source saw a request; what is not known is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct EbpfData {
+    /// Address of the pod.
+    pub address: String,
+    /// Port of the pod; 0 is unknown.
+    pub port: u16,
+    /// Namespace.
+    pub namespace: String,
+    /// Container.
+    pub container: String,
+    /// Pod.
+    pub pod: String,
+    /// Address of the machine.
+    pub node_ip: String,
+    /// Name of the machine.
+    pub node_name: String,
+    /// Load balancer that the request came through.
+    pub load_balancer: String,
 }
 
 impl HitContext {
@@ -604,6 +648,9 @@ pub struct RawRequest {
     /// Size of the whole body, bytes, when `body` is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_original_size: Option<u64>,
+    /// Where in a cluster the eBPF source saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ebpf: Option<EbpfData>,
 }
 
 #[cfg(test)]

@@ -220,6 +220,7 @@ impl PassiveDetection {
             scheme: String::new(),
             statuscode: 0,
             sign: stamp.map(|stamp| text(&stamp.kind)).unwrap_or_default(),
+            sign_class: String::new(),
             description: String::new(),
             evidence: stamp.map(|stamp| text(&stamp.value.example)).unwrap_or_default(),
             raw: RawRequest {

@@ -82,6 +82,8 @@ pub struct Asked<'a> {
 pub struct Proof {
     /// Vulnerability type.
     pub vuln_type: &'static str,
+    /// What kind of thing leaks, as a word; empty where the type says it.
+    pub sign_class: &'static str,
     /// The attempt that succeeded, by index; none where no attack was needed.
     pub attempt: Option<usize>,
     /// What was seen, in words.
@@ -115,7 +117,8 @@ impl ResponseEngine {
         ResponseEngine { signs: SignSet::new() }
     }
 
-    /// Everything that the answer proves, attacks first, at most one proof per vulnerability type.
+    /// Everything that the answer proves, attacks first, at most one proof per vulnerability type, of leaks one per kind of
+    /// thing.
     #[must_use]
     pub fn inspect(&self, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Vec<Proof> {
         let mut proofs: Vec<Proof> = Vec::new();
@@ -127,7 +130,9 @@ impl ResponseEngine {
         }
         add(&mut proofs, token::weak(asked, response));
         add(&mut proofs, headers::vulnerable_component(response));
-        add(&mut proofs, private::leaked(response.body, response.is_cut()));
+        for proof in private::leaked(response.body, response.is_cut()) {
+            add(&mut proofs, Some(proof));
+        }
         add(&mut proofs, forms::without_token(asked, response));
         proofs.sort_by_key(|proof| proof.attempt.is_none());
         proofs.truncate(MAX_PROOFS);
@@ -135,10 +140,14 @@ impl ResponseEngine {
     }
 }
 
-/// Keeps one proof per type, one of an attack rather than one without.
+/// Keeps one proof per type, of leaks per class, one of an attack rather than one without.
 fn add(proofs: &mut Vec<Proof>, proof: Option<Proof>) {
     let Some(proof) = proof else { return };
-    match proofs.iter_mut().find(|known| known.vuln_type == proof.vuln_type) {
+    let is_same = |known: &&mut Proof| {
+        known.vuln_type == proof.vuln_type
+            && (known.vuln_type != "infoleak" || known.sign_class == proof.sign_class)
+    };
+    match proofs.iter_mut().find(is_same) {
         None => proofs.push(proof),
         Some(known) if known.attempt.is_none() && proof.attempt.is_some() => *known = proof,
         Some(_) => {}
@@ -150,6 +159,7 @@ fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>
     let sign = found.sign;
     let proof = |vuln_type, attempt, needs_baseline| Proof {
         vuln_type,
+        sign_class: sign.family.class(),
         attempt,
         sign: sign.name,
         meaning: sign.family.meaning(),
@@ -201,6 +211,7 @@ fn by_attempt(
     };
     Some(Proof {
         vuln_type: attempt.attack_type.code(),
+        sign_class: "",
         attempt: Some(index),
         sign,
         meaning,

@@ -41,11 +41,17 @@ pub enum Text {
     Node,
     /// Ids of the signatures that matched, `,1,2,`.
     Stamps,
+    /// User of the application, or empty.
+    User,
+    /// Role of the user, or empty.
+    UserRole,
+    /// Context parameters of the session, a JSON list of pairs, or empty.
+    Context,
 }
 
 impl Text {
     /// Every text column, in the order they are stored.
-    pub const ALL: [Text; 19] = [
+    pub const ALL: [Text; 22] = [
         Text::Kind,
         Text::Subtype,
         Text::Ip,
@@ -65,6 +71,9 @@ impl Text {
         Text::Tor,
         Text::Node,
         Text::Stamps,
+        Text::User,
+        Text::UserRole,
+        Text::Context,
     ];
 
     /// Place among [`Text::ALL`].

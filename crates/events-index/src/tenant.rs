@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The first bytes of a file; the last one is the version of the format.
-const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x04";
+const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x05";
 /// Magic, tenant and epoch.
 const START: u64 = 24;
 /// Where the epoch stands.

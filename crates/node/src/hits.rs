@@ -452,6 +452,7 @@ fn raw(context: &Context<'_>, subject: &Subject<'_>) -> RawRequest {
         headers,
         body: printable(subject.body, BODY_MAX),
         body_original_size: (cut || subject.extent != Extent::Whole).then_some(subject.body.len() as u64),
+        ebpf: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //! leaves.
 
 mod memory;
+mod protected;
 mod watched;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use bartizan_detect::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseParts};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 
-pub(crate) use memory::{Endpoints, ResponseState, endpoint_of};
+pub(crate) use memory::{Endpoints, ResponseState, address_of, endpoint_of};
 pub(crate) use watched::Watched;
 
 use crate::pipeline::printable;
@@ -137,7 +138,8 @@ fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy
         .collect();
     let credentials: Vec<&[u8]> = watched.credentials.iter().map(Vec::as_slice).collect();
     let asked = Asked { host: watched.host(), credentials: &credentials, attempts: &attempts };
-    let proofs = state.response.engine.inspect(&asked, &response);
+    let mut proofs = state.response.engine.inspect(&asked, &response);
+    proofs.extend(unprotected(state, watched, &response));
     let events: Vec<Vec<u8>> = proofs
         .iter()
         .filter_map(|proof| event(state, watched, proof, status, body))
@@ -148,6 +150,21 @@ fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy
         // Nobody waits for these: the answer is gone already.
         drop(state.spool.append(events));
     }
+}
+
+/// What it proves that a request without credentials was answered.
+fn unprotected(state: &State, watched: &Watched, response: &ResponseParts<'_>) -> Option<Proof> {
+    let base = &watched.base;
+    if !watched.credentials.is_empty() || protected::may_show_credentials(&base.raw) {
+        return None;
+    }
+    let exchange = protected::Exchange {
+        address: address_of(&base.domain, &base.method, &base.path),
+        status: response.status,
+        content_type: response.header("content-type").unwrap_or_default(),
+        body: response.body,
+    };
+    state.response.protected.note(exchange, crate::clock::unix_seconds())
 }
 
 /// The event of a proof; none when it says nothing new.
@@ -165,8 +182,10 @@ fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u
     let base = &watched.base;
     // Numbers in paths make no other leak, but each exploited address is a vulnerability of its own.
     let address = if exploited { base.path.as_str() } else { "" };
-    let is_news =
-        state.response.is_news(vuln_type, endpoint, address, parameter, crate::clock::unix_seconds());
+    // What leaks tells leaks apart.
+    let sign_class = if vuln_type == "infoleak" { proof.sign_class } else { "" };
+    let flaw = (vuln_type, sign_class);
+    let is_news = state.response.is_news(flaw, endpoint, address, parameter, crate::clock::unix_seconds());
     // Every exploit makes its hits an incident, so its proof is never left out; what shows it was sent already.
     if !is_news && !exploited {
         return None;
@@ -192,6 +211,7 @@ fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u
         scheme: base.scheme.clone(),
         statuscode: status,
         sign: proof.sign.to_owned(),
+        sign_class: sign_class.to_owned(),
         description: proof.meaning.to_owned(),
         // What a rule masks in the request must not leave in the answer that repeats it.
         evidence: if shown { excerpt(proof, body) } else { String::new() },

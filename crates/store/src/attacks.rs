@@ -7,8 +7,7 @@ use bartizan_api::{
     public_id::{self, Indexed, Key},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryResult,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QuerySelect,
     sea_query::{Alias, Expr, Func, IntoColumnRef, Query, SelectStatement, SimpleExpr},
 };
 
@@ -20,12 +19,17 @@ use crate::{
         attack::{self, Column},
         hit,
     },
-    hits, ingest,
+    hits,
 };
 
 mod aggregate;
+mod changes;
+mod page;
 mod series;
 pub use aggregate::{Aggregate, Source, TOP};
+pub use changes::{recount, set_recheck};
+use page::distinct_of_attack;
+pub use page::{AttackOrder, Position, Span, Start};
 pub use series::VectorOfHit;
 
 /// What is asked of the attack itself. Every other field of hits asks for a hit of the attack.
@@ -163,21 +167,6 @@ fn of_attack() -> SelectStatement {
         .to_owned()
 }
 
-/// How many different values the hits of the attack have that count.
-fn distinct_of_attack(column: hit::Column) -> SimpleExpr {
-    // Hits without a payload have none in common.
-    let value = Func::cust("NULLIF").args([Expr::col((hit::Entity, column)), Expr::val("")]);
-    of_counted(Func::count_distinct(value).into())
-}
-
-/// What the hits of the attack that count add up to.
-fn of_counted(what: SimpleExpr) -> SimpleExpr {
-    let mut select = of_attack();
-    let state = || Expr::col((hit::Entity, hit::Column::State));
-    select.clear_selects().expr(what).and_where(state().is_null().or(state().ne("falsepositive")));
-    SimpleExpr::from(select)
-}
-
 fn own_test(asked: &Asked) -> Option<Condition> {
     let positive = match (asked.field, &asked.test) {
         ("clientid", _) if !asked.negated => return None,
@@ -288,115 +277,7 @@ fn incident_test(status: &str) -> Condition {
     }
 }
 
-/// What attacks are sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttackOrder {
-    /// Number of hits.
-    Hits,
-    /// Last hit.
-    LastTime,
-    /// First hit.
-    FirstTime,
-    /// Distinct addresses.
-    IpCount,
-    /// Host.
-    Domain,
-    /// Path.
-    Path,
-    /// Lowest status code.
-    ResponseStatus,
-    /// Rendered point.
-    Parameter,
-    /// Distinct payloads.
-    VectorsCount,
-}
-
-impl AttackOrder {
-    fn is_text(self) -> bool {
-        matches!(self, AttackOrder::Domain | AttackOrder::Path | AttackOrder::Parameter)
-    }
-
-    fn expression(self) -> SimpleExpr {
-        let column = |column: Column| Expr::col((attack::Entity, column));
-        match self {
-            AttackOrder::Hits => column(Column::Hits),
-            AttackOrder::LastTime => column(Column::LastTime),
-            AttackOrder::FirstTime => column(Column::FirstTime),
-            AttackOrder::Domain => column(Column::Domain),
-            AttackOrder::Path => column(Column::Path),
-            AttackOrder::Parameter => column(Column::Parameter),
-            AttackOrder::IpCount => distinct_of_attack(hit::Column::Ip),
-            AttackOrder::VectorsCount => distinct_of_attack(hit::Column::Value),
-            // None when all hits are false.
-            AttackOrder::ResponseStatus => {
-                let least = Func::min(Expr::col((hit::Entity, hit::Column::Statuscode)));
-                of_counted(Func::coalesce([least.into(), Expr::val(0i64)]).into())
-            }
-        }
-    }
-}
-
-/// Where a page ended: the sort value and row of its last attack.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Position {
-    /// Sort value: a number or a text.
-    pub value: serde_json::Value,
-    /// Row number.
-    pub id: i64,
-}
-
-/// Where a page starts.
-#[derive(Clone, Debug)]
-pub enum Start {
-    /// After this many rows.
-    Offset(u64),
-    /// After this row.
-    After(Position),
-}
-
 impl Store {
-    /// A page of attacks with the position of each; equal ones are sorted by row.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn attack_page(
-        &self,
-        query: AttackQuery<'_>,
-        order: AttackOrder,
-        desc: bool,
-        start: Start,
-        limit: u64,
-    ) -> Result<Vec<(attack::Model, Position)>, StoreError> {
-        let direction = if desc { Order::Desc } else { Order::Asc };
-        let mut select = Query::select();
-        select
-            .column((attack::Entity, Column::Id))
-            .expr(order.expression())
-            .from(attack::Entity)
-            .cond_where(query.condition())
-            .order_by_expr(order.expression(), direction.clone())
-            .order_by((attack::Entity, Column::Id), direction)
-            .limit(limit);
-        match start {
-            Start::Offset(rows) => {
-                select.offset(rows);
-            }
-            Start::After(position) => {
-                select.cond_where(after(order, desc, position));
-            }
-        }
-        let mut positions = Vec::new();
-        for row in self.reader().query_all(&select).await? {
-            positions.push(position(&row, order)?);
-        }
-        let mut rows: HashMap<i64, attack::Model> =
-            self.attack_rows(query.tenants, positions.iter().map(|position| position.id)).await?;
-        Ok(positions
-            .into_iter()
-            .filter_map(|position| rows.remove(&position.id).map(|row| (row, position)))
-            .collect())
-    }
-
     /// Attacks by row number.
     ///
     /// # Errors
@@ -480,29 +361,6 @@ fn total<T: IntoColumnRef>(column: T) -> SimpleExpr {
     SimpleExpr::from(Func::sum(Expr::col(column))).cast_as(Alias::new("bigint"))
 }
 
-fn after(order: AttackOrder, desc: bool, position: Position) -> Condition {
-    let value = match position.value {
-        serde_json::Value::String(text) => Expr::val(text),
-        number => Expr::val(number.as_i64().unwrap_or_default()),
-    };
-    let id = Expr::col((attack::Entity, Column::Id));
-    let (beyond, next) = if desc {
-        (order.expression().lt(value.clone()), id.lt(position.id))
-    } else {
-        (order.expression().gt(value.clone()), id.gt(position.id))
-    };
-    Condition::any().add(beyond).add(order.expression().eq(value).and(next))
-}
-
-fn position(row: &QueryResult, order: AttackOrder) -> Result<Position, StoreError> {
-    let value = if order.is_text() {
-        serde_json::Value::from(row.try_get_by_index::<String>(1)?)
-    } else {
-        serde_json::Value::from(row.try_get_by_index::<i64>(1)?)
-    };
-    Ok(Position { value, id: row.try_get_by_index(0)? })
-}
-
 /// Attacks by row, within a transaction.
 ///
 /// # Errors
@@ -519,62 +377,6 @@ pub async fn by_rows<C: ConnectionTrait>(
         .await?)
 }
 
-/// Counts the hits of attacks anew, after their marks changed.
-///
-/// # Errors
-/// [`StoreError::Query`].
-pub async fn recount<C: ConnectionTrait>(
-    connection: &C,
-    tenant: TenantId,
-    ids: &[i64],
-    now: i64,
-) -> Result<(), StoreError> {
-    let mut changed = vec![];
-    for mut row in attack::Entity::find()
-        .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::ClientId.eq(tenant.0))
-        .all(connection)
-        .await?
-    {
-        let select = Query::select()
-            .column("state")
-            .column("block_status")
-            .expr(total("aggregated_count"))
-            .expr(Func::count(Expr::col("id")))
-            .from(hit::Entity)
-            .and_where(Expr::col("attack_id").eq(row.id))
-            .group_by_col("state")
-            .group_by_col("block_status")
-            .to_owned();
-        (row.hits, row.blocked_hits, row.stored_hits, row.false_hits) = (0, 0, 0, 0);
-        let mut confirmed = 0;
-        for group in connection.query_all(&select).await? {
-            let state: Option<String> = group.try_get_by_index(0)?;
-            let blocked = group.try_get_by_index::<String>(1)? == "blocked";
-            let (sum, rows): (i64, i64) = (group.try_get_by_index(2)?, group.try_get_by_index(3)?);
-            row.stored_hits += rows;
-            confirmed += if state.as_deref() == Some("truepositive") { rows } else { 0 };
-            if state.as_deref() == Some("falsepositive") {
-                row.false_hits += rows;
-            } else {
-                row.hits += sum;
-                row.blocked_hits += if blocked { sum } else { 0 };
-            }
-        }
-        let all_false = row.stored_hits > 0 && row.false_hits == row.stored_hits;
-        row.changed_at = Some(now);
-        // Confirmed when every hit that counts is.
-        let all_true = confirmed > 0 && confirmed == row.stored_hits - row.false_hits;
-        row.state = match (all_false, all_true) {
-            (true, _) => Some("falsepositive".to_owned()),
-            (_, true) => Some("truepositive".to_owned()),
-            _ => None,
-        };
-        changed.push(row);
-    }
-    ingest::update_attacks(connection, changed).await
-}
-
 /// Attacks that keys name, as far as the tenants hold them.
 ///
 /// # Errors
@@ -589,28 +391,6 @@ pub async fn of_keys<C: ConnectionTrait>(
         .filter(hits::keys_condition("public_id", keys))
         .all(connection)
         .await?)
-}
-
-/// Notes the state of active verification, and returns the attack after it.
-///
-/// # Errors
-/// [`StoreError::Query`].
-pub async fn set_recheck<C: ConnectionTrait>(
-    connection: &C,
-    tenant: TenantId,
-    id: i64,
-    status: &str,
-    now: i64,
-) -> Result<Option<attack::Model>, StoreError> {
-    attack::Entity::update_many()
-        .col_expr(Column::RecheckStatus, Expr::val(Some(status.to_owned())))
-        .col_expr(Column::RecheckTime, Expr::val(Some(now)))
-        .col_expr(Column::ChangedAt, Expr::val(Some(now)))
-        .filter(Column::Id.eq(id))
-        .filter(Column::ClientId.eq(tenant.0))
-        .exec(connection)
-        .await?;
-    Ok(attack::Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).one(connection).await?)
 }
 
 /// Whether there are attacks of a source whatever it does, whose groups have keys that begin with `prefix`.

@@ -86,6 +86,12 @@ pub struct IndexedHit {
     pub aggregated_count: i64,
     /// Comma list of numbers.
     pub stamps: String,
+    /// User of the application.
+    pub app_user: Option<String>,
+    /// Role of the user.
+    pub app_role: Option<String>,
+    /// JSON list of pairs.
+    pub context_params: Option<String>,
 }
 
 /// A hit that was judged or led to a vulnerability.
@@ -99,7 +105,7 @@ pub struct ChangedHit {
     pub vuln_id: Option<i64>,
 }
 
-const COLUMNS: [hit::Column; 32] = {
+const COLUMNS: [hit::Column; 35] = {
     use hit::Column as C;
     [
         C::Id,
@@ -134,6 +140,9 @@ const COLUMNS: [hit::Column; 32] = {
         C::NodeUuid,
         C::AggregatedCount,
         C::Stamps,
+        C::AppUser,
+        C::AppRole,
+        C::ContextParams,
     ]
 };
 

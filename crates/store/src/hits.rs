@@ -72,6 +72,8 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::new("api_spec_violation", Kind::Text), Place::Column("api_spec_violation")),
     (Field::new("session_id", Kind::Text), Place::Column("session_id")),
     (Field::new("orig_session_id", Kind::Text), Place::Column("orig_session_id")),
+    (Field::new("user", Kind::Text), Place::Column("app_user")),
+    (Field::new("user_role", Kind::Text), Place::Column("app_role")),
     (Field::new("mitigation_control_id", Kind::Int), Place::Column("mitigation_control_id")),
     (Field::new("anomality", Kind::Raw), Place::Elsewhere),
     (Field::new("wallarm_scanner", Kind::Bool), Place::Column("wallarm_scanner")),

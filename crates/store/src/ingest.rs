@@ -21,8 +21,8 @@ mod rows;
 
 /// Rows or values of one statement.
 const ROWS: usize = 512;
-/// How long requests without their hits are found by their ids: a flood leaves many, and counts nothing.
-const KEPT_DROPPED_S: i64 = 7 * 86_400;
+/// How long requests without their hits are found by their ids, seconds: a flood leaves many, and counts nothing.
+pub const KEPT_DROPPED_S: i64 = 7 * 86_400;
 /// High half of the advisory lock of a tenant's events.
 const LOCK_CLASS: i64 = 0x4556_0000 << 32;
 

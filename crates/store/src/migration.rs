@@ -35,6 +35,8 @@ mod m0102_ldap_client_key;
 mod m0110_local_mode;
 mod m0111_saml_keys;
 mod m0115_client_usage;
+mod m0120_hit_users;
+mod m0121_vuln_signs;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -76,6 +78,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0110_local_mode::Migration),
             Box::new(m0111_saml_keys::Migration),
             Box::new(m0115_client_usage::Migration),
+            Box::new(m0120_hit_users::Migration),
+            Box::new(m0121_vuln_signs::Migration),
         ]
     }
 }

@@ -4,8 +4,8 @@ use bartizan_api::filter::{Field, Filter, Kind, Range, Test};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
-    ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, SimpleExpr},
 };
 
@@ -116,17 +116,17 @@ fn period_test(field: &str, test: &Test) -> Option<Condition> {
     Some(moments.chain(ranges.iter().copied()).fold(Condition::any(), |any, range| any.add(within(range))))
 }
 
-impl Store {
-    /// Notes a report that was asked for, and returns its id.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn create_report(&self, report: Model) -> Result<i64, StoreError> {
-        let mut row = report.into_active_model();
-        row.id = NotSet;
-        Ok(row.insert(self.writer()).await?.id)
-    }
+/// Notes a report that was asked for, and returns its id.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn create<C: ConnectionTrait>(connection: &C, report: Model) -> Result<i64, StoreError> {
+    let mut row = report.into_active_model();
+    row.id = NotSet;
+    Ok(row.insert(connection).await?.id)
+}
 
+impl Store {
     /// How many reports of a tenant wait or are being made.
     ///
     /// # Errors

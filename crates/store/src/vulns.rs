@@ -169,7 +169,8 @@ pub async fn open_twin<C: ConnectionTrait>(connection: &C, row: &Model) -> Resul
     Ok(twins.count(connection).await? > 0)
 }
 
-/// The vulnerability of this kind in this place: an open one, else one judged false, else the one closed last.
+/// The vulnerability of this kind in this place: an open one, else one judged false, else the one closed last. Leaks are
+/// told apart by what leaks; one of before that was known is of the same kind when it shows the same sign.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -183,12 +184,17 @@ pub async fn twin<C: ConnectionTrait>(connection: &C, row: &Model) -> Result<Opt
         .order_by_asc(Column::Id)
         .all(connection)
         .await?;
+    let is_twin = |twin: &Model| match (&row.sign_class, &twin.sign_class) {
+        (Some(class), Some(other)) => class == other,
+        (Some(_), None) => row.additional == twin.additional,
+        (None, _) => true,
+    };
     let rank = |twin: &Model| match twin.status.as_str() {
         "open" => (2, i64::MAX),
         "falsepositive" => (1, i64::MAX),
         _ => (0, twin.invalidate_time.unwrap_or(0)),
     };
-    Ok(twins.into_iter().max_by_key(rank))
+    Ok(twins.into_iter().filter(is_twin).max_by_key(rank))
 }
 
 /// Inserts a vulnerability with the next human id of its tenant; call it under the event lock.

@@ -90,6 +90,7 @@ const OBJECT_TYPES: &[ObjectType] = &[
     kind("api_discovery_config", "API discovery settings", P::ViewApiDiscovery, None),
     kind("attack_view", "Attack view", P::ViewAttack, None),
     kind("attack_export", "Export of attacks", P::ViewAttack, None),
+    kind("report", "Report", P::ViewVuln, None),
     kind("dashboard", "Dashboard", P::ViewDashboard, None),
     kind("event_settings", "Event settings", P::ViewSettings, None),
     kind("events", "Events", P::ViewSettings, None),

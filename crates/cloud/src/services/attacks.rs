@@ -76,7 +76,7 @@ pub async fn list(
         let among = indexed_events::attacks_with_hit(cloud, query(&asked)).await?;
         let query = AttackQuery { among: among.as_deref(), ..query(&asked) };
         // One more than asked for tells whether there is a next page.
-        cloud.store.attack_page(query, order, desc, start, rows.limit + 1).await?
+        indexed_events::attack_order::page(cloud, query, order, desc, start, rows.limit + 1).await?
     };
     let limit = usize::try_from(rows.limit).unwrap_or(usize::MAX);
     let more = page.len() > limit;

@@ -399,6 +399,9 @@ fn row_of(hit: IndexedHit) -> Row {
         .with_text(Text::Node, hit.node_uuid)
         .with_number(Number::Count, hit.aggregated_count)
         .with_text(Text::Stamps, hit.stamps)
+        .with_text(Text::User, hit.app_user.unwrap_or_default())
+        .with_text(Text::UserRole, hit.app_role.unwrap_or_default())
+        .with_text(Text::Context, hit.context_params.unwrap_or_default())
 }
 
 fn row_of_model(hit: entity::hit::Model) -> Row {
@@ -435,5 +438,8 @@ fn row_of_model(hit: entity::hit::Model) -> Row {
         node_uuid: hit.node_uuid,
         aggregated_count: hit.aggregated_count,
         stamps: hit.stamps,
+        app_user: hit.app_user,
+        app_role: hit.app_role,
+        context_params: hit.context_params,
     })
 }

@@ -102,7 +102,11 @@ pub async fn details(
 ) -> Result<Vec<HitRawView>, Failure> {
     let keys = named(&request.filter)?;
     let found = cloud.store.hit_raws(&caller.tenants, oldest(cloud.now()), &keys).await?;
-    Ok(found.into_iter().map(|(hit, raw)| HitRawView { id: hit_id(&hit), raw }).collect())
+    let views = found.into_iter().map(|(hit, mut raw)| {
+        take_ebpf(&mut raw);
+        HitRawView { id: hit_id(&hit), raw }
+    });
+    Ok(views.collect())
 }
 
 /// The serialised request of one hit, in the form `<index>:<id>`.
@@ -114,10 +118,16 @@ pub async fn detail(cloud: &Cloud, caller: &Caller, id: &str) -> Result<Value, F
         .map_err(|value| ApiError::field("id", "must be <index>:<id>", value))?;
     let found = cloud.store.hit_raws(&caller.tenants, oldest(cloud.now()), &keys).await?;
     let (_, mut raw) = found.into_iter().next().ok_or_else(ApiError::absent)?;
+    let ebpf = take_ebpf(&mut raw);
     if let Some(map) = raw.as_object_mut() {
-        map.insert("ebpf".to_owned(), json!({}));
+        map.insert("ebpf".to_owned(), ebpf.unwrap_or_else(|| json!({})));
     }
     Ok(raw)
+}
+
+/// What the eBPF source says of a request is no part of it.
+fn take_ebpf(raw: &mut Value) -> Option<Value> {
+    raw.as_object_mut()?.remove("ebpf")
 }
 
 /// The requests as they were sent, separated by a boundary line.

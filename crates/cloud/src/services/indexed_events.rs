@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::{attack_vectors::kept_since, ingest};
 use crate::{failure::Failure, state::Cloud};
 
+pub mod attack_order;
 pub mod attack_page;
 mod filter;
 

@@ -14,11 +14,12 @@ use bartizan_api::{
 use bartizan_store::{
     JsonText, TenantId,
     entity::report,
-    reports::{FIELDS, ReportOrder, ReportRow},
+    reports::{self as store, FIELDS, ReportOrder, ReportRow},
 };
 use serde_json::{Value, json};
 
 use super::{
+    activity::{self, Change},
     attack_vectors::mac,
     letters,
     listing::{Rows, choice, flag},
@@ -106,7 +107,20 @@ pub async fn request(cloud: &Cloud, caller: &Caller, request: &ReportRequest) ->
         created_at: now,
         expires_at: now + if format == "pdf" { KEPT_PDF_S } else { KEPT_S },
     };
-    let id = cloud.store.create_report(report).await?;
+    let mut change = Change {
+        object_type: "report",
+        action: "create",
+        object_id: String::new(),
+        object_name: format.to_owned(),
+        before: None,
+        after: Some(json!({"format": format, "time_from": from, "time_to": to, "emails": report.emails.0,
+            "extra_filter": request.extra_filter})),
+    };
+    let transaction = cloud.store.begin().await?;
+    let id = store::create(&transaction, report).await?;
+    change.object_id = id.to_string();
+    activity::log(&transaction, caller, tenant, now, change).await?;
+    transaction.commit().await?;
     cloud.files.notify_one();
     Ok(id)
 }

@@ -153,16 +153,28 @@ pub async fn groups(
     request: &IssueListRequest,
 ) -> Result<Filtered<Vec<IssueGroup>>, Failure> {
     let page = page(caller, request)?;
-    let groups = all_groups(cloud, &page).await?;
+    let groups = all_groups(cloud, request, &page).await?;
     let (offset, limit) = (usize::try_from(page.offset), usize::try_from(page.limit));
     let groups = groups.into_iter().skip(offset.unwrap_or(usize::MAX)).take(limit.unwrap_or(usize::MAX));
     Ok(Filtered { reply: groups.collect(), ignored: page.filter.ignored })
 }
 
-async fn all_groups(cloud: &Cloud, page: &Page) -> Result<Vec<IssueGroup>, Failure> {
-    let order = (Column::Id, false);
+/// Groups in the order that is asked for: each is where its first issue is; else by falling severity.
+async fn all_groups(
+    cloud: &Cloud,
+    request: &IssueListRequest,
+    page: &Page,
+) -> Result<Vec<IssueGroup>, Failure> {
+    let is_ordered = match &request.order_by {
+        Value::String(name) => !name.is_empty(),
+        Value::Object(order) => {
+            order.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty())
+        }
+        _ => false,
+    };
+    let order = if is_ordered { page.order } else { (Column::Id, false) };
     let rows = store::list(cloud.store.reader(), &page.tenants, &page.filter, order, 0, MAX_ROWS).await?;
-    Ok(view::groups(&with_incidents(cloud, &page.tenants, rows).await?))
+    Ok(view::groups(&with_incidents(cloud, &page.tenants, rows).await?, is_ordered))
 }
 
 /// Number of groups.
@@ -175,7 +187,7 @@ pub async fn groups_count(
     request: &IssueListRequest,
 ) -> Result<Filtered<Count>, Failure> {
     let page = page(caller, request)?;
-    let count = all_groups(cloud, &page).await?.len() as u64;
+    let count = all_groups(cloud, request, &page).await?.len() as u64;
     Ok(Filtered { reply: Count { count }, ignored: page.filter.ignored })
 }
 

@@ -202,7 +202,6 @@ pub(super) async fn configured<C: ConnectionTrait>(
     Ok(config.ok_or_else(|| ApiError::invalid("set single sign-on up first", Value::Null))?)
 }
 
-<<<<<<< HEAD
 /// What a test sign-in proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proven {
@@ -210,7 +209,8 @@ pub enum Proven {
     SignIn,
     /// That they do with a signed and encrypted assertion.
     Encryption,
-=======
+}
+
 /// Logs that somebody tries a configuration.
 async fn log_test<C: ConnectionTrait>(
     cloud: &Cloud,
@@ -227,7 +227,6 @@ async fn log_test<C: ConnectionTrait>(
         after: Some(json!({"test": "begun"})),
     };
     activity::log(connection, caller, TenantId(config.client_id), cloud.now(), entry).await
->>>>>>> w-acc
 }
 
 /// Notes that a test sign-in succeeded: the configuration may be activated for a day.

@@ -470,6 +470,7 @@ fn evidence(cloud: &Cloud, row: &Model, found: &Found) -> VulnEvidence {
         scheme: hit.scheme.clone(),
         statuscode: answer.status,
         sign: proof.sign.to_owned(),
+        sign_class: String::new(),
         description: proof.meaning.to_owned(),
         evidence: shown,
         raw: RawRequest {

@@ -227,6 +227,7 @@ fn blank(tenant: TenantId, now: i64) -> Model {
         ticket_history: None,
         scheme: None,
         evidence: None,
+        sign_class: None,
     }
 }
 

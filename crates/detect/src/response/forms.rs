@@ -44,6 +44,7 @@ pub(super) fn without_token(asked: &Asked<'_>, response: &ResponseParts<'_>) -> 
     })?;
     Some(Proof {
         vuln_type: "csrf",
+        sign_class: "",
         attempt: None,
         sign: "A form of a signed-in user without a token",
         meaning: "Another site can send this form for the user: no SameSite keeps the session cookie from it.",

@@ -77,6 +77,7 @@ pub(super) fn vulnerable_component(response: &ResponseParts<'_>) -> Option<Proof
         let (_, sign) = COMPONENTS.iter().find(|(start, _)| banner.contains(start))?;
         Some(Proof {
             vuln_type: "vuln_component",
+            sign_class: "",
             attempt: None,
             sign,
             meaning: "The banner names a version with known vulnerabilities.",

@@ -109,12 +109,19 @@ impl Values {
         self.passed >= self.failed
     }
 
-    fn proof(&self, least: usize, sign: &'static str, mask: fn(&str) -> String) -> Option<Proof> {
+    fn proof(
+        &self,
+        least: usize,
+        class: &'static str,
+        sign: &'static str,
+        mask: fn(&str) -> String,
+    ) -> Option<Proof> {
         let shown: Vec<String> = self.found.iter().take(SHOWN).map(|value| mask(value)).collect();
         let count = self.found.len();
         let more = if count == MAX_VALUES { " or more" } else { "" };
         (count >= least && self.is_sound()).then(|| Proof {
             vuln_type: "infoleak",
+            sign_class: class,
             attempt: None,
             sign,
             meaning: MEANING,
@@ -166,21 +173,22 @@ impl Found {
         }
     }
 
-    fn worst(mut self) -> Option<Proof> {
+    /// A proof of each kind, the worst first.
+    fn proofs(mut self) -> impl Iterator<Item = Proof> {
         if self.residents.is_sound() {
             for id in self.residents.found {
                 self.ids.note(id);
             }
         }
-        self.cards
-            .proof(MIN_CARDS, "A payment card number", card_mask)
-            .or_else(|| self.ids.proof(MIN_IDS, "National ids of people", tail_mask))
-            .or_else(|| self.accounts.proof(MIN_ACCOUNTS, "Bank accounts", tail_mask))
+        let cards = self.cards.proof(MIN_CARDS, "card_number", "A payment card number", card_mask);
+        let ids = self.ids.proof(MIN_IDS, "national_id", "National ids of people", tail_mask);
+        let accounts = self.accounts.proof(MIN_ACCOUNTS, "bank_account", "Bank accounts", tail_mask);
+        [cards, ids, accounts].into_iter().flatten()
     }
 }
 
-/// The worst kind of private data in an answer, which may be cut off.
-pub(super) fn leaked(body: &[u8], is_cut: bool) -> Option<Proof> {
+/// The kinds of private data in an answer, which may be cut off.
+pub(super) fn leaked(body: &[u8], is_cut: bool) -> impl Iterator<Item = Proof> {
     let body = if is_cut { uncut(body) } else { body };
     let mut found = Found::default();
     let mut at = 0;
@@ -193,7 +201,7 @@ pub(super) fn leaked(body: &[u8], is_cut: bool) -> Option<Proof> {
         }
         at = end;
     }
-    found.worst()
+    found.proofs()
 }
 
 /// The text without what may be the first part of a longer number.
@@ -490,7 +498,7 @@ mod tests {
     use super::*;
 
     fn sign(body: &str) -> Option<&'static str> {
-        leaked(body.as_bytes(), false).map(|proof| proof.sign)
+        leaked(body.as_bytes(), false).next().map(|proof| proof.sign)
     }
 
     #[test]
@@ -511,7 +519,7 @@ mod tests {
         ] {
             assert_eq!(sign(body), Some("A payment card number"), "{body}");
         }
-        let proof = leaked(br#"{"card":"4539578763621486"}"#, false).unwrap();
+        let proof = leaked(br#"{"card":"4539578763621486"}"#, false).next().unwrap();
         assert_eq!((proof.text.as_str(), proof.span), ("1, such as 453957******1486", None));
         for body in [
             r#"[{"ssn":"536-90-4399"},{"ssn":"219-09-9998"}]"#,
@@ -584,8 +592,8 @@ mod tests {
             ("Paid with 4539 5787 6362 1486 123", "\n4539 5787 6362 1486,"),
             ("CPF 529.982.247-25, CPF 111.444.777-35", ";"),
         ] {
-            assert_eq!(leaked(body.as_bytes(), true), None, "{body}");
-            assert!(leaked(format!("{body}{ends}").as_bytes(), true).is_some(), "{body}{ends}");
+            assert_eq!(leaked(body.as_bytes(), true).next(), None, "{body}");
+            assert!(leaked(format!("{body}{ends}").as_bytes(), true).next().is_some(), "{body}{ends}");
         }
     }
 
@@ -634,11 +642,11 @@ mod tests {
         };
         let many: String =
             (0..1000).map(|n| format!("card={}&", with_check(format!("4539{n:011}")))).collect();
-        let proof = leaked(many.as_bytes(), false).unwrap();
+        let proof = leaked(many.as_bytes(), false).next().unwrap();
         assert!(proof.text.starts_with("64 or more, such as 453900******"), "{}", proof.text);
         for filler in ["4 ", "4539 ", "DE89 ", "@", "a", "1", "card ", "card 4539578763621487 ", "="] {
             assert_eq!(sign(&filler.repeat(100_000)), None);
-            assert_eq!(leaked(filler.repeat(100_000).as_bytes(), true), None);
+            assert_eq!(leaked(filler.repeat(100_000).as_bytes(), true).next(), None);
         }
     }
 }

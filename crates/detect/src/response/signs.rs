@@ -45,6 +45,22 @@ impl Family {
         matches!(self, Family::SqlError | Family::NosqlError | Family::LdapError)
     }
 
+    /// What leaks, as a word.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Family::Command => "command_output",
+            Family::LdapError => "ldap_error",
+            Family::Listing => "listing",
+            Family::Metadata => "metadata",
+            Family::NosqlError => "nosql_error",
+            Family::Secret => "secret",
+            Family::Source => "source_code",
+            Family::SqlError => "sql_error",
+            Family::Trace => "stack_trace",
+            Family::UnixFile | Family::WindowsFile => "system_file",
+        }
+    }
+
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Family::Command => "The answer holds the output of a system command.",

@@ -72,6 +72,7 @@ pub(super) fn weak(asked: &Asked<'_>, response: &ResponseParts<'_>) -> Option<Pr
     let (sign, how) = issued.or_else(accepted)?;
     Some(Proof {
         vuln_type: "weak_auth",
+        sign_class: "",
         attempt: None,
         sign,
         meaning: "Anybody can make a token that the application takes for its own.",

@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use bartizan_detect::ResponseEngine;
 
+use super::protected::Protected;
+
 /// Answers watched at once: 64 MiB of copies at most.
 const WATCHES_MAX: usize = 256;
 /// Endpoints known per worker.
@@ -50,6 +52,11 @@ pub(crate) fn endpoint_of(host: &[u8], method: &str, path: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// An address: host, method and path as they are.
+pub(crate) fn address_of(host: &str, method: &str, path: &str) -> u64 {
+    key(&(host, method, path))
+}
+
 /// What the workers share.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseState {
@@ -58,6 +65,8 @@ pub(crate) struct ResponseState {
     pub(crate) proofs: AtomicU64,
     /// Inspections that failed.
     pub(crate) failures: AtomicU64,
+    /// Addresses that refuse who shows no credentials.
+    pub(super) protected: Protected,
     watches: AtomicUsize,
     /// Signs that harmless requests to an endpoint get.
     usual: Mutex<HashSet<u64>>,
@@ -95,10 +104,10 @@ impl ResponseState {
         self.usual.lock().unwrap_or_else(PoisonError::into_inner).contains(&key(&(endpoint, sign)))
     }
 
-    /// Whether a proof was not sent within the last minute. `address` tells apart what the endpoint does not.
+    /// Whether a proof of a type and class was not sent within the last minute. `address` tells apart what the endpoint does not.
     pub(crate) fn is_news(
         &self,
-        vuln_type: &str,
+        flaw: (&str, &str),
         endpoint: u64,
         address: &str,
         parameter: &str,
@@ -108,7 +117,7 @@ impl ResponseState {
         if sent.len() >= SHARED_MAX {
             sent.retain(|_, at| now - *at < QUIET_S);
         }
-        let key = key(&(vuln_type, endpoint, address, parameter));
+        let key = key(&(flaw, endpoint, address, parameter));
         let quiet = sent.get(&key).is_some_and(|at| now - *at < QUIET_S);
         if !quiet && sent.len() < SHARED_MAX {
             sent.insert(key, now);
@@ -143,11 +152,13 @@ mod tests {
         assert_eq!((0..300).filter(|_| state.reserve()).count(), WATCHES_MAX);
         state.release();
         assert!(state.reserve() && !state.reserve());
-        assert!(state.is_news("sqli", 1, "/items/1", "GET_q_value", 100));
-        assert!(!state.is_news("sqli", 1, "/items/1", "GET_q_value", 159));
-        assert!(state.is_news("sqli", 1, "/items/2", "GET_q_value", 159));
-        assert!(state.is_news("sqli", 1, "/items/1", "GET_q_value", 160));
-        assert!(state.is_news("sqli", 1, "/items/1", "GET_p_value", 160));
+        assert!(state.is_news(("sqli", ""), 1, "/items/1", "GET_q_value", 100));
+        assert!(!state.is_news(("sqli", ""), 1, "/items/1", "GET_q_value", 159));
+        assert!(state.is_news(("sqli", ""), 1, "/items/2", "GET_q_value", 159));
+        assert!(state.is_news(("sqli", ""), 1, "/items/1", "GET_q_value", 160));
+        assert!(state.is_news(("sqli", ""), 1, "/items/1", "GET_p_value", 160));
+        assert!(state.is_news(("infoleak", "trace"), 1, "", "", 160));
+        assert!(state.is_news(("infoleak", "card_number"), 1, "", "", 160));
     }
 
     #[test]

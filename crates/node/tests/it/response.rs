@@ -151,6 +151,46 @@ async fn private_data_in_answers_are_told_of_and_masked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_kinds_of_leaks_of_one_answer_are_two() {
+    let setup = Setup::in_mode("monitoring").await;
+    let body = "Traceback (most recent call last):\n  File \"app.py\"\ncard 4539 5787 6362 1486";
+    send(&setup, "/pay", Ordered { status: 500, kind: "text/plain", ..ordered(body) }).await;
+    proof(&setup, 2).await;
+    let mut classes: Vec<String> =
+        proofs(&setup).iter().map(|proof| proof["sign_class"].as_str().unwrap().to_owned()).collect();
+    classes.sort();
+    assert_eq!(classes, ["card_number", "stack_trace"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_asked_for_credentials_and_answers_without_is_told_of() {
+    let setup = Setup::in_mode("monitoring").await;
+    let refused = Ordered { status: 401, kind: "application/json", ..ordered("{}") };
+    let granted = Ordered { kind: "application/json", ..ordered(r#"{"orders":["secret order"]}"#) };
+    // The first answer of an endpoint is looked at and then one in a hundred.
+    for _ in 0..101 {
+        send(&setup, "/orders", refused).await;
+    }
+    let with = setup.http.get(setup.url("/orders")).header("authorization", "Bearer abc");
+    with.header("x-answer", hex::encode(granted.body))
+        .header("x-answer-type", granted.kind)
+        .send()
+        .await
+        .unwrap();
+    for _ in 0..100 {
+        send(&setup, "/orders", granted).await;
+    }
+    let found = proof(&setup, 1).await;
+    assert_eq!(
+        (&found["vuln_type"], &found["exploited"], &found["path"]),
+        (&"auth".into(), &false.into(), &"/orders".into())
+    );
+    assert_eq!(found["evidence"], "200 without credentials, after 401 or 403 before");
+    assert!(!found.to_string().contains("secret order"), "what was to be protected is not sent: {found}");
+    assert_eq!(proofs(&setup).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_error_that_everybody_gets_is_no_exploit() {
     let setup = Setup::in_mode("monitoring").await;
     send(&setup, "/broken?q=1", Ordered { status: 500, ..ordered(ERROR) }).await;

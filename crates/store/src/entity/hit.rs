@@ -131,6 +131,12 @@ pub struct Model {
     pub local_mode: Option<String>,
     /// Characters of the request's address with its query.
     pub uri_length: Option<i64>,
+    /// User of the application.
+    pub app_user: Option<String>,
+    /// Role of the user.
+    pub app_role: Option<String>,
+    /// JSON list of pairs of name and value, or null.
+    pub context_params: Option<String>,
 }
 
 /// None: rows are joined by explicit queries.

@@ -83,6 +83,8 @@ pub struct Model {
     pub scheme: Option<String>,
     /// Excerpt of the answer that proved it.
     pub evidence: Option<String>,
+    /// What kind of thing leaks, where two at one address are two flaws; null where type and place say it.
+    pub sign_class: Option<String>,
 }
 
 /// None: rows are joined by explicit queries.

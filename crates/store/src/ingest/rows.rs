@@ -73,6 +73,9 @@ const HIT_COLUMNS: &[&str] = &[
     "wallarm_scanner",
     "ebpf",
     "aasm_event",
+    "app_user",
+    "app_role",
+    "context_params",
 ];
 const ATTACK_COLUMNS: &[&str] = &[
     "id",
@@ -154,6 +157,9 @@ fn is_common(hit: &hit::Model) -> bool {
         &hit.session_id,
         &hit.orig_session_id,
         &hit.compromised_logins,
+        &hit.app_user,
+        &hit.app_role,
+        &hit.context_params,
     ];
     let numbers = [hit.vuln_id, hit.reported_ts_ms, hit.changed_at, hit.mitigation_control_id];
     let flags = [hit.experimental, hit.wallarm_scanner, hit.ebpf, hit.aasm_event];
@@ -227,6 +233,9 @@ fn hit_values(row: hit::Model) -> Vec<Value> {
         row.wallarm_scanner.into(),
         row.ebpf.into(),
         row.aasm_event.into(),
+        row.app_user.into(),
+        row.app_role.into(),
+        row.context_params.into(),
     ]
 }
 

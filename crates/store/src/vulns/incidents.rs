@@ -4,13 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Alias, Expr, ExprTrait, Func, Order, Query, WindowStatement},
+    sea_query::{Alias, Expr, ExprTrait, Order, Query, UnionType},
 };
 
 use crate::{
     StoreError, TenantId, Tenants,
     entity::{attack, hit, incident, vuln, vuln_proof},
 };
+
+/// Vulnerabilities of one statement: SQLite joins 500 selects at most.
+const MEMBERS: usize = 100;
 
 /// Notes a proof; false when it is known already.
 ///
@@ -219,36 +222,39 @@ pub async fn attacks_of_vulns<C: ConnectionTrait>(
     Ok(found)
 }
 
-/// Vulnerabilities with the first attacks of each, so that a noisy one takes no place from the others.
+/// Vulnerabilities with the first attacks of each, so that a noisy one takes no place from the others. One
+/// select each: ranked together, all attacks of a noisy one would be read.
 async fn links_of_vulns<C: ConnectionTrait>(
     connection: &C,
     tenants: &Tenants,
     vulns: &[i64],
     each: u64,
 ) -> Result<Vec<(i64, i64)>, StoreError> {
-    let place = WindowStatement::partition_by("vuln_id")
-        .order_by("time", Order::Asc)
-        .order_by("attack_id", Order::Asc)
-        .to_owned();
-    let ranked = Query::select()
-        .columns(["vuln_id", "attack_id"])
-        .expr_window_as(Func::cust("ROW_NUMBER"), place, Alias::new("place"))
-        .from(incident::Entity)
-        .and_where(tenants.holds("client_id"))
-        .and_where(Expr::col("vuln_id").is_in(vulns.iter().copied()))
-        .to_owned();
-    let select = Query::select()
-        .columns(["vuln_id", "attack_id"])
-        .from_subquery(ranked, Alias::new("ranked"))
-        .and_where(Expr::col("place").lte(i64::try_from(each).unwrap_or(i64::MAX)))
-        .order_by("vuln_id", Order::Asc)
-        .order_by("place", Order::Asc)
-        .to_owned();
-    let rows = connection.query_all(&select).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
-        .collect::<Result<_, sea_orm::DbErr>>()?)
+    let first = |vuln: i64| {
+        let first = Query::select()
+            .columns(["vuln_id", "attack_id"])
+            .from(incident::Entity)
+            .and_where(Expr::col("vuln_id").eq(vuln))
+            .and_where(tenants.holds("client_id"))
+            .order_by("time", Order::Asc)
+            .order_by("attack_id", Order::Asc)
+            .limit(each)
+            .to_owned();
+        // SQLite takes no order in the members of a compound.
+        Query::select().columns(["vuln_id", "attack_id"]).from_subquery(first, Alias::new("first")).to_owned()
+    };
+    let mut found = Vec::new();
+    for vulns in vulns.chunks(MEMBERS) {
+        let mut selects = vulns.iter().map(|vuln| first(*vuln));
+        let Some(mut all) = selects.next() else { continue };
+        for select in selects {
+            all.union(UnionType::All, select);
+        }
+        for row in connection.query_all(&all).await? {
+            found.push((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+        }
+    }
+    Ok(found)
 }
 
 /// Which of these vulnerabilities were exploited.

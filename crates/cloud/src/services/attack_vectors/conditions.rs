@@ -1,22 +1,22 @@
 //! The filter tree: read, checked, and turned into a filter of rows and conditions on groups
 //! (`spec/events.md` section 5.3).
 
-use std::net::IpAddr;
-
-use aho_corasick::AhoCorasick;
-use bartizan_api::{ApiError, AttackType};
+use bartizan_api::ApiError;
 use bartizan_events_index::{Filter, Mark, Number, Text};
-use ipnet::IpNet;
 use serde_json::Value;
 
 use super::{
     fields::{self, Field, Grain, Ops, Place},
     glob::Glob,
     metrics::{self, Metric},
-    normal,
     period::Zone,
     sql,
 };
+
+mod value;
+
+pub(super) use value::names_internal;
+use value::{address_test, context_test, path_test, search_test, text_test, type_test};
 
 /// Deepest group.
 const MAX_DEPTH: usize = 10;
@@ -24,8 +24,6 @@ const MAX_DEPTH: usize = 10;
 const MAX_NODES: usize = 100;
 /// Most values of a condition.
 const MAX_VALUES: usize = 1000;
-/// Shortest text to look for, characters.
-const MIN_SEARCH: usize = 3;
 
 /// A comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +100,13 @@ pub(super) struct Conditions {
     pub(super) groups: Vec<Having>,
     /// The mark is asked for, so that marked rows are not hidden.
     pub(super) names_mark: bool,
+    /// An internal type is asked for, so that those are not hidden.
+    pub(super) names_internal: bool,
 }
 
 /// Reads a `where`: a tree, a text, or nothing.
 pub(super) fn parse(value: &Value, zone: Zone) -> Result<Conditions, ApiError> {
-    let mut reader = Reader { zone, nodes: 0, names_mark: false };
+    let mut reader = Reader { zone, nodes: 0, names_mark: false, names_internal: false };
     let node = match value {
         Value::Null => None,
         Value::String(text) if text.trim().is_empty() => None,
@@ -114,8 +114,12 @@ pub(super) fn parse(value: &Value, zone: Zone) -> Result<Conditions, ApiError> {
         Value::Object(map) if map.is_empty() => None,
         tree => Some(reader.node(tree, 1)?),
     };
-    let mut conditions =
-        Conditions { rows: Filter::All(vec![]), groups: vec![], names_mark: reader.names_mark };
+    let mut conditions = Conditions {
+        rows: Filter::All(vec![]),
+        groups: vec![],
+        names_mark: reader.names_mark,
+        names_internal: reader.names_internal,
+    };
     if let Some(node) = node {
         let (mut rows, mut groups) = (vec![], vec![]);
         node.split(&mut rows, &mut groups)?;
@@ -180,6 +184,7 @@ struct Reader {
     zone: Zone,
     nodes: usize,
     names_mark: bool,
+    names_internal: bool,
 }
 
 impl Reader {
@@ -237,8 +242,12 @@ impl Reader {
             return Ok(Node::Groups(Having::Status { names, negated: op == Op::NotEqual }));
         }
         self.names_mark |= matches!(field.place, Place::Mark);
+        self.names_internal |= op != Op::NotEqual
+            && matches!(field.place, Place::Type)
+            && values.iter().any(|value| names_internal(value));
+        let key = key(field, value)?;
         let any = Filter::Any(
-            values.iter().map(|value| self.test(field, op, value)).collect::<Result<Vec<_>, _>>()?,
+            values.iter().map(|value| self.test(field, key, op, value)).collect::<Result<Vec<_>, _>>()?,
         );
         if field.ops == Ops::Search && values.len() != 1 {
             return Err(bad(format!("{name} takes one value"), values.len()));
@@ -247,7 +256,13 @@ impl Reader {
     }
 
     /// Rows that pass for one value, not negated.
-    fn test(&self, field: &'static Field, op: Op, value: &str) -> Result<Filter, ApiError> {
+    fn test(
+        &self,
+        field: &'static Field,
+        key: Option<&str>,
+        op: Op,
+        value: &str,
+    ) -> Result<Filter, ApiError> {
         if value == "__other__" {
             let known: Vec<String> = field.options().into_iter().map(|(value, _)| value).collect();
             return Ok(match field.place {
@@ -309,10 +324,7 @@ impl Reader {
             Place::Time(grain) => self.time_test(grain, op, value)?,
             Place::Request => Filter::Requests(vec![value.to_owned()]),
             Place::Search(column) => search_test(column, value)?,
-            Place::Empty => {
-                let passes = none || value.is_empty() || glob.is_some_and(|glob| glob.matches(""));
-                if passes { Filter::All(vec![]) } else { Filter::Any(vec![]) }
-            }
+            Place::Context => context_test(key, glob, none, value),
             // Handled before.
             Place::BlockStatus => Filter::All(vec![]),
         })
@@ -355,6 +367,18 @@ fn values(condition: &Value) -> Result<Vec<String>, ApiError> {
     }
 }
 
+/// The key of a condition on a keyed field; none is any. Others have none.
+fn key<'a>(field: &Field, condition: &'a Value) -> Result<Option<&'a str>, ApiError> {
+    if !matches!(field.place, Place::Context) {
+        return Ok(None);
+    }
+    match condition.get("key") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(key)) => Ok(Some(key.as_str()).filter(|key| !key.is_empty())),
+        Some(other) => Err(bad("key must be a text", other.clone())),
+    }
+}
+
 fn integer(field: &str, value: &str) -> Result<i64, ApiError> {
     value.trim().parse().map_err(|_| bad(format!("{field} takes whole numbers"), value))
 }
@@ -393,60 +417,4 @@ fn statuses(values: &[String]) -> Result<Vec<String>, ApiError> {
             Some(name).filter(known).map(str::to_owned).ok_or_else(|| bad("unknown status", value.as_str()))
         })
         .collect()
-}
-
-fn text_test(column: Text, glob: Option<Glob>, anywhere: bool, value: &str) -> Filter {
-    if let Some(glob) = glob {
-        return Filter::text(column, move |text| glob.matches(text));
-    }
-    let value = value.to_owned();
-    if anywhere {
-        let lower = value.to_lowercase();
-        return Filter::text(column, move |text| {
-            text.contains(&value) || text.to_lowercase().contains(&lower)
-        });
-    }
-    Filter::text(column, move |text| text == value)
-}
-
-/// As it was received, or as the endpoint has it.
-fn path_test(glob: Option<Glob>, value: &str) -> Filter {
-    let lower = value.to_lowercase();
-    let passes = move |path: &str| match &glob {
-        Some(glob) => glob.matches(path),
-        None => path.to_lowercase().contains(&lower),
-    };
-    Filter::text(Text::Path, move |path| passes(path) || passes(&normal::path(path)))
-}
-
-fn address_test(glob: Option<Glob>, value: &str) -> Result<Filter, ApiError> {
-    if let Some(glob) = glob {
-        return Ok(Filter::text(Text::Ip, move |text| glob.matches(text)));
-    }
-    if let Ok(address) = value.parse::<IpAddr>() {
-        let text = address.to_string();
-        return Ok(Filter::text(Text::Ip, move |ip| ip == text));
-    }
-    let net: IpNet = value.parse().map_err(|_| bad("must be an address, a network or a mask", value))?;
-    Ok(Filter::text(Text::Ip, move |ip| ip.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip))))
-}
-
-fn type_test(glob: Option<Glob>, value: &str) -> Filter {
-    if let Some(glob) = glob {
-        return Filter::text(Text::Kind, move |kind| glob.matches(kind));
-    }
-    if let Some(subtype) = AttackType::subtype_named(value) {
-        return Filter::text(Text::Subtype, move |text| text == subtype);
-    }
-    let kinds: Vec<&'static str> = AttackType::named(value).into_iter().map(AttackType::code).collect();
-    Filter::text(Text::Kind, move |kind| kinds.contains(&kind))
-}
-
-fn search_test(column: Text, value: &str) -> Result<Filter, ApiError> {
-    if value.chars().count() < MIN_SEARCH {
-        return Err(bad("needs at least 3 characters", value));
-    }
-    let searcher = AhoCorasick::builder().ascii_case_insensitive(true).build([value]);
-    let searcher = searcher.map_err(|_| bad("is too long", Value::Null))?;
-    Ok(Filter::text(column, move |text| searcher.is_match(text)))
 }

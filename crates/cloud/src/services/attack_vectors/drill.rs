@@ -38,6 +38,13 @@ const MAX_LIMIT: usize = 1000;
 /// Ids of one request to mark.
 const MAX_IDS: usize = 1000;
 
+/// Whether a group is one of an internal type.
+pub(super) fn names_internal(key: &GroupKey) -> bool {
+    let mut dimensions = key.f.iter().zip(&key.v);
+    dimensions
+        .any(|(name, value)| name == "attack_type" && value.as_str().is_some_and(conditions::names_internal))
+}
+
 /// The rows of a group, as a condition: one value per dimension.
 pub(super) fn rows_of_group(key: &GroupKey) -> Result<Filter, ApiError> {
     let invalid = || ApiError::field("group_id", "invalid", Value::Null);
@@ -52,8 +59,10 @@ pub(super) fn rows_of_group(key: &GroupKey) -> Result<Filter, ApiError> {
             (Place::Address, Value::String(text)) => exact(bartizan_events_index::Text::Ip, text),
             (Place::Text(column, _), Value::String(text)) => exact(column, text),
             (Place::Path, Value::String(text)) => {
+                // Ids of earlier builds name the path as it was received, which never reads like an endpoint.
                 let text = text.clone();
-                Filter::text(bartizan_events_index::Text::Path, move |path| normal::path(path) == text)
+                let is_in_group = move |path: &str| path == text || normal::path(path) == text;
+                Filter::text(bartizan_events_index::Text::Path, is_in_group)
             }
             (Place::Number(column) | Place::Id(column), Value::Number(number)) => {
                 let number = number.as_i64().ok_or_else(invalid)?;
@@ -80,7 +89,8 @@ async fn grouped(
 ) -> Result<Filter, Failure> {
     let zone = Zone::parse(zone)?;
     let key = GroupKey::open(&cloud.keys, tenant, group_id)?;
-    let asked = conditions::parse(filter, zone)?;
+    let mut asked = conditions::parse(filter, zone)?;
+    asked.names_internal |= names_internal(&key);
     let of_group = rows_of_group(&key)?;
     Ok(Filter::All(vec![rows(&asked, key.period(), kept_since(cloud, tenant).await?), of_group]))
 }
@@ -213,8 +223,8 @@ fn vector_view(cloud: &Cloud, hit: &entity::hit::Model) -> VectorView {
         owasp_categories: fields::owasp(&hit.kind),
         capec_ids: fields::capecs(&hit.kind),
         cve_ids: fields::cves(&hit.known_attack),
-        user: String::new(),
-        user_role: String::new(),
+        user: hit.app_user.clone().unwrap_or_default(),
+        user_role: hit.app_role.clone().unwrap_or_default(),
         session_id: hit.session_id.clone().unwrap_or_default(),
         orig_session_id: hit.orig_session_id.clone().unwrap_or_default(),
         request_size: hit.request_size,
@@ -295,7 +305,12 @@ pub async fn mark(
             let key = GroupKey::open(&cloud.keys, tenant, value)?;
             let of_group = rows_of_group(&key)?;
             // Judging takes hits back that are hidden for being false.
-            let all = Conditions { rows: Filter::All(vec![]), groups: vec![], names_mark: true };
+            let all = Conditions {
+                rows: Filter::All(vec![]),
+                groups: vec![],
+                names_mark: true,
+                names_internal: names_internal(&key),
+            };
             let filter =
                 Filter::All(vec![rows(&all, key.period(), kept_since(cloud, tenant).await?), of_group, open]);
             matching(cloud, tenant, filter).await?

@@ -72,8 +72,8 @@ pub(super) enum Place {
     BlockStatus,
     /// A text to look for in a column.
     Search(Text),
-    /// Known to the contract, collected by no node yet: empty in every row.
-    Empty,
+    /// The value of a context parameter that a key names, or of any.
+    Context,
 }
 
 /// A field.
@@ -151,8 +151,8 @@ pub(super) const FIELDS: &[Field] = &[
         Ops::Exact,
         Place::Derived(Text::Parameter, location),
     ),
-    field("user", "User", "string", "SW", Ops::Glob, Place::Empty),
-    field("user_role", "User Role", "string", "SW", Ops::Glob, Place::Empty),
+    field("user", "User", "string", "SW", Ops::Glob, Place::Text(Text::User, true)),
+    field("user_role", "User Role", "string", "SW", Ops::Glob, Place::Text(Text::UserRole, true)),
     field("orig_session_id", "Session ID", "string", "SW", Ops::Glob, Place::Text(Text::Session, true)),
     field("cve_id", "CVE", "string", "SW", Ops::Glob, Place::Derived(Text::KnownAttack, cves)),
     field("cwe_id", "CWE", "string", "SW", Ops::Glob, Place::Derived(Text::Kind, cwes)),
@@ -161,7 +161,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("block_status", "Blocking Status", "string", "W", Ops::Exact, Place::BlockStatus),
     field("mark", "Verification Status", "string", "SW", Ops::Exact, Place::Mark),
     field("security_issue_id", "Security Issue", "id", "SW", Ops::Exact, Place::Id(Number::Issue)),
-    field("context_param", "Session Context Parameter", "string", "W", Ops::Glob, Place::Empty),
+    field("context_param", "Session Context Parameter", "string", "W", Ops::Glob, Place::Context),
     field("payload_search", "Attack Payload Content", "text", "W", Ops::Search, Place::Search(Text::Payload)),
     field("parameter_search", "Parameter Search", "text", "W", Ops::Search, Place::Search(Text::Parameter)),
     field("uri_length", "URI Length", "integer", "W", Ops::Order, Place::Number(Number::UriLength)),
@@ -245,14 +245,14 @@ impl Field {
             Place::StatusGroup => Dimension::Number(Number::Status, 100),
             Place::Mark => Dimension::Number(Number::Mark, 1),
             Place::Request => Dimension::Request,
-            Place::Empty => Dimension::Mapped(Text::Kind, Arc::new(|_| vec![])),
+            Place::Context => Dimension::Mapped(Text::Context, Arc::new(context_texts)),
             Place::Time(_) | Place::BlockStatus | Place::Search(_) => return None,
         })
     }
 }
 
-/// Types that are never shown to people.
-fn is_internal(kind: AttackType) -> bool {
+/// Types that are never shown to people, unless a condition names them.
+pub(super) fn is_internal(kind: AttackType) -> bool {
     matches!(kind, AttackType::Warn | AttackType::Marker | AttackType::Bot | AttackType::Vectors)
 }
 
@@ -281,6 +281,17 @@ pub(super) fn capecs(kind: &str) -> Vec<String> {
 /// The OWASP categories of an attack type.
 pub(super) fn owasp(kind: &str) -> Vec<String> {
     bartizan_api::owasp::of_type(kind).map(|category| category.id.to_owned()).collect()
+}
+
+/// Names and values of stored context parameters.
+pub(super) fn context(stored: &str) -> Vec<(String, String)> {
+    // Written by ingestion; empty in most rows.
+    if stored.is_empty() { vec![] } else { serde_json::from_str(stored).unwrap_or_default() }
+}
+
+/// Context parameters as people read them.
+fn context_texts(stored: &str) -> Vec<String> {
+    context(stored).into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 /// Where a rendered point lies.

@@ -50,8 +50,8 @@ pub(super) const METRICS: &[Metric] = &[
     },
     number("unique_ips", "Unique IPs", || texts(Text::Ip)),
     number("unique_paths", "Unique URI Paths", || texts(Text::Path)),
-    number("unique_users", "Unique Users", Vec::new),
-    number("unique_user_roles", "Unique User Roles", Vec::new),
+    number("unique_users", "Unique Users", || texts(Text::User)),
+    number("unique_user_roles", "Unique User Roles", || texts(Text::UserRole)),
     number("unique_endpoints", "Unique API Entries", || vec![Measure::Distinct(Subject::Endpoints, None)]),
     number("unique_parameters", "Unique Attacked Parameters", || texts(Text::Parameter)),
     number("unique_status_codes", "Unique Status Codes", || {

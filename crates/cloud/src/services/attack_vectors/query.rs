@@ -1,11 +1,11 @@
 //! `query`: groups of vectors with what was selected about them, page by page (`spec/events.md` section 5.2).
 
 use bartizan_api::{
-    ApiError,
+    ApiError, AttackType,
     attack_vector::{VectorGroups, VectorQuery},
     filter::int,
 };
-use bartizan_events_index::{Aggregation, Filter, Group, Mark, Number, Value as Key};
+use bartizan_events_index::{Aggregation, Filter, Group, Mark, Number, Text, Value as Key};
 use bartizan_store::{TenantId, event_settings};
 use serde_json::{Value, json};
 
@@ -140,14 +140,18 @@ pub(in crate::services) async fn kept_since(cloud: &Cloud, tenant: TenantId) -> 
     Ok(oldest(cloud.now()).max(own).max(purged))
 }
 
-/// Rows of a period that pass, without false positives unless marks are asked for, and without what is older than
-/// `since`.
+/// Rows of a period that pass, without false positives unless marks are asked for, without internal types unless one is
+/// asked for, and without what is older than `since`.
 pub(super) fn rows(conditions: &Conditions, period: Period, since: i64) -> Filter {
     let kept = Period { from_ms: since * 1000, to_ms: i64::MAX };
     let mut all = vec![period.and(kept).filter(), conditions.rows.clone()];
     if !conditions.names_mark {
         let false_positive = Mark::False.code()..=Mark::False.code();
         all.push(Filter::Not(Box::new(Filter::number(Number::Mark, false_positive))));
+    }
+    if !conditions.names_internal {
+        let is_shown = |kind: &str| !AttackType::parse_code(kind).is_some_and(fields::is_internal);
+        all.push(Filter::text(Text::Kind, is_shown));
     }
     Filter::All(all)
 }

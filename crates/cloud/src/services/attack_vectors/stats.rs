@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     conditions,
-    drill::rows_of_group,
+    drill::{names_internal, rows_of_group},
     fields::{self, Field, Grain, Place},
     group_id::GroupKey,
     metrics::{self, Metric},
@@ -92,11 +92,12 @@ pub async fn stats(
 ) -> Result<VectorStats, Failure> {
     let zone = Zone::parse(zone)?;
     let mut period = Period::parse(&request.time_range, cloud.now())?;
-    let asked = conditions::parse(&request.filter, zone)?;
+    let mut asked = conditions::parse(&request.filter, zone)?;
     let mut all = vec![];
     if !request.group_id.is_null() {
         let key = GroupKey::open(&cloud.keys, tenant, &request.group_id)?;
         all.push(rows_of_group(&key)?);
+        asked.names_internal |= names_internal(&key);
         period = period.and(key.period());
     }
     if !asked.groups.is_empty() {

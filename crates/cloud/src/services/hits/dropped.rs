@@ -1,7 +1,7 @@
 //! Requests whose hits sampling left out: what nodes tell of them (`spec/events.md` section 1.4).
 
 use bartizan_api::{ApiError, hit::DroppedRequestView};
-use bartizan_store::{JsonText, Tenants, entity::dropped_request};
+use bartizan_store::{JsonText, Tenants, entity::dropped_request, ingest::KEPT_DROPPED_S};
 use serde_json::Value;
 
 use crate::{auth::Caller, failure::Failure, services::attack_vectors::kept_since, state::Cloud};
@@ -23,7 +23,7 @@ pub async fn view(
     if request_id.contains('\0') {
         return Err(ApiError::absent().into());
     }
-    let since = kept_since(cloud, tenant).await?;
+    let since = kept_since(cloud, tenant).await?.max(cloud.now() - KEPT_DROPPED_S);
     let records = cloud.store.dropped_request(&Tenants::from(tenant), request_id, since, MAX_RECORDS).await?;
     let mut records = records.into_iter();
     let mut view = records.next().map(first).ok_or_else(ApiError::absent)?;

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use bartizan_api::node::{BlockStatus, DroppedHits, HitEvent, RawRequest, VulnEvidence};
+use bartizan_api::node::{
+    BlockStatus, ContextParam, DroppedHits, EbpfData, HitEvent, RawRequest, VulnEvidence,
+};
 use bartizan_store::{JsonText, conditions::address_key, entity};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -24,12 +26,18 @@ const MAX_VALUE: usize = 4096;
 const MAX_TEXT: usize = 256;
 /// Most compromised logins of a hit.
 const MAX_LOGINS: usize = 100;
+/// Most context parameters of a request.
+const MAX_CONTEXT: usize = 20;
 /// Most hits of one request, and most words about it.
 const MAX_HITS: usize = 1000;
 
 /// Whether an event can be stored.
 pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
     check_identity(&hit.event_id, &hit.request_id)?;
+    // It is shown to clients (`spec/events.md` section 0.3).
+    if !(16..=20).contains(&hit.event_id.len()) {
+        return Err("event_id of a hit must be 16 to 20 URL-safe characters");
+    }
     if hit.ip.parse::<IpAddr>().is_err() {
         return Err("ip is not an address");
     }
@@ -44,6 +52,8 @@ pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
         (hit.value.len(), 1 << 20),
         (hit.raw.body.len(), 1 << 20),
         (hit.stamps.len().max(hit.regex.len()).max(hit.known_attack.len()), 1024),
+        (hit.context.context_params.len(), 1024),
+        (hit.raw.ebpf.as_ref().map_or(0, ebpf_length), 8192),
     ];
     if texts.iter().any(|(length, limit)| length > limit) {
         return Err("a field is too long");
@@ -112,6 +122,20 @@ pub(super) fn check_dropped(dropped: &DroppedHits) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Bytes of everything that is known of a pod.
+fn ebpf_length(data: &EbpfData) -> usize {
+    let texts = [
+        &data.address,
+        &data.namespace,
+        &data.container,
+        &data.pod,
+        &data.node_ip,
+        &data.node_name,
+        &data.load_balancer,
+    ];
+    texts.iter().map(|text| text.len()).sum()
+}
+
 /// Whether an event can be told from others, and its request, too.
 fn check_identity(event_id: &str, request_id: &str) -> Result<(), &'static str> {
     let url_safe = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -165,8 +189,11 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
     let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
     let uri_length = i64::try_from(hit.raw.uri.chars().count()).unwrap_or(i64::MAX);
     let raw = raw_text(&hit.raw);
+    let is_ebpf = hit.raw.ebpf.is_some();
     let context = hit.context;
     let text = |value: Option<String>| value.map(|value| without_nul(cut(value, MAX_TEXT)));
+    // Nobody is no user.
+    let named = |value: Option<String>| text(value).filter(|value| !value.is_empty());
     let value: String = cut(without_nul(hit.value), MAX_VALUE);
     let row = entity::hit::Model {
         id: 0,
@@ -236,10 +263,13 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         mitigation_control_id: context.mitigation_control_id,
         compromised_logins: logins(context.compromised_logins),
         wallarm_scanner: context.wallarm_scanner.then_some(true),
-        ebpf: context.ebpf.then_some(true),
+        ebpf: (context.ebpf || is_ebpf).then_some(true),
         aasm_event: context.aasm_event.then_some(true),
         local_mode: text(context.local_mode),
         uri_length: Some(uri_length),
+        app_user: named(context.user),
+        app_role: named(context.user_role),
+        context_params: context_params(context.context_params),
     };
     (row, raw)
 }
@@ -275,6 +305,14 @@ fn cut(text: String, characters: usize) -> String {
 fn logins(logins: Vec<String>) -> Option<String> {
     let kept = logins.into_iter().take(MAX_LOGINS).map(|login| without_nul(cut(login, MAX_TEXT)));
     let kept: Vec<String> = kept.collect();
+    if kept.is_empty() { None } else { serde_json::to_string(&kept).ok() }
+}
+
+/// The parameters as a JSON list of pairs; none is null.
+fn context_params(params: Vec<ContextParam>) -> Option<String> {
+    let kept = params.into_iter().filter(|param| !param.name.is_empty()).take(MAX_CONTEXT);
+    let text = |text: String| without_nul(cut(text, MAX_TEXT));
+    let kept: Vec<(String, String)> = kept.map(|param| (text(param.name), text(param.value))).collect();
     if kept.is_empty() { None } else { serde_json::to_string(&kept).ok() }
 }
 

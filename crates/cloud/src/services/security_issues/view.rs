@@ -1,6 +1,6 @@
 //! Vulnerabilities as security issues.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use bartizan_api::{
     owasp,
@@ -195,18 +195,39 @@ pub(crate) fn mitigation(kind: &str) -> &'static str {
     }
 }
 
-/// Issues gathered by title, severity and source, most severe first, then by title.
-pub(super) fn groups(rows: &[(Model, bool)]) -> Vec<IssueGroup> {
-    // By falling severity, title and source.
-    type Group = (i64, String, String);
-    let mut groups: BTreeMap<Group, Vec<&(Model, bool)>> = BTreeMap::new();
+/// Issues gathered by title, severity and source, most severe first, then by title; where they come in an order that was
+/// asked for, in that one.
+pub(super) fn groups(rows: &[(Model, bool)], is_ordered: bool) -> Vec<IssueGroup> {
+    // Tenants apart, each group where its first row is.
+    let mut places: HashMap<(i64, &str, &str, &str), usize> = HashMap::new();
+    let mut groups: Vec<Vec<&(Model, bool)>> = Vec::new();
     for pair in rows {
         let (row, _) = pair;
-        let rank =
-            bartizan_api::vuln_type::threats(vuln_type::severity(row.threat)).map_or(0, |(from, _)| from);
-        groups.entry((-rank, row.title.clone(), row.detection_method.clone())).or_default().push(pair);
+        let key = (
+            row.client_id,
+            vuln_type::severity(row.threat),
+            row.title.as_str(),
+            row.detection_method.as_str(),
+        );
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(place) {
+            group.push(pair);
+        }
     }
-    groups.into_values().filter_map(|rows| group(&rows)).collect()
+    if !is_ordered {
+        let from = |row: &Model| {
+            bartizan_api::vuln_type::threats(vuln_type::severity(row.threat)).map_or(0, |(from, _)| from)
+        };
+        groups.sort_by_cached_key(|rows| {
+            rows.first().map(|(row, _)| {
+                (Reverse(from(row)), row.title.clone(), row.detection_method.clone(), row.client_id)
+            })
+        });
+    }
+    groups.iter().filter_map(|rows| group(rows)).collect()
 }
 
 fn group(rows: &[&(Model, bool)]) -> Option<IssueGroup> {

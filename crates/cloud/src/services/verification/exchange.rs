@@ -129,6 +129,7 @@ impl Conversation<'_> {
         }
         let proof = Proof {
             vuln_type: AttackType::Sqli.code(),
+            sign_class: "",
             attempt: Some(0),
             sign: "A true and a false comparison are answered differently",
             meaning: "The database evaluated an expression of the request.",

@@ -1,7 +1,7 @@
 //! Vulnerabilities that nodes saw: from the proof in an answer to the vulnerability and its incident
 //! (`spec/events.md` sections 3 and 4.3, `spec/node.md` section 6.1).
 //!
-//! A flaw is known by type, host, path and parameter; every later proof of it attaches to the same row. One that was
+//! A flaw is known by type, host, path and parameter, a leak also by what leaks; every later proof of it attaches to the same row. One that was
 //! closed before the proof opens again; one that a user judged false stays so. Proofs are known by their event, so a
 //! repeated batch changes nothing, and a proof that overtakes its hits finds them when they arrive.
 
@@ -176,6 +176,7 @@ async fn attach<C: ConnectionTrait>(
     let mut row = known.clone();
     row.volume = Some(known.volume.unwrap_or(1).saturating_add(1));
     row.last_seen = known.last_seen.max(Some(fresh.validate_time));
+    row.sign_class = known.sign_class.clone().or_else(|| fresh.sign_class.clone());
     let seen_after = known.invalidate_time.is_none_or(|closed| fresh.validate_time > closed);
     if known.status == "closed" && seen_after {
         "open".clone_into(&mut row.status);
@@ -201,7 +202,6 @@ async fn create<C: ConnectionTrait>(
         Judgement::Drop => return Ok(None),
         Judgement::False(rule) => {
             "falsepositive".clone_into(&mut row.status);
-            row.invalidate_time = Some(now);
             row.false_positive_rule_id = Some(rule);
             comment = "Judged false by a rule";
         }
@@ -261,6 +261,7 @@ fn row_of(tenant: TenantId, proof: &VulnEvidence, now: i64) -> Model {
     row.title = text(&row.title, 255);
     row.description = format!("{}\n\n{}", text(&proof.description, MAX_TEXT), mitigation(&row.kind));
     row.additional = text(&proof.sign, MAX_TEXT);
+    row.sign_class = Some(text(&proof.sign_class, 64)).filter(|class| !class.is_empty());
     row.exploit_example = text(&example(proof), MAX_TEXT);
     row.evidence = Some(text(&proof.evidence, MAX_TEXT));
     "passive".clone_into(&mut row.detection_method);

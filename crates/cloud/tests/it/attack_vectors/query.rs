@@ -1,8 +1,12 @@
 //! Grouping, filtering, sorting, paging.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::{Scene, condition, group};
+use crate::events::hit_with;
 
 #[tokio::test]
 async fn types_are_grouped_by_day_with_what_was_selected() {
@@ -239,5 +243,141 @@ async fn groups_are_sorted_by_how_much_was_blocked() {
             }
         }
         assert_eq!(seen, expected);
+    }
+}
+
+/// Three more requests: of Ann, an administrator, of Bob, and of nobody.
+async fn with_users(scene: &Scene) {
+    let of = |id: &str, context: Value| {
+        let mut hit = hit_with(id, scene.now, json!({"attack_type": "nosqli", "context": context}));
+        hit["request_id"] = json!(id);
+        hit
+    };
+    let params = |plan: &str| json!([{"name": "plan", "value": plan}, {"name": "shop", "value": "7"}, {"name": "", "value": "x"}]);
+    let events = [
+        of("u1", json!({"user": "ann@shop.test", "user_role": "admin", "context_params": params("gold")})),
+        of("u2", json!({"user": "bob@shop.test", "user_role": "", "context_params": params("silver")})),
+        of("u3", json!({"context_params": [{"name": "shop", "value": "gold"}]})),
+    ];
+    let reply = scene.node.upload(&scene.cloud, &events).await;
+    assert_eq!(reply["rejected"], json!([]));
+}
+
+#[tokio::test]
+async fn users_roles_and_context_parameters_are_shown_and_found() {
+    let scene = Scene::new().await;
+    with_users(&scene).await;
+    let only = condition("attack_type", "=", json!(["nosqli"]));
+    let selected = ["unique_users", "unique_user_roles", "users", "user_roles", "context_params"];
+    let reply = scene.query(json!({"select": selected, "where": only})).await;
+    let row = &reply["data"][0];
+    let shown = json!({
+        "unique_users": row["unique_users"], "unique_user_roles": row["unique_user_roles"], "users": row["users"],
+        "user_roles": row["user_roles"], "context_params": row["context_params"],
+    });
+    insta::assert_json_snapshot!("users_of_a_group", shown);
+
+    let keyed = |key: Value, op: &str, values: Value| {
+        let mut condition = condition("context_param", op, values);
+        condition["key"] = key;
+        condition
+    };
+    for (filter, count) in [
+        (condition("user", "=", json!(["ann"])), 1),
+        (condition("user", "=", json!(["*@shop.test"])), 2),
+        (condition("user_role", "=", json!(["admin"])), 1),
+        (json!("user_role IS NULL AND attack_type = 'nosqli'"), 2),
+        (keyed(json!("plan"), "=", json!(["gold"])), 1),
+        (keyed(json!("plan"), "=", json!(["g*", "silver"])), 2),
+        (keyed(json!("shop"), "in", json!(["gold", "7"])), 3),
+        // Any of them.
+        (condition("context_param", "=", json!(["gold"])), 2),
+        (keyed(json!(""), "=", json!(["gold"])), 2),
+        (keyed(json!("moon"), "=", json!(["gold"])), 0),
+        (
+            json!({"kind": "group", "op": "and", "children": [only, keyed(json!("plan"), "!=", json!(["gold"]))]}),
+            2,
+        ),
+        (
+            json!({"kind": "group", "op": "and", "children": [only, keyed(json!("plan"), "=", json!(["__none__"]))]}),
+            1,
+        ),
+    ] {
+        let found: i64 = scene.by_type(filter.clone()).await.iter().map(|(_, count)| count).sum();
+        assert_eq!(found, count, "{filter}");
+    }
+    let refused = scene
+        .refused(json!({"select": ["requests_count"], "where": keyed(json!(7), "=", json!(["x"]))}))
+        .await;
+    assert_eq!(refused["where"]["error"], "key must be a text");
+    let vector = &scene.ok("by-request", json!({"request_id": "u1"})).await["data"][0];
+    assert_eq!((&vector["user"], &vector["user_role"]), (&json!("ann@shop.test"), &json!("admin")));
+    let widget = json!({"type": "top_list", "field": "requests_count", "group_by": "user"});
+    let stats = scene.ok("security-agg/stats", json!({"widgets": [widget], "where": only})).await;
+    let labels: Vec<&Value> =
+        stats["widgets"][0]["data"].as_array().unwrap().iter().map(|item| &item["key"]).collect();
+    assert!(labels.contains(&&json!("bob@shop.test")), "{labels:?}");
+    // The list of hits knows them, too.
+    let hits = crate::events::hits(&scene.cloud, &scene.admin, json!({"user": "bob@shop.test"})).await;
+    assert_eq!(hits.len(), 1);
+}
+
+#[tokio::test]
+async fn internal_types_are_hidden_unless_one_is_named() {
+    let scene = Scene::new().await;
+    let before = scene.by_type(Value::Null).await;
+    let mut hit = hit_with("v", scene.now, json!({"attack_type": "vectors"}));
+    hit["request_id"] = json!("r9");
+    scene.node.upload(&scene.cloud, &[hit]).await;
+    let options = scene.cloud.get(&scene.admin, &scene.path("security-agg/query/schema")).await.json();
+    let types =
+        options["where_fields"].as_array().unwrap().iter().find(|field| field["name"] == "attack_type");
+    let types = types.unwrap()["options"].as_array().unwrap();
+    assert!(types.iter().all(|option| option["value"] != "vectors"));
+    assert_eq!(scene.by_type(Value::Null).await, before);
+    assert_eq!(scene.by_type(condition("attack_type", "!=", json!(["rce"]))).await.len(), before.len() - 1);
+    for named in ["vectors", "__other__"] {
+        let filter = condition("attack_type", "=", json!([named]));
+        assert_eq!(scene.by_type(filter.clone()).await, [("vectors".to_owned(), 1)], "{named}");
+        // Its group opens without the condition.
+        let group =
+            &scene.query(json!({"select": ["requests_count"], "where": filter})).await["data"][0]["id"];
+        let vectors = scene.ok("by-group", json!({"group_id": group})).await;
+        assert_eq!(vectors["data"].as_array().unwrap().len(), 1);
+        let widget = json!({"type": "single_value", "field": "requests_count"});
+        let stats = scene.ok("security-agg/stats", json!({"group_id": group, "widgets": [widget]})).await;
+        assert_eq!(stats["widgets"][0]["data"][0]["value"], 1);
+    }
+    let all = crate::events::hits(&scene.cloud, &scene.admin, json!({"type": "vectors"})).await;
+    assert_eq!(all.len(), 1, "lists of hits hide nothing");
+}
+
+#[tokio::test]
+async fn group_ids_of_earlier_builds_open() {
+    let scene = Scene::new().await;
+    for (id, path) in [("x", "/items/17"), ("y", "/items/18")] {
+        let mut hit = hit_with(id, scene.now, json!({"attack_type": "ssrf", "path": path}));
+        hit["request_id"] = json!(id);
+        scene.node.upload(&scene.cloud, &[hit]).await;
+    }
+    // They name the path as it was received.
+    let issued = |path: &str| {
+        let (names, values) = (json!(["attack_type", "normalized_path"]), json!(["ssrf", path]));
+        let times = json!([(scene.now - 3600) * 1000, (scene.now + 60) * 1000]);
+        let text = json!([scene.cloud.client.id, names, values, times]).to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(scene.cloud.running.cloud.keys.pepper()).unwrap();
+        mac.update(b"group\n");
+        mac.update(text.as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        STANDARD.encode(json!({"f": names, "v": values, "t": times, "s": signature}).to_string())
+    };
+    for (path, requests) in
+        [("/items/17", vec!["x"]), ("/items/18", vec!["y"]), ("/items/{id}", vec!["x", "y"])]
+    {
+        let reply = scene.ok("by-group", json!({"group_id": issued(path)})).await;
+        let mut found: Vec<&str> =
+            reply["data"].as_array().unwrap().iter().map(|one| one["request_id"].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, requests, "{path}");
     }
 }

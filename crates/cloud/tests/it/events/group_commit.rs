@@ -200,3 +200,20 @@ async fn counters_that_are_wrong_are_found() {
     run("DELETE FROM attacks").await;
     assert_eq!(faults().await, [("hits without an attack", 2), ("hits that only the index has", 1)]);
 }
+
+#[tokio::test]
+async fn events_of_a_tenant_without_a_head_are_found() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    node.upload(&cloud, &[hit("a", now), hit("b", now)]).await;
+    let state = &cloud.running.cloud;
+    state.store.writer().execute_unprepared("DELETE FROM event_heads").await.unwrap();
+    let found = event_check::check(state, false).await.unwrap();
+    let faults: Vec<_> = found[0].faults.iter().map(|fault| (fault.what, fault.rows.len())).collect();
+    assert_eq!((found[0].tenant.0, found[0].hits), (cloud.client.id, 2));
+    assert_eq!(faults, [("hits beyond the head", 2)]);
+    // The next batch makes the head anew, and nothing is missing.
+    node.upload(&cloud, &[hit("c", now)]).await;
+    assert_consistent(&cloud).await;
+}

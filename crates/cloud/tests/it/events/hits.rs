@@ -69,6 +69,27 @@ async fn the_request_of_a_hit_has_its_wire_forms() {
 }
 
 #[tokio::test]
+async fn a_request_of_the_ebpf_source_says_where_it_was_seen() {
+    let pod = json!({"address": "10.1.2.3", "port": 8080, "namespace": "shop", "container": "web",
+        "pod": "web-7d4b9", "node_ip": "10.0.0.5", "node_name": "worker-1", "load_balancer": "198.51.100.9"});
+    let raw = json!({"method": "GET", "uri": "/", "proto": "HTTP/1.1", "ebpf": pod});
+    let (cloud, admin) = with_hits(&[json!({"raw": raw})]).await;
+    let hit = hits(&cloud, &admin, json!({"ebpf": true})).await[0].clone();
+    assert_eq!(hit["ebpf"], true);
+    let joined = format!("{}:{}", hit["id"][0].as_str().unwrap(), hit["id"][1].as_str().unwrap());
+    let view = cloud.get(&admin, &format!("/v2/hit/details?id={joined}")).await.json();
+    // PostgreSQL does not keep the order of keys.
+    let mut settings = insta::Settings::clone_current();
+    settings.set_sort_maps(true);
+    settings.bind(|| insta::assert_json_snapshot!("request_of_ebpf", view));
+    assert_eq!(view["body"]["ebpf"], pod);
+    // Clients that expect a request get nothing else.
+    let body = json!({"filter": {"id": hit["id"]}, "returns": "raw"});
+    let details = cloud.post(&admin, "/v1/objects/hit/details", body).await.body();
+    assert_eq!((&details[0]["raw"]["method"], details[0]["raw"].get("ebpf")), (&json!("GET"), None));
+}
+
+#[tokio::test]
 async fn wrong_requests_name_their_field() {
     let (cloud, admin) = with_hits(&[]).await;
     let mut answers = Vec::new();

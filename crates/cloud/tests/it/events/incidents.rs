@@ -1,5 +1,6 @@
 //! Proofs of vulnerabilities by nodes, and the incidents that they make.
 
+use bartizan_store::vulns::incidents::attacks_of_vulns;
 use bartizan_testkit::TestCloud;
 use serde_json::{Value, json};
 
@@ -124,6 +125,79 @@ async fn a_flaw_seen_again_opens_again_unless_a_user_called_it_false() {
             row("system", "closed", "open", "Seen again"),
             row("Ada Admin", "open", "marked_false", ""),
         ]
+    );
+}
+
+#[tokio::test]
+async fn incidents_are_cut_for_each_vulnerability_by_itself() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    // Three attacks prove one flaw, the newest attack another.
+    let ages = [("a", 12_000, "/search"), ("b", 8000, "/search"), ("c", 4000, "/search"), ("d", 0, "/other")];
+    for (id, age, path) in ages {
+        let hit = hit_with(id, now - age, json!({"path": path}));
+        node.upload(&cloud, &[hit, proof(id, id, now - age, json!({"path": path}))]).await;
+    }
+    let admin = cloud.admin_pair().await;
+    let listed = cloud.post(&admin, "/v1/objects/vuln", json!({})).await.body();
+    let vulns: Vec<i64> =
+        listed.as_array().unwrap().iter().map(|vuln| vuln["id"].as_i64().unwrap()).collect();
+    let numbers: Vec<usize> =
+        listed.as_array().unwrap().iter().map(|vuln| vuln["incidents"].as_array().unwrap().len()).collect();
+    assert_eq!(numbers, [3, 1]);
+    let store = &cloud.running.cloud.store;
+    let tenants = bartizan_store::Tenants::from(bartizan_store::TenantId(cloud.client.id));
+    // More vulnerabilities than one statement asks for.
+    let asked: Vec<i64> = vulns.iter().copied().chain(1_000_000..1_000_250).collect();
+    for (each, expected) in [(1, vec![vec![12_000], vec![0]]), (2, vec![vec![12_000, 8000], vec![0]])] {
+        let found = attacks_of_vulns(store.reader(), &tenants, &asked, each).await.unwrap();
+        let ages: Vec<Vec<i64>> =
+            vulns.iter().map(|id| found[id].iter().map(|attack| now - attack.first_time).collect()).collect();
+        assert_eq!(ages, expected, "the first ones, in order");
+        assert_eq!(found.len(), 2);
+    }
+    let stranger = bartizan_store::Tenants::from(bartizan_store::TenantId(cloud.client.id + 1));
+    assert!(attacks_of_vulns(store.reader(), &stranger, &asked, 9).await.unwrap().is_empty());
+    assert_consistent(&cloud).await;
+}
+
+#[tokio::test]
+async fn a_leak_that_was_judged_false_hides_no_other_leak_at_its_address() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let admin = cloud.admin_pair().await;
+    let leak = |id: &str, class: &str, sign: &str| {
+        let changes = json!({"vuln_type": "infoleak", "exploited": false, "attack_type": null, "parameter": "",
+            "sign_class": class, "sign": sign});
+        proof(id, "none", now, changes)
+    };
+    let seen = async || -> Vec<(String, String)> {
+        let vulns = cloud.post(&admin, "/v1/objects/vuln", json!({})).await.body();
+        let text = |vuln: &Value, key: &str| vuln[key].as_str().unwrap().to_owned();
+        vulns
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|vuln| (text(vuln, "additional"), text(vuln, "status")))
+            .collect()
+    };
+    let row = |sign: &str, status: &str| (sign.to_owned(), status.to_owned());
+    // A node of before does not say what leaks.
+    node.upload(&cloud, &[leak("a", "", "A stack trace of Python")]).await;
+    let id = cloud.post(&admin, "/v1/objects/vuln", json!({})).await.body()[0]["id"].clone();
+    cloud.post(&admin, "/v1/objects/vuln/falsepositive", json!({"id": id})).await.body();
+    // The same sign is the same leak, and from then on so is every sign of its class.
+    node.upload(&cloud, &[leak("b", "stack_trace", "A stack trace of Python")]).await;
+    node.upload(&cloud, &[leak("c", "stack_trace", "A stack trace of Java")]).await;
+    assert_eq!(seen().await, [row("A stack trace of Python", "falsepositive")]);
+    // Something else is another one.
+    node.upload(&cloud, &[leak("d", "card_number", "A payment card number")]).await;
+    node.upload(&cloud, &[leak("e", "card_number", "A payment card number")]).await;
+    assert_eq!(
+        seen().await,
+        [row("A stack trace of Python", "falsepositive"), row("A payment card number", "open")]
     );
 }
 

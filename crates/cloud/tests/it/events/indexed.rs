@@ -1,10 +1,10 @@
 //! Figures from the event index against the same figures from the database.
 
 use bartizan_api::filter::{Condition, Filter, IpTest, Mask, Range, Test};
-use bartizan_cloud::services::indexed_events::{self, attack_page};
+use bartizan_cloud::services::indexed_events::{self, attack_order, attack_page};
 use bartizan_store::{
     TenantId, Tenants,
-    attacks::{AttackOrder, AttackQuery, Start},
+    attacks::{AttackOrder, AttackQuery, Position, Start},
     hits::{HitQuery, Term, Timeline},
 };
 use bartizan_testkit::TestCloud;
@@ -123,6 +123,26 @@ async fn the_index_and_the_database_say_the_same() {
         );
         let page = state.store.attack_page(query, AttackOrder::LastTime, true, Start::Offset(0), 100).await;
         let ids: Vec<i64> = page.unwrap().iter().map(|(attack, _)| attack.id).collect();
+        // Orders do not depend on how many conditions there are.
+        let orders = [AttackOrder::IpCount, AttackOrder::VectorsCount, AttackOrder::ResponseStatus];
+        for order in orders.into_iter().filter(|_| clause.len() < 2) {
+            for desc in [true, false] {
+                let mut start = Start::Offset(0);
+                for _ in 0..3 {
+                    let told = state.store.attack_page(query, order, desc, start.clone(), 2).await.unwrap();
+                    let found = attack_order::page(state, query, order, desc, start, 2).await.unwrap();
+                    let positions =
+                        |page: &[(_, Position)]| page.iter().map(|one| one.1.clone()).collect::<Vec<_>>();
+                    assert_eq!(positions(&found), positions(&told), "{order:?} {desc} {clause:?}");
+                    let Some((_, last)) = found.last() else { break };
+                    start = Start::After(last.clone());
+                }
+                let offset = Start::Offset(1);
+                let told = state.store.attack_page(query, order, desc, offset.clone(), 9).await.unwrap();
+                let found = attack_order::page(state, query, order, desc, offset, 9).await.unwrap();
+                assert_eq!(found, told, "{order:?} {desc} {clause:?}");
+            }
+        }
         let tenant = TenantId(cloud.client.id);
         if let Some(found) = attack_page::indexed(state, tenant, query, &ids).await {
             assert_eq!(found, state.store.attack_aggregates(query, &ids).await.unwrap(), "{clause:?}");

@@ -63,6 +63,10 @@ async fn a_report_as_json_holds_figures_and_rows() {
     let cloud = TestCloud::start().await;
     let admin = attacked(&cloud).await;
     let (id, file) = made(&cloud, &admin, json!({})).await;
+    let log = format!("/v1/activity_log/{}/events?filter[object_types][]=report", cloud.client.id);
+    let log = cloud.get(&admin, &log).await.body();
+    assert_eq!(log["objects"][0]["object"]["name"], "json", "{log}");
+    assert_eq!(log["objects"].as_array().unwrap().len(), 1);
     assert_eq!((file.status, &file.headers["content-type"]), (200, &"application/json".parse().unwrap()));
     let name = format!("attachment; filename=\"report-{id}.json\"");
     assert_eq!(file.headers["content-disposition"].to_str().unwrap(), name);
@@ -278,7 +282,7 @@ async fn only_so_many_reports_wait() {
         created_at: 0,
         expires_at: i64::MAX,
     };
-    let id = cloud.running.cloud.store.create_report(waiting).await.unwrap();
+    let id = bartizan_store::reports::create(cloud.running.cloud.store.writer(), waiting).await.unwrap();
     let reply = ask(&cloud, &admin, json!({})).await;
     assert_eq!((reply.status, reply.headers.contains_key("retry-after")), (429, true));
     assert_eq!(download(&cloud, &admin, id).await.status, 409, "not ready");

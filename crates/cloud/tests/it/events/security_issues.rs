@@ -90,6 +90,16 @@ async fn filters_and_orders_are_those_of_the_clients() {
     let groups = cloud.post(&admin, "/v1/security_issues/groups", json!({})).await.json();
     assert_eq!(groups.as_array().unwrap().len(), 4, "severities differ");
     let group = json!({"filter": {"group_id": groups[0]["group_id"]}});
+    for direction in ["asc", "desc"] {
+        let body = json!({"order_by": {"name": "host", "direction": direction}});
+        let sorted = cloud.post(&admin, "/v1/security_issues/groups", body).await.json();
+        let mut hosts: Vec<&str> =
+            sorted.as_array().unwrap().iter().map(|group| group["first_host"].as_str().unwrap()).collect();
+        if direction == "desc" {
+            hosts.reverse();
+        }
+        assert_eq!(hosts, ["api.test", "old.test", "shop.test", "shop.test"]);
+    }
     assert_eq!(names(&cloud, &admin, group).await, all[..1]);
     let others = json!({"filter": {"!group_id": groups[0]["group_id"]}, "order_by": order});
     assert_eq!(names(&cloud, &admin, others).await, all[1..]);

@@ -41,16 +41,19 @@ async fn bad_events_are_set_aside_and_the_others_taken() {
         hit_with("addr", now, json!({"ip": "house"})),
         hit_with("point", now, json!({"point": [{"a": 1}]})),
         json!(7),
+        // Ids of hits are 16 to 20 characters on the wire.
+        hit_with("short", now, json!({"event_id": "fifteen-letters"})),
+        hit_with("long", now, json!({"event_id": "one-and-twenty-letter"})),
     ];
     for _ in 0..2 {
         let reply = node.upload(&cloud, &events).await;
         let indexes: Vec<i64> =
             reply["rejected"].as_array().unwrap().iter().map(|one| one["index"].as_i64().unwrap()).collect();
-        assert_eq!(indexes, [1, 2, 3, 4, 5]);
+        assert_eq!(indexes, [1, 2, 3, 4, 5, 6, 7]);
     }
     assert_eq!(hits(&cloud, &admin, json!({})).await.len(), 1);
     let kept = entity::rejected_event::Entity::find().all(cloud.running.cloud.store.reader()).await.unwrap();
-    assert_eq!(kept.len(), 5, "a repeated event is kept once");
+    assert_eq!(kept.len(), 7, "a repeated event is kept once");
 }
 
 #[tokio::test]
@@ -372,6 +375,31 @@ async fn a_sampled_out_request_is_known_by_its_id_and_counts_nothing() {
     let other = cloud.pair_of(&eve).await;
     assert_eq!(cloud.get(&other, &path(cloud.client.id, "r-1")).await.status, 403);
     assert_eq!(cloud.get(&other, &path(0, "r-1")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_sampled_out_request_is_forgotten_after_seven_days() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let admin = cloud.admin_pair().await;
+    let now = recent(&cloud);
+    node.upload(&cloud, &[dropped("d1", "r-1", now), hit("h1", now)]).await;
+    let path = format!("/v2/client/{}/dropped_raw_hits/r-1", cloud.client.id);
+    let kept = async || {
+        let rows = entity::dropped_request::Entity::find();
+        rows.all(cloud.running.cloud.store.reader()).await.unwrap().len()
+    };
+    let day = 86_400;
+    for (days, status, rows) in [(6, 200, 1), (8, 404, 0)] {
+        let later = cloud.running.cloud.now() + days * day;
+        cloud.running.cloud.clock.shift_ms(days * day * 1000);
+        assert_eq!(cloud.get(&admin, &path).await.status, status, "after {days} days, before it is removed");
+        cloud.running.cloud.store.purge_events(now - 183 * day, now - 183 * day, later).await.unwrap();
+        assert_eq!((cloud.get(&admin, &path).await.status, kept().await), (status, rows));
+        cloud.running.cloud.clock.shift_ms(-days * day * 1000);
+    }
+    assert_eq!(hits(&cloud, &admin, json!({})).await.len(), 1, "hits are kept for longer");
+    assert_consistent(&cloud).await;
 }
 
 #[tokio::test]

@@ -259,10 +259,10 @@ async fn flaws_are_found_where_they_are_and_nothing_is_sent_before_the_tenant_wa
     let mut forged = attack_on("o", now, "xss", "/search/forged");
     forged["raw"]["headers"]["X-BARTIZAN-VERIFY"] = json!([mark.replace('.', ".1")]);
     let mut elsewhere = own.clone();
-    (elsewhere["event_id"], elsewhere["domain"]) = (json!("e"), json!("other.test"));
+    (elsewhere["event_id"], elsewhere["domain"]) = (json!("elsewhere-0123456789"), json!("other.test"));
     elsewhere["path"] = json!("/search/elsewhere");
     let mut late = own.clone();
-    late["event_id"] = json!("l");
+    late["event_id"] = json!("late-012345678901234");
     node.upload(&cloud, &[own, forged, elsewhere]).await;
     assert!(attacks(&cloud, &admin, json!({"path": "/search/own"})).await.is_empty());
     assert_eq!(attacks(&cloud, &admin, json!({"path": "/search/forged"})).await.len(), 1);

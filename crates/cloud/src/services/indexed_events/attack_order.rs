@@ -1,0 +1,123 @@
+//! Pages of attacks in the order of what their hits add up to: from one pass over the index, where the database would
+//! count the hits of every attack.
+
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+
+use bartizan_events_index::{
+    Aggregation, Dimension, Filter, Mark, Metric, Number, Subject, Text, Value as Key,
+};
+use bartizan_store::{
+    TenantId,
+    attacks::{AttackOrder, AttackQuery, Position, Span, Start},
+    entity::attack,
+};
+use serde_json::Value;
+
+use super::{ask, single};
+use crate::{failure::Failure, state::Cloud};
+
+/// A page of attacks with the position of each, as the database would give it.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn page(
+    cloud: &Cloud,
+    query: AttackQuery<'_>,
+    order: AttackOrder,
+    desc: bool,
+    start: Start,
+    limit: u64,
+) -> Result<Vec<(attack::Model, Position)>, Failure> {
+    if let Some(measure) = measure(order)
+        && let Some((tenant, _)) = single(cloud, query.tenants, query.since).await?
+    {
+        let candidates = cloud.store.attack_spans(query).await?;
+        if let Some(ranks) = ranks(cloud, tenant, &candidates, measure).await {
+            let chosen = choose(&candidates, &ranks, desc, &start, limit);
+            let ids = chosen.iter().map(|(_, id)| *id);
+            let mut rows = cloud.store.attack_rows(query.tenants, ids).await?;
+            let page = chosen.into_iter().filter_map(|(rank, id)| {
+                Some((rows.remove(&id)?, Position { value: Value::from(rank), id }))
+            });
+            return Ok(page.collect());
+        }
+    }
+    Ok(cloud.store.attack_page(query, order, desc, start, limit).await?)
+}
+
+/// What the index measures for an order; none for what attacks say themselves.
+fn measure(order: AttackOrder) -> Option<Metric> {
+    match order {
+        AttackOrder::IpCount => Some(Metric::Distinct(Subject::Text(Text::Ip), None)),
+        AttackOrder::VectorsCount => Some(Metric::Distinct(Subject::Text(Text::Payload), None)),
+        AttackOrder::ResponseStatus => Some(Metric::Min(Number::Status)),
+        _ => None,
+    }
+}
+
+/// What is measured of each attack, by row number. Attacks whose hits are all marked false are not there.
+async fn ranks(
+    cloud: &Cloud,
+    tenant: TenantId,
+    candidates: &[Span],
+    measure: Metric,
+) -> Option<HashMap<i64, i64>> {
+    let first = candidates.iter().map(|attack| attack.first_time).min();
+    let last = candidates.iter().map(|attack| attack.last_time).max();
+    let (Some(first), Some(last)) = (first, last) else { return Some(HashMap::new()) };
+    let marked = Mark::False.code()..=Mark::False.code();
+    let asked = Arc::new(Aggregation {
+        // Blocks of other times are not looked at.
+        filter: Filter::All(vec![
+            Filter::number(
+                Number::Time,
+                first.saturating_mul(1000)..=last.saturating_mul(1000).saturating_add(999),
+            ),
+            Filter::Not(Box::new(Filter::number(Number::Mark, marked))),
+        ]),
+        dimensions: vec![Dimension::Number(Number::Attack, 1)],
+        metrics: vec![measure],
+        details: vec![],
+        tops: vec![],
+        weight: None,
+    });
+    ask(cloud, tenant, move |index| {
+        let mut ranks = HashMap::new();
+        index.aggregate(tenant.0, &asked, |table| {
+            ranks.extend((0..table.len()).filter_map(|group| match table.value(0, group) {
+                Key::Number(attack) => Some((attack, table.metric(0, group))),
+                Key::Text(_) => None,
+            }));
+            // Nothing else is asked of the groups.
+            vec![]
+        })?;
+        Ok(ranks)
+    })
+    .await
+}
+
+/// Rank and row of the attacks of a page; equal ones are sorted by row.
+fn choose(
+    candidates: &[Span],
+    ranks: &HashMap<i64, i64>,
+    desc: bool,
+    start: &Start,
+    limit: u64,
+) -> Vec<(i64, i64)> {
+    let ranked = candidates.iter().map(|attack| (ranks.get(&attack.id).copied().unwrap_or(0), attack.id));
+    let mut ranked: Vec<(i64, i64)> = match start {
+        Start::Offset(_) => ranked.collect(),
+        Start::After(position) => {
+            let last = (position.value.as_i64().unwrap_or_default(), position.id);
+            ranked.filter(|one| if desc { *one < last } else { *one > last }).collect()
+        }
+    };
+    if desc {
+        ranked.sort_unstable_by_key(|one| Reverse(*one))
+    } else {
+        ranked.sort_unstable()
+    }
+    let offset = if let Start::Offset(rows) = start { *rows } else { 0 };
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    ranked.into_iter().skip(count(offset)).take(count(limit)).collect()
+}
