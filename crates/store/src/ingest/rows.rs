@@ -290,6 +290,6 @@ mod tests {
         assert_eq!(written(HIT_COLUMNS), names::<hit::Column>());
         assert_eq!(written(ATTACK_COLUMNS), names::<attack::Column>());
         // Each rare column is looked at before it is left out.
-        assert_eq!(HIT_COLUMNS.len() - COMMON, 12 + 4 + 4);
+        assert_eq!(HIT_COLUMNS.len() - COMMON, 15 + 4 + 4);
     }
 }
