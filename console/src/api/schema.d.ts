@@ -819,7 +819,8 @@ export interface paths {
         /**
          * Mark vectors as true or false positives
          * @description Exactly one of `group_id`, `vector_ids` and `request_ids` says which. False positives leave the counters of
-         *     their attacks; an empty mark takes them back.
+         *     their attacks and make rules, as those of `/v1/objects/hit/mark_false` do, and both end with the mark. An empty mark
+         *     takes every mark back.
          */
         post: operations["vectors_mark"];
         delete?: never;
@@ -901,7 +902,8 @@ export interface paths {
         /**
          * Query groups of attack vectors
          * @description Groups vectors (one attack sign of one request each) and measures the groups. Vectors marked `fp` are hidden
-         *     unless `where` names `mark`. `X-Time-Zone` (an IANA name or `±HH:MM`) sets where days begin.
+         *     unless `where` names `mark`. Names that are not known are refused, with the nearest one in `did_you_mean`.
+         *     `X-Time-Zone` (an IANA name or `±HH:MM`) sets where days begin.
          */
         post: operations["vector_query"];
         delete?: never;
@@ -12004,7 +12006,7 @@ export interface components {
             mode: string;
             /**
              * Format: int32
-             * @description How many identical hits this one stands for (sampling); at least 1.
+             * @description How many identical hits this one stands for (sampling); at least 1, at most `limits.aggregated_count` of the cloud.
              */
             aggregated_count?: number;
             /** @description The request, after masking. */
@@ -15959,6 +15961,13 @@ export interface components {
              * @example fp
              */
             mark: string;
+            /**
+             * @description Whether `fp` makes a rule, too, so that nodes do not find the same again, as `/v1/objects/hit/mark_false` does.
+             *     Default true; false marks only.
+             * @default null
+             * @example false
+             */
+            rule: boolean | null;
         };
         /** @description How many vectors changed. */
         VectorMarked: {

@@ -171,6 +171,12 @@ impl AttackType {
             .find(|subtype| word.eq_ignore_ascii_case(subtype))
     }
 
+    /// Whether the type is for programs only and never shown to people.
+    #[must_use]
+    pub const fn is_internal(self) -> bool {
+        matches!(self, AttackType::Warn | AttackType::Marker | AttackType::Bot | AttackType::Vectors)
+    }
+
     /// The bit of this type in an attack mask.
     #[must_use]
     pub const fn mask(self) -> u64 {

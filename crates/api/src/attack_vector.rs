@@ -204,6 +204,10 @@ pub struct VectorMarkRequest {
     /// `fp`, `tp`, or empty to take the mark away.
     #[schema(value_type = String, example = "fp")]
     pub mark: Value,
+    /// Whether `fp` makes a rule, too, so that nodes do not find the same again, as `/v1/objects/hit/mark_false` does.
+    /// Default true; false marks only.
+    #[schema(value_type = Option<bool>, example = false)]
+    pub rule: Value,
 }
 
 /// How many vectors changed.

@@ -58,6 +58,18 @@ impl ApiError {
         ApiError { status: StatusCode::BAD_REQUEST, body: Value::Object(body), retry_after_s: None }
     }
 
+    /// The same with the name that may have been meant, beside the error of each field.
+    #[must_use]
+    pub fn did_you_mean(mut self, name: Option<&str>) -> ApiError {
+        let fields = self.body.as_object_mut().filter(|_| name.is_some());
+        for entry in fields.into_iter().flat_map(|fields| fields.values_mut()) {
+            if let (Some(name), Some(entry)) = (name, entry.as_object_mut()) {
+                entry.insert("did_you_mean".to_owned(), Value::from(name));
+            }
+        }
+        self
+    }
+
     /// 400 `Already exists`: clients, pools and nodes. Clients compare the bytes.
     #[must_use]
     pub fn already_exists() -> ApiError {

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ApiError;
 
@@ -98,6 +98,17 @@ pub struct Range {
     pub to: Option<i64>,
 }
 
+impl Range {
+    /// Whether it ends before it begins.
+    #[must_use]
+    pub fn is_reversed(self) -> bool {
+        self.from.zip(self.to).is_some_and(|(from, to)| to < from)
+    }
+}
+
+/// What is wrong with a range that ends before it begins.
+pub const REVERSED: &str = "the range ends before it begins";
+
 /// An address test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IpTest {
@@ -107,6 +118,23 @@ pub enum IpTest {
     Between(IpAddr, IpAddr),
     /// Text prefix ending in a dot.
     Prefix(String),
+}
+
+impl IpTest {
+    /// Whether it is a range that ends before it begins.
+    fn is_reversed(&self) -> bool {
+        matches!(self, IpTest::Between(from, to) if is_reversed(*from, *to))
+    }
+}
+
+/// Whether a range of addresses ends before it begins, IPv4 within IPv6.
+#[must_use]
+pub fn is_reversed(from: IpAddr, to: IpAddr) -> bool {
+    let mapped = |address| match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    mapped(to) < mapped(from)
 }
 
 /// What a condition asks of its field.
@@ -191,7 +219,7 @@ impl Filter {
             if map.len() > MAX_KEYS {
                 return Err(refuse(family, "filter", "too many filter fields", Value::from(map.len())));
             }
-            let mut clause = Vec::new();
+            let mut clauses = vec![Vec::new()];
             for (key, value) in map {
                 values += value.as_array().map_or(1, Vec::len);
                 if values > MAX_VALUES {
@@ -200,14 +228,19 @@ impl Filter {
                 let (name, negated) =
                     key.strip_prefix('!').map_or((key.as_str(), false), |name| (name, true));
                 match fields.iter().find(|field| field.name == name) {
-                    Some(field) => clause.extend(condition(field, negated, value, family)?),
+                    Some(field) => {
+                        clauses = with(&clauses, &conditions(field, negated, value, family)?);
+                        if clauses.len() > MAX_CLAUSES {
+                            return Err(refuse(family, field.name, "too many alternatives", value.clone()));
+                        }
+                    }
                     None if family == Family::Accounts => {
                         return Err(ApiError::invalid("unknown filter field", key.as_str()));
                     }
                     None => filter.ignored.push(key.clone()),
                 }
             }
-            filter.clauses.push(clause);
+            filter.clauses.extend(clauses);
         }
         Ok(filter)
     }
@@ -276,6 +309,37 @@ fn refuse(family: Family, field: &str, error: &str, value: Value) -> ApiError {
     }
 }
 
+/// Alternatives in which one of several conditions holds in addition, or all of them where they say what must not be.
+fn with(clauses: &[Vec<Condition>], conditions: &[Condition]) -> Vec<Vec<Condition>> {
+    if conditions.iter().all(|condition| condition.negated) || conditions.len() < 2 {
+        return clauses.iter().map(|clause| [clause, conditions].concat()).collect();
+    }
+    let split = |clause: &Vec<Condition>| {
+        let one = |condition: &Condition| [clause.as_slice(), std::slice::from_ref(condition)].concat();
+        conditions.iter().map(one).collect::<Vec<_>>()
+    };
+    clauses.iter().flat_map(split).collect()
+}
+
+/// The conditions that one key stands for: "absent or one of these" are two.
+fn conditions(
+    field: &Field,
+    negated: bool,
+    value: &Value,
+    family: Family,
+) -> Result<Vec<Condition>, ApiError> {
+    let items = value.as_array().map_or(&[][..], Vec::as_slice);
+    let some: Vec<Value> = items.iter().filter(|item| !item.is_null()).cloned().collect();
+    let is_mixed = !some.is_empty() && some.len() < items.len();
+    // In a pair of times null is an open end.
+    if !is_mixed || !field.nullable || field.kind == Kind::Time || family != Family::Events {
+        return Ok(condition(field, negated, value, family)?.into_iter().collect());
+    }
+    let absent = condition(field, negated, &Value::Null, family)?;
+    let given = condition(field, negated, &Value::Array(some), family)?;
+    Ok(absent.into_iter().chain(given).collect())
+}
+
 /// The condition that one key stands for; none when the family reads it as no condition.
 fn condition(
     field: &Field,
@@ -304,7 +368,9 @@ fn condition(
     if items.iter().all(|item| item.is_null()) {
         return if field.nullable { of(Test::Null) } else { Ok(None) };
     }
-    let bad = |item: &Value, expected: &str| refuse(family, field.name, expected, item.clone());
+    let bad = |item: &Value, expected: &str| {
+        refuse(family, field.name, expected, if item.is_null() { value.clone() } else { item.clone() })
+    };
     match field.kind {
         Kind::Int | Kind::Time => ints(field, &items, family).and_then(of),
         Kind::Text => {
@@ -327,7 +393,11 @@ fn condition(
         },
         Kind::Ip => {
             let tests = items.iter().map(|item| {
-                item.as_str().and_then(ip_test).ok_or_else(|| bad(item, "must be an address or subnet"))
+                let test = item.as_str().and_then(ip_test);
+                match test.ok_or_else(|| bad(item, "must be an address or subnet"))? {
+                    test if family == Family::Events && test.is_reversed() => Err(bad(item, REVERSED)),
+                    test => Ok(test),
+                }
             });
             of(Test::Ips(tests.collect::<Result<_, _>>()?))
         }
@@ -347,21 +417,27 @@ fn most_values(field: &Field, value: &Value, family: Family) -> usize {
 }
 
 fn ints(field: &Field, items: &[&Value], family: Family) -> Result<Test, ApiError> {
-    let bad = |item: &Value| refuse(family, field.name, "must be a number", item.clone());
-    let half_open = family == Family::Accounts;
+    let bad = |item: &Value| {
+        let sent = if item.is_null() { json!(items) } else { item.clone() };
+        refuse(family, field.name, "must be a number", sent)
+    };
+    let closed = |ends: &[&Value], sent: &Value| {
+        let range = range(ends, family == Family::Accounts).ok_or_else(|| bad(sent))?;
+        if family == Family::Events && range.is_reversed() {
+            return Err(refuse(family, field.name, REVERSED, json!(ends)));
+        }
+        Ok(range)
+    };
     if let (Kind::Time, [from, to]) = (field.kind, items)
         && !from.is_array()
         && !to.is_array()
     {
-        return Ok(Test::Ints(vec![], vec![range(&[from, to], half_open).ok_or_else(|| bad(from))?]));
+        return Ok(Test::Ints(vec![], vec![closed(&[from, to], from)?]));
     }
     let (mut values, mut ranges) = (Vec::new(), Vec::new());
     for item in items {
         match item {
-            Value::Array(ends) => {
-                let ends: Vec<&Value> = ends.iter().collect();
-                ranges.push(range(&ends, half_open).ok_or_else(|| bad(item))?);
-            }
+            Value::Array(ends) => ranges.push(closed(&ends.iter().collect::<Vec<_>>(), item)?),
             scalar => values.push(int(scalar).ok_or_else(|| bad(scalar))?),
         }
     }

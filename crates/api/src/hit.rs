@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+/// What may be unusual about a hit, as filters name it. No hit is judged that way, so a filter for one finds none.
+pub const ANOMALIES: [&str; 6] = ["size", "statuscode", "response_time", "impression", "stamps", "vector"];
+
 /// A malicious request: one attack type, one point. Every key is always there.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HitView {

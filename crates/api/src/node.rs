@@ -504,7 +504,7 @@ pub struct HitEvent {
     pub ip_blocked: bool,
     /// Filtration mode in force.
     pub mode: String,
-    /// How many identical hits this one stands for (sampling); at least 1.
+    /// How many identical hits this one stands for (sampling); at least 1, at most `limits.aggregated_count` of the cloud.
     #[serde(default = "one")]
     pub aggregated_count: u32,
     /// The request, after masking.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     ApiError,
     node::{RawRequest, VulnEvidence},
+    vuln_type,
 };
 
 /// A vulnerability. Every key is always there.
@@ -196,11 +197,14 @@ impl PassiveDetection {
     /// The proof as nodes send it with their events.
     ///
     /// # Errors
-    /// 400 naming a required field that is empty.
+    /// 400 naming a required field that is empty, or a type that no vulnerability has.
     pub fn proof(&self, node_uuid: &str, now_ms: i64) -> Result<VulnEvidence, ApiError> {
         let required = [("type", &self.kind), ("domain", &self.domain), ("path", &self.path)];
         if let Some((name, _)) = required.iter().find(|(_, value)| value.is_empty()) {
             return Err(ApiError::field(name, "is required", Value::Null));
+        }
+        if !vuln_type::is_known(&vuln_type::code_of(&self.kind)) {
+            return Err(ApiError::field("type", "unknown type of vulnerability", self.kind.as_str()));
         }
         let stamp = self.raw.response_stamps.first();
         let text = |text: &str| text.replace('\0', " ");

@@ -49,17 +49,45 @@ pub const ONLY_VULNS: &[VulnTypeInfo] = &[
     of("sub_takeover", "Subdomain Takeover", 80, &[350]),
 ];
 
+/// Types of attacks that are vulnerabilities, too.
+const ALSO_ATTACKS: &[&str] = &[
+    "sqli",
+    "nosqli",
+    "rce",
+    "ssti",
+    "ldapi",
+    "ssrf",
+    "xxe",
+    "xss",
+    "redir",
+    "crlf",
+    "ptrav",
+    "mass_assignment",
+    "account_takeover",
+    "missing_auth",
+    "infoleak",
+];
+
+/// Whether a vulnerability may be of this type.
+#[must_use]
+pub fn is_known(code: &str) -> bool {
+    ALSO_ATTACKS.contains(&code) || ONLY_VULNS.iter().any(|info| info.code == code)
+}
+
 const fn of(code: &'static str, label: &'static str, threat: u8, cwe: &'static [u16]) -> VulnTypeInfo {
     VulnTypeInfo { code, label, threat, cwe }
 }
 
-/// The code that a word means: aliases are `info`, `vuln_version` and `redirect`.
+/// The code that a word means: aliases are `info`, `vuln_version` and `redirect`, and what attacks call otherwise.
 #[must_use]
 pub fn code_of(word: &str) -> String {
     match word {
         "info" => "infoleak".to_owned(),
         "vuln_version" => "vuln_component".to_owned(),
         "redirect" => "redir".to_owned(),
+        "bola" => "idor".to_owned(),
+        "apileak" => "api_leak".to_owned(),
+        "file_upload_violation" => "file_upload".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -68,15 +96,8 @@ pub fn code_of(word: &str) -> String {
 #[must_use]
 pub fn named(word: &str) -> Vec<String> {
     let code = code_of(&word.to_lowercase());
-    let own = match code.as_str() {
-        // Attacks call these by other names.
-        "bola" => "idor",
-        "apileak" => "api_leak",
-        "file_upload_violation" => "file_upload",
-        other => other,
-    };
-    if ONLY_VULNS.iter().any(|info| info.code == own) {
-        return vec![own.to_owned()];
+    if ONLY_VULNS.iter().any(|info| info.code == code) {
+        return vec![code];
     }
     AttackType::named(&code).into_iter().map(|kind| kind.code().to_owned()).collect()
 }
@@ -144,5 +165,7 @@ mod tests {
         }
         assert_eq!(named("graphql_attacks").len(), 7);
         assert!(named("moon").is_empty());
+        assert!(is_known("xxe") && is_known("idor") && !is_known("brute") && !is_known("moon"));
+        assert!(ALSO_ATTACKS.iter().all(|code| AttackType::parse_code(code).is_some()));
     }
 }

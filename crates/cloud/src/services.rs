@@ -35,6 +35,7 @@ pub mod ip_list;
 pub mod letters;
 pub mod listing;
 pub mod lockout;
+pub mod nearest;
 pub mod node_group;
 pub mod node_registration;
 pub mod node_sync;

@@ -62,8 +62,18 @@ impl<'a> ResponseParts<'a> {
 pub struct Attempt<'a> {
     /// Attack type.
     pub attack_type: AttackType,
+    /// Rendered point, as in the hit; places of one document begin alike.
+    pub parameter: &'a str,
     /// Payload, decoded and unmasked.
     pub value: &'a str,
+}
+
+impl Attempt<'_> {
+    /// The document that an external entity is declared in, as the beginning of the rendered points within it.
+    fn document(&self) -> &str {
+        let place = self.parameter.strip_suffix("value").unwrap_or(self.parameter);
+        place.find("XML_DTD").and_then(|at| place.get(..at)).unwrap_or(place)
+    }
 }
 
 /// What is needed of the request besides its findings.
@@ -167,12 +177,8 @@ fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>
         text: String::new(),
         needs_baseline,
     };
-    let aimed = asked.attempts.iter().enumerate().find(|(_, attempt)| sign.family.proves(attempt));
-    if let Some((index, attempt)) = aimed {
-        // What the client itself sent is no answer.
-        if !attempt.value.as_bytes().windows(sign.needle.len()).any(|part| part == sign.needle) {
-            return Some(proof(attempt.attack_type.code(), Some(index), sign.family.is_error()));
-        }
+    if let Some((index, attempt)) = aimed(sign, asked.attempts) {
+        return Some(proof(attempt.attack_type.code(), Some(index), sign.family.is_error()));
     }
     let failing = response.status >= 400;
     let leaks = match sign.family {
@@ -182,6 +188,23 @@ fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>
         Family::UnixFile | Family::WindowsFile | Family::Metadata | Family::Command => false,
     };
     leaks.then(|| proof("infoleak", None, false))
+}
+
+/// The attempt that explains a sign. An external entity names a file, and what stands for the entity elsewhere in the
+/// document names it again, so both look like a traversal of its own: what the document shows is the entity's work.
+fn aimed<'a>(sign: &signs::Sign, attempts: &'a [Attempt<'a>]) -> Option<(usize, &'a Attempt<'a>)> {
+    // What the client itself sent is no answer.
+    let is_sent =
+        |attempt: &Attempt<'_>| memchr::memmem::find(attempt.value.as_bytes(), sign.needle).is_some();
+    let aimed = || {
+        let aimed = attempts.iter().enumerate();
+        aimed.filter(|(_, attempt)| sign.family.proves(attempt) && !is_sent(attempt))
+    };
+    let first = aimed().next()?;
+    let entity = aimed().find(|(_, attempt)| {
+        attempt.attack_type == AttackType::Xxe && first.1.parameter.starts_with(attempt.document())
+    });
+    Some(entity.unwrap_or(first))
 }
 
 fn by_attempt(

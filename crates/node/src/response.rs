@@ -134,7 +134,11 @@ fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy
     let attempts: Vec<Attempt<'_>> = watched
         .attempts
         .iter()
-        .map(|attempt| Attempt { attack_type: attempt.attack_type, value: &attempt.value })
+        .map(|attempt| Attempt {
+            attack_type: attempt.attack_type,
+            parameter: &attempt.parameter,
+            value: &attempt.value,
+        })
         .collect();
     let credentials: Vec<&[u8]> = watched.credentials.iter().map(Vec::as_slice).collect();
     let asked = Asked { host: watched.host(), credentials: &credentials, attempts: &attempts };

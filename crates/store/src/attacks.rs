@@ -129,10 +129,15 @@ impl AttackQuery<'_> {
     }
 }
 
+/// Lists of which an attack has those of all its hits: it has none where no hit has any.
+const UNITED: &[&str] = &["known_attack", "regex"];
+
 /// Whether a condition on hits says what no hit of the attack may be. "Not null" says what one must be.
 #[must_use]
 pub fn excludes(asked: &Asked) -> bool {
-    asked.negated && own_place(asked.field).is_none() && asked.test != Test::Null
+    let is_null = asked.test == Test::Null;
+    own_place(asked.field).is_none()
+        && if asked.negated { !is_null } else { is_null && UNITED.contains(&asked.field) }
 }
 
 /// All conditions of a clause. Those on hits must hold for one and the same hit; a negated one for every hit.
@@ -153,7 +158,7 @@ fn clause_condition(clause: &[Asked], among: Option<&[i64]>) -> Condition {
         all = all.add(Expr::exists(hit));
     }
     excluded.into_iter().fold(all, |all, asked| {
-        let such = hits::conjunction([&Asked { negated: false, ..asked.clone() }]);
+        let such = hits::conjunction([&Asked { negated: !asked.negated, ..asked.clone() }]);
         all.add(Expr::exists(of_attack().cond_where(such).to_owned()).not())
     })
 }

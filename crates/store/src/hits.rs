@@ -75,7 +75,7 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::new("user", Kind::Text), Place::Column("app_user")),
     (Field::new("user_role", Kind::Text), Place::Column("app_role")),
     (Field::new("mitigation_control_id", Kind::Int), Place::Column("mitigation_control_id")),
-    (Field::new("anomality", Kind::Raw), Place::Elsewhere),
+    (Field::new("anomality", Kind::Text), Place::Constant(None)),
     (Field::new("wallarm_scanner", Kind::Bool), Place::Column("wallarm_scanner")),
     (Field::new("ebpf", Kind::Bool), Place::Column("ebpf")),
     (Field::new("aasm_event", Kind::Bool), Place::Column("aasm_event")),
@@ -83,7 +83,7 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::new("brute_counter", Kind::Text), Place::Column("counter")),
     (Field::new("dirbust_counter", Kind::Text), Place::Column("counter")),
     (Field::new("bola_counter", Kind::Text), Place::Column("counter")),
-    (Field::new("ips", Kind::Ip), Place::Address("ip", "ip_key")),
+    (Field::new("ips", Kind::Int).listed(), Place::Elsewhere),
     (Field::new("hitid", Kind::Raw), Place::Elsewhere),
     (Field::new("index", Kind::Text).listed(), Place::Elsewhere),
     (Field::new("changed_time", Kind::Time), Place::Elsewhere),
@@ -115,7 +115,36 @@ impl HitQuery<'_> {
         if self.filter.clauses.is_empty() {
             return all;
         }
-        all.add(self.filter.clauses.iter().fold(Condition::any(), |any, clause| any.add(conjunction(clause))))
+        all.add(self.filter.clauses.iter().fold(Condition::any(), |any, clause| any.add(self.clause(clause))))
+    }
+
+    fn clause(&self, clause: &[Asked]) -> Condition {
+        let of_attack = clause.iter().filter_map(|asked| self.of_attack(asked));
+        of_attack.fold(conjunction(clause), Condition::add)
+    }
+
+    /// What is asked of the attack that a hit belongs to: from how many addresses it came.
+    fn of_attack(&self, asked: &Asked) -> Option<Condition> {
+        let ("ips", Test::Ints(values, ranges)) = (asked.field, &asked.test) else { return None };
+        let count = || SimpleExpr::from(Func::count_distinct(Expr::col("ip")));
+        let mut wanted = Condition::any().add(Expr::val(1).eq(0));
+        if !values.is_empty() {
+            wanted = wanted.add(count().is_in(values.iter().copied()));
+        }
+        wanted = ranges.iter().fold(wanted, |any, range| {
+            let (from, to) = (range.from.unwrap_or(i64::MIN), range.to.unwrap_or(i64::MAX));
+            any.add(count().between(from, to))
+        });
+        let attacks = Query::select()
+            .column("attack_id")
+            .from(entity::hit::Entity)
+            .and_where(self.tenants.holds("client_id"))
+            .and_where(Column::State.is_null().or(Column::State.ne(FALSE)))
+            .group_by_col("attack_id")
+            .cond_having(wanted)
+            .to_owned();
+        let positive = Condition::all().add(Expr::col("attack_id").in_subquery(attacks));
+        Some(if asked.negated { positive.not() } else { positive })
     }
 }
 
@@ -292,6 +321,44 @@ impl Store {
     }
 }
 
+/// How hits are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// False positives.
+    False,
+    /// Attacks, confirmed.
+    True,
+    /// No false positives any more; a confirmation stays.
+    NotFalse,
+    /// Not judged at all.
+    Open,
+}
+
+impl Verdict {
+    /// What is written to the hits.
+    #[must_use]
+    pub const fn state(self) -> Option<&'static str> {
+        match self {
+            Verdict::False => Some(FALSE),
+            Verdict::True => Some("truepositive"),
+            Verdict::NotFalse | Verdict::Open => None,
+        }
+    }
+
+    /// The hits that it changes.
+    fn changing(self) -> SimpleExpr {
+        match (self, self.state()) {
+            // `<>` is not true of null.
+            (_, Some(state)) => Column::State.is_null().or(Column::State.ne(state)),
+            (Verdict::Open, None) => Column::State.is_not_null(),
+            (_, None) => Column::State.eq(FALSE),
+        }
+    }
+}
+
+/// State of a false positive.
+const FALSE: &str = "falsepositive";
+
 /// Marks hits within a transaction and returns how many changed and the attacks they belong to.
 ///
 /// # Errors
@@ -300,10 +367,10 @@ pub async fn mark<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     condition: Condition,
-    state: Option<&str>,
+    verdict: Verdict,
     now: i64,
 ) -> Result<(u64, Vec<i64>), StoreError> {
-    let wanted = changing(tenant, condition, state);
+    let wanted = Condition::all().add(Column::ClientId.eq(tenant.0)).add(condition).add(verdict.changing());
     let attacks: Vec<i64> = entity::hit::Entity::find()
         .select_only()
         .column(Column::AttackId)
@@ -313,7 +380,7 @@ pub async fn mark<C: ConnectionTrait>(
         .all(connection)
         .await?;
     let done = entity::hit::Entity::update_many()
-        .col_expr(Column::State, Expr::val(state.map(str::to_owned)))
+        .col_expr(Column::State, Expr::val(verdict.state()))
         .col_expr(Column::ChangedAt, Expr::val(Some(now)))
         .filter(wanted)
         .exec(connection)
@@ -322,16 +389,6 @@ pub async fn mark<C: ConnectionTrait>(
         crate::event_index::note_change(connection, tenant).await?;
     }
     Ok((done.rows_affected, attacks))
-}
-
-/// The hits of the condition whose mark would change.
-fn changing(tenant: TenantId, condition: Condition, state: Option<&str>) -> Condition {
-    Condition::all().add(Column::ClientId.eq(tenant.0)).add(condition).add(match state {
-        // `<>` is not true of null.
-        Some(state) => Column::State.is_null().or(Column::State.ne(state)),
-        // What is taken away is the mark of a false positive; a confirmation stays.
-        None => Column::State.eq("falsepositive"),
-    })
 }
 
 /// Hits that a rule against false positives cannot tell apart.
@@ -353,7 +410,8 @@ pub struct MarkedGroup {
     pub point: serde_json::Value,
 }
 
-/// The groups of the hits whose mark is about to change, at most `limit`.
+/// Groups whose rules depend on a verdict that is about to be given: those of hits that become false, at most `limit`,
+/// or those of hits that cease to be false, as far as marks made rules for them.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -361,19 +419,23 @@ pub async fn marked_groups<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     condition: Condition,
-    state: Option<&str>,
+    verdict: Verdict,
     limit: u64,
 ) -> Result<Vec<MarkedGroup>, StoreError> {
     let columns = ["kind", "pool", "domain", "path", "parameter", "regex"];
     // PostgreSQL cannot compare JSON, so the point comes from one hit of each group.
-    let select = Query::select()
+    let mut select = Query::select();
+    select
         .expr(Func::min(Expr::col("id")))
         .from(entity::hit::Entity)
-        .cond_where(changing(tenant, condition, state))
+        .cond_where(Condition::all().add(Column::ClientId.eq(tenant.0)).add(condition))
         .group_by_columns(columns)
-        .order_by_expr(Func::min(Expr::col("id")).into(), Order::Asc)
-        .limit(limit)
-        .to_owned();
+        .order_by_expr(Func::min(Expr::col("id")).into(), Order::Asc);
+    if verdict == Verdict::False {
+        select.and_where(verdict.changing()).limit(limit);
+    } else {
+        select.and_where(Column::State.eq(FALSE)).and_where(has_rule(tenant));
+    }
     let rows = connection.query_all(&select).await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
     let hits = entity::hit::Entity::find()
@@ -392,4 +454,21 @@ pub async fn marked_groups<C: ConnectionTrait>(
         point: hit.point,
     };
     Ok(hits.into_iter().map(group).collect())
+}
+
+/// Whether a mark made a rule for hits like this one.
+fn has_rule(tenant: TenantId) -> SimpleExpr {
+    use entity::mark_rule::{Column as Of, Entity};
+    let own = |column: Column| Expr::col((entity::hit::Entity, column));
+    let rules = Query::select()
+        .expr(Expr::val(1))
+        .from(Entity)
+        .and_where(Expr::col((Entity, Of::ClientId)).eq(tenant.0))
+        .and_where(Expr::col((Entity, Of::Kind)).eq(own(Column::Kind)))
+        .and_where(Expr::col((Entity, Of::Pool)).eq(own(Column::Pool)))
+        .and_where(Expr::col((Entity, Of::Domain)).eq(own(Column::Domain)))
+        .and_where(Expr::col((Entity, Of::Path)).eq(own(Column::Path)))
+        .and_where(Expr::col((Entity, Of::Parameter)).eq(own(Column::Parameter)))
+        .to_owned();
+    Expr::exists(rules)
 }

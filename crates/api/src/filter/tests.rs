@@ -46,6 +46,41 @@ fn ranges_nest_and_a_flat_time_pair_is_one_range() {
 }
 
 #[test]
+fn a_range_that_ends_before_it_begins_is_refused() {
+    let refused = |value: serde_json::Value| {
+        let error = Filter::parse(&value, FIELDS, Family::Events).unwrap_err();
+        error.body.as_object().unwrap().iter().next().map(|(name, entry)| (name.clone(), entry.clone()))
+    };
+    for (name, sent) in [
+        ("time", json!([[9, 7]])),
+        ("time", json!([9, 7])),
+        ("id", json!([[1, 5], [7, 3]])),
+        ("ip", json!("10.0.0.9-10.0.0.1")),
+    ] {
+        let (field, entry) = refused(json!({name: sent})).unwrap();
+        assert_eq!((field.as_str(), &entry["error"]), (name, &json!(REVERSED)), "{sent}");
+        assert!(!entry["value"].is_null(), "{sent}");
+    }
+    for fine in [json!({"time": [[7, 7]]}), json!({"id": [[null, 3]]}), json!({"ip": "::1-10.0.0.1"})] {
+        assert!(Filter::parse(&fine, FIELDS, Family::Events).is_ok(), "{fine}");
+    }
+    assert!(Filter::parse(&json!({"time": [[7, 7]]}), FIELDS, Family::Accounts).is_ok());
+}
+
+#[test]
+fn absent_or_one_of_these_is_two_alternatives() {
+    let either = events(json!({"vulnid": [null, 5], "id": 1}));
+    assert_eq!(either.clauses.len(), 2);
+    assert_eq!(either.clauses[0][0].test, Test::Null);
+    assert_eq!(either.clauses[1][0].test, Test::Ints(vec![5], vec![]));
+    assert!(either.clauses.iter().all(|clause| clause[1].field == "id"));
+    let neither = events(json!({"!vulnid": [5, null]}));
+    assert_eq!((neither.clauses.len(), neither.clauses[0].len()), (1, 2));
+    let error = Filter::parse(&json!({"id": [5, null]}), FIELDS, Family::Events).unwrap_err();
+    assert_eq!(error.body["id"]["value"], json!([5, null]));
+}
+
+#[test]
 fn accounts_ranges_are_half_open() {
     let filter = Filter::parse(&json!({"time": [[7, 9]]}), FIELDS, Family::Accounts).unwrap();
     assert_eq!(*test(&filter), Test::Ints(vec![], vec![Range { from: Some(7), to: Some(8) }]));

@@ -86,6 +86,8 @@ limits! {
     waiting_events: usize = 200_000, 1, 100_000_000;
     /// Bytes of uploads that may wait to be stored; as rows they take some times as much.
     waiting_event_bytes: usize = 256 << 20, 1 << 20, BYTES * 64;
+    /// Hits that one event of a node may stand for; an event that claims more is set aside.
+    aggregated_count: u32 = 10_000_000, 1, u32::MAX;
     /// Idle seconds that end a session.
     session_idle_s: i64 = 86_400, 1, 31_536_000;
     /// Seconds after sign-in that end a session.

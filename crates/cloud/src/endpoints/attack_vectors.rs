@@ -64,7 +64,8 @@ pub async fn vector_schema(
 /// Query groups of attack vectors
 ///
 /// Groups vectors (one attack sign of one request each) and measures the groups. Vectors marked `fp` are hidden
-/// unless `where` names `mark`. `X-Time-Zone` (an IANA name or `±HH:MM`) sets where days begin.
+/// unless `where` names `mark`. Names that are not known are refused, with the nearest one in `did_you_mean`.
+/// `X-Time-Zone` (an IANA name or `±HH:MM`) sets where days begin.
 #[utoipa::path(post, path = "/v1/client/{client_id}/attack-vectors/security-agg/query", tag = "Attack vectors",
     params(("client_id" = i64, Path, description = "Client", example = 1),
         ("X-Time-Zone" = Option<String>, Header, description = "Where days begin", example = "Europe/Berlin")),
@@ -139,7 +140,8 @@ pub async fn vectors_by_request(
 /// Mark vectors as true or false positives
 ///
 /// Exactly one of `group_id`, `vector_ids` and `request_ids` says which. False positives leave the counters of
-/// their attacks; an empty mark takes them back.
+/// their attacks and make rules, as those of `/v1/objects/hit/mark_false` do, and both end with the mark. An empty mark
+/// takes every mark back.
 #[utoipa::path(post, path = "/v1/client/{client_id}/attack-vectors/mark", tag = "Attack vectors",
     params(("client_id" = i64, Path, description = "Client", example = 1)),
     request_body = VectorMarkRequest,

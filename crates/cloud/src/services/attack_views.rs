@@ -17,6 +17,8 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 /// Id of the view that the product brings along.
 const PRESET: i64 = 0;
+/// What it is called.
+const PRESET_NAME: &str = "All attacks";
 const MAX_NAME: usize = 128;
 const MAX_CONFIG: usize = 64 << 10;
 const MAX_DESCRIPTION: usize = 4096;
@@ -62,7 +64,7 @@ fn preset(place: &Place) -> attack_view::Model {
         id: PRESET,
         client_id: place.tenant.0,
         partner_id: place.partner,
-        name: "All attacks".to_owned(),
+        name: PRESET_NAME.to_owned(),
         description: "Every attack of the last day, by type".to_owned(),
         config: JsonText(json!({"where": null, "groupBy": "type", "timeRange": "-24h",
             "sorting": [{"id": "requests_count", "desc": true}]})),
@@ -315,6 +317,9 @@ fn name(value: &Value) -> Result<Option<String>, ApiError> {
         Value::String(text) => text.trim(),
         other => return Err(ApiError::field("name", "must be a text", other.clone())),
     };
+    if text == PRESET_NAME {
+        return Err(ApiError::text(StatusCode::CONFLICT, "Already exists"));
+    }
     if (1..=MAX_NAME).contains(&text.chars().count()) {
         Ok(Some(text.to_owned()))
     } else {

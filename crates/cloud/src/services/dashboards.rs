@@ -132,13 +132,12 @@ fn first_of_month(request: &GraphRequest) -> Result<NaiveDate, ApiError> {
     first.ok_or_else(|| ApiError::field("month", "must be 1 to 12", request.month.clone()))
 }
 
-/// Hits that count, of a category and a period.
+/// Hits that count and are of types that people are shown, of a category and a period.
 fn filter(category: Option<Category>, range: Option<(i64, i64)>, more: Vec<Condition>) -> Filter {
-    let mut clause = vec![Condition {
-        field: "state",
-        negated: true,
-        test: Test::Texts(vec!["falsepositive".to_owned()]),
-    }];
+    let internal = AttackType::ALL.iter().filter(|kind| kind.is_internal());
+    let internal = internal.map(|kind| kind.code().to_owned()).collect();
+    let none_of = |field, texts| Condition { field, negated: true, test: Test::Texts(texts) };
+    let mut clause = vec![none_of("state", vec!["falsepositive".to_owned()]), none_of("type", internal)];
     if let Some(category) = category {
         let negated = category == Category::Incidents;
         clause.push(Condition { field: "vulnid", negated, test: Test::Null });
@@ -424,6 +423,10 @@ pub async fn owasp(
     let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
     let now = cloud.now();
     let range = (query.time_from.unwrap_or_else(|| oldest(now)), query.time_to.unwrap_or(now));
+    if range.1 < range.0 {
+        let name = if query.time_to.is_some() { "time_to" } else { "time_from" };
+        return Err(ApiError::field(name, "time_from must not be after time_to", json!(range)).into());
+    }
     let kinds = kinds(cloud, &tenants, None, range, vec![]).await?;
     let mut counts = BTreeMap::new();
     for number in 1..=10 {

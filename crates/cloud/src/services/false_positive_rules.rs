@@ -61,17 +61,22 @@ fn pattern(name: &str, value: &Value) -> Result<Pattern, ApiError> {
     Pattern::compile(text).map_err(|error| ApiError::field(name, error.to_string(), text))
 }
 
+/// Whether a pattern asks for anything: clients without optional fields send empty ones.
+fn is_given(value: &Value) -> bool {
+    !value.is_null() && value.as_str() != Some("")
+}
+
 fn compile(row: &Model) -> Result<Rule, ApiError> {
     let words = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(|word| Some(word.as_str()?.to_owned())).collect()
     };
     let mut scope = Vec::new();
     for part in SCOPE {
-        if let Some(value) = row.scope.0.get(part).filter(|value| !value.is_null()) {
+        if let Some(value) = row.scope.0.get(part).filter(|value| is_given(value)) {
             scope.push((part, pattern(part, value)?));
         }
     }
-    let titles = row.issues.0.get("titles_regex").filter(|value| !value.is_null());
+    let titles = row.issues.0.get("titles_regex").filter(|value| is_given(value));
     Ok(Rule {
         id: row.id,
         methods: words(&row.source.0).iter().map(|name| source::method_of(name).to_owned()).collect(),

@@ -185,5 +185,10 @@ fn named(filter: &Value) -> Result<Vec<Key>, ApiError> {
 /// 400 without a tenant.
 fn period(request: &HitStatsQuery) -> Result<Value, ApiError> {
     let client = request.client_id.ok_or_else(|| ApiError::field("client_id", "is required", Value::Null))?;
+    if let Some((from, to)) = request.start_time.zip(request.end_time)
+        && to < from
+    {
+        return Err(ApiError::field("end_time", "must not be before start_time", to));
+    }
     Ok(json!({"clientid": client, "time": [[request.start_time, request.end_time]]}))
 }

@@ -18,6 +18,7 @@ mod commit;
 mod event;
 mod grouping;
 mod sources;
+mod split;
 mod write;
 
 pub use abuse::take as take_abuse;
@@ -31,7 +32,8 @@ pub use sources::{SOURCE_GROUPS, is_of_source};
 /// 400 when the batch itself is not understood; its events then have no position to acknowledge. 503 when too much
 /// waits already.
 pub async fn take(cloud: &Cloud, node: &NodeCaller, bytes: &[u8]) -> Result<EventsResponse, Failure> {
-    let (seq, batch) = batch::read(&cloud.keys, node, bytes, cloud.clock.now_ms())?;
+    let most_hits = cloud.config.limits.aggregated_count;
+    let (seq, batch) = batch::read(&cloud.keys, node, bytes, cloud.clock.now_ms(), most_hits)?;
     let rejected = batch
         .rejected
         .iter()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bartizan_api::{
     ApiError, AttackType,
     filter::{Condition, Family, Field, Filter, MAX_TERMS, Range, Test, int},
+    hit::ANOMALIES,
     listing::EventListRequest,
     owasp,
     public_id::{self, Indexed, Key},
@@ -47,13 +48,9 @@ impl Asked {
         ids: &[(&str, Indexed)],
         named: fn(&str) -> Vec<String>,
     ) -> Result<Asked, ApiError> {
-        let filter = understood(filter, fields, ids, named)?;
-        let (tenants, mut filter) = (caller.own_tenants_of(&filter.ints("clientid"))?, filter);
+        let mut filter = understood(filter, fields, ids, named)?;
+        let tenants = caller.own_tenants_of(&filter.ints("clientid"))?;
         keep_apart(&mut filter, &tenants, caller.tenant());
-        if filter.clauses.iter().flatten().any(|condition| condition.field == "anomality") {
-            // Nothing tells yet what is anomalous about a hit.
-            filter.ignored.push("anomality".to_owned());
-        }
         Ok(Asked { tenants, filter, since: oldest(cloud.now()) })
     }
 }
@@ -85,6 +82,12 @@ pub fn understood(
             }
             Test::Ints(values, ranges) if ["stamps", "regex"].contains(&condition.field) => {
                 spelt_out(condition.field, values, ranges)?;
+            }
+            Test::Texts(words) if condition.field == "anomality" => {
+                if let Some(word) = words.iter().find(|word| !ANOMALIES.contains(&word.as_str())) {
+                    let text = format!("must be one of {}", ANOMALIES.join(", "));
+                    return Err(ApiError::field("anomality", text, word.as_str()));
+                }
             }
             Test::Texts(words) if condition.field == "preset" => {
                 if let Some(word) = words.iter().find(|word| owasp::preset(word).is_none()) {

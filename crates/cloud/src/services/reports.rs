@@ -173,6 +173,9 @@ pub async fn list(
     caller: &Caller,
     request: &EventListRequest,
 ) -> Result<Vec<ReportView>, Failure> {
+    if request.filter.is_null() {
+        return Err(ApiError::field("filter", "is required", Value::Null).into());
+    }
     let fields: Vec<Field> = FIELDS.iter().map(|(field, _)| *field).collect();
     let mut filter = Filter::parse(&request.filter, &fields, Family::Events)?;
     let tenants = caller.own_tenants_of(&filter.ints("clientid"))?;

@@ -52,10 +52,9 @@ struct SearchError {
 
 impl From<SearchError> for ApiError {
     fn from(error: SearchError) -> ApiError {
-        ApiError {
-            body: json!({"query": {"error": error.text, "value": error.value, "column": error.column}}),
-            ..ApiError::field("query", "", Value::Null)
-        }
+        let meant = suggest::meant(error.text, &error.value);
+        let body = json!({"query": {"error": error.text, "value": error.value, "column": error.column}});
+        ApiError { body, ..ApiError::field("query", "", Value::Null) }.did_you_mean(meant)
     }
 }
 

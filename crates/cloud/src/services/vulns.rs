@@ -144,6 +144,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
     (row.kind, row.domain, row.path) = (vuln_type::code_of(&place("type")), place("domain"), place("path"));
     (row.method, row.parameter) = (place("method"), place("parameter"));
     let info = vuln_type::info(&row.kind)
+        .filter(|info| vuln_type::is_known(info.code))
         .ok_or_else(|| ApiError::field("type", "unknown type of vulnerability", row.kind.clone()))?;
     row.threat = i64::from(info.threat);
     if let Some(info) = AttackType::parse_code(&row.kind).map(AttackType::info) {
@@ -175,6 +176,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
         }
         Judgement::False(rule) => {
             "falsepositive".clone_into(&mut row.status);
+            row.invalidate_time = Some(now);
             row.false_positive_rule_id = Some(rule);
         }
         Judgement::None => {}
@@ -413,11 +415,11 @@ fn set(row: &mut Model, name: &str, sent: &Value, now: i64) -> Result<(), ApiErr
                 known @ ("open" | "closed" | "falsepositive") => known.to_owned(),
                 _ => return Err(bad("must be open, closed or falsepositive")),
             };
-            // When it was closed; a false one never was a flaw that could be.
+            // When it ceased to be open, as a flaw that is gone or that never was one.
             row.invalidate_time = match status.as_str() {
-                "closed" if row.status == "closed" => row.invalidate_time.or(Some(now)),
-                "closed" => Some(now),
-                _ => None,
+                "open" => None,
+                _ if row.status == "open" => Some(now),
+                _ => row.invalidate_time.or(Some(now)),
             };
             row.status = status;
         }

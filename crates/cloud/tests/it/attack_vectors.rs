@@ -3,8 +3,10 @@
 mod drill;
 mod export;
 mod index;
+mod marks;
 mod query;
 mod refusals;
+mod selection;
 mod stats;
 mod views;
 

@@ -14,6 +14,7 @@ mod hits;
 pub(crate) mod incidents;
 mod indexed;
 mod rechecker;
+mod refusals;
 mod reports;
 mod security_issues;
 mod upload;

@@ -15,7 +15,7 @@ fn proofs(case: &Case<'_>) -> Vec<Proof> {
     let attempts: Vec<Attempt<'_>> = case
         .attempts
         .iter()
-        .map(|(attack_type, value)| Attempt { attack_type: *attack_type, value })
+        .map(|(attack_type, value)| Attempt { attack_type: *attack_type, parameter: "", value })
         .collect();
     let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
     let body = case.body.as_bytes();
@@ -91,4 +91,41 @@ fn heads_prove_redirects_and_banners() {
     let case = Case { attempts: &attempts, status: 302, headers: &headers, body: "" };
     let found: Vec<_> = proofs(&case).iter().map(|proof| proof.vuln_type).collect();
     assert_eq!(found, ["redir", "vuln_component"]);
+}
+
+/// The types proven by attempts at named places.
+fn proven(attempts: &[(AttackType, &str, &str)], body: &str) -> Vec<(&'static str, Option<usize>)> {
+    let attempts: Vec<Attempt<'_>> = attempts
+        .iter()
+        .map(|(attack_type, parameter, value)| Attempt { attack_type: *attack_type, parameter, value })
+        .collect();
+    let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
+    let response = ResponseParts { status: 200, headers: &[], body: body.as_bytes(), parse_html: true };
+    let proofs = ResponseEngine::new().inspect(&asked, &response);
+    proofs.iter().map(|proof| (proof.vuln_type, proof.attempt)).collect()
+}
+
+#[test]
+fn a_file_is_shown_by_the_entity_that_names_it() {
+    use AttackType::{Ptrav, Xxe};
+    let passwd = "root:x:0:0:root:/root:/bin/bash";
+    let entity = (Xxe, "POST_XML_XML_DTD_ENTITY_0_value", "");
+    let named = (Ptrav, "POST_XML_XML_DTD_ENTITY_0_value", "file:///etc/passwd");
+    let expanded = (Ptrav, "POST_XML_HASH_a_value", "file:///etc/passwd");
+    let query = (Ptrav, "GET_f_value", "../../etc/passwd");
+    assert_eq!(proven(&[named, expanded, entity], passwd), [("xxe", Some(2))]);
+    assert_eq!(proven(&[expanded, entity], passwd), [("xxe", Some(1))]);
+    assert_eq!(proven(&[query, entity], passwd), [("ptrav", Some(0))]);
+    // A document that is not parsed has one place.
+    let raw = [(Ptrav, "POST_value", "file:///etc/passwd"), (Xxe, "POST_value", "<!ENTITY")];
+    assert_eq!(proven(&raw, passwd), [("xxe", Some(1))]);
+}
+
+#[test]
+fn an_attempt_that_sends_the_sign_itself_leaves_it_to_the_others() {
+    use AttackType::{Ptrav, Rce};
+    let sent = (Rce, "GET_q_value", "echo root:x:0:0:");
+    assert_eq!(proven(&[sent], "root:x:0:0:root"), []);
+    let other = (Ptrav, "GET_f_value", "../../etc/passwd");
+    assert_eq!(proven(&[sent, other], "root:x:0:0:root"), [("ptrav", Some(1))]);
 }

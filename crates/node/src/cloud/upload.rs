@@ -51,10 +51,17 @@ pub(super) async fn keep_uploading(state: &State, client: &Client) {
                 backoff.reset();
                 room = BATCH_BYTES;
             }
-            Err(LinkError::Status { status: StatusCode::PAYLOAD_TOO_LARGE, .. })
-                if batch.records.len() > 1 =>
-            {
+            // The cloud sets bad events aside, so a batch that it does not understand holds one that breaks the whole.
+            Err(LinkError::Status {
+                status: StatusCode::PAYLOAD_TOO_LARGE | StatusCode::BAD_REQUEST,
+                ..
+            }) if batch.records.len() > 1 => {
                 room = (room / 2).max(1);
+            }
+            Err(LinkError::Status { status: StatusCode::BAD_REQUEST, .. }) if is_damaged(&batch) => {
+                tracing::error!(seq = batch.first_seq(), "event is damaged, dropped");
+                reader.ack(batch.last_seq());
+                room = BATCH_BYTES;
             }
             Err(LinkError::Status { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
                 // It will never fit; keeping it would hold up everything behind it.
@@ -77,6 +84,11 @@ pub(super) async fn keep_uploading(state: &State, client: &Client) {
             }
         }
     }
+}
+
+/// Whether an event is not what this node wrote. What is, waits: then the refusal is about something else.
+fn is_damaged(batch: &Batch) -> bool {
+    batch.records.iter().any(|(_, event)| serde_json::from_slice::<Event>(event).is_err())
 }
 
 /// The body of the call, from events that are encoded already.

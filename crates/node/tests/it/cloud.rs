@@ -43,6 +43,8 @@ pub(crate) struct Content {
     deliveries: usize,
     refuse_events: Option<StatusCode>,
     max_events: usize,
+    /// What batches with more events are answered.
+    too_many: StatusCode,
     refuse_heartbeats: bool,
     refuse_bundles: bool,
     heartbeats: Vec<HeartbeatRequest>,
@@ -301,7 +303,7 @@ fn events(shared: &Shared, body: &[u8]) -> Response<Full<Bytes>> {
         return status(refusal);
     }
     if batch.events.len() > content.max_events {
-        return status(StatusCode::PAYLOAD_TOO_LARGE);
+        return status(content.too_many);
     }
     for event in batch.events {
         let Event::Hit(hit) = event else { continue };
@@ -508,11 +510,32 @@ async fn refused_batches_are_kept_split_and_sent_again() {
     cloud.change(|content| {
         content.refuse_events = None;
         content.max_events = 2;
+        content.too_many = StatusCode::PAYLOAD_TOO_LARGE;
     });
     eventually("all hits arrive in small batches", || async {
         cloud.content(|c| c.events.values().filter(|hit| hit["attack_type"] == "sqli").count()) == 8
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_not_understood_holds_up_nothing_and_loses_nothing() {
+    let cloud = Cloud::start().await;
+    cloud.change(|content| content.refuse_events = Some(StatusCode::BAD_REQUEST));
+    let setup = with_cloud(&cloud, "block").await;
+    for _ in 0..8 {
+        assert_eq!(setup.status(SQLI).await, 403);
+    }
+    let arrived = || cloud.content(|c| c.events.values().filter(|hit| hit["attack_type"] == "sqli").count());
+    // Whole events wait, also alone: what is wrong is not theirs.
+    eventually("the cloud was asked again", || async { cloud.content(|c| c.deliveries) > 3 }).await;
+    assert_eq!(arrived(), 0);
+    cloud.change(|content| {
+        content.refuse_events = None;
+        content.max_events = 1;
+        content.too_many = StatusCode::BAD_REQUEST;
+    });
+    eventually("each hit arrives alone", || async { arrived() == 8 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -230,3 +230,21 @@ async fn images_are_not_read() {
     let spooled = crate::harness::spooled(&state.path().join("state/spool"));
     assert!(spooled.iter().all(|event| event["kind"] == "hit"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_shown_through_an_entity_is_no_traversal() {
+    let setup = Setup::in_mode("monitoring").await;
+    let passwd = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin";
+    let document = r#"<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>"#;
+    let request = setup.http.post(setup.url("/import")).header("content-type", "application/xml");
+    request.header("x-answer", hex::encode(passwd)).body(document).send().await.unwrap();
+    let found = proof(&setup, 1).await;
+    assert_eq!((&found["vuln_type"], &found["attack_type"]), (&"xxe".into(), &"xxe".into()));
+    let hits: Vec<Value> = setup
+        .spooled()
+        .into_iter()
+        .filter(|event| event["kind"] == "hit" && event["attack_type"] == "xxe")
+        .collect();
+    assert!(hits.iter().any(|hit| hit["parameter"] == found["parameter"]), "{hits:?}");
+    assert_eq!(proofs(&setup).len(), 1);
+}

@@ -30,6 +30,26 @@ enum Form {
 }
 
 impl Term {
+    /// Wire names of all fields that hits can be grouped by.
+    pub const NAMES: &[&str] = &[
+        "domain",
+        "path",
+        "type",
+        "ip",
+        "remote_country",
+        "statuscode",
+        "method",
+        "poolid",
+        "protocol",
+        "auth_protocol",
+        "datacenter",
+        "tor",
+        "known_attack",
+        "node_uuid",
+        "block_status",
+        "parameter",
+    ];
+
     /// The field of this wire name, if hits can be grouped by it.
     #[must_use]
     pub fn named(name: &str) -> Option<Term> {

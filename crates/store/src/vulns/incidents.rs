@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bartizan_api::AttackType;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait, Order, Query, UnionType},
@@ -88,13 +89,17 @@ pub async fn link<C: ConnectionTrait>(
     proof: &vuln_proof::Model,
     now: i64,
 ) -> Result<Vec<hit::Model>, StoreError> {
-    let hits = hit::Entity::find()
+    let of_request = hit::Entity::find()
         .filter(hit::Column::ClientId.eq(tenant.0))
         .filter(hit::Column::RequestId.eq(proof.request_id.as_str()))
-        .filter(hit::Column::Kind.eq(proof.kind.as_str()))
-        .filter(hit::Column::Parameter.eq(proof.parameter.as_str()))
-        .all(connection)
-        .await?;
+        .filter(hit::Column::Kind.eq(proof.kind.as_str()));
+    // The answer tells that the parser follows external entities, not which declaration of the request it followed.
+    let hits = if proof.kind == AttackType::Xxe.code() {
+        of_request
+    } else {
+        of_request.filter(hit::Column::Parameter.eq(proof.parameter.as_str()))
+    };
+    let hits = hits.all(connection).await?;
     let any = !hits.is_empty();
     let mut new = Vec::new();
     for hit in hits {

@@ -12,6 +12,7 @@ use super::{
     period::Zone,
     sql,
 };
+use crate::services::nearest::nearest;
 
 mod value;
 
@@ -43,6 +44,8 @@ impl Op {
             "=" => Op::Equal,
             "!=" => Op::NotEqual,
             "in" => Op::In,
+            // As `!=`, which takes several values, too.
+            "not in" => Op::NotEqual,
             ">" => Op::Greater,
             "<" => Op::Less,
             ">=" => Op::AtLeast,
@@ -230,7 +233,11 @@ impl Reader {
         if let Some(metric) = metrics::find(name) {
             return having(metric, op, &values).map(Node::Groups);
         }
-        let field = fields::find(name).ok_or_else(|| bad("unknown field", name))?;
+        let field = fields::find(name).ok_or_else(|| {
+            let known = fields::FIELDS.iter().map(|field| field.name);
+            let known = known.chain(metrics::METRICS.iter().map(|metric| metric.name));
+            bad("unknown field", name).did_you_mean(nearest(name, known))
+        })?;
         if !field.ops.names().contains(&op.name()) {
             return Err(bad(format!("{name} does not take {}", op.name()), asked));
         }

@@ -6,7 +6,8 @@ use bartizan_api::{
 };
 use bartizan_events_index::{Filter, Mark, Number};
 use bartizan_store::{
-    TenantId, attacks, entity, hits, ingest,
+    TenantId, entity,
+    hits::Verdict,
     sea_orm::{ColumnTrait, Condition},
 };
 use serde_json::{Value, json};
@@ -18,17 +19,12 @@ use super::{
     metrics::rfc3339,
     normal,
     period::Zone,
-    query::{kept_since, limit, rows},
+    query::{kept_since, limit, passes, rows},
 };
 use crate::{
     auth::Caller,
     failure::Failure,
-    services::{
-        action,
-        activity::{self, Change},
-        cursor,
-        event_view::{attack_id, hit_view},
-    },
+    services::{action, cursor, event_view::hit_view, hits::marks, listing::flag},
     state::Cloud,
 };
 
@@ -92,7 +88,10 @@ async fn grouped(
     let mut asked = conditions::parse(filter, zone)?;
     asked.names_internal |= names_internal(&key);
     let of_group = rows_of_group(&key)?;
-    Ok(Filter::All(vec![rows(&asked, key.period(), kept_since(cloud, tenant).await?), of_group]))
+    let rows = Filter::All(vec![rows(&asked, key.period(), kept_since(cloud, tenant).await?), of_group]);
+    // A group that a condition on metrics leaves out has no rows to show.
+    let meets = asked.groups.is_empty() || passes(cloud, tenant, rows.clone(), asked.groups).await?;
+    Ok(if meets { rows } else { Filter::Any(vec![]) })
 }
 
 /// Vectors of a group, newest first, with their requests.
@@ -253,7 +252,7 @@ fn action_conditions(hit: &entity::hit::Model) -> Result<Value, Failure> {
     Ok(conditions)
 }
 
-/// Judges vectors, and counts their attacks anew.
+/// Judges vectors, counts their attacks anew, and makes or removes rules as `mark_false` does.
 ///
 /// # Errors
 /// 400 by field.
@@ -263,10 +262,10 @@ pub async fn mark(
     tenant: TenantId,
     request: &VectorMarkRequest,
 ) -> Result<VectorMarked, Failure> {
-    let (mark, state) = match request.mark.as_str() {
-        Some("fp") => (Mark::False, Some("falsepositive")),
-        Some("tp") => (Mark::True, Some("truepositive")),
-        Some("") => (Mark::None, None),
+    let (mark, verdict) = match request.mark.as_str() {
+        Some("fp") => (Mark::False, Verdict::False),
+        Some("tp") => (Mark::True, Verdict::True),
+        Some("") => (Mark::None, Verdict::Open),
         _ => return Err(ApiError::field("mark", "must be tp, fp or empty", request.mark.clone()).into()),
     };
     let selectors = [
@@ -316,7 +315,11 @@ pub async fn mark(
             matching(cloud, tenant, filter).await?
         }
     };
-    let marked_count = mark_rows(cloud, caller, tenant, &rows, state).await?;
+    let rule = flag("rule", &request.rule, true)?;
+    let id = entity::hit::Column::Id;
+    let of_rows = |rows: &[i64]| Condition::all().add(id.is_in(rows.iter().copied()));
+    let conditions: Vec<Condition> = rows.chunks(CHUNK).map(of_rows).collect();
+    let marked_count = marks::judge(cloud, caller, tenant, &conditions, verdict, rule).await?;
     Ok(VectorMarked { marked_count })
 }
 
@@ -337,41 +340,3 @@ async fn matching(cloud: &Cloud, tenant: TenantId, filter: Filter) -> Result<Vec
 
 /// Rows of one statement.
 const CHUNK: usize = 500;
-
-async fn mark_rows(
-    cloud: &Cloud,
-    caller: &Caller,
-    tenant: TenantId,
-    rows: &[i64],
-    state: Option<&str>,
-) -> Result<u64, Failure> {
-    use entity::hit::Column;
-    let now = cloud.now();
-    let mut marked = 0;
-    let mut touched = std::collections::BTreeSet::new();
-    let transaction = cloud.store.begin().await?;
-    ingest::lock(&transaction, tenant).await?;
-    for rows in rows.chunks(CHUNK) {
-        let condition = Condition::all().add(Column::Id.is_in(rows.iter().copied()));
-        let (count, attacks) = hits::mark(&transaction, tenant, condition, state, now).await?;
-        marked += count;
-        touched.extend(attacks);
-    }
-    let touched: Vec<i64> = touched.into_iter().collect();
-    for touched in touched.chunks(CHUNK) {
-        attacks::recount(&transaction, tenant, touched, now).await?;
-        for attack in attacks::by_rows(&transaction, tenant, touched).await? {
-            let change = Change {
-                object_type: "attack",
-                action: "mark_false",
-                object_id: attack_id(&attack).join(":"),
-                object_name: format!("{} {}{}", attack.kind, attack.domain, attack.path),
-                before: None,
-                after: Some(json!({"mark": state, "hits": attack.hits, "false_hits": attack.false_hits})),
-            };
-            activity::log(&transaction, caller, tenant, now, change).await?;
-        }
-    }
-    transaction.commit().await?;
-    Ok(marked)
-}

@@ -189,6 +189,7 @@ fn columns(query: &Query) -> Vec<(&'static str, &'static str)> {
     let selected = query.columns.iter().filter_map(|column| match column {
         Column::Metric(metric) => Some((metric.name, metric.label)),
         Column::Values(name, field) => Some(display(name, field.label)),
+        Column::Requests(field) => Some((field.name, field.label)),
         Column::Name => Some(("attack_name", "Attack")),
         Column::Security => Some(("security_info", "Security Info")),
         Column::Dimension => None,

@@ -203,7 +203,7 @@ impl Field {
         match self.name {
             "attack_type" => AttackType::ALL
                 .iter()
-                .filter(|kind| !is_internal(**kind))
+                .filter(|kind| !kind.is_internal())
                 .map(|kind| (kind.code().to_owned(), kind.info().label.to_owned()))
                 .collect(),
             "status_code_group" => same(&["1xx", "2xx", "3xx", "4xx", "5xx"]),
@@ -249,11 +249,6 @@ impl Field {
             Place::Time(_) | Place::BlockStatus | Place::Search(_) => return None,
         })
     }
-}
-
-/// Types that are never shown to people, unless a condition names them.
-pub(super) fn is_internal(kind: AttackType) -> bool {
-    matches!(kind, AttackType::Warn | AttackType::Marker | AttackType::Bot | AttackType::Vectors)
 }
 
 /// The items of a stored `,a,b,` list.

@@ -5,19 +5,19 @@ use bartizan_api::{
     attack_vector::{VectorGroups, VectorQuery},
     filter::int,
 };
-use bartizan_events_index::{Aggregation, Filter, Group, Mark, Number, Text, Value as Key};
+use bartizan_events_index::{Aggregation, Dimension, Filter, Group, Mark, Number, Text, Value as Key};
 use bartizan_store::{TenantId, event_settings};
 use serde_json::{Value, json};
 
 use super::{
-    conditions::{self, Conditions},
+    conditions::{self, Conditions, Having},
     fields::{self, Field, Place},
     metrics::{self, Metric},
     period::{Period, Zone},
 };
 use crate::{
     failure::Failure,
-    services::{cursor, listing::oldest},
+    services::{cursor, listing::oldest, nearest::nearest},
     state::Cloud,
 };
 
@@ -54,6 +54,8 @@ pub(super) enum Column {
     Metric(&'static Metric),
     /// A display column, or a dimension that is not grouped by: name, and the field it lists.
     Values(&'static str, &'static Field),
+    /// The requests of a group that is not one request: their number, and the ids of some.
+    Requests(&'static Field),
     /// A dimension of the group.
     Dimension,
     Name,
@@ -150,7 +152,7 @@ pub(super) fn rows(conditions: &Conditions, period: Period, since: i64) -> Filte
         all.push(Filter::Not(Box::new(Filter::number(Number::Mark, false_positive))));
     }
     if !conditions.names_internal {
-        let is_shown = |kind: &str| !AttackType::parse_code(kind).is_some_and(fields::is_internal);
+        let is_shown = |kind: &str| !AttackType::parse_code(kind).is_some_and(AttackType::is_internal);
         all.push(Filter::text(Text::Kind, is_shown));
     }
     Filter::All(all)
@@ -174,7 +176,11 @@ fn dimensions(request: &VectorQuery) -> Result<Vec<&'static Field>, ApiError> {
         (Value::String(name), Value::Null) => match preset(name) {
             Some(dimensions) => dimensions,
             None => {
-                vec![groups(name).ok_or_else(|| ApiError::field("preset", "unknown preset", name.as_str()))?]
+                let known = || ["type", "source_ip", "none"].into_iter().chain(group_names());
+                vec![groups(name).ok_or_else(|| {
+                    let error = ApiError::field("preset", "unknown preset", name.as_str());
+                    error.did_you_mean(nearest(name, known()))
+                })?]
             }
         },
         (Value::Null, Value::Array(names)) => {
@@ -185,7 +191,10 @@ fn dimensions(request: &VectorQuery) -> Result<Vec<&'static Field>, ApiError> {
                 .iter()
                 .map(|name| {
                     let field = name.as_str().and_then(groups);
-                    field.ok_or_else(|| ApiError::field("group_by", "unknown dimension", name.clone()))
+                    field.ok_or_else(|| {
+                        let meant = nearest(name.as_str().unwrap_or_default(), group_names());
+                        ApiError::field("group_by", "unknown dimension", name.clone()).did_you_mean(meant)
+                    })
                 })
                 .collect::<Result<Vec<_>, _>>()?
         }
@@ -230,13 +239,29 @@ fn columns(select: &Value, dimensions: &[&'static Field]) -> Result<Vec<Column>,
     let mut columns = names
         .iter()
         .map(|name| {
-            name.as_str().and_then(|name| column(name, dimensions)).ok_or_else(|| bad("unknown column", name))
+            let text = name.as_str().unwrap_or_default();
+            column(text, dimensions)
+                .ok_or_else(|| bad("unknown column", name).did_you_mean(nearest(text, column_names())))
         })
         .collect::<Result<Vec<_>, _>>()?;
     if !columns.iter().any(|column| matches!(column, Column::Metric(_))) {
         columns.extend(metrics::find("requests_count").map(Column::Metric));
     }
     Ok(columns)
+}
+
+/// Everything that may be selected.
+fn column_names() -> impl Iterator<Item = &'static str> {
+    let metrics = metrics::METRICS.iter().map(|metric| metric.name);
+    let display = fields::DISPLAY.iter().map(|(name, ..)| *name);
+    let computed = fields::COMPUTED.iter().map(|(name, _)| *name);
+    let dimensions = fields::FIELDS.iter().filter(|field| field.group || field.stats);
+    metrics.chain(display).chain(computed).chain(dimensions.map(|field| field.name))
+}
+
+/// Everything that a query may be grouped by.
+fn group_names() -> impl Iterator<Item = &'static str> {
+    fields::FIELDS.iter().filter(|field| field.group).map(|field| field.name)
 }
 
 fn column(name: &str, dimensions: &[&'static Field]) -> Option<Column> {
@@ -256,7 +281,10 @@ fn column(name: &str, dimensions: &[&'static Field]) -> Option<Column> {
         return Some(Column::Dimension);
     }
     // Of a group that is not split by it, a dimension has several values.
-    (!matches!(field.place, Place::Time(_) | Place::Request)).then_some(Column::Values(field.name, field))
+    Some(match field.place {
+        Place::Request => Column::Requests(field),
+        _ => Column::Values(field.name, field),
+    })
 }
 
 fn order(
@@ -292,7 +320,15 @@ fn order(
             });
             let sorted =
                 sorted.or_else(|| default().map(|(sorted, _)| sorted).filter(|_| name == "requests_count"));
-            Ok((sorted.ok_or_else(|| bad("not a selected metric or a dimension", entry))?, desc))
+            let sorted = sorted.ok_or_else(|| {
+                let metrics = columns.iter().filter_map(|column| match column {
+                    Column::Metric(metric) => Some(metric.name),
+                    _ => None,
+                });
+                let known = metrics.chain(dimensions.iter().map(|field| field.name));
+                bad("not a selected metric or a dimension", entry).did_you_mean(nearest(name, known))
+            })?;
+            Ok((sorted, desc))
         })
         .collect()
 }
@@ -338,6 +374,41 @@ pub(super) async fn all(cloud: &Cloud, query: &Query, limit: usize) -> Result<Ve
     rows_of(cloud, query, &plan, &page.groups).await
 }
 
+/// Whether the rows of a group meet conditions on metrics.
+pub(super) async fn passes(
+    cloud: &Cloud,
+    tenant: TenantId,
+    rows: Filter,
+    groups: Vec<Having>,
+) -> Result<bool, Failure> {
+    let plan = Plan::of_conditions(&groups);
+    let asked = Aggregation {
+        filter: rows,
+        dimensions: vec![],
+        metrics: plan.metrics.clone(),
+        details: vec![],
+        tops: vec![],
+        weight: None,
+    };
+    let passes = move |index: &bartizan_events_index::Index| {
+        let mut passes = false;
+        index.aggregate(tenant.0, &asked, |table| {
+            passes = !table.is_empty() && plan.all_pass(table, &groups, 0);
+            vec![]
+        })?;
+        Ok(passes)
+    };
+    cloud.event_index.ask(tenant, passes).await
+}
+
+/// What rows are grouped by.
+fn dimension(field: &Field, zone: Zone) -> Option<Dimension> {
+    match field.place {
+        Place::Time(grain) => Some(zone.dimension(grain)),
+        _ => field.dimension(),
+    }
+}
+
 async fn page(
     cloud: &Cloud,
     query: &Query,
@@ -345,20 +416,13 @@ async fn page(
     limit: usize,
 ) -> Result<Page, Failure> {
     let zone = query.zone;
-    let dimensions = query
-        .dimensions
-        .iter()
-        .filter_map(|field| match field.place {
-            Place::Time(grain) => Some(zone.dimension(grain)),
-            _ => field.dimension(),
-        })
-        .collect();
+    let dimensions = query.dimensions.iter().filter_map(|field| dimension(field, zone)).collect();
     let asked = Aggregation {
         filter: query.rows(kept_since(cloud, query.tenant).await?),
         dimensions,
         metrics: plan.metrics.clone(),
         details: plan.details.clone(),
-        tops: tops(&query.columns),
+        tops: tops(&query.columns, zone),
         weight: None,
     };
     let (tenant, query) = (query.tenant, query.clone());

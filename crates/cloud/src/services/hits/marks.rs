@@ -5,6 +5,8 @@
 //! `disable_attack_type` there, or `disable_regex` for what a custom expression found. It goes when the last such hit
 //! loses its mark, and is never made where the tenant has one like it already. Whoever may not create rules only marks.
 
+use std::collections::BTreeSet;
+
 use bartizan_api::{
     ApiError,
     filter::Test,
@@ -14,10 +16,10 @@ use bartizan_api::{
 use bartizan_rules::Scope;
 use bartizan_store::{
     TenantId, Tenants, attacks,
-    entity::{self, mark_rule},
-    hits::{self, HitQuery, MarkedGroup},
+    entity::mark_rule,
+    hits::{self, HitQuery, MarkedGroup, Verdict},
     ingest, mark_rules,
-    sea_orm::{ColumnTrait, EntityTrait, QueryFilter},
+    sea_orm::Condition,
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -37,7 +39,9 @@ use crate::{
 };
 
 /// Most kinds of hits of one request that get rules; who marks more is not correcting detection.
-const MAX_GROUPS: u64 = 20;
+const MAX_GROUPS: usize = 20;
+/// Attacks of one statement.
+const CHUNK: usize = 500;
 /// What a mark writes into the comment of its rule.
 const COMMENT: &str = "Made by marking hits as false positives";
 
@@ -56,14 +60,16 @@ pub async fn mark_false(cloud: &Cloud, caller: &Caller, request: &MarkRequest) -
     }
     let asked = asked(cloud, caller, &request.filter)?;
     refuse_sources(cloud, caller, &asked).await?;
-    let state = flag("mode", &request.mode, true)?.then_some("falsepositive");
+    let verdict = if flag("mode", &request.mode, true)? { Verdict::False } else { Verdict::NotFalse };
     // The ids name their tenants themselves; without `clientid` every tenant in reach is meant.
     let own = members.iter().all(|one| names(one, "clientid"));
     let tenants = if own { asked.tenants.clone() } else { caller.tenants.clone() };
     let rule = flag("rule", &request.rule, true)?;
     let mut marked = 0;
     for &tenant in tenants.ids() {
-        marked += mark_in(cloud, caller, tenant, &asked, state, rule).await?;
+        let own = Tenants::from(tenant);
+        let condition = HitQuery { tenants: &own, since: asked.since, filter: &asked.filter }.condition();
+        marked += judge(cloud, caller, tenant, &[condition], verdict, rule).await?;
     }
     Ok(Marked { marked })
 }
@@ -82,43 +88,63 @@ async fn refuse_sources(cloud: &Cloud, caller: &Caller, asked: &Asked) -> Result
     Ok(())
 }
 
-async fn mark_in(
+/// Judges the hits of any of the conditions, counts their attacks anew, and makes or removes the rules of those that
+/// become or cease to be false positives. Returns how many hits changed.
+///
+/// # Errors
+/// [`Failure`] of the store.
+pub(in crate::services) async fn judge(
     cloud: &Cloud,
     caller: &Caller,
     tenant: TenantId,
-    asked: &Asked,
-    state: Option<&str>,
+    conditions: &[Condition],
+    verdict: Verdict,
     rule: bool,
 ) -> Result<u64, Failure> {
-    let own = Tenants::from(tenant);
-    let condition = HitQuery { tenants: &own, since: asked.since, filter: &asked.filter }.condition();
+    let (now, is_false) = (cloud.now(), verdict == Verdict::False);
+    let (mut marked, mut touched, mut groups) = (0, BTreeSet::new(), Vec::new());
     let transaction = cloud.store.begin().await?;
     ingest::lock(&transaction, tenant).await?;
-    let groups = hits::marked_groups(&transaction, tenant, condition.clone(), state, MAX_GROUPS).await?;
-    let (marked, changed) = hits::mark(&transaction, tenant, condition, state, cloud.now()).await?;
-    if marked > 0 {
-        attacks::recount(&transaction, tenant, &changed, cloud.now()).await?;
-        let rows = entity::attack::Entity::find()
-            .filter(entity::attack::Column::Id.is_in(changed))
-            .filter(entity::attack::Column::ClientId.eq(tenant.0))
-            .all(&transaction)
-            .await?;
-        for attack in rows {
+    for condition in conditions {
+        if !is_false || groups.len() < MAX_GROUPS {
+            let limit = u64::try_from(MAX_GROUPS).unwrap_or(u64::MAX);
+            let changed =
+                hits::marked_groups(&transaction, tenant, condition.clone(), verdict, limit).await?;
+            for group in changed {
+                if !groups.contains(&group) {
+                    groups.push(group);
+                }
+            }
+        }
+        let (count, attacks) = hits::mark(&transaction, tenant, condition.clone(), verdict, now).await?;
+        marked += count;
+        touched.extend(attacks);
+    }
+    let touched: Vec<i64> = touched.into_iter().collect();
+    for touched in touched.chunks(CHUNK) {
+        attacks::recount(&transaction, tenant, touched, now).await?;
+        for attack in attacks::by_rows(&transaction, tenant, touched).await? {
+            let after = json!({
+                "mark": verdict.state(), "hits": attack.hits, "false_hits": attack.false_hits,
+            });
             let change = Change {
                 object_type: "attack",
                 action: "mark_false",
                 object_id: attack_id(&attack).join(":"),
                 object_name: format!("{} {}{}", attack.kind, attack.domain, attack.path),
                 before: None,
-                after: Some(json!({"mark": state, "hits": attack.hits, "false_hits": attack.false_hits})),
+                after: Some(after),
             };
-            activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
+            activity::log(&transaction, caller, tenant, now, change).await?;
         }
     }
     transaction.commit().await?;
+    if is_false {
+        groups.truncate(MAX_GROUPS);
+    }
     // Taking marks away removes the rules that marking made, asked or not.
-    if marked > 0 && (rule || state.is_none()) {
-        settle_rules(cloud, caller, tenant, groups, state.is_some()).await?;
+    if rule || !is_false {
+        settle_rules(cloud, caller, tenant, groups, is_false).await?;
     }
     Ok(marked)
 }

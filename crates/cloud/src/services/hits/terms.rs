@@ -13,7 +13,7 @@ use super::{asked, period, query};
 use crate::{
     auth::Caller,
     failure::Failure,
-    services::{indexed_events, listing::Asked},
+    services::{indexed_events, listing::Asked, nearest::nearest},
     state::Cloud,
 };
 
@@ -93,7 +93,10 @@ pub fn fields(asked: &Value) -> Result<Vec<(String, Term)>, ApiError> {
     };
     let field = |name: &Value| {
         let term = name.as_str().and_then(|name| Some((name.to_owned(), Term::named(name)?)));
-        term.ok_or_else(|| ApiError::field("terms", "unknown field", name.clone()))
+        term.ok_or_else(|| {
+            let meant = nearest(name.as_str().unwrap_or_default(), Term::NAMES.iter().copied());
+            ApiError::field("terms", "unknown field", name.clone()).did_you_mean(meant)
+        })
     };
     names.iter().map(field).collect()
 }

@@ -108,7 +108,7 @@ fn condition(asked: &Condition) -> Option<Filter> {
         "poolid" => numbers(Number::Application, test)?,
         "response_time" => numbers(Number::ResponseTime, test)?,
         "size" => numbers(Number::ResponseSize, test)?,
-        "ip" | "ips" => addresses(test)?,
+        "ip" => addresses(test)?,
         "block_status" => outcomes(test)?,
         "state" => marks(test)?,
         "vulnid" | "security_issue_id" => issues(test)?,

@@ -28,7 +28,7 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, request: &AbuseEvents) -> Re
     if request.events.iter().any(|event| event.client_id != tenant.0) {
         return Err(ApiError::text(StatusCode::FORBIDDEN, "Check permissions failed").into());
     }
-    let now_ms = cloud.clock.now_ms();
+    let (now_ms, most_hits) = (cloud.clock.now_ms(), cloud.config.limits.aggregated_count);
     let mut named = HashSet::new();
     let hits: Vec<NewHit> = request
         .events
@@ -43,7 +43,8 @@ pub async fn take(cloud: &Cloud, node: &NodeCaller, request: &AbuseEvents) -> Re
                 .map(move |hit| (key.clone(), hit))
         })
         .map(|(key, hit)| {
-            event::check(&hit).map_err(|error| ApiError::field("events", error, hit.event_id.clone()))?;
+            let refused = |error| ApiError::field("events", error, hit.event_id.clone());
+            event::check(&hit, most_hits).map_err(refused)?;
             let (mut row, raw) = event::rows(hit, node, now_ms);
             if !valid_pool(row.pool) {
                 row.pool = -1;

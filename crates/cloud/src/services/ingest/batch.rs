@@ -8,7 +8,7 @@ use bartizan_store::{TenantId, entity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{event, grouping::group_key};
+use super::{event, grouping::group_key, split::split};
 use crate::{auth::node::NodeCaller, keys::Keys, services::verification::mark};
 
 /// Most events of a batch.
@@ -65,6 +65,7 @@ pub(super) fn read(
     node: &NodeCaller,
     bytes: &[u8],
     now_ms: i64,
+    most_hits: u32,
 ) -> Result<(u64, Batch), ApiError> {
     let (id, seq, events) = parse(bytes)?;
     let head = entity::event_batch::Model {
@@ -98,7 +99,7 @@ pub(super) fn read(
             tracing::debug!(node = %batch.node_uuid, "an event of verification itself was left out");
             continue;
         }
-        batch.sort_in(index, sent, node);
+        batch.sort_in(index, sent, node, most_hits);
     }
     // Grouping looks at hits one after the other: in the order of their times it does not depend on how the node
     // happened to write them.
@@ -114,15 +115,14 @@ fn parse(bytes: &[u8]) -> Result<(String, u64, Vec<Sent>), ApiError> {
             (request.batch_id, request.seq, request.events.into_iter().map(Sent::from).collect::<Vec<_>>())
         }
         Err(error) => {
-            let mut value: Value =
-                serde_json::from_slice(bytes).map_err(|error| bad(format!("invalid json: {error}")))?;
-            let id = value.get("batch_id").and_then(Value::as_str).map(str::to_owned);
-            let seq = value.get("seq").and_then(Value::as_u64);
-            let events = value.get_mut("events").map(Value::take);
-            let (Some(id), Some(seq), Some(Value::Array(events))) = (id, seq, events) else {
-                return Err(bad(format!("not an event batch: {error}")));
-            };
-            (id, seq, events.into_iter().map(one).collect())
+            let not_one = || bad(format!("not an event batch: {error}"));
+            let split = split(bytes).ok_or_else(not_one)?;
+            let head: Value =
+                serde_json::from_slice(&split.head).map_err(|error| bad(format!("invalid json: {error}")))?;
+            let id = head.get("batch_id").and_then(Value::as_str).map(str::to_owned);
+            let seq = head.get("seq").and_then(Value::as_u64);
+            let (Some(id), Some(seq)) = (id, seq) else { return Err(not_one()) };
+            (id, seq, split.events.into_iter().map(one).collect())
         }
     };
     if id.is_empty() || id.len() > 128 || id.contains('\0') {
@@ -134,10 +134,14 @@ fn parse(bytes: &[u8]) -> Result<(String, u64, Vec<Sent>), ApiError> {
     Ok((id, seq, events))
 }
 
-fn one(payload: Value) -> Sent {
-    match serde_json::from_value::<Event>(payload.clone()) {
+fn one(text: &[u8]) -> Sent {
+    match serde_json::from_slice::<Event>(text) {
         Ok(event) => Sent::from(event),
-        Err(error) => Sent::Bad { reason: error.to_string(), payload },
+        Err(error) => {
+            let unreadable = || json!({"unreadable": String::from_utf8_lossy(text)});
+            let payload = serde_json::from_slice(text).unwrap_or_else(|_| unreadable());
+            Sent::Bad { reason: error.to_string(), payload }
+        }
     }
 }
 
@@ -147,7 +151,7 @@ impl Batch {
         self.hits.len() + self.proofs.len() + self.dropped.len() + self.rejected.len()
     }
 
-    fn sort_in(&mut self, index: usize, sent: Sent, node: &NodeCaller) {
+    fn sort_in(&mut self, index: usize, sent: Sent, node: &NodeCaller, most_hits: u32) {
         let (reason, payload) = match sent {
             Sent::Bad { reason, payload } => (reason, payload),
             Sent::Proof(proof) => match event::check_proof(&proof) {
@@ -169,7 +173,7 @@ impl Batch {
                     (reason.to_owned(), serde_json::to_value(Event::DroppedHits(dropped)).unwrap_or_default())
                 }
             },
-            Sent::Hit(hit) => match event::check(&hit) {
+            Sent::Hit(hit) => match event::check(&hit, most_hits) {
                 Ok(()) => {
                     let (row, raw) = event::rows(*hit, node, self.now_ms);
                     self.hits.push(NewHit { key: group_key(&row), row, raw });

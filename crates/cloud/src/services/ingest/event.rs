@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use bartizan_api::node::{
-    BlockStatus, ContextParam, DroppedHits, EbpfData, HitEvent, RawRequest, VulnEvidence,
+use bartizan_api::{
+    node::{BlockStatus, ContextParam, DroppedHits, EbpfData, HitEvent, RawRequest, VulnEvidence},
+    vuln_type,
 };
 use bartizan_store::{JsonText, conditions::address_key, entity};
 use serde_json::Value;
@@ -31,8 +32,8 @@ const MAX_CONTEXT: usize = 20;
 /// Most hits of one request, and most words about it.
 const MAX_HITS: usize = 1000;
 
-/// Whether an event can be stored.
-pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
+/// Whether an event can be stored, and stands for no more hits than are believed.
+pub(super) fn check(hit: &HitEvent, most_hits: u32) -> Result<(), &'static str> {
     check_identity(&hit.event_id, &hit.request_id)?;
     // It is shown to clients (`spec/events.md` section 0.3).
     if !(16..=20).contains(&hit.event_id.len()) {
@@ -68,6 +69,9 @@ pub(super) fn check(hit: &HitEvent) -> Result<(), &'static str> {
     if hit.statuscode > 999 {
         return Err("statuscode is not one");
     }
+    if hit.aggregated_count > most_hits {
+        return Err("aggregated_count is beyond limits.aggregated_count");
+    }
     Ok(())
 }
 
@@ -79,6 +83,9 @@ pub(super) fn check_proof(proof: &VulnEvidence) -> Result<(), &'static str> {
     }
     if proof.vuln_type.is_empty() || proof.domain.is_empty() || proof.path.is_empty() {
         return Err("vuln_type, domain and path are required");
+    }
+    if !vuln_type::is_known(&vuln_type::code_of(&proof.vuln_type)) {
+        return Err("vuln_type is no type of vulnerability");
     }
     if proof.parameter.len() > 65_536 || proof.path.len() > 65_536 || proof.domain.len() > 2048 {
         return Err("a field is too long");

@@ -2,7 +2,12 @@
 
 use std::net::IpAddr;
 
-use bartizan_api::{AttackType, owasp, vuln_type};
+use bartizan_api::{
+    AttackType,
+    filter::{REVERSED, is_reversed},
+    hit::ANOMALIES,
+    owasp, vuln_type,
+};
 use serde_json::{Map, Value, json};
 
 use super::{SearchError, words::Term};
@@ -78,8 +83,11 @@ fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
         return Ok(());
     }
     match lower.as_str() {
-        // Which list is wanted: every filter is made anyway. Every hit has a request.
-        "attacks" | "incidents" | "vulns" | "request_id" => {}
+        // Which list is wanted: every filter is made anyway.
+        "attacks" | "incidents" | "vulns" => {}
+        // Every hit has a request, and none has one without a name.
+        "request_id" if not => found.add("request_id", false, json!("")),
+        "request_id" => {}
         "known" => found.has("known_attack", not),
         "custom_rule" => found.has("regex", not),
         "client" | "database" | "server" => found.add("target", not, json!(lower)),
@@ -123,13 +131,14 @@ fn pair(term: &Term, key: &str, found: &mut Found) -> Result<(), SearchError> {
     }
     for value in values {
         let lower = value.to_lowercase();
-        let number = || numbers(value).ok_or_else(|| error(term, "a number is required"));
+        let number = || numbers(value).map_err(|text| error(term, text));
         match key {
             "known" => found.add("known_attack", not, json!(value)),
             "proto" => found.add("protocol", not, json!(lower)),
             "auth" => found.add("auth_protocol", not, json!(lower)),
             "ip" => match numbers(value) {
-                Some(count) if !is_address(value) => found.add("ips", not, count),
+                Ok(count) if !is_address(value) => found.add("ips", not, count),
+                Err(REVERSED) => return Err(error(term, REVERSED)),
                 _ => address(term, value, found)?,
             },
             "source" => source(&lower, not, found),
@@ -150,6 +159,9 @@ fn pair(term: &Term, key: &str, found: &mut Found) -> Result<(), SearchError> {
             }
             "a" | "anomaly" => {
                 let name = if lower == "time" { "response_time" } else { &lower };
+                if !ANOMALIES.contains(&name) {
+                    return Err(error(term, "unknown anomaly"));
+                }
                 found.add("anomality", not, json!(name));
             }
             "request_id" | "session_id" | "node_uuid" => found.add(key, not, json!(value)),
@@ -172,9 +184,12 @@ fn error(term: &Term, text: &'static str) -> SearchError {
 fn address(term: &Term, value: &str, found: &mut Found) -> Result<(), SearchError> {
     let range = value
         .split_once('-')
-        .is_some_and(|(from, to)| from.parse::<IpAddr>().is_ok() && to.parse::<IpAddr>().is_ok());
+        .and_then(|(from, to)| Some((from.parse::<IpAddr>().ok()?, to.parse::<IpAddr>().ok()?)));
+    if range.is_some_and(|(from, to)| is_reversed(from, to)) {
+        return Err(error(term, REVERSED));
+    }
     let prefix = value.ends_with('.') && value.chars().all(|c| c.is_ascii_digit() || c == '.');
-    if !is_address(value) && !range && !prefix {
+    if !is_address(value) && range.is_none() && !prefix {
         return Err(error(term, "an address is required"));
     }
     found.add("ip", term.negated, json!(value));
@@ -198,28 +213,33 @@ fn status_class(text: &str) -> Option<Value> {
     Some(json!([class * 100, class * 100 + 99]))
 }
 
-/// `404`, `400-499`, `500+`, `>100`, `<10`, `>=100`, `<=10`.
-fn numbers(text: &str) -> Option<Value> {
-    let number = |text: &str| text.trim().parse::<i64>().ok().filter(|number| *number >= 0);
+/// `404`, `400-499`, `500+`, `>100`, `<10`, `>=100`, `<=10`. Fails with what is wrong.
+fn numbers(text: &str) -> Result<Value, &'static str> {
+    const NO_NUMBER: &str = "a number is required";
+    let number = |text: &str| {
+        let number = text.trim().parse::<i64>().ok().filter(|number| *number >= 0);
+        number.ok_or(NO_NUMBER)
+    };
     if let Some(rest) = text.strip_prefix(">=") {
-        return Some(json!([number(rest)?, null]));
+        return Ok(json!([number(rest)?, null]));
     }
     if let Some(rest) = text.strip_prefix("<=") {
-        return Some(json!([null, number(rest)?]));
+        return Ok(json!([null, number(rest)?]));
     }
     if let Some(rest) = text.strip_prefix('>') {
-        return Some(json!([number(rest)?.checked_add(1)?, null]));
+        return Ok(json!([number(rest)?.checked_add(1).ok_or(NO_NUMBER)?, null]));
     }
     if let Some(rest) = text.strip_prefix('<') {
-        return Some(json!([null, number(rest)?.checked_sub(1)?]));
+        return Ok(json!([null, number(rest)? - 1]));
     }
     if let Some(rest) = text.strip_suffix('+') {
-        return Some(json!([number(rest)?, null]));
+        return Ok(json!([number(rest)?, null]));
     }
     if let Some((from, to)) = text.split_once('-') {
-        return Some(json!([number(from)?, number(to)?]));
+        let (from, to) = (number(from)?, number(to)?);
+        return if to < from { Err(REVERSED) } else { Ok(json!([from, to])) };
     }
-    Some(json!(number(text)?))
+    Ok(json!(number(text)?))
 }
 
 /// The leading slash of a path may be left out.

@@ -1,5 +1,6 @@
 //! Times in a query: `today`, `last 3 days`, month names, dates and ranges of dates.
 
+use bartizan_api::filter::REVERSED;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime};
 
 use super::{SearchError, words::Term, zone::Zone};
@@ -72,35 +73,41 @@ pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, 
     let (second, third) = (word(1).unwrap_or_default(), word(2).unwrap_or_default());
     let today = calendar.today();
     let found = match first.as_str() {
-        "today" => Some((Some((calendar.start(today), calendar.now)), 1)),
-        "yesterday" => Some((today.pred_opt().map(|day| calendar.days(day, day)), 1)),
+        "today" => Some((Ok((calendar.start(today), calendar.now)), 1)),
+        "yesterday" => Some((today.pred_opt().map(|day| calendar.days(day, day)).ok_or(UNKNOWN), 1)),
         "last" => last(&second, &third, calendar),
         "this" => this(&second, calendar).map(|range| (range, 2)),
         name => match MONTHS.iter().position(|month| *month == name) {
-            Some(index) => Some((named_month(index, calendar), 1)),
+            Some(index) => Some((named_month(index, calendar).ok_or(UNKNOWN), 1)),
             None => dated(&word, calendar),
         },
     };
-    let bad = || SearchError {
-        text: "unknown period",
-        value: first.clone(),
+    let bad = |text, value: &str| SearchError {
+        text,
+        value: value.to_owned(),
         column: terms.first().map_or(1, |term| term.column),
     };
     match found {
-        Some((Some(range), used)) => Ok((Some(range), used)),
-        Some((None, _)) => Err(bad()),
-        None if first == "last" || first == "this" => Err(bad()),
+        Some((Ok((from, _)), _)) if from < 0 => Err(bad("the period begins before 1970", &first)),
+        Some((Ok(range), used)) => Ok((Some(range), used)),
+        Some((Err(text), _)) => Err(bad(text, &first)),
+        None if first == "last" || first == "this" => Err(bad(UNKNOWN, &first)),
         None => Ok((None, 0)),
     }
 }
 
-type Read = Option<(Option<(i64, i64)>, usize)>;
+/// First and last second, or what is wrong.
+type Span = Result<(i64, i64), &'static str>;
+/// A period and how many words it takes.
+type Read = Option<(Span, usize)>;
+
+const UNKNOWN: &str = "unknown period";
 
 fn last(second: &str, third: &str, calendar: &Calendar) -> Read {
     let now = calendar.now;
     let today = calendar.today();
     let rolling = |seconds: i64| Some((now.saturating_sub(seconds), now));
-    Some(match second {
+    let (range, used) = match second {
         "hour" => (rolling(3600), 2),
         "day" => (rolling(86_400), 2),
         "week" => (
@@ -131,10 +138,11 @@ fn last(second: &str, third: &str, calendar: &Calendar) -> Read {
             };
             (range, 3)
         }
-    })
+    };
+    Some((range.ok_or(UNKNOWN), used))
 }
 
-fn this(second: &str, calendar: &Calendar) -> Option<Option<(i64, i64)>> {
+fn this(second: &str, calendar: &Calendar) -> Option<Span> {
     let today = calendar.today();
     let start = match second {
         "day" => Some(today),
@@ -143,7 +151,7 @@ fn this(second: &str, calendar: &Calendar) -> Option<Option<(i64, i64)>> {
         "year" => today.with_ordinal(1),
         _ => return None,
     };
-    Some(start.map(|start| (calendar.start(start), calendar.now)))
+    Some(start.map(|start| (calendar.start(start), calendar.now)).ok_or(UNKNOWN))
 }
 
 fn monday(day: NaiveDate) -> Option<NaiveDate> {
@@ -168,23 +176,25 @@ fn dated(word: &dyn Fn(usize) -> Option<String>, calendar: &Calendar) -> Read {
             text.push(' ');
         }
         text.push_str(&next);
-        if let Some(range) = moments(&text, calendar) {
-            found = Some((Some(range), used));
+        if let Some(span) = moments(&text, calendar) {
+            found = Some((span, used));
         }
     }
     found
 }
 
 /// A date, a date with a time of day, `a-b`, `>a` or `<a`.
-fn moments(text: &str, calendar: &Calendar) -> Option<(i64, i64)> {
+fn moments(text: &str, calendar: &Calendar) -> Option<Span> {
     if let Some(rest) = text.strip_prefix('>') {
-        return Some((span(rest.trim_start_matches('='), None, calendar)?.0, calendar.now));
+        let (from, _) = span(rest.trim_start_matches('='), None, calendar)?;
+        let is_over = from <= calendar.now;
+        return Some(if is_over { Ok((from, calendar.now)) } else { Err("the period has not begun yet") });
     }
     if let Some(rest) = text.strip_prefix('<') {
-        return Some((0, span(rest.trim_start_matches('='), None, calendar)?.1));
+        return Some(Ok((0, span(rest.trim_start_matches('='), None, calendar)?.1)));
     }
     if let Some(span) = span(text, None, calendar) {
-        return Some(span);
+        return Some(Ok(span));
     }
     // The dash between two moments, not one of those inside an ISO date.
     text.match_indices('-').find_map(|(at, _)| {
@@ -194,7 +204,8 @@ fn moments(text: &str, calendar: &Calendar) -> Option<(i64, i64)> {
             Some((first, _)) => (first, date(from.split(' ').next()?, calendar.order)?),
             None => (span(from, Some(calendar.today()), calendar)?.0, calendar.today()),
         };
-        Some((first, span(to, Some(day), calendar)?.1)).filter(|(from, to)| from <= to)
+        let (_, last) = span(to, Some(day), calendar)?;
+        Some(if first <= last { Ok((first, last)) } else { Err(REVERSED) })
     })
 }
 

@@ -2,6 +2,8 @@
 
 use bartizan_api::{AttackType, owasp, search::Suggestion, vuln_type};
 
+use crate::services::nearest::nearest;
+
 /// Most suggestions of one answer.
 const MAX: usize = 50;
 
@@ -123,6 +125,15 @@ fn values(key: &str) -> &'static [&'static str] {
     }
 }
 
+/// What a word that is not known may have been meant as, by what is said of it.
+pub(super) fn meant(error: &str, word: &str) -> Option<&'static str> {
+    match error {
+        "unknown attribute" => nearest(word, ATTRIBUTES.iter().map(|name| name.trim_end_matches(':'))),
+        "unknown anomaly" => nearest(word, values("anomaly").iter().copied()),
+        _ => None,
+    }
+}
+
 /// The word that the cursor (in characters) stands in or after, as far as it is typed.
 fn word(query: &str, cursor: usize) -> String {
     let typed: String = query.chars().take(cursor).collect();
@@ -204,5 +215,6 @@ mod tests {
         assert!(texts("owasp_api1_").contains(&"owasp_api1_2023".to_owned()));
         assert!(texts("").len() == MAX && texts("sqli ").len() == MAX);
         assert_eq!(suggest("sqli xss", 2, &[]).len(), 1);
+        assert_eq!(meant("unknown attribute", "statsucode"), Some("statuscode"));
     }
 }

@@ -90,6 +90,8 @@ fn words_and_pairs_become_keys() {
         ),
         ("hitid:hits_production_5_202611_v_1:abc", json!({"hitid": ["hits_production_5_202611_v_1:abc"]})),
         ("a:time d:x", json!({"anomality": ["response_time"], "domain": ["x"]})),
+        ("known request_id", json!({"!known_attack": null})),
+        ("!known !request_id", json!({"known_attack": null, "request_id": [""]})),
     ] {
         assert_eq!(filter(query), expected, "{query}");
     }
@@ -104,6 +106,20 @@ fn mistakes_are_told_with_their_column() {
     assert_eq!(refused("last moon"), ("unknown period", "last".into(), 1));
     assert_eq!(refused("statuscode:moon"), ("a number is required", "moon".into(), 1));
     assert_eq!(refused("ip:house"), ("an address is required", "house".into(), 1));
+    assert_eq!(refused("sqli a:moon"), ("unknown anomaly", "moon".into(), 6));
+    for (query, value, column) in [
+        ("statuscode:600-400", "600-400", 1),
+        ("xss !ip:10.0.0.9-10.0.0.1", "10.0.0.9-10.0.0.1", 5),
+        ("xss ip:9-1", "9-1", 5),
+        ("xss 14/07/2026-13/07/2026", "14/07/2026-13/07/2026", 5),
+        ("2026-07-14-2026-07-13", "2026-07-14-2026-07-13", 1),
+        ("22:00-06:00", "22:00-06:00", 1),
+    ] {
+        assert_eq!(refused(query), ("the range ends before it begins", value.into(), column), "{query}");
+    }
+    assert_eq!(refused("xss >2027-01-01"), ("the period has not begun yet", ">2027-01-01".into(), 5));
+    assert_eq!(refused("last 99999 months"), ("the period begins before 1970", "last".into(), 1));
+    assert_eq!(refused("last 99999 weeks"), ("the period begins before 1970", "last".into(), 1));
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub(super) fn judge(
     answer: &Answer,
     baseline: &Answer,
 ) -> Option<Proof> {
-    let attempts = [Attempt { attack_type: kind, value: payload }];
+    let attempts = [Attempt { attack_type: kind, parameter: "", value: payload }];
     let inspect = |answer: &Answer| {
         let headers: Vec<(&[u8], &[u8])> =
             answer.headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();

@@ -10,7 +10,8 @@ use crate::services::event_view::attack_id;
 pub(super) fn view(row: &Model, attacks: &[entity::attack::Model]) -> VulnView {
     let mut params = json!({
         "method": row.method, "domain": row.domain, "path": row.path, "parameter": row.parameter,
-        "exploit_example": row.exploit_example,
+        "exploit_example": row.exploit_example, "custom_title": "", "custom_description": "",
+        "custom_additional": "",
     });
     if let (Some(params), Some(own)) = (params.as_object_mut(), row.template_params.as_object()) {
         params.extend(own.clone());

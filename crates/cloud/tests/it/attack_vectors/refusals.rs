@@ -62,7 +62,8 @@ async fn bad_queries_name_the_field() {
         assert!(refusal[field]["error"].is_string(), "{body} -> {refusal}");
     }
     let unknown = scene.refused(with(json!({"where": condition("hosst", "=", json!(["a"]))}))).await;
-    assert_eq!(unknown, json!({"where": {"error": "unknown field", "value": "hosst"}}));
+    let error = json!({"error": "unknown field", "value": "hosst", "did_you_mean": "host"});
+    assert_eq!(unknown, json!({"where": error}));
 }
 
 #[tokio::test]
@@ -138,4 +139,22 @@ async fn large_bodies_are_refused() {
     let scene = Scene::new().await;
     let body = with(json!({"where": "x".repeat(10 << 20)}));
     assert_eq!(scene.post("security-agg/query", body).await.status, 413);
+}
+
+#[tokio::test]
+async fn names_that_are_nearly_right_are_guessed() {
+    let scene = Scene::new().await;
+    for (body, field, meant) in [
+        (json!({"where": "atack_type = 'sqli'"}), "where", "attack_type"),
+        (json!({"where": condition("hosst", "=", json!(["x"]))}), "where", "host"),
+        (json!({"select": ["requests_cuont"]}), "select", "requests_count"),
+        (json!({"group_by": ["ipp"]}), "group_by", "ip"),
+        (json!({"preset": "source_pi"}), "preset", "source_ip"),
+        (json!({"order_by": [{"field": "request_count"}]}), "order_by", "requests_count"),
+    ] {
+        let error = scene.refused(with(body)).await;
+        assert_eq!(error[field]["did_you_mean"], meant, "{error}");
+    }
+    let error = scene.refused(json!({"select": ["moonshine"]})).await;
+    assert!(error["select"].get("did_you_mean").is_none(), "{error}");
 }

@@ -73,6 +73,31 @@ async fn a_proof_makes_a_vulnerability_and_an_incident() {
 }
 
 #[tokio::test]
+async fn every_entity_of_a_request_is_part_of_the_incident() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let entity = |id: &str, index: u32| {
+        let parameter = format!("POST_XML_XML_DTD_ENTITY_{index}_value");
+        let point = json!(["post", "xml", "xml_dtd_entity", index]);
+        let mut hit =
+            hit_with(id, now, json!({"attack_type": "xxe", "point": point, "parameter": parameter}));
+        hit["request_id"] = json!(request_of("a"));
+        hit
+    };
+    let traversal = hit_with("c", now, json!({"attack_type": "ptrav", "request_id": request_of("a")}));
+    node.upload(&cloud, &[entity("a", 0), entity("b", 1), traversal]).await;
+    let changes =
+        json!({"vuln_type": "xxe", "attack_type": "xxe", "parameter": "POST_XML_XML_DTD_ENTITY_0_value"});
+    node.upload(&cloud, &[proof("p", "a", now, changes)]).await;
+    let admin = cloud.admin_pair().await;
+    let proven = hits(&cloud, &admin, json!({"!vulnid": null})).await;
+    assert_eq!(proven.iter().map(|hit| &hit["type"]).collect::<Vec<_>>(), ["xxe", "xxe"]);
+    assert_eq!(attacks(&cloud, &admin, json!({"!vulnid": null})).await.len(), 2);
+    assert_consistent(&cloud).await;
+}
+
+#[tokio::test]
 async fn a_proof_that_overtakes_its_hit_finds_it_later() {
     let cloud = TestCloud::start().await;
     let node = TestNode::register(&cloud, cloud.client.id).await;

@@ -72,12 +72,16 @@ pub(super) fn address_test(glob: Option<Glob>, value: &str) -> Result<Filter, Ap
 
 /// Whether a value of the attack type stands for types that no list offers.
 pub(in crate::services::attack_vectors) fn names_internal(value: &str) -> bool {
-    value == "__other__" || AttackType::named(value).into_iter().any(fields::is_internal)
+    value == "__other__" || AttackType::named(value).into_iter().any(AttackType::is_internal)
 }
 
 pub(super) fn type_test(glob: Option<Glob>, value: &str) -> Filter {
     if let Some(glob) = glob {
         return Filter::text(Text::Kind, move |kind| glob.matches(kind));
+    }
+    // Without wildcards a value is compared exactly; `Enum` is an alias.
+    if value != "Enum" && value.chars().any(char::is_uppercase) {
+        return Filter::Any(vec![]);
     }
     if let Some(subtype) = AttackType::subtype_named(value) {
         return Filter::text(Text::Subtype, move |text| text == subtype);

@@ -28,8 +28,14 @@ impl Plan {
         for having in &query.conditions.groups {
             plan.decide_by_having(having);
         }
+        let requests = metrics::find("requests_count");
         for column in &query.columns {
-            if let Column::Metric(metric) = column {
+            let metric = match column {
+                Column::Metric(metric) => Some(*metric),
+                Column::Requests(_) => requests,
+                _ => None,
+            };
+            if let Some(metric) = metric {
                 for measure in metric.measures() {
                     if !plan.metrics.contains(&measure) && !plan.details.contains(&measure) {
                         plan.details.push(measure);
@@ -38,6 +44,18 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// What decides about conditions on groups.
+    pub(super) fn of_conditions(groups: &[Having]) -> Plan {
+        let mut plan = Plan { metrics: vec![], details: vec![] };
+        groups.iter().for_each(|having| plan.decide_by_having(having));
+        plan
+    }
+
+    /// Whether a group meets every condition.
+    pub(super) fn all_pass(&self, table: &Table<'_>, groups: &[Having], group: usize) -> bool {
+        groups.iter().all(|having| self.passes(table, having, group))
     }
 
     fn decide_by(&mut self, metric: &Metric) {
@@ -107,8 +125,7 @@ pub(super) fn choose(
     table: &Table<'_>,
     limit: usize,
 ) -> (Vec<usize>, bool, bool) {
-    let passes =
-        |group: &usize| query.conditions.groups.iter().all(|having| plan.passes(table, having, *group));
+    let passes = |group: &usize| plan.all_pass(table, &query.conditions.groups, *group);
     let groups: Vec<usize> = (0..table.len()).filter(passes).collect();
     let ranks: Vec<Option<Vec<i64>>> = query
         .order

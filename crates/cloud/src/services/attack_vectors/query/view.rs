@@ -1,15 +1,18 @@
 //! How a group reads on the wire.
 
+use std::collections::{BTreeSet, HashMap};
+
 use bartizan_api::AttackType;
-use bartizan_events_index::{Dimension, Group, Number, Text, Value as Key};
+use bartizan_events_index::{Dimension, Group, Number, Text, Top, Value as Key};
 use serde_json::{Map, Value, json};
 
-use super::{Column, Query, plan::Plan};
+use super::{Column, Query, dimension, plan::Plan};
 use crate::{
     failure::Failure,
     services::attack_vectors::{
         fields::{self, Field, Place},
         group_id::GroupKey,
+        metrics,
         period::{Period, Zone},
     },
     state::Cloud,
@@ -18,11 +21,15 @@ use crate::{
 /// Values of a display column.
 const SHOWN: usize = 10;
 
-pub(super) fn tops(columns: &[Column]) -> Vec<(Dimension, usize)> {
+pub(super) fn tops(columns: &[Column], zone: Zone) -> Vec<(Dimension, usize)> {
     let mut tops = vec![];
     for column in columns {
         match column {
-            Column::Values(_, field) => tops.extend(field.dimension().map(|dimension| (dimension, SHOWN))),
+            Column::Values(_, field) => {
+                tops.extend(dimension(field, zone).map(|dimension| (dimension, SHOWN)));
+            }
+            // The index has no ids of requests; hits lead to them.
+            Column::Requests(_) => tops.push((Dimension::Number(Number::Id, 1), SHOWN)),
             Column::Name => {
                 tops.push((Dimension::Text(Text::Kind), 1));
                 tops.push((Dimension::Text(Text::Host), 1));
@@ -52,22 +59,34 @@ pub(super) async fn rows_of(
     groups: &[Group],
 ) -> Result<Vec<Value>, Failure> {
     // The index knows requests by number only.
-    let requests = if query.dimensions.iter().any(|field| matches!(field.place, Place::Request)) {
-        let samples: Vec<i64> = groups.iter().map(|group| group.sample).collect();
-        cloud.store.request_ids(query.tenant, &samples).await?
-    } else {
-        std::collections::HashMap::new()
-    };
-    Ok(groups
-        .iter()
-        .map(|group| {
-            let request = requests.get(&group.sample).map_or("", String::as_str);
-            row(cloud, query, plan, group, request)
-        })
-        .collect())
+    let mut hits = vec![];
+    if query.dimensions.iter().any(|field| matches!(field.place, Place::Request)) {
+        hits.extend(groups.iter().map(|group| group.sample));
+    }
+    let listed = |column: &Column| matches!(column, Column::Requests(_));
+    let place = query.columns.iter().position(listed).map(|at| {
+        // Each column before it has as many tops as a query of it alone.
+        tops(query.columns.get(..at).unwrap_or_default(), query.zone).len()
+    });
+    if let Some(place) = place {
+        let tops = groups.iter().filter_map(|group| group.tops.get(place));
+        hits.extend(tops.flat_map(rows_in));
+    }
+    let requests =
+        if hits.is_empty() { HashMap::new() } else { cloud.store.request_ids(query.tenant, &hits).await? };
+    Ok(groups.iter().map(|group| row(cloud, query, plan, group, &requests)).collect())
 }
 
-fn row(cloud: &Cloud, query: &Query, plan: &Plan, group: &Group, request: &str) -> Value {
+/// The numbers of the hits that stand for requests.
+fn rows_in(top: &Top) -> impl Iterator<Item = i64> + '_ {
+    top.values.iter().filter_map(|(value, _)| match value {
+        Key::Number(row) => Some(*row),
+        Key::Text(_) => None,
+    })
+}
+
+fn row(cloud: &Cloud, query: &Query, plan: &Plan, group: &Group, requests: &HashMap<i64, String>) -> Value {
+    let request = requests.get(&group.sample).map_or("", String::as_str);
     let values: Vec<Value> = query
         .dimensions
         .iter()
@@ -105,6 +124,13 @@ fn row(cloud: &Cloud, query: &Query, plan: &Plan, group: &Group, request: &str) 
                 let values: Vec<Value> =
                     top.values.iter().map(|(value, _)| shown(query.zone, field, plain(value))).collect();
                 row.insert((*name).to_owned(), json!({"count": top.count, "values": values}));
+            }
+            Column::Requests(field) => {
+                let hits = tops.next().into_iter().flat_map(rows_in);
+                let ids: BTreeSet<&str> =
+                    hits.filter_map(|row| requests.get(&row)).map(String::as_str).collect();
+                let count = metrics::find("requests_count").map(|metric| plan.value(group, metric));
+                row.insert(field.name.to_owned(), json!({"count": count, "values": ids}));
             }
             Column::Name => {
                 let (kind, host) = (first_text(tops.next()), first_text(tops.next()));
@@ -145,7 +171,7 @@ fn times(query: &Query, group: &Group) -> (i64, i64) {
     (period.from_ms, period.to_ms)
 }
 
-fn first_text(top: Option<&bartizan_events_index::Top>) -> String {
+fn first_text(top: Option<&Top>) -> String {
     match top.and_then(|top| top.values.first()) {
         Some((Key::Text(text), _)) => text.clone(),
         _ => String::new(),
