@@ -12,9 +12,10 @@ describe('an error answer', () => {
     expect(toApiError(400, { status: 400, body: { error: 'limit is too big', value: 5000 } }).message).toBe('limit is too big: 5000')
   })
 
-  test('about a used-up quota says what that means', () => {
+  test('about a quota says what that means, for requests and for users', () => {
     const error = toApiError(402, { status: 402, body: 'Payment required' })
     expect(error.message).toContain('quota of this month')
+    expect(error.message).toContain('as many users as it allows')
     expect(error.detail).toBe('Payment required')
   })
 

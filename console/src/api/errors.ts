@@ -23,7 +23,7 @@ export class ApiError extends Error {
 const byStatus: Record<number, string> = {
   400: 'The server did not accept this request.',
   401: 'You are signed out.',
-  402: 'The quota of this month is used up, so the Console is closed until the next month. Your operator can raise it.',
+  402: 'Your plan does not cover this: the quota of this month is used up, or there are as many users as it allows. Your operator can raise both.',
   403: 'You do not have access to this.',
   404: 'Not found. It may have been deleted.',
   409: 'This conflicts with something that exists already.',

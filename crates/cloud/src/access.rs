@@ -137,17 +137,27 @@ pub const WITHOUT_CONSOLE: &[&str] = &[
     "/v1/user/mfa/recovery_codes",
 ];
 
-/// What remains open to sessions of a client beyond its quota: to see that it is, and to look after the own account.
-const WITHOUT_PAYMENT: &[&str] = &[
-    "/v1/billing/plans",
-    "/v1/clients/{client_id}/billing/subscriptions",
-    "/v2/graph_data/summary/rpm/client/{client_id}",
+/// What remains open to sessions of a client beyond its quota besides the own account: to see that it is, and to end what
+/// fell into wrong hands. Tokens are seen and deleted, but not made.
+const WITHOUT_PAYMENT: &[(&str, &str)] = &[
+    ("GET", "/v1/billing/plans"),
+    ("GET", "/v1/clients/{client_id}/billing/subscriptions"),
+    ("POST", "/v2/graph_data/summary/rpm/client/{client_id}"),
+    ("GET", "/v1/sessions"),
+    ("DELETE", "/v1/sessions/{id}"),
+    ("GET", "/v1/api_tokens"),
+    ("GET", "/v1/api_tokens/{id}"),
+    ("DELETE", "/v1/api_tokens/{id}"),
+    ("POST", "/v1/session/reauth"),
+    ("POST", "/v1/user/email"),
 ];
 
 /// Whether a route is closed to a client beyond its quota: the Console, which calls by session, and integrations.
 #[must_use]
-pub fn needs_payment(path: &str, by_session: bool) -> bool {
-    let open = WITHOUT_CONSOLE.contains(&path) || WITHOUT_PAYMENT.contains(&path);
+pub fn needs_payment(method: &Method, path: &str, by_session: bool) -> bool {
+    // As in `access_of`.
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let open = WITHOUT_CONSOLE.contains(&path) || WITHOUT_PAYMENT.contains(&(method, path));
     path.starts_with("/v2/integration") || (by_session && !open)
 }
 

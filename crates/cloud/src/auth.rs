@@ -145,7 +145,10 @@ impl Caller {
     /// # Errors
     /// 403 `Access denied` for a tenant out of reach.
     pub fn own_tenants_of(&self, asked: &[i64]) -> Result<Tenants, ApiError> {
-        let asked: Vec<TenantId> = asked.iter().filter(|id| **id != 0).map(|id| TenantId(*id)).collect();
+        let mut asked: Vec<TenantId> = asked.iter().filter(|id| **id != 0).map(|id| TenantId(*id)).collect();
+        // A list that repeats itself would make statements longer than the database takes.
+        asked.sort_unstable();
+        asked.dedup();
         if asked.is_empty() {
             return self.tenant_of(None).map(Tenants::from);
         }

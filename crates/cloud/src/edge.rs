@@ -226,13 +226,17 @@ fn enter(
     admitted.caller = Some(caller.clone());
     count(cloud, caller.client.id, admitted)?;
     let named = client_in_path(path, request.uri().path());
-    if let Some(tenant) = named.filter(|tenant| caller.tenants.contains(*tenant)) {
+    let within_reach = named.filter(|tenant| caller.tenants.contains(*tenant));
+    if let Some(tenant) = within_reach {
         caller.act_on(tenant);
     }
     let caller = caller.narrowed(access.needs(), named);
     permit(&caller, access, path)?;
     let by_session = matches!(caller.scheme, Scheme::Session { .. });
-    if cloud.quotas.of(caller.tenant(), cloud.now()) > Level::Open && needs_payment(path, by_session) {
+    let payer = within_reach.unwrap_or(caller.tenant());
+    // Who looks after other clients still gets at those that are beyond their quota.
+    let closed = !caller.client.is_technical && cloud.quotas.of(payer, cloud.now()) > Level::Open;
+    if closed && needs_payment(request.method(), path, by_session) {
         return Err(quotas::payment_required().into());
     }
     request.extensions_mut().insert(caller);

@@ -18,8 +18,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "crlf_header",
             gate: &["\r", "\n", "%0d", "%0a", "\\r\\n", "%e5%98", "\u{560d}", "\u{560a}", "%u000"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:[\r\n]|%0[da]|\\r\\n|%e5%98%8[ad]|\xe5\x98[\x8a\x8d]|%u000[ad])+[\s]*(?:\d|0[ad])?(?:set-cookie2?|location|content-(?:length|type|disposition|encoding|security-policy)|transfer-encoding|access-control-allow-\w+|x-(?:xss-protection|forwarded-\w+|frame-options|injected?|crlf|test)[\w-]*|refresh|last-modified|cache-control|host|www-authenticate|clear-site-data|link|user-agent|referer|cookie|authorization|connection)[\s]*(?::|%3a)",
+                is_no_place,
             ),
             trust: Trust::Tight,
             places: Places::Everywhere,
@@ -30,9 +31,10 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "crlf_header",
             gate: &["set-cookie", "location:", "bcc:"],
             needs: "\r\n",
-            test: Test::Checked(r"\r?\n[\s]*(?:set-cookie|location|bcc)[\s]*:[\s]*\S", |context, _| {
-                memchr::memchr_iter(b'\n', context.value).count() <= 3
-            }),
+            test: Test::Checked(
+                r"\r?\n[\s]*(?:set-cookie[\s]*:[^\r\n=]{1,200}=|location[\s]*:[\s]*(?:https?:|/|\\)|bcc[\s]*:[^\r\n@]{1,200}@)",
+                |context, _| memchr::memchr_iter(b'\n', context.value).count() <= 3,
+            ),
             trust: Trust::Any,
             places: Places::Query,
         },
@@ -94,8 +96,30 @@ fn is_field(context: &Context<'_>, _: &Range<usize>) -> bool {
     };
     let dashed = line.get(..colon).is_some_and(|name| name.contains(&b'-'));
     let beside = line.get(colon + 1).is_some_and(|b| *b != b' ');
+    // A text field of a form that is sent as a link has bare line ends: `Lunch\nTime:12`.
+    let is_written_out = context.value.contains(&b'\r') || !context.value.contains(&b'\n');
     match context.place {
-        Place::QueryValue | Place::CookieValue => dashed || beside,
+        Place::QueryValue => dashed || beside && is_written_out,
+        Place::CookieValue => dashed || beside,
         _ => dashed && beside,
     }
+}
+
+/// Whether a field is none that a text of two lines has: `Party at Anna's` and, below, `Location: Main Street 5`.
+fn is_no_place(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    let field = matched.to_ascii_lowercase();
+    if ![&b"location:"[..], b"location%3a"].iter().any(|name| field.ends_with(name)) {
+        return true;
+    }
+    let is_text = |text: &[u8]| {
+        text.contains(&b' ') || text.contains(&b'+') || memchr::memmem::find(text, b"%20").is_some()
+    };
+    let line =
+        context.after(span.end).split(|b| matches!(b, b'\r' | b'\n' | b'&')).next().unwrap_or_default();
+    let is_address = line.iter().any(|b| matches!(b, b'/' | b'\\' | b':'))
+        || [&b"%2f"[..], b"%5c", b"%3a"]
+            .iter()
+            .any(|sign| memchr::memmem::find(&line.to_ascii_lowercase(), sign).is_some());
+    is_address || !is_text(context.before(span.start))
 }

@@ -19,6 +19,7 @@ use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Signature, Test, expand};
 use crate::view;
 
+mod comment;
 mod data;
 mod explain;
 #[cfg(test)]
@@ -345,33 +346,14 @@ fn heads(value: &[u8], bytes: ByteSet) -> impl Iterator<Item = (&[u8], &'static 
     const OF_A_STATEMENT: &[AttackType] = &[AttackType::Sqli];
     const OF_AN_ADDRESS: &[AttackType] = &[AttackType::Ssrf, AttackType::Redir, AttackType::Ptrav];
     let long = value.len() > LONG;
-    let statement = long.then(|| before_comment(value, bytes)).flatten().map(|head| (head, OF_A_STATEMENT));
+    let statement =
+        long.then(|| comment::before_comment(value, bytes)).flatten().map(|head| (head, OF_A_STATEMENT));
     let address = long.then(|| address(value)).flatten().map(|head| (head, OF_AN_ADDRESS));
     statement.into_iter().chain(address)
 }
 
 fn is_fenced(context: &Context<'_>) -> bool {
     context.value.starts_with(b"```") && context.is_fenced_block()
-}
-
-/// The beginning of a value up to and with the first comment of SQL behind a quote, if both stand in its first line and near
-/// its beginning: `x' or 1=1-- `. A number needs no quote.
-fn before_comment(value: &[u8], bytes: ByteSet) -> Option<&[u8]> {
-    let number = value.first().is_some_and(u8::is_ascii_digit);
-    if !number && !bytes.intersects(QUOTES) {
-        return None;
-    }
-    let head = value.get(..HEAD).unwrap_or(value);
-    let head = head.split(|b| *b == b'\n').next().unwrap_or_default();
-    let quote = if number { 0 } else { memchr::memchr2(b'\'', b'"', head)? };
-    // Options (`--all`), colours (`"#fff"`) and attributes (`#[…]`) are no comments.
-    let free = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'[' | b'!');
-    let end = (quote..head.len()).find(|&at| match head.get(at..).unwrap_or_default() {
-        [b'-', b'-', next, ..] | [b'#', next, ..] => free(next),
-        [b'/', b'*', ..] | [b'-', b'-'] | [b'#'] => true,
-        _ => false,
-    })?;
-    head.get(..head.len().min(end + 2))
 }
 
 /// The beginning of a value that is one address: a scheme or two slashes, and no blank.
@@ -424,10 +406,8 @@ const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"-_"));
 const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 /// Bytes that browsers drop, begin a comment or an entity, or lead full-width forms.
 const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::NON_ASCII).or(ByteSet::of_bytes(b"\\*&<"));
-/// How far from its beginning an injection ends in a comment.
+/// How much of a long address is judged as a short one.
 const HEAD: usize = 256;
-/// What ends a string of SQL.
-const QUOTES: ByteSet = ByteSet::of_bytes(b"'\"");
 /// Longer values may be short ones with padding.
 const LONG: usize = 1024;
 /// Bytes that begin a comment to the end of the line or an escape, or that old application servers drop.

@@ -3,8 +3,11 @@
 //! Benign look-alikes: directory names (`cn=Jane,ou=People`), a complete filter in a search field of a directory
 //! product, C code with `)(`, smileys.
 
+use std::ops::Range;
+
 use bartizan_api::attack_type::AttackType;
 
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -38,11 +41,26 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "ldapi_filter",
             gate: &[")(|(", ")(&("],
             needs: "=",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"\*\)\([\w-]{1,24}=[^()]{0,24}\)\)\([|&]\(|\*\)\)?\([|&]\([\w-]{1,24}=[^()\s]{0,24}(?:\)|$)",
+                closes_what_it_did_not_open,
             ),
             trust: Trust::Any,
             places: Places::Names,
         },
     ],
 };
+
+/// Whether a parenthesis of the match closes one that the value did not open: the application's. A whole filter closes its own.
+fn closes_what_it_did_not_open(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let mut open = 0_usize;
+    for (at, byte) in context.value.iter().take(span.end).enumerate() {
+        match byte {
+            b'(' => open += 1,
+            b')' if open == 0 && at >= span.start => return true,
+            b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}

@@ -80,11 +80,10 @@ pub(crate) fn is_service_path(value: &[u8]) -> bool {
         b"/sys/class/",
     ];
     const PROGRAMS: [&[u8]; 3] = [b".exe", b".dll", b".sys"];
-    const DATA: [&[u8]; 4] = [b".csv", b".json", b".yaml", b".yml"];
     let is_program = PROGRAMS.iter().any(|ending| value.ends_with(ending));
-    // `/etc/enrichment/lookup.csv`: the data of a service in a folder of its own.
-    let is_data = value.strip_prefix(b"/etc/").is_some_and(|path| path.contains(&b'/'))
-        && DATA.iter().any(|ending| value.ends_with(ending));
+    // `/etc/enrichment/lookup.csv`: the data of a service in a folder of its own. Settings there hold credentials.
+    let is_data =
+        value.strip_prefix(b"/etc/").is_some_and(|path| path.contains(&b'/')) && value.ends_with(b".csv");
     (is_program || is_data || FOLDERS.iter().any(|folder| value.starts_with(folder)))
         && value.iter().all(|b| b.is_ascii_graphic())
         && memchr::memmem::find(value, b"..").is_none()

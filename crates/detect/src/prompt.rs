@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
-use crate::shape::Context;
+use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 /// To leave what was said before.
@@ -96,19 +96,22 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "ai_prompt_injection",
             gate: &["ignore", "disregard", "forget"],
             needs: "",
-            test: Test::Pattern(concat!(
-                // All of them, and something else at once.
-                r"\b(?:ignore|disregard|forget)[\s]+",
-                all_before!(),
-                now_do!(),
-                // The same alone, at the beginning of a sentence.
-                r"|(?:^|[.!?:;,\n\x22'*#>)\]\[-])[\s]*(?:(?:please|now|just|ok|okay|hey)[\s,]+)?(?:ignore|disregard|forget)[\s]+",
-                all_before!(),
-                r"[\s.!\x22')\]>*-]*$",
-                // Without `all` and without an article, as no person writes.
-                r"|(?:^|[.!?:;,\n\x22'*#>)\]\[-])[\s]*(?:(?:please|now|just|ok|okay|hey)[\s,]+)?(?:ignore|disregard|forget)[\s]+(?:previous|prior|above|preceding|earlier)[\s]+(?:instructions?|prompts?|directives|commands)",
-                now_do!(),
-            )),
+            test: Test::Checked(
+                concat!(
+                    // All of them, and something else at once.
+                    r"\b(?:ignore|disregard|forget)[\s]+",
+                    all_before!(),
+                    now_do!(),
+                    // The same alone, at the beginning of a sentence.
+                    r"|(?:^|[.!?:;,\n\x22'*#>)\]\[-])[\s]*(?:(?:please|now|just|ok|okay|hey)[\s,]+)?(?:ignore|disregard|forget)[\s]+",
+                    all_before!(),
+                    r"[\s.!\x22')\]>*-]*$",
+                    // Without `all` and without an article, as no person writes.
+                    r"|(?:^|[.!?:;,\n\x22'*#>)\]\[-])[\s]*(?:(?:please|now|just|ok|okay|hey)[\s,]+)?(?:ignore|disregard|forget)[\s]+(?:previous|prior|above|preceding|earlier)[\s]+(?:instructions?|prompts?|directives|commands)",
+                    now_do!(),
+                ),
+                speaks_to_no_person,
+            ),
             trust: Trust::Any,
             places: Places::Values,
         },
@@ -199,6 +202,50 @@ fn names_a_model(context: &Context<'_>, span: &Range<usize>) -> bool {
     let near = context.value.get(span.start.saturating_sub(NEAR)..end).unwrap_or_default();
     near.split(|b| !b.is_ascii_alphanumeric())
         .any(|word| WORDS.iter().any(|name| name.eq_ignore_ascii_case(word)))
+}
+
+/// Whether an order to drop all previous instructions is none from person to person. In mail such an order stands alone, or
+/// goes on with an answer (`please ignore all previous instructions and just answer the survey`); there a model must be named,
+/// or the order begin the value.
+fn speaks_to_no_person(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const LEADS: [&[u8]; 5] = [b"hey", b"just", b"now", b"ok", b"please"];
+    const ORDERS: [&[u8]; 3] = [b"disregard", b"forget", b"ignore"];
+    const ANSWERS: [&[u8]; 5] = [b"answer", b"just", b"only", b"reply", b"respond"];
+    const DROPPED: [&[u8]; 12] = [
+        b"above",
+        b"commands",
+        b"directions",
+        b"directives",
+        b"given",
+        b"guidelines",
+        b"instruction",
+        b"instructions",
+        b"prompt",
+        b"prompts",
+        b"rules",
+        b"before",
+    ];
+    let matched = context.value.get(span.clone()).unwrap_or_default().to_ascii_lowercase();
+    let is_word = |b: &u8| b.is_ascii_alphanumeric();
+    let words: Vec<&[u8]> = matched.split(|b| !is_word(b)).filter(|word| !word.is_empty()).collect();
+    let order = words.iter().position(|word| ORDERS.contains(word)).unwrap_or(0);
+    let before = context.before(span.start).to_ascii_lowercase();
+    let begins = before.split(|b| !is_word(b)).all(|word| word.is_empty() || LEADS.contains(&word));
+    // Nobody says please to a machine in the middle of a text, and in a text that has several lines nobody ends a sentence.
+    let is_order = context.shape() != Shape::Document
+        && !words.iter().take(order).any(|word| *word == b"please")
+        && !before.trim_ascii_end().ends_with(b"please")
+        && !before.trim_ascii_end().ends_with(b",");
+    let last = match words.as_slice() {
+        [.., last, b"this"] => last,
+        [.., last] => last,
+        [] => return false,
+    };
+    if DROPPED.contains(last) && span.end == context.value.len() {
+        return is_order || begins && context.shape() != Shape::Document;
+    }
+    let answers = words.iter().skip(order).any(|word| ANSWERS.contains(word));
+    !answers || begins || is_order || names_a_model(context, span)
 }
 
 /// Whether a text gives a model a role that has no rules: it names the role, the model and what the role may do, and

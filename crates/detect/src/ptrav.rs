@@ -195,7 +195,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 r"^/{0,3}(?:etc|proc|root|var/(?:log|adm|run|lib|cron|mail|spool|saf|lp|lock|apache2?|cpanel|mysql|db|nm2)|usr/(?:local|etc|lib|spool|pkgsrc|ports)|opt/(?:lampp|xampp|tomcat|apache2?|nginx))/[\w./@%\x00-]*$|^/(?:var/(?:log|adm)|etc)$|^[/\\]?(?:[\w .-]{1,24}[/\\]){0,5}(?:access|error)[._]log(?:\x00|%00)?[\s]*$|^/?[a-z]:[\\/]+(?:windows|winnt|program ?files|inetpub|apache\w*|xampp|wamp\w*|php\w*|mysql|system32|boot\.ini|users[\\/]+(?:public|default|administrator)|documents and settings|sysprep|unattend\w*|nginx|oracle)\b[^<>|\x22]*\.\w{2,4}[^\w]?$|^/?[a-z]:[\\/]+(?:inetpub|winnt|boot\.ini|system32|windows[\\/]system|program files[\\/](?:apache|xampp)|xampp|wamp)\b|^[/\\]program files[/\\][^<>|\x22]*\.(?:conf|log|ini|xml)\b|^[\\/](?:xampp|wamp\d*|inetpub)[\\/][^<>|\x22]*\.\w{2,4}$|^/\.(?:cshrc|shosts|rhosts|forward|logout|login|netrc|history|pass(?:wd)?)$|^/?master\.passwd$|^/?[a-z]:[\\/]+(?:[\w. -]{1,32}[\\/]+){0,5}(?:access|error)[._]log$|^/?[a-z]:[\\/]+(?:php\d?[\\/]+sessions|windows[\\/]+temp)[\\/]*$",
             ),
             trust: Trust::Tight,
-            places: Places::Values,
+            places: Places::ArgumentsAndFileNames,
         },
         Signature {
             stamp: 5011,

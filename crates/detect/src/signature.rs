@@ -93,6 +93,8 @@ pub(crate) enum Places {
     Query,
     /// Query, form and body values, not headers: where a free URL or host is somebody's argument.
     Arguments,
+    /// The same and names of uploaded files, where a path is somebody's choice; in headers proxies name their own.
+    ArgumentsAndFileNames,
 }
 
 impl Places {
@@ -112,6 +114,7 @@ impl Places {
             Places::Arguments => {
                 matches!(place, Place::QueryValue | Place::QueryName | Place::BodyValue | Place::CookieValue)
             }
+            Places::ArgumentsAndFileNames => place == Place::FileName || Places::Arguments.contain(place),
         }
     }
 }

@@ -104,10 +104,12 @@ pub(crate) static DETECTOR: Detector = Detector {
         Signature {
             stamp: 27005,
             subtype: "ssti_object",
-            gate: &["{{", "${", "<%=", "#{", "(lookup ", "$class.inspect"],
+            gate: &["{{", "<%=", "(lookup ", "$class.inspect"],
             needs: "",
-            test: Test::Pattern(
-                r"\{\{[\s]*\(?\d{1,9}[\s]*\*[\s]*'?\d{1,9}'?[\s]*\)?[\s]*\}\}|[$#]\{\{?[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*\}|<%=[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*%>|\{\{[^{}]{0,80}(?:__globals__|__subclasses__|__mro__|\blipsum\.|\bcycler\.)|\(lookup[\s]+string\.sub[\s]+\x22constructor|\$class\.inspect\([\x22']java\.",
+            test: Test::Checked(
+                r"\{\{[\s]*\(?\d{1,9}[\s]*\*[\s]*'?\d{1,9}'?[\s]*\)?[\s]*\}\}|<%=[\s]*\d{1,9}[\s]*\*[\s]*\d{1,9}[\s]*%>|\{\{[^{}]{0,80}(?:__globals__|__subclasses__|__mro__|\blipsum\.|\bcycler\.)|\(lookup[\s]+string\.sub[\s]+\x22constructor|\$class\.inspect\([\x22']java\.",
+                // Documentation of templates shows them in code.
+                |context, span| !context.is_in_code(span.start),
             ),
             trust: Trust::Any,
             places: Places::All,

@@ -20,6 +20,8 @@ use crate::{
 
 /// The first bytes of a file; the last one is the version of the format.
 const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x05";
+/// Where the version stands.
+const VERSION_AT: usize = 7;
 /// Magic, tenant and epoch.
 const START: u64 = 24;
 /// Where the epoch stands.
@@ -107,7 +109,12 @@ impl Tenant {
             newly_repeated: vec![],
             flushed: 0,
         };
-        let length = tenant.file.metadata().map_err(io)?.len();
+        let mut length = tenant.file.metadata().map_err(io)?.len();
+        if tenant.is_of_another_version(length)? {
+            // Not damaged, only useless: all of it comes from the database again.
+            tenant.file.set_len(0).map_err(io)?;
+            length = 0;
+        }
         if length == 0 {
             let mut start = FILE_MAGIC.to_vec();
             start.extend(id.to_le_bytes());
@@ -258,13 +265,23 @@ impl Tenant {
         Ok(bytes)
     }
 
+    /// Whether the file is an index of another version of the format.
+    fn is_of_another_version(&self, length: u64) -> Result<bool, IndexError> {
+        if length < FILE_MAGIC.len() as u64 {
+            return Ok(false);
+        }
+        let magic = self.read(0, FILE_MAGIC.len())?;
+        let is_index = magic.get(..VERSION_AT) == FILE_MAGIC.get(..VERSION_AT);
+        Ok(is_index && magic.get(VERSION_AT) != FILE_MAGIC.get(VERSION_AT))
+    }
+
     /// Reads the file. A last block that is cut short is forgotten; its rows come from the database again.
     fn load(&mut self, length: u64) -> Result<(), IndexError> {
         let start = self.read(0, 24)?;
         let mut parts = start.chunks_exact(8);
         let (magic, tenant, epoch) = (parts.next(), parts.next(), parts.next());
         if magic != Some(FILE_MAGIC) || tenant != Some(self.id.to_le_bytes().as_slice()) {
-            return Err(self.corrupt("not an index of this tenant and version"));
+            return Err(self.corrupt("not an index of this tenant"));
         }
         let epoch = epoch.and_then(|bytes| bytes.try_into().ok());
         self.epoch = epoch.map(i64::from_le_bytes).ok_or_else(|| self.corrupt("no epoch"))?;

@@ -365,6 +365,32 @@ fn damage_is_told_and_set_aside() {
 }
 
 #[test]
+fn a_file_of_another_version_is_forgotten_and_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("7.events");
+    let rows = [Row::new(1, "a"), Row::new(2, "b")];
+    for change in [0x01, 0x80] {
+        let index = open(folder.path());
+        index.begin(TENANT, 3).unwrap();
+        index.append(TENANT, &rows).unwrap();
+        index.flush().unwrap();
+        drop(index);
+        let mut other = std::fs::read(&path).unwrap();
+        other[7] ^= change;
+        std::fs::write(&path, other).unwrap();
+        let index = open(folder.path());
+        let begun = (index.position(TENANT).unwrap(), index.epoch(TENANT).unwrap());
+        assert_eq!((begun, index.rows(TENANT).unwrap()), ((0, 0), 0));
+        index.append(TENANT, &rows).unwrap();
+        index.flush().unwrap();
+        drop(index);
+        let index = open(folder.path());
+        assert_eq!((index.position(TENANT).unwrap(), index.rows(TENANT).unwrap()), (2, 2));
+        assert!(!path.with_extension("damaged").exists());
+    }
+}
+
+#[test]
 fn tenants_do_not_see_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let index = open(folder.path());

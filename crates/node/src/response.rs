@@ -156,14 +156,18 @@ fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy
     }
 }
 
-/// What it proves that a request without credentials was answered.
+/// What it proves that a request without credentials was answered. One with attacks proves nothing: what it tried may
+/// be why it was refused, or answered.
 fn unprotected(state: &State, watched: &Watched, response: &ResponseParts<'_>) -> Option<Proof> {
     let base = &watched.base;
-    if !watched.credentials.is_empty() || protected::may_show_credentials(&base.raw) {
+    if !watched.attempts.is_empty()
+        || !watched.credentials.is_empty()
+        || protected::may_show_credentials(&base.raw)
+    {
         return None;
     }
     let exchange = protected::Exchange {
-        address: address_of(&base.domain, &base.method, &base.path),
+        address: address_of(&base.domain, &base.method, &base.raw.uri, &base.ip),
         status: response.status,
         content_type: response.header("content-type").unwrap_or_default(),
         body: response.body,

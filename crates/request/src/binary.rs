@@ -6,7 +6,8 @@
 //!
 //! Only values that an application takes as bytes count: a body that no parser took, an uploaded file, bytes in a
 //! protobuf message, what base64, hexadecimal digits or a compression hid. A parameter stays text whatever is in it, or a
-//! few control characters would hide an attack from the detectors of text.
+//! few control characters would hide an attack from the detectors of text. For the same reason what is UTF-8 is text, and so
+//! is what is mostly printable, but for files.
 
 use std::ops::Range;
 
@@ -27,7 +28,15 @@ const MEANT_IN: usize = 600;
 /// Whether a value at a point is binary data, given its kinds of bytes.
 #[must_use]
 pub fn is_binary(point: &PointPath<'_>, value: &[u8], bytes: ByteSet) -> bool {
-    value.len() >= SHORTEST && bytes.intersects(ByteSet::DATA) && is_taken_as_bytes(point) && is_data(value)
+    value.len() >= SHORTEST
+        && bytes.intersects(ByteSet::DATA)
+        && is_taken_as_bytes(point)
+        && is_data(value, point.last().element() == Element::File)
+}
+
+/// The longest of the texts in binary data: where somebody disguised a text as data, it is this.
+pub fn longest_text(value: &[u8]) -> Option<Range<usize>> {
+    texts(value).max_by_key(ExactSizeIterator::len)
 }
 
 /// Where binary data can be text: printable bytes in a row, in their order. The longer the data, the longer a row can
@@ -55,16 +64,25 @@ pub fn texts(value: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Whether a value has more control characters than any text.
-fn is_data(value: &[u8]) -> bool {
+/// Whether a value has more control characters than any text, and is in no other way like one.
+fn is_data(value: &[u8], is_file: bool) -> bool {
     let controls = value.iter().filter(|byte| is_control(**byte)).count();
-    controls * RARE >= value.len()
+    if controls * RARE < value.len() {
+        return false;
+    }
+    // Random bytes are printable to three eighths.
+    let is_legible = || value.iter().filter(|byte| is_printable(**byte)).count() * 4 >= value.len() * 3;
+    is_file || !is_legible() && std::str::from_utf8(value).is_err()
 }
 
 fn is_taken_as_bytes(point: &PointPath<'_>) -> bool {
     let is_whole_body =
         || point.ancestors().all(|path| matches!(path.last().element(), Element::Post | Element::Gzip));
     match point.last().element() {
+        // Credentials of `Basic` are read as text.
+        Element::Base64 if point.parent().is_some_and(|above| above.last().element() == Element::Header) => {
+            false
+        }
         Element::Base64 | Element::Hex | Element::Gzip | Element::File | Element::Protobuf => true,
         Element::Post => is_whole_body(),
         _ => false,
@@ -72,7 +90,8 @@ fn is_taken_as_bytes(point: &PointPath<'_>) -> bool {
 }
 
 const fn is_control(byte: u8) -> bool {
-    byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7F
+    // Databases take the vertical tab and the form feed for blanks.
+    byte < b' ' && !matches!(byte, b'\t' | b'\n' | 0x0B | 0x0C | b'\r') || byte == 0x7F
 }
 
 const fn is_printable(byte: u8) -> bool {
@@ -105,6 +124,18 @@ mod tests {
         assert!(!binary(Element::File, "Grüße aus Köln, с любовью 東京より ".repeat(20).as_bytes()));
         assert!(!binary(Element::File, &[0xC0, 0xE1, b' ', 0xF2, 0xEE, b'\n'].repeat(40)));
         assert!(!binary(Element::File, b"\0\x01\x02"));
+    }
+
+    #[test]
+    fn a_text_with_control_characters_stays_text() {
+        let text = b"x' or name like 'admin%' and pwd > (select 'm') or 'a' like 'a' -- \x01\x01\x01\x01";
+        for element in [Element::Base64, Element::Hex, Element::Protobuf, Element::Gzip] {
+            assert!(!binary(element, text), "{element:?}");
+            assert!(!binary(element, &[&text[..], b"\xff\x01\xff"].concat()), "{element:?}");
+        }
+        let header = PointPath::root(StepRef::Keyed(Element::Header, "AUTHORIZATION"));
+        let value = noise(400);
+        assert!(!is_binary(&header.child(StepRef::Simple(Element::Base64)), &value, ByteSet::of(&value)));
     }
 
     #[test]

@@ -149,8 +149,9 @@ pub async fn log_by_user<C: ConnectionTrait>(
 /// Name in the log of whoever asks for something without having signed in.
 const STRANGER: &str = "Somebody not signed in";
 
-/// Appends what somebody asked for an account without having shown to own it. It is no change and not the user's doing:
-/// nobody is told of it, or strangers could fill the channels of a tenant.
+/// Appends what somebody asked for an account without having shown to own it. It is no change and not the user's doing: no
+/// notification and no trigger tells of it, or strangers could fill the channels of a tenant. Like every entry it goes to
+/// the systems that get the log as it is written.
 ///
 /// # Errors
 /// 500 when the store fails.

@@ -269,8 +269,10 @@ pub async fn delivery_list(
     }
     let limit = within("limit", query.limit.unwrap_or(50), 1..=1000)?;
     let offset = within("offset", query.offset.unwrap_or(0), 0..=i64::MAX)?;
-    let rows = deliveries::list(reader, TenantId(row.client_id), id, state, offset, limit).await?;
-    Ok(rows.into_iter().map(delivery_view).collect())
+    let tenant = TenantId(row.client_id);
+    let rows = deliveries::list(reader, tenant, id, state, offset, limit).await?;
+    let sees_log = caller.administers(tenant);
+    Ok(rows.into_iter().map(|row| delivery_view(row, sees_log)).collect())
 }
 
 fn within(field: &str, value: i64, range: std::ops::RangeInclusive<i64>) -> Result<u64, ApiError> {
@@ -281,7 +283,10 @@ fn within(field: &str, value: i64, range: std::ops::RangeInclusive<i64>) -> Resu
     u64::try_from(value).map_err(|_| wrong())
 }
 
-fn delivery_view(row: delivery::Model) -> DeliveryView {
+/// A notification as the list shows it. Entries of the activity log are shown to whoever may see all of it, as in
+/// [`may_send`]: others may not see entries of every kind.
+fn delivery_view(row: delivery::Model, sees_log: bool) -> DeliveryView {
+    let hidden = row.notification_type == ACTIVITY && !sees_log;
     DeliveryView {
         id: row.id,
         integration_id: row.integration_id,
@@ -293,7 +298,7 @@ fn delivery_view(row: delivery::Model) -> DeliveryView {
         finished_at: row.finished_at,
         last_status: row.last_status,
         last_error: row.last_error,
-        events: row.events.0,
+        events: if hidden { json!([]) } else { row.events.0 },
     }
 }
 

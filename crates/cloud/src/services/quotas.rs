@@ -39,6 +39,8 @@ pub const USERS: &str = "max_users";
 
 /// How often it is looked who is beyond the quota.
 const LOOK: Duration = Duration::from_secs(30);
+/// Seconds for which a count that stays the same is not written: that would be a write per client at every look.
+const QUIET_S: i64 = 900;
 /// Seconds after a minute until every process has written what its nodes reported in it.
 const SETTLE_S: i64 = 120;
 
@@ -162,9 +164,16 @@ pub async fn admit_user(
     let all = billing::subscriptions(transaction, tenant).await?;
     let today = today(cloud.now());
     let bought: Vec<_> = all.iter().filter(|row| in_force(row, &today)).collect();
-    let Some(most) = limit(cloud.config.billing.max_users, &bought, USERS) else { return Ok(()) };
+    let most = |config: i64| limit(config, &bought, USERS);
+    let of_everybody = cloud.config.billing.max_users;
+    if most(of_everybody).is_none() {
+        return Ok(());
+    }
     // Of two that are made at once, the second must see the first.
-    clients::lock(transaction, tenant).await?;
+    let client = clients::lock(transaction, tenant).await?;
+    // As with requests: the home of global users has the quota of a subscription only.
+    let technical = client.is_some_and(|client| client.is_technical);
+    let Some(most) = most(if technical { 0 } else { of_everybody }) else { return Ok(()) };
     let there = users::of_tenant(transaction, tenant).await?.len();
     if i64::try_from(there).unwrap_or(i64::MAX) < most { Ok(()) } else { Err(payment_required().into()) }
 }
@@ -255,7 +264,14 @@ async fn count(cloud: &Cloud, tenant: TenantId, quota: i64) -> Result<(), Failur
         requests,
         level: level.stored(),
     };
-    if after == before { Ok(()) } else { settle(cloud, tenant, &before, &after, quota).await }
+    if is_due(&before, &after, now) { settle(cloud, tenant, &before, &after, quota).await } else { Ok(()) }
+}
+
+/// Whether a count is written: when it says something else, and now and then, so that little is read again at each look.
+fn is_due(before: &client_usage::Model, after: &client_usage::Model, now: i64) -> bool {
+    let said = |row: &client_usage::Model| (row.month, row.requests, row.level);
+    let moved = before.counted_until != after.counted_until;
+    said(before) != said(after) || (moved && now - before.counted_until > QUIET_S)
 }
 
 fn start_of_month(now: i64) -> i64 {
@@ -376,6 +392,23 @@ mod tests {
         assert_eq!(limit(0, &[], REQUESTS), None);
         assert!(in_force(&&small, "2026-12-31") && !in_force(&&small, "2027-01-01"));
         assert!(!in_force(&&subscription::Model { state: "blocked".into(), ..small }, "2026-06-01"));
+    }
+
+    #[test]
+    fn a_count_that_stays_the_same_is_written_now_and_then() {
+        let before =
+            client_usage::Model { client_id: 1, month: 5, counted_until: 1000, requests: 7, level: 0 };
+        let quiet = client_usage::Model { counted_until: 1060, ..before.clone() };
+        assert!(!is_due(&before, &quiet, 1000 + QUIET_S));
+        assert!(is_due(&before, &quiet, 1001 + QUIET_S));
+        assert!(!is_due(&before, &before, 1001 + QUIET_S));
+        for other in [
+            client_usage::Model { requests: 8, ..quiet.clone() },
+            client_usage::Model { level: 1, ..quiet.clone() },
+            client_usage::Model { month: 6, ..quiet },
+        ] {
+            assert!(is_due(&before, &other, 1200));
+        }
     }
 
     #[test]

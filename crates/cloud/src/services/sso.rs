@@ -247,6 +247,7 @@ pub async fn note_test(
         of.kind == config.kind
             && of.settings == config.settings
             && of.secret_sealed == config.secret_sealed
+            && of.saml_keys == config.saml_keys
             && of.extended_security == config.extended_security
     };
     if !proves(&current) {

@@ -454,6 +454,8 @@ fn evidence(cloud: &Cloud, row: &Model, found: &Found) -> VulnEvidence {
     let headers = sent.headers.iter().filter_map(|(name, value)| {
         Some((name.as_str().to_ascii_uppercase(), vec![value.to_str().ok()?.to_owned()]))
     });
+    // What leaks tells leaks apart.
+    let sign_class = if proof.vuln_type == "infoleak" { proof.sign_class.to_owned() } else { String::new() };
     VulnEvidence {
         event_id: format!("verification-{}", row.id),
         request_id: hit.request_id.clone(),
@@ -470,7 +472,7 @@ fn evidence(cloud: &Cloud, row: &Model, found: &Found) -> VulnEvidence {
         scheme: hit.scheme.clone(),
         statuscode: answer.status,
         sign: proof.sign.to_owned(),
-        sign_class: String::new(),
+        sign_class,
         description: proof.meaning.to_owned(),
         evidence: shown,
         raw: RawRequest {

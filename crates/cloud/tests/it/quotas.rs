@@ -78,8 +78,23 @@ async fn beyond_the_quota_console_and_integrations_are_closed_and_beyond_twice_a
     assert_eq!(refusal(&cloud.get(&session, "/v2/integration").await), CLOSED);
     assert_eq!(refusal(&cloud.get(&admin, "/v2/integration").await), CLOSED);
     let subscriptions = format!("/v1/clients/{}/billing/subscriptions", cloud.client.id);
-    for path in ["/v1/session", "/v1/user", "/v1/billing/plans", &subscriptions] {
+    for path in
+        ["/v1/session", "/v1/user", "/v1/sessions", "/v1/api_tokens", "/v1/billing/plans", &subscriptions]
+    {
         assert_eq!(cloud.get(&session, path).await.status, 200, "{path}");
+    }
+    // What fell into wrong hands can be ended, and nothing else is made.
+    let token = json!({"name": "x", "permissions": ["view_attack"]});
+    assert_eq!(refusal(&cloud.post(&session, "/v1/api_tokens", token).await), CLOSED);
+    for (method, path) in [
+        (Method::DELETE, "/v1/sessions/999999"),
+        (Method::DELETE, "/v1/api_tokens/999999"),
+        (Method::POST, "/v1/session/reauth"),
+        (Method::POST, "/v1/user/email"),
+    ] {
+        let body = (method == Method::POST).then(|| json!({}));
+        let reply = cloud.call(&session, method, path, body.as_ref()).await;
+        assert!((400..500).contains(&reply.status) && reply.status != 402, "{path}: {}", reply.text);
     }
     // Programs go on, and nodes protect.
     cloud.post(&admin, "/v1/objects/pool/create", json!({"name": "Shop"})).await.body();
@@ -168,6 +183,38 @@ async fn a_subscription_in_force_has_quotas_of_its_own() {
 }
 
 #[tokio::test]
+async fn who_looks_after_other_clients_goes_on() {
+    let cloud = TestCloud::start_with(|config| {
+        config.billing.requests_per_month = 10;
+        config.billing.max_users = 1;
+    })
+    .await;
+    set_day_of_next_month(&cloud, 10);
+    let operator = operator(&cloud).await;
+    let (home, linked) = cloud.add_global_account().await;
+    cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    cloud.add_user(linked.id, "root@linked.test", &["admin"]).await;
+    let node = TestNode::register(&cloud, linked.id).await;
+    heartbeat(&cloud, &node, 1, 50).await;
+    let (global, root) = (cloud.sign_in("global@home.test").await, cloud.sign_in("root@linked.test").await);
+    let settings = format!("/v2/client/{}/rules/settings", linked.id);
+    assert_eq!(refusal(&cloud.get(&root, &settings).await), CLOSED);
+    assert_eq!(cloud.get(&global, &settings).await.status, 200);
+    // The home of global users has as many as it likes, unless a subscription says otherwise.
+    let create = async |email: &str, client: i64| {
+        let user = json!({"email": email, "realname": "Eve Low", "permissions": ["auditor"],
+            "password": "Correct1horse", "clientid": client});
+        cloud.post(&global, "/v1/objects/user/create", user).await
+    };
+    assert_eq!(refusal(&create("eve@linked.test", linked.id).await), CLOSED);
+    assert_eq!(create("eve@home.test", home.id).await.status, 200);
+    let path = format!("/v1/clients/{}/billing/subscriptions", home.id);
+    let sold = json!({"plan_id": 1, "properties": {"max_users": 2}});
+    assert_eq!(cloud.post(&operator, &path, sold).await.status, 200);
+    assert_eq!(refusal(&create("bob@home.test", home.id).await), CLOSED);
+}
+
+#[tokio::test]
 async fn trials_can_be_sold_by_signed_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
@@ -188,6 +235,8 @@ async fn trials_can_be_sold_by_signed_tokens() {
         (&other, json!({}), "no key signed it"),
         (&good, json!({"aud": "eu1"}), "for another cloud"),
         (&good, json!({"exp": now - 1}), "it ended"),
+        (&good, json!({"nbf": now + 300}), "it does not hold yet"),
+        (&good, json!({"nbf": "soon"}), "nbf must be a whole number"),
         (&good, json!({"client_id": null}), "client_id is needed"),
         (&good, json!({"days": 0}), "days must be 1 to 3650"),
         (&good, json!({"plan": "gold"}), "plan is unknown"),
@@ -205,6 +254,12 @@ async fn trials_can_be_sold_by_signed_tokens() {
         (Some("trial"), 14)
     );
     assert!(ask(&good, json!({})).await.text.contains("a trial runs"));
+    // Blocked, it does not run any more. The token was good for one trial all the same.
+    let trial = format!("/v1/clients/{}/billing/subscriptions/{}", cloud.client.id, reply.json()["id"]);
+    let blocked = json!({"state": "blocked"});
+    assert_eq!(cloud.call(&operator, Method::PUT, &trial, Some(&blocked)).await.status, 200);
+    assert!(ask(&good, json!({})).await.text.contains("it was used before"));
+    assert_eq!(ask(&good, json!({"exp": now + 301, "nbf": now})).await.status, 200);
     let path = "/v1/billing/subscriptions/trials";
     for jwt in ["", "a.b.c", &"x".repeat(9000)] {
         assert_eq!(cloud.post(&operator, path, json!({ "jwt": jwt })).await.status, 400);

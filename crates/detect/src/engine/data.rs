@@ -1,8 +1,10 @@
 //! Binary data: only what is too long for chance is judged, and as a part of a document is.
 //!
 //! Programs, images and archives hold names, messages and format strings side by side. What would be an attack as a
-//! parameter is one word of many there; code that runs where it lies (a PHP tag in a picture) is not.
+//! parameter is one word of many there; code that runs where it lies (a PHP tag in a picture) is not. Outside of files the
+//! longest text is judged as a text alone besides: an attack in a coat of random bytes is that.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bartizan_request::{ByteSet, binary};
@@ -14,15 +16,29 @@ use crate::shape::Context;
 
 /// The beginning of a serialized Java object, the one sign that is no text.
 const JAVA_OBJECT: &[u8] = b"\xac\xed\x00\x05";
+/// Where a server begins to run what it reads.
+const PROGRAM: [&[u8]; 2] = [b"<?php", b"<?="];
+/// So much of a program is judged. Comments between its words may hold control characters, which end a row of text.
+const PROGRAM_BYTES: usize = 256;
+/// A shorter program is chance: three bytes by chance are one in sixteen megabytes, ASCII behind them halves that with each byte.
+const SHORTEST_PROGRAM: usize = 10;
 
 impl Engine {
     /// Adds the signs found in binary data to `out`, each text in it judged alone.
     pub(crate) fn scan_data(&self, value: &[u8], place: Place, out: &mut Vec<Sign>) {
-        for (span, text) in judged(value, place) {
+        for (span, text) in parts(value, place) {
             let start = out.len();
             self.scan_form(&Context::part_of_document(text, place), out);
             for sign in out.iter_mut().skip(start) {
                 sign.span = shifted(&sign.span, span.start);
+            }
+        }
+        for (span, text) in wholes(value, place) {
+            let start = out.len();
+            self.scan_known(&text, ByteSet::of(&text), place, out);
+            for sign in out.iter_mut().skip(start) {
+                sign.span =
+                    if text.len() == span.len() { shifted(&sign.span, span.start) } else { span.clone() };
             }
         }
     }
@@ -30,33 +46,55 @@ impl Engine {
     /// Says of binary data what [`Engine::explain`] says of text; what did not fire is left out.
     pub(crate) fn explain_data(&self, value: &[u8], place: Place) -> Judgement {
         let mut candidates: Vec<Candidate> = Vec::new();
-        for (span, text) in judged(value, place) {
+        for (span, text) in parts(value, place) {
             let start = candidates.len();
             self.explain_form("text in data", &Context::part_of_document(text, place), &mut candidates);
-            for candidate in candidates.iter_mut().skip(start) {
-                if let Outcome::Fired { span: found, .. } = &mut candidate.outcome {
-                    *found = shifted(found, span.start);
-                }
-            }
-            candidates.retain(|candidate| matches!(candidate.outcome, Outcome::Fired { .. }));
+            shift_outcomes(candidates.iter_mut().skip(start), span.start);
         }
+        for (span, text) in wholes(value, place) {
+            let start = candidates.len();
+            candidates.extend(self.explain(&text, place).candidates);
+            shift_outcomes(candidates.iter_mut().skip(start), span.start);
+        }
+        candidates.retain(|candidate| matches!(candidate.outcome, Outcome::Fired { .. }));
         Judgement { shape: "binary", plain: false, candidates }
     }
 }
 
-/// What is judged in data, and where it stands.
-fn judged(value: &[u8], place: Place) -> impl Iterator<Item = (Range<usize>, &[u8])> {
-    let object = memmem::find(value, JAVA_OBJECT).map(|at| at..at + JAVA_OBJECT.len());
-    let text = |span: Range<usize>| value.get(span.clone()).map(|text| (span, text));
-    object
-        .into_iter()
-        .chain(binary::texts(value))
-        .filter_map(text)
-        .filter(move |(_, text)| !is_plain(text, ByteSet::of(text), place))
+fn shift_outcomes<'c>(candidates: impl Iterator<Item = &'c mut Candidate>, by: usize) {
+    for candidate in candidates {
+        if let Outcome::Fired { span, .. } = &mut candidate.outcome {
+            *span = shifted(span, by);
+        }
+    }
 }
 
 fn shifted(span: &Range<usize>, by: usize) -> Range<usize> {
     span.start + by..span.end + by
+}
+
+/// What is judged as a part of a document, and where it stands.
+fn parts(value: &[u8], place: Place) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+    let object = memmem::find(value, JAVA_OBJECT).map(|at| at..at + JAVA_OBJECT.len());
+    object
+        .into_iter()
+        .chain(binary::texts(value))
+        .filter_map(|span| value.get(span.clone()).map(|text| (span, text)))
+        .filter(move |(_, text)| !is_plain(text, ByteSet::of(text), place))
+}
+
+/// What is judged as a text of its own: the longest text, but in files, which are what they are; and the first programs.
+fn wholes(value: &[u8], place: Place) -> impl Iterator<Item = (Range<usize>, Cow<'_, [u8]>)> {
+    let longest = binary::longest_text(value).filter(|_| place != Place::FileContent);
+    let longest = longest.and_then(|span| Some((span.clone(), Cow::Borrowed(value.get(span)?))));
+    let programs = PROGRAM.into_iter().filter_map(|mark| memmem::find(value, mark)).filter_map(|at| {
+        let text = value.get(at..value.len().min(at + PROGRAM_BYTES))?;
+        let text = text.get(..text.iter().position(|byte| !byte.is_ascii()).unwrap_or(text.len()))?;
+        let end = memmem::find(text, b"?>").map_or(text.len(), |end| end + 2);
+        let kept: Vec<u8> = text.iter().take(end).copied().filter(|byte| !byte.is_ascii_control()).collect();
+        (kept.len() >= SHORTEST_PROGRAM).then_some((at..at + end, Cow::Owned(kept)))
+    });
+    longest.into_iter().chain(programs)
 }
 
 #[cfg(test)]
@@ -129,6 +167,29 @@ mod tests {
             let found = found(content_type, &body);
             assert!(found.iter().any(|one| one.attack_type == AttackType::Rce), "{found:?}");
             assert!(found.iter().all(|one| one.value.contains("<?php system(")), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_program_in_a_long_file_is_found() {
+        let comments = b"<?=/*\x01*/eval/*\x01*/(/*\x01*/$_GET[/*\x01*/0])/*\x01*/?>";
+        for program in [&b"<?=`$_GET[0]`?>"[..], comments] {
+            let mut file = noise(60_000);
+            file.extend_from_slice(program);
+            file.extend(noise(300));
+            let found = found("multipart/form-data; boundary=b", &upload(&file));
+            assert!(found.iter().any(|one| one.attack_type == AttackType::Rce), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn an_attack_in_a_coat_of_random_bytes_is_found() {
+        let attack = b"x' or name like 'admin%' and 1=1 -- ";
+        for data in
+            [[&attack[..], &b"\x01".repeat(28)].concat(), [&noise(200), &attack[..], &noise(200)].concat()]
+        {
+            let found = found("application/octet-stream", &data);
+            assert!(found.iter().any(|one| one.attack_type == AttackType::Sqli), "{found:?}");
         }
     }
 

@@ -338,8 +338,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "rce_shell",
             gate: &["/etc/passwd", "/etc/shadow"],
             needs: ";|&`$",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:[;|&`]|\$\()[\s]*(?:/bin/)?(?:cat|head|tail|less|more|tac|nl|od|xxd)[\s]+(?:-\w+[\s]+)?/etc/(?:passwd|shadow)\b",
+                breaks_into_text,
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -477,18 +478,81 @@ fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     !(matches!(separator, b'\n' | b'\r') && before.contains(&b' ') && sentence_follows(context, span))
 }
 
-/// A fenced block of a body that names its language and shows an ordinary command. Blocks of more than three lines are
-/// documents anyway.
+/// Whether a command is none that documentation shows: not in a code span of a text, not on a line that is a command from
+/// its beginning (`sudo useradd bob; tail /etc/passwd`).
+fn breaks_into_text(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const WORDS_OF_A_TEXT: usize = 4;
+    if context.after(span.start).starts_with(b"`") {
+        let outside = context.value.split(|b| *b == b'`').step_by(2);
+        let words =
+            outside.flat_map(|part| part.split(u8::is_ascii_whitespace)).filter(|word| word.len() > 1);
+        return !context.is_in_code(span.start + 1) && words.count() < WORDS_OF_A_TEXT;
+    }
+    if context.after(span.start).starts_with(b"$(") || context.shape() != Shape::Document {
+        return true;
+    }
+    let before = context.before(span.start);
+    let line = before.rsplit(|b| matches!(b, b'\n' | b'`')).next().unwrap_or_default();
+    !begins_with_a_command(line)
+}
+
+/// Whether a line begins with a program that manages a system, behind a prompt or not.
+fn begins_with_a_command(line: &[u8]) -> bool {
+    const PROGRAMS: [&[u8]; 22] = [
+        b"adduser",
+        b"apt",
+        b"apt-get",
+        b"cat",
+        b"cd",
+        b"chmod",
+        b"chown",
+        b"cp",
+        b"docker",
+        b"echo",
+        b"getent",
+        b"grep",
+        b"groupadd",
+        b"kubectl",
+        b"ls",
+        b"mkdir",
+        b"passwd",
+        b"ssh",
+        b"su",
+        b"sudo",
+        b"useradd",
+        b"usermod",
+    ];
+    let line = line.trim_ascii_start();
+    let line = line.strip_prefix(b"$ ").or_else(|| line.strip_prefix(b"# ")).unwrap_or(line);
+    let program = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    PROGRAMS.contains(&program)
+}
+
+/// A fenced block of a body that names its language and shows an ordinary command, none that loads or runs something.
+/// Blocks of more than three lines are documents anyway.
 fn is_shown_block(context: &Context<'_>) -> bool {
     const ATTACKS: [&[u8]; 12] = [
-        b"/etc/", b"/dev/", b"/proc/", b"/tmp/", b"whoami", b"base64", b"${", b"$(", b"$@", b"nc ", b"| sh",
+        b"/etc/", b"/dev/", b"/proc/", b"/tmp/", b"whoami", b"base64", b"${", b"$(", b"$@", b"http", b"| sh",
         b"|sh",
     ];
+    const RUNNERS: [&[u8]; 12] = [
+        b"ash", b"bash", b"curl", b"dash", b"ksh", b"nc", b"ncat", b"perl", b"python", b"sh", b"wget", b"zsh",
+    ];
     let text = context.value.trim_ascii();
+    // The name of the language, which may be that of a program, is no command.
+    let shown = text.get(3..).unwrap_or_default().trim_ascii_start();
+    let language = shown.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let shown = shown.get(language..).unwrap_or_default();
+    let mut words = shown.split(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'|' | b'&' | b'"'));
     text.starts_with(b"```")
         && text.get(3).is_some_and(u8::is_ascii_alphabetic)
         && context.is_fenced_block()
         && !ATTACKS.iter().any(|word| memchr::memmem::find(text, word).is_some())
+        && !words.any(|word| {
+            RUNNERS.contains(&word.trim_ascii_end())
+                || word.starts_with(b"python")
+                || word.starts_with(b"perl")
+        })
         && !text.iter().any(|b| matches!(b, b';' | b'\''))
 }
 

@@ -85,7 +85,8 @@ fn compares_constants(context: &Context<'_>, span: &Range<usize>) -> bool {
     left.len() <= 2 && word(right) <= 2 || right.strip_prefix(left).is_some_and(|rest| word(rest) == 0)
 }
 
-/// Whether the quote at `at` closes a word that a comparison opened: `where id='%s' or 1=1`, a statement as programs hold it.
+/// Whether the quote at `at` closes a word that a comparison, a call or a list opened: `where id='%s' or 1=1`,
+/// `a == 'x' or 1 == 1`, `values (2, 'x');`, a statement as programs hold it.
 fn closes_its_own(context: &Context<'_>, at: usize) -> bool {
     const LONGEST: usize = 24;
     let Some(&quote) = context.value.get(at) else { return false };
@@ -93,5 +94,5 @@ fn closes_its_own(context: &Context<'_>, at: usize) -> bool {
     let near = before.get(before.len().saturating_sub(LONGEST)..).unwrap_or(before);
     let Some(opener) = memchr::memrchr(quote, near) else { return false };
     let (lead, word) = near.split_at(opener);
-    lead.last() == Some(&b'=') && !word.contains(&b' ')
+    lead.trim_ascii_end().last().is_some_and(|b| matches!(b, b'=' | b'(' | b',')) && !word.contains(&b' ')
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
+use crate::place::Place;
 use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
@@ -34,7 +35,7 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     if memchr::memmem::find(value, b"```").is_some() {
         return None;
     }
-    if is_quoted_text(value) {
+    if is_quoted_text(context) {
         return None;
     }
     // Signs alone continue nothing unless they comment out the rest.
@@ -80,8 +81,8 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
 
 /// An import of program text (`import { a } from "b";`), a block between two marks of three quotes, or the head of a page
 /// between two lines of dashes.
-fn is_quoted_text(value: &[u8]) -> bool {
-    let text = value.trim_ascii();
+fn is_quoted_text(context: &Context<'_>) -> bool {
+    let text = context.value.trim_ascii();
     let name = |b: &u8| {
         b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b',' | b' ' | b'{' | b'}' | b'*' | b'\n')
     };
@@ -100,7 +101,18 @@ fn is_quoted_text(value: &[u8]) -> bool {
     };
     import
         || between(b"\"\"\"") && !text.contains(&b'\'')
-        || between(b"---") && text.starts_with(b"---\n") && text.ends_with(b"\n---")
+        || matches!(context.place, Place::BodyValue | Place::FileContent) && is_head_of_a_page(text)
+}
+
+/// Lines of a name and a value between two lines of dashes.
+fn is_head_of_a_page(text: &[u8]) -> bool {
+    let is_field = |line: &[u8]| {
+        let name = line.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        let rest = line.get(name..).unwrap_or_default();
+        name > 0 && (rest.starts_with(b": ") || rest.trim_ascii_end() == b":")
+    };
+    let inner = text.strip_prefix(b"---\n").and_then(|rest| rest.strip_suffix(b"\n---"));
+    inner.is_some_and(|inner| inner.split(|b| *b == b'\n').all(is_field))
 }
 
 /// A filter of a query language: clauses of a name, an operator and one value, joined by words (`status = 'open' AND

@@ -58,11 +58,10 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "'\"`",
             test: Test::Checked(
                 r"[\x22'`][\s/]*on[a-z]{4,24}[\s]*=[\s]*[\x22'`]?[\s]*(?:alert|confirm|prompt|eval|fetch|import)[\s]*[(`]",
-                |context, span| {
-                    let tail = context.before(span.start);
-                    let tail = tail.get(tail.len().saturating_sub(200)..).unwrap_or(tail);
-                    let in_tag = memchr::memrchr(b'<', tail) > memchr::memrchr(b'>', tail);
-                    !in_tag && !context.is_in_code(span.start)
+                |context, span| match distance_in_tag(context.before(span.start)) {
+                    // 1002 judges a tag as far as it sees it.
+                    Some(distance) => distance > REACH && is_handler(context, span),
+                    None => !context.is_in_code(span.start),
                 },
             ),
             trust: Trust::Any,
@@ -82,6 +81,16 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// How many bytes of a tag 1002 reads to find a handler.
+const REACH: usize = 400;
+
+/// How far back the tag begins that is open at the end of `before`. A `<` before anything but a name compares.
+fn distance_in_tag(before: &[u8]) -> Option<usize> {
+    let at = memchr::memrchr2(b'<', b'>', before)?;
+    let tag = before.get(at..).unwrap_or_default();
+    matches!(tag, [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'?' | b'/' | b'%', ..]).then_some(tag.len())
+}
 
 /// In a short value the tag is enough. Text about scripts names the tag, too (`the <script> tag`, `::<Script>`); there
 /// it must have a source or something to run.

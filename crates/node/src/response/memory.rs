@@ -52,9 +52,10 @@ pub(crate) fn endpoint_of(host: &[u8], method: &str, path: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// An address: host, method and path as they are.
-pub(crate) fn address_of(host: &str, method: &str, path: &str) -> u64 {
-    key(&(host, method, path))
+/// What one client asks for: host, method and path with query as they are. The query may choose what is answered, and
+/// the place of the client may be what lets it in.
+pub(crate) fn address_of(host: &str, method: &str, uri: &str, client: &str) -> u64 {
+    key(&(host, method, uri, client))
 }
 
 /// What the workers share.
@@ -144,6 +145,14 @@ mod tests {
         assert_ne!(one, endpoint_of(b"shop.test", "GET", b"/orders/17"));
         assert!(endpoints.wants(one));
         assert_eq!((0..200).filter(|_| endpoints.wants(one)).count(), 2);
+    }
+
+    #[test]
+    fn queries_and_clients_make_addresses_of_their_own() {
+        let one = address_of("shop.test", "GET", "/orders?of=1", "192.0.2.1");
+        assert_eq!(one, address_of("shop.test", "GET", "/orders?of=1", "192.0.2.1"));
+        assert_ne!(one, address_of("shop.test", "GET", "/orders?of=2", "192.0.2.1"));
+        assert_ne!(one, address_of("shop.test", "GET", "/orders?of=1", "192.0.2.2"));
     }
 
     #[test]

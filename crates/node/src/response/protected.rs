@@ -2,7 +2,8 @@
 //! `spec/node.md` section 6.1).
 //!
 //! One answer decides nothing: a public endpoint answers the same way. So the node remembers which addresses it saw refuse
-//! requests without credentials. What speaks for another reason silences an address for as long as it is remembered: it
+//! requests without credentials, for each query and client: others may be let in for what they ask or where they are.
+//! What speaks for another reason silences an address for as long as it is remembered: it
 //! let somebody in before, it lets people in by what the node cannot tell from other parameters, it was refused only once.
 
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ use bartizan_detect::Proof;
 const ADDRESSES_MAX: usize = 16_384;
 /// Seconds that an address is remembered since its last refusal.
 const REMEMBERED_S: i64 = 3600;
+/// Seconds before a full memory is looked through again for what is over: all workers wait meanwhile.
+const SWEEP_S: i64 = 60;
 /// Refusals before an answer is a surprise. Each stands for a hundred: of the answers of an endpoint one in so many is
 /// looked at.
 const REFUSALS_MIN: u32 = 2;
@@ -23,6 +26,10 @@ const CREDENTIALS: [&str; 16] = [
     "api", "auth", "bearer", "cert", "code", "cookie", "cred", "jwt", "key", "pass", "pwd", "secret", "sess",
     "sid", "sign", "token",
 ];
+/// Parts of the names of headers by which a proxy or a platform says who asks.
+const IDENTITIES: [&str; 5] = ["ident", "oidc", "principal", "ssl", "user"];
+/// Ends of the names of headers with such a part that name nobody.
+const ANONYMOUS: [&str; 3] = ["forwarded-ssl", "sec-fetch-user", "user-agent"];
 /// Words of answers that refuse with a status of success.
 const REFUSING: [&[u8]; 6] =
     [b"error", b"login", b"denied", b"forbidden", b"unauthorized", b"unauthenticated"];
@@ -30,7 +37,7 @@ const REFUSING: [&[u8]; 6] =
 /// An exchange without credentials.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exchange<'a> {
-    /// Host, method and path.
+    /// Host, method, path with query, and client.
     pub(crate) address: u64,
     pub(crate) status: u16,
     pub(crate) content_type: &'a [u8],
@@ -47,15 +54,33 @@ struct Address {
 
 /// What was seen of addresses.
 #[derive(Debug, Default)]
-pub(crate) struct Protected(Mutex<HashMap<u64, Address>>);
+pub(crate) struct Protected(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    addresses: HashMap<u64, Address>,
+    /// When it was last looked for addresses that are over.
+    swept: Option<i64>,
+}
+
+impl Memory {
+    /// Makes room when there is none, at most once a minute: as long as all are live, looking gains nothing.
+    fn sweep(&mut self, now: i64) {
+        // The clock may be set back.
+        let is_due = self.swept.is_none_or(|last| now.abs_diff(last) >= SWEEP_S.unsigned_abs());
+        if self.addresses.len() >= ADDRESSES_MAX && is_due {
+            self.addresses.retain(|_, known| now - known.last < REMEMBERED_S);
+            self.swept = Some(now);
+        }
+    }
+}
 
 impl Protected {
     /// Notes an exchange; the proof when a protected address let a request in.
     pub(crate) fn note(&self, exchange: Exchange<'_>, now: i64) -> Option<Proof> {
-        let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if addresses.len() >= ADDRESSES_MAX {
-            addresses.retain(|_, known| now - known.last < REMEMBERED_S);
-        }
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.sweep(now);
+        let addresses = &mut memory.addresses;
         let is_known = addresses.contains_key(&exchange.address);
         match exchange.status {
             401 | 403 if is_known || addresses.len() < ADDRESSES_MAX => {
@@ -107,17 +132,24 @@ impl Exchange<'_> {
 /// Whether a request may show credentials anywhere. Only what reads is looked at: bodies hold passwords.
 pub(crate) fn may_show_credentials(raw: &RawRequest) -> bool {
     let is_reading = matches!(raw.method.as_str(), "GET" | "HEAD");
-    let names_some = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        CREDENTIALS.iter().any(|part| name.contains(part))
-    };
     let query = raw.uri.split_once('?').map_or("", |(_, query)| query);
     let mut parameters = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     !is_reading
         || !raw.body.is_empty()
-        || raw.headers.keys().any(|name| names_some(name))
+        || raw.headers.keys().any(|name| holds_any(name, &CREDENTIALS) || may_identify(name))
         // An escaped name may be any.
-        || parameters.any(|name| name.contains('%') || names_some(name))
+        || parameters.any(|name| name.contains('%') || holds_any(name, &CREDENTIALS))
+}
+
+/// Whether a header may say who asks.
+fn may_identify(header: &str) -> bool {
+    let lower = header.to_ascii_lowercase();
+    holds_any(&lower, &IDENTITIES) && !ANONYMOUS.iter().any(|end| lower.ends_with(*end))
+}
+
+fn holds_any(name: &str, parts: &[&str]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    parts.iter().any(|part| lower.contains(*part))
 }
 
 #[cfg(test)]
@@ -177,12 +209,22 @@ mod tests {
             body: body.to_owned(),
             ..RawRequest::default()
         };
-        assert!(!may_show_credentials(&raw("GET", "/orders?page=2", "USER-AGENT", "")));
+        for header in
+            ["USER-AGENT", "SEC-FETCH-USER", "X-FORWARDED-SSL", "X-FORWARDED-FOR", "ACCEPT-ENCODING"]
+        {
+            assert!(!may_show_credentials(&raw("GET", "/orders?page=2&user=5", header, "")), "{header}");
+        }
         for request in [
             raw("POST", "/orders", "USER-AGENT", ""),
             raw("GET", "/orders", "USER-AGENT", "x"),
             raw("GET", "/orders", "X-API-KEY", ""),
             raw("GET", "/orders", "AUTHORIZATION", ""),
+            raw("GET", "/orders", "X-FORWARDED-USER", ""),
+            raw("GET", "/orders", "X-REMOTE-USER", ""),
+            raw("GET", "/orders", "X-SSL-CLIENT-S-DN", ""),
+            raw("GET", "/orders", "X-AMZN-OIDC-DATA", ""),
+            raw("GET", "/orders", "X-MS-CLIENT-PRINCIPAL", ""),
+            raw("GET", "/orders", "X-IDENTITY", ""),
             raw("GET", "/orders?access_token=1", "USER-AGENT", ""),
             raw("GET", "/orders?%74oken=1", "USER-AGENT", ""),
         ] {
@@ -196,6 +238,24 @@ mod tests {
         for address in 0..40_000 {
             seen.note(Exchange { address, ..exchange(401, "") }, i64::try_from(address / 20_000).unwrap());
         }
-        assert_eq!(seen.0.lock().unwrap().len(), ADDRESSES_MAX);
+        assert_eq!(seen.0.lock().unwrap().addresses.len(), ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn a_full_memory_is_looked_through_once_a_minute() {
+        let seen = Protected::default();
+        for address in 0..20_000 {
+            seen.note(Exchange { address, ..exchange(401, "") }, 0);
+        }
+        let new = Exchange { address: 99_999, ..exchange(401, "") };
+        for (now, known) in [
+            // Nothing is over yet; then all of it is, but it was looked for just before.
+            (REMEMBERED_S - 1, ADDRESSES_MAX),
+            (REMEMBERED_S, ADDRESSES_MAX),
+            (REMEMBERED_S - 1 + SWEEP_S, 1),
+        ] {
+            seen.note(new, now);
+            assert_eq!(seen.0.lock().unwrap().addresses.len(), known, "{now}");
+        }
     }
 }

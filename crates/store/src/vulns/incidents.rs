@@ -15,6 +15,8 @@ use crate::{
 
 /// Vulnerabilities of one statement: SQLite joins 500 selects at most.
 const MEMBERS: usize = 100;
+/// Variables of one statement: SQLite takes 32,766.
+const VARIABLES: usize = 30_000;
 
 /// Notes a proof; false when it is known already.
 ///
@@ -249,7 +251,7 @@ async fn links_of_vulns<C: ConnectionTrait>(
         Query::select().columns(["vuln_id", "attack_id"]).from_subquery(first, Alias::new("first")).to_owned()
     };
     let mut found = Vec::new();
-    for vulns in vulns.chunks(MEMBERS) {
+    for vulns in vulns.chunks(members(tenants.ids().len())) {
         let mut selects = vulns.iter().map(|vuln| first(*vuln));
         let Some(mut all) = selects.next() else { continue };
         for select in selects {
@@ -260,6 +262,11 @@ async fn links_of_vulns<C: ConnectionTrait>(
         }
     }
     Ok(found)
+}
+
+/// Vulnerabilities of one statement when each names so many tenants, itself and how many it wants.
+fn members(tenants: usize) -> usize {
+    (VARIABLES / (tenants + 2)).clamp(1, MEMBERS)
 }
 
 /// Which of these vulnerabilities were exploited.
@@ -285,4 +292,18 @@ pub async fn exploited<C: ConnectionTrait>(
         found.extend(ids);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_has_no_more_variables_than_the_database_takes() {
+        for tenants in [0, 1, 298, 299, 5000, 29_000] {
+            let members = members(tenants);
+            assert!((1..=MEMBERS).contains(&members) && members * (tenants + 2) <= VARIABLES, "{tenants}");
+        }
+        assert_eq!((members(1), members(1000), members(100_000)), (MEMBERS, 29, 1));
+    }
 }

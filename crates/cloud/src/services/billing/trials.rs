@@ -5,21 +5,26 @@ use bartizan_api::{
     billing::{SubscriptionFields, SubscriptionView},
 };
 use bartizan_store::{
-    TenantId, billing as store,
-    entity::{billing_plan, subscription},
+    StoreError, TenantId, billing as store,
+    entity::{billing_plan, subscription, ticket},
     sea_orm::DatabaseTransaction,
+    tickets,
 };
 use chrono::{Days, NaiveDate};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Written, blank, day, locked, write};
-use crate::{failure::Failure, state::Cloud};
+use crate::{failure::Failure, secrets::mac_of, state::Cloud};
 
 /// Most days of a trial.
 const MOST_DAYS: i64 = 3650;
 /// Longest token that is read.
 const MOST_BYTES: usize = 8192;
+/// Seconds by which the clock of who signs tokens may be ahead.
+const LEEWAY_S: i64 = 60;
+/// Kind of the tickets that remember tokens.
+const USED: &str = "trial_token";
 
 /// Begins a trial of a client by the settings of its global account, or for the operator extends the one that runs.
 ///
@@ -34,8 +39,8 @@ pub async fn trial(cloud: &Cloud, client_id: i64, extend: Extend) -> Result<Subs
     let settings = settings.filter(|settings| settings.trials_enabled).ok_or_else(off)?;
     let plan = plan(&transaction, &settings.trial_plan_slug).await?.ok_or_else(off)?;
     let today = day(cloud.now());
-    let last = last(&transaction, client_id, today).await?;
-    if let Some((running, end)) = last.as_ref().filter(|(_, end)| *end >= today) {
+    let trials = trials(&transaction, client_id, today).await?;
+    if let Some((running, end)) = running(&trials, today) {
         if extend == Extend::No {
             return Err(runs(running).into());
         }
@@ -43,7 +48,7 @@ pub async fn trial(cloud: &Cloud, client_id: i64, extend: Extend) -> Result<Subs
         let fields = SubscriptionFields { finish_on: Some(finish_on), ..SubscriptionFields::default() };
         return write(cloud, transaction, Written::Changed(running.clone()), &fields).await;
     }
-    let next = last.map(|(_, end)| later(end, settings.trial_wait_period));
+    let next = trials.last().map(|(_, end)| later(*end, settings.trial_wait_period));
     if let Some(next) = next.filter(|next| *next > today && extend == Extend::No) {
         return Err(ApiError::invalid("the next trial may begin later", next.to_string()).into());
     }
@@ -53,7 +58,8 @@ pub async fn trial(cloud: &Cloud, client_id: i64, extend: Extend) -> Result<Subs
 /// Begins the trial that a signed token describes. The public keys that sign such tokens are named by the operator.
 ///
 /// # Errors
-/// 400 for a token that is not good, when no keys are named, or when a trial runs; 404 for an unknown client.
+/// 400 for a token that is not good or was used before, when no keys are named, or when a trial runs; 404 for an unknown
+/// client.
 pub async fn by_token(cloud: &Cloud, jwt: &str) -> Result<SubscriptionView, Failure> {
     let claims = verified(cloud, jwt)?;
     let transaction = cloud.store.begin().await?;
@@ -66,15 +72,43 @@ pub async fn by_token(cloud: &Cloud, jwt: &str) -> Result<SubscriptionView, Fail
     let days = days.ok_or_else(|| wrong("days are needed, the global account has no trials"))?;
     let plan = plan(&transaction, &slug).await?.ok_or_else(|| wrong("plan is unknown"))?;
     let today = day(cloud.now());
-    if let Some((running, _)) = last(&transaction, client.id, today).await?.filter(|(_, end)| *end >= today) {
-        return Err(runs(&running).into());
+    if let Some((running, _)) = running(&trials(&transaction, client.id, today).await?, today) {
+        return Err(runs(running).into());
     }
+    use_up(cloud, &transaction, jwt, (client.id, claims.end)).await?;
     begin(cloud, transaction, (client.id, plan.id), days).await
+}
+
+/// Remembers a token until it ends, and refuses one that began a trial before.
+async fn use_up(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    jwt: &str,
+    (client_id, end): (i64, i64),
+) -> Result<(), Failure> {
+    // What is signed, without the signature: of that there may be other spellings.
+    let signed = jwt.rsplit_once('.').map_or(jwt, |(signed, _)| signed);
+    let ticket = ticket::Model {
+        id_mac: mac_of(&cloud.keys, USED, &[signed.as_bytes()]),
+        kind: USED.to_owned(),
+        client_id: Some(client_id),
+        user_id: None,
+        payload: json!({}),
+        attempts: 0,
+        created_at: cloud.now(),
+        expires_at: end,
+    };
+    match tickets::insert(transaction, ticket).await {
+        Err(StoreError::Duplicate) => Err(wrong("it was used before").into()),
+        other => Ok(other?),
+    }
 }
 
 /// What a signed token says.
 struct Claims {
     client_id: i64,
+    /// Until when it holds, Unix seconds.
+    end: i64,
     plan: Option<String>,
     days: Option<i64>,
 }
@@ -103,7 +137,7 @@ fn verified(cloud: &Cloud, jwt: &str) -> Result<Claims, ApiError> {
     let mut validation = Validation::new(header.alg);
     validation.set_audience(&[&cloud.config.region]);
     validation.set_required_spec_claims(&["aud", "exp"]);
-    // The end is checked below, by the clock of the cloud.
+    // Beginning and end are checked below, by the clock of the cloud.
     validation.validate_exp = false;
     let read = |key: &jsonwebtoken::jwk::Jwk| {
         let key = DecodingKey::from_jwk(key).ok()?;
@@ -112,9 +146,9 @@ fn verified(cloud: &Cloud, jwt: &str) -> Result<Claims, ApiError> {
     let data = keys.keys.iter().filter(named).find_map(read);
     let claims = data.ok_or_else(|| wrong("no key signed it, or it is for another cloud"))?.claims;
     let number = |name: &str| claims.get(name).and_then(Value::as_i64);
-    if number("exp").is_none_or(|end| end <= cloud.now()) {
-        return Err(wrong("it ended"));
-    }
+    let now = cloud.now();
+    let end = number("exp").filter(|end| *end > now).ok_or_else(|| wrong("it ended"))?;
+    check_begin(&claims, now)?;
     let days = match claims.get("days") {
         None | Some(Value::Null) => None,
         Some(days) => Some(
@@ -125,28 +159,49 @@ fn verified(cloud: &Cloud, jwt: &str) -> Result<Claims, ApiError> {
     };
     Ok(Claims {
         client_id: number("client_id").ok_or_else(|| wrong("client_id is needed"))?,
+        end,
         plan: claims.get("plan").and_then(Value::as_str).map(str::to_owned),
         days,
     })
+}
+
+/// Refuses a token that does not hold yet.
+fn check_begin(claims: &Value, now: i64) -> Result<(), ApiError> {
+    let begin = match claims.get("nbf") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(begin) => begin.as_i64().ok_or_else(|| wrong("nbf must be a whole number"))?,
+    };
+    if begin <= now.saturating_add(LEEWAY_S) { Ok(()) } else { Err(wrong("it does not hold yet")) }
 }
 
 async fn plan(transaction: &DatabaseTransaction, slug: &str) -> Result<Option<billing_plan::Model>, Failure> {
     Ok(store::plans(transaction).await?.into_iter().find(|plan| plan.slug == slug))
 }
 
-/// The trial of a client that ends last, with its end.
-async fn last(
+/// A trial with its end.
+type Trial = (subscription::Model, NaiveDate);
+
+/// The trials of a client, the one that ends last at the end.
+async fn trials(
     transaction: &DatabaseTransaction,
     client_id: i64,
     today: NaiveDate,
-) -> Result<Option<(subscription::Model, NaiveDate)>, Failure> {
+) -> Result<Vec<Trial>, Failure> {
     let rows = store::subscriptions(transaction, TenantId(client_id)).await?;
     let trials = rows.into_iter().filter(|row| row.kind == "trial");
-    let last = trials.max_by(|a, b| a.finish_on.cmp(&b.finish_on));
-    Ok(last.map(|row| {
-        let end = row.finish_on.parse().unwrap_or(today);
-        (row, end)
-    }))
+    let mut trials: Vec<Trial> = trials
+        .map(|row| {
+            let end = row.finish_on.parse().unwrap_or(today);
+            (row, end)
+        })
+        .collect();
+    trials.sort_by_key(|(_, end)| *end);
+    Ok(trials)
+}
+
+/// The trial that runs. One that the operator blocked does not; what it was is still waited for.
+fn running(trials: &[Trial], today: NaiveDate) -> Option<&Trial> {
+    trials.iter().rev().find(|(row, end)| row.state == "active" && *end >= today)
 }
 
 fn runs(running: &subscription::Model) -> ApiError {

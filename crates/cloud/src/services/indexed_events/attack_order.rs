@@ -30,6 +30,8 @@ pub async fn page(
 ) -> Result<Vec<(attack::Model, Position)>, Failure> {
     if let Some(measure) = measure(order)
         && let Some((tenant, _)) = single(cloud, query.tenants, query.since).await?
+        // Every attack is read for its ranks: not in vain, while the index is behind or being built.
+        && ask(cloud, tenant, |_| Ok(())).await.is_some()
     {
         let candidates = cloud.store.attack_spans(query).await?;
         if let Some(ranks) = ranks(cloud, tenant, &candidates, measure).await {

@@ -109,10 +109,11 @@ fn check_tested(cloud: &Cloud, config: &entity::sso_config::Model) -> Result<(),
 }
 
 /// Makes a key of our own for SAML. The one that signs now goes on until the day that the new one does, and decrypts
-/// for [`own_keys::OLD_DECRYPTS_S`] more, unless it is replaced.
+/// for [`own_keys::OLD_DECRYPTS_S`] more, unless it is replaced. Every other that still decrypts stays, too.
 ///
 /// # Errors
-/// 403 without a fresh proof of the password, 400 for invalid fields or when single sign-on is not by SAML.
+/// 403 without a fresh proof of the password, 400 for invalid fields, when single sign-on is not by SAML, or when there
+/// are as many keys as there may be.
 pub async fn make_certificate(
     cloud: &Cloud,
     caller: &Caller,
@@ -128,13 +129,18 @@ pub async fn make_certificate(
         let error = "signs_after_days must be 0 with replace: no key would sign until then";
         return Err(ApiError::invalid(error, days).into());
     }
-    saml_of(cloud.store.reader(), caller).await?;
+    let config = saml_of(cloud.store.reader(), caller).await?;
     require_proof(cloud, caller, proof).await?;
     let now = cloud.now();
+    let check_room = |config: &entity::sso_config::Model| {
+        if request.replace { Ok(()) } else { own_keys::check_room(&own_keys::of(config), now) }
+    };
+    check_room(&config)?;
     let mut made = own_keys::make(cloud, &caller.client.uuid, now + days * DAY_S).await?;
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, caller.tenant_of(None)?).await?;
     let before = saml_of(&transaction, caller).await?;
+    check_room(&before)?;
     let own = own_keys::of(&before);
     if own.is_empty() {
         made.signs_from = now;

@@ -90,11 +90,9 @@ pub async fn own_metadata(cloud: &Cloud, client_uuid: &str) -> Result<String, Fa
 /// What our metadata says of our keys. The newest is the one to encrypt for, also before it signs.
 fn published(config: &entity::sso_config::Model, now: i64) -> metadata::Own {
     let own = own_keys::of(config);
-    let from = own_keys::signing(&own, now).map_or(now, |key| key.signs_from);
-    let certificates = own.iter().filter(|key| key.signs_from >= from).map(|key| key.certificate.clone());
     metadata::Own {
         signs: config.extended_security,
-        signing: certificates.collect(),
+        signing: own_keys::signing_from_now(&own, now).map(|key| key.certificate.clone()).collect(),
         encryption: own.last().map(|key| key.certificate.clone()),
     }
 }
@@ -307,10 +305,11 @@ async fn identify(
         response::believe(&message, &expected)
     });
     let assertion = read.await.map_err(|_| ApiError::internal())?.map_err(|error| {
-        // Not in the detail, which a test shows: what is wrong in an encrypted assertion is nobody's business.
+        // Not in the detail, which a test shows: what is wrong in an encrypted assertion is nobody's business. Nor is
+        // anything that was decrypted in the log.
         if let response::Disbelieved::Sealed(cause) = &error {
-            let cause: String = cause.to_string().chars().take(100).collect();
-            tracing::info!(client.id = config.client_id, cause, "an encrypted assertion was not believed");
+            let (client, cause) = (config.client_id, cause.kind());
+            tracing::info!(client.id = client, cause, "an encrypted assertion was not believed");
         }
         refused(error.to_string())
     })?;
@@ -377,7 +376,12 @@ pub async fn finish(
 ) -> Result<Finished, Refused> {
     let returned = sign_in::resume(cloud, "saml", query.answer.as_deref(), Some(binding)).await?;
     let answer = returned.payload.get("answer").cloned().unwrap_or_default();
+    let unprotected = returned.config.extended_security && proven(&returned) != Proven::Encryption;
     let identity = match answer.get("identity") {
+        // It was believed before extended security was turned on.
+        Some(_) if unprotected => {
+            Err(Refused::code("invalid_saml_response", "the assertion is not encrypted"))
+        }
         Some(identity) => serde_json::from_value(identity.clone()).map_err(|_| ApiError::internal().into()),
         None => {
             let word = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();

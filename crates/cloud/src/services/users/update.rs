@@ -1,5 +1,7 @@
 //! Changing users: what may be changed, and what must not outlive it.
 
+use std::collections::BTreeSet;
+
 use bartizan_api::{
     ApiError,
     user::{UserFields, UserUpdate, UserView},
@@ -47,6 +49,7 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: UserUpdate) -> Resu
     let transaction = cloud.store.begin().await?;
     let rows = users::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
     changes::bounded(&rows)?;
+    lock_homes(&transaction, &rows, moved.as_ref()).await?;
     let mut changed = Vec::with_capacity(rows.len());
     for row in rows {
         let plan = Plan { fields: &fields, password_hash: password_hash.as_deref(), moved: moved.as_ref() };
@@ -55,6 +58,20 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: UserUpdate) -> Resu
     let views = views(cloud, &transaction, &changed).await?;
     transaction.commit().await?;
     Ok(views)
+}
+
+/// Locks the clients that users belong to and the one that they are moved to, in the order of their ids: of two changes
+/// that move users between the same clients, neither waits for what the other holds.
+async fn lock_homes(
+    transaction: &DatabaseTransaction,
+    rows: &[entity::user::Model],
+    moved: Option<&entity::client::Model>,
+) -> Result<(), Failure> {
+    let homes = rows.iter().map(|row| row.client_id).chain(moved.map(|client| client.id));
+    for id in homes.collect::<BTreeSet<_>>() {
+        clients::lock(transaction, TenantId(id)).await?;
+    }
+    Ok(())
 }
 
 /// What an update does to each of its users.

@@ -70,6 +70,16 @@ async fn only_who_may_see_all_of_the_log_sends_it_out() {
     // Nor is what an administrator switched on sent elsewhere by others.
     let elsewhere = json!({"target": {"url": "http://127.0.0.1:9/"}});
     assert_eq!(cloud.call(&narrow, Method::PUT, &path, Some(&elsewhere)).await.status, 403);
+    // Nor do the deliveries show it to others.
+    for (caller, shown) in [(&admin, 1), (&narrow, 0)] {
+        let listed = cloud.get(caller, &format!("{path}/deliveries")).await.body();
+        let listed = listed["object"].as_array().unwrap();
+        assert!(!listed.is_empty());
+        for delivery in listed {
+            assert_eq!(delivery["notification_type"], "activity_log");
+            assert_eq!(delivery["events"].as_array().unwrap().len(), shown, "{delivery}");
+        }
+    }
     let slack = json!({"type": "slack", "target": format!("{}/x", receiver.url), "events": stream});
     assert_eq!(cloud.post(&admin, "/v2/integration", slack).await.status, 400);
 }

@@ -1,8 +1,9 @@
 //! Keys of our own for SAML: what requests are signed with, and what assertions are encrypted for.
 //!
-//! A tenant has one key, or two while one follows another. The newer one is in the metadata and decrypts from the
-//! moment it is made, so that the identity provider can be told of it; it signs from the day that its maker named. From
-//! then on the older one only decrypts, for [`OLD_DECRYPTS_S`] more.
+//! A tenant has one key, or up to [`MOST`] while one follows another. The newest one is in the metadata and decrypts from
+//! the moment it is made, so that the identity provider can be told of it; it signs from the day that its maker named.
+//! From then on the older ones only decrypt, for [`OLD_DECRYPTS_S`] more. A key that is to sign one day is kept when
+//! another is made: the provider may encrypt for it already.
 //!
 //! The certificates are what metadata carries keys in. They vouch for nothing, so they are signed by themselves.
 //! Private keys are sealed at rest, opened for one signature or one response, and go nowhere else. `aws-lc-rs` makes
@@ -37,6 +38,8 @@ const SIZE: KeySize = KeySize::Rsa3072;
 const YEARS: i32 = 3;
 /// Seconds that an older key still decrypts after a newer one signs.
 pub const OLD_DECRYPTS_S: i64 = 30 * 86_400;
+/// Most keys of a tenant that count at the same time: every one of them is tried on a response.
+pub const MOST: usize = 3;
 
 /// A key of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,18 +126,49 @@ pub fn signing(own: &[OwnKey], now: i64) -> Option<&OwnKey> {
     own.iter().rev().find(|key| key.signs_from <= now)
 }
 
-/// Those that an assertion may be encrypted for now, newest first, and until when if that is known.
+/// Those that an assertion may be encrypted for now, newest first, and until when if that is known: a key ends some time
+/// after the first of those that follow it signs.
 pub fn decrypting(own: &[OwnKey], now: i64) -> impl Iterator<Item = (&OwnKey, Option<i64>)> {
-    let newer = own.iter().skip(1).map(|newer| Some(newer.signs_from + OLD_DECRYPTS_S));
-    let ends: Vec<Option<i64>> = newer.chain([None]).collect();
-    own.iter().zip(ends).rev().filter(move |(_, end)| end.is_none_or(|end| end > now))
+    let mut follower: Option<i64> = None;
+    let mut all = Vec::with_capacity(own.len());
+    for key in own.iter().rev() {
+        all.push((key, follower.map(|signs_from| signs_from + OLD_DECRYPTS_S)));
+        follower = Some(follower.map_or(key.signs_from, |other| other.min(key.signs_from)));
+    }
+    all.into_iter().filter(move |(_, end)| end.is_none_or(|end| end > now))
 }
 
-/// The keys once a new one was made: it, and the one that signs now unless it is replaced.
+/// Refuses one more key beside as many as there may be.
+///
+/// # Errors
+/// 400 that says when there is room.
+pub fn check_room(own: &[OwnKey], now: i64) -> Result<(), ApiError> {
+    if decrypting(own, now).count() < MOST {
+        return Ok(());
+    }
+    let error = format!(
+        "there are at most {MOST} certificates: wait until the oldest of own_certificates no longer decrypts, or \
+         replace all"
+    );
+    Err(ApiError::invalid(error, MOST))
+}
+
+/// The keys once a new one was made: it, and those that still decrypt unless they are replaced.
 #[must_use]
 pub fn followed(own: &[OwnKey], new: OwnKey, now: i64, replaced: bool) -> Vec<OwnKey> {
-    let old = signing(own, now).filter(|_| !replaced).cloned();
-    old.into_iter().chain([new]).collect()
+    let mut kept: Vec<OwnKey> = decrypting(own, now).map(|(key, _)| key.clone()).collect();
+    kept.reverse();
+    if replaced {
+        kept.clear();
+    }
+    kept.push(new);
+    kept
+}
+
+/// The keys that requests may be signed with from now on, oldest first.
+pub fn signing_from_now(own: &[OwnKey], now: i64) -> impl Iterator<Item = &OwnKey> {
+    let first = own.iter().rposition(|key| key.signs_from <= now).unwrap_or(0);
+    own.iter().skip(first)
 }
 
 /// The signature of a request by the key that signs now; none when it cannot be opened.
@@ -192,4 +226,47 @@ fn pem(certificate: &str) -> String {
     let lines = certificate.as_bytes().chunks(64).map(String::from_utf8_lossy);
     let lines: String = lines.map(|line| line.into_owned() + "\n").collect();
     format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_S: i64 = 86_400;
+
+    fn key(name: &str, signs_from: i64) -> OwnKey {
+        OwnKey { certificate: name.to_owned(), key_sealed: String::new(), signs_from }
+    }
+
+    /// Names and ends of the keys that decrypt, newest first.
+    fn ends(own: &[OwnKey], now: i64) -> Vec<(&str, Option<i64>)> {
+        decrypting(own, now).map(|(key, end)| (key.certificate.as_str(), end)).collect()
+    }
+
+    #[test]
+    fn two_rotations_at_once_end_no_key_before_its_time() {
+        let own = followed(&[key("a", 0)], key("b", 7 * DAY_S), DAY_S, false);
+        let own = followed(&own, key("c", 14 * DAY_S), 2 * DAY_S, false);
+        let until = |days: i64| Some(days * DAY_S + OLD_DECRYPTS_S);
+        assert_eq!(ends(&own, 2 * DAY_S), [("c", None), ("b", until(14)), ("a", until(7))]);
+        let signs = [2, 7, 14].map(|day| signing(&own, day * DAY_S).unwrap().certificate.as_str());
+        assert_eq!(signs, ["a", "b", "c"]);
+        let later: Vec<_> = signing_from_now(&own, 7 * DAY_S).map(|key| key.certificate.as_str()).collect();
+        assert_eq!(later, ["b", "c"]);
+        assert!(check_room(&own, 36 * DAY_S).is_err());
+        // The oldest ended, and is not kept.
+        assert!(check_room(&own, 37 * DAY_S).is_ok());
+        let own = followed(&own, key("d", 40 * DAY_S), 37 * DAY_S, false);
+        assert_eq!(ends(&own, 37 * DAY_S), [("d", None), ("c", until(40)), ("b", until(14))]);
+        assert_eq!(followed(&own, key("e", 38 * DAY_S), 38 * DAY_S, true), [key("e", 38 * DAY_S)]);
+    }
+
+    #[test]
+    fn a_key_that_overtakes_another_ends_what_signed_before() {
+        let own = followed(&[key("a", 0)], key("b", 7 * DAY_S), 0, false);
+        let own = followed(&own, key("c", 3 * DAY_S), 0, false);
+        let until = Some(3 * DAY_S + OLD_DECRYPTS_S);
+        assert_eq!(ends(&own, 0), [("c", None), ("b", until), ("a", until)]);
+        assert_eq!(signing(&own, 7 * DAY_S).unwrap().certificate, "c");
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! An assertion that comes encrypted goes the same way once it is decrypted: through the same parser, with the same
 //! signature over it. Until that signature is verified, whatever is wrong has one answer, [`Disbelieved::Sealed`]: nobody
-//! must learn from answers what his variation of somebody's assertion decrypts to. The cause is for the log.
+//! must learn from answers what his variation of somebody's assertion decrypts to. The kind of cause is for the log.
 
 use aws_lc_rs::rsa::OaepPrivateDecryptingKey;
 use chrono::DateTime;
@@ -97,6 +97,26 @@ pub enum Disbelieved {
     /// For somebody else, another sign-in or another time.
     #[error("it is not for this sign-in: {0}")]
     Condition(&'static str),
+}
+
+impl Disbelieved {
+    /// The kind of failure, without any text of the message: that may have been encrypted.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match *self {
+            Disbelieved::Size => "too large",
+            Disbelieved::Unreadable(_) => "not readable XML",
+            Disbelieved::Unsigned(Unsigned::Absent) => "not signed",
+            Disbelieved::Unsigned(Unsigned::Form(_)) => "the form of the signature",
+            Disbelieved::Unsigned(Unsigned::Algorithm(_)) => "the algorithm of the signature",
+            Disbelieved::Unsigned(Unsigned::Digest) => "the digest of the signature",
+            Disbelieved::Unsigned(Unsigned::Signature) => "not the signature of a configured certificate",
+            Disbelieved::Status(_) => "the status",
+            Disbelieved::Form(what) | Disbelieved::Condition(what) => what,
+            Disbelieved::Undecryptable(_) => "the form of the encryption",
+            Disbelieved::Sealed(ref cause) => cause.kind(),
+        }
+    }
 }
 
 /// Reads a response; only what is signed counts.

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, PrivateDecryptingKey};
 use bartizan_cloud::services::sso::expiry;
-use bartizan_store::TenantId;
+use bartizan_store::{TenantId, entity::sso_config, sso};
 use bartizan_testkit::{Credential, TestCloud};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Method, Url};
@@ -312,6 +312,49 @@ async fn one_certificate_follows_another_without_a_gap() {
     holds(&new, ["/", "/"], "a month later").await;
     cloud.running.cloud.clock.shift_ms(DAY_MS);
     holds(&new, [REFUSED, "/"], "more than a month later").await;
+}
+
+#[tokio::test]
+async fn a_certificate_made_before_the_one_ahead_of_it_signs_ends_neither() {
+    let (cloud, key, session, proof, first) = start_extended().await;
+    assert_eq!(make(&cloud, &session, &proof, json!({"signs_after_days": 10})).await.0, 200);
+    let second = published(&cloud, "encryption").await.remove(0);
+    let (status, view) = make(&cloud, &session, &proof, json!({"signs_after_days": 20})).await;
+    assert_eq!((status, view["body"]["own_certificates"].as_array().unwrap().len()), (200, 3), "{view}");
+    let third = published(&cloud, "encryption").await.remove(0);
+    assert_eq!(published(&cloud, "signing").await, [first.clone(), second.clone(), third.clone()]);
+    let (status, answer) = make(&cloud, &session, &proof, json!({})).await;
+    assert!(status == 400 && answer.to_string().contains("at most 3 certificates"), "{answer}");
+    // Days to pass, who signs then, and whether people get in with an assertion for each of the three.
+    for (days, signs, ends) in [
+        (0, &first, ["/", "/", "/"]),
+        (10, &second, ["/", "/", "/"]),
+        (10, &third, ["/", "/", "/"]),
+        (19, &third, ["/", "/", "/"]),
+        (1, &third, [REFUSED, "/", "/"]),
+        (10, &third, [REFUSED, REFUSED, "/"]),
+    ] {
+        cloud.running.cloud.clock.shift_ms(days * DAY_MS);
+        assert!(is_signed_with(signs, &begin(&login(&cloud)).await.location), "{days} {ends:?}");
+        for (certificate, expected) in [&first, &second, &third].into_iter().zip(ends) {
+            let end = sign_in(&cloud, encrypted(certificate, &key, &How::default())).await.0;
+            assert_eq!(end, expected, "{days} {ends:?}");
+        }
+    }
+    assert_eq!(published(&cloud, "signing").await, [third]);
+}
+
+#[tokio::test]
+async fn what_was_believed_without_encryption_does_not_end_in_a_session_under_extended_security() {
+    let (cloud, key, _, _) = start_active().await;
+    let mut begun = begin(&login(&cloud)).await;
+    let told = Told::new(&cloud, &begun.request);
+    let next = begun.post(&cloud, &told.response(&told.signed(&key))).await;
+    // As when the option is turned on while the response is on its way: its ticket is made after the others have ended.
+    let store = &cloud.running.cloud.store;
+    let config = sso::find(store.reader(), TenantId(cloud.client.id)).await.unwrap().unwrap();
+    sso::put(store.writer(), sso_config::Model { extended_security: true, ..config }).await.unwrap();
+    assert_eq!(begun.browser.get(&format!("{}{next}", cloud.url)).await.0, REFUSED);
 }
 
 #[tokio::test]
