@@ -680,6 +680,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/billing/subscriptions/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin the trial of a signed token
+         * @description For the operator. The JSON Web Token is signed by RS256, ES256 or `EdDSA` with a key of `billing.trial_keys`. Claims:
+         *     `client_id`, `aud` (the region of the cloud), `exp`; `plan` (name) and `days` where they are not those of the global
+         *     account. The answer comes without an envelope.
+         */
+        post: operations["trial_create_by_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blocklist/clients/{client_id}/access_rules": {
         parameters: {
             query?: never;
@@ -6364,6 +6386,11 @@ export interface components {
             enabled?: boolean | null;
             /** @description Receivers of notifications; none by default. */
             notifications?: unknown;
+            /**
+             * @description General filtration mode: `default` (what nodes say, when absent), `monitoring`, `block`, `safe_blocking` or `off`.
+             * @example monitoring
+             */
+            mode?: string | null;
             admin?: components["schemas"]["FirstAdmin"] | null;
         };
         /** @description Changes of a client. */
@@ -6744,6 +6771,13 @@ export interface components {
                 [key: string]: components["schemas"]["SectionReport"];
             };
         };
+        /** @description A parameter that a session is described by (`spec/events.md` section 8.2). */
+        ContextParam: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its value. */
+            value: string;
+        };
         /** @description How many rows. */
         Count: {
             /**
@@ -7068,6 +7102,50 @@ export interface components {
             tags: string[];
             /** @description The hits that were left out: type, technique, point, payload, signatures, outcome. */
             hits: components["schemas"]["DroppedHit"][];
+        };
+        /** @description Where in a cluster the eBPF source saw a request; what is not known is empty. */
+        EbpfData: {
+            /**
+             * @description Address of the pod.
+             * @default
+             */
+            address: string;
+            /**
+             * Format: int32
+             * @description Port of the pod; 0 is unknown.
+             * @default 0
+             */
+            port: number;
+            /**
+             * @description Namespace.
+             * @default
+             */
+            namespace: string;
+            /**
+             * @description Container.
+             * @default
+             */
+            container: string;
+            /**
+             * @description Pod.
+             * @default
+             */
+            pod: string;
+            /**
+             * @description Address of the machine.
+             * @default
+             */
+            node_ip: string;
+            /**
+             * @description Name of the machine.
+             * @default
+             */
+            node_name: string;
+            /**
+             * @description Load balancer that the request came through.
+             * @default
+             */
+            load_balancer: string;
         };
         /** @description `POST /v1/user/email`. */
         EmailChange: {
@@ -8899,6 +8977,8 @@ export interface components {
                  * @default null
                  */
                 body_original_size: number | null;
+                /** @default null */
+                ebpf: components["schemas"]["EbpfData"] | null;
             };
         };
         /** @description A success with its body. */
@@ -11913,6 +11993,21 @@ export interface components {
              * @default null
              */
             local_mode: string | null;
+            /**
+             * @description User of the application, masked or hashed where a rule wants that.
+             * @default null
+             */
+            user: string | null;
+            /**
+             * @description Role of the user.
+             * @default null
+             */
+            user_role: string | null;
+            /**
+             * @description Context parameters of the session, masked or hashed already; at most 20.
+             * @default []
+             */
+            context_params: components["schemas"]["ContextParam"][];
         };
         /** @description One malicious request, one attack type, one point (`spec/events.md` sections 1 and 9). */
         HitEvent: {
@@ -14120,6 +14215,8 @@ export interface components {
              * @default null
              */
             body_original_size: number | null;
+            /** @default null */
+            ebpf: components["schemas"]["EbpfData"] | null;
         };
         /** @description `POST /v1/session/reauth`. */
         ReauthRequest: {
@@ -15329,7 +15426,10 @@ export interface components {
              * @description Order among the subscriptions of a client, 0 to 1000.
              */
             position?: number | null;
-            /** @description Properties, an object of at most 64 KiB. */
+            /**
+             * @description Properties, an object of at most 64 KiB. `requests_per_month` and `max_users`, whole numbers with 0 for no limit,
+             *     are quotas of the client.
+             */
             properties?: unknown;
         };
         /** @description A subscription of a client. */
@@ -15552,6 +15652,14 @@ export interface components {
          * @enum {string}
          */
         TokenUsage: "api" | "node";
+        /** @description `POST /v1/billing/subscriptions/trials`. */
+        TrialCreate: {
+            /**
+             * @description JSON Web Token, at most 8192 characters.
+             * @example eyJhbGciOiJFZERTQSJ9.eyJjbGllbnRfaWQiOjE3fQ.c2lnbmF0dXJl
+             */
+            jwt: string;
+        };
         /** @description An action of a trigger. */
         TriggerActionView: {
             /**
@@ -16304,6 +16412,11 @@ export interface components {
             statuscode?: number;
             /** @description What in the answer proves it, in words. */
             sign?: string;
+            /**
+             * @description What kind of thing leaks, `card_number` or `trace`: two kinds in one place are two flaws. Empty where the type
+             *     says it.
+             */
+            sign_class?: string;
             /** @description What that means, in words. */
             description?: string;
             /** @description The part of the answer that proves it, at most 8 KiB; non-UTF-8 bytes as `\xNN`. */
@@ -16482,6 +16595,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17073,6 +17195,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17152,6 +17283,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17205,6 +17345,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17301,6 +17450,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17366,6 +17524,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17457,6 +17624,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17522,6 +17698,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17612,6 +17797,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17664,6 +17858,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17736,6 +17939,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17788,6 +18000,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17853,6 +18074,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17930,6 +18160,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -17983,6 +18222,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18076,6 +18324,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18141,6 +18398,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18232,6 +18498,15 @@ export interface operations {
                     "application/scim+json": components["schemas"]["ScimError"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18297,6 +18572,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": components["schemas"]["ScimError"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18380,6 +18664,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18471,6 +18764,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18537,6 +18839,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18591,6 +18902,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18680,6 +19000,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18733,6 +19062,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18817,6 +19155,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -18885,6 +19232,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18990,6 +19346,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19060,6 +19425,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19138,6 +19512,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19200,6 +19583,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19285,6 +19677,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19359,6 +19760,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19412,6 +19822,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19500,6 +19919,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19510,6 +19938,102 @@ export interface operations {
                 };
             };
             /** @description There is no such plan */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is of another type than the operation takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trial_create_by_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialCreate"];
+            };
+        };
+        responses: {
+            /** @description The trial */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            /** @description The request is not valid; the body names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The session expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not authenticated, or the right is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such client */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -19583,6 +20107,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19677,6 +20210,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19751,6 +20293,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -19807,6 +20358,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19910,6 +20470,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20001,6 +20570,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20085,6 +20663,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20162,6 +20749,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20259,6 +20855,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20337,6 +20942,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20426,6 +21040,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20500,6 +21123,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20587,6 +21219,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20652,6 +21293,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20739,6 +21389,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20798,6 +21457,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20899,6 +21567,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -20972,6 +21649,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21080,6 +21766,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21162,6 +21857,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21272,6 +21976,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21340,6 +22053,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21399,6 +22121,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21499,6 +22230,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21585,6 +22325,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21651,6 +22400,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21726,6 +22484,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21782,6 +22549,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21866,6 +22642,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21934,6 +22719,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -21990,6 +22784,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22083,6 +22886,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22150,6 +22962,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22246,6 +23067,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22305,6 +23135,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22396,6 +23235,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22455,6 +23303,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22570,6 +23427,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22651,6 +23517,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22700,6 +23575,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22760,6 +23644,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22854,6 +23747,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -22940,6 +23842,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23004,6 +23915,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23089,6 +24009,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23160,6 +24089,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23245,6 +24183,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23319,6 +24266,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23372,6 +24328,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23457,6 +24422,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23528,6 +24502,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23620,6 +24603,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23691,6 +24683,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23776,6 +24777,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -23847,6 +24857,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23932,6 +24951,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24003,6 +25031,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24088,6 +25125,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24166,6 +25212,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24237,6 +25292,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24331,6 +25395,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24384,6 +25457,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24462,6 +25544,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24556,6 +25647,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24627,6 +25727,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24712,6 +25821,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24783,6 +25901,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24868,6 +25995,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -24939,6 +26075,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25031,6 +26176,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25109,6 +26263,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25201,6 +26364,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25284,6 +26456,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25337,6 +26518,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25422,6 +26612,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25493,6 +26692,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25578,6 +26786,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25649,6 +26866,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25734,6 +26960,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25805,6 +27040,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25895,6 +27139,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -25948,6 +27201,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26033,6 +27295,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26104,6 +27375,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26189,6 +27469,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26260,6 +27549,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26345,6 +27643,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26416,6 +27723,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26519,6 +27835,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26590,6 +27915,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26675,6 +28009,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26746,6 +28089,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26840,6 +28192,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -26914,6 +28275,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27011,6 +28381,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27091,6 +28470,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27185,6 +28573,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27256,6 +28653,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27341,6 +28747,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27412,6 +28827,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27506,6 +28930,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27584,6 +29017,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27655,6 +29097,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27749,6 +29200,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27823,6 +29283,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27916,6 +29385,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -27978,6 +29456,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28063,6 +29550,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28134,6 +29630,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28221,6 +29726,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28316,6 +29830,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28378,6 +29901,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28472,6 +30004,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28552,6 +30093,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28646,6 +30196,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28733,6 +30292,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28812,6 +30380,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -28861,6 +30438,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28921,6 +30507,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28999,6 +30594,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29085,6 +30689,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29138,6 +30751,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29219,6 +30841,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29312,6 +30943,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29374,6 +31014,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29459,6 +31108,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29530,6 +31188,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29619,6 +31286,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29684,6 +31360,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29774,6 +31459,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29830,6 +31524,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29924,6 +31627,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -29998,6 +31710,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30050,6 +31771,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30128,6 +31858,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30199,6 +31938,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30289,6 +32037,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30347,6 +32104,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30442,6 +32208,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30503,6 +32278,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30580,6 +32364,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30645,6 +32438,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30701,6 +32503,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30794,6 +32605,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -30862,6 +32682,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30967,6 +32796,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31041,6 +32879,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31138,6 +32985,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31224,6 +33080,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31280,6 +33145,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31377,6 +33251,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31467,6 +33350,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31526,6 +33418,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31598,6 +33499,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31690,6 +33600,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31766,6 +33685,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31857,6 +33785,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -31909,6 +33846,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31984,6 +33930,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32043,6 +33998,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32095,6 +34059,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32170,6 +34143,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32235,6 +34217,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32291,6 +34282,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32381,6 +34381,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32430,6 +34439,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32490,6 +34508,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32571,6 +34598,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32668,6 +34704,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32748,6 +34793,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32838,6 +34892,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -32891,6 +34954,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32976,6 +35048,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33047,6 +35128,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33128,6 +35218,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33221,6 +35320,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33330,6 +35438,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33425,6 +35542,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33493,6 +35619,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33595,6 +35730,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33665,6 +35809,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33718,6 +35871,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33810,6 +35972,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33878,6 +36049,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -33934,6 +36114,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34025,6 +36214,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34081,6 +36279,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34165,6 +36372,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34221,6 +36437,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34307,6 +36532,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34370,6 +36604,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34452,6 +36695,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34508,6 +36760,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34602,6 +36863,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34658,6 +36928,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34741,6 +37020,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -34836,6 +37124,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34904,6 +37201,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -34960,6 +37266,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35049,6 +37364,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35113,6 +37437,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35169,6 +37502,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35257,6 +37599,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35331,6 +37682,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35419,6 +37779,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35493,6 +37862,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35581,6 +37959,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35662,6 +38049,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35736,6 +38132,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35833,6 +38238,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -35923,6 +38337,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36000,6 +38423,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36056,6 +38488,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36144,6 +38585,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36221,6 +38671,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36282,6 +38741,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36351,6 +38819,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36435,6 +38912,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36488,6 +38974,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36573,6 +39068,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36644,6 +39148,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36725,6 +39238,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36818,6 +39340,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -36886,6 +39417,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36963,6 +39503,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37024,6 +39573,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37109,6 +39667,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37162,6 +39729,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37246,6 +39822,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37305,6 +39890,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37372,6 +39966,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37460,6 +40063,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37541,6 +40153,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37590,6 +40211,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37672,6 +40302,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37743,6 +40382,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37836,6 +40484,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37906,6 +40563,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -37969,6 +40635,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38021,6 +40696,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38091,6 +40775,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38194,6 +40887,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38250,6 +40952,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38336,6 +41047,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38403,6 +41123,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38498,6 +41227,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38568,6 +41306,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38650,6 +41397,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38743,6 +41499,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38810,6 +41575,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The quota of the client is used up */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not authenticated, or the right is missing */
             403: {
                 headers: {
@@ -38863,6 +41637,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -38948,6 +41731,15 @@ export interface operations {
             };
             /** @description The session expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The quota of the client is used up */
+            402: {
                 headers: {
                     [name: string]: unknown;
                 };
