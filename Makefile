@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
 .PHONY: run build test test-tools test-rust test-postgres test-console test-browser test-python test-go test-sso \
-	test-contract debug-binary bench bench-detection bench-engines bench-events lint clean tools console openapi
+	test-contract debug-binary bench bench-detection bench-engines bench-events bench-memory lint clean tools console openapi
 
 ## Builds everything and starts the demo.
 run: build
@@ -74,6 +74,11 @@ bench-events:
 	cargo run --release --locked -p bartizan-events-index --example measure -- $(or $(HITS),1000000)
 	cargo run --release --locked -p bartizan-cloud --example events -- $(or $(HITS),1000000) 500 $(TARGET)/bench-events
 	rm -rf $(TARGET)/bench-events
+
+## Memory of a node under a million requests with bodies of all sizes.
+bench-memory: build
+	@scripts/install-tools bench
+	bench/memory/run $(abspath $(TARGET))/release/bartizan
 
 ## The same requests through Coraza with the Core Rule Set; needs Go.
 bench-engines:
