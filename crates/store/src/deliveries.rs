@@ -234,7 +234,7 @@ pub async fn list<C: ConnectionTrait>(
         .await?)
 }
 
-/// Makes a dead notification pending again, its attempts forgotten. False when it is not dead or not there.
+/// Makes a dead notification pending again, its attempts forgotten. False when it is not dead or not there, or of the kind `but`.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -243,9 +243,14 @@ pub async fn revive<C: ConnectionTrait>(
     tenant: TenantId,
     integration_id: i64,
     id: i64,
+    but: Option<&str>,
     now_ms: i64,
 ) -> Result<bool, StoreError> {
-    let done = Entity::update_many()
+    let mut update = Entity::update_many();
+    if let Some(kind) = but {
+        update = update.filter(Column::NotificationType.ne(kind));
+    }
+    let done = update
         .col_expr(Column::State, Expr::val(PENDING))
         .col_expr(Column::Attempts, Expr::val(0))
         .col_expr(Column::DueMs, Expr::val(now_ms))
