@@ -69,7 +69,9 @@ test('a call is shown as a program, and its address leads back to it', async ({ 
 test('on a phone nothing is wider than the screen', async ({ console: page }) => {
   await page.setViewportSize({ width: 390, height: 844 })
   await page.goto('/apiconsole/#/Users/user_self_read')
-  await expect(page.locator('#operations-Users-user_self_read').getByRole('button', { name: 'Try it out' })).toBeVisible()
+  // The whole document is read first, which takes a busy machine its time.
+  const tryIt = page.locator('#operations-Users-user_self_read').getByRole('button', { name: 'Try it out' })
+  await expect(tryIt).toBeVisible({ timeout: 30_000 })
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
   expect(overflow).toBeLessThanOrEqual(0)
 })

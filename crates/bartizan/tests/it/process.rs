@@ -4,6 +4,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -73,9 +74,19 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that nobody listens on, below those that the system gives to whoever asks for any: a process that is stopped and
+/// started again on its port must not find another test there.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test processes side by side begin at different places.
+    let begin = u16::try_from(std::process::id() % 20_000).unwrap();
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) % 20_000;
+        let port = 12_000 + (begin + step) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Waits until `check` gives something, at most `limit`.
