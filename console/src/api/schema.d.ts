@@ -13358,6 +13358,8 @@ export interface components {
             seq: number;
             /** @description Current bundles. */
             bundles: components["schemas"]["BundleEntry"][];
+            /** @description What the tenant's rules settings say about rulesets. */
+            limits?: components["schemas"]["RulesetLimits"];
         };
         /** @description Marks or unmarks false positives. */
         MarkRequest: {
@@ -14646,6 +14648,24 @@ export interface components {
              * @description How many rules.
              */
             rules_count: number;
+        };
+        /** @description What a ruleset must keep to; nodes refuse another one and keep theirs (`spec/node.md` section 1.4). Null is no limit. */
+        RulesetLimits: {
+            /**
+             * Format: int64
+             * @description `max_lom_size`: largest size of the bundle, bytes.
+             */
+            max_size?: number | null;
+            /**
+             * Format: int64
+             * @description `min_lom_format`: lowest format.
+             */
+            min_format?: number | null;
+            /**
+             * Format: int64
+             * @description `max_lom_format`: highest format.
+             */
+            max_format?: number | null;
         };
         /** @description `POST /v1/sso/saml/certificate`. */
         SamlCertificateCreate: {

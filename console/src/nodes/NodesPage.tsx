@@ -28,7 +28,12 @@ const columns: readonly Column<FilterNode>[] = [
   },
   {
     id: 'active', header: 'Status', value: (node) => (node.active ? 'Active' : 'Inactive'),
-    cell: (node) => <Badge color={node.active ? 'teal' : 'gray'} variant="dot">{node.active ? 'Active' : 'Inactive'}</Badge>,
+    cell: (node) => (
+      <Stack gap={4} align="flex-start">
+        <Badge color={node.active ? 'teal' : 'gray'} variant="dot">{node.active ? 'Active' : 'Inactive'}</Badge>
+        {node.last_error && <Text span size="xs" c="var(--mantine-color-error)" maw={320}>{node.last_error}</Text>}
+      </Stack>
+    ),
   },
   {
     id: 'instances', header: 'Instances', value: (node) => node.active_instance_count, align: 'right',

@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 
 use crate::AttackType;
 
-/// The bundle format that this build reads and writes.
-pub const BUNDLE_FORMAT: u32 = 1;
+/// The bundle format that this build reads and writes. Counted on from where the public system is (`5x`,
+/// `spec/node.md` section 8.1), so that a range of formats in settings written for it means what it says here.
+pub const BUNDLE_FORMAT: u32 = 54;
 
 /// `POST /node/v1/register`: a new node instance introduces itself.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -145,6 +146,37 @@ pub struct Manifest {
     pub seq: i64,
     /// Current bundles.
     pub bundles: Vec<BundleEntry>,
+    /// What the tenant's rules settings say about rulesets.
+    #[serde(default)]
+    pub limits: RulesetLimits,
+}
+
+/// What a ruleset must keep to; nodes refuse another one and keep theirs (`spec/node.md` section 1.4). Null is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RulesetLimits {
+    /// `max_lom_size`: largest size of the bundle, bytes.
+    pub max_size: Option<i64>,
+    /// `min_lom_format`: lowest format.
+    pub min_format: Option<i64>,
+    /// `max_lom_format`: highest format.
+    pub max_format: Option<i64>,
+}
+
+impl RulesetLimits {
+    /// Why a bundle is beyond the limits, with the name of the setting; none when it keeps to them.
+    #[must_use]
+    pub fn fault(&self, format: u32, size: u64) -> Option<String> {
+        let format = i64::from(format);
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        if let Some(max) = self.max_size.filter(|max| size > *max) {
+            return Some(format!("its {size} bytes are more than max_lom_size, {max}"));
+        }
+        if let Some(min) = self.min_format.filter(|min| format < *min) {
+            return Some(format!("its format {format} is below min_lom_format, {min}"));
+        }
+        let max = self.max_format.filter(|max| format > *max)?;
+        Some(format!("its format {format} is above max_lom_format, {max}"))
+    }
 }
 
 /// `GET /node/v1/watch?since=<seq>`: answered when something changed, or after 55 s with `changed: []`.

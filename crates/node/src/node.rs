@@ -349,7 +349,7 @@ fn load_rules(state: &Arc<State>) -> Result<Option<Identity>, NodeError> {
         state.uuid.store(Arc::new(identity.uuid.clone()));
         let bundles = Bundles::new(&config.state_dir);
         if let Some(verified) = bundles.load(identity) {
-            state.link.from_disk.store(true, Ordering::Relaxed);
+            state.link.on_backup.store(true, Ordering::Relaxed);
             cloud::put_in_force(state, verified);
         }
         if config.acl.enabled

@@ -75,8 +75,11 @@ pub(crate) struct LinkState {
     pub(crate) api_errors: AtomicU64,
     /// Bundles that were refused.
     pub(crate) rejected_bundles: AtomicU64,
-    /// Whether the rules in force came from disk.
-    pub(crate) from_disk: AtomicBool,
+    /// Why the last of them was.
+    pub(crate) rejection: Mutex<String>,
+    /// Whether the rules in force are a backup: they came from disk and the cloud did not say yet that they are current,
+    /// or a newer bundle was refused.
+    pub(crate) on_backup: AtomicBool,
     /// The heartbeats of this process, whichever configuration they were sent under.
     pub(crate) heartbeats: Mutex<Heartbeats>,
 }

@@ -151,7 +151,7 @@ fn traffic(totals: &Totals) -> Value {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Instances {
     Cloud,
-    Disk,
+    Backup,
     None,
 }
 
@@ -210,9 +210,9 @@ pub(crate) fn status(state: &State) -> Value {
     let (spool, sampling) = (state.spool.figures(), state.sampling.figures());
     let workers = state.workers.len();
     let stalled = stalled_workers(state);
-    let instances = match (snapshot.ruleset_version, state.link.from_disk.load(Ordering::Relaxed)) {
+    let instances = match (snapshot.ruleset_version, state.link.on_backup.load(Ordering::Relaxed)) {
         (0, _) => Instances::None,
-        (_, true) => Instances::Disk,
+        (_, true) => Instances::Backup,
         (_, false) => Instances::Cloud,
     };
     let mut status = traffic(&totals);
@@ -235,7 +235,7 @@ pub(crate) fn status(state: &State) -> Value {
         "proton_instances": {
             "total": workers,
             "success": if instances == Instances::Cloud { workers } else { 0 },
-            "fallback": if instances == Instances::Disk { workers } else { 0 },
+            "fallback": if instances == Instances::Backup { workers } else { 0 },
             "failed": if instances == Instances::None { workers } else { 0 },
         },
         "stalled_workers_count": stalled.len(),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::process::{Demo, eventually};
@@ -66,6 +67,39 @@ async fn a_virtual_patch_blocks_and_a_denied_address_is_refused() {
     demo.api("/v4/ip_rules", entry).await;
     eventually("the denied address", Duration::from_secs(5), || async {
         (demo.through_node("/api/products").await == 403).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rules_beyond_the_size_of_the_settings_are_refused_by_nodes_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(folder.path(), &[]).await;
+    let settings = format!("/v2/client/{}/rules/settings", demo.credentials["client_id"]);
+    demo.call(Method::PUT, &settings, json!({"max_lom_size": 1025})).await;
+    let patch = |field: &str| {
+        let point = json!([["get", field]]);
+        json!({"type": "vpatch", "attack_type": "any", "point": point, "action": []})
+    };
+    let second = "x".repeat(1000);
+    demo.api("/v1/objects/hint/create", patch("first")).await;
+    eventually("the first rule", Duration::from_secs(5), || async {
+        (demo.through_node("/api/products?first=1").await == 403).then_some(())
+    })
+    .await;
+    demo.api("/v1/objects/hint/create", patch(&second)).await;
+    // The demo's node tells with its next heartbeat.
+    let told = eventually("the refusal", Duration::from_secs(90), || async {
+        let nodes = demo.call(Method::GET, "/v2/node", json!({})).await;
+        nodes[0]["last_error"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(told.contains("max_lom_size, 1025"), "{told}");
+    assert_eq!(demo.through_node("/api/products?first=1").await, 403);
+    assert_eq!(demo.through_node(&format!("/api/products?{second}=1")).await, 200);
+    demo.call(Method::PUT, &settings, json!({"max_lom_size": 10_240_000})).await;
+    eventually("the second rule", Duration::from_secs(5), || async {
+        (demo.through_node(&format!("/api/products?{second}=1")).await == 403).then_some(())
     })
     .await;
 }

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::Method;
 use serde_json::Value;
 
 /// A process of the binary under test; killed when dropped. Fails its test when it logged one of its secrets.
@@ -150,7 +151,12 @@ impl Demo {
 
     /// POSTs to the API with the token and returns the `body` of a success.
     pub(crate) async fn api(&self, path: &str, body: Value) -> Value {
-        let request = self.http.post(format!("{}{path}", self.text("api_url"))).json(&body);
+        self.call(Method::POST, path, body).await
+    }
+
+    /// The same with another method.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+        let request = self.http.request(method, format!("{}{path}", self.text("api_url"))).json(&body);
         let reply = request.header("X-WallarmApi-Token", self.text("api_token")).send().await.unwrap();
         let status = reply.status();
         let text = reply.text().await.unwrap();

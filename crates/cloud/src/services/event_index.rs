@@ -141,14 +141,42 @@ impl EventIndex {
             let Ok(_place) = self.0.questions.acquire().await else {
                 return Err(ApiError::internal().into());
             };
-            let (shared, asked) = (Arc::clone(&self.0), Arc::clone(&question));
-            match tokio::task::spawn_blocking(move || asked(&shared.index)).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => self.repair(&error)?,
-                Err(_) => return Err(ApiError::internal().into()),
+            match self.answer(&question).await {
+                Err(FollowError::Index(IndexError::Corrupt { .. })) => {
+                    if let Some(answer) =
+                        self.answer_or_set_aside(tenant, &question).await.map_err(failure)?
+                    {
+                        return Ok(answer);
+                    }
+                }
+                answer => return answer.map_err(failure),
             }
         }
         Err(busy())
+    }
+
+    async fn answer<R: Send + 'static>(
+        &self,
+        question: &Arc<impl Fn(&Index) -> Result<R, IndexError> + Send + Sync + 'static>,
+    ) -> Result<R, FollowError> {
+        let question = Arc::clone(question);
+        self.blocking(move |index| question(index)).await
+    }
+
+    /// After a question that met a damaged file: asks again with nobody else at work on it, for somebody may have built
+    /// it anew meanwhile, and sets it aside if it still is damaged.
+    async fn answer_or_set_aside<R: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        question: &Arc<impl Fn(&Index) -> Result<R, IndexError> + Send + Sync + 'static>,
+    ) -> Result<Option<R>, FollowError> {
+        let mut seen_changes = self.follower(tenant).lock_owned().await;
+        match self.answer(question).await {
+            Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
+                self.set_aside(tenant, &error, &mut seen_changes).await.map(|()| None)
+            }
+            answer => answer.map(Some),
+        }
     }
 
     /// Waits until the index has what the database has now.
@@ -157,10 +185,8 @@ impl EventIndex {
         // Goes on when the caller leaves or is sent away.
         let following = tokio::spawn(async move { this.catch_up(tenant).await });
         match tokio::time::timeout(patience, following).await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(FollowError::Store(error)))) => Err(error.into()),
-            Ok(Ok(Err(FollowError::Index(error)))) => self.repair(&error).and_then(|()| Err(busy())),
-            Ok(Ok(Err(FollowError::Stopped)) | Err(_)) => Err(ApiError::internal().into()),
+            Ok(Ok(done)) => done.map_err(failure),
+            Ok(Err(_)) => Err(ApiError::internal().into()),
             Err(_) => Err(busy()),
         }
     }
@@ -176,35 +202,37 @@ impl EventIndex {
         }
     }
 
-    /// Sets a damaged file aside, so that it is built again; every other error is a failure.
-    fn repair(&self, error: &IndexError) -> Result<(), Failure> {
-        tracing::error!(error = error as &dyn std::error::Error, "event index");
-        let tenant = match error {
-            IndexError::Corrupt { tenant, .. } => *tenant,
-            // A full disk, most of the time: it passes.
-            IndexError::Io { .. } => return Err(unavailable("The event index cannot be written now")),
-            _ => return Err(ApiError::internal().into()),
-        };
-        match self.0.index.set_aside(tenant) {
-            Ok(path) => {
-                self.forget_changes(TenantId(tenant));
-                tracing::error!(
-                    tenant.id = tenant,
-                    path = %path.display(),
-                    "the event index was damaged, was set aside and is built again"
-                );
-                Ok(())
+    /// Sets a damaged file aside, so that it is built again.
+    async fn set_aside(
+        &self,
+        tenant: TenantId,
+        error: &IndexError,
+        seen_changes: &mut Option<i64>,
+    ) -> Result<(), FollowError> {
+        let path = self.blocking(move |index| index.set_aside(tenant.0)).await?;
+        *seen_changes = None;
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            tenant.id = tenant.0,
+            path = %path.display(),
+            "the event index was damaged, was set aside and is built again"
+        );
+        Ok(())
+    }
+
+    /// Reads what the index lacks, or begins anew when its events are not those of the database or its file is damaged.
+    async fn catch_up(&self, tenant: TenantId) -> Result<(), FollowError> {
+        let mut seen_changes = self.follower(tenant).lock_owned().await;
+        match self.follow_head(tenant, &mut seen_changes).await {
+            Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
+                self.set_aside(tenant, &error, &mut seen_changes).await?;
+                self.follow_head(tenant, &mut seen_changes).await
             }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "event index");
-                Err(ApiError::internal().into())
-            }
+            done => done,
         }
     }
 
-    /// Reads what the index lacks, or begins anew when its events are not those of the database.
-    async fn catch_up(&self, tenant: TenantId) -> Result<(), FollowError> {
-        let mut seen_changes = self.follower(tenant).lock_owned().await;
+    async fn follow_head(&self, tenant: TenantId, seen_changes: &mut Option<i64>) -> Result<(), FollowError> {
         // Behind the lock: an older head must not undo what a newer one led to.
         let Some(head) = self.0.store.event_head(tenant).await? else {
             // None yet, or the tenant is gone.
@@ -267,8 +295,11 @@ impl EventIndex {
         Arc::clone(followers.entry(tenant).or_default())
     }
 
-    fn forget_changes(&self, tenant: TenantId) {
-        self.0.followers.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+    /// Removes the file of a tenant.
+    async fn remove(&self, tenant: TenantId) -> Result<(), FollowError> {
+        let mut seen_changes = self.follower(tenant).lock_owned().await;
+        *seen_changes = None;
+        self.blocking(move |index| index.forget(tenant.0)).await
     }
 
     /// Brings every tenant up to date.
@@ -279,20 +310,11 @@ impl EventIndex {
         for tenant in files {
             if heads.binary_search_by_key(&tenant, |head| head.client_id).is_err() {
                 // Deleted, perhaps by another process or just before this one ended.
-                self.forget_changes(TenantId(tenant));
-                self.blocking(move |index| index.forget(tenant)).await?;
+                self.remove(TenantId(tenant)).await?;
             }
         }
         for head in heads {
-            let tenant = TenantId(head.client_id);
-            match self.catch_up(tenant).await {
-                Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
-                    if self.repair(&error).is_ok() {
-                        self.catch_up(tenant).await?;
-                    }
-                }
-                done => done?,
-            }
+            self.catch_up(TenantId(head.client_id)).await?;
         }
         Ok(())
     }
@@ -305,8 +327,7 @@ impl EventIndex {
         let mut rows = 0;
         for head in self.0.store.event_heads().await? {
             let tenant = TenantId(head.client_id);
-            self.forget_changes(tenant);
-            self.blocking(move |index| index.forget(tenant.0)).await?;
+            self.remove(tenant).await?;
             self.catch_up(tenant).await?;
             rows += self.blocking(move |index| index.rows(tenant.0)).await? as u64;
         }
@@ -348,6 +369,22 @@ pub async fn follow(cloud: Cloud) {
         if let Err(error) = index.catch_up_all().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the event index is behind");
         }
+    }
+}
+
+/// What a question is told about an index that cannot answer.
+fn failure(error: FollowError) -> Failure {
+    let error = match error {
+        FollowError::Store(error) => return error.into(),
+        FollowError::Index(error) => error,
+        FollowError::Stopped => return ApiError::internal().into(),
+    };
+    tracing::error!(error = &error as &dyn std::error::Error, "event index");
+    match error {
+        // A full disk, most of the time: it passes.
+        IndexError::Io { .. } => unavailable("The event index cannot be written now"),
+        IndexError::Corrupt { .. } => busy(),
+        _ => ApiError::internal().into(),
     }
 }
 

@@ -7,7 +7,7 @@ use bartizan_api::{
     ApiError, AttackType,
     node::{
         BundleKind, HeartbeatRequest, HeartbeatResponse, ListEntry, ListName, ListsResponse, Manifest,
-        WatchResponse,
+        RulesetLimits, WatchResponse,
     },
 };
 use bartizan_store::{
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::{
     ip_list::{ALL_APPLICATIONS, List, NEVER, RuleType},
+    rules_settings,
     ruleset::{self, Bundle},
 };
 use crate::{auth::node::NodeCaller, failure::Failure, state::Cloud};
@@ -148,7 +149,14 @@ fn after_heartbeat(
 /// 500 when the store fails.
 pub async fn manifest(cloud: &Cloud, tenant: TenantId) -> Result<Manifest, Failure> {
     let (seq, bundle) = ruleset::current(cloud, tenant).await?;
-    Ok(Manifest { seq, bundles: vec![bundle.entry.clone()] })
+    // Read last: settings newer than the bundle come with a version of their own.
+    let settings = rules_settings::stored(cloud.store.reader(), tenant).await?.settings;
+    let limits = RulesetLimits {
+        max_size: Some(settings.max_lom_size),
+        min_format: settings.min_lom_format,
+        max_format: settings.max_lom_format,
+    };
+    Ok(Manifest { seq, bundles: vec![bundle.entry.clone()], limits })
 }
 
 /// The bytes of a bundle. Only the last versions are kept; a node asks the manifest first.

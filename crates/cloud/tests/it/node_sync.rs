@@ -205,6 +205,8 @@ async fn the_bundle_is_signed_and_stable() {
     let node = node_of(&registered);
     verified_bundle(&cloud, &node, &registered).await;
     let manifest = cloud.get(&node, "/node/v1/manifest").await.json();
+    let none = json!({"max_size": 10_240_000, "min_format": null, "max_format": null});
+    assert_eq!(manifest["limits"], none);
     assert_eq!(cloud.get(&node, "/node/v1/manifest").await.json(), manifest);
     assert_eq!(cloud.get(&node, "/node/v1/bundle/ruleset/999").await.status, 404);
     assert_eq!(cloud.get(&node, "/node/v1/bundle/other/1").await.status, 404);
@@ -237,6 +239,22 @@ async fn verified_bundle(cloud: &TestCloud, node: &Credential, registered: &Valu
     assert_eq!((source.version, source.clientid), (entry.version, cloud.client.id));
     bartizan_rules::Ruleset::compile(&source).unwrap();
     (manifest, bundle.json())
+}
+
+#[tokio::test]
+async fn nodes_are_told_the_limits_of_the_settings_with_a_new_version() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let node = node_of(&register(&cloud, &token, json!({})).await.json());
+    let admin = cloud.admin_pair().await;
+    let before = cloud.get(&node, "/node/v1/manifest").await.json();
+    let path = format!("/v2/client/{}/rules/settings", cloud.client.id);
+    let sent = json!({"max_lom_size": 20_480, "min_lom_format": 50, "max_lom_format": 54});
+    assert_eq!(cloud.call(&admin, axum::http::Method::PUT, &path, Some(&sent)).await.status, 200);
+    let after = cloud.get(&node, "/node/v1/manifest").await.json();
+    assert_eq!(after["limits"], json!({"max_size": 20_480, "min_format": 50, "max_format": 54}));
+    // What was refused under the old limits is looked at again.
+    assert!(after["bundles"][0]["version"].as_i64() > before["bundles"][0]["version"].as_i64());
 }
 
 #[tokio::test]

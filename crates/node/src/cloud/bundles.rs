@@ -39,6 +39,9 @@ pub(crate) fn verify(entry: &BundleEntry, bytes: &[u8], identity: &Identity) -> 
     if entry.format != BUNDLE_FORMAT {
         return Err(format!("format {} is not {BUNDLE_FORMAT}", entry.format));
     }
+    if entry.size != bytes.len() as u64 {
+        return Err(format!("it has {} bytes, not the {} that were announced", bytes.len(), entry.size));
+    }
     let sha256 = hex::encode(Sha256::digest(bytes));
     if !sha256.eq_ignore_ascii_case(&entry.sha256) {
         return Err("the hash does not match".into());

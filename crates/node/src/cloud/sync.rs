@@ -128,28 +128,37 @@ impl Link<'_> {
         let entry = manifest.bundles.iter().find(|entry| entry.kind == BundleKind::Ruleset);
         if let Some(entry) = entry {
             let current = self.state.snapshot.load().ruleset_version;
-            if entry.version != current && self.refused != Some(entry.version) {
-                let bytes = self.client.bundle(entry).await?;
-                match self.verified(entry, bytes, current).await {
+            if entry.version == current {
+                self.state.link.on_backup.store(false, Ordering::Relaxed);
+            } else if self.refused != Some(entry.version) {
+                // Before it is fetched: there is no use in bytes that are too many.
+                let outcome = match manifest.limits.fault(entry.format, entry.size) {
+                    Some(fault) => Err(fault),
+                    None => self.verified(entry, self.client.bundle(entry).await?, current).await,
+                };
+                match outcome {
                     Ok(verified) => {
                         put_in_force(self.state, verified);
-                        self.state.link.from_disk.store(false, Ordering::Relaxed);
+                        self.state.link.on_backup.store(false, Ordering::Relaxed);
                         self.refused = None;
                     }
-                    Err(reason) => {
-                        self.state.link.rejected_bundles.fetch_add(1, Ordering::Relaxed);
-                        tracing::error!(
-                            version = entry.version,
-                            reason,
-                            "bundle is refused, the rules in force stay"
-                        );
-                        self.refused = Some(entry.version);
-                    }
+                    Err(reason) => self.refuse(entry.version, &reason),
                 }
             }
         }
         self.seq = self.seq.max(manifest.seq);
         Ok(())
+    }
+
+    /// Notes that a bundle does not come into force, for the log, the statistics and the next heartbeat.
+    fn refuse(&mut self, version: i64, reason: &str) {
+        tracing::error!(version, reason, "bundle is refused, the rules in force stay");
+        let link = &self.state.link;
+        *link.rejection.lock().unwrap_or_else(PoisonError::into_inner) =
+            format!("ruleset {version} is refused: {reason}");
+        link.rejected_bundles.fetch_add(1, Ordering::Relaxed);
+        link.on_backup.store(true, Ordering::Relaxed);
+        self.refused = Some(version);
     }
 
     async fn lists(&mut self) -> Result<(), LinkError> {
@@ -254,6 +263,7 @@ pub(super) async fn keep_alive(state: &State, client: &Client, identity: &Identi
     let mut last = Instant::now();
     let mut rejected = 0;
     let heartbeats = || state.link.heartbeats.lock().unwrap_or_else(PoisonError::into_inner);
+    let rejection = || state.link.rejection.lock().unwrap_or_else(PoisonError::into_inner).clone();
     loop {
         interval.tick().await;
         let totals = state.totals();
@@ -270,7 +280,7 @@ pub(super) async fn keep_alive(state: &State, client: &Client, identity: &Identi
             packages: BTreeMap::from([("bartizan-node".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
             rps_m1: f64::from(requests) / elapsed,
             stats,
-            errors: (refused > rejected).then(|| "a bundle was refused".to_owned()).into_iter().collect(),
+            errors: (refused > rejected).then(rejection).into_iter().collect(),
         };
         match client.heartbeat(&request).await {
             Ok(_) => {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bartizan_api::node::{
     BUNDLE_FORMAT, BundleEntry, BundleKind, Event, EventsRequest, EventsResponse, HeartbeatRequest,
     HeartbeatResponse, Intervals, ListEntry, ListName, ListsResponse, Manifest, RegisterResponse,
-    WatchResponse,
+    RulesetLimits, WatchResponse,
 };
 use bartizan_rules::{HintSource, RulesetSource};
 use bytes::Bytes;
@@ -47,6 +47,7 @@ pub(crate) struct Content {
     too_many: StatusCode,
     refuse_heartbeats: bool,
     refuse_bundles: bool,
+    limits: RulesetLimits,
     heartbeats: Vec<HeartbeatRequest>,
     pub(crate) registrations: usize,
     pub(crate) unregistrations: usize,
@@ -261,7 +262,8 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         }
         "/node/v1/manifest" => {
             let entry = bundle(shared).0;
-            ok(Manifest { seq: shared.content.lock().unwrap().seq, bundles: vec![entry] })
+            let content = shared.content.lock().unwrap();
+            ok(Manifest { seq: content.seq, bundles: vec![entry], limits: content.limits.clone() })
         }
         "/node/v1/lists" => {
             let content = shared.content.lock().unwrap();
@@ -429,6 +431,45 @@ async fn forged_bundle_is_refused_and_the_old_rules_stay() {
     .await;
     assert_eq!(setup.node.ruleset_version(), 2);
     assert_eq!(setup.status(SQLI).await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_beyond_the_limits_of_the_tenant_is_refused_and_told() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    cloud.set_hints(vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "block" }))]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    let off = || vec![hint(1, "wallarm_mode", json!([]), json!({ "mode": "off" }))];
+    let limits = [
+        (RulesetLimits { max_size: Some(20), ..RulesetLimits::default() }, "are more than max_lom_size, 20"),
+        (RulesetLimits { min_format: Some(55), ..RulesetLimits::default() }, "is below min_lom_format, 55"),
+        (RulesetLimits { max_format: Some(53), ..RulesetLimits::default() }, "is above max_lom_format, 53"),
+    ];
+    for (version, (limits, told)) in (3..).zip(limits) {
+        cloud.content(|content| content.limits = limits);
+        cloud.set_hints(off());
+        eventually("the refusal is told", || async {
+            cloud.content(|content| {
+                let errors = content.heartbeats.iter().flat_map(|heartbeat| &heartbeat.errors);
+                errors.into_iter().any(|text| {
+                    text.starts_with(&format!("ruleset {version} is refused: ")) && text.ends_with(told)
+                })
+            })
+        })
+        .await;
+        assert_eq!((setup.node.ruleset_version(), setup.status(SQLI).await), (2, 403));
+        let instances = setup.stats().await["proton_instances"].clone();
+        assert_eq!((&instances["fallback"], &instances["success"]), (&instances["total"], &json!(0)));
+    }
+    cloud.content(|content| {
+        content.limits =
+            RulesetLimits { max_size: Some(10_240_000), min_format: Some(50), max_format: Some(54) };
+    });
+    cloud.set_hints(off());
+    eventually("it is in force", || async { setup.node.ruleset_version() == 6 }).await;
+    assert_eq!(setup.status(SQLI).await, 200);
+    let instances = setup.stats().await["proton_instances"].clone();
+    assert_eq!((&instances["fallback"], &instances["success"]), (&json!(0), &instances["total"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
