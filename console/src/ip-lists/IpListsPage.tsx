@@ -1,6 +1,6 @@
-import { Button, Tabs, Text } from '@mantine/core'
+import { Alert, Button, Tabs, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { IconListCheck, IconPlus, IconTrash } from '@tabler/icons-react'
+import { IconInfoCircle, IconListCheck, IconPlus, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { IpRule } from '../api/types'
@@ -13,7 +13,7 @@ import { Page } from '../ui/Page'
 import { EmptyState } from '../ui/States'
 import { Time } from '../ui/Time'
 import { AddEntriesModal } from './AddEntriesModal'
-import { ipRulesQuery, useRemoveEntry } from './queries'
+import { MOST_ENTRIES, ipRulesQuery, useRemoveEntry } from './queries'
 import { isListName, lists, type ListName } from './search'
 
 /** What the entry is about: an address, a subnet, or the values of a source group. */
@@ -46,7 +46,12 @@ export function IpListsPage() {
   const list: ListName = search.list ?? 'black'
   const { label, help, permission } = lists[list]
   const [adding, { open, close }] = useDisclosure()
-  const { data, error, refetch } = useQuery(ipRulesQuery(list))
+  const all = useQuery(ipRulesQuery(list))
+  const words = search.q ?? ''
+  // Too many for this page: the API searches in all of them.
+  const asksApi = all.data?.cut === true && words !== ''
+  const found = useQuery({ ...ipRulesQuery(list, words), enabled: asksApi })
+  const { data, error, refetch } = asksApi ? found : all
   const remove = useRemoveEntry()
   const mayAdd = refusal(`create_${permission}`)
   return (
@@ -66,11 +71,16 @@ export function IpListsPage() {
         </Tabs.List>
         <Tabs.Panel value={list} pt="md">
           <Text size="sm" c="dimmed" mb="sm">{help}</Text>
+          {data?.cut ? (
+            <Alert variant="light" mb="sm" icon={<IconInfoCircle />} role="status">
+              There are more than {MOST_ENTRIES.toLocaleString('en')} entries; this page shows so many. The search finds one address, subnet or code among all of them.
+            </Alert>
+          ) : null}
           <DataTable
             key={list}
             label={label}
             columns={columns}
-            rows={data}
+            rows={data?.entries}
             rowKey={(entry) => String(entry.id)}
             error={error}
             onRetry={() => void refetch()}

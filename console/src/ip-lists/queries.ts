@@ -8,20 +8,29 @@ import type { ListName } from './search'
 const PAGE = 300
 const MOST_PAGES = 34
 
-/** All entries of one list, read page by page up to ten thousand. */
-export function ipRulesQuery(list: ListName) {
+/** Most entries that the page holds; the API finds an address among the others too. */
+export const MOST_ENTRIES = PAGE * MOST_PAGES
+
+export interface Entries {
+  entries: IpRule[]
+  /** Whether there are more than these. */
+  cut: boolean
+}
+
+/** The entries of one list in which the words occur, read page by page up to ten thousand. */
+export function ipRulesQuery(list: ListName, words?: string) {
   return queryOptions({
-    queryKey: ['ip-rules', list],
-    queryFn: async () => {
+    queryKey: ['ip-rules', list, words],
+    queryFn: async (): Promise<Entries> => {
       const entries: IpRule[] = []
       for (let page = 0; page < MOST_PAGES; page += 1) {
         const { objects } = await bodyOf(api.GET('/v4/ip_rules', {
-          params: { query: { 'filter[list]': list, limit: PAGE, offset: page * PAGE } },
+          params: { query: { 'filter[list]': list, 'filter[query]': words, limit: PAGE, offset: page * PAGE } },
         }))
         entries.push(...objects)
-        if (objects.length < PAGE) break
+        if (objects.length < PAGE) return { entries, cut: false }
       }
-      return entries
+      return { entries, cut: true }
     },
   })
 }

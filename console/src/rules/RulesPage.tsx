@@ -1,6 +1,6 @@
-import { Badge, Button, Select, Stack, Text } from '@mantine/core'
+import { Alert, Badge, Button, Select, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { IconFilterCog, IconPlus, IconTrash } from '@tabler/icons-react'
+import { IconFilterCog, IconInfoCircle, IconPlus, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { Hint } from '../api/types'
@@ -14,7 +14,7 @@ import { EmptyState } from '../ui/States'
 import { Time } from '../ui/Time'
 import { CreateRuleModal } from './CreateRuleModal'
 import { isGeneralMode, isRuleKind, kindLabel, ruleKinds, ruleSummary } from './kinds'
-import { rulesQuery, useDeleteRule } from './queries'
+import { MOST_RULES, rulesQuery, useDeleteRule } from './queries'
 
 function Scope({ rule }: { rule: Hint }) {
   const { application, rest } = scopeView(rule.action)
@@ -71,6 +71,11 @@ export function RulesPage() {
       description="What nodes do beyond their defaults, and where. A change reaches every node within a second."
       actions={<GuardedButton leftSection={<IconPlus size={17} />} refusal={refusal('create_rule')} onClick={open}>Create rule</GuardedButton>}
     >
+      {data && data.length >= MOST_RULES ? (
+        <Alert variant="light" mb="sm" icon={<IconInfoCircle />} role="status">
+          This page shows the {MOST_RULES.toLocaleString('en')} rules that changed last; choose a kind to see others.
+        </Alert>
+      ) : null}
       <DataTable
         label="Rules"
         columns={columns}

@@ -4,12 +4,29 @@ import type { Hint, HintInput } from '../api/types'
 import { failed, succeeded } from '../ui/feedback'
 import { kindLabel, type RuleKind } from './kinds'
 
+const PAGE = 1000
+
+/** Most rules that the page holds. */
+export const MOST_RULES = 20 * PAGE
+
+/** The rules of a kind, or all, changed last first. */
 export function rulesQuery(kind: RuleKind | undefined) {
   return queryOptions({
     queryKey: ['rules', kind],
-    queryFn: () => bodyOf(api.POST('/v1/objects/hint', {
-      body: { filter: kind === undefined ? {} : { type: [kind] }, limit: 1000, order_by: 'updated_at', order_desc: true },
-    })),
+    queryFn: async () => {
+      const rules: Hint[] = []
+      while (rules.length < MOST_RULES) {
+        const page = await bodyOf(api.POST('/v1/objects/hint', {
+          body: {
+            filter: kind === undefined ? {} : { type: [kind] },
+            limit: PAGE, offset: rules.length, order_by: 'updated_at', order_desc: true,
+          },
+        }))
+        rules.push(...page)
+        if (page.length < PAGE) break
+      }
+      return rules
+    },
   })
 }
 

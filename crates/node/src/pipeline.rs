@@ -439,7 +439,9 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
             (inspection, policy.into_matches(subject.body_bytes))
         }
     };
-    if matches!(subject.extent, Extent::BrokenOff | Extent::Shed) {
+    // A rule that refuses large bodies has them cut before the inspection would, and is an event of its own.
+    let cut_for_a_rule = subject.extent == Extent::Cut && subject.body.len() < inspect.body_max;
+    if cut_for_a_rule || matches!(subject.extent, Extent::BrokenOff | Extent::Shed) {
         inspection.detections.retain(|found| !comes_of_the_end(found));
     }
     Findings {

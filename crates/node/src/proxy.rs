@@ -169,7 +169,9 @@ impl Exchange<'_> {
             && let Some(status) = rate_refusal(context, &plan, &parts, b"").await
         {
             let unread = !incoming.is_end_stream();
-            return too_many(context, &Request::from_parts(parts, ()), status, unread, in_flight).await;
+            let extent = if unread { Extent::BrokenOff } else { Extent::Whole };
+            let request = Request::from_parts(parts, Bytes::new());
+            return too_many(context, plan, request, (extent, unread), status, in_flight).await;
         }
         // The reaper knows the phases of HTTP/1 only.
         let idle = (parts.version == Version::HTTP_2)
@@ -213,8 +215,9 @@ impl Exchange<'_> {
         if rate_stage == Some(RateStage::Body)
             && let Some(status) = rate_refusal(context, &plan, &parts, &held.bytes).await
         {
-            let request = Request::from_parts(parts, ());
-            return too_many(context, &request, status, held.truncated, in_flight).await;
+            let extent = if held.truncated { Extent::BrokenOff } else { Extent::Whole };
+            let request = Request::from_parts(parts, held.bytes.clone());
+            return too_many(context, plan, request, (extent, held.truncated), status, in_flight).await;
         }
         self.judge(plan, parts, held, in_flight).await
     }
@@ -325,16 +328,21 @@ async fn rate_refusal(
     }
 }
 
+/// Refuses for the rate. An attack is an event all the same (`spec/rules.md` section 4.5), as far as the request was read.
 async fn too_many(
     context: &Context<'_>,
-    request: &Request<()>,
+    plan: Plan<'_>,
+    request: Request<Bytes>,
+    (extent, unread): (Extent, bool),
     status: u16,
-    unread: bool,
     in_flight: InFlight,
 ) -> Response<ResponseBody> {
-    let refusal = Refusal { status: Some(status), ..refusal(context, request, BlockCause::RateLimit, None) };
+    let (parts, body) = request.into_parts();
+    let (parts, verdict) = pipeline::inspect(context, plan, parts, body, extent).await;
+    let request = Request::from_parts(parts, ());
+    let refusal = Refusal { status: Some(status), ..refusal(context, &request, BlockCause::RateLimit, None) };
     let response = context.state.answers.render(&refusal);
-    refuse(context, BlockCause::RateLimit, response, None, unread, in_flight).await
+    refuse(context, BlockCause::RateLimit, response, verdict.hits, unread, in_flight).await
 }
 
 /// What is known of a request when it goes to the upstream, and what is still to be found out.

@@ -18,6 +18,7 @@ mod ast;
 mod derivative;
 mod hir;
 mod parse;
+mod shared;
 
 use derivative::Dfa;
 
@@ -76,7 +77,8 @@ impl Pattern {
         let ast = parse::parse(pattern)?;
         match hir::translate(&ast) {
             Some(hir) => hir::check_size(&hir),
-            None => Dfa::build(&ast).map(drop),
+            // The work is done then, and not lost when the rule is stored and compiled.
+            None => Pattern::shared(pattern).map(drop),
         }
     }
 

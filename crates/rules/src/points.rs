@@ -75,6 +75,13 @@ impl PointMap {
         if let Some(&set) = self.chains.get(chain) {
             return Some(set);
         }
+        // A GraphQL document is the same wherever it stands; under a parameter more of it is recorded.
+        if let Some(at) = chain.iter().rposition(|element| *element == Element::Gql)
+            && chain.get(..at) != Some([Element::Get].as_slice())
+        {
+            let document = chain.get(at..).unwrap_or_default();
+            return self.set_after(&[&[Element::Get], document].concat());
+        }
         let (first, (last, parent)) = (chain.first()?, chain.split_last()?);
         let alike = self.set_after(parent).and_then(|set| self.alike.get(&(*first, *last, set)));
         alike.or_else(|| self.shortest.get(&(*first, *last))).copied()
@@ -298,6 +305,45 @@ mod tests {
         assert_eq!(suggest_elements(&json!([])).len(), 12);
         for chain in [json!([["json_doc"]]), json!("x"), json!(null)] {
             assert!(suggest_elements(&chain).is_empty(), "{chain}");
+        }
+    }
+
+    /// A false positive is switched off at the point of its hit.
+    #[test]
+    fn points_in_graphql_documents_are_valid_wherever_the_document_stands() {
+        let holders = [
+            json!([["post"]]),
+            json!([["post"], ["json_doc"]]),
+            json!([["post"], ["json_doc"], ["hash", "query"]]),
+            json!([["post"], ["json_doc"], ["array", 0], ["hash", "query"]]),
+            json!([["post"], ["form_urlencoded", "query"]]),
+            json!([["get", "query"]]),
+        ];
+        let inside = [
+            json!([["gql_arg"], ["hash", "id"]]),
+            json!([["gql_arg"], ["hash", "in"], ["hash", "x"], ["base64"]]),
+            json!([["gql_alias"]]),
+            json!([["gql_dir", "include"], ["gql_arg"], ["hash", "if"]]),
+            json!([["gql_inline"], ["gql_type", "T"], ["hash", "x"]]),
+            json!([["hash", "deeper"], ["gql_arg"], ["hash", "id"]]),
+        ];
+        let join = |parts: [&Value; 3]| {
+            parts.into_iter().flat_map(|part| part.as_array().unwrap().clone()).collect()
+        };
+        let field = json!([["gql"], ["gql_query", "Q"], ["hash", "user"]]);
+        for (holder, below) in
+            holders.iter().flat_map(|holder| inside.iter().map(move |below| (holder, below)))
+        {
+            let point = Value::Array(join([holder, &field, below]));
+            assert!(parse_point("point", &point).is_ok(), "{point}");
+        }
+        for holder in &holders {
+            let fragment =
+                json!([["gql"], ["gql_fragment", "F"], ["gql_type", "T"], ["hash", "x"], ["gql_arg"]]);
+            let point = Value::Array(join([holder, &fragment, &json!([["hash", "id"]])]));
+            assert!(parse_point("point", &point).is_ok(), "{point}");
+            let field = Value::Array(join([holder, &field, &json!([])]));
+            assert!(suggest_elements(&field).contains(&"gql_arg"), "{field}");
         }
     }
 

@@ -21,6 +21,7 @@ mod facts;
 mod index;
 mod select;
 mod specificity;
+mod spelling;
 
 pub use effect::{
     Behaviour, Credentials, FileKind, GraphqlPolicy, HeaderMode, OverlimitMode, OverlimitSettings,
@@ -134,8 +135,9 @@ impl Ruleset {
                 *skipped.entry(hint.kind.clone()).or_default() += 1;
                 continue;
             };
+            let fields = spelling::as_in_requests(&hint.fields);
             let compiled = parse_scope(&hint.action)
-                .and_then(|scope| Ok((scope, Effect::compile(kind, &hint.fields, &mut patterns)?)));
+                .and_then(|scope| Ok((scope, Effect::compile(kind, &fields, &mut patterns)?)));
             match compiled {
                 Ok((_, None)) => {}
                 Ok((scope, Some(effect))) => {
@@ -272,7 +274,7 @@ impl Patterns {
         if self.bytes > MAX_PATTERNS_BYTES {
             return Err("the patterns of the ruleset are too large together".into());
         }
-        let pattern = Arc::new(Pattern::compile(text).map_err(|fault| format!("pattern {text:?} {fault}"))?);
+        let pattern = Pattern::shared(text).map_err(|fault| format!("pattern {text:?} {fault}"))?;
         self.bytes += pattern.memory_bytes();
         self.by_text.insert(text.to_owned(), Arc::clone(&pattern));
         Ok(pattern)

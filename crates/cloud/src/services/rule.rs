@@ -182,6 +182,8 @@ pub async fn create(
     require_unlocked(cloud.store.reader(), tenant).await?;
     let mut spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
     require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
+    let fields = Value::Object(spec.fields.clone());
+    compile::prepare(cloud, tenant, compile::patterns_of(&fields, &spec.action.to_json())).await?;
     let now = cloud.now();
     let transaction = cloud.store.begin().await?;
     if spec.kind.is_counter() {
@@ -297,6 +299,7 @@ pub async fn update(
     patch: &Map<String, Value>,
 ) -> Result<StoredHint, Failure> {
     let tenant = TenantId(view(cloud, caller, id).await?.clientid);
+    compile::prepare(cloud, tenant, sent_patterns(patch)).await?;
     let transaction = cloud.store.begin().await?;
     let seq = builds::change(&transaction, tenant, cloud.now()).await?.seq;
     let rows = hints::by_ids(&transaction, &tenant.into(), &[id]).await?;
@@ -321,6 +324,7 @@ pub async fn update_all(
     let (tenants, ids) = selected(caller, filter)?;
     let mut changed = Vec::new();
     for tenant in tenants.ids() {
+        compile::prepare(cloud, *tenant, sent_patterns(patch)).await?;
         let transaction = cloud.store.begin().await?;
         let mut of_tenant = Vec::new();
         for (row, action) in hints::by_ids(&transaction, &(*tenant).into(), &ids).await? {
@@ -340,6 +344,11 @@ pub async fn update_all(
         changed.extend(of_tenant);
     }
     Ok(changed)
+}
+
+/// The patterns that a patch brings.
+fn sent_patterns(patch: &Map<String, Value>) -> Vec<String> {
+    compile::patterns_of(&Value::Object(patch.clone()), patch.get("action").unwrap_or(&Value::Null))
 }
 
 /// The tenants and ids that a filter for changes names.

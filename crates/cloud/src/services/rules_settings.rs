@@ -117,6 +117,16 @@ fn patched<T: Serialize + DeserializeOwned>(
     serde_json::from_value(whole).map_err(|_| ApiError::internal())
 }
 
+/// Refuses bounds between which there is no format: nodes would refuse every ruleset.
+fn require_some_format(settings: &RulesSettings) -> Result<(), ApiError> {
+    match (settings.min_lom_format, settings.max_lom_format) {
+        (Some(min), Some(max)) if min > max => {
+            Err(ApiError::field("min_lom_format", format!("must not be greater than max_lom_format, {max}"), min))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What is kept about the making of a tenant's ruleset.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
@@ -198,6 +208,7 @@ pub async fn update(
     let version = config_versions::bump_ruleset(&transaction, tenant, now).await?.ruleset_version;
     let before = stored(&transaction, tenant).await?;
     let settings = patched(&before.settings, FIELDS, patch)?;
+    require_some_format(&settings)?;
     let mut after = Stored { settings, ..before.clone() };
     hold(&transaction, (tenant, version, now), &before, &mut after).await?;
     ruleset_settings::save(&transaction, after.row(tenant)?).await?;
@@ -239,7 +250,9 @@ pub(super) fn read(
     overlimit: Option<&Map<String, Value>>,
 ) -> Result<(Option<RulesSettings>, Option<OverlimitSettings>), Failure> {
     let settings = settings.map(|sent| {
-        patched(&RulesSettings::default(), FIELDS, sent).map_err(|error| at("rules_settings", error))
+        let read = patched(&RulesSettings::default(), FIELDS, sent);
+        let read = read.and_then(|settings| require_some_format(&settings).map(|()| settings));
+        read.map_err(|error| at("rules_settings", error))
     });
     let overlimit = overlimit.map(|sent| {
         patched(&OverlimitSettings::default(), OVERLIMIT_FIELDS, sent)

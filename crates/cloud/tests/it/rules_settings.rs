@@ -52,6 +52,24 @@ async fn settings_have_their_wire_form_and_change_by_field() {
 }
 
 #[tokio::test]
+async fn bounds_without_a_format_between_them_are_refused() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    put(&cloud, &admin, "settings", json!({"max_lom_format": 50})).await.body();
+    for body in [json!({"min_lom_format": 60, "max_lom_format": 50}), json!({"min_lom_format": 60})] {
+        let refused = put(&cloud, &admin, "settings", body).await;
+        assert_eq!(
+            (refused.status, refused.text.as_str()),
+            (
+                400,
+                r#"{"status":400,"body":{"min_lom_format":{"error":"must not be greater than max_lom_format, 50","value":60}}}"#
+            )
+        );
+    }
+    assert_eq!(cloud.get(&admin, &path(&cloud, "settings")).await.body()["min_lom_format"], json!(null));
+}
+
+#[tokio::test]
 async fn locked_rules_refuse_every_change_until_they_are_unlocked() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;

@@ -222,10 +222,12 @@ pub(super) fn apply_rules(headers: &mut HeaderMap, changes: &[&ResponseHeader]) 
         if UNTOUCHABLE.contains(&name) {
             continue;
         }
-        if change.mode == HeaderMode::Replace {
+        let replaces = change.mode == HeaderMode::Replace;
+        if replaces {
             headers.remove(&name);
         }
-        for value in change.values.iter().filter(|value| !value.is_empty()) {
+        // To replace by nothing is to delete; what is added may be empty.
+        for value in change.values.iter().filter(|value| !(replaces && value.is_empty())) {
             if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 headers.append(name.clone(), value);
             }

@@ -77,6 +77,46 @@ async fn a_rate_may_count_by_a_value_in_the_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attack_above_the_rate_is_an_event() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    let limit = json!({ "point": [["remote_addr"]], "rate": 0, "time_unit": "rps", "burst": 0, "delay": 0,
+        "rsp_status": 599, "suffix": "abcdefgh" });
+    enforce(&cloud, &setup, vec![("rate_limit", limit)]).await;
+    let arrived = setup.upstream.requests();
+    assert_eq!(setup.status("/").await, 599);
+    assert_eq!(setup.status("/?f=../../../etc/passwd").await, 599);
+    let hit = reported(&cloud, "ptrav").await;
+    assert_eq!((&hit["statuscode"], &hit["point"]), (&json!(599), &json!(["get", "f"])));
+    assert_eq!(cloud.content(|content| content.hit_count()), 1);
+    assert_eq!(setup.upstream.requests(), arrived);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn virtual_patches_hold_for_what_has_no_value() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "monitoring").await;
+    let send = |body: &'static str| post(&setup, "application/json", body.to_owned());
+    let patch = |point: Value| ("vpatch", json!({ "attack_type": "any", "point": point }));
+    let wipe = r#"{"query":"mutation DeleteAll { wipe { ok } }"}"#;
+    let read = r#"{"query":"query Q { user { id } }"}"#;
+    assert_eq!((send(wipe).await, send(read).await), (200, 200));
+    for holder in [json!([["hash", "query"], ["gql"]]), json!([["gql"]])] {
+        let at = |below: Value| {
+            let parts = [&json!([["post"], ["json_doc"]]), &holder, &below];
+            Value::Array(parts.into_iter().flat_map(|part| part.as_array().unwrap().clone()).collect())
+        };
+        enforce(&cloud, &setup, vec![patch(at(json!([["gql_mutation", "DeleteAll"]])))]).await;
+        assert_eq!((send(wipe).await, send(read).await), (403, 200));
+        enforce(&cloud, &setup, vec![patch(at(json!([["gql_query", "Q"], ["hash", "user"]])))]).await;
+        assert_eq!((send(wipe).await, send(read).await), (200, 403));
+    }
+    enforce(&cloud, &setup, vec![patch(json!([["post"], ["json_doc"], ["hash", "admin"]]))]).await;
+    assert_eq!((send(r#"{"admin":{}}"#).await, send(r#"{"admin":[]}"#).await), (403, 403));
+    assert_eq!(send(r#"{"other":{}}"#).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn response_headers_are_set_on_answers_and_refusals() {
     let cloud = Cloud::start().await;
     let setup = with_cloud(&cloud, "block").await;
@@ -166,6 +206,9 @@ async fn upload_sizes_are_limited_for_requests_and_points() {
     assert_eq!(setup.upstream.requests(), arrived + 1);
     let hit = reported(&cloud, "file_upload_violation").await;
     assert_eq!((&hit["point"], &hit["value"]), (&json!(["post"]), &json!("")));
+    // Both uploads, and nothing about a body that was not read to its end.
+    eventually("the second upload", || async { cloud.content(|content| content.hit_count()) >= 2 }).await;
+    assert!(cloud.content(|content| content.hits().all(|hit| hit["attack_type"] == "file_upload_violation")));
 
     enforce(&cloud, &setup, vec![("file_upload_size_limit", limit("monitoring"))]).await;
     assert_eq!(send(2049).await, 200);

@@ -26,8 +26,12 @@ impl Walker<'_> {
         ControlFlow::Continue(taken)
     }
 
-    /// The events up to the end of the current element. A document's nesting is bounded by its parser.
+    /// The events up to the end of the current element. A document's nesting is bounded by its parser. An operation or a
+    /// field without arguments has no value, but a rule may be about its being there.
     fn gql_events(&mut self, path: &PointPath<'_>, events: &mut Iter<'_, Event<'_>>) -> Flow {
+        if let Some(Event::Close) = events.as_slice().first() {
+            self.visit(path, b"", Role::Leaf)?;
+        }
         while let Some(event) = events.next() {
             match *event {
                 Event::Close => break,

@@ -85,6 +85,7 @@ impl Walker<'_> {
     }
 
     fn json_object(&mut self, path: &PointPath<'_>, input: Input<'_>, rest: &mut Iter<'_, Token>) -> Flow {
+        self.json_empty(path, rest)?;
         let names = path.child(StepRef::Simple(Element::HashName));
         while let Some(Token::Key(span)) = rest.next() {
             self.json_text(span, input, |walker, key| {
@@ -98,12 +99,21 @@ impl Walker<'_> {
     }
 
     fn json_array(&mut self, path: &PointPath<'_>, input: Input<'_>, rest: &mut Iter<'_, Token>) -> Flow {
+        self.json_empty(path, rest)?;
         let mut index = 0u32;
         while let Some(token) = rest.next().filter(|token| !matches!(token, Token::Close)) {
             self.json_value(&path.child(StepRef::Indexed(Element::Array, index)), input, token, rest)?;
             index = index.saturating_add(1);
         }
         Flow::Continue(())
+    }
+
+    /// An object or array with nothing in it has no value, but a rule may be about its being there.
+    fn json_empty(&mut self, path: &PointPath<'_>, rest: &Iter<'_, Token>) -> Flow {
+        match rest.as_slice().first() {
+            Some(Token::Close) => self.visit(path, b"", Role::Leaf),
+            _ => Flow::Continue(()),
+        }
     }
 
     /// Passes the text of a string on, straight from the input unless it has escapes.
