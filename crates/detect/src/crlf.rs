@@ -20,7 +20,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"(?:[\r\n]|%0[da]|\\r\\n|%e5%98%8[ad]|\xe5\x98[\x8a\x8d]|%u000[ad])+[\s]*(?:\d|0[ad])?(?:set-cookie2?|location|content-(?:length|type|disposition|encoding|security-policy)|transfer-encoding|access-control-allow-\w+|x-(?:xss-protection|forwarded-\w+|frame-options|injected?|crlf|test)[\w-]*|refresh|last-modified|cache-control|host|www-authenticate|clear-site-data|link|user-agent|referer|cookie|authorization|connection)[\s]*(?::|%3a)",
-                is_no_place,
+                |context, span| is_no_place(context, span) && !context.is_header_block(),
             ),
             trust: Trust::Tight,
             places: Places::Everywhere,
@@ -49,7 +49,7 @@ pub(crate) static DETECTOR: Detector = Detector {
                 is_field,
             ),
             trust: Trust::Tight,
-            places: Places::Arguments,
+            places: Places::Values,
         },
         Signature {
             stamp: 6002,

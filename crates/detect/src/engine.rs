@@ -177,7 +177,7 @@ impl Engine {
             let short = Context::new(&form, ByteSet::of(&form), place);
             self.scan_again(&short, value.len(), start, out);
         }
-        for (head, types) in heads(value, bytes) {
+        for (head, types) in heads(&context) {
             self.scan_head(head, types, &context, start, out);
         }
         if bytes.intersects(NOISE)
@@ -341,15 +341,23 @@ impl Compiled {
     }
 }
 
-/// The beginnings of a long value that are judged as short values, and for what.
-fn heads(value: &[u8], bytes: ByteSet) -> impl Iterator<Item = (&[u8], &'static [AttackType])> {
+/// The beginnings of a value that are judged as short values, and for what: of a long one, and of one that words behind a
+/// comment make a text.
+fn heads<'v>(context: &Context<'v>) -> impl Iterator<Item = (&'v [u8], &'static [AttackType])> {
     const OF_A_STATEMENT: &[AttackType] = &[AttackType::Sqli];
+    const OF_A_SCRIPT: &[AttackType] = &[AttackType::Xss];
     const OF_AN_ADDRESS: &[AttackType] = &[AttackType::Ssrf, AttackType::Redir, AttackType::Ptrav];
+    let (value, bytes) = (context.value, context.bytes);
     let long = value.len() > LONG;
-    let statement =
-        long.then(|| comment::before_comment(value, bytes)).flatten().map(|head| (head, OF_A_STATEMENT));
+    // Asked first: what is no comment costs one look at the beginning, what is no text no reading of comments.
+    let is_text =
+        value.len() > SHORT && comment::holds_comment(value) && (long || context.shape() == Shape::Prose);
+    let statement = is_text.then(|| comment::before_comment(value, bytes)).flatten();
+    let script = is_text.then(|| comment::before_remark(value, bytes)).flatten();
     let address = long.then(|| address(value)).flatten().map(|head| (head, OF_AN_ADDRESS));
-    statement.into_iter().chain(address)
+    let statement = statement.map(|head| (head, OF_A_STATEMENT));
+    let script = script.map(|head| (head, OF_A_SCRIPT));
+    statement.into_iter().chain(script).chain(address)
 }
 
 fn is_fenced(context: &Context<'_>) -> bool {
@@ -406,6 +414,8 @@ const PLAIN: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"-_"));
 const SHELL: ByteSet = ByteSet::of_bytes(b"\\'\"^$`");
 /// Bytes that browsers drop, begin a comment or an entity, or lead full-width forms.
 const SCRIPT: ByteSet = ByteSet::CONTROLS.or(ByteSet::NON_ASCII).or(ByteSet::of_bytes(b"\\*&<"));
+/// Shorter values are no text.
+const SHORT: usize = 40;
 /// How much of a long address is judged as a short one.
 const HEAD: usize = 256;
 /// Longer values may be short ones with padding.
@@ -524,6 +534,27 @@ mod tests {
             "Jane's list: ",
         ] {
             assert_eq!(types(&format!("{head}{words}")), vec![], "{head}");
+        }
+    }
+
+    #[test]
+    fn words_behind_a_comment_make_no_text_of_an_attack() {
+        let types = |value: &str| {
+            let mut signs = Vec::new();
+            ENGINE.scan(value.as_bytes(), Place::QueryValue, &mut signs);
+            signs.iter().map(|sign| sign.attack_type).collect::<Vec<_>>()
+        };
+        let words = "and all of this is written by a person who likes long sentences";
+        for (head, code) in [
+            ("x')||(select 1)--", AttackType::Sqli),
+            ("parent['\\x65val']('x');//", AttackType::Xss),
+            ("self['al'+'ert'](1)//", AttackType::Xss),
+        ] {
+            assert!(types(&format!("{head} {words}")).contains(&code), "{head}");
+        }
+        for text in ["We'd like it -- if you don't mind --", "puts \"#{code} of\" and", "call run(x); // as"]
+        {
+            assert_eq!(types(&format!("{text} {words}")), vec![], "{text}");
         }
     }
 

@@ -148,11 +148,17 @@ struct Found {
     list: Vec<Detection>,
     /// Where in the list a type at a point is, by a hash of both, so that a thousand findings do not slow down the next.
     places: BTreeMap<u64, usize>,
+    /// How many there are of a type.
+    counts: BTreeMap<AttackType, usize>,
     hasher: RandomState,
 }
 
 impl Found {
-    /// The detection of a type at a point; made when there is none.
+    /// Most points of one type that are named. More of them say nothing new about a request, and naming them takes longer
+    /// than finding them.
+    const MAX_POINTS: usize = 100;
+
+    /// The detection of a type at a point; made when there is none, up to a number that no honest mistake reaches.
     fn entry(
         &mut self,
         sign: &Sign,
@@ -161,7 +167,7 @@ impl Found {
     ) -> Option<&mut Detection> {
         let next = self.list.len();
         let key = self.hasher.hash_one((sign.attack_type, point));
-        let mut at = *self.places.entry(key).or_insert(next);
+        let mut at = self.places.get(&key).copied().unwrap_or(next);
         // Two of one hash, as good as never: the list tells.
         let is_same =
             |detection: &Detection| detection.attack_type == sign.attack_type && detection.point == *point;
@@ -169,6 +175,12 @@ impl Found {
             at = self.list.iter().position(is_same).unwrap_or(next);
         }
         if at == next {
+            let count = self.counts.entry(sign.attack_type).or_default();
+            if *count >= Self::MAX_POINTS {
+                return None;
+            }
+            *count += 1;
+            self.places.entry(key).or_insert(next);
             self.list.push(Detection {
                 attack_type: sign.attack_type,
                 subtype: sign.subtype,
@@ -356,6 +368,7 @@ fn collect(
         let is_expected = match sign.stamp {
             stamp if names::SYSTEM_PATHS.contains(&stamp) => names::is_service_path(value),
             names::PROGRAM_PATH => !value.contains(&b' '),
+            names::OPERATOR if names::updates_a_profile(point, value) => continue,
             _ => false,
         };
         if is_expected && names::is_body(point) && names::names_a_path(point) {

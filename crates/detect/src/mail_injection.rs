@@ -14,8 +14,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "mail_injection_header",
             gate: &["\r", "\n", "%0a", "%0d", "\\n"],
             needs: "\r\n%\\",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"\S*@?\S*(?:[\r\n]|%0[ad]|\\r?\\n)+[\s]*(?:b?cc|to|reply-to|subject|from|mime-version|content-type|x-mailer|return-path)[\s]*:[\s]*\S",
+                |context, _| !context.is_header_block(),
             ),
             trust: Trust::Tight,
             places: Places::Values,

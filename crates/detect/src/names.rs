@@ -23,6 +23,9 @@ pub(crate) const SYSTEM_PATHS: [u32; 2] = [5006, 5010];
 /// The signature of a program's path.
 pub(crate) const PROGRAM_PATH: u32 = 3003;
 
+/// The signature of an operator of a document database.
+pub(crate) const OPERATOR: u32 = 8001;
+
 /// Stamps of this file.
 pub(crate) static STAMPS: [StampInfo; 2] = [PROTOTYPE_CHAIN, PRIVILEGE];
 
@@ -80,6 +83,7 @@ pub(crate) fn is_service_path(value: &[u8]) -> bool {
         b"/sys/class/",
     ];
     const PROGRAMS: [&[u8]; 3] = [b".exe", b".dll", b".sys"];
+    const CREDENTIALS: [&[u8]; 6] = [b"/secrets/", b"/private/", b".key", b"htpasswd", b"shadow", b"token"];
     let is_program = PROGRAMS.iter().any(|ending| value.ends_with(ending));
     // `/etc/enrichment/lookup.csv`: the data of a service in a folder of its own. Settings there hold credentials.
     let is_data =
@@ -87,7 +91,8 @@ pub(crate) fn is_service_path(value: &[u8]) -> bool {
     (is_program || is_data || FOLDERS.iter().any(|folder| value.starts_with(folder)))
         && value.iter().all(|b| b.is_ascii_graphic())
         && memchr::memmem::find(value, b"..").is_none()
-        && memchr::memmem::find(value, b"/secrets/").is_none()
+        && !CREDENTIALS.iter().any(|part| memchr::memmem::find(value, part).is_some())
+        && !(value.starts_with(b"/etc/kubernetes/") && value.ends_with(b".conf"))
 }
 
 /// Whether the field is named as one for files, folders or programs, of services that are told about them: agents, log
@@ -117,6 +122,15 @@ pub(crate) fn names_a_path(point: &PointPath<'_>) -> bool {
     let Some(name) = point.ancestors().find_map(|path| key(path.last())) else { return true };
     let name = name.to_ascii_lowercase();
     name == "name" || PARTS.iter().any(|part| name.contains(part))
+}
+
+/// Whether the name is an order to change a profile, as services that count what people do take it:
+/// `{"user_properties": {"$set": {…}}}`.
+pub(crate) fn updates_a_profile(point: &PointPath<'_>, name: &[u8]) -> bool {
+    const ORDERS: [&[u8]; 4] = [b"$set", b"$unset", b"$push", b"$inc"];
+    const PROFILES: [&str; 3] = ["user_properties", "group_properties", "properties"];
+    let parent = point.ancestors().find_map(|path| key(path.last()));
+    ORDERS.contains(&name) && parent.is_some_and(|parent| PROFILES.contains(&parent))
 }
 
 /// Whether the field is named as one for statements, of services that query data with them.

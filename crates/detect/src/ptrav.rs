@@ -402,7 +402,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Checked(
-                r"^[^\s<>{}]{0,120}(?:^|[/\\=]|\.\.)(?:\.env(?:\.\w+)?|\.git/[\w./-]+|\.ht(?:access|passwd)|\.ssh(?:/[\w.]*)?|\.ssh/id_(?:rsa|dsa|ecdsa|ed25519)|\.aws/[\w.]*|wp-config(?:\.php)?[\w.~]*|web\.config|\.bash(?:rc|_history|_profile)|\.mysql_history|\.pgpass|\.netrc|\.kube/config|authorized_keys|boot\.ini|win\.ini|\.docker/config\.json|localsettings\.php|php\.ini|httpd\.conf|nginx\.conf|my\.cnf|machine\.config|\.npmrc)(?:%00|\x00)?[\w.]{0,8}$|^[\w./-]{0,60}(?:backup|dump|database|db|users?)[\w-]*\.sql(?:\.\w{2,4})?$|(?:^|[/\\])sess_[\w,-]{8,}$",
+                r"^[^\s<>{}]{0,120}(?:^|[/\\=]|\.\.)(?:\.env(?:\.\w+)?|\.git/[\w./-]+|\.ht(?:access|passwd)|\.ssh(?:/[\w.]*)?|\.ssh/id_(?:rsa|dsa|ecdsa|ed25519)|\.aws/[\w.]*|wp-config(?:\.php)?[\w.~]*|web\.config|\.bash(?:rc|_history|_profile)|\.mysql_history|\.pgpass|\.netrc|\.kube/config|authorized_keys|boot\.ini|win\.ini|\.docker/config\.json|localsettings\.php|php\.ini|web-?inf.?web\.xml|c:windowswin\.ini|httpd\.conf|nginx\.conf|my\.cnf|machine\.config|\.npmrc)(?:%00|\x00)?[\w.]{0,8}$|^[\w./-]{0,60}(?:backup|dump|database|db|users?)[\w-]*\.sql(?:\.\w{2,4})?$|(?:^|[/\\])sess_[\w,-]{8,}$",
                 |context, _| !is_migration(context),
             ),
             trust: Trust::Tight,
@@ -464,6 +464,18 @@ pub(crate) static DETECTOR: Detector = Detector {
             test: Test::Pattern(r"^[\w./\\:~-]{1,160}(?:\x00|%00)(?:\.?\w{1,5})?$"),
             trust: Trust::Tight,
             places: Places::Query,
+        },
+        // A type that a server runs, and what file systems drop behind it.
+        Signature {
+            stamp: 5032,
+            subtype: "ptrav_odd_extension",
+            gate: &["%20%20%20", "   ", "....", "%00", "\u{0}"],
+            needs: "",
+            test: Test::Pattern(
+                r"^\.?(?:php[s\d]?|phtml|pht|jsp[xfw]?|jsv|jsw|aspx?|asa|ashx|asmx|cer|cfml?|cgi|inc|lib|p[lm]|dbm|shtml)(?:(?:%20|[\x20]){3}(?:%20|[.\x20])*a?|\.{4,}|%00|\x00)$",
+            ),
+            trust: Trust::Tight,
+            places: Places::ArgumentsAndFileNames,
         },
         Signature {
             stamp: 5031,

@@ -138,6 +138,45 @@ impl<'a> Context<'a> {
             && memchr::memmem::find_iter(text, b"```").count() == 2
     }
 
+    /// Whether a body's value is nothing but the fields of a header block, as tools that record requests report them. A block
+    /// that begins with a field breaks out of none; fields that an injection is after are not among them.
+    pub(crate) fn is_header_block(&self) -> bool {
+        const FIRST: [&[u8]; 12] = [
+            b"accept",
+            b"access-control-allow-origin",
+            b"cache-control",
+            b"connection",
+            b"content-length",
+            b"content-type",
+            b"date",
+            b"etag",
+            b"expires",
+            b"host",
+            b"server",
+            b"vary",
+        ];
+        const AIMS: [&[u8]; 9] = [
+            b"bcc",
+            b"cc",
+            b"from",
+            b"location",
+            b"reply-to",
+            b"return-path",
+            b"set-cookie",
+            b"subject",
+            b"to",
+        ];
+        if !matches!(self.place, Place::BodyValue | Place::FileContent) {
+            return false;
+        }
+        let mut lines = self.value.trim_ascii_end().split(|b| *b == b'\n').map(field_name);
+        let first = lines.next().flatten();
+        let known = first.is_some_and(|name| FIRST.contains(&name.to_ascii_lowercase().as_slice()));
+        known
+            && lines
+                .all(|name| name.is_some_and(|name| !AIMS.contains(&name.to_ascii_lowercase().as_slice())))
+    }
+
     /// Whether a line of the value is the rule under the head of a table: `:-- | --:`.
     pub(crate) fn has_table_rule(&self) -> bool {
         let is_rule = |line: &[u8]| {
@@ -175,6 +214,14 @@ impl<'a> Context<'a> {
         }) && matches!(previous, b' ' | b'(' | b'[' | b',');
         delimited || quoted_word || signs && word == 0
     }
+}
+
+/// The name of a header field, if the line is one.
+fn field_name(line: &[u8]) -> Option<&[u8]> {
+    let name = line.split(|b| *b == b':').next()?;
+    let rest = line.get(name.len() + 1..)?;
+    let is_name = !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    (is_name && !rest.contains(&b'<')).then_some(name)
 }
 
 /// Whether the quote at `at` stands between two letters, as in `don't`.
@@ -238,8 +285,12 @@ impl Shape {
     }
 }
 
-/// A whole page of HTML, as mail and content systems send it, with or without line ends.
+/// A whole page of HTML, as mail and content systems send it, with or without line ends. A short one has nothing to show.
 fn is_page(value: &[u8]) -> bool {
+    const SHORTEST: usize = 200;
+    if value.len() < SHORTEST {
+        return false;
+    }
     let begins = |text: &[u8]| value.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
     (begins(b"<!doctype html") || begins(b"<html"))
         && (value.trim_ascii_end().ends_with(b"</html>") || value.trim_ascii_end().ends_with(b"</HTML>"))

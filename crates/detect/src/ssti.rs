@@ -3,8 +3,11 @@
 //! Templates with plain names are data in many APIs (`Hello {{name}}`, `${order.id}`, Liquid and Handlebars mail
 //! templates); only arithmetic probes and object internals are attacks.
 
+use std::ops::Range;
+
 use bartizan_api::attack_type::AttackType;
 
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -92,10 +95,15 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "#include(",
                 "#parse(",
                 "#evaluate(",
+                "$smarty.",
+                "_self.",
+                "+{",
+                "$\\a{",
             ],
             needs: "",
-            test: Test::Pattern(
-                r"#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|\{%[\s]*debug[\s]*%\}|#foreach[\s]*\([\s]*\$\w+[\s]+in[\s]|\{\{[\s]*\.(?:system|exec|cmd)\b|\{\{[\s]*print(?:f|ln)?[\s]+\x22|@\(?appdomain\.currentdomain|\broot\.process\b|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import|(?:if|for|while)\b)|\{%-?[\s]*(?:if|elsif|elif)[\s]+(?:true|false|not[\s]+[\d('\x22]|\d+[\s]*[=<>*%])|\{var[\s]+\$\w+[\s]*=|#(?:include|parse|evaluate)\([\s]*[$\x22']",
+            test: Test::Checked(
+                r"#set[\s]*\([\s]*\$\w+[\s]*=|<#(?:assign|list|include)\b[^>]{0,100}|\{\{-?[\s]*(?:config|self|request|settings|app|_self|debug|_context|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)[\s]*(?:\}\}|\.|\[|\|)|\{\{=?[\s]*(?:'[^']{0,40}'|\x22[^\x22]{0,40}\x22|\[\]|\(\)|\[[^\]]{0,24}\]|\([^)]{0,24}\))[\s]*(?:[.|*+\[\]]|\}\})|\{%[\s]*debug[\s]*%\}|#foreach[\s]*\([\s]*\$\w+[\s]+in[\s]|\{\{[\s]*\.(?:system|exec|cmd)\b|\{\{[\s]*print(?:f|ln)?[\s]+\x22|@\(?appdomain\.currentdomain|\broot\.process\b|<%=?[\s]*(?:system|exec|`|file|dir|io|self|7|eval|require|%x|response|request|runtime|out\.|\d|import|(?:if|for|while)\b)|\{%-?[\s]*(?:if|elsif|elif)[\s]+(?:true|false|not[\s]+[\d('\x22]|\d+[\s]*[=<>*%])|\{var[\s]+\$\w+[\s]*=|#(?:include|parse|evaluate)\([\s]*[$\x22']|\$smarty\.\w|\b_self\.(?:gettemplatename|env)\b|['\x22][\s]*\+[\s]*\{[^{}\n]{1,200}\}[\s]*\+[\s]*['\x22]|\$\\+a\{\d+[\s]*\*",
+                |context, span| !lists_options(context, span),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -128,6 +136,18 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// A hole in a template that says what may stand there: `{{[-q|--quiet]}}`, `{{ [true | false] }}`.
+fn lists_options(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let inner = context.after(span.start).strip_prefix(b"{{").map(<[u8]>::trim_ascii_start);
+    let Some(inner) = inner.and_then(|inner| inner.strip_prefix(b"[")) else { return false };
+    let Some(end) = memchr::memchr(b']', inner) else { return false };
+    let (options, rest) = inner.split_at(end);
+    let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b' ' | b'|' | b'.');
+    rest.get(1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"}}"))
+        && options.iter().any(u8::is_ascii_alphabetic)
+        && options.iter().all(word)
+}
 
 /// Conditions and loops over plain names, closed as they should be: `{% if user %}Hi {{ user.name }}{% endif %}`.
 fn is_plain_template(value: &[u8]) -> bool {

@@ -1,7 +1,8 @@
 //! Requests and payloads from elsewhere, one JSON object per line, never part of this repository.
 //!
 //! `{"kind": "attack" | "benign", "type": …, "value": …}` is a payload that travels in the carriers of arguments;
-//! `{"kind": …, "type": …, "method", "target", "headers": [[name, value]], "body"}` is a whole request.
+//! `{"kind": …, "type": …, "method", "target", "headers": [[name, value]], "body"}` is a whole request, and so is
+//! `{"kind": …, "type": …, "wire": …}`, a recorded one with a character for each byte.
 //!
 //! Half of the lines, by their hash, is for tuning and may be listed. The other half is the hold-out: it is counted,
 //! and there is no way to have it printed.
@@ -32,6 +33,7 @@ struct Line {
     headers: Vec<(String, String)>,
     #[serde(default)]
     body: String,
+    wire: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]
@@ -94,6 +96,13 @@ pub(crate) fn run(engine: &Engine, file: &Path, listing: Listing) {
 fn requests(line: &Line) -> Vec<(&'static str, Request)> {
     if let Some(value) = &line.value {
         return Carrier::parse(line.carrier.as_deref().unwrap_or("arguments")).requests(value);
+    }
+    if let Some(wire) = &line.wire {
+        let bytes: Vec<u8> = wire.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+        return Request::from_wire("recorded".to_owned(), &bytes)
+            .map(|request| ("recorded", request))
+            .into_iter()
+            .collect();
     }
     let mut request = Request {
         name: line.target.clone(),

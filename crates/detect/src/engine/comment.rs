@@ -1,4 +1,4 @@
-//! The beginning of a long value that a comment of SQL ends, for a look at it as a short value.
+//! The beginning of a value that a comment of SQL or script ends, for a look at it as a short value.
 
 use bartizan_request::ByteSet;
 
@@ -6,6 +6,13 @@ use bartizan_request::ByteSet;
 const HEAD: usize = 256;
 /// What ends a string of SQL.
 const QUOTES: ByteSet = ByteSet::of_bytes(b"'\"");
+
+/// Whether the beginning of a value has a sign with which a comment begins.
+pub(super) fn holds_comment(value: &[u8]) -> bool {
+    let head = value.get(..HEAD).unwrap_or(value);
+    memchr::memchr(b'#', head).is_some()
+        || [&b"--"[..], b"/*", b"//"].iter().any(|sign| memchr::memmem::find(head, sign).is_some())
+}
 
 /// The beginning of a value up to and with the first comment of SQL behind a quote, if both stand in its first line and near
 /// its beginning: `x' or 1=1-- `. A number needs no quote if SQL goes on behind it.
@@ -29,9 +36,24 @@ pub(super) fn before_comment(value: &[u8], bytes: ByteSet) -> Option<&[u8]> {
     head.get(..head.len().min(end + 2))
 }
 
+/// The beginning of a value up to the first comment of script that stands directly behind the end of a statement, as in
+/// `');alert(1)// and words`. People write a blank in front of it.
+pub(super) fn before_remark(value: &[u8], bytes: ByteSet) -> Option<&[u8]> {
+    const CALLS: ByteSet = ByteSet::of_bytes(b"(`");
+    if !bytes.intersects(CALLS) {
+        return None;
+    }
+    let head = value.get(..HEAD).unwrap_or(value);
+    let head = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let end = memchr::memmem::find_iter(head, b"//").find(|&at| {
+        at.checked_sub(1).and_then(|at| head.get(at)).is_some_and(|b| matches!(b, b';' | b')' | b'`'))
+    })?;
+    head.get(..end)
+}
+
 fn begins_comment(head: &[u8], at: usize) -> bool {
-    // Options (`--all`), colours (`"#fff"`) and attributes (`#[…]`) are no comments.
-    let free = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'[' | b'!');
+    // Options (`--all`), colours (`"#fff"`), attributes (`#[…]`) and holes (`"#{…}"`) are no comments.
+    let free = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'[' | b'!' | b'{');
     match head.get(at..).unwrap_or_default() {
         [b'-', b'-', next, ..] | [b'#', next, ..] => free(next),
         [b'/', b'*', ..] | [b'-', b'-'] | [b'#'] => true,
@@ -162,6 +184,17 @@ fn tokens(text: &[u8]) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_remark_stands_directly_behind_its_statement() {
+        let head = |text: &str| {
+            let value = text.as_bytes();
+            before_remark(value, ByteSet::of(value)).map(|head| String::from_utf8_lossy(head).into_owned())
+        };
+        assert_eq!(head("');alert(1)// and words").as_deref(), Some("');alert(1)"));
+        assert_eq!(head("x = run(); // and words"), None);
+        assert_eq!(head("see (https://example.com/a) and words"), None);
+    }
 
     #[test]
     fn a_number_needs_sql_behind_it() {

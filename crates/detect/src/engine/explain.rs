@@ -102,7 +102,7 @@ impl Engine {
                 let short = Context::new(&form, ByteSet::of(&form), place);
                 self.explain_form("without padding", &short, &mut candidates);
             }
-            for (head, types) in heads(value, bytes) {
+            for (head, types) in heads(&context) {
                 let short = Context::new(head, ByteSet::of(head), place);
                 let known = candidates.len();
                 self.explain_form("beginning", &short, &mut candidates);

@@ -316,6 +316,18 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::FileNames,
         },
+        // The parameter of a header that names an upload, written as a value.
+        Signature {
+            stamp: 3210,
+            subtype: "rce_php_upload",
+            gate: &["filename"],
+            needs: "=",
+            test: Test::Pattern(
+                r"^[\s;]*filename\*?=[\x22']?[^\x22'\r\n]{0,80}\.[\s]*(?:php\d*|phps|phtml|phar|pht|jspx?|aspx?|ashx|asmx|cer|cgi|shtml|cfm|exe|so|dll|sh|bat|htaccess|p\.h\.p)(?:[\x22'.\s;:%\x00\\]|$)",
+            ),
+            trust: Trust::Tight,
+            places: Places::Values,
+        },
         Signature {
             stamp: 3208,
             subtype: "rce_php",

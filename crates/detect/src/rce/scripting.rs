@@ -135,7 +135,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "(._%:`",
             test: Test::Pattern(
-                r"\bkernel[\s]*\.[\s]*(?:system|exec|open|eval|spawn|fork|send|\x60)|\bprocess[\s]*\.[\s]*(?:spawn|exec|daemon|fork|kill|clock_gettime|getpgid)\b|\bio[\s]*\.[\s]*(?:popen|sysopen|read|binread)\b|%x[\[({<|/'][^\])}>]{1,60}[\])}>|/']|\bopen3\.(?:capture|popen|pipeline)\w*|\bsystem\.(?:shell|cmd)[\s]*\(|\.(?:instance|class|module)_eval\b|\.constantize\b|\.safe_constantize|erb\.new[\s]*\(|\.send[\s]*\([\s]*:?[\x22']?(?:system|eval|exec)|object\.const_get|marshal\.load|\bfile[\s]*\.[\s]*(?:read|open|write|readlines|delete|chmod)[\s]*\(|\bdir[\s]*\.[\s]*(?:glob|entries|children|pwd|foreach)\b",
+                r"\bkernel[\s]*\.[\s]*(?:system|exec|exit|open|eval|spawn|fork|send|\x60)|\bprocess[\s]*\.[\s]*(?:spawn|exec|daemon|fork|kill|clock_gettime|getpgid)\b|\bio[\s]*\.[\s]*(?:popen|sysopen|read|binread)\b|%x[\[({<|/'][^\])}>]{1,60}[\])}>|/']|\bopen3\.(?:capture|popen|pipeline)\w*|\bsystem\.(?:shell|cmd)[\s]*\(|\.(?:instance|class|module)_eval\b|\.constantize\b|\.safe_constantize|erb\.new[\s]*\(|\.send[\s]*\([\s]*:?[\x22']?(?:system|eval|exec)|object\.const_get|marshal\.load|\bfile[\s]*\.[\s]*(?:read|open|write|readlines|delete|chmod)[\s]*\(|\bdir[\s]*\.[\s]*(?:glob|entries|children|pwd|foreach)\b",
             ),
             trust: Trust::Tight,
             places: Places::All,

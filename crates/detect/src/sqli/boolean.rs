@@ -43,8 +43,10 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "sqli_boolean",
             gate: &["=", "<", ">", " like", "/like", " rlike", "+like"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:\b(?:x?or|and|having)\b{o}|\|\||&&){o}(?:not\b{o}|!|\(){0,3}{o}(?:\d{1,12}[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*(?:['\x22]?\w{0,24}['\x22]?)|(?:'[^']{0,24}'|\x22[^\x22]{0,24}\x22)[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*['\x22\d]|(?:\d{1,12}){o}[<>]{o}\d{1,12}\b)",
+                // `“and 1=1”`: a text of another script quotes it.
+                |context, span| !context.before(span.start).ends_with("\u{201c}".as_bytes()),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -68,7 +70,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             ],
             needs: "",
             test: Test::Pattern(
-                r"^(?:\w{1,12}=|[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|^{g}(?:x?or|and){g}(?:(?:true|false){o}(?:--|#|;|/\*|$)|\d{1,6}{o}(?:--|#|;|/\*))|^{o}x?or{g}\d{1,6}{o}(?:#|--|-?$)|^{o}(?:or|and|\|\||&&){o}\w+{o}(?:[!=<>]{2}|=){o}$|^/[\w-]+{g}(?:or|and)(?:[\s+]+$|\()|^{o}(?:or|and){g}'\d+'\w|^\d+{g}(?:not{g})?(?:like|rlike|regexp){g}\d+$|,\d+=\d+$|(?:^|[^\w])'\d{1,6}'{o}={o}'\d{1,6}'|^[^\w]{0,3}\)+{g}(?:or|and){g}\(+\w+=\w+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]",
+                r"^(?:\w{1,12}=|[\w/.]{1,24}{g}|[;/])?{o}(?:x?or|and|\|\||&&){o}\(*{o}[\w.@]+{o}(?:[!=<>]{1,3}){o}\(*{o}(?:['\x22(]|\d)|^(?:\w{1,12}=)?(?:\|\||&&)\(|^{o}(?:x?or){g}\d+{o}[<>!]|^\d+or\d+{o}=|^{o}x?or{g}\w{1,12}{o}=+{o}\w{1,12}{o}(?:--|#|;|$)|\b(?:or|and){g}[a-z]{o}={o}[a-z]{o}(?:--|#|;|$)|^{o}or{g}true{o}(?:--|#|;)|^{g}(?:x?or|and){g}(?:(?:true|false){o}(?:--|#|;|/\*|$)|\d{1,6}{o}(?:--|#|;|/\*))|^{o}x?or{g}\d{1,6}{o}(?:#|--|-?$)|^{o}(?:or|and|\|\||&&){o}\w+{o}(?:[!=<>]{2}|=){o}$|^/[\w-]+{g}(?:or|and)(?:[\s+]+$|\()|^{o}(?:or|and){g}'\d+'\w|^\d+{g}(?:not{g})?(?:like|rlike|regexp){g}\d+$|,\d+=\d+$|(?:^|[^\w])'\d{1,6}'{o}={o}'\d{1,6}'|^[^\w]{0,3}\)+{g}(?:or|and){g}\(+\w+=\w+$|['\x22]{o}\)*{g}?x?or{g}\w+!$|^{o}(?:x?or|and){o}['\x22\d][\w]*['\x22]?{o}[<>=?]|^{o}(?:x?or|and){o}'[^']*'(?:::\w+)?{o}[?<>=@#-]|^\d{1,9}{g}(?:x?or|and){g}\w{2,16}\([^()]{0,40}\){o}[=<>]|^\d{1,9}{g}(?:x?or|and){g}\w{1,24}{o}={o}\w{1,24}{o}\(|^{g}where{g}\d{1,9}{o}={o}\d{1,9}|^{o}(?:x?or|and){g}\w{0,2}null\(\d/0\)|^{o}(?:or|and){g}(?:true|false){o}={o}(?:true|false)",
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -111,7 +113,11 @@ pub(crate) static DETECTOR: Detector = Detector {
                     r"|\|\|{o}\w+\.\w+(?:\.\w+)?{o}\(",
                     r")"
                 ),
-                |context, span| context.quote_breaks_out(span.start) && !looks_quoted(context.value),
+                |context, span| {
+                    context.quote_breaks_out(span.start)
+                        && !looks_quoted(context.value)
+                        && !quotes_an_entity(context.after(span.start + 1))
+                },
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -134,7 +140,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["like", "case", "having", "::", "alter", "create", "select"],
             needs: "",
             test: Test::Pattern(
-                r"\){o}like{o}\(|(?:^|\(){o}case{g}when\b[^;]{0,60}[=<>(\d'\x22][^;]{0,60}\bthen\b|\bgroup{g}by\b[^;]{1,80}\bhaving\b{g}\S|^\w{1,32}(?:\([^()]{0,40}\))?::(?:int|text|bigint|jsonb?|bool|varchar|numeric)\b|\b(?:alter|create|drop){g}table{g}[`\x22\[]|\bcreate{g}function{g}\w+{o}\(|\bselect{g}if{o}\(",
+                r"\){o}like{o}\(|(?:^|\(){o}case{g}when\b[^;]{0,60}[=<>(\d'\x22][^;]{0,60}\bthen\b|\bgroup{g}by\b[^;]{1,80}\bhaving\b{g}\S|^\w{1,32}(?:\([^()]{0,40}\))?::(?:int|text|bigint|jsonb?|bool|varchar|numeric)\b|\b(?:alter|create|drop){g}table{g}[`\x22\[]|\bcreate{g}function{g}\w+{o}\(|\bselect{g}if{o}\(|\bthen{g}\(?1/0\b",
             ),
             trust: Trust::Prose,
             places: Places::Names,
@@ -170,6 +176,13 @@ fn looks_quoted(value: &[u8]) -> bool {
     let trimmed = value.trim_ascii();
     let string = matches!(trimmed, [b'"', inner @ .., b'"'] if !inner.contains(&b'"'));
     string || matches!((trimmed.first(), trimmed.last()), (Some(b'{' | b'['), Some(b'}' | b']')))
+}
+
+/// `"&hellip;"`: a string that is one entity of HTML.
+fn quotes_an_entity(text: &[u8]) -> bool {
+    let Some(text) = text.strip_prefix(b"&") else { return false };
+    let name = text.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'#').count();
+    name >= 2 && matches!(text.get(name..), Some([b';', b'"' | b'\'', ..]))
 }
 
 /// Whether the quote at `at` opens a quotation of some words: `you will see 'Not in Sync'`. In front of a string stands a

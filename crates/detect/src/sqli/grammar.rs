@@ -192,6 +192,12 @@ fn names_sql(value: &[u8]) -> bool {
         b"update", b"where", b"xor", b"waitfor",
     ];
     let lower = value.to_ascii_lowercase();
+    // `String::from("x")`: the name of a function.
+    let lower = if memchr::memmem::find(&lower, b"::from(").is_some() {
+        String::from_utf8_lossy(&lower).replace("::from(", "(").into_bytes()
+    } else {
+        lower
+    };
     memchr::memmem::find(&lower, b"--").is_some()
         || memchr::memmem::find(&lower, b"/*").is_some()
         || lower.split(|b| !b.is_ascii_alphanumeric() && *b != b'_').any(|word| WORDS.contains(&word))

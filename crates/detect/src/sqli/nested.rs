@@ -14,8 +14,12 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["select", "case"],
             needs: "",
             test: Test::Checked(
-                r"(?:[=<>,|+*/(-]|\b(?:or|and|in|not|exists|except|minus|intersect|then|else|when|union|by|from|join)\b|\d|['\x22]\)*){o}\(+{o}select\b{o}[\w*('\x22@`].{0,160}?\b(?:from|case|where)\b|\b(?:or|and|xor|having|where|by)\b{o}\(*{o}case{g}when\b.{1,80}\bthen\b|['\x22)\d]{o}\)*{o},{o}\(+{o}(?:select|case|cast){o}[\s(*]",
-                |context, _| !is_own_statement(context.value) && !is_log_line(context.value),
+                r"(?:^|[=<>,|+*/(-]|\b(?:or|and|in|not|exists|except|minus|intersect|then|else|when|union|by|from|join)\b|\d|['\x22]\)*){o}\(+{o}select\b{o}[\w*('\x22@`].{0,160}?\b(?:from|case|where)\b|\b(?:or|and|xor|having|where|by)\b{o}\(*{o}case{g}when\b.{1,80}\bthen\b|['\x22)\d]{o}\)*{o},{o}\(+{o}(?:select|case|cast){o}[\s(*]",
+                |context, span| {
+                    // A statement in parentheses is a value of another one.
+                    let nests = context.value.trim_ascii_start().starts_with(b"(") && span.start < 4;
+                    (nests || !is_own_statement(context.value)) && !is_log_line(context.value)
+                },
             ),
             trust: Trust::Prose,
             places: Places::All,

@@ -13,11 +13,11 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &[
                 "drop", "delete", "insert", "update", "alter", "create", "truncate", "exec", "declare",
                 "select", "waitfor", "shutdown", "merge", "set", "call", "copy", "grant", "revoke",
-                "handler", "desc",
+                "handler", "desc", "load",
             ],
             needs: ";",
             test: Test::Pattern(
-                r"(?:^|['\x22)`\d\w]){o}\)*{o};{o}(?:drop{g}(?:table|database|schema|view|user|index|procedure|function|column)\b|delete{g}from\b|insert{g}into\b|update{g}\w+{g}set\b|alter{g}(?:table|database|user|login)\b|create{g}(?:table|user|login|function|or{g}replace|alias|extension)\b|truncate{g}table\b|exec(?:ute)?{g}(?:xp_|sp_|master|immediate|\(|@|')|exec(?:ute)?{o}[(@']|declare{g}@|select{g}(?:\*|pg_|sleep|@@|case|\(|count|if|load|dbms|utl|version|user|null|\d|\w+{g}from|[\w,.]{1,40}{g}from)|select{o}\(|waitfor{g}(?:delay|time)\b|shutdown\b|merge{g}into\b|set{g}@|call{g}\w+\(|copy{g}\w+{g}(?:from|to)\b|(?:grant|revoke){g}(?:\w+|all{g}privileges){g}(?:on|to|from)\b|handler{g}\w+{g}open|begin{g}(?:declare|dbms)|desc(?:ribe)?{g}\w+{o};)",
+                r"(?:^|['\x22)`\d\w]){o}\)*{o};{o}(?:drop{g}(?:table|database|schema|view|user|index|procedure|function|column)\b|delete{g}(?:from|low_priority|quick|ignore)\b|load{g}(?:xml|data){g}(?:low_priority{g}|concurrent{g}|local{g})?infile\b|insert{g}into\b|update{g}\w+{g}set\b|alter{g}(?:table|database|user|login)\b|create{g}(?:table|user|login|function|or{g}replace|alias|extension)\b|truncate{g}table\b|exec(?:ute)?{g}(?:xp_|sp_|master|immediate|\(|@|')|exec(?:ute)?{o}[(@']|declare{g}@|select{g}(?:\*|pg_|sleep|@@|case|\(|count|if|load|dbms|utl|version|user|null|\d|\w+{g}from|[\w,.]{1,40}{g}from)|select{o}\(|waitfor{g}(?:delay|time)\b|shutdown\b|merge{g}into\b|set{g}@|call{g}\w+\(|copy{g}\w+{g}(?:from|to)\b|(?:grant|revoke){g}(?:\w+|all{g}privileges){g}(?:on|to|from)\b|handler{g}\w+{g}open|begin{g}(?:declare|dbms)|desc(?:ribe)?{g}\w+{o};)",
             ),
             trust: Trust::Prose,
             places: Places::All,

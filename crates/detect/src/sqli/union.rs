@@ -27,8 +27,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "sqli_union_based",
             gate: &["union"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:['\x22`)\d\x00]|^|=){o}(?:;|-)?{o}union{o}(?:all|distinct)?{o}\(*{o}select(?:\b|from)|/\*!\d{0,6}{o}(?:union|select)\b|union[^\w\s]{1,20}(?:all[^\w\s]{1,20})?select|\bunion{g}(?:all{g})?select{g}(?:\d+|null|@@\w+|\w+\(\)|'[^']{0,24}')(?:{o},{o}(?:\d+|null|@@\w+|\w+\(\)|'[^']{0,24}')){0,40}{o}(?:--|#|/\*)",
+                |context, span| !asks_in_words(context, span),
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -38,14 +39,29 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "sqli_union_based",
             gate: &["union", "xunionselectfrom"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"\bunion{g}(?:all{g})?select\b|unionselect|['\x22]{o}\)*{o}union\b{o}(?:all\b|select|\(|/)|^union[^\w\s]?select",
+                |context, span| !asks_in_words(context, span),
             ),
             trust: Trust::Tight,
             places: Places::Names,
         },
     ],
 };
+
+/// `union select 关键字怎么用`: words of a script without Latin letters are no columns, unless a quote ended a string before.
+fn asks_in_words(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let mut rest = context.after(span.end);
+    while let Some(after) = [&b" "[..], b"+", b"%20"].iter().find_map(|blank| rest.strip_prefix(*blank)) {
+        rest = after;
+    }
+    let is_word = match rest {
+        [b'%', b'e' | b'E', ..] => true,
+        [first, ..] => *first >= 0xe0,
+        [] => false,
+    };
+    is_word && !context.before(span.end).iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b')'))
+}
 
 /// `union select` inside a statement that the value itself began is a query, as code and migrations hold; what
 /// follows anything else continues a statement of the application's.

@@ -27,6 +27,16 @@ const GRAMMAR_MAX: usize = 1024;
 /// The second opinion of the reference tokenizer, for short values that hold a tag, a handler or a script URL.
 fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
     let value = context.value;
+    // The beginning of a page; what follows it is judged.
+    const PAGE: &[u8] = b"<!doctype html>";
+    let text = value.trim_ascii_start();
+    if let Some((head, rest)) = text.split_at_checked(PAGE.len())
+        && head.eq_ignore_ascii_case(PAGE)
+        && !rest.trim_ascii_start().starts_with(b"<!")
+    {
+        let rest = Context::derived(rest, context);
+        return grammar(&rest).map(|_| 0..value.len());
+    }
     let named =
         memchr::memmem::find(value, b" <script> ").is_some_and(|at| !runs_script(context, &(at + 1..at + 9)));
     if named && memchr::memchr_iter(b'<', value).count() == 1 {

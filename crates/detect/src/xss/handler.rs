@@ -17,7 +17,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["<script", "< script", "<\u{0}script", "script>", ":script", "</script"],
             needs: "",
             test: Test::Checked(
-                r"<[\s/\x00]*(?:\w{1,16}:)?script(?:[\s/>\x00+(&:;<=\x22'`]|$)|</script[^\w-]",
+                r"<[\s/\x00]*(?:\w{1,16}:)?script(?:[\s/>\x00+(&:;<=`]|$)|</script[^\w.-]",
                 runs_script,
             ),
             trust: Trust::Any,
@@ -98,8 +98,7 @@ pub(super) fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     if context.before(span.start).ends_with(b"::") {
         return false;
     }
-    if context.names_a_tag(span.start) || ends_nothing(context, span) || is_module_without_type(context, span)
-    {
+    if context.names_a_tag(span.start) || ends_nothing(context, span) || is_component(context, span) {
         return false;
     }
     // `Loader<Script>`: a type parameter.
@@ -130,6 +129,12 @@ pub(super) fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     if context.is_in_code(span.start) && !exploits(tail) {
         return false;
     }
+    // `a <script> tag may hold …`: the name of an element, in words.
+    if tail.strip_prefix(b">").unwrap_or(tail).starts_with(b" tag")
+        && context.before(span.start).ends_with(b" ")
+    {
+        return false;
+    }
     let tag_end = memchr::memchr(b'>', tail).unwrap_or(0);
     let (attributes, body) = match context.value.get(span.end.saturating_sub(1)) {
         Some(b'>') => (&b""[..], tail),
@@ -151,12 +156,17 @@ fn ends_nothing(context: &Context<'_>, span: &Range<usize>) -> bool {
         && memchr::memchr_iter(b' ', before).count() >= 2
 }
 
-/// A script that begins with an import of names or an export, as components of frameworks do, and is not declared a module.
-/// Browsers refuse it as a whole.
-fn is_module_without_type(context: &Context<'_>, span: &Range<usize>) -> bool {
+/// The script of a component: one that begins with an import of names or an export and is not declared a module, which
+/// browsers refuse as a whole, or one that only a compiler of components takes (`<script setup>`) and that does not do what
+/// exploits do.
+fn is_component(context: &Context<'_>, span: &Range<usize>) -> bool {
     let tag = context.after(span.start);
     let Some(end) = tag.iter().take(200).position(|b| *b == b'>') else { return false };
     let (attributes, body) = tag.split_at(end + 1);
+    if matches!(attributes, b"<script setup>" | b"<script setup lang=\"ts\">" | b"<script lang=\"ts\" setup>")
+    {
+        return !exploits(body.get(..body.len().min(300)).unwrap_or(body));
+    }
     let body = body.trim_ascii_start();
     let names = body.strip_prefix(b"import ").is_some_and(|rest| {
         let line = rest.split(|b| matches!(b, b'\n' | b';')).next().unwrap_or_default();

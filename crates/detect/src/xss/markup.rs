@@ -132,6 +132,19 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::All,
         },
+        // Out of an attribute and its tag into another tag: no value begins that way by itself.
+        Signature {
+            stamp: 1025,
+            subtype: "xss_tag",
+            gate: &["'>", "\">", "/>", "' >", "\" >"],
+            needs: "'\"",
+            test: Test::Checked(
+                r"^[^<>\n]{0,40}?['\x22][\s]*/?>[\s]{0,4}<[\s]*[a-z!/?]|^['\x22][\s]*/?>[^<>\n]{0,60}<[a-z!/?]",
+                ends_an_attribute,
+            ),
+            trust: Trust::Prose,
+            places: Places::Values,
+        },
         // No name of a field ends a comment.
         Signature {
             stamp: 1042,
@@ -155,10 +168,11 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "url",
                 "style",
                 "@im",
+                "\\00",
             ],
             needs: "",
             test: Test::Pattern(
-                r"style[\s]*=[^>]{0,60}(?:\\0{0,4}[0-9a-f]{2}[\s]?){5,}|style[\s]*=[^>]{0,120}(?:expression[\s]*\(|behaviou?r[\s]*:|-moz-binding|javascript)|(?::|=|\{|;)[^<>]{0,40}(?:expression[\s]*\([^)]{0,40}(?:alert|eval|document|window|cookie)|url[\s]*\([\s\x22'\\]*javascript)|<style[^>]{0,60}>.{0,200}(?:@im|javascript|expression[\s]*\(|\\\\|-moz-binding|behavior[\s]*:)|-moz-binding[\s]*:[\s]*url|^[^\s]{0,3}\x22?[\s]*style[\s]*=[\s]*[\x22']?[a-z-]+:.{0,60}(?:expression|javascript)",
+                r"style[\s]*=[^>]{0,60}(?:\\0{0,4}[0-9a-f]{2}[\s]?){5,}|style[\s]*=[^>]{0,120}(?:expression[\s]*\(|behaviou?r[\s]*:|-moz-binding|javascript)|(?::|=|\{|;)[^<>]{0,40}(?:expression[\s]*\([^)]{0,40}(?:alert|eval|document|window|cookie)|url[\s]*\([\s\x22'\\]*javascript)|<style[^>]{0,60}>.{0,200}(?:@im|javascript|expression[\s]*\(|\\\\|-moz-binding|behavior[\s]*:)|-moz-binding[\s]*:[\s]*url|:[\s]*(?:\\0{2}[0-9a-f]{2}[\s]?){6,}|^[^\s]{0,3}\x22?[\s]*style[\s]*=[\s]*[\x22']?[a-z-]+:.{0,60}(?:expression|javascript)",
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -217,6 +231,14 @@ pub(crate) static DETECTOR: Detector = Detector {
     ],
 };
 
+/// Whether the quote before the first `>` ends what the value did not begin.
+fn ends_an_attribute(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let Some(close) = memchr::memchr(b'>', context.after(span.start)) else { return false };
+    let head = context.before(span.start + close);
+    let quote = head.iter().rposition(|b| matches!(b, b'"' | b'\''));
+    quote.is_some_and(|at| !head.contains(&b'=') && context.quote_breaks_out(at))
+}
+
 /// A vector graphic without anything that runs or fetches: `<svg viewBox="…"><path d="…"/></svg>`.
 pub(super) fn is_still_picture(context: &Context<'_>) -> bool {
     *context.still_picture.get_or_init(|| is_still(context.value))
@@ -226,7 +248,10 @@ fn is_still(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let Some(at) = memchr::memmem::find(&lower, b"<svg") else { return false };
     let (head, picture) = lower.split_at(at);
+    // `<svg width="48"/>` has no end of its own.
+    let closed = picture.trim_ascii_end().ends_with(b"/>") && memchr::memchr_iter(b'<', picture).count() == 1;
     let end = memchr::memmem::rfind(picture, b"</svg>").map(|end| end + b"</svg>".len());
+    let end = end.or(closed.then_some(picture.len()));
     // What follows the picture is judged by itself, and the reference tokenizer reads both as one.
     begins_picture(head.trim_ascii())
         && end.is_some_and(|end| picture.get(end..).is_some_and(|rest| !rest.contains(&b'<')))
@@ -316,7 +341,21 @@ fn is_shown(context: &Context<'_>, span: &Range<usize>) -> bool {
                 .iter()
                 .any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some());
     }
+    if closes_its_own(context, span, &matched) {
+        return true;
+    }
     (matched.starts_with(b"<svg") || matched.starts_with(b"</svg")) && is_still_picture(context)
+}
+
+/// The end of an element that the value itself began, and that holds no other: `<title>Tags</title>`.
+fn closes_its_own(context: &Context<'_>, span: &Range<usize>, matched: &[u8]) -> bool {
+    let name = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let Some(end) = matched.strip_prefix(b"</") else { return false };
+    let before = context.before(span.start).to_ascii_lowercase();
+    let open = memchr::memchr(b'<', &before).and_then(|at| before.get(at + 1..));
+    open.is_some_and(|open| {
+        open.get(..name(open)) == end.get(..name(end)) && open.get(name(open)) == Some(&b'>')
+    }) && memchr::memchr_iter(b'<', context.value).count() == 2
 }
 
 /// The end of a comment that the value itself began: `<!----><a id="x"></a>`.

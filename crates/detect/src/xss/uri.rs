@@ -19,8 +19,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "xss_js_uri",
             gate: &["script:", "script&", "script\t", "script%3a"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:=|url\(|^|content=[^>]{0,40}url)[\s\x22'`\x00-\x20(;]*(?:(?:feed|view-source):){0,6}(?:java|vb|live|j\s?a\s?v\s?a\s?)script(?::|&colon;|&#0*58;?|%3a)[^\s].{2,}|(?:java|vb)script(?::|&colon;)[\s/*'\x22`;+-]*(?:alert|confirm|prompt|eval|document|window|location|top|void|msgbox|fetch|import|this|self|open|print|console|[\x22'`/*%<]|\w{1,24}\(|[^\x00-\x7f])",
+                |context, span| !does_nothing(context, span),
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -41,8 +42,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "content",
             ],
             needs: "<",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"<[a-z][^<>]{0,300}?(?:href|src|action|formaction|data|background|poster|to|from|values|code|dynsrc|lowsrc|srcdoc)[\s]*=[\s\x22'`\x00-\x20]*(?:(?:java|vb|live)script[\s]*(?::|&)|data:(?:text/html|image/svg|text/xml|application/xhtml|,|[^,]{0,40}script))",
+                |context, span| !does_nothing(context, span),
             ),
             trust: Trust::Any,
             places: Places::All,
@@ -52,8 +54,9 @@ pub(crate) static DETECTOR: Detector = Detector {
             subtype: "xss_js_uri",
             gate: &["script:", "script&", "jav", "vbs", "livescript"],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"^[\s\x00-\x20\x22']*(?:(?:feed|view-source|mhtml|jar):){0,6}(?:java|vb|live)script[\s]*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`'\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)|\.protocol[\s]*=[\s]*[\x22'`](?:java|vb)script\b|(?:url|href|src)[\s(=\x22']*(?:java|vb)script|j(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*v(?:&(?:tab|newline);|[\s])*a(?:&(?:tab|newline);|[\s])*s(?:&(?:tab|newline);|[\s])*c(?:&(?:tab|newline);|[\s])*r(?:&(?:tab|newline);|[\s])*i(?:&(?:tab|newline);|[\s])*p(?:&(?:tab|newline);|[\s])*t(?:&(?:tab|newline);|[\s])*(?::|&colon;)[\s]*(?:[^\s]{0,200}[(=`\x27\x22/\[%&<;\\.$+:]|[^\s]+$|void\b|$)",
+                |context, span| !does_nothing(context, span),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -72,6 +75,25 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// `javascript:void(0)`: what links that only a handler makes work have for an address.
+fn does_nothing(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const NOTHING: [&[u8]; 3] = [b"void(0)", b"void 0", b"void(null)"];
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    let Some(colon) = memchr::memchr(b':', matched) else { return false };
+    if !matched
+        .get(..colon)
+        .is_some_and(|head| head.trim_ascii_end().to_ascii_lowercase().ends_with(b"javascript"))
+    {
+        return false;
+    }
+    let rest = context.after(span.start + colon + 1).trim_ascii_start();
+    let end = rest.iter().position(|b| matches!(b, b'"' | b'\'' | b'>' | b'`')).unwrap_or(rest.len());
+    let closes = rest.get(end).is_none_or(|b| *b != b'`') && (end < rest.len() || colon < 20);
+    let code = rest.get(..end).unwrap_or_default().trim_ascii();
+    let code = code.strip_suffix(b";").unwrap_or(code).trim_ascii_end();
+    closes && NOTHING.contains(&code)
+}
 
 /// Takes what is there, padded or not: values are cut and quoted in many ways.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(

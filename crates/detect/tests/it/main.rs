@@ -1,6 +1,7 @@
 //! Vectors and properties of the public interface.
 
 mod bypass;
+mod encodings;
 mod places;
 mod properties;
 mod vectors;

