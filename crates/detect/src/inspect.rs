@@ -10,8 +10,8 @@ use std::ops::{ControlFlow, Range};
 
 use bartizan_api::attack_type::AttackType;
 use bartizan_request::{
-    AnomalyKind, ByteSet, Element, Limits, Parser, Point, PointPath, Report, RequestParts, Role, Step,
-    StepRef, Visitor, binary, walk,
+    AnomalyKind, ByteSet, Element, Limits, Parser, Point, PointPath, Report, RequestParts, Role, StepRef,
+    Visitor, binary, walk,
 };
 use serde::Serialize;
 
@@ -98,13 +98,24 @@ pub fn inspect(
         signs: Vec::new(),
         detections: Found::default(),
         whole_path: Found::default(),
+        excused: Vec::new(),
         privileges: Privileges::default(),
     };
     let report = walk(parts, limits, &mut inspector);
-    let Inspector { policy, detections, whole_path, privileges, .. } = inspector;
+    let Inspector { policy, detections, whole_path, excused, privileges, .. } = inspector;
     let mut detections = detections.list;
-    // The path as a whole is scanned for what no segment shows alone; what a segment shows is reported there.
+    // The path as a whole is scanned for what no segment shows alone; what a segment shows is reported there, and what
+    // a rule switches off there must not come back here. Climbs are between segments, so those stay.
+    let is_excused = |found: &Detection| {
+        let is_known = |stamp: &u32| excused.contains(&(found.attack_type, *stamp));
+        found.attack_type != AttackType::Ptrav
+            && !found.stamps.is_empty()
+            && found.stamps.iter().all(is_known)
+    };
     for found in whole_path.list {
+        if is_excused(&found) {
+            continue;
+        }
         if !detections.iter().any(|d| d.attack_type == found.attack_type && is_path(&d.point)) {
             detections.insert(0, found);
         }
@@ -139,6 +150,8 @@ struct Inspector<'a> {
     signs: Vec<Sign>,
     detections: Found,
     whole_path: Found,
+    /// Signs that rules switch off in segments of the path.
+    excused: Vec<(AttackType, u32)>,
     privileges: Privileges,
 }
 
@@ -248,6 +261,14 @@ impl Inspector<'_> {
             self.signs.push(Sign { attack_type, subtype, stamp, span: 0..value.len() });
         }
         if !self.signs.is_empty() {
+            if point.ancestors().any(|at| is_path_element(at.last().element())) {
+                let signs = self.signs.iter();
+                let off = signs.filter(|sign| {
+                    self.policy.stamp_disabled(point, sign.stamp)
+                        || self.policy.type_disabled(point, sign.attack_type)
+                });
+                self.excused.extend(off.map(|sign| (sign.attack_type, sign.stamp)));
+            }
             collect(self.policy, point, value, &mut self.signs, &mut self.detections);
         }
     }
@@ -443,12 +464,11 @@ const fn anomaly_type(kind: AnomalyKind) -> (AttackType, &'static str) {
 }
 
 fn is_path(point: &Point) -> bool {
-    point.steps().first().is_some_and(|step| {
-        matches!(
-            step,
-            Step::Simple(Element::ActionName | Element::ActionExt) | Step::Indexed(Element::Path, _)
-        )
-    })
+    point.steps().first().is_some_and(|step| is_path_element(step.element()))
+}
+
+fn is_path_element(element: Element) -> bool {
+    matches!(element, Element::ActionName | Element::ActionExt | Element::Path)
 }
 
 impl Place {

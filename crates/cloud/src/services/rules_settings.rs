@@ -120,9 +120,11 @@ fn patched<T: Serialize + DeserializeOwned>(
 /// Refuses bounds between which there is no format: nodes would refuse every ruleset.
 fn require_some_format(settings: &RulesSettings) -> Result<(), ApiError> {
     match (settings.min_lom_format, settings.max_lom_format) {
-        (Some(min), Some(max)) if min > max => {
-            Err(ApiError::field("min_lom_format", format!("must not be greater than max_lom_format, {max}"), min))
-        }
+        (Some(min), Some(max)) if min > max => Err(ApiError::field(
+            "min_lom_format",
+            format!("must not be greater than max_lom_format, {max}"),
+            min,
+        )),
         _ => Ok(()),
     }
 }

@@ -93,6 +93,25 @@ async fn an_attack_above_the_rate_is_an_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_rule_switches_a_finding_in_the_path_off() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    let path = "/fp/1%27%20union%20select%20password%20from%20users--/x";
+    assert_eq!(setup.status(path).await, 403);
+    assert_eq!(reported(&cloud, "sqli").await["point"], json!(["path", 1]));
+    let off = json!({ "attack_type": "sqli", "point": [["path", 1]] });
+    enforce(&cloud, &setup, vec![("disable_attack_type", off)]).await;
+    assert_eq!(setup.status(path).await, 200);
+    for other in [
+        "/fp/x/1%27%20union%20select%20password%20from%20users--",
+        "/fp/%3Cscript%3Ealert(1)%3C%2Fscript%3E/x",
+        "/fp/1%27%20union%20select%20password%20from%20users--/..%2f..%2f..%2fetc%2fpasswd",
+    ] {
+        assert_eq!(setup.status(other).await, 403, "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn virtual_patches_hold_for_what_has_no_value() {
     let cloud = Cloud::start().await;
     let setup = with_cloud(&cloud, "monitoring").await;
