@@ -319,3 +319,29 @@ async fn a_month_after_its_deletion_nothing_of_a_tenant_is_left() {
     clean().await;
     assert_eq!(rows().await, 0);
 }
+
+#[tokio::test]
+async fn who_deleted_a_tenant_is_in_the_log_of_whom_it_belonged_to() {
+    let cloud = TestCloud::start().await;
+    let (global, home, linked) = global(&cloud).await;
+    cloud_post(&cloud, &global, "disabling", json!({"clientid": linked})).await.body();
+    cloud_post(&cloud, &global, "delete", json!({"filter": {"id": linked}})).await.body();
+    assert_eq!(cloud.get(&global, &format!("/v1/activity_log/{linked}/events")).await.status, 403);
+    let log = format!("/v1/activity_log/{home}/events?filter[object_types][]=client");
+    let entry = cloud.get(&global, &log).await.body()["objects"][0].clone();
+    assert_eq!(
+        (&entry["action_type"], &entry["object_id"], &entry["client_id"]),
+        (&json!("Delete"), &json!(linked.to_string()), &json!(home))
+    );
+}
+
+#[tokio::test]
+async fn clients_come_in_one_order() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let by = async |order: &str| cloud.post(&admin, "/v1/objects/client", json!({"order_by": order})).await;
+    assert_eq!((by("").await.status, by("id").await.status), (200, 200));
+    let refused = by("bogus").await;
+    let expected = r#"{"status":400,"body":{"error":"unknown order_by","value":"bogus"}}"#;
+    assert_eq!((refused.status, refused.text.as_str()), (400, expected));
+}
