@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import express from 'express'
 import samlp from 'samlp'
+import SessionParticipants from 'samlp/lib/sessionParticipants/index.js'
 import selfsigned from 'selfsigned'
 import { Administrator, signIn } from './support/administrator.mjs'
 import { startDemo } from './support/demo.mjs'
@@ -27,6 +28,11 @@ function profileMapper(user) {
 }
 profileMapper.prototype.metadata = []
 
+/** Who takes part in the session at the provider, how it asks them to sign out, and how often its own session ended. */
+let participants = [], asking, ended = 0
+const BINDINGS = 'urn:oasis:names:tc:SAML:2.0:bindings'
+const session = {}
+
 let demo, administrator, server, base
 
 before(async () => {
@@ -43,6 +49,14 @@ before(async () => {
       getPostURL: (_, dom, __, done) => done(null, dom.documentElement.getAttribute('AssertionConsumerServiceURL')),
     })
     auth(request, response, next)
+  })
+  app.all('/logout', express.urlencoded({ extended: false }), (request, response, next) => {
+    Object.assign(request, { session, body: request.body ?? {} })
+    const logout = samlp.logout({
+      ...common, deflate: true, protocolBinding: `${BINDINGS}:HTTP-Redirect`, ...asking,
+      sessionParticipants: new SessionParticipants(participants), clearIdPSession: (done) => { ended += 1; done() },
+    })
+    logout(request, response, next)
   })
   server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -84,6 +98,58 @@ test('people of the provider sign in and have the role of their group', async ()
   options = {}
   person = 'tom'
   assert.deepEqual(await signIn(loginUrl), { error: 'role_not_mapped' })
+})
+
+test('whoever signs out at one place is signed out at the other', async () => {
+  person = 'eve'
+  options = { sessionIndex: 'there-1' }
+  const { entity_id: entityId, login_url: loginUrl } = await administrator.makeCertificate()
+  const metadata = await (await fetch(entityId)).text()
+  const [, address] = /<md:SingleLogoutService Binding="[^"]*:HTTP-Redirect" Location="([^"]*)"/.exec(metadata)
+  const [, base64] = /use="signing">.*?<ds:X509Certificate>([^<]*)</s.exec(metadata)
+  const cert = `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g).join('\n')}\n-----END CERTIFICATE-----\n`
+  const comeAs = async (binding) => {
+    // The provider takes our messages only with a signature by the certificate of our metadata.
+    participants = [{
+      serviceProviderId: entityId, nameId: 'Eve@demo.test', sessionIndex: 'there-1', serviceProviderLogoutURL: address, cert,
+      nameIdFormat: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress', binding: `${BINDINGS}:${binding}`,
+    }]
+    const { browser, user } = await signIn(loginUrl)
+    assert.equal(user.email, 'eve@demo.test')
+    const who = async () => (await browser.request(`${demo.credentials.api_url}/v1/user`)).status
+    return { browser, who }
+  }
+
+  const { browser, who } = await comeAs('HTTP-Redirect')
+  const { body } = await (await browser.request(`${demo.credentials.api_url}/v1/session`)).json()
+  const out = await browser.request(`${demo.credentials.api_url}/v1/logout`, {
+    method: 'POST', body: '{}',
+    headers: { 'content-type': 'application/json', 'x-csrf-token': body.csrf, origin: demo.credentials.api_url },
+  })
+  const { sso_logout_url: url } = (await out.json()).body
+  assert.ok(url.startsWith(`${base}/logout?SAMLRequest=`), url)
+  // The cookie went with the session.
+  assert.equal(await who(), 403)
+  await browser.follow(url, { until: (at) => at.pathname === '/login' })
+  assert.deepEqual([ended, participants], [1, []])
+
+  for (const [count, binding] of [[2, 'HTTP-Redirect'], [3, 'HTTP-POST']]) {
+    const { browser, who } = await comeAs(binding)
+    const answered = await browser.follow(`${base}/logout`, { until: (at) => at.searchParams.has('SAMLResponse') })
+    assert.equal(await who(), 401, binding)
+    const end = await browser.request(answered.href)
+    assert.deepEqual([end.status, ended, participants], [200, count, []], await end.text())
+  }
+
+  // Somebody else's key.
+  for (const binding of ['HTTP-Redirect', 'HTTP-POST']) {
+    const { browser, who } = await comeAs(binding)
+    const forged = await selfsigned.generate([{ name: 'commonName', value: 'idp.demo.test' }], { keySize: 2048, algorithm: 'sha256' })
+    asking = { cert: forged.cert, key: forged.private }
+    await assert.rejects(browser.follow(`${base}/logout`, { until: (at) => at.searchParams.has('SAMLResponse') }), /answered 400/)
+    asking = {}
+    assert.equal(await who(), 200, binding)
+  }
 })
 
 test('with extended security requests are signed and assertions are encrypted', async () => {

@@ -42,11 +42,12 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ compon
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { redirect?: string; expired?: boolean; error?: string } => {
+  validateSearch: (search: Record<string, unknown>): { redirect?: string | undefined; expired?: boolean; error?: string } => {
     const path = safeReturnPath(search['redirect'])
     const error = search['error']
     return {
-      ...(path === undefined ? {} : { redirect: path }),
+      // Named even when there is none: a member that is left out keeps what stands in the address.
+      redirect: path,
       ...(search['expired'] === true ? { expired: true } : {}),
       ...(typeof error === 'string' ? { error } : {}),
     }
@@ -59,8 +60,10 @@ const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
   beforeLoad: ({ search }) => {
-    const error = (search as Record<string, unknown>)['error']
-    throw redirect({ to: '/sign-in', search: typeof error === 'string' ? { error } : {}, replace: true })
+    const { error, clientid } = search as Record<string, unknown>
+    // One code for two causes; which it is, the parameter beside it says.
+    const cause = error === 'saml_auth_not_found' && clientid !== undefined ? 'no_single_sign_on' : error
+    throw redirect({ to: '/sign-in', search: typeof cause === 'string' ? { error: cause } : {}, replace: true })
   },
 })
 

@@ -150,7 +150,11 @@ function AcceptForm({ token, email, client_name: client, realname, sso }: Accept
   return (
     <AuthFrame title={`Join ${client}`} description={`You are invited as ${email}.`}>
       {accept.isSuccess ? (
-        <Done>Welcome. You can sign in now.</Done>
+        accept.data.confirm_email ? (
+          <Alert role="status">We sent a letter to {email}. Open the link in it to confirm your address; then you can sign in.</Alert>
+        ) : (
+          <Done>Welcome. You can sign in now.</Done>
+        )
       ) : (
         <form
           onSubmit={(event) => {
@@ -199,13 +203,17 @@ export function SignUpConfirmPage() {
   const [link] = useState(() => new URLSearchParams(window.location.hash.slice(1)))
   const [password, setPassword] = useState('')
   const company = link.get('company') ?? 'The company'
+  const joining = link.get('joining') === 'true'
   const confirm = useMutation({
     mutationFn: () => bodyOf(api.POST('/v1/user/email/confirm', { body: { token: link.get('token') ?? '', password } })),
   })
   return (
-    <AuthFrame title="Confirm your sign-up" description={`${company} is made, with you as its first administrator.`}>
+    <AuthFrame
+      title={joining ? 'Confirm your address' : 'Confirm your sign-up'}
+      description={joining ? `You join ${company}.` : `${company} is made, with you as its first administrator.`}
+    >
       {confirm.isSuccess ? (
-        <Done>{company} is ready. You can sign in now.</Done>
+        <Done>{joining ? 'Welcome.' : `${company} is ready.`} You can sign in now.</Done>
       ) : (
         <form
           onSubmit={(event) => {

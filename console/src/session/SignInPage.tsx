@@ -15,6 +15,7 @@ const ssoRefusals: Record<string, string> = {
   oidc_error: 'Your identity provider and Bartizan did not understand each other. Ask your administrator.',
   role_not_mapped: 'None of your groups has a role in Bartizan. Ask your administrator.',
   saml_auth_not_found: 'Single sign-on is not switched on for you.',
+  no_single_sign_on: 'Your company has no single sign-on in force.',
   user_disabled: 'Your account is disabled.',
   user_not_found: 'There is no account for you here.',
 }

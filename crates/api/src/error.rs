@@ -148,14 +148,19 @@ impl ApiError {
 /// Characters of an offending text that are repeated: enough to know it again.
 const MOST_SHOWN: usize = 256;
 
-/// An offending value as it is repeated.
+/// An offending value as it is repeated; of a large one the beginning, as a text.
 fn shown(value: Value) -> Value {
     match value {
-        Value::String(text) if text.chars().count() > MOST_SHOWN => {
-            Value::String(text.chars().take(MOST_SHOWN).chain(['…']).collect())
-        }
+        Value::String(text) => cut(&text).unwrap_or(Value::String(text)),
+        Value::Array(_) | Value::Object(_) => cut(&value.to_string()).unwrap_or(value),
         other => other,
     }
+}
+
+/// The beginning of a text that is too long to be repeated.
+fn cut(text: &str) -> Option<Value> {
+    text.chars().nth(MOST_SHOWN)?;
+    Some(Value::String(text.chars().take(MOST_SHOWN).chain(['…']).collect()))
 }
 
 impl IntoResponse for ApiError {

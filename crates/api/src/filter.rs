@@ -5,14 +5,14 @@
 //! section 0.2 differ in empty arrays, unknown keys, range ends and masks; a [`Family`] says which holds.
 //! The result is typed: the store sees fields it declared and values of the right kind, nothing else.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use serde_json::{Value, json};
 
 use crate::ApiError;
 
 mod query;
-pub use query::query_to_json;
+pub use query::{query_to_json, undecodable};
 
 /// Most objects in an OR array.
 pub const MAX_CLAUSES: usize = 20;
@@ -383,14 +383,17 @@ fn condition(
                 None => Ok(None),
             })
         }
-        Kind::Bool => match items.as_slice() {
-            [single] => {
-                let flag = boolean(single).ok_or_else(|| bad(single, "must be true or false"))?;
-                // Clients of events and rules serialise zero values: `"!experimental": false` must not hide rows.
-                if negated && !flag && family != Family::Accounts { Ok(None) } else { of(Test::Bool(flag)) }
-            }
-            _ => Ok(None),
-        },
+        Kind::Bool => {
+            let flags = items
+                .iter()
+                .map(|item| boolean(item).ok_or_else(|| bad(item, "must be true or false")))
+                .collect::<Result<BTreeSet<bool>, _>>()?;
+            Ok(flag_test(&flags, negated, family).map(|(negated, test)| Condition {
+                field: field.name,
+                negated,
+                test,
+            }))
+        }
         Kind::Ip => {
             let tests = items.iter().map(|item| {
                 let test = item.as_str().and_then(ip_test);
@@ -402,6 +405,18 @@ fn condition(
             of(Test::Ips(tests.collect::<Result<_, _>>()?))
         }
         Kind::Raw => Ok(None),
+    }
+}
+
+/// What flags ask for, and whether that is negated; none where it is no condition.
+fn flag_test(flags: &BTreeSet<bool>, negated: bool, family: Family) -> Option<(bool, Test)> {
+    match (flags.first(), flags.len()) {
+        // Clients of events and rules serialise zero values: `"!experimental": false` must not hide rows.
+        (Some(false), 1) if negated && family != Family::Accounts => None,
+        (Some(flag), 1) => Some((negated, Test::Bool(*flag))),
+        // Both are everything, said by name: a list that leaves something out unless asked must not.
+        _ if family == Family::Accounts => Some((!negated, Test::Nothing)),
+        _ => None,
     }
 }
 

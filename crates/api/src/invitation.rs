@@ -46,7 +46,7 @@ pub struct InvitationCreate {
     /// Lifetime of the link.
     #[serde(default)]
     pub ttl: Ttl,
-    /// Whether to send the link by e-mail.
+    /// Whether to send the link by e-mail. Whoever gets it otherwise must confirm the address by a letter.
     #[serde(default)]
     pub send: bool,
     /// Tenant; the caller's own by default.
@@ -118,6 +118,14 @@ pub struct InvitationAccept {
     #[serde(default)]
     #[schema(format = Password)]
     pub password_confirmation: Option<String>,
+}
+
+/// What comes of an accepted invitation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvitationAccepted {
+    /// Whether the address must be confirmed by the letter that was sent to it, before the user can sign in: so where the link
+    /// was handed over.
+    pub confirm_email: bool,
 }
 
 /// `POST /v1/password/forgot`.

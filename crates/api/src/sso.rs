@@ -166,6 +166,11 @@ pub struct SamlSettings {
     /// Where it ends its own session; people are led there when they sign out.
     #[serde(default)]
     pub logout_url: Option<String>,
+    /// Where it takes signed requests of single logout, by redirect; of metadata the `SingleLogoutService`. People are led
+    /// there when they sign out, unless `logout_url` is another address.
+    #[serde(default)]
+    #[schema(example = "https://login.example.com/slo")]
+    pub single_logout_url: Option<String>,
     /// Attribute that names the groups.
     #[serde(default = "default_groups_attribute")]
     pub groups_attribute: String,
@@ -188,6 +193,20 @@ pub struct SamlForm {
     #[schema(rename = "SAMLResponse")]
     pub saml_response: Option<String>,
     /// State that the sign-in began with.
+    #[schema(rename = "RelayState")]
+    pub relay_state: Option<String>,
+}
+
+/// `POST /v1/sso/saml/{client_uuid}/logout`, a form with a request or a response.
+#[derive(Debug, Default, ToSchema)]
+pub struct SamlLogoutForm {
+    /// Request of the identity provider, base64.
+    #[schema(rename = "SAMLRequest")]
+    pub saml_request: Option<String>,
+    /// Response of the identity provider, base64.
+    #[schema(rename = "SAMLResponse")]
+    pub saml_response: Option<String>,
+    /// State of who sent it.
     #[schema(rename = "RelayState")]
     pub relay_state: Option<String>,
 }

@@ -193,7 +193,7 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
         "credentials" => "secret_key",
         "sso" => "oidc_authentication",
         "mitigation_control" | "disable_stamp" => "rule",
-        "wallarm_mode" => "rule_settings",
+        "wallarm_mode" => "rule",
         other => other,
     };
     Some((object, action))
@@ -213,6 +213,11 @@ const OWN_CHANGES: &[(&str, &str, &str, &str)] = &[
     ("PUT", "/v1/api_tokens/{id}", "api_token", "update"),
     ("DELETE", "/v1/api_tokens/{id}", "api_token", "delete"),
     ("POST", "/v1/session/reauth", "sign_in", "create"),
+    ("POST", "/v1/session/client", "sign_in", "update"),
+    ("PUT", "/v1/sso/saml", "saml_authentication", "update"),
+    ("POST", "/v1/sso/saml/certificate", "saml_authentication", "update"),
+    ("PUT", "/v1/sso/ldap", "ldap_settings", "update"),
+    ("POST", "/v1/sso/ldap/test", "ldap_settings", "update"),
     ("GET", "/v1/api_tokens/{id}/value", "api_token", "update"),
     ("POST", "/v1/invitations", "invitation", "create"),
     ("DELETE", "/v1/invitations/{id}", "invitation", "delete"),
@@ -339,6 +344,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/sso/saml/{client_uuid}/metadata", Access::Public),
     ("POST", "/v1/sso/saml/acs", Access::Public),
     ("GET", "/v1/sso/saml/finish", Access::Public),
+    ("GET", "/v1/sso/saml/{client_uuid}/logout", Access::Public),
+    ("POST", "/v1/sso/saml/{client_uuid}/logout", Access::Public),
     ("POST", "/v1/user/{id}/sso", Access::Needs(Permission::UpdateUser)),
     ("POST", "/v1/user/{id}/api_access", Access::Needs(Permission::UpdateUser)),
     // Provisioning by the identity provider

@@ -25,7 +25,7 @@ use crate::{
     state::Cloud,
 };
 
-mod header;
+pub(crate) mod header;
 pub mod known;
 pub mod node;
 pub mod rights;

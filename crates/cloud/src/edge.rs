@@ -208,7 +208,8 @@ async fn admit(
         | Access::NeedsAny(_) => {
             let caller = auth::authenticate(cloud, request.method(), request.headers(), origin).await;
             let by_session = matches!(access, Access::Session | Access::SessionNeeds(_));
-            let caller = if by_session { caller.map_err(as_session_failure)? } else { caller? };
+            let without = by_session && !auth::header::is_named(request.headers());
+            let caller = if without { caller.map_err(as_session_failure)? } else { caller? };
             enter(cloud, request, path, access, caller, admitted)
         }
     }
@@ -308,7 +309,7 @@ fn permit(caller: &Caller, access: Access, path: &str) -> Result<(), ApiError> {
     }
 }
 
-/// Session-only routes answer 401 to a caller without any credential, so that pages know to sign in.
+/// Session-only routes answer 401 to a caller without a credential in the headers of others, so that pages know to sign in.
 fn as_session_failure(failure: Failure) -> Failure {
     if failure.0 == ApiError::not_authenticated() { ApiError::session_expired().into() } else { failure }
 }
@@ -317,7 +318,10 @@ fn carries_credentials(query: &str) -> bool {
     query
         .split('&')
         .filter_map(|pair| pair.split('=').next())
-        .any(|name| name.to_ascii_lowercase().starts_with("x-wallarmapi-"))
+        .map(|name| {
+            url::form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name.to_ascii_lowercase())
+        })
+        .any(|name| name.is_some_and(|name| name.starts_with("x-wallarmapi-")))
 }
 
 /// Where the request comes from, and whether it came over a network without TLS as far as anybody said. Forwarding

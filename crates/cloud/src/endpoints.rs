@@ -46,6 +46,7 @@ pub mod settings;
 pub mod signup;
 pub mod sso;
 pub mod sso_groups;
+pub mod sso_logout;
 pub mod suggest;
 pub mod trigger;
 pub mod user;
@@ -70,6 +71,7 @@ pub fn routes() -> OpenApiRouter<Cloud> {
         .merge(settings::routes())
         .merge(sso::routes())
         .merge(sso_groups::routes())
+        .merge(sso_logout::routes())
         .merge(scim::routes())
         .merge(billing::routes())
         .merge(activity::routes())

@@ -1,7 +1,7 @@
 //! Request bodies and queries as the public clients send them.
 //!
 //! A JSON body is read whatever the method says, an empty one is `{}`, and what does not
-//! parse is answered with a 400 that says where.
+//! parse is answered with a 400 that says where: `typed.rs` names what is of another type.
 
 use axum::{
     body::Bytes,
@@ -11,7 +11,10 @@ use axum::{
     },
     http::{StatusCode, request::Parts},
 };
-use bartizan_api::{ApiError, filter::query_to_json};
+use bartizan_api::{
+    ApiError,
+    filter::{query_to_json, undecodable},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -19,6 +22,12 @@ use crate::{
     state::Cloud,
     strict_json::{self, Refusal},
 };
+
+mod by_name;
+mod typed;
+
+pub(crate) use typed::keyed;
+use typed::{Step, named};
 
 /// A JSON body.
 pub struct Body<T>(pub T);
@@ -35,18 +44,24 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for Body<T> {
 /// Parses a body; empty is `{}`.
 ///
 /// # Errors
-/// 400 `{"error":"invalid json: …"}` with line and column, or the offending field.
+/// 400 `{"error":"invalid json"}` with line and column, or what names the offending field.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    named(&json(bytes)?)
+}
+
+/// Parses any JSON; empty is `{}`.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, ApiError> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
     // To a value first: duplicate keys and depth are judged the same for every type.
     let value = strict_json::parse(bytes).map_err(|refusal| match refusal {
         Refusal::Invalid(text) => ApiError::invalid("invalid json", text),
         Refusal::Duplicate(key) => ApiError::invalid("duplicate key", key),
     })?;
-    if has_nul(&value) {
-        return Err(ApiError::invalid("invalid request", NUL));
-    }
-    serde_json::from_value(value).map_err(|error| ApiError::invalid("invalid request", error.to_string()))
+    without_nul(&value)?;
+    Ok(value)
 }
 
 /// The bytes of a body that was read.
@@ -65,12 +80,34 @@ pub(crate) fn whole(read: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiErr
 /// Why a text with U+0000 is refused: PostgreSQL cannot store one, and no name or pattern needs one.
 const NUL: &str = "U+0000 is not allowed";
 
-fn has_nul(value: &Value) -> bool {
+/// Refuses a value with U+0000 in it, by the name of the member.
+fn without_nul(value: &Value) -> Result<(), ApiError> {
+    match nul(value) {
+        Some(mut place) => {
+            place.reverse();
+            Err(typed::refused(&place, NUL))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where there is a U+0000, the innermost step first.
+fn nul(value: &Value) -> Option<Vec<Step>> {
+    let within = |step: Step, value: &Value| {
+        nul(value).map(|mut place| {
+            place.push(step);
+            place
+        })
+    };
     match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
-        _ => false,
+        Value::String(text) => text.contains('\0').then(Vec::new),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| within(Step::Index(index), item))
+        }
+        Value::Object(map) => map.iter().find_map(|(key, value)| {
+            if key.contains('\0') { Some(vec![]) } else { within(Step::Member(key.clone()), value) }
+        }),
+        _ => None,
     }
 }
 
@@ -99,13 +136,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for RackQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RackQuery<T>, ApiError> {
-        let value = query_to_json(parts.uri.query().unwrap_or_default());
-        if has_nul(&value) {
-            return Err(ApiError::invalid("invalid query", NUL));
+        let query = parts.uri.query().unwrap_or_default();
+        // A condition that is left out would widen the answer.
+        if let Some(part) = undecodable(query) {
+            return Err(ApiError::invalid("invalid query", part));
         }
-        serde_json::from_value(value)
-            .map(RackQuery)
-            .map_err(|error| ApiError::invalid("invalid query", error.to_string()))
+        let value = query_to_json(query);
+        without_nul(&value)?;
+        named(&value).map(RackQuery)
     }
 }
 
@@ -121,38 +159,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for EventsQuery<T>
 }
 
 fn events_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    if let Some(part) = undecodable(query) {
+        return Err(ApiError::field("query", "it is not percent-encoded UTF-8", part));
+    }
     let value = query_to_json(query);
-    if has_nul(&value) {
+    if nul(&value).is_some() {
         return Err(ApiError::field("query", NUL, Value::Null));
     }
-    typed(&value, "query", "")
-}
-
-/// A value as what it should be.
-///
-/// # Errors
-/// 400 with the member that is wrong; `whole` stands for the value as a whole, `wrong` before what is wrong with it.
-pub(crate) fn typed<T: DeserializeOwned>(value: &Value, whole: &str, wrong: &str) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let text = error.inner().to_string();
-        let steps = error.path().iter().map(ToString::to_string);
-        let steps: Vec<String> = steps.filter(|step| step != "?" && step != ".").collect();
-        if let Some(missing) = missing_field(&text)
-            && steps.is_empty()
-        {
-            return ApiError::field(missing, "can't be blank", Value::Null);
-        }
-        let Some(field) = steps.first().filter(|_| value.is_object()) else {
-            return ApiError::field(whole, format!("{wrong}{text}"), Value::Null);
-        };
-        let sent = value.get(field).cloned().unwrap_or_default();
-        ApiError::field(field, text, sent)
-    })
-}
-
-/// The name in the text for a member that is required.
-fn missing_field(text: &str) -> Option<&str> {
-    text.strip_prefix("missing field `")?.split('`').next()
+    keyed(&value, "query", "")
 }
 
 /// As [`Path`], with errors keyed by field.
@@ -176,7 +190,11 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for BodyOrQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, cloud: &Cloud) -> Result<BodyOrQuery<T>, ApiError> {
-        let query = query_to_json(request.uri().query().unwrap_or_default());
+        let query = request.uri().query().unwrap_or_default();
+        if let Some(part) = undecodable(query) {
+            return Err(ApiError::field("query", "it is not percent-encoded UTF-8", part));
+        }
+        let query = query_to_json(query);
         let bytes = whole(Bytes::from_request(request, cloud).await)?;
         let bytes = if bytes.trim_ascii().is_empty() { query.to_string().into() } else { bytes };
         events_json(&bytes).map(BodyOrQuery)
@@ -206,10 +224,10 @@ pub(crate) fn events_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiErr
         Refusal::Invalid(text) => refused(format!("invalid json: {text}")),
         Refusal::Duplicate(key) => ApiError::field(&key, "duplicate key", Value::Null),
     })?;
-    if has_nul(&value) {
+    if nul(&value).is_some() {
         return Err(refused(NUL.to_owned()));
     }
-    typed(&value, "body", "invalid json: ")
+    keyed(&value, "body", "invalid json: ")
 }
 
 #[cfg(test)]

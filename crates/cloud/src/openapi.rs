@@ -1,5 +1,7 @@
 //! The OpenAPI document: generated from the routes, completed with what every operation shares.
 
+use std::borrow::Cow;
+
 use axum::http::Method;
 use bartizan_api::{ErrorBody, scim::ScimError};
 use serde_json::{Value, json};
@@ -68,6 +70,7 @@ pub fn document() -> Document {
     let (_, mut document) = utoipa_axum::router::OpenApiRouter::with_openapi(Base::openapi())
         .merge(endpoints::routes())
         .split_for_parts();
+    add_shared_errors(&mut document);
     let none: [&str; 0] = [];
     document.security = Some(vec![
         SecurityRequirement::new("ApiToken", none),
@@ -110,38 +113,94 @@ fn add_idempotency(path: &str, operation: &mut Operation) {
         .schema(Some(key))
         .build();
     operation.parameters.get_or_insert_default().push(RefOr::T(parameter));
-    let conflict =
-        "The first request with this `Idempotency-Key` is still being handled, or its answer was not kept";
-    let responses = &mut operation.responses.responses;
-    responses.entry("409".to_owned()).or_insert_with(|| RefOr::T(error_response(path, conflict)));
+    add_error(path, operation, &KEY_IN_USE);
 }
 
-/// The errors that any operation may answer, declared once.
+/// An error that many operations answer: described once, named by each.
+struct SharedError {
+    name: &'static str,
+    status: &'static str,
+    text: &'static str,
+}
+
+impl SharedError {
+    const fn new(status: &'static str, name: &'static str, text: &'static str) -> SharedError {
+        SharedError { name, status, text }
+    }
+}
+
+const INVALID: SharedError =
+    SharedError::new("400", "Invalid", "The request is not valid; the body names the field");
+const SESSION_EXPIRED: SharedError = SharedError::new("401", "SessionExpired", "The session expired");
+const QUOTA_USED_UP: SharedError =
+    SharedError::new("402", "QuotaUsedUp", "The quota of the client is used up");
+const DENIED: SharedError = SharedError::new("403", "Denied", "Not authenticated, or the right is missing");
+const NOT_FOUND: SharedError = SharedError::new("404", "NotFound", "There is no such thing");
+const KEY_IN_USE: SharedError = SharedError::new(
+    "409",
+    "KeyInUse",
+    "The first request with this `Idempotency-Key` is still being handled, or its answer was not kept",
+);
+const TOO_LARGE: SharedError = SharedError::new("413", "TooLarge", "The body is larger than the limit");
+const OTHER_TYPE: SharedError =
+    SharedError::new("415", "OtherType", "The body is of another type than the operation takes");
+const TOO_MANY: SharedError = SharedError::new("429", "TooMany", "Too many requests; see `Retry-After`");
+/// Every one of them.
+const SHARED_ERRORS: [&SharedError; 9] = [
+    &INVALID,
+    &SESSION_EXPIRED,
+    &QUOTA_USED_UP,
+    &DENIED,
+    &NOT_FOUND,
+    &KEY_IN_USE,
+    &TOO_LARGE,
+    &OTHER_TYPE,
+    &TOO_MANY,
+];
+/// Errors of SCIM have a form of their own, and names that begin so.
+const SCIM: &str = "Scim";
+
+/// Describes the shared errors, for each family in its form. Not by the modifier: merging routes keeps schemas only.
+fn add_shared_errors(document: &mut Document) {
+    let components = document.components.get_or_insert_default();
+    for error in SHARED_ERRORS {
+        for (family, form) in [
+            ("", (ErrorBody::name(), "application/json")),
+            (SCIM, (ScimError::name(), "application/scim+json")),
+        ] {
+            let name = format!("{family}{}", error.name);
+            components.responses.insert(name, RefOr::T(error_response(error.text, form)));
+        }
+    }
+}
+
+/// The errors that any operation may answer, by name.
 fn add_errors(path: &str, operation: &mut Operation) {
-    let mut shared = vec![
-        ("400", "The request is not valid; the body names the field"),
-        ("401", "The session expired"),
-        ("403", "Not authenticated, or the right is missing"),
-        ("429", "Too many requests; see `Retry-After`"),
-    ];
+    let mut shared = vec![&INVALID, &SESSION_EXPIRED, &DENIED, &TOO_MANY];
     // Nodes go on, whatever their tenant used.
     if !path.starts_with("/node/") {
-        shared.push(("402", "The quota of the client is used up"));
+        shared.push(&QUOTA_USED_UP);
     }
     if names_a_thing(path) {
-        shared.push(("404", "There is no such thing"));
+        shared.push(&NOT_FOUND);
     }
     if operation.request_body.is_some() {
-        shared.push(("413", "The body is larger than the limit"));
-        shared.push(("415", "The body is of another type than the operation takes"));
+        shared.extend([&TOO_LARGE, &OTHER_TYPE]);
     }
-    for (status, text) in shared {
-        operation
-            .responses
-            .responses
-            .entry(status.to_owned())
-            .or_insert_with(|| RefOr::T(error_response(path, text)));
+    for error in shared {
+        add_error(path, operation, error);
     }
+}
+
+/// Names a shared error, unless the operation says something of its own about the status.
+fn add_error(path: &str, operation: &mut Operation, error: &SharedError) {
+    let family = if is_scim(path) { SCIM } else { "" };
+    let named = Ref::from_response_name(format!("{family}{}", error.name));
+    operation.responses.responses.entry(error.status.to_owned()).or_insert(RefOr::Ref(named));
+}
+
+fn is_scim(path: &str) -> bool {
+    path.starts_with("/scim/")
 }
 
 /// Whether a path leads to one thing that may be absent. Clients of others are refused instead: 403.
@@ -150,13 +209,8 @@ fn names_a_thing(path: &str) -> bool {
     names.into_iter().any(|name| !matches!(name, "client_id" | "clientid" | "partnerid"))
 }
 
-fn error_response(path: &str, text: &str) -> Response {
-    let (name, kind) = if path.starts_with("/scim/") {
-        (ScimError::name(), "application/scim+json")
-    } else {
-        (ErrorBody::name(), "application/json")
-    };
-    let schema = Ref::from_schema_name(name);
+fn error_response(text: &str, (schema, kind): (Cow<'static, str>, &str)) -> Response {
+    let schema = Ref::from_schema_name(schema);
     ResponseBuilder::new()
         .description(text)
         .content(kind, ContentBuilder::new().schema(Some(schema)).build())

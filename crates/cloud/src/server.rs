@@ -37,7 +37,7 @@ use crate::{
     openapi,
     services::{
         accounts, activity_chain, api_spec, api_tokens::KEPT_DISABLED_S, delivery, event_index, files,
-        periodic, quotas, rule, rules_snapshots, ruleset, verification,
+        periodic, quotas, rule, rules_snapshots, ruleset, scim, verification,
     },
     state::Cloud,
 };
@@ -250,16 +250,25 @@ async fn openapi_json() -> Response {
     }
 }
 
-/// API paths that do not exist answer as the API does; everything else is the Console.
+/// API paths that do not exist answer as the API does, also those of versions that there are not; everything else is the
+/// Console, which is only read.
 async fn fallback(request: Request) -> Response {
     let path = request.uri().path();
-    let api = ["/v1/", "/v2/", "/v3/", "/v4/", "/node/"].iter().any(|prefix| path.starts_with(prefix));
-    if !api {
-        return console::page(path);
-    }
-    let mut response = ApiError::absent().into_response();
+    let read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = match path.split('/').nth(1).unwrap_or_default() {
+        "scim" => scim::Refusal::from(ApiError::absent()).into_response(),
+        first if is_of_the_api(first) => ApiError::absent().into_response(),
+        _ if read => return console::page(path),
+        _ => ApiError::text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").into_response(),
+    };
     edge::stamp(&mut response, &uuid::Uuid::new_v4().to_string());
     response
+}
+
+/// Whether paths that begin so are the API's: `v1` and other versions, and what nodes ask.
+fn is_of_the_api(first: &str) -> bool {
+    let version = first.strip_prefix('v').unwrap_or_default();
+    first == "node" || (!version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `//v1/user`, from a base URL ending in a slash, is `/v1/user`.

@@ -54,18 +54,6 @@ pub async fn find<C: ConnectionTrait>(
     Ok(Entity::find_by_id((tenant.0, id)).one(connection).await?)
 }
 
-/// The largest id in use, deleted ones included.
-///
-/// # Errors
-/// [`StoreError::Query`].
-pub async fn largest_id<C: ConnectionTrait>(
-    connection: &C,
-    tenant: TenantId,
-) -> Result<Option<i64>, StoreError> {
-    let largest = Entity::find().filter(Column::ClientId.eq(tenant.0)).order_by_desc(Column::Id);
-    Ok(largest.one(connection).await?.map(|row| row.id))
-}
-
 /// How many applications the tenant has, deleted ones included.
 ///
 /// # Errors

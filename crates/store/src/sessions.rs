@@ -26,17 +26,6 @@ pub async fn set_acting_client<C: ConnectionTrait>(
 }
 
 impl Store {
-    /// Saves a new session.
-    ///
-    /// # Errors
-    /// [`StoreError::Query`].
-    pub async fn insert_session(&self, session: entity::session::Model) -> Result<(), StoreError> {
-        entity::session::Entity::insert(session.into_active_model())
-            .exec_without_returning(self.writer())
-            .await?;
-        Ok(())
-    }
-
     /// Notes that a session, named by its keyed hash, was used.
     ///
     /// # Errors
@@ -200,6 +189,35 @@ impl Store {
     ) -> Result<entity::user::Model, StoreError> {
         update_user(self.writer(), tenant, change).await
     }
+}
+
+/// Saves a new session.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn insert<C: ConnectionTrait>(
+    connection: &C,
+    session: entity::session::Model,
+) -> Result<(), StoreError> {
+    entity::session::Entity::insert(session.into_active_model()).exec_without_returning(connection).await?;
+    Ok(())
+}
+
+/// Sessions of a tenant that began at its identity provider under a name, by the keyed hash of that.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn of_sso_name<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    name_mac: &str,
+) -> Result<Vec<entity::session::Model>, StoreError> {
+    use entity::session::{Column, Entity};
+    Ok(Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::SsoNameMac.eq(name_mac))
+        .all(connection)
+        .await?)
 }
 
 /// Ends every session of a user, except the one named, as part of a transaction.

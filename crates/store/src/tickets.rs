@@ -65,7 +65,7 @@ pub async fn delete_of_client<C: ConnectionTrait>(
 pub async fn revoke_of_user<C: ConnectionTrait>(connection: &C, user: i64) -> Result<(), StoreError> {
     Entity::delete_many()
         .filter(Column::UserId.eq(user))
-        .filter(Column::Kind.is_in(["email", "mfa_login", "reauth", "reset"]))
+        .filter(Column::Kind.is_in(["email", "invited", "mfa_login", "reauth", "reset"]))
         .exec(connection)
         .await?;
     Ok(())

@@ -52,9 +52,9 @@ export class Administrator {
     return this.call('PUT', '/v1/sso', { fallback_user_id: this.userId, ...options }, await this.#proven())
   }
 
-  /** Makes a key of the cloud for SAML. */
+  /** Makes a key of the cloud for SAML, which signs from now on. */
   async makeCertificate() {
-    return this.call('POST', '/v1/sso/saml/certificate', {}, await this.#proven())
+    return this.call('POST', '/v1/sso/saml/certificate', { signs_after_days: 0 }, await this.#proven())
   }
 
   async deactivate() {

@@ -22,6 +22,13 @@ pub fn query_to_json(query: &str) -> Value {
     root
 }
 
+/// The first part of a query string that is no text once it is decoded; [`query_to_json`] leaves such parts out.
+#[must_use]
+pub fn undecodable(query: &str) -> Option<&str> {
+    let parts = |pair: &&str| pair.split('=').map(decode).any(|part| part.is_none());
+    query.split('&').find(parts)
+}
+
 /// `a[b][]` as `["a", "b", ""]`.
 fn segments(name: &str) -> Vec<&str> {
     let Some(open) = name.find('[').filter(|_| name.ends_with(']')) else { return vec![name] };

@@ -100,6 +100,25 @@ fn zero_value_negation_hides_nothing() {
 }
 
 #[test]
+fn several_flags_are_one_of_them() {
+    let accounts = |value: Value| {
+        let filter = Filter::parse(&value, FIELDS, Family::Accounts).unwrap();
+        (filter.clauses[0][0].negated, test(&filter).clone())
+    };
+    assert_eq!(accounts(json!({"experimental": [false, false]})), (false, Test::Bool(false)));
+    assert_eq!(accounts(json!({"!experimental": ["true", true]})), (true, Test::Bool(true)));
+    assert_eq!(accounts(json!({"!experimental": false})), (true, Test::Bool(false)));
+    // Both are all, and not both is none.
+    assert_eq!(accounts(json!({"experimental": [true, false]})), (true, Test::Nothing));
+    assert_eq!(accounts(json!({"!experimental": [true, false]})), (false, Test::Nothing));
+    let filter = Filter::parse(&json!({"experimental": [true, false]}), FIELDS, Family::Accounts).unwrap();
+    assert!(filter.require_selective(&[]).is_err());
+    assert!(events(json!({"experimental": [true, false]})).clauses[0].is_empty());
+    let refused = Filter::parse(&json!({"experimental": [true, 7]}), FIELDS, Family::Accounts).unwrap_err();
+    assert_eq!(refused.body, json!({"error": "experimental: must be true or false", "value": 7}));
+}
+
+#[test]
 fn unknown_keys_are_refused_or_reported() {
     assert_eq!(events(json!({"nope": 1})).ignored, ["nope"]);
     let error = Filter::parse(&json!({"nope": 1}), FIELDS, Family::Accounts).unwrap_err();
@@ -127,6 +146,10 @@ fn rack_style_queries_become_json() {
     );
     assert_eq!(query_to_json("a=1&a=2&b[c][d]=%zz"), json!({"a": "2"}));
     assert_eq!(query_to_json("=&[[]&[a]=1"), json!({}));
+    for bad in ["a=%ff", "%zz=1", "a=1%", "filter%5Bid]=99%ff"] {
+        assert_eq!(undecodable(&format!("b=1&{bad}")), Some(bad));
+    }
+    assert_eq!(undecodable("a=%C3%BC+x&b&=&c==&filter%5Bid%5D=1"), None);
 }
 
 #[test]

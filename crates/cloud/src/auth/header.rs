@@ -30,15 +30,24 @@ pub(super) enum Presented {
     Nothing,
 }
 
+/// Headers of the schemes that are not a session.
+const HEADERS: [&str; 3] = ["x-wallarmapi-token", "x-wallarmapi-uuid", "x-wallarmapi-secret"];
+
+/// Whether a request names a credential in a header of its own, right or wrong.
+pub(crate) fn is_named(headers: &HeaderMap) -> bool {
+    HEADERS
+        .iter()
+        .any(|name| headers.get(*name).is_some_and(|value| !value.as_bytes().trim_ascii().is_empty()))
+}
+
 impl Presented {
     fn of(headers: &HeaderMap, origin: &Origin) -> Result<Presented, ApiError> {
         if headers.get_all("authorization").iter().nth(1).is_some() {
             // Another reader on the way may have judged by the other one.
             return Err(ApiError::not_authenticated());
         }
-        let token = credential(headers, "x-wallarmapi-token")?;
-        let uuid = credential(headers, "x-wallarmapi-uuid")?;
-        let secret = credential(headers, "x-wallarmapi-secret")?;
+        let [token, uuid, secret] = HEADERS.map(|name| credential(headers, name));
+        let (token, uuid, secret) = (token?, uuid?, secret?);
         Ok(if let Some(token) = token {
             Presented::Token(token)
         } else if uuid.is_some() || secret.is_some() {

@@ -145,12 +145,13 @@ fn check_forgery(
     session: &entity::session::Model,
     origin: &Origin,
 ) -> Result<(), ApiError> {
+    let twice = |name: &str| headers.get_all(name).iter().nth(1).is_some();
     let sent = headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !secrets::same(sent, &session.csrf) {
         return Err(ApiError::access_denied());
     }
     // Every browser sends it with what changes something; only a cookie that left its browser comes without.
-    if !headers.contains_key(header::ORIGIN) {
+    if !headers.contains_key(header::ORIGIN) || twice("x-csrf-token") {
         return Err(ApiError::access_denied());
     }
     check_page(cloud, headers, origin)
@@ -164,6 +165,9 @@ pub fn check_page(cloud: &Cloud, headers: &HeaderMap, origin: &Origin) -> Result
     let Some(page) = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null")) else {
         return Ok(());
     };
+    if headers.get_all(header::ORIGIN).iter().nth(1).is_some() {
+        return Err(ApiError::access_denied());
+    }
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let own = format!("{}://{host}", if origin.tls { "https" } else { "http" });
     if page == own || cloud.config.public.origins().iter().any(|allowed| allowed == page) {

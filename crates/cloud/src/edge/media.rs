@@ -19,7 +19,7 @@ pub(super) fn check_body(request: &Request) -> Result<(), ApiError> {
     let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let json = kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
     let empty = request.body().size_hint().exact() == Some(0);
-    let form = FORMS.contains(&request.uri().path())
+    let form = super::matched(request).is_some_and(|route| FORMS.contains(&route))
         && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
     let text = super::matched(request) == Some(IMPORT) && kind.eq_ignore_ascii_case("text/plain");
     let upload =
@@ -118,4 +118,4 @@ const ANY_TYPE: &[&str] = &[
 ];
 
 /// Where identity providers post forms to.
-const FORMS: &[&str] = &["/v1/sso/saml/acs"];
+const FORMS: &[&str] = &["/v1/sso/saml/acs", "/v1/sso/saml/{client_uuid}/logout"];

@@ -2,8 +2,11 @@
 
 use axum::{Extension, extract::State};
 use bartizan_api::{
-    Empty, Envelope,
-    invitation::{InvitationAccept, InvitationCreate, InvitationLink, InvitationPreview, InvitationView},
+    Envelope,
+    invitation::{
+        InvitationAccept, InvitationAccepted, InvitationCreate, InvitationLink, InvitationPreview,
+        InvitationView,
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -84,15 +87,14 @@ pub async fn invitation_preview(
 /// Sets name and password; the link works once.
 #[utoipa::path(post, path = "/v1/invitations/accept", tag = "Invitations", security(()),
     request_body = InvitationAccept,
-    responses((status = 200, description = "The user can sign in", body = Envelope<Empty>),
+    responses((status = 200, description = "The user can sign in, or must confirm the address first", body = Envelope<InvitationAccepted>),
         (status = 409, description = "The e-mail address is taken: `Already exists`", body = bartizan_api::ErrorBody)))]
 pub async fn invitation_accept(
     State(cloud): State<Cloud>,
     Extension(origin): Extension<Origin>,
     Body(request): Body<InvitationAccept>,
-) -> Result<Envelope<Empty>, Failure> {
-    invitations::accept(&cloud, &request, &origin).await?;
-    Ok(Envelope::new(Empty {}))
+) -> Result<Envelope<InvitationAccepted>, Failure> {
+    Ok(Envelope::new(invitations::accept(&cloud, &request, &origin).await?))
 }
 
 /// Invite a user again

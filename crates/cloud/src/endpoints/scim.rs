@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::sso::proof_of;
 use crate::{
     auth::Caller,
-    extract::{RackQuery, parse, whole},
+    extract::{RackQuery, json, whole},
     failure::Failure,
     services::scim::{self, Provider, Refusal, groups, schemas, users},
     state::Cloud,
@@ -63,7 +63,7 @@ fn scim_json(status: StatusCode, body: &impl Serialize) -> Response {
 /// The JSON of a body.
 fn json_of(body: Result<Bytes, BytesRejection>) -> Result<Value, Refusal> {
     let bytes = whole(body)?;
-    parse(&bytes).map_err(|error| Refusal::invalid("invalidSyntax", Refusal::from(error).detail))
+    json(&bytes).map_err(|error| Refusal::invalid("invalidSyntax", Refusal::from(error).detail))
 }
 
 /// Renew the token of SCIM

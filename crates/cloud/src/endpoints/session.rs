@@ -149,7 +149,8 @@ pub async fn logout(
         Ok(caller) => {
             session::sign_out(&cloud, &caller, request.all).await?;
             if let Some(user) = &caller.user {
-                view.sso_logout_url = sso::sign_in::sign_out_url(&cloud, user).await;
+                view.sso_logout_url =
+                    sso::sign_in::sign_out_url(&cloud, user, caller.session.as_deref()).await;
             }
         }
         Err(failure) if failure.0.status == StatusCode::UNAUTHORIZED => {}

@@ -181,10 +181,8 @@ pub async fn sso_ldap_test(
 pub async fn sso_mapping_update(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<serde_json::Value>,
+    Body(mapping): Body<Vec<GroupMapping>>,
 ) -> Result<Envelope<SsoView>, Failure> {
-    let mapping = serde_json::from_value::<Vec<GroupMapping>>(request)
-        .map_err(|error| ApiError::invalid("invalid request", error.to_string()))?;
     Ok(Envelope::new(settings::put_mapping(&cloud, &caller, mapping).await?))
 }
 

@@ -111,6 +111,11 @@ pub async fn change_password(
     }
     has_password(caller)?;
     let user = confirmed_user(cloud, caller, &request.current_password, None).await?;
+    let forced = user.profile.get("must_change_password").and_then(Value::as_bool).unwrap_or(false);
+    if forced && request.password == request.current_password {
+        // Whoever chose it for the user still knows it.
+        return Err(ApiError::invalid("weak password", vec!["used_before"]).into());
+    }
     let policy = &caller.settings.password_policy;
     let hash = new_password(policy, &NewPassword::of(&user, &request.password)).await?;
     let tenant = TenantId(user.client_id);

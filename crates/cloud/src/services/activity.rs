@@ -80,18 +80,20 @@ pub async fn log_refusal(cloud: &Cloud, caller: &Caller, refusal: Refusal<'_>) -
     Ok(transaction.commit().await?)
 }
 
-/// Appends that what somebody asked for by a link was refused. Answers that are no fault of the request leave no entry.
-pub async fn log_refused_link(
+/// Hands on what came of a link. A refusal is appended; answers that are no fault of the request leave no entry.
+///
+/// # Errors
+/// Those of the outcome.
+pub async fn note_link<T>(
     cloud: &Cloud,
     tenant: TenantId,
     (object_type, object_id, object_name): (&str, i64, &str),
     origin: &Origin,
-    failure: &Failure,
-) {
-    let status = failure.0.status;
-    if !status.is_client_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        return;
-    }
+    outcome: Result<T, Failure>,
+) -> Result<T, Failure> {
+    let status = outcome.as_ref().err().map(|failure| failure.0.status);
+    let refused = |status: &StatusCode| status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS;
+    let Some(status) = status.filter(refused) else { return outcome };
     let entry = entity::activity::Model {
         object_type: object_type.to_owned(),
         action_type: "update".to_owned(),
@@ -104,6 +106,7 @@ pub async fn log_refused_link(
     if append(cloud.store.writer(), entry).await.is_err() {
         tracing::warn!(request.id = %origin.request_id, "a refused link was not logged");
     }
+    outcome
 }
 
 /// Appends what a user did before there was a caller: signing in, or failing to.

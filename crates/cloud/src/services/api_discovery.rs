@@ -8,7 +8,7 @@ use super::{
     activity::{self, Change},
     configuration::{Work, at},
 };
-use crate::{auth::Caller, extract::typed, failure::Failure, state::Cloud};
+use crate::{auth::Caller, extract::keyed, failure::Failure, state::Cloud};
 
 const MAX_ITEMS: usize = 1000;
 const MAX_TEXT: usize = 1024;
@@ -128,7 +128,7 @@ fn check(before: &Value, whole: &Value) -> Result<ApiDiscoveryConfig, ApiError> 
     if let Some(path) = other_type(before, whole, "") {
         return Err(nested(&path, "is invalid", Value::Null));
     }
-    let config: ApiDiscoveryConfig = typed(whole, "body", "")?;
+    let config: ApiDiscoveryConfig = keyed(whole, "body", "")?;
     for (name, share) in [
         ("type_detection_threshold", config.type_detection_threshold),
         ("pii_detection_threshold", config.pii_detection_threshold),

@@ -35,9 +35,11 @@ const FIELDS: &[Field] = &[
 /// Tenants in reach: the caller's own first, then by id. Disabled ones are among them.
 ///
 /// # Errors
-/// 400 for a filter or limit that is not one.
+/// 400 for a filter, limit or order that is not one.
 pub async fn list(cloud: &Cloud, caller: &Caller, request: &ListRequest) -> Result<Vec<ClientView>, Failure> {
     let filter = parse_filter(&request.filter)?;
+    // One order: clients take the first for their own.
+    request.order(&["id"])?;
     let reader = cloud.store.reader();
     let rows = clients::list(reader, &caller.tenants, &filter, caller.tenant(), request.page(1000)?).await?;
     let mut views = views(reader, &rows).await?;
@@ -341,6 +343,9 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> 
         clients::update(&transaction, &caller.tenants, row, gone).await?;
         let entry = change(row, "delete", Some(row), false);
         activity::log(&transaction, caller, TenantId(row.id), cloud.now(), entry).await?;
+        // Its own log is out of reach from now on: whoever looks after tenants must see who deleted one.
+        let entry = change(row, "delete", Some(row), false);
+        activity::log(&transaction, caller, caller.tenant(), cloud.now(), entry).await?;
     }
     transaction.commit().await?;
     Ok(rows.into_iter().map(|row| row.id).collect())

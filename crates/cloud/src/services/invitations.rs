@@ -3,16 +3,18 @@
 //! Either an administrator creates the user first and the link sets the password, or the link makes the user.
 //! The rights of who invited are checked again at acceptance: they may have shrunk since.
 
+use axum::http::StatusCode;
 use bartizan_api::{
     ApiError, Grant, Permission,
     invitation::{
-        InvitationAccept, InvitationCreate, InvitationLink, InvitationPreview, InvitationView, Ttl,
+        InvitationAccept, InvitationAccepted, InvitationCreate, InvitationLink, InvitationPreview,
+        InvitationView, Ttl,
     },
 };
 use bartizan_store::{
     StoreError, TenantId, clients, entity, invitations,
     sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, IntoActiveModel},
-    sessions, users as stored_users,
+    sessions, tickets, users as stored_users,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +22,7 @@ use super::{
     account,
     activity::{self, Change},
     grants, letters,
-    password_reset::invalid_link,
+    password_reset::{self, invalid_link},
     provision::{NewUser, create_user},
     quotas,
     settings::Settings,
@@ -30,7 +32,7 @@ use crate::{
     auth::{Caller, Origin, strings},
     failure::Failure,
     limits::Check,
-    secrets::Secret,
+    secrets::{Secret, verify_password},
     state::Cloud,
 };
 
@@ -51,6 +53,8 @@ pub struct Invited<'a> {
     pub grant: &'a Grant,
     /// Lifetime.
     pub ttl: Ttl,
+    /// Whether the link goes to the address by letter.
+    pub sent: bool,
 }
 
 /// Writes an invitation and returns its link.
@@ -72,6 +76,7 @@ pub async fn issue<C: ConnectionTrait>(
         realname: invited.realname.to_owned(),
         permissions: json!(invited.grant.strings()),
         token_mac: secret.mac(&cloud.keys),
+        sent: invited.sent,
         create_by: caller.user_id(),
         create_by_token: caller.token_id().filter(|_| caller.user.is_none()),
         created_at: now,
@@ -85,7 +90,8 @@ pub async fn issue<C: ConnectionTrait>(
 /// Invites a person who becomes a user by the link.
 ///
 /// # Errors
-/// 403 for rights above the caller's or a foreign tenant, 400 for invalid fields, 409 for a taken address.
+/// 403 for rights above the caller's, a foreign tenant, or where the identity provider is the source of users; 400 for
+/// invalid fields, 409 for a taken address.
 pub async fn create(
     cloud: &Cloud,
     caller: &Caller,
@@ -103,6 +109,7 @@ pub async fn create(
     if cloud.store.identify_user_by_email(&email).await?.is_some() {
         return Err(ApiError::user_exists().into());
     }
+    method_of(cloud, tenant).await?;
     if request.send {
         letters::allow(cloud, tenant, 1)?;
     }
@@ -113,6 +120,7 @@ pub async fn create(
         realname: &realname,
         grant: &grant,
         ttl: request.ttl,
+        sent: request.send,
     };
     let transaction = cloud.store.begin().await?;
     quotas::admit_user(cloud, &transaction, tenant).await?;
@@ -199,6 +207,7 @@ pub async fn resend(cloud: &Cloud, caller: &Caller, user_id: i64) -> Result<Invi
         realname: &user.realname,
         grant: &grant,
         ttl: Ttl::Week,
+        sent: true,
     };
     let transaction = cloud.store.begin().await?;
     invitations::delete_of_user(&transaction, tenant, user.id).await?;
@@ -283,16 +292,17 @@ pub async fn preview(cloud: &Cloud, token: &str, origin: &Origin) -> Result<Invi
 /// Makes the invited person a user who can sign in. The link works once.
 ///
 /// # Errors
-/// 400 for a link that does not work, a weak password or a confirmation that differs; 409 when the address got
-/// an account meanwhile; 429.
-pub async fn accept(cloud: &Cloud, request: &InvitationAccept, origin: &Origin) -> Result<(), Failure> {
+/// 400 for a link that does not work, a weak password or a confirmation that differs; 403 where the identity provider became
+/// the source of users; 409 when the address got an account meanwhile; 429.
+pub async fn accept(
+    cloud: &Cloud,
+    request: &InvitationAccept,
+    origin: &Origin,
+) -> Result<InvitationAccepted, Failure> {
     let (row, client) = open(cloud, &request.token, origin).await?;
-    let done = take(cloud, request, &row, &client, origin).await;
-    if let Err(failure) = &done {
-        let object = ("invitation", row.id, row.email.as_str());
-        activity::log_refused_link(cloud, TenantId(client.id), object, origin, failure).await;
-    }
-    done
+    let outcome = take(cloud, request, &row, &client, origin).await;
+    let object = ("invitation", row.id, row.email.as_str());
+    activity::note_link(cloud, TenantId(client.id), object, origin, outcome).await
 }
 
 async fn take(
@@ -301,7 +311,7 @@ async fn take(
     row: &entity::invitation::Model,
     client: &entity::client::Model,
     origin: &Origin,
-) -> Result<(), Failure> {
+) -> Result<InvitationAccepted, Failure> {
     let tenant = TenantId(client.id);
     let realname = match request.realname.as_deref().filter(|name| !name.is_empty()) {
         Some(name) => valid_name(name)?,
@@ -310,12 +320,14 @@ async fn take(
         }
         None => row.realname.clone(),
     };
-    let method = super::sso::replaces_password(cloud, tenant).await?;
+    let method = method_of(cloud, tenant).await?;
     let hash = match method {
         Some(_) => None,
         None => Some(password_of(cloud, tenant, &row.email, &realname, request).await?),
     };
-    let accepted = Accepted { realname, hash, method };
+    // A link that was handed over says nothing of the address; a provider vouches for it, and without letters nobody can.
+    let confirm_email = !row.sent && hash.is_some() && cloud.mailer.is_configured();
+    let accepted = Accepted { realname, hash, method, validated: !confirm_email };
     let transaction = cloud.store.begin().await?;
     clients::lock(&transaction, tenant).await?;
     if !invitations::delete(&transaction, tenant, row.id).await? {
@@ -331,10 +343,72 @@ async fn take(
         let entry = users::made(&user);
         activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
     }
+    let letter = if confirm_email {
+        let token = password_reset::ticket_within(cloud, &transaction, &user, INVITED).await?;
+        let url = letters::joining_link(cloud, &client.name, &token);
+        letters::confirm_joining(cloud, &user.email, &client.name, &url)
+    } else {
+        letters::welcome(cloud, &user.email, &client.name)
+    };
     transaction.commit().await?;
-    // The link may have been handed over: whoever reads these letters learns that the account is there.
+    letters::post(cloud, letter);
+    Ok(InvitationAccepted { confirm_email })
+}
+
+/// Kind of the tickets of people whose address is to be confirmed.
+pub const INVITED: &str = "invited";
+
+/// Confirms the address of somebody who came by a link that was handed over. The password is asked for again: who reads
+/// the letters must be who chose it.
+///
+/// # Errors
+/// 400 for a link that does not work any more, 403 for another password.
+pub async fn confirm(
+    cloud: &Cloud,
+    ticket: &entity::ticket::Model,
+    user: &entity::user::Model,
+    password: Option<&str>,
+    origin: &Origin,
+) -> Result<(), Failure> {
+    let tenant = TenantId(user.client_id);
+    let client = cloud.store.identify_client(user.client_id).await?.filter(|client| client.enabled);
+    let client = client.ok_or_else(invalid_link)?;
+    let password = password.ok_or_else(|| ApiError::invalid("password is needed", Value::Null))?;
+    if !verify_password(password.to_owned(), user.password_hash.clone()).await {
+        return Err(ApiError::text(StatusCode::FORBIDDEN, "Invalid password").into());
+    }
+    let transaction = cloud.store.begin().await?;
+    if !tickets::take(&transaction, &ticket.id_mac).await? {
+        return Err(invalid_link().into());
+    }
+    let current = stored_users::lock(&transaction, tenant, user.id).await?;
+    // Nothing of what was judged may have changed while the password was hashed.
+    let current = current.filter(|current| current == user).ok_or_else(invalid_link)?;
+    let mut row = current.into_active_model();
+    row.validated = Set(true);
+    let user = sessions::update_user(&transaction, tenant, row).await?;
+    let entry = Change {
+        object_type: "user",
+        action: "update",
+        object_id: user.id.to_string(),
+        object_name: user.email.clone(),
+        before: Some(json!({"validated": false})),
+        after: Some(json!({"validated": true})),
+    };
+    activity::log_by_user(&transaction, &user, origin, cloud.now(), entry).await?;
+    transaction.commit().await?;
     letters::post(cloud, letters::welcome(cloud, &user.email, &client.name));
     Ok(())
+}
+
+/// The kind of single sign-on that a new user of a tenant gets instead of a password.
+async fn method_of(cloud: &Cloud, tenant: TenantId) -> Result<Option<String>, Failure> {
+    let enforced = super::sso::enforced(cloud, tenant).await?;
+    if enforced.as_ref().is_some_and(|config| config.provisioning) {
+        // Nobody but the provider makes users.
+        return Err(account::managed().into());
+    }
+    Ok(enforced.map(|config| config.kind))
 }
 
 /// What an acceptance settles.
@@ -344,6 +418,8 @@ struct Accepted {
     hash: Option<String>,
     /// Kind of single sign-on.
     method: Option<String>,
+    /// Whether the address is proven.
+    validated: bool,
 }
 
 async fn password_of(
@@ -377,7 +453,7 @@ async fn complete(
     let user = user.filter(same).ok_or_else(invalid_link)?;
     let mut row = user.into_active_model();
     row.realname = Set(accepted.realname);
-    row.validated = Set(true);
+    row.validated = Set(accepted.validated);
     row.password_changed = Set(if accepted.hash.is_some() { cloud.now() } else { 0 });
     row.password_hash = Set(accepted.hash);
     row.auth_method = Set(accepted.method);
@@ -407,7 +483,7 @@ async fn make(
     })?;
     let tenant = TenantId(user.client_id);
     let mut change = user.into_active_model();
-    change.validated = Set(true);
+    change.validated = Set(accepted.validated);
     change.auth_method = Set(accepted.method);
     Ok(sessions::update_user(transaction, tenant, change).await?)
 }

@@ -79,6 +79,27 @@ pub fn welcome(cloud: &Cloud, to: &str, client: &str) -> Letter {
     letter(to, "Your account is ready".to_owned(), &lines)
 }
 
+/// The page that confirms the address of somebody who joins a company.
+#[must_use]
+pub fn joining_link(cloud: &Cloud, company: &str, token: &str) -> String {
+    let company: String = url::form_urlencoded::byte_serialize(company.as_bytes()).collect();
+    link(cloud, "confirm-sign-up", &format!("company={company}&joining=true&token={token}"))
+}
+
+/// To somebody who accepted an invitation by a link that was handed over.
+#[must_use]
+pub fn confirm_joining(cloud: &Cloud, to: &str, client: &str, url: &str) -> Letter {
+    let lines = [
+        format!(
+            "Somebody, hopefully you, accepted an invitation to {client} on Bartizan {} with this address.",
+            cloud.config.label
+        ),
+        format!("Confirm it within 24 hours with the password that you chose, and you can sign in:\n{url}"),
+        format!("If it was not you, ignore this letter and tell the administrator of {client}."),
+    ];
+    letter(to, "Confirm your address".to_owned(), &lines)
+}
+
 /// To somebody who signed up.
 #[must_use]
 pub fn signup(cloud: &Cloud, to: &str, company: &str, url: &str) -> Letter {

@@ -6,7 +6,7 @@ use bartizan_api::{
 };
 use bartizan_store::{
     StoreError, TenantId, entity,
-    sea_orm::{ActiveValue::Set, IntoActiveModel},
+    sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel},
     sessions, tickets, users,
 };
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     account::chosen_by_user,
     activity::{self, Change},
+    invitations::{self, INVITED},
     letters,
     session::{confirmed_user, has_password},
     settings::Settings,
@@ -91,6 +92,33 @@ async fn ticket(
     lifetime_s: i64,
     payload: Value,
 ) -> Result<String, Failure> {
+    let (secret, row) = new_ticket(cloud, user, kind, lifetime_s, payload);
+    let transaction = cloud.store.begin().await?;
+    tickets::delete_of_user(&transaction, user.id, kind).await?;
+    tickets::insert(&transaction, row).await?;
+    transaction.commit().await?;
+    Ok(secret.opaque(prefix))
+}
+
+/// Makes a ticket that confirms the address of a user, as a part of what else a transaction does.
+pub(super) async fn ticket_within(
+    cloud: &Cloud,
+    transaction: &DatabaseTransaction,
+    user: &entity::user::Model,
+    kind: &str,
+) -> Result<String, Failure> {
+    let (secret, row) = new_ticket(cloud, user, kind, EMAIL_S, json!({"address": user.email}));
+    tickets::insert(transaction, row).await?;
+    Ok(secret.opaque(EMAIL_PREFIX))
+}
+
+fn new_ticket(
+    cloud: &Cloud,
+    user: &entity::user::Model,
+    kind: &str,
+    lifetime_s: i64,
+    payload: Value,
+) -> (Secret, entity::ticket::Model) {
     let (secret, now) = (Secret::random(), cloud.now());
     let row = entity::ticket::Model {
         id_mac: secret.mac(&cloud.keys),
@@ -102,11 +130,7 @@ async fn ticket(
         created_at: now,
         expires_at: now + lifetime_s,
     };
-    let transaction = cloud.store.begin().await?;
-    tickets::delete_of_user(&transaction, user.id, kind).await?;
-    tickets::insert(&transaction, row).await?;
-    transaction.commit().await?;
-    Ok(secret.opaque(prefix))
+    (secret, row)
 }
 
 /// The ticket of a link, of one of some kinds.
@@ -152,12 +176,19 @@ pub fn invalid_link() -> ApiError {
 pub async fn reset(cloud: &Cloud, token: &str, password: &str, origin: &Origin) -> Result<(), Failure> {
     let ticket = ticket_of(cloud, token, &[RESET], RESET_PREFIX, origin).await?;
     let user = holder(cloud, &ticket).await?;
-    let done = set_password(cloud, &ticket, &user, password, origin).await;
-    if let Err(failure) = &done {
-        let object = ("user", user.id, user.email.as_str());
-        activity::log_refused_link(cloud, TenantId(user.client_id), object, origin, failure).await;
-    }
-    done
+    let outcome = set_password(cloud, &ticket, &user, password, origin).await;
+    note(cloud, &user, origin, outcome).await
+}
+
+/// Hands on what came of a user's link, and notes a refusal.
+async fn note(
+    cloud: &Cloud,
+    user: &entity::user::Model,
+    origin: &Origin,
+    outcome: Result<(), Failure>,
+) -> Result<(), Failure> {
+    let object = ("user", user.id, user.email.as_str());
+    activity::note_link(cloud, TenantId(user.client_id), object, origin, outcome).await
 }
 
 async fn set_password(
@@ -215,23 +246,25 @@ pub async fn change_email(cloud: &Cloud, caller: &Caller, request: &EmailChange)
     Ok(())
 }
 
-/// Moves an account to the address that received the link, or makes the one that signed up with it.
+/// Moves an account to the address that received the link, makes the one that signed up with it, or confirms the address of
+/// somebody who was invited by a link that was handed over.
 ///
 /// # Errors
-/// 400 for a link that does not work, 403 for another password than that of the sign-up, 409 when the address has an
+/// 400 for a link that does not work, 403 for another password than that of the sign-up or the invitation, 409 when the address has an
 /// account, 429.
 pub async fn confirm_email(cloud: &Cloud, request: &EmailConfirm, origin: &Origin) -> Result<(), Failure> {
-    let ticket = ticket_of(cloud, &request.token, &[EMAIL, SIGNUP], EMAIL_PREFIX, origin).await?;
+    let kinds = [EMAIL, SIGNUP, INVITED];
+    let ticket = ticket_of(cloud, &request.token, &kinds, EMAIL_PREFIX, origin).await?;
     if ticket.kind == SIGNUP {
         return signup::complete(cloud, &ticket, request.password.as_deref(), origin).await;
     }
     let user = holder(cloud, &ticket).await?;
-    let done = move_to(cloud, &ticket, &user, origin).await;
-    if let Err(failure) = &done {
-        let object = ("user", user.id, user.email.as_str());
-        activity::log_refused_link(cloud, TenantId(user.client_id), object, origin, failure).await;
-    }
-    done
+    let outcome = if ticket.kind == INVITED {
+        invitations::confirm(cloud, &ticket, &user, request.password.as_deref(), origin).await
+    } else {
+        move_to(cloud, &ticket, &user, origin).await
+    };
+    note(cloud, &user, origin, outcome).await
 }
 
 async fn move_to(

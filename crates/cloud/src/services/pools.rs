@@ -82,11 +82,10 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &PoolCreate) -> Res
             if pools::count(&transaction, tenant).await? >= most {
                 return Err(ApiError::invalid("too many applications", most).into());
             }
-            let next = pools::largest_id(&transaction, tenant).await?.unwrap_or(0).max(0) + 1;
-            let id = request.id.unwrap_or(next);
-            if id > MAX_ID {
-                return Err(ApiError::invalid("no id is left above the largest one", MAX_ID).into());
-            }
+            let id = match request.id {
+                Some(id) => id,
+                None => next_id(&pools::all(&transaction, tenant).await?)?,
+            };
             let row = entity::pool::Model { client_id: tenant.0, id, name, deleted: false };
             pools::insert(&transaction, row).await.map_err(duplicate)?
         }
@@ -95,6 +94,23 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &PoolCreate) -> Res
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
     Ok(view(row))
+}
+
+/// The smallest free id above the largest one. Deleted applications keep theirs, as what happened under it is shown by it,
+/// and count for nothing else.
+fn next_id(rows: &[entity::pool::Model]) -> Result<i64, ApiError> {
+    let live = rows.iter().filter(|row| !row.deleted).map(|row| row.id).max();
+    // By id, so that one after the other is passed over.
+    let next = rows.iter().fold(
+        live.unwrap_or(0).max(0) + 1,
+        |next, row| {
+            if row.id == next { next + 1 } else { next }
+        },
+    );
+    if next > MAX_ID {
+        return Err(ApiError::invalid("no id is left above the largest one", MAX_ID));
+    }
+    Ok(next)
 }
 
 /// Renames the applications that the filter selects.

@@ -28,7 +28,7 @@ use crate::{
 mod running;
 mod secret;
 
-pub use running::{TOKEN_LIFETIME_S, derive_token, show_client, sign_out};
+pub use running::{SessionThere, TOKEN_LIFETIME_S, derive_token, show_client, sign_out};
 pub(in crate::services) use secret::give_secret;
 pub use secret::renew_secret;
 
@@ -94,7 +94,7 @@ pub async fn sign_in(
         return Ok(SignIn::SecondFactor(first_step(cloud, &user).await?));
     }
     lockout::forget(cloud, &account).await?;
-    start(cloud, user, origin, None).await.map(Box::new).map(SignIn::Started)
+    start(cloud, user, origin, Proof::Password).await.map(Box::new).map(SignIn::Started)
 }
 
 /// A ticket for the second step, for five minutes.
@@ -148,7 +148,7 @@ pub async fn second_step(cloud: &Cloud, request: &MfaLogin, origin: &Origin) -> 
         return Err(ApiError::invalid_login().into());
     }
     lockout::forget(cloud, &account).await?;
-    start(cloud, user, origin, None).await
+    start(cloud, user, origin, Proof::Password).await
 }
 
 /// Tells every administrator that the fallback account was used.
@@ -240,7 +240,8 @@ async fn by_ldap(
     match admitted {
         Ok(user) => {
             lockout::forget(cloud, &account).await?;
-            start(cloud, user, origin, None).await.map(Box::new).map(SignIn::Started)
+            let proof = Proof::Provider(config, None);
+            start(cloud, user, origin, proof).await.map(Box::new).map(SignIn::Started)
         }
         Err(refused) => {
             let (code, detail) = refused.told()?;
@@ -301,29 +302,50 @@ async fn note_failure(
     }
 }
 
+/// Where a user has proven who it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    /// Here, by a password.
+    Password,
+    /// At the identity provider of this configuration, in its session if that has a name.
+    Provider(&'a entity::sso_config::Model, Option<&'a SessionThere>),
+}
+
 /// Starts a session of a user who has proven who it is.
 ///
 /// # Errors
-/// 403 for an address that the tenant does not admit.
+/// For an address that the tenant does not admit 401 to a password and 403 to a provider; 401 when what the proof was good for
+/// changed meanwhile.
 pub async fn start(
     cloud: &Cloud,
     user: entity::user::Model,
     origin: &Origin,
-    sso_sealed: Option<String>,
+    proof: Proof<'_>,
 ) -> Result<Started, Failure> {
     let settings = Settings::of(cloud, cloud.store.reader(), TenantId(user.client_id)).await?;
     if !settings.admits_console(origin.ip) {
         activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), Some("address not admitted"))
             .await?;
-        return Err(ApiError::access_denied().into());
+        // Whoever tries passwords from elsewhere must not learn which is right.
+        return Err(match proof {
+            Proof::Password => ApiError::invalid_login().into(),
+            Proof::Provider(..) => ApiError::access_denied().into(),
+        });
     }
     let user = note_login(cloud, user, origin).await?;
     let lifetime_s = settings.absolute_timeout;
     let restriction = restriction(&user, &settings, cloud.now());
     let acting = sso::groups::shown_client(cloud, &user).await?;
-    let new = NewSession { user: &user, parent: None, lifetime_s, restriction, sso_sealed, acting };
-    let id = insert(cloud, new, origin).await?;
-    activity::log_sign_in(cloud.store.writer(), &user, origin, cloud.now(), None).await?;
+    let there = if let Proof::Provider(_, there) = proof { there } else { None };
+    let new = NewSession { user: &user, parent: None, lifetime_s, restriction, there, acting };
+    let transaction = cloud.store.begin().await?;
+    if let Proof::Provider(config, _) = proof {
+        // Whoever takes the provider out of force ends the sessions that it began: none may begin behind that.
+        sso::sign_in::still_in_force(&transaction, config).await?;
+    }
+    let id = insert(cloud, &transaction, new, origin).await?;
+    activity::log_sign_in(&transaction, &user, origin, cloud.now(), None).await?;
+    transaction.commit().await?;
     if user.is_fallback {
         warn_of_fallback(cloud, &user, origin).await?;
     }

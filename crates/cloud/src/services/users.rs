@@ -227,6 +227,7 @@ async fn invite(
         realname: &user.realname,
         grant: &grant,
         ttl: Ttl::Week,
+        sent: true,
     };
     invitations::issue(cloud, transaction, caller, &invited).await
 }
@@ -342,9 +343,8 @@ fn given(text: Option<&String>) -> Option<&str> {
 /// 400 when it is none.
 pub fn valid_email(text: &str) -> Result<String, ApiError> {
     let email = text.trim().to_lowercase();
-    let shaped = email
-        .split_once('@')
-        .is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty() && !domain.contains('@'));
+    // What no letter can be sent to is none.
+    let shaped = email.parse::<lettre::Address>().is_ok();
     if shaped && email.len() <= 254 && !email.chars().any(|c| c.is_whitespace() || c.is_control()) {
         Ok(email)
     } else {

@@ -108,6 +108,46 @@ async fn a_tenant_lives_from_creation_to_deletion() {
     assert_eq!(create("Shop EU", "").await.status, 200);
 }
 
+#[tokio::test]
+async fn the_mode_of_a_new_client_is_its_general_filtration_mode() {
+    let cloud = TestCloud::start().await;
+    let (global, ..) = global(&cloud).await;
+    let create = async |name: &str, mode: Value| {
+        cloud_post(&cloud, &global, "create", json!({"name": name, "mode": mode})).await
+    };
+    let mode_of = async |id: &Value| {
+        cloud.get(&global, &format!("/v2/client/{id}/rules/wallarm_mode")).await.body()["mode"].clone()
+    };
+    for (mode, expected) in [
+        (json!("monitoring"), "monitoring"),
+        (json!("block"), "block"),
+        (json!("safe_blocking"), "safe_blocking"),
+        (json!("off"), "off"),
+        (json!("default"), "default"),
+        (json!(""), "default"),
+        (Value::Null, "default"),
+    ] {
+        let made = create(&format!("Shop {mode}"), mode.clone()).await.body();
+        assert_eq!(
+            (&made["mode"], mode_of(&made["id"]).await),
+            (&json!(expected), json!(expected)),
+            "{mode}"
+        );
+    }
+    // Unknown ones make nothing.
+    let refused = create("Never", json!("turbo")).await;
+    let expected = r#"{"status":400,"body":{"error":"invalid mode","value":"turbo"}}"#;
+    assert_eq!((refused.status, refused.text.as_str()), (400, expected));
+    assert_eq!(ids(&cloud, &global, json!({"name": "Never"})).await, Vec::<i64>::new());
+    // Where it is changed, the object follows.
+    let made = create("Last", json!("block")).await.body();
+    let path = format!("/v2/client/{}/rules/wallarm_mode", made["id"]);
+    let off = json!({"mode": "off"});
+    assert_eq!(cloud.call(&global, Method::PUT, &path, Some(&off)).await.body(), off);
+    let seen = cloud.post(&global, "/v1/objects/client", json!({"filter": {"id": made["id"]}})).await.body();
+    assert_eq!(seen[0]["mode"], "off");
+}
+
 async fn cloud_post(cloud: &TestCloud, by: &Credential, verb: &str, body: Value) -> bartizan_testkit::Reply {
     cloud.post(by, &format!("/v1/objects/client/{verb}"), body).await
 }
@@ -278,4 +318,30 @@ async fn a_month_after_its_deletion_nothing_of_a_tenant_is_left() {
     cloud.running.cloud.clock.shift_ms(2 * 86_400_000);
     clean().await;
     assert_eq!(rows().await, 0);
+}
+
+#[tokio::test]
+async fn who_deleted_a_tenant_is_in_the_log_of_whom_it_belonged_to() {
+    let cloud = TestCloud::start().await;
+    let (global, home, linked) = global(&cloud).await;
+    cloud_post(&cloud, &global, "disabling", json!({"clientid": linked})).await.body();
+    cloud_post(&cloud, &global, "delete", json!({"filter": {"id": linked}})).await.body();
+    assert_eq!(cloud.get(&global, &format!("/v1/activity_log/{linked}/events")).await.status, 403);
+    let log = format!("/v1/activity_log/{home}/events?filter[object_types][]=client");
+    let entry = cloud.get(&global, &log).await.body()["objects"][0].clone();
+    assert_eq!(
+        (&entry["action_type"], &entry["object_id"], &entry["client_id"]),
+        (&json!("Delete"), &json!(linked.to_string()), &json!(home))
+    );
+}
+
+#[tokio::test]
+async fn clients_come_in_one_order() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let by = async |order: &str| cloud.post(&admin, "/v1/objects/client", json!({"order_by": order})).await;
+    assert_eq!((by("").await.status, by("id").await.status), (200, 200));
+    let refused = by("bogus").await;
+    let expected = r#"{"status":400,"body":{"error":"unknown order_by","value":"bogus"}}"#;
+    assert_eq!((refused.status, refused.text.as_str()), (400, expected));
 }

@@ -160,6 +160,31 @@ async fn a_change_of_everything_but_nothing_is_refused() {
 }
 
 #[tokio::test]
+async fn a_path_of_a_version_that_there_is_not_is_no_page() {
+    let cloud = TestCloud::start().await;
+    let anybody = &Credential::Anonymous;
+    let absent = (404, r#"{"status":404,"body":"Not found"}"#);
+    for (method, path) in [
+        (Method::GET, "/v1"),
+        (Method::POST, "/v9/foo"),
+        (Method::GET, "/v10/objects/user"),
+        (Method::DELETE, "/node"),
+        (Method::GET, "/node/v2/manifest"),
+    ] {
+        let reply = cloud.call(anybody, method.clone(), path, None).await;
+        assert_eq!((reply.status, reply.text.as_str()), absent, "{method} {path}");
+        assert!(reply.headers.contains_key("x-request-id"), "{method} {path}");
+    }
+    // Identity providers are answered in their form, and pages are only read.
+    let reply = cloud.get(anybody, "/scim/v2/Robots").await;
+    assert_eq!((reply.status, &reply.json()["detail"]), (404, &json!("Not found")));
+    assert_eq!(reply.headers["content-type"], "application/scim+json");
+    let reply = cloud.post(anybody, "/attacks", json!({})).await;
+    assert_eq!((reply.status, reply.text.as_str()), (405, r#"{"status":405,"body":"Method not allowed"}"#));
+    assert_ne!(cloud.get(anybody, "/vulnerabilities").await.status, 405);
+}
+
+#[tokio::test]
 async fn an_unknown_path_is_answered_like_the_api() {
     let cloud = TestCloud::start().await;
     let reply = cloud.get(&Credential::Anonymous, "/v1/nothing").await;

@@ -180,6 +180,67 @@ async fn a_link_makes_a_user() {
 }
 
 #[tokio::test]
+async fn whoever_was_handed_a_link_confirms_the_address_with_the_password() {
+    let mail = MailServer::start().await;
+    let cloud = start(&mail).await;
+    let admin = cloud.admin_pair().await;
+    let invite = async |email: &str| {
+        let body = json!({"email": email, "permissions": ["auditor"], "send": false});
+        let link = cloud.post(&admin, "/v1/invitations", body).await.body();
+        let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+        let body = json!({"token": token, "realname": "Bob Low", "password": "Correct2horse"});
+        assert_eq!(accept(&cloud, body).await.body(), json!({"confirm_email": true}));
+        token_to(&mail, email, "bze_").await
+    };
+    let confirm = async |token: &str, password: Value| {
+        let body = json!({"token": token, "password": password});
+        let reply = cloud.post(&ANYBODY, "/v1/user/email/confirm", body).await;
+        (reply.status, reply.text)
+    };
+    let token = invite("bob@acme.test").await;
+    let bob = json!({"filter": {"email": "bob@acme.test"}});
+    let bob = cloud.post(&admin, "/v1/objects/user", bob).await.body()[0].clone();
+    assert_eq!((&bob["validated"], &bob["enabled"]), (&json!(false), &json!(true)));
+    assert_eq!(sign_in(&cloud, "bob@acme.test", "Correct2horse").await, 401);
+    // Who reads the letters must be who chose the password.
+    assert_eq!(confirm(&token, Value::Null).await.0, 400);
+    let wrong = (403, r#"{"status":403,"body":"Invalid password"}"#.to_owned());
+    assert_eq!(confirm(&token, json!("Correct3horse")).await, wrong);
+    assert_eq!(confirm(&token, json!("Correct2horse")).await.0, 200);
+    assert_eq!(confirm(&token, json!("Correct2horse")).await.0, 400, "a link works once");
+    assert_eq!(sign_in(&cloud, "bob@acme.test", "Correct2horse").await, 200);
+    let welcome = mail.next().await;
+    assert!(welcome.to == ["bob@acme.test"] && welcome.data.contains("ready"), "{}", welcome.data);
+    // A link that ends, or whose account got another address, confirms nothing; a new invitation by letter helps.
+    let token = invite("eve@acme.test").await;
+    cloud.running.cloud.clock.shift_ms(86_401_000);
+    assert_eq!(confirm(&token, json!("Correct2horse")).await.0, 400);
+    let eve = json!({"filter": {"email": "eve@acme.test"}});
+    let eve = cloud.post(&admin, "/v1/objects/user", eve).await.body()[0]["id"].clone();
+    cloud.post(&admin, &format!("/v1/user/{eve}/resend_invitation"), json!({})).await.body();
+    let again = token_to(&mail, "eve@acme.test", "bzi_").await;
+    let body = json!({"token": again, "password": "Correct4horse"});
+    assert_eq!(accept(&cloud, body).await.body(), json!({"confirm_email": false}));
+    assert_eq!(sign_in(&cloud, "eve@acme.test", "Correct4horse").await, 200);
+    let token = invite("tom@acme.test").await;
+    let tom = json!({"filter": {"email": "tom@acme.test"}, "fields": {"email": "thomas@acme.test"}});
+    cloud.post(&admin, "/v1/objects/user/update", tom).await.body();
+    assert_eq!(confirm(&token, json!("Correct2horse")).await.0, 400);
+}
+
+#[tokio::test]
+async fn without_a_mail_server_a_link_that_was_handed_over_is_enough() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let body = json!({"email": "bob@acme.test", "permissions": ["auditor"]});
+    let link = cloud.post(&admin, "/v1/invitations", body).await.body();
+    let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+    let body = json!({"token": token, "realname": "Bob Low", "password": "Correct2horse"});
+    assert_eq!(accept(&cloud, body).await.body(), json!({"confirm_email": false}));
+    assert_eq!(sign_in(&cloud, "bob@acme.test", "Correct2horse").await, 200);
+}
+
+#[tokio::test]
 async fn an_invitation_is_no_more_than_who_invited_has() {
     let cloud = TestCloud::start().await;
     let rights: Vec<&str> = bartizan_api::Role::Admin.permissions().into_iter().map(|p| p.code()).collect();

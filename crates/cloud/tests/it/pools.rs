@@ -101,3 +101,20 @@ async fn applications_of_another_tenant_are_out_of_reach() {
     let filter = json!({"filter": {"id": -1, "clientid": other.id}, "fields": {"name": "mine"}});
     assert_eq!(call(&cloud, &admin, "/update", filter).await.body(), json!([]));
 }
+
+#[tokio::test]
+async fn a_deleted_application_with_the_largest_id_leaves_room_for_others() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let create = async |body: Value| cloud.post(&admin, "/v1/objects/pool/create", body).await;
+    for id in [4, 5, 2_147_483_647_i64] {
+        create(json!({"id": id, "name": "Shop"})).await.body();
+    }
+    let refused = create(json!({"name": "Next"})).await;
+    assert!(refused.status == 400 && refused.text.contains("no id is left"), "{}", refused.text);
+    for id in [5, 2_147_483_647_i64] {
+        cloud.post(&admin, "/v1/objects/pool/delete", json!({"filter": {"id": id}})).await.body();
+    }
+    // The id of a deleted one is not given to another.
+    assert_eq!(create(json!({"name": "Next"})).await.body()["id"], 6);
+}

@@ -1,13 +1,15 @@
 //! Quotas: off unless the operator defines them; what follows from using more, and trials by signed tokens.
 
 use bartizan_cloud::services::{delivery, quotas};
-use bartizan_testkit::{Credential, Reply, TestCloud, receiver::Receiver};
+use bartizan_testkit::{Credential, Reply, TestCloud, receiver::Receiver, smtp::MailServer};
 use chrono::{Datelike, Days, Months, NaiveDate};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{billing::operator, events::TestNode, sso};
+use crate::{billing::operator, events::TestNode, letters, sso};
+
+pub(crate) mod users;
 
 const CLOSED: (u16, &str) = (402, r#"{"status":402,"body":"Payment required"}"#);
 
@@ -146,6 +148,43 @@ async fn what_nodes_keep_while_builds_are_off_comes_back_under_a_higher_number()
     let back = hints(&cloud, &node).await;
     assert_eq!(back["hints"], kept["hints"]);
     assert!(back["version"].as_i64() > off["version"].as_i64());
+}
+
+#[tokio::test]
+async fn administrators_are_told_by_letter_once_for_each_limit() {
+    let mail = MailServer::start().await;
+    let cloud = letters::start_with_mail(&mail, |config| config.billing.requests_per_month = 100).await;
+    set_day_of_next_month(&cloud, 10);
+    cloud.add_user(cloud.client.id, "root@acme.test", &["admin_ext"]).await;
+    cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let gone = cloud.add_user(cloud.client.id, "gone@acme.test", &["admin"]).await;
+    let off = json!({"filter": {"id": [gone.id]}});
+    cloud.post(&cloud.admin_pair().await, "/v1/objects/user/disabling", off).await.body();
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let told = async |says: &str| {
+        // Letters of one moment go out side by side.
+        let mut letters = [mail.next().await, mail.next().await];
+        letters.sort_by(|one, two| one.to.cmp(&two.to));
+        let to = letters.each_ref().map(|letter| letter.to.join(","));
+        assert_eq!(to, ["admin@acme.test", "root@acme.test"]);
+        for letter in &letters {
+            assert!(letter.data.contains("Subject: The quota of this month is used up"), "{}", letter.data);
+            let text = letters::text(letter);
+            assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(says), "{text}");
+        }
+    };
+    heartbeat(&cloud, &node, 1, 100).await;
+    assert!(mail.now().await.is_none());
+    heartbeat(&cloud, &node, 2, 1).await;
+    told("more than the 100 requests of this month's quota. The Console and integrations are closed").await;
+    heartbeat(&cloud, &node, 3, 50).await;
+    assert!(mail.now().await.is_none(), "it was told already");
+    heartbeat(&cloud, &node, 4, 50).await;
+    told("more than twice the 100 requests of this month's quota. They let requests pass uninspected").await;
+    // A new month begins with nothing used and nothing told.
+    set_day_of_next_month(&cloud, 1);
+    heartbeat(&cloud, &node, 5, 7).await;
+    assert!(mail.now().await.is_none());
 }
 
 #[tokio::test]

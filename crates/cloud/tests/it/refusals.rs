@@ -6,6 +6,8 @@ use bartizan_testkit::{Credential, Reply, TestCloud};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+mod types;
+
 fn refusal(reply: &Reply) -> (u16, &str) {
     (reply.status, &reply.text)
 }
@@ -48,10 +50,47 @@ async fn a_credential_that_comes_twice_counts_for_nothing() {
     let long = "a".repeat(300);
     assert_eq!(refusal(&ask(&[("X-WallarmApi-Token", &long)]).await), refused);
     let reply = cloud.get(anybody, "/v1/user?X-WallarmApi-Token=x").await;
-    assert_eq!(
-        (reply.status, reply.json()["body"]["error"].as_str()),
-        (400, Some("credentials in the query string are refused"))
-    );
+    let in_query = (400, Some("credentials in the query string are refused"));
+    assert_eq!((reply.status, reply.json()["body"]["error"].as_str()), in_query);
+    let reply = cloud.get(anybody, "/v1/user?a=1&X%2DWallarmAPI-Secret=x").await;
+    assert_eq!((reply.status, reply.json()["body"]["error"].as_str()), in_query);
+    // What protects a session from other pages comes once.
+    let Credential::Cookie(cookie, csrf) = &session else { unreachable!() };
+    let call = async |more: &[(&str, &str)]| {
+        let own =
+            [("Cookie", cookie.as_str()), ("Origin", cloud.url.as_str()), ("X-CSRF-Token", csrf.as_str())];
+        let headers = [&own[..], more].concat();
+        cloud.call_with(anybody, Method::POST, "/v1/session/token", &headers, Some(&json!({}))).await.status
+    };
+    assert_eq!(call(&[]).await, 200);
+    assert_eq!(call(&[("X-CSRF-Token", "x")]).await, 403);
+    assert_eq!(call(&[("Origin", "https://evil.test")]).await, 403);
+}
+
+#[tokio::test]
+async fn wrong_credentials_in_headers_are_not_a_session_that_ended() {
+    let cloud = TestCloud::start().await;
+    let ask = async |headers: &[(&str, &str)]| {
+        let reply = cloud.call_with(&Credential::Anonymous, Method::GET, "/v1/session", headers, None).await;
+        (reply.status, reply.text)
+    };
+    let unknown = (403, r#"{"status":403,"body":"User not authenticated"}"#.to_owned());
+    assert_eq!(ask(&[("X-WallarmApi-Token", "x")]).await, unknown);
+    assert_eq!(ask(&[("X-WallarmAPI-UUID", "x"), ("X-WallarmAPI-Secret", "y")]).await, unknown);
+    let ended = (401, r#"{"status":401,"body":"Session expired"}"#.to_owned());
+    assert_eq!((ask(&[]).await, ask(&[("X-WallarmApi-Token", "")]).await), (ended.clone(), ended));
+}
+
+#[tokio::test]
+async fn a_query_that_is_no_text_does_not_widen_what_is_asked() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    for part in ["filter[name]=%ff", "filter[id]=1%ff", "filter%5Bid%5D=%zz"] {
+        let reply = cloud.get(&admin, &format!("/v1/objects/client?limit=5&{part}")).await;
+        assert_eq!(reply.json()["body"], json!({"error": "invalid query", "value": part}), "{}", reply.text);
+    }
+    let reply = cloud.get(&admin, "/v2/dashboards/attacks?time_from=%ff").await;
+    assert!((400..500).contains(&reply.status), "{}", reply.text);
 }
 
 #[tokio::test]

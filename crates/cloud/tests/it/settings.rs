@@ -96,3 +96,31 @@ async fn networks_keep_strangers_out() {
         .body();
     assert_eq!((from("203.0.113.7").await, from("127.0.0.9").await), (403, 200));
 }
+
+#[tokio::test]
+async fn from_elsewhere_a_right_password_is_answered_like_a_wrong_one() {
+    let cloud = TestCloud::start_with(|config| {
+        config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let admin = cloud.admin_pair().await;
+    let settings = json!({"allowed_networks": ["127.0.0.0/8"], "allowed_networks_scope": "console"});
+    put(&cloud, &admin, settings).await.body();
+    let sign_in = async |ip: &str, password: &str| {
+        let login = json!({"username": "admin@acme.test", "password": password});
+        let headers = [("X-Forwarded-For", ip)];
+        let reply = cloud
+            .call_with(&Credential::Anonymous, reqwest::Method::POST, "/v1/login", &headers, Some(&login))
+            .await;
+        (reply.status, reply.text)
+    };
+    let right = bartizan_testkit::cloud::PASSWORD;
+    assert_eq!(sign_in("127.0.0.9", right).await.0, 200);
+    let refused = (401, r#"{"status":401,"body":"Invalid login or password"}"#.to_owned());
+    assert_eq!(
+        (sign_in("203.0.113.7", right).await, sign_in("203.0.113.7", "wrong").await),
+        (refused.clone(), refused)
+    );
+    let log = format!("/v1/activity_log/{}/events?filter[object_types][]=sign_in", cloud.client.id);
+    assert!(cloud.get(&admin, &log).await.text.contains("address not admitted"));
+}

@@ -315,3 +315,77 @@ async fn another_tenant_is_out_of_reach() {
     });
     assert_eq!(refusal(&cloud.post(&admin, "/v1/objects/user/create", body).await), DENIED);
 }
+
+#[tokio::test]
+async fn several_values_of_a_flag_select_what_they_say() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let off = cloud.add_user(cloud.client.id, "off@acme.test", &["auditor"]).await;
+    cloud.post(&admin, "/v1/objects/user/disabling", json!({"filter": {"id": [off.id]}})).await.body();
+    let list = async |filter: Value| {
+        let users = cloud.post(&admin, "/v1/objects/user", json!({ "filter": filter })).await.body();
+        users.as_array().unwrap().iter().map(|user| user["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(json!({"enabled": [false, false]})).await, [off.id]);
+    assert_eq!(list(json!({"!enabled": [true]})).await, [off.id]);
+    assert_eq!(list(json!({"enabled": [true, false]})).await, [cloud.admin.id, off.id]);
+    assert_eq!(list(json!({"!enabled": [true, false]})).await, Vec::<i64>::new());
+    // It selects nothing by itself, so nothing is changed by it.
+    let all = json!({"filter": {"enabled": [true, false]}});
+    let reply = cloud.post(&admin, "/v1/objects/user/delete", all).await;
+    assert_eq!((reply.status, reply.text.as_str()), (400, r#"{"status":400,"body":"Empty filter"}"#));
+    // Deleted applications are listed when they are asked for.
+    cloud.post(&admin, "/v1/objects/pool/create", json!({"id": 5, "name": "Shop"})).await.body();
+    cloud.post(&admin, "/v1/objects/pool/delete", json!({"filter": {"id": 5}})).await.body();
+    for (filter, expected) in [
+        (json!({}), vec![-1]),
+        (json!({"deleted": [true, true]}), vec![5]),
+        (json!({"deleted": [true, false]}), vec![-1, 5]),
+    ] {
+        let pools = cloud.post(&admin, "/v1/objects/pool", json!({ "filter": filter })).await.body();
+        let ids: Vec<i64> =
+            pools.as_array().unwrap().iter().map(|pool| pool["id"].as_i64().unwrap()).collect();
+        assert_eq!(ids, expected, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_one_that_letters_go_to() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    for email in ["<x>@c.de", "a@c..de", "a@-c.de", ".a@c.de", "a@b@c.de", "a b@c.de", "@c.de", "a@"] {
+        let refused = create(&cloud, &admin, email, &["auditor"]).await;
+        assert_eq!(refused.json()["body"], json!({"error": "invalid email", "value": email}));
+    }
+    for email in ["eve+ci@acme.test", "o'neil@sub.acme.test", "Eve.Low@ACME.test"] {
+        assert_eq!(create(&cloud, &admin, email, &["auditor"]).await.status, 200, "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_somebody_else_chose_is_not_kept() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let eve = cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let given = "Chosen4others";
+    let set = json!({"filter": {"id": eve.id}, "fields": {"password": given}});
+    cloud.post(&admin, "/v1/objects/user/update", set).await.body();
+    let login = json!({"username": "eve@acme.test", "password": given});
+    let reply = cloud.post(&Credential::Anonymous, "/v1/login", login).await;
+    let cookie = reply.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let session = cloud.get(&Credential::Cookie(cookie.clone(), String::new()), "/v1/session").await.body();
+    let session = Credential::Cookie(cookie, session["csrf"].as_str().unwrap().to_owned());
+    let change = async |password: &str| {
+        let body =
+            json!({"current_password": given, "password": password, "password_confirmation": password});
+        cloud.call(&session, reqwest::Method::PUT, "/v1/user/password", Some(&body)).await
+    };
+    let same = change(given).await;
+    assert_eq!(
+        same.json()["body"],
+        json!({"error": "weak password", "value": ["used_before"]}),
+        "{}",
+        same.text
+    );
+    assert_eq!(change("Correct5horse").await.status, 200);
+}

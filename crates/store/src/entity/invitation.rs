@@ -21,6 +21,8 @@ pub struct Model {
     pub permissions: Json,
     /// Keyed hash of the token, hex.
     pub token_mac: String,
+    /// Whether the link went to the address.
+    pub sent: bool,
     /// Issuing user, 0 for a shared token and the system.
     pub create_by: i64,
     /// The shared API token that issued it.

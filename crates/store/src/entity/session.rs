@@ -35,6 +35,8 @@ pub struct Model {
     pub restriction: Option<String>,
     /// What sign-out at the identity provider needs, encrypted.
     pub sso_sealed: Option<String>,
+    /// Keyed hash of the name that the identity provider knows the person by.
+    pub sso_name_mac: Option<String>,
 }
 
 /// None: rows are joined by explicit queries.

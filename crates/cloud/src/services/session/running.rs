@@ -1,7 +1,7 @@
 //! Running sessions: beginning, what they show, what derives from them, their end (`spec/accounts.md` section 2.4).
 
 use bartizan_api::ApiError;
-use bartizan_store::{TenantId, entity, sessions};
+use bartizan_store::{TenantId, entity, sea_orm::ConnectionTrait, sessions};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,13 +23,28 @@ pub(super) struct NewSession<'a> {
     pub(super) parent: Option<&'a str>,
     pub(super) lifetime_s: i64,
     pub(super) restriction: Option<&'static str>,
-    pub(super) sso_sealed: Option<String>,
+    /// The session at the identity provider that it began with.
+    pub(super) there: Option<&'a SessionThere>,
     /// The tenant that pages show at first, when it is not the user's own.
     pub(super) acting: Option<TenantId>,
 }
 
+/// A person's session at the identity provider, as sign-out there needs it.
+#[derive(Clone, Debug)]
+pub struct SessionThere {
+    /// What it is called there, encrypted.
+    pub sealed: String,
+    /// Keyed hash of the person's name there.
+    pub name_mac: String,
+}
+
 /// Writes a new session and returns its opaque id.
-pub(super) async fn insert(cloud: &Cloud, new: NewSession<'_>, origin: &Origin) -> Result<String, Failure> {
+pub(super) async fn insert<C: ConnectionTrait>(
+    cloud: &Cloud,
+    connection: &C,
+    new: NewSession<'_>,
+    origin: &Origin,
+) -> Result<String, Failure> {
     let (secret, now) = (Secret::random(), cloud.now());
     let session = entity::session::Model {
         id_mac: secret.mac(&cloud.keys),
@@ -45,9 +60,10 @@ pub(super) async fn insert(cloud: &Cloud, new: NewSession<'_>, origin: &Origin) 
         expires_at: now + new.lifetime_s,
         acting_client_id: new.acting.map(|tenant| tenant.0),
         restriction: new.restriction.map(str::to_owned),
-        sso_sealed: new.sso_sealed,
+        sso_sealed: new.there.map(|there| there.sealed.clone()),
+        sso_name_mac: new.there.map(|there| there.name_mac.clone()),
     };
-    cloud.store.insert_session(session).await?;
+    sessions::insert(connection, session).await?;
     Ok(secret.opaque(PREFIX))
 }
 
@@ -110,10 +126,10 @@ pub async fn derive_token(cloud: &Cloud, caller: &Caller, origin: &Origin) -> Re
         parent: Some(id_mac),
         lifetime_s: TOKEN_LIFETIME_S,
         restriction,
-        sso_sealed: None,
+        there: None,
         acting: None,
     };
-    let token = insert(cloud, new, origin).await?;
+    let token = insert(cloud, cloud.store.writer(), new, origin).await?;
     let entry = change(user, "create", json!({"session": "API Console"}));
     activity::log(cloud.store.writer(), caller, caller.tenant(), cloud.now(), entry).await?;
     Ok(token)

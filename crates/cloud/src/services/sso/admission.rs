@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use bartizan_api::{Grant, Role, sso::GroupMapping};
 use bartizan_store::{
-    StoreError, TenantId, clients, entity, scim,
-    sea_orm::{ActiveValue::Set, IntoActiveModel},
-    sessions, sso,
+    StoreError, TenantId, entity, scim,
+    sea_orm::{ActiveValue::Set, DatabaseTransaction, IntoActiveModel},
+    sessions, sso, users,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     MAPPABLE, domains,
     groups::{self, Account},
-    sign_in::failure_code,
+    sign_in::{failure_code, still_in_force},
 };
 use crate::{
     auth::Origin,
@@ -212,6 +212,7 @@ async fn make(
         create_from: origin.ip.to_string(),
     };
     let transaction = cloud.store.begin().await?;
+    in_force(&transaction, config).await?;
     if let Err(failure) = quotas::admit_user(cloud, &transaction, TenantId(client.id)).await {
         return Err(match failure.0.status {
             StatusCode::PAYMENT_REQUIRED => {
@@ -247,24 +248,16 @@ async fn bring_up_to_date(
     role: Option<Role>,
     origin: &Origin,
 ) -> Result<entity::user::Model, Refused> {
-    let tenant = TenantId(user.client_id);
-    let mut after = user.clone();
-    after.sso_subject = Some(identity.subject.clone());
-    after.sso_groups = Some(json!(groups::held(identity)));
-    after.validated = true;
-    if config.provisioning {
-        after.auth_method = Some(config.kind.clone());
-        after.sso_managed = true;
-        identity.realname.clone_into(&mut after.realname);
-        if let Some(role) = role {
-            after.permissions = json!(Grant::Role(role).strings());
-        }
-    }
-    if after == user {
+    if told(config, &user, identity, role) == user {
         return Ok(user);
     }
+    let tenant = TenantId(user.client_id);
     let transaction = cloud.store.begin().await?;
-    clients::lock(&transaction, tenant).await?;
+    in_force(&transaction, config).await?;
+    // Judged as it is now: an administrator may have changed it since it was read.
+    let current = users::lock(&transaction, tenant, user.id).await?;
+    let user = check(config, current.ok_or_else(|| Refused::code("user_not_found", user.email))?, identity)?;
+    let after = told(config, &user, identity, role);
     let mut row = user.clone().into_active_model();
     row.sso_subject = Set(after.sso_subject);
     row.sso_groups = Set(after.sso_groups);
@@ -282,6 +275,45 @@ async fn bring_up_to_date(
     }
     transaction.commit().await?;
     Ok(changed)
+}
+
+/// A user as the provider tells of it.
+fn told(
+    config: &entity::sso_config::Model,
+    user: &entity::user::Model,
+    identity: &Identity,
+    role: Option<Role>,
+) -> entity::user::Model {
+    let mut after = user.clone();
+    after.sso_subject = Some(identity.subject.clone());
+    after.sso_groups = Some(json!(groups::held(identity)));
+    after.validated = true;
+    if config.provisioning {
+        after.auth_method = Some(config.kind.clone());
+        after.sso_managed = true;
+        identity.realname.clone_into(&mut after.realname);
+        if let Some(role) = role {
+            after.permissions = json!(Grant::Role(role).strings());
+        }
+    }
+    after
+}
+
+/// Refuses what a provider vouches for that is out of force by now.
+async fn in_force(
+    transaction: &DatabaseTransaction,
+    config: &entity::sso_config::Model,
+) -> Result<(), Refused> {
+    still_in_force(transaction, config).await.map_err(|failure| meanwhile(config, failure))
+}
+
+/// The refusal when what vouches for somebody was found out of force at the last moment.
+pub(super) fn meanwhile(config: &entity::sso_config::Model, failure: Failure) -> Refused {
+    if failure.0.status == StatusCode::UNAUTHORIZED {
+        Refused::code(failure_code(&config.kind), "single sign-on was changed meanwhile")
+    } else {
+        Refused::Failure(failure)
+    }
 }
 
 fn change(

@@ -186,7 +186,7 @@ pub async fn finish(
         back if redirect.ends_with(&back) => identify(cloud, &returned.config, query, &asked).await,
         _ => Err(Refused::code("oidc_error", "the answer came to the address of another client")),
     };
-    sign_in::conclude(cloud, returned, identity, origin).await
+    sign_in::conclude(cloud, returned, identity, None, origin).await
 }
 
 /// What the question was that an answer must fit to.

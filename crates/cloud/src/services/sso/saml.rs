@@ -10,14 +10,17 @@ use bartizan_api::{
     ApiError, Grant, Role,
     sso::{SamlAnswer, SamlForm, SamlSettings, SsoView},
 };
-use bartizan_store::{StoreError, TenantId, entity, sso, tickets};
+use bartizan_store::{StoreError, TenantId, entity, sea_orm::ConnectionTrait, sso, tickets};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat};
-use flate2::{Compression, write::DeflateEncoder};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use self::response::{Assertion, Expected};
+use self::{
+    binding::Kind,
+    metadata::{Binding, LogoutService},
+    response::{Assertion, Expected, There},
+};
 use super::{
     Proven,
     admission::{Identity, Refused},
@@ -33,7 +36,9 @@ use crate::{
     state::Cloud,
 };
 
+pub mod binding;
 pub mod encryption;
+pub mod logout;
 pub mod metadata;
 pub mod own_keys;
 pub mod response;
@@ -48,10 +53,13 @@ pub const FINISH: &str = "/v1/sso/saml/finish";
 const SEEN: &str = "saml_assertion";
 /// What an answer says about the assertion: that it was encrypted, and signed by itself.
 const PROTECTED: &str = "protected";
+/// What an answer says about the session at the provider.
+const THERE: &str = "there";
 /// Attribute that gives a role by itself, before the role.
 const ROLE: &str = "wallarm_role:";
-/// Algorithm that requests are signed by.
-const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+/// Places for reading what anybody may send: a text that is slow to read holds up others of its kind, not the rest of the
+/// cloud.
+static READING: Semaphore = Semaphore::const_new(2);
 
 fn text<'a>(config: &'a entity::sso_config::Model, name: &str) -> &'a str {
     config.settings.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -83,14 +91,19 @@ pub async fn own_metadata(cloud: &Cloud, client_uuid: &str) -> Result<String, Fa
     let client = client.filter(|client| client.enabled).ok_or_else(absent)?;
     let config = sso::find(cloud.store.reader(), TenantId(client.id)).await?;
     let config = config.filter(|config| config.kind == "saml");
-    let own = config.map(|config| published(&config, cloud.now())).unwrap_or_default();
+    let own = config.map(|config| published(cloud, &client, &config)).unwrap_or_default();
     Ok(metadata::own(&entity_id(cloud, &client), &acs_url(cloud), &own))
 }
 
 /// What our metadata says of our keys. The newest is the one to encrypt for, also before it signs.
-fn published(config: &entity::sso_config::Model, now: i64) -> metadata::Own {
-    let own = own_keys::of(config);
+fn published(
+    cloud: &Cloud,
+    client: &entity::client::Model,
+    config: &entity::sso_config::Model,
+) -> metadata::Own {
+    let (own, now) = (own_keys::of(config), cloud.now());
     metadata::Own {
+        logout_url: own_keys::signing(&own, now).map(|_| logout::url(cloud, client)),
         signs: config.extended_security,
         signing: own_keys::signing_from_now(&own, now).map(|key| key.certificate.clone()).collect(),
         encryption: own.last().map(|key| key.certificate.clone()),
@@ -119,6 +132,10 @@ pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Resul
         provider.certificates =
             vec![certificate.map_err(|reason| ApiError::invalid(format!("x509: {reason}"), Value::Null))?];
     }
+    if let Some(url) = request.single_logout_url {
+        provider.logout_url = Some(url.clone());
+        provider.single_logout = Some(LogoutService { binding: Binding::Redirect, url, response_url: None });
+    }
     provider.logout_url = request.logout_url.or(provider.logout_url);
     settings::valid_text("issuer", &provider.issuer, 1024)?;
     settings::valid_text("groups_attribute", &request.groups_attribute, 255)?;
@@ -126,7 +143,13 @@ pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Resul
         return Err(ApiError::invalid("x509: a certificate is needed", Value::Null).into());
     }
     let vendor = settings::known_vendor(&request.vendor)?;
-    for (name, url) in [("sso_url", Some(&provider.sso_url)), ("logout_url", provider.logout_url.as_ref())] {
+    let single = provider.single_logout.as_ref();
+    for (name, url) in [
+        ("sso_url", Some(&provider.sso_url)),
+        ("single_logout_url", single.map(|service| &service.url)),
+        ("single_logout_url", single.and_then(|service| service.response_url.as_ref())),
+        ("logout_url", provider.logout_url.as_ref()),
+    ] {
         // The browser goes there, not the cloud; what is checked is that it is a page and encrypted.
         let checked = url.map(|url| browser_url(cloud, url)).transpose();
         checked.map_err(|reason| {
@@ -135,10 +158,24 @@ pub async fn put(cloud: &Cloud, caller: &Caller, request: SamlSettings) -> Resul
     }
     let settings = json!({
         "issuer": provider.issuer, "sso_url": provider.sso_url, "logout_url": provider.logout_url,
-        "certificates": provider.certificates, "groups_attribute": request.groups_attribute,
+        "single_logout": provider.single_logout, "certificates": provider.certificates, "groups_attribute": request.groups_attribute,
         "domains": settings::own_domains(cloud, caller, &request.domains)?, "named_roles": named_roles(caller),
     });
-    settings::put(cloud, caller, "saml", vendor, settings, settings::Secrets::default()).await
+    let made = match single {
+        Some(_) => key_for_logout(cloud, caller).await?,
+        None => None,
+    };
+    let secrets = settings::Secrets { saml_key: made.as_ref(), ..settings::Secrets::default() };
+    settings::put(cloud, caller, "saml", vendor, settings, secrets).await
+}
+
+/// A key for messages of sign-out, which must be signed, unless there is one.
+async fn key_for_logout(cloud: &Cloud, caller: &Caller) -> Result<Option<own_keys::OwnKey>, Failure> {
+    let config = sso::find(cloud.store.reader(), caller.tenant_of(None)?).await?;
+    if config.is_some_and(|config| config.kind == "saml" && !own_keys::of(&config).is_empty()) {
+        return Ok(None);
+    }
+    own_keys::make(cloud, &caller.client.uuid, cloud.now()).await.map(Some)
 }
 
 /// Roles that the provider may give by name: those that who trusts it could give.
@@ -192,40 +229,26 @@ pub(super) async fn begin(
     let payload = json!({"request": request, "binding": digest(&binding), "test": test});
     let state = sign_in::keep(cloud, config, payload).await?;
     let message = authn_request(cloud, &client, text(config, "sso_url"), &request);
-    let mut url = reqwest::Url::parse(text(config, "sso_url"))
-        .map_err(|error| Refused::code("invalid_saml_response", error.to_string()))?;
-    let message = deflated(&message).map_err(|_| ApiError::internal())?;
     let query = request_query(cloud, config, &message, &state.opaque(PREFIX)).await?;
-    let query = match url.query().filter(|own| !own.is_empty()) {
-        Some(own) => format!("{own}&{query}"),
-        None => query,
-    };
-    url.set_query(Some(&query));
-    Ok(Begun { location: url.into(), binding, cookie_path: FINISH })
+    let location = binding::with_query(text(config, "sso_url"), &query);
+    let location = location.ok_or_else(|| Refused::code("invalid_saml_response", "sso_url is no address"))?;
+    Ok(Begun { location, binding, cookie_path: FINISH })
 }
 
-/// Request and state in the form of a query; with extended security signed, and what is signed is this very text (SAML
-/// bindings, section 3.4.4.1).
+/// Request and state in the form of a query; signed with extended security.
 async fn request_query(
     cloud: &Cloud,
     config: &entity::sso_config::Model,
     message: &str,
     state: &str,
 ) -> Result<String, Failure> {
-    let pairs = [("SAMLRequest", message), ("RelayState", state), ("SigAlg", RSA_SHA256)];
-    let query = |pairs: &[(&str, &str)]| {
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
-    };
+    let query = binding::query(Kind::Request, message, Some(state)).map_err(|_| ApiError::internal())?;
     if !config.extended_security {
-        return Ok(query(&pairs[..2]));
+        return Ok(query);
     }
-    let (cloud, own, text) = (cloud.clone(), own_keys::of(config), query(&pairs));
-    let signed = tokio::task::spawn_blocking(move || {
-        let signature = own_keys::sign(&cloud, &own, text.as_bytes())?;
-        Some((text, STANDARD.encode(signature)))
-    });
-    let (text, signature) = signed.await.ok().flatten().ok_or_else(ApiError::internal)?;
-    Ok(format!("{text}&{}", query(&[("Signature", &signature)])))
+    let (cloud, own) = (cloud.clone(), own_keys::of(config));
+    let signed = tokio::task::spawn_blocking(move || binding::signed_query(&cloud, &own, &query));
+    Ok(signed.await.ok().flatten().ok_or_else(ApiError::internal)?)
 }
 
 fn authn_request(cloud: &Cloud, client: &entity::client::Model, destination: &str, id: &str) -> String {
@@ -243,14 +266,6 @@ fn authn_request(cloud: &Cloud, client: &entity::client::Model, destination: &st
     )
 }
 
-/// The encoding of requests by redirect (SAML bindings, section 3.4.4.1).
-fn deflated(message: &str) -> std::io::Result<String> {
-    use std::io::Write;
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(message.as_bytes())?;
-    Ok(STANDARD.encode(encoder.finish()?))
-}
-
 /// Takes a response; returns where the browser goes on.
 ///
 /// # Errors
@@ -258,7 +273,9 @@ fn deflated(message: &str) -> std::io::Result<String> {
 pub async fn accept(cloud: &Cloud, form: &SamlForm) -> Result<String, Refused> {
     let mut returned = sign_in::resume(cloud, "saml", form.relay_state.as_deref(), None).await?;
     let identity = match identify(cloud, &returned, form.saml_response.as_deref()).await {
-        Ok((identity, protected)) => json!({"identity": identity, PROTECTED: protected}),
+        Ok((identity, assertion)) => {
+            json!({"identity": identity, PROTECTED: assertion.protected, THERE: assertion.session})
+        }
         // The sign-in goes on to its end in the browser, where a test can tell its administrator.
         Err(refused) => {
             let (code, detail) = refused.told().map_err(Refused::Failure)?;
@@ -276,7 +293,7 @@ async fn identify(
     cloud: &Cloud,
     returned: &sign_in::Returned,
     form: Option<&str>,
-) -> Result<(Identity, bool), Refused> {
+) -> Result<(Identity, Assertion), Refused> {
     let refused = |detail: String| Refused::code("invalid_saml_response", detail);
     let config = &returned.config;
     let client = cloud.store.identify_client(config.client_id).await?;
@@ -288,8 +305,6 @@ async fn identify(
     let (audience, recipient, now) = (entity_id(cloud, &client), acs_url(cloud), cloud.now());
     let (issuer, request) = (text(config, "issuer").to_owned(), returned.text("request").to_owned());
     let (opener, own, extended) = (cloud.clone(), own_keys::of(config), config.extended_security);
-    // Anybody may send one: a text that is slow to read holds up other responses, not the rest of the cloud.
-    static READING: Semaphore = Semaphore::const_new(2);
     let _place = READING.acquire().await.map_err(|_| ApiError::internal())?;
     let read = tokio::task::spawn_blocking(move || {
         let expected = Expected {
@@ -313,30 +328,30 @@ async fn identify(
         }
         refused(error.to_string())
     })?;
-    remember(cloud, config, &assertion).await?;
-    Ok((identity_of(config, &assertion)?, assertion.protected))
+    remember(cloud, cloud.store.writer(), config, &assertion.id, assertion.ends_at).await?;
+    Ok((identity_of(config, &assertion)?, assertion))
 }
 
-/// Refuses an assertion that was presented before.
-async fn remember(
+/// Refuses an assertion or a request that was presented before: until it ends by itself, its id is kept.
+async fn remember<C: ConnectionTrait>(
     cloud: &Cloud,
+    connection: &C,
     config: &entity::sso_config::Model,
-    assertion: &Assertion,
+    id: &str,
+    ends_at: i64,
 ) -> Result<(), Refused> {
     let ticket = entity::ticket::Model {
-        id_mac: digest(&format!("{}|{}|{}", config.client_id, text(config, "issuer"), assertion.id)),
+        id_mac: digest(&format!("{}|{}|{id}", config.client_id, text(config, "issuer"))),
         kind: SEEN.to_owned(),
         client_id: Some(config.client_id),
         user_id: None,
         payload: json!({}),
         attempts: 0,
         created_at: cloud.now(),
-        expires_at: assertion.ends_at,
+        expires_at: ends_at,
     };
-    match tickets::insert(cloud.store.writer(), ticket).await {
-        Err(StoreError::Duplicate) => {
-            Err(Refused::code("invalid_saml_response", "the assertion was used before"))
-        }
+    match tickets::insert(connection, ticket).await {
+        Err(StoreError::Duplicate) => Err(Refused::code("invalid_saml_response", "it was used before")),
         other => Ok(other?),
     }
 }
@@ -393,7 +408,9 @@ pub async fn finish(
             Err(Refused::code(code, word("detail")))
         }
     };
-    sign_in::conclude(cloud, returned, identity, origin).await
+    let there = answer.get(THERE).and_then(|there| serde_json::from_value::<There>(there.clone()).ok());
+    let kept = there.and_then(|there| logout::kept(cloud, &returned.config, &there));
+    sign_in::conclude(cloud, returned, identity, kept.as_ref(), origin).await
 }
 
 /// What a test proves whose answer this is.

@@ -7,7 +7,13 @@ use bartizan_api::{
 use bartizan_store::{clients, entity, scim, sso, tickets};
 use serde_json::{Value, json};
 
-use super::{MAPPABLE, configured, domains, empty, ldap, oidc::SHARED, save, sign_in::STATE};
+use super::{
+    MAPPABLE, configured, domains, empty, ldap,
+    oidc::SHARED,
+    saml::own_keys::{self, OwnKey},
+    save,
+    sign_in::STATE,
+};
 use crate::{auth::Caller, failure::Failure, secrets::seal, services::grants, state::Cloud};
 
 /// Most mappings of groups.
@@ -38,7 +44,7 @@ pub async fn put_oidc(cloud: &Cloud, caller: &Caller, request: OidcSettings) -> 
         "groups_claim": request.groups_claim, "domains": domains, "callback": request.callback,
     });
     let vendor = known_vendor(&request.vendor)?;
-    let secrets = Secrets { secret: request.client_secret.as_deref(), client_key: None };
+    let secrets = Secrets { secret: request.client_secret.as_deref(), ..Secrets::default() };
     put(cloud, caller, "oidc", vendor, settings, secrets).await
 }
 
@@ -85,7 +91,7 @@ pub async fn put_ldap(cloud: &Cloud, caller: &Caller, request: LdapSettings) -> 
         "email_attribute": request.email_attribute, "certificate": certificate, "domains": domains,
         "client_certificate": client_certificate,
     });
-    let secrets = Secrets { secret: request.bind_password.as_deref(), client_key };
+    let secrets = Secrets { secret: request.bind_password.as_deref(), client_key, saml_key: None };
     put(cloud, caller, "ldap", "custom", settings, secrets).await
 }
 
@@ -144,9 +150,11 @@ pub(super) fn own_domains(cloud: &Cloud, caller: &Caller, asked: &[String]) -> R
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Secrets<'a> {
     /// Client secret or bind password.
-    secret: Option<&'a str>,
+    pub(super) secret: Option<&'a str>,
     /// Key of the certificate that the server is shown.
-    client_key: Option<&'a str>,
+    pub(super) client_key: Option<&'a str>,
+    /// Key of our own for SAML, where there is none yet.
+    pub(super) saml_key: Option<&'a OwnKey>,
 }
 
 /// Seals the key of the client certificate; a stored one stays only with its certificate.
@@ -208,6 +216,9 @@ pub(super) async fn put(
         grants::may_grant(caller, &Grant::Role(role), &caller.client)?;
     }
     set_client_key(cloud, &mut config, &settings, secrets.client_key)?;
+    if let Some(key) = secrets.saml_key.filter(|_| config.saml_keys.is_none()) {
+        config.saml_keys = own_keys::stored(std::slice::from_ref(key));
+    }
     tickets::delete_of_client(&transaction, tenant, STATE).await?;
     config.settings = settings;
     vendor.clone_into(&mut config.vendor);

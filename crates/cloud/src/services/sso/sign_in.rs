@@ -7,7 +7,7 @@ use bartizan_api::{
     ApiError,
     sso::{SsoTestLink, SsoTestView},
 };
-use bartizan_store::{TenantId, entity, sso, tickets};
+use bartizan_store::{TenantId, clients, entity, sea_orm::DatabaseTransaction, sso, tickets};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +21,7 @@ use crate::{
     secrets::{Secret, same},
     services::{
         activity,
-        session::{self, Started},
+        session::{self, SessionThere, Started},
     },
     state::Cloud,
 };
@@ -120,11 +120,11 @@ pub(super) async fn keep(
 }
 
 /// What was proven to one provider is not proven to another that took its place.
-fn fingerprint(config: &entity::sso_config::Model) -> String {
+pub(super) fn fingerprint(config: &entity::sso_config::Model) -> String {
     digest(&format!("{} {}", config.kind, config.settings))
 }
 
-fn ticket(
+pub(super) fn ticket(
     cloud: &Cloud,
     secret: &Secret,
     kind: &str,
@@ -183,6 +183,7 @@ pub(super) async fn conclude(
     cloud: &Cloud,
     returned: Returned,
     identity: Result<Identity, Refused>,
+    there: Option<&SessionThere>,
     origin: &Origin,
 ) -> Result<Finished, Refused> {
     if !returned.text("test").is_empty() {
@@ -203,7 +204,29 @@ pub(super) async fn conclude(
             return Err(refused);
         }
     };
-    Ok(Finished::Session(Box::new(session::start(cloud, user, origin, None).await?)))
+    let proof = session::Proof::Provider(&config, there);
+    let started = session::start(cloud, user, origin, proof).await;
+    started.map(Box::new).map(Finished::Session).map_err(|failure| admission::meanwhile(&config, failure))
+}
+
+/// Whether the configuration that vouches for somebody is in force as it was when it was read. The client is locked, so
+/// that it stays so until the transaction ends.
+///
+/// # Errors
+/// 401 when it is not.
+pub async fn still_in_force(
+    transaction: &DatabaseTransaction,
+    config: &entity::sso_config::Model,
+) -> Result<(), Failure> {
+    let tenant = TenantId(config.client_id);
+    clients::lock(transaction, tenant).await?;
+    let same = |now: &entity::sso_config::Model| {
+        now.state == "active"
+            && now.extended_security == config.extended_security
+            && fingerprint(now) == fingerprint(config)
+    };
+    let current = sso::find(transaction, tenant).await?;
+    Ok(current.filter(same).map(drop).ok_or_else(ApiError::invalid_login)?)
 }
 
 /// Somebody of the client did not get in, although the provider vouched.
@@ -292,13 +315,24 @@ pub async fn test_result(cloud: &Cloud, caller: &Caller, id: &str) -> Result<Sso
 }
 
 /// Where the provider ends its own session, for users who came from it.
-pub async fn sign_out_url(cloud: &Cloud, user: &entity::user::Model) -> Option<String> {
+pub async fn sign_out_url(
+    cloud: &Cloud,
+    user: &entity::user::Model,
+    session: Option<&entity::session::Model>,
+) -> Option<String> {
     let kind = user.auth_method.as_deref()?;
     let config = sso::find(cloud.store.reader(), TenantId(user.client_id)).await.ok().flatten()?;
     match kind {
         _ if config.kind != kind => None,
         "oidc" => oidc::sign_out_url(cloud, &config).await,
-        "saml" => config.settings.get("logout_url").and_then(Value::as_str).map(str::to_owned),
+        "saml" => match saml::logout::begin(cloud, &config, session).await {
+            Ok(Some(url)) => Some(url),
+            Ok(None) => config.settings.get("logout_url").and_then(Value::as_str).map(str::to_owned),
+            Err(failure) => {
+                tracing::warn!(error = %failure.0, "a sign-out at the identity provider was not begun");
+                None
+            }
+        },
         _ => None,
     }
 }

@@ -136,3 +136,24 @@ async fn a_refusal_names_whom_it_is_about_and_is_logged() {
         "{entry}"
     );
 }
+
+#[tokio::test]
+async fn nobody_is_invited_where_the_provider_is_the_source_of_users() {
+    let (cloud, issuer, session) = start().await;
+    let invite = async |name: &str| {
+        let body = json!({"email": format!("{name}@acme.test"), "permissions": ["admin"]});
+        cloud.post(&session, "/v1/invitations", body).await
+    };
+    let link = invite("bob").await.body();
+    let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+    activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;
+    let managed = (403, r#"{"status":403,"body":"Managed by SSO"}"#.to_owned());
+    let refused = invite("eve").await;
+    assert_eq!((refused.status, refused.text), managed);
+    // A link from before makes nobody either.
+    let accept = json!({"token": token, "realname": "Bob Low", "password": "Correct2horse"});
+    let refused = cloud.post(&Credential::Anonymous, "/v1/invitations/accept", accept).await;
+    assert_eq!((refused.status, refused.text), managed);
+    let bob = json!({"filter": {"email": "bob@acme.test"}});
+    assert_eq!(cloud.post(&session, "/v1/objects/user", bob).await.body(), json!([]));
+}

@@ -50,10 +50,29 @@ displayName: Lea Low
 mail: lea@acme.test
 userPassword: in the directory
 
+dn: uid=nel,dc=acme,dc=test
+objectClass: inetOrgPerson
+uid: nel
+cn: Nel
+sn: Low
+mail: nel@acme.test
+userPassword: in the directory
+
+dn: uid=zoe,dc=acme,dc=test
+objectClass: inetOrgPerson
+uid: zoe
+cn: Zoe
+sn: Low
+displayName:: ICAg
+mail: zoe@acme.test
+userPassword: in the directory
+
 dn: cn=security,dc=acme,dc=test
 objectClass: groupOfNames
 cn: security
 member: uid=lea,dc=acme,dc=test
+member: uid=nel,dc=acme,dc=test
+member: uid=zoe,dc=acme,dc=test
 
 dn: cn=operations,dc=acme,dc=test
 objectClass: groupOfUniqueNames
@@ -254,6 +273,34 @@ async fn people_of_the_directory_sign_in_with_its_password() {
     assert_eq!((&lea["permissions"], &lea["sso_managed"]), (&json!(["analytic"]), &json!(true)));
     // A password here would be a second way in.
     assert_eq!(sign_in(&cloud, PASSWORD).await, 401);
+}
+
+#[tokio::test]
+async fn people_whose_entry_has_no_display_name_are_refused_and_the_log_says_so() {
+    let slapd = Slapd::start().await;
+    let cloud = start(true).await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    set_up(&cloud, &session, &slapd.url, "look it up").await;
+    for (name, password, error) in [
+        ("nel@acme.test", "in the directory", "user_not_found: the entry has no displayName"),
+        ("zoe@acme.test", "in the directory", "user_not_found: the entry has no displayName"),
+        ("nel@acme.test", "wrong", "invalid_login: wrong password or unknown person"),
+    ] {
+        let result = test(&cloud, &session, name, password).await;
+        assert_eq!((&result["state"], &result["error"]), (&json!("failure"), &json!(error)), "{name}");
+    }
+    assert_eq!(test(&cloud, &session, "lea@acme.test", "in the directory").await["state"], "success");
+    super::activate_tested(&cloud, &session, json!({"provisioning": true})).await;
+    // Told as a wrong password is; nobody is made.
+    let sign_in = async |password: &str| {
+        let body = json!({"username": "nel@acme.test", "password": password});
+        let reply = cloud.post(&Credential::Anonymous, "/v1/login", body).await;
+        (reply.status, reply.text)
+    };
+    let refused = (401, r#"{"status":401,"body":"Invalid login or password"}"#.to_owned());
+    assert_eq!((sign_in("in the directory").await, sign_in("wrong").await), (refused.clone(), refused));
+    let nel = json!({"filter": {"email": "nel@acme.test"}});
+    assert_eq!(cloud.post(&session, "/v1/objects/user", nel).await.body(), json!([]));
 }
 
 #[tokio::test]

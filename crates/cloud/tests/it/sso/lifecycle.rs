@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{Browser, activate, credential, login, put, start, with_proof};
+use crate::quotas::users::{sell, sell_again};
 
 #[tokio::test]
 async fn a_sign_in_that_began_ends_with_what_it_began_under() {
@@ -86,6 +87,28 @@ async fn a_provider_makes_users_in_the_domains_of_its_client_only() {
     assert_eq!((end.as_str(), cookie), ("/login?error=user_not_found", None));
     issuer.tell(|told| told.claims = json!({"sub": "mo", "email": "mo@acme.test"}));
     assert_eq!(Browser::new().sign_in(&cloud, &issuer, &login(&cloud)).await.0, "/");
+}
+
+#[tokio::test]
+async fn a_provider_makes_no_more_users_than_the_client_may_have() {
+    let (cloud, issuer, session) = start().await;
+    activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;
+    let sold = sell(&cloud, cloud.client.id, 2).await;
+    let come = async |name: &str| {
+        let claims = json!({"sub": name, "email": format!("{name}@acme.test")});
+        issuer.tell(|told| told.claims = claims);
+        Browser::new().sign_in(&cloud, &issuer, &login(&cloud)).await
+    };
+    assert_eq!(come("eve").await.0, "/");
+    let (end, cookie) = come("bob").await;
+    assert_eq!((end.as_str(), cookie), ("/login?error=user_not_found", None));
+    // Nobody was made, the log says why, and who is there goes on.
+    let pair = cloud.admin_pair().await;
+    let bob = json!({"filter": {"email": "bob@acme.test"}});
+    assert_eq!(cloud.post(&pair, "/v1/objects/user", bob).await.body(), json!([]));
+    assert_eq!(come("eve").await.0, "/");
+    sell_again(&cloud, &sold, 3).await;
+    assert_eq!(come("bob").await.0, "/");
 }
 
 /// Moves the last sign-in of a user, and its beginning, into the past.

@@ -16,9 +16,10 @@ use ring::{
 };
 use serde_json::{Value, json};
 
-use super::{Browser, credential, login, put};
+use super::{Browser, credential, login, put, with_proof};
 
 mod extended;
+mod logout;
 
 const ISSUER: &str = "https://idp.acme.test/metadata";
 const SSO_URL: &str = "https://idp.acme.test/sso";
@@ -74,6 +75,8 @@ struct Told {
     method: &'static str,
     digest: &'static str,
     transforms: String,
+    /// Name of the session at the provider, if it has one.
+    session: &'static str,
 }
 
 impl Told {
@@ -98,6 +101,7 @@ impl Told {
                 "<ds:Transform Algorithm=\"{DSIG}enveloped-signature\"></ds:Transform>\
                  <ds:Transform Algorithm=\"{EXCLUSIVE}\"></ds:Transform>"
             ),
+            session: "",
         }
     }
 
@@ -116,6 +120,10 @@ impl Told {
     /// Without a signature, in canonical form.
     fn assertion(&self) -> String {
         let (begin, end) = (time(self.begin), time(self.end));
+        let session = match self.session {
+            "" => String::new(),
+            session => format!(" SessionIndex=\"{session}\""),
+        };
         format!(
             "<saml:Assertion xmlns:saml=\"{SAML}\" ID=\"{}\" IssueInstant=\"{begin}\" Version=\"2.0\">\
              <saml:Issuer>{}</saml:Issuer><saml:Subject><saml:NameID>{}</saml:NameID>\
@@ -124,7 +132,7 @@ impl Told {
              </saml:SubjectConfirmationData></saml:SubjectConfirmation></saml:Subject>\
              <saml:Conditions NotBefore=\"{begin}\" NotOnOrAfter=\"{end}\"><saml:AudienceRestriction>\
              <saml:Audience>{}</saml:Audience></saml:AudienceRestriction></saml:Conditions>\
-             <saml:AuthnStatement AuthnInstant=\"{begin}\"></saml:AuthnStatement>\
+             <saml:AuthnStatement AuthnInstant=\"{begin}\"{session}></saml:AuthnStatement>\
              <saml:AttributeStatement>{}{}</saml:AttributeStatement></saml:Assertion>",
             self.id,
             self.issuer,
@@ -277,7 +285,8 @@ async fn sign_in(cloud: &TestCloud, respond: impl FnOnce(&mut Told) -> String) -
     begun.end(cloud, &response).await
 }
 
-async fn activate(cloud: &TestCloud, key: &Key, session: &Credential, options: Value) {
+/// Activates what was set; the proof of the password.
+async fn activate(cloud: &TestCloud, key: &Key, session: &Credential, options: Value) -> String {
     let test = cloud.post(session, "/v1/sso/test", json!({})).await.body();
     let begun = begin(test["url"].as_str().unwrap()).await;
     let told = Told::new(cloud, &begun.request);
@@ -285,7 +294,7 @@ async fn activate(cloud: &TestCloud, key: &Key, session: &Credential, options: V
     assert_eq!((end.as_str(), cookie), ("/settings/sso?tested=true", None));
     let result = cloud.get(session, &format!("/v1/sso/test/{}", test["id"].as_str().unwrap())).await.body();
     assert_eq!((&result["state"], &result["role"]), (&json!("success"), &json!("analytic")), "{result}");
-    super::activate_tested(cloud, session, options).await;
+    super::activate_tested(cloud, session, options).await
 }
 
 #[tokio::test]
@@ -525,6 +534,48 @@ async fn a_response_counts_once_and_only_in_the_browser_that_asked() {
     let mut begun = begin(&login(&cloud)).await;
     let short = format!("{}/v1/sso/saml/finish?answer={}", cloud.url, begun.state);
     assert_eq!(begun.browser.get(&short).await.0, "/login?error=invalid_saml_response");
+}
+
+#[tokio::test]
+async fn a_response_that_comes_many_times_at_once_makes_one_session() {
+    let (cloud, key, session) = start().await;
+    activate(&cloud, &key, &session, json!({"provisioning": true})).await;
+    for _ in 0..3 {
+        let begun = begin(&login(&cloud)).await;
+        let told = Told::new(&cloud, &begun.request);
+        let response = told.response(&told.signed(&key));
+        let posts = (0..6).map(|_| begun.post(&cloud, &response));
+        let ends = futures_util::future::join_all(posts).await;
+        let taken: Vec<_> = ends.iter().filter(|end| end.starts_with("/v1/sso/saml/finish")).collect();
+        assert_eq!(taken.len(), 1, "{ends:?}");
+        let url = format!("{}{}", cloud.url, taken[0]);
+        let finish = || begun.browser.http.get(&url).header("Cookie", &begun.browser.cookie).send();
+        let ends = futures_util::future::join_all((0..6).map(|_| finish())).await;
+        let sessions = ends.iter().filter(|end| end.as_ref().unwrap().headers()["location"] == "/").count();
+        assert_eq!(sessions, 1);
+    }
+}
+
+#[tokio::test]
+async fn no_session_begins_behind_the_end_of_single_sign_on() {
+    let (cloud, key, session) = start().await;
+    cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
+    let proof = activate(&cloud, &key, &session, json!({"strict": true})).await;
+    for _ in 0..4 {
+        let mut begun = begin(&login(&cloud)).await;
+        let told = Told::new(&cloud, &begun.request);
+        let next = format!("{}{}", cloud.url, begun.post(&cloud, &told.response(&told.signed(&key))).await);
+        let off = with_proof(&cloud, &session, &proof, Method::POST, "/v1/sso/deactivate", json!({}));
+        let ((_, cookie), off) = tokio::join!(begun.browser.get(&next), off);
+        assert_eq!(off.0, 200, "{}", off.1);
+        if let Some(cookie) = cookie.filter(|cookie| cookie.contains("bzsid")) {
+            let status = cloud.get(&credential(Some(cookie)), "/v1/user").await.status;
+            assert_eq!(status, 401, "a session outlived what vouched for it");
+        }
+        let on = json!({"strict": true});
+        assert_eq!(with_proof(&cloud, &session, &proof, Method::PUT, "/v1/sso", on).await.0, 200);
+        cloud.post(&session, "/v1/sso/activate", json!({})).await.body();
+    }
 }
 
 #[tokio::test]

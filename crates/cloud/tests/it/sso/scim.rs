@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Browser, Issuer, activate, credential, login, start, with_proof};
+use crate::quotas::users::{sell, sell_again};
 
 /// A client whose provider pushes.
 struct Pushed {
@@ -268,6 +269,30 @@ async fn a_token_counts_until_it_is_renewed_ended_or_provisioning_is_off() {
     assert_eq!(pushed.call_by(&renewed, Method::GET, "/Users", None).await.status, 403);
     assert_eq!(token(Method::DELETE).await.0, 200);
     assert_eq!(pushed.call_by(&renewed, Method::GET, "/Users", None).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_provider_pushes_no_more_users_than_the_client_may_have() {
+    let pushed = Pushed::start().await;
+    let sold = sell(&pushed.cloud, pushed.cloud.client.id, 2).await;
+    let eve = pushed.create("eve@acme.test").await;
+    let bob = json!({"userName": "bob@acme.test"});
+    let refused = pushed.call(Method::POST, "/Users", Some(bob.clone())).await;
+    assert_eq!(
+        (refused.status, refused.json()),
+        (
+            402,
+            json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "402",
+                "detail": "Payment required"})
+        )
+    );
+    assert_eq!(pushed.call(Method::GET, "/Users", None).await.json()["totalResults"], 1);
+    // Whoever leaves makes room, and so does a wider subscription.
+    let path = format!("/Users/{}", eve["id"].as_str().unwrap());
+    assert_eq!(pushed.call(Method::DELETE, &path, None).await.status, 204);
+    assert_eq!(pushed.call(Method::POST, "/Users", Some(bob)).await.status, 201);
+    sell_again(&pushed.cloud, &sold, 3).await;
+    pushed.create("eve@acme.test").await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Metadata: what an identity provider publishes about itself, and what we do.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use uppsala::{Document, NodeId};
 
 use super::{
     signature::Key,
@@ -24,8 +26,31 @@ pub struct ProviderMetadata {
     pub sso_url: String,
     /// Where it ends.
     pub logout_url: Option<String>,
+    /// Where messages of sign-out go.
+    pub single_logout: Option<LogoutService>,
     /// Certificates, base64 of DER.
     pub certificates: Vec<String>,
+}
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Binding {
+    /// By a form that the browser posts.
+    Post,
+    /// In the address of a redirect.
+    Redirect,
+}
+
+/// Where an identity provider takes messages of sign-out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutService {
+    /// How they travel.
+    pub binding: Binding,
+    /// Where requests go.
+    pub url: String,
+    /// Where responses go, if elsewhere.
+    pub response_url: Option<String>,
 }
 
 /// Reads the metadata of one identity provider.
@@ -47,14 +72,11 @@ pub fn parse(text: &str) -> Result<ProviderMetadata, String> {
     if !speaks.split_ascii_whitespace().any(|protocol| protocol == SAMLP) {
         return Err("it does not speak SAML 2.0".to_owned());
     }
-    let location = |name: &str, bindings: &[&str]| {
-        let services = document.child_elements_by_name_ns(role, METADATA, name);
-        let found = services.into_iter().find(|node| {
-            xml::attribute(&document, *node, "Binding").is_some_and(|binding| bindings.contains(&binding))
-        });
-        found.and_then(|node| xml::attribute(&document, node, "Location")).map(str::to_owned)
-    };
-    let sso_url = location("SingleSignOnService", &[REDIRECT]).ok_or("it takes no requests by redirect")?;
+    let services = document.child_elements_by_name_ns(role, METADATA, "SingleSignOnService");
+    let by_redirect = |node: &&NodeId| xml::attribute(&document, **node, "Binding") == Some(REDIRECT);
+    let sso_url =
+        services.iter().find(by_redirect).and_then(|node| xml::attribute(&document, *node, "Location"));
+    let sso_url = sso_url.ok_or("it takes no requests by redirect")?.to_owned();
     let mut certificates = vec![];
     for node in document.child_elements_by_name_ns(role, METADATA, "KeyDescriptor") {
         if xml::attribute(&document, node, "use").is_some_and(|purpose| purpose != "signing") {
@@ -70,8 +92,21 @@ pub fn parse(text: &str) -> Result<ProviderMetadata, String> {
             }
         }
     }
-    let logout_url = location("SingleLogoutService", &[REDIRECT, POST]);
-    Ok(ProviderMetadata { issuer, sso_url, logout_url, certificates })
+    let single_logout = single_logout(&document, role);
+    let logout_url = single_logout.as_ref().map(|service| service.url.clone());
+    Ok(ProviderMetadata { issuer, sso_url, logout_url, single_logout, certificates })
+}
+
+/// Where an identity provider takes messages of sign-out: by redirect if it may be, as that needs no page of ours.
+fn single_logout(document: &Document<'_>, role: NodeId) -> Option<LogoutService> {
+    let services = document.child_elements_by_name_ns(role, METADATA, "SingleLogoutService");
+    let bindings = [(REDIRECT, Binding::Redirect), (POST, Binding::Post)];
+    bindings.into_iter().find_map(|(name, binding)| {
+        let speaks = |node: &&NodeId| xml::attribute(document, **node, "Binding") == Some(name);
+        let node = *services.iter().find(speaks)?;
+        let text = |name: &str| xml::attribute(document, node, name).map(str::to_owned);
+        Some(LogoutService { binding, url: text("Location")?, response_url: text("ResponseLocation") })
+    })
 }
 
 /// A certificate as PEM or bare base64, as base64 of DER without line breaks; its key must be usable.
@@ -101,6 +136,8 @@ pub struct Own {
     pub signing: Vec<String>,
     /// Certificate of the key that assertions should be encrypted for.
     pub encryption: Option<String>,
+    /// Our address for messages of sign-out, where we can sign them.
+    pub logout_url: Option<String>,
 }
 
 /// Our metadata.
@@ -109,17 +146,23 @@ pub fn own(entity_id: &str, acs_url: &str, own: &Own) -> String {
     let signing = own.signing.iter().map(|certificate| ("signing", certificate));
     let keys = signing.chain(own.encryption.iter().map(|certificate| ("encryption", certificate)));
     let keys: String = keys.map(|(purpose, certificate)| key_descriptor(purpose, certificate)).collect();
+    let logout: String = own.logout_url.iter().map(|url| logout_services(&escaped(url))).collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <md:EntityDescriptor xmlns:md=\"{METADATA}\" entityID=\"{entity_id}\">\
          <md:SPSSODescriptor AuthnRequestsSigned=\"{}\" WantAssertionsSigned=\"true\" \
-         protocolSupportEnumeration=\"{SAMLP}\">{keys}\
+         protocolSupportEnumeration=\"{SAMLP}\">{keys}{logout}\
          <md:NameIDFormat>urn:oasis:names:tc:SAML:2.0:nameid-format:persistent</md:NameIDFormat>\
          <md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>\
          <md:AssertionConsumerService Binding=\"{POST}\" Location=\"{acs_url}\" index=\"0\" isDefault=\"true\"/>\
          </md:SPSSODescriptor></md:EntityDescriptor>\n",
         own.signs
     )
+}
+
+fn logout_services(url: &str) -> String {
+    let service = |binding| format!("<md:SingleLogoutService Binding=\"{binding}\" Location=\"{url}\"/>");
+    [REDIRECT, POST].map(service).concat()
 }
 
 /// A certificate with what its key is for. For encryption, what providers should use of that which `encryption` takes.

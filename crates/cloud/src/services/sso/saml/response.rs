@@ -6,6 +6,7 @@
 
 use aws_lc_rs::rsa::OaepPrivateDecryptingKey;
 use chrono::DateTime;
+use serde::{Deserialize, Serialize};
 use uppsala::{Document, NodeId};
 
 use super::{
@@ -15,10 +16,10 @@ use super::{
 };
 
 /// Largest response, bytes.
-const MAX_BYTES: usize = 256 << 10;
+pub(super) const MAX_BYTES: usize = 256 << 10;
 /// Seconds of difference between clocks.
-const LEEWAY_S: i64 = 120;
-const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
+pub(super) const LEEWAY_S: i64 = 120;
+pub(super) const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 const EMAIL_FORMAT: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
@@ -59,6 +60,33 @@ pub struct Assertion {
     pub attributes: Vec<(String, Vec<String>)>,
     /// Whether it was encrypted, and signed by itself.
     pub protected: bool,
+    /// The person's session there.
+    pub session: Option<There>,
+}
+
+/// What the identity provider calls a person and the session that an assertion came from. Sign-out repeats it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct There {
+    /// Name of the person, as it stands there.
+    pub name: String,
+    /// Its attributes: format and qualifiers.
+    pub name_attributes: Vec<(String, String)>,
+    /// Name of the session, if it has one.
+    pub index: Option<String>,
+}
+
+/// Attributes of a name that sign-out repeats, in the order of canonical XML.
+const NAME_ATTRIBUTES: [&str; 4] = ["Format", "NameQualifier", "SPNameQualifier", "SPProvidedID"];
+
+impl There {
+    /// Reads a `NameID`; none when it is empty.
+    pub fn read(document: &Document<'_>, name: NodeId) -> Option<There> {
+        let value = xml::text(document, name).filter(|text| !text.is_empty())?;
+        let attributes = NAME_ATTRIBUTES.into_iter().filter_map(|attribute| {
+            Some((attribute.to_owned(), xml::attribute(document, name, attribute)?.to_owned()))
+        });
+        Some(There { name: value, name_attributes: attributes.collect(), index: None })
+    }
 }
 
 impl Assertion {
@@ -264,7 +292,7 @@ fn read(
     let conditions = child(assertion, "Conditions").ok_or(Disbelieved::Form("no conditions"))?;
     let ends_at = check_conditions(document, conditions, expected)?
         .map_or(confirmed_until, |end| end.min(confirmed_until));
-    check_statement(document, assertion, expected.now)?;
+    let index = check_statement(document, assertion, expected.now)?;
     let id = xml::attribute(document, assertion, "ID").filter(|id| !id.is_empty());
     let name = child(subject, "NameID");
     let format = name.and_then(|name| xml::attribute(document, name, "Format")).unwrap_or_default();
@@ -276,6 +304,7 @@ fn read(
         name: value.filter(|_| format != TRANSIENT),
         attributes: attributes(document, assertion),
         protected: false,
+        session: name.and_then(|name| There::read(document, name)).map(|there| There { index, ..there }),
     })
 }
 
@@ -332,14 +361,19 @@ fn check_conditions(
     Ok(end)
 }
 
-fn check_statement(document: &Document<'_>, assertion: NodeId, now: i64) -> Result<(), Disbelieved> {
+/// The name of the session that the person has there.
+fn check_statement(
+    document: &Document<'_>,
+    assertion: NodeId,
+    now: i64,
+) -> Result<Option<String>, Disbelieved> {
     let statements = document.child_elements_by_name_ns(assertion, SAML, "AuthnStatement");
     let statement = statements.first().ok_or(Disbelieved::Form("no statement of authentication"))?;
     match xml::attribute(document, *statement, "SessionNotOnOrAfter") {
         Some(text) if instant(text).is_none_or(|end| end + LEEWAY_S <= now) => {
             Err(Disbelieved::Condition("the session there ended"))
         }
-        _ => Ok(()),
+        _ => Ok(xml::attribute(document, *statement, "SessionIndex").map(str::to_owned)),
     }
 }
 
@@ -347,7 +381,7 @@ fn begun(from: Option<&str>, now: i64) -> bool {
     from.is_none_or(|text| instant(text).is_some_and(|begin| begin <= now + LEEWAY_S))
 }
 
-fn instant(text: &str) -> Option<i64> {
+pub(super) fn instant(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp())
 }
 

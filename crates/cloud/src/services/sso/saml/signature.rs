@@ -16,8 +16,8 @@ use x509_parser::{oid_registry, prelude::FromDer, x509::SubjectPublicKeyInfo};
 
 use super::xml::{self, DSIG};
 
-const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+pub(super) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 
 /// Why a signature is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +126,16 @@ fn digest_method(uri: &str) -> Result<&'static digest::Algorithm, Unsigned> {
     }
 }
 
+/// Whether one of the keys signed a message, by the algorithm of this name.
+///
+/// # Errors
+/// [`Unsigned`].
+pub fn verify(keys: &[Key], algorithm: &str, message: &[u8], signature: &[u8]) -> Result<(), Unsigned> {
+    let method = method(algorithm)?;
+    let signed = keys.iter().any(|key| key.verifies(&method, message, signature));
+    if signed { Ok(()) } else { Err(Unsigned::Signature) }
+}
+
 /// Prefixes of an exclusive canonicalisation; providers name two or three.
 const MAX_PREFIXES: usize = 16;
 /// Elements and texts of a `SignedInfo`; one with indentation has some thirty.
@@ -217,7 +227,11 @@ fn exclusive(document: &Document<'_>, node: NodeId) -> Result<Vec<String>, Unsig
     Ok(prefixes)
 }
 
-fn canonical(
+/// The exclusive canonical form of an element, without one that is in it.
+///
+/// # Errors
+/// [`Unsigned::Form`].
+pub(super) fn canonical(
     document: &Document<'_>,
     element: NodeId,
     without: Option<NodeId>,

@@ -375,7 +375,7 @@ async fn certificates_are_made_by_who_may_change_single_sign_on() {
         ("signs_after_days", json!({"signs_after_days": -1})),
         ("a whole number", json!({"signs_after_days": "soon"})),
         ("signs_after_days", json!({"signs_after_days": 1, "replace": true})),
-        ("a boolean", json!({"replace": "yes"})),
+        ("true or false", json!({"replace": "yes"})),
         ("nope", json!({"nope": 1})),
     ] {
         let (status, answer) = make(&cloud, &session, &proof, body.clone()).await;

@@ -1,0 +1,185 @@
+//! Bodies that are no JSON, or not of the types that are expected: the answer says where.
+
+use bartizan_testkit::{Credential, TestCloud};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn what_is_of_another_type_is_refused_by_the_name_of_its_field() {
+    let cloud = TestCloud::start().await;
+    let (admin, session) = (cloud.admin_pair().await, cloud.sign_in("admin@acme.test").await);
+    let (post, put, delete) = (Method::POST, Method::PUT, Method::DELETE);
+    let settings = format!("/v1/clients/{}/settings", cloud.client.id);
+    let text = "a string is expected";
+    for (by, method, path, body, error, value) in [
+        (&admin, &post, "/v1/objects/pool/create", json!({"name": 5}), format!("name: {text}"), json!(5)),
+        (
+            &admin,
+            &post,
+            "/v1/objects/pool/update",
+            json!({"filter": {"id": 1}, "fields": {"name": ["x"]}}),
+            format!("fields.name: {text}"),
+            json!(["x"]),
+        ),
+        (
+            &admin,
+            &post,
+            "/v1/objects/pool",
+            json!({"limit": "many"}),
+            "limit: a whole number is expected".into(),
+            json!("many"),
+        ),
+        (&admin, &post, "/v1/objects/pool", json!([]), "the body: an object is expected".into(), json!([])),
+        (
+            &admin,
+            &post,
+            "/v1/objects/user/update",
+            json!([{"id": 1}, {"job_title": "x"}]),
+            "the body: an object is expected".into(),
+            json!([{"id": 1}, {"job_title": "x"}]),
+        ),
+        (
+            &admin,
+            &post,
+            "/v1/objects/client/update",
+            json!({"filter": {"id": 1}, "fields": {"enabled": "maybe"}}),
+            "fields.enabled: true or false is expected".into(),
+            json!("maybe"),
+        ),
+        (
+            &admin,
+            &post,
+            "/v1/objects/user/create",
+            json!({"email": "eve@acme.test", "realname": "Eve Low", "permissions": "admin"}),
+            "permissions: a list is expected".into(),
+            json!("admin"),
+        ),
+        (
+            &admin,
+            &post,
+            "/v1/objects/user/create",
+            json!({"email": "eve@acme.test", "realname": "Eve Low", "permissions": ["admin"], "job_title": 7}),
+            format!("job_title: {text}"),
+            json!(7),
+        ),
+        (
+            &admin,
+            &post,
+            "/v1/objects/user/create",
+            json!({"email": "eve@acme.test", "password": 12_345_678}),
+            format!("password: {text}"),
+            Value::Null,
+        ),
+        (&admin, &post, "/v2/node", json!({"hostname": {}}), format!("hostname: {text}"), json!({})),
+        (
+            &admin,
+            &post,
+            "/v2/node",
+            json!({"hostname": "a\u{0}b"}),
+            "hostname: U+0000 is not allowed".into(),
+            Value::Null,
+        ),
+        (
+            &session,
+            &post,
+            "/v1/api_tokens",
+            json!({"name": "CI", "type": "own"}),
+            "type: unknown variant `own`, expected `personal` or `shared`".into(),
+            json!("own"),
+        ),
+        (&session, &put, "/v1/user", json!({"timezone": 1}), format!("timezone: {text}"), json!(1)),
+        (
+            &session,
+            &put,
+            &settings,
+            json!({"password_policy": {"min_length": "long"}}),
+            "password_policy.min_length: a whole number is expected".into(),
+            json!("long"),
+        ),
+        (
+            &session,
+            &put,
+            &settings,
+            json!({"password_policy": [8]}),
+            "password_policy: an object is expected".into(),
+            json!([8]),
+        ),
+        (
+            &session,
+            &put,
+            &settings,
+            json!({"password_policy": {"length": 9}}),
+            String::new(),
+            json!("password_policy.length"),
+        ),
+        (
+            &session,
+            &put,
+            "/v1/sso/mapping",
+            json!([{"group": "x", "role": "admin"}, {"group": "y"}]),
+            "[1].role is needed".into(),
+            Value::Null,
+        ),
+        (&session, &put, "/v1/sso/mapping", json!({}), "the body: a list is expected".into(), json!({})),
+        (
+            &session,
+            &post,
+            "/v1/invitations",
+            json!({"email": ["x"], "permissions": ["auditor"]}),
+            format!("email: {text}"),
+            json!(["x"]),
+        ),
+        (
+            &session,
+            &delete,
+            "/v1/user/mfa",
+            json!({"password": {"of": "mine"}}),
+            format!("password: {text}"),
+            Value::Null,
+        ),
+    ] {
+        let reply = cloud.call(by, method.clone(), path, Some(&body)).await;
+        assert_eq!(reply.status, 400, "{path} {body}: {}", reply.text);
+        let told = reply.json()["body"].clone();
+        assert_eq!(told["value"], value, "{path} {body}: {}", reply.text);
+        if error.is_empty() {
+            assert!(told["error"].as_str().unwrap().starts_with("unknown field `length`"), "{}", reply.text);
+        } else {
+            assert_eq!(told["error"], error, "{path} {body}");
+        }
+    }
+    // In query strings as well.
+    let reply = cloud.get(&admin, "/v2/node?limit=many").await;
+    assert_eq!(reply.json()["body"], json!({"error": "limit: a whole number is expected", "value": "many"}));
+    // Large values are not sent back whole.
+    let reply = cloud.post(&admin, "/v1/objects/pool/create", json!({"name": vec!["x"; 9000]})).await;
+    assert!(reply.status == 400 && reply.text.len() < 500, "{} bytes", reply.text.len());
+}
+
+#[tokio::test]
+async fn json_that_is_none_is_refused_by_line_and_column() {
+    let cloud = TestCloud::start().await;
+    let Credential::Pair(uuid, secret) = cloud.admin_pair().await else { unreachable!() };
+    let http = reqwest::Client::new();
+    for path in [
+        "/v1/objects/pool/create",
+        "/v1/objects/client/update",
+        "/v1/objects/user/create",
+        "/v2/node",
+        "/v1/invitations",
+    ] {
+        for (body, error, says) in [
+            ("{\n  \"name\": \"a\",\n}", "invalid json", "at line 3 column 1"),
+            ("{\"name\": nul}", "invalid json", "at line 1 column 13"),
+            ("{\"name\": \"a\"} x", "invalid json", "at line 1 column 15"),
+            ("{\"name\": \"a\", \"name\": \"b\"}", "duplicate key", "name"),
+        ] {
+            let request = http.post(format!("{}{path}", cloud.url)).header("X-WallarmAPI-UUID", &uuid);
+            let request = request.header("X-WallarmAPI-Secret", &secret).body(body);
+            let reply = request.header("Content-Type", "application/json").send().await.unwrap();
+            let (status, told) = (reply.status(), reply.json::<Value>().await.unwrap());
+            assert_eq!((status.as_u16(), &told["body"]["error"]), (400, &json!(error)), "{path} {body}");
+            assert!(told["body"]["value"].as_str().unwrap().ends_with(says), "{path} {body}: {told}");
+        }
+    }
+}
