@@ -1,5 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, bareOf, bodyOf } from '../api/client'
+import { allRows } from '../api/pages'
 import type { ApiToken, ApiTokenInput, User } from '../api/types'
 import { failed, succeeded } from '../ui/feedback'
 
@@ -37,7 +38,7 @@ export const monthsQuery = (clientId: number) =>
 
 export const tokensQuery = queryOptions({
   queryKey: ['api-tokens'],
-  queryFn: () => bodyOf(api.GET('/v1/api_tokens')),
+  queryFn: () => allRows((page) => bodyOf(api.GET('/v1/api_tokens', { params: { query: page } }))),
 })
 
 export function useCreateToken() {
@@ -76,7 +77,7 @@ export function useDisableToken() {
 
 export const usersQuery = queryOptions({
   queryKey: ['users'],
-  queryFn: () => bodyOf(api.POST('/v1/objects/user', { body: { limit: 1000, order_by: 'realname' } })),
+  queryFn: () => allRows((page) => bodyOf(api.POST('/v1/objects/user', { body: { ...page, order_by: 'realname' } }))),
 })
 
 export interface NewUser {
