@@ -21,6 +21,7 @@ import { FirstPage } from '../session/FirstPage'
 import { EmailPage, ForgotPage, InvitationPage, ResetPage, SignUpConfirmPage } from '../session/LinkPages'
 import { SignInPage } from '../session/SignInPage'
 import { SignUpPage } from '../session/SignUpPage'
+import { CompanySecurityPage } from '../settings/company/CompanySecurityPage'
 import { ApplicationsPage } from '../settings/ApplicationsPage'
 import { CredentialsPage } from '../settings/CredentialsPage'
 import { SecurityPage } from '../settings/SecurityPage'
@@ -28,7 +29,9 @@ import { SettingsFrame } from '../settings/SettingsFrame'
 import { SsoPage } from '../settings/SsoPage'
 import { SubscriptionPage } from '../settings/SubscriptionPage'
 import { TokensPage } from '../settings/TokensPage'
-import { UsersPage } from '../settings/UsersPage'
+import { InvitationsPage } from '../settings/users/InvitationsPage'
+import { readUserSearch } from '../settings/users/search'
+import { UsersPage } from '../settings/users/UsersPage'
 import { ErrorState } from '../ui/States'
 import { readTableState } from '../ui/tableState'
 import { VulnerabilitiesPage } from '../vulnerabilities/VulnerabilitiesPage'
@@ -133,10 +136,12 @@ const settingsHome = createRoute({
 })
 const credentials = createRoute({ getParentRoute: () => settings, path: '/credentials', component: CredentialsPage })
 const security = createRoute({ getParentRoute: () => settings, path: '/security', component: SecurityPage })
+const company = createRoute({ getParentRoute: () => settings, path: '/company', component: CompanySecurityPage })
 const sso = createRoute({ getParentRoute: () => settings, path: '/sso', component: SsoPage })
 const subscription = createRoute({ getParentRoute: () => settings, path: '/subscription', component: SubscriptionPage })
 const tokens = createRoute({ getParentRoute: () => settings, path: '/api-tokens', validateSearch: readTableState, component: TokensPage })
-const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: readTableState, component: UsersPage })
+const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: readUserSearch, component: UsersPage })
+const invitations = createRoute({ getParentRoute: () => settings, path: '/users/invitations', validateSearch: readTableState, component: InvitationsPage })
 const applications = createRoute({ getParentRoute: () => settings, path: '/applications', validateSearch: readTableState, component: ApplicationsPage })
 
 export const router = createRouter({
@@ -144,7 +149,7 @@ export const router = createRouter({
     signIn, login, signUp, forgot, reset, invitation, email, confirmSignUp, first,
     signedIn.addChildren([
       home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
-      settings.addChildren([settingsHome, credentials, security, tokens, users, applications, sso, subscription]),
+      settings.addChildren([settingsHome, credentials, security, tokens, users, invitations, applications, company, sso, subscription]),
     ]),
   ]),
   context: { queryClient },
