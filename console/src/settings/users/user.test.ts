@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readUserSearch } from './search'
-import { accessRefusal, apiAccessRefusal, factorLabel, factorResetRefusal, methodLabel, ssoSwitchRefusal, stateOf, type Known } from './user'
+import { accessRefusal, apiAccessRefusal, beyondReach, factorLabel, factorResetRefusal, methodLabel, ssoSwitchRefusal, stateOf, type Known } from './user'
 
 const person: Known = {
   id: 5, enabled: true, validated: true, permissions: ['analytic'], actual_permissions: ['view_attack'],
@@ -62,4 +62,13 @@ test('a second factor is reset where there is one, and not the own one', () => {
 test('filters of the address bar are taken when they fit', () => {
   expect(readUserSearch({ role: 'admin', state: 'invited', sort: '-email' })).toEqual({ role: 'admin', state: 'invited', sort: '-email' })
   expect(readUserSearch({ role: 'Ad min', state: 'gone', page: '0' })).toEqual({})
+})
+
+test('who has more rights is out of reach, unless a password stays or is gone already', () => {
+  const extended: Known = { ...admin, id: 7, actual_permissions: ['update_sso', 'create_disable_stamp'] }
+  const own = { actual_permissions: ['update_sso', 'view_attack'] }
+  expect(beyondReach([person, admin, extended], own, null)?.id).toBe(7)
+  expect(beyondReach([person, admin, extended], own, 7)).toBeUndefined()
+  expect(beyondReach([{ ...extended, available_authentications: ['saml'] }], own, null)).toBeUndefined()
+  expect(beyondReach([admin, extended], extended, null)).toBeUndefined()
 })

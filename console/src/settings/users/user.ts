@@ -76,3 +76,12 @@ export function factorResetRefusal(user: Known, selfId: number | undefined): str
   if (!user.mfa_enabled) return 'There is no second factor'
   return user.id === selfId ? 'Turn your own off in My sign-in' : undefined
 }
+
+/**
+ * Somebody whom single sign-on for everybody would switch although the rights go beyond those of who turns it on, which
+ * the cloud refuses: who decides how a user signs in could be that user.
+ */
+export function beyondReach<Person extends Known>(people: readonly Person[], own: Pick<Known, 'actual_permissions'>, fallbackId: number | null): Person | undefined {
+  const held = new Set(own.actual_permissions)
+  return people.find((person) => person.id !== fallbackId && !bySso(person) && !person.actual_permissions.every((permission) => held.has(permission)))
+}
