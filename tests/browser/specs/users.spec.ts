@@ -8,6 +8,8 @@ async function act(page: Page, row: string, action: string): Promise<void> {
 }
 
 test('a person is invited by a link that is shown once, gets another, and joins', async ({ console: page, browser, demo }) => {
+  // Many steps, several sign-ins, each slow by design.
+  test.slow()
   const email = `guest-${Date.now()}@demo.test`
   await page.goto('/settings/users')
   await page.getByRole('button', { name: 'Invite', exact: true }).click()
@@ -67,6 +69,8 @@ test('a revoked invitation lets nobody in', async ({ console: page, api }) => {
 })
 
 test('a user is found, changed, disabled and deleted', async ({ console: page, api, newPerson }) => {
+  // Many steps, several sign-ins, each slow by design.
+  test.slow()
   const person = await newPerson()
   const stored = async () => {
     const answer = await api.post('/v1/objects/user', { data: { filter: { email: person.email } } })
@@ -111,11 +115,13 @@ test('what cannot be done to a user says why', async ({ console: page, demo }) =
   await expect(item('Turn second factor off')).toHaveAccessibleDescription('There is no second factor')
   await expect(item('Sign in by single sign-on')).toHaveAccessibleDescription('Single sign-on is not active')
   await expect(item('Allow API tokens')).toHaveAccessibleDescription('Who signs in by password has it anyway')
-  await item('Delete').click()
+  await item('Delete').press('Enter')
   await expect(page.getByRole('dialog')).toBeHidden()
 })
 
 test('an administrator turns the second factor of somebody off, by the own password', async ({ console: page, browser, demo, newPerson }) => {
+  // Many steps, several sign-ins, each slow by design.
+  test.slow()
   const person: Person = await newPerson()
   const context = await browser.newContext({ baseURL: demo.console_url })
   const theirs = await context.newPage()

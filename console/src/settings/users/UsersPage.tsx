@@ -104,12 +104,12 @@ function UserTable({ onDialog }: { onDialog: (dialog: Dialog) => void }) {
       filters={
         <>
           <Select
-            size="xs" w={170} aria-label="Role" placeholder="Any role" clearable clearButtonProps={{ 'aria-label': 'Clear role' }}
+            size="xs" w={170} aria-label="Role" placeholder="Any role" clearable allowDeselect clearButtonProps={{ 'aria-label': 'Clear role' }}
             data={held.map((role) => ({ value: role, label: roleLabel([role]) }))} value={search.role ?? null}
             onChange={(role) => void navigate({ search: { ...search, page: undefined, role: role ?? undefined } })}
           />
           <Select
-            size="xs" w={130} aria-label="State" placeholder="Any state" clearable clearButtonProps={{ 'aria-label': 'Clear state' }}
+            size="xs" w={130} aria-label="State" placeholder="Any state" clearable allowDeselect clearButtonProps={{ 'aria-label': 'Clear state' }}
             data={stateOptions} value={search.state ?? null}
             onChange={(state) => void navigate({ search: { ...search, page: undefined, state: isUserState(state) ? state : undefined } })}
           />
