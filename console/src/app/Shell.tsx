@@ -5,7 +5,7 @@ import { IconApi, IconBraces, IconChevronDown, IconHelp, IconLogout, IconMoon, I
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'
-import { roleLabel } from '../domain/permissions'
+import { roleLabel, usesConsole } from '../domain/permissions'
 import { currentUserQuery, signOut } from '../session/queries'
 import { failed } from '../ui/feedback'
 import { Logo } from '../ui/Logo'
@@ -69,9 +69,11 @@ function useHeadingFocus(onArrive: () => void) {
 
 function Sections() {
   const pathname = useRouterState({ select: (state) => state.location.pathname })
+  const { data: user } = useQuery(currentUserQuery)
+  const shown = user === undefined || usesConsole(user) ? sections : sections.filter(({ title }) => title === 'Account')
   return (
     <div className={classes.sections}>
-      {sections.map((section) => (
+      {shown.map((section) => (
         <div key={section.title}>
           <Text className={classes.section} component="h2">{section.title}</Text>
           {section.items.map(({ to, label, Icon }) => {

@@ -18,3 +18,6 @@ export const sections = [
     { to: '/settings', label: 'Settings', Icon: IconSettings },
   ] },
 ] as const
+
+/** The pages of the own account, all that there is for roles without the Console. */
+export const ownPages = ['/settings/credentials', '/settings/security'] as const

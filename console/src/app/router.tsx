@@ -9,18 +9,20 @@ import type { QueryClient } from '@tanstack/react-query'
 import { isSignedOut } from '../api/client'
 import { AttacksPage } from '../attacks/AttacksPage'
 import { readAttackSearch } from '../attacks/search'
+import { usesConsole } from '../domain/permissions'
 import { IncidentsPage } from '../incidents/IncidentsPage'
 import { IpListsPage } from '../ip-lists/IpListsPage'
 import { readIpListSearch } from '../ip-lists/search'
 import { NodesPage } from '../nodes/NodesPage'
 import { RulesPage } from '../rules/RulesPage'
 import { readRuleSearch } from '../rules/search'
-import { sessionQuery } from '../session/queries'
-import { safeReturnPath } from '../session/returnPath'
+import { currentUserQuery, sessionQuery } from '../session/queries'
+import { readRefusal, readSignInSearch } from '../session/signInSearch'
 import { FirstPage } from '../session/FirstPage'
 import { EmailPage, ForgotPage, InvitationPage, ResetPage, SignUpConfirmPage } from '../session/LinkPages'
 import { SignInPage } from '../session/SignInPage'
 import { SignUpPage } from '../session/SignUpPage'
+import { CompanySecurityPage } from '../settings/company/CompanySecurityPage'
 import { ApplicationsPage } from '../settings/ApplicationsPage'
 import { CredentialsPage } from '../settings/CredentialsPage'
 import { SecurityPage } from '../settings/SecurityPage'
@@ -28,13 +30,17 @@ import { SettingsFrame } from '../settings/SettingsFrame'
 import { SsoPage } from '../settings/SsoPage'
 import { SubscriptionPage } from '../settings/SubscriptionPage'
 import { TokensPage } from '../settings/TokensPage'
-import { UsersPage } from '../settings/UsersPage'
+import { InvitationsPage } from '../settings/users/InvitationsPage'
+import { readUserSearch } from '../settings/users/search'
+import { UsersPage } from '../settings/users/UsersPage'
 import { ErrorState } from '../ui/States'
 import { readTableState } from '../ui/tableState'
 import { VulnerabilitiesPage } from '../vulnerabilities/VulnerabilitiesPage'
 import { readVulnerabilitySearch } from '../vulnerabilities/search'
+import { ownPages } from './navigation'
 import { NotFound } from './NotFound'
 import { queryClient } from './queryClient'
+import { only } from './search'
 import { Shell } from './Shell'
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ component: Outlet })
@@ -42,16 +48,7 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ compon
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { redirect?: string | undefined; expired?: boolean; error?: string } => {
-    const path = safeReturnPath(search['redirect'])
-    const error = search['error']
-    return {
-      // Named even when there is none: a member that is left out keeps what stands in the address.
-      redirect: path,
-      ...(search['expired'] === true ? { expired: true } : {}),
-      ...(typeof error === 'string' ? { error } : {}),
-    }
-  },
+  validateSearch: only(readSignInSearch),
   component: SignInPage,
 })
 
@@ -60,10 +57,7 @@ const login = createRoute({
   getParentRoute: () => root,
   path: '/login',
   beforeLoad: ({ search }) => {
-    const { error, clientid } = search as Record<string, unknown>
-    // One code for two causes; which it is, the parameter beside it says.
-    const cause = error === 'saml_auth_not_found' && clientid !== undefined ? 'no_single_sign_on' : error
-    throw redirect({ to: '/sign-in', search: typeof cause === 'string' ? { error: cause } : {}, replace: true })
+    throw redirect({ to: '/sign-in', search: readRefusal(search), replace: true })
   },
 })
 
@@ -78,7 +72,7 @@ const confirmSignUp = createRoute({ getParentRoute: () => root, path: '/confirm-
 
 interface Gate {
   context: { queryClient: QueryClient }
-  location: { href: string }
+  location: { href: string; pathname: string }
 }
 
 async function requireSession({ context, location }: Gate) {
@@ -106,6 +100,8 @@ const signedIn = createRoute({
   beforeLoad: async (gate) => {
     const session = await requireSession(gate)
     if (session.restriction) throw redirect({ to: '/first' })
+    const user = await gate.context.queryClient.ensureQueryData(currentUserQuery)
+    if (!usesConsole(user) && !ownPages.some((page) => page === gate.location.pathname)) throw redirect({ to: ownPages[0], replace: true })
   },
   errorComponent: ({ error, reset }) => <ErrorState error={error} onRetry={reset} />,
   component: Shell,
@@ -119,12 +115,12 @@ const home = createRoute({
   },
 })
 
-const attacks = createRoute({ getParentRoute: () => signedIn, path: '/attacks', validateSearch: readAttackSearch, component: AttacksPage })
-const incidents = createRoute({ getParentRoute: () => signedIn, path: '/incidents', validateSearch: readAttackSearch, component: IncidentsPage })
-const vulnerabilities = createRoute({ getParentRoute: () => signedIn, path: '/vulnerabilities', validateSearch: readVulnerabilitySearch, component: VulnerabilitiesPage })
-const rules = createRoute({ getParentRoute: () => signedIn, path: '/rules', validateSearch: readRuleSearch, component: RulesPage })
-const ipLists = createRoute({ getParentRoute: () => signedIn, path: '/ip-lists', validateSearch: readIpListSearch, component: IpListsPage })
-const nodes = createRoute({ getParentRoute: () => signedIn, path: '/nodes', validateSearch: readTableState, component: NodesPage })
+const attacks = createRoute({ getParentRoute: () => signedIn, path: '/attacks', validateSearch: only(readAttackSearch), component: AttacksPage })
+const incidents = createRoute({ getParentRoute: () => signedIn, path: '/incidents', validateSearch: only(readAttackSearch), component: IncidentsPage })
+const vulnerabilities = createRoute({ getParentRoute: () => signedIn, path: '/vulnerabilities', validateSearch: only(readVulnerabilitySearch), component: VulnerabilitiesPage })
+const rules = createRoute({ getParentRoute: () => signedIn, path: '/rules', validateSearch: only(readRuleSearch), component: RulesPage })
+const ipLists = createRoute({ getParentRoute: () => signedIn, path: '/ip-lists', validateSearch: only(readIpListSearch), component: IpListsPage })
+const nodes = createRoute({ getParentRoute: () => signedIn, path: '/nodes', validateSearch: only(readTableState), component: NodesPage })
 
 const settings = createRoute({ getParentRoute: () => signedIn, path: '/settings', component: SettingsFrame })
 const settingsHome = createRoute({
@@ -136,18 +132,20 @@ const settingsHome = createRoute({
 })
 const credentials = createRoute({ getParentRoute: () => settings, path: '/credentials', component: CredentialsPage })
 const security = createRoute({ getParentRoute: () => settings, path: '/security', component: SecurityPage })
+const company = createRoute({ getParentRoute: () => settings, path: '/company', component: CompanySecurityPage })
 const sso = createRoute({ getParentRoute: () => settings, path: '/sso', component: SsoPage })
 const subscription = createRoute({ getParentRoute: () => settings, path: '/subscription', component: SubscriptionPage })
-const tokens = createRoute({ getParentRoute: () => settings, path: '/api-tokens', validateSearch: readTableState, component: TokensPage })
-const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: readTableState, component: UsersPage })
-const applications = createRoute({ getParentRoute: () => settings, path: '/applications', validateSearch: readTableState, component: ApplicationsPage })
+const tokens = createRoute({ getParentRoute: () => settings, path: '/api-tokens', validateSearch: only(readTableState), component: TokensPage })
+const users = createRoute({ getParentRoute: () => settings, path: '/users', validateSearch: only(readUserSearch), component: UsersPage })
+const invitations = createRoute({ getParentRoute: () => settings, path: '/users/invitations', validateSearch: only(readTableState), component: InvitationsPage })
+const applications = createRoute({ getParentRoute: () => settings, path: '/applications', validateSearch: only(readTableState), component: ApplicationsPage })
 
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn, login, signUp, forgot, reset, invitation, email, confirmSignUp, first,
     signedIn.addChildren([
       home, attacks, incidents, vulnerabilities, rules, ipLists, nodes,
-      settings.addChildren([settingsHome, credentials, security, tokens, users, applications, sso, subscription]),
+      settings.addChildren([settingsHome, credentials, security, tokens, users, invitations, applications, company, sso, subscription]),
     ]),
   ]),
   context: { queryClient },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { splitEntries, subnetProblem } from './addresses'
+import { networkProblem, splitEntries, subnetProblem } from './addresses'
 
 test('pasted lists are split and repeats dropped', () => {
   expect(splitEntries(' 1.1.1.1, 2.2.2.0/24\n1.1.1.1;\t2001:db8::1 ')).toEqual(['1.1.1.1', '2.2.2.0/24', '2001:db8::1'])
@@ -17,4 +17,10 @@ describe('an entry', () => {
   test.each(['10.0.0.0/7', '10.0.0.0/33', '2001:db8::/16', '10.0.0.0/', '10.0.0.0/x'])('%s is refused for its mask', (entry) => {
     expect(subnetProblem(entry)).toContain('mask')
   })
+})
+
+test('a network may have any mask', () => {
+  expect(['0.0.0.0/0', '10.0.0.0/7', '::/0', '192.0.2.1'].map(networkProblem)).toEqual([undefined, undefined, undefined, undefined])
+  expect(networkProblem('10.0.0.0/33')).toContain('between /0 and /32')
+  expect(networkProblem('office')).toContain('is not an IP address')
 })

@@ -21,15 +21,29 @@ function isV6(text: string): boolean {
   return halves.length === 2 ? count < 8 : count === 8
 }
 
-/** Why this is not an address or subnet a list takes, or `undefined` when it is. */
-export function subnetProblem(text: string): string | undefined {
+interface Masks {
+  four: readonly [least: number, most: number]
+  six: readonly [least: number, most: number]
+}
+
+function networkProblemWithin(text: string, masks: Masks): string | undefined {
   const [address = '', mask, extra] = text.split('/')
   const four = isV4(address)
   if (extra !== undefined || (!four && !isV6(address))) return `${text} is not an IP address or subnet`
   if (mask === undefined) return undefined
   const bits = /^\d{1,3}$/.test(mask) ? Number(mask) : Number.NaN
-  const [least, most] = four ? [8, 32] : [32, 128]
+  const [least, most] = four ? masks.four : masks.six
   return bits >= least && bits <= most ? undefined : `${text}: the mask must be between /${least} and /${most}`
+}
+
+/** Why this is not an address or subnet a list takes, or `undefined` when it is. */
+export function subnetProblem(text: string): string | undefined {
+  return networkProblemWithin(text, { four: [8, 32], six: [32, 128] })
+}
+
+/** Why this is not an address or network at all, or `undefined` when it is one. */
+export function networkProblem(text: string): string | undefined {
+  return networkProblemWithin(text, { four: [0, 32], six: [0, 128] })
 }
 
 /** Splits what was pasted (lines, commas, blanks) into entries, without repeats. */

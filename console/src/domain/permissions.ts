@@ -30,7 +30,13 @@ const actions = {
   create_application: 'add applications',
   update_application: 'rename applications',
   delete_application: 'delete applications',
+  view_credentials: 'have a UUID and secret',
   update_credentials: 'renew the secret key',
+  view_settings: 'see the sign-in settings of the company',
+  update_settings: 'change the sign-in settings of the company',
+  view_sso: 'see single sign-on',
+  view_user: 'see the users of the company',
+  view_license: 'see the subscription',
   update_sso: 'change single sign-on',
   update_tenant: 'change clients',
 } as const satisfies Record<string, string>
@@ -41,6 +47,14 @@ export type Permission = keyof typeof actions
 export function refusal(holder: Holder | undefined, permission: Permission): string | undefined {
   if (holder === undefined) return 'Loading your permissions'
   return holder.actual_permissions.includes(permission) ? undefined : `Your role cannot ${actions[permission]}`
+}
+
+/**
+ * Whether there is a Console for somebody: the role for programs that add nodes has only the own account
+ * (`spec/accounts.md` 2.6; the routes are `WITHOUT_CONSOLE` of the cloud).
+ */
+export function usesConsole({ permissions }: { permissions: readonly string[] }): boolean {
+  return !(permissions.length === 1 && permissions[0] === 'deploy')
 }
 
 /** Roles a person can be given here, with the words used for them. */
@@ -58,6 +72,10 @@ const otherRoles: Record<string, string> = {
   partner_analytic: 'Global analyst',
   partner_auditor: 'Global read only',
 }
+
+/** Roles that groups of an identity provider can give: base ones, and global ones from the technical client on. */
+export const groupRoles = ['admin', 'analytic', 'auditor', 'api_developer', 'partner_admin', 'partner_analytic', 'partner_auditor']
+  .map((value) => ({ value, label: roleLabel([value]) }))
 
 /** A person's role in words. */
 export function roleLabel(permissions: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { absoluteTime, isPeriod, NEVER, neverExpires, periodRange, relativeTime } from './time'
+import { absoluteTime, isoTime, isPeriod, NEVER, neverExpires, periodRange, relativeTime } from './time'
 
 const now = 1_800_000_000
 
@@ -27,4 +27,22 @@ test('a period reaches back from now, and all time has no beginning', () => {
 test('several values mean never', () => {
   expect([null, 0, NEVER, NEVER + 1].every(neverExpires)).toBe(true)
   expect(neverExpires(now)).toBe(false)
+})
+
+test.each([1e18, Number.MAX_VALUE, Number.POSITIVE_INFINITY])('a second that no date can hold (%d) is told, not thrown', (seconds) => {
+  expect(isoTime(seconds)).toBeUndefined()
+  expect(absoluteTime(seconds)).toBe('Beyond the calendar')
+  expect(relativeTime(seconds, now)).toBe('in ages')
+  expect(relativeTime(-seconds, now)).toBe('ages ago')
+})
+
+test('what is no number at all is told too', () => {
+  expect(isoTime(Number.NaN)).toBeUndefined()
+  expect(absoluteTime(Number.NaN)).toBe('Beyond the calendar')
+  expect(relativeTime(Number.NaN, now)).toBe('in ages')
+})
+
+test('the last second of the calendar is still a date', () => {
+  expect(isoTime(8.64e12)).toBe('+275760-09-13T00:00:00.000Z')
+  expect(isoTime(now)).toBe('2027-01-15T08:00:00.000Z')
 })

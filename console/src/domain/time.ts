@@ -13,6 +13,7 @@ const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 
 /** "3 minutes ago", "in 2 days", "just now". */
 export function relativeTime(seconds: number, now: number): string {
+  if (!hasDate(seconds)) return seconds < 0 ? 'ages ago' : 'in ages'
   const delta = seconds - now
   if (Math.abs(delta) < 45) return delta > 5 ? 'in a moment' : 'just now'
   for (const [unit, size] of units) {
@@ -21,8 +22,22 @@ export function relativeTime(seconds: number, now: number): string {
   return relative.format(Math.sign(delta), 'minute')
 }
 
+/** The last second that a date can hold; the API's numbers reach further. */
+const LAST_SECOND = 8.64e12
+
+/** Whether there is a date for a second; what another program stored may have none. */
+function hasDate(seconds: number): boolean {
+  return Math.abs(seconds) <= LAST_SECOND
+}
+
+/** A moment for programs, or `undefined` when no date can hold it. */
+export function isoTime(seconds: number): string | undefined {
+  return hasDate(seconds) ? new Date(seconds * 1000).toISOString() : undefined
+}
+
 /** Date, time and zone in the reader's own zone. */
 export function absoluteTime(seconds: number, timeZone?: string): string {
+  if (!hasDate(seconds)) return 'Beyond the calendar'
   return new Intl.DateTimeFormat('en-GB', {
     day: '2-digit', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit',
     second: '2-digit', timeZoneName: 'short', ...(timeZone ? { timeZone } : {}),

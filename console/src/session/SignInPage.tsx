@@ -7,18 +7,7 @@ import { api, bodyOf } from '../api/client'
 import { messageOf } from '../api/errors'
 import { AuthFrame } from './AuthFrame'
 import { sessionQuery, signIn, signInByCode } from './queries'
-
-/** What the codes of refused single sign-on mean (`spec/accounts.md` 6.5). */
-const ssoRefusals: Record<string, string> = {
-  client_not_found: 'Single sign-on leads to a company that does not exist here.',
-  no_mail_in_saml_response: 'Your identity provider did not tell your e-mail address.',
-  oidc_error: 'Your identity provider and Bartizan did not understand each other. Ask your administrator.',
-  role_not_mapped: 'None of your groups has a role in Bartizan. Ask your administrator.',
-  saml_auth_not_found: 'Single sign-on is not switched on for you.',
-  no_single_sign_on: 'Your company has no single sign-on in force.',
-  user_disabled: 'Your account is disabled.',
-  user_not_found: 'There is no account for you here.',
-}
+import { refusalText } from './signInSearch'
 
 function useLoginOptions() {
   return useQuery({ queryKey: ['login-options'], queryFn: () => bodyOf(api.GET('/v1/login/options')), staleTime: Infinity, retry: false })
@@ -45,7 +34,9 @@ function OtherClouds() {
 }
 
 export function SignInPage() {
-  const { redirect, expired, error } = useSearch({ from: '/sign-in' })
+  const search = useSearch({ from: '/sign-in' })
+  const { redirect, expired } = search
+  const refused = refusalText(search)
   const navigate = useNavigate()
   const queryClient = useQueryClient()
   const [ticket, setTicket] = useState<string | null>(null)
@@ -60,8 +51,8 @@ export function SignInPage() {
       {expired ? (
         <Alert icon={<IconInfoCircle />} color="verdigris" role="status">Your session ended. Sign in to go on where you were.</Alert>
       ) : null}
-      {error !== undefined ? (
-        <Alert icon={<IconAlertCircle />} color="red" role="alert">{ssoRefusals[error] ?? 'Single sign-on did not work.'}</Alert>
+      {refused !== undefined ? (
+        <Alert icon={<IconAlertCircle />} color="red" role="alert">{refused}</Alert>
       ) : null}
       <PasswordStep onDone={enter} onTicket={setTicket} />
       <SignUpLink />

@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconInfoCircle, IconRefresh } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { Credentials } from '../api/types'
+import { Permitted } from '../session/Permitted'
 import { useRefusal } from '../session/queries'
 import { CopyField } from '../ui/CopyField'
 import { GuardedButton } from '../ui/GuardedButton'
@@ -13,15 +14,19 @@ import { RenewSecretModal } from './RenewSecretModal'
 import { Section } from './Section'
 
 export function CredentialsPage() {
-  const { data, error, refetch } = useQuery(credentialsQuery)
   return (
     <Section
       title="API credentials"
       description="Your own pair for programs that call the API as you. For anything long-lived, an API token with fewer rights is the better choice."
     >
-      {error ? <ErrorState error={error} onRetry={() => void refetch()} /> : data ? <CredentialsCard credentials={data} /> : <Skeleton height={220} />}
+      <Permitted permission="view_credentials"><Loaded /></Permitted>
     </Section>
   )
+}
+
+function Loaded() {
+  const { data, error, refetch } = useQuery(credentialsQuery)
+  return error ? <ErrorState error={error} onRetry={() => void refetch()} /> : data ? <CredentialsCard credentials={data} /> : <Skeleton height={220} />
 }
 
 function CredentialsCard({ credentials }: { credentials: Credentials }) {

@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconLogout } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
+import { usesConsole } from '../domain/permissions'
 import { programOf } from '../domain/programs'
 import { currentUserQuery } from '../session/queries'
 import { SecondFactorSetup } from '../session/SecondFactorSetup'
@@ -14,12 +15,13 @@ import { ChangePasswordModal } from './ChangePasswordModal'
 import { Section } from './Section'
 
 export function SecurityPage() {
+  const { data: user } = useQuery(currentUserQuery)
   return (
-    <Section title="Sign-in" description="Your password, your second factor, and where you are signed in.">
+    <Section title="My sign-in" description="Your password, your second factor, and where you are signed in.">
       <Stack gap="lg" maw={720}>
         <PasswordCard />
         <FactorCard />
-        <SessionsCard />
+        {user !== undefined && usesConsole(user) ? <SessionsCard /> : null}
       </Stack>
     </Section>
   )

@@ -1,6 +1,7 @@
 import { Card, SegmentedControl, Skeleton, Stack } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
+import { Permitted } from '../session/Permitted'
 import { useRefusal } from '../session/queries'
 import { ErrorState } from '../ui/States'
 import { Section } from './Section'
@@ -14,23 +15,27 @@ import { ScimCard } from './sso/ScimCard'
 import { StateCard } from './sso/StateCard'
 
 export function SsoPage() {
-  const { data, error, refetch } = useQuery(ssoQuery)
-  const refusal = useRefusal()
   return (
     <Section title="Single sign-on" description="People sign in with the account of your company instead of a password.">
-      {error ? <ErrorState error={error} onRetry={() => void refetch()} /> : data ? (
-        <Stack gap="lg" maw={720}>
-          <ProviderCard key={data.type} sso={data} />
-          {data.type ? <MappingCard key={JSON.stringify(data.role_mapping)} sso={data} /> : null}
-          {data.type ? <OptionsCard key={`${data.provisioning} ${data.strict} ${data.tenant_permissions} ${data.fallback_user_id}`} sso={data} /> : null}
-          {data.type === 'saml' ? <ExtendedCard sso={data} /> : null}
-          {data.type && refusal('update_tenant') === undefined ? <GroupsCard /> : null}
-          {data.type ? <StateCard sso={data} /> : null}
-          {data.type ? <ScimCard sso={data} /> : null}
-        </Stack>
-      ) : <Skeleton height={320} />}
+      <Permitted permission="view_sso"><Loaded /></Permitted>
     </Section>
   )
+}
+
+function Loaded() {
+  const { data, error, refetch } = useQuery(ssoQuery)
+  const refusal = useRefusal()
+  return error ? <ErrorState error={error} onRetry={() => void refetch()} /> : data ? (
+    <Stack gap="lg" maw={720}>
+      <ProviderCard key={data.type} sso={data} />
+      {data.type ? <MappingCard key={JSON.stringify(data.role_mapping)} sso={data} /> : null}
+      {data.type ? <OptionsCard key={`${data.provisioning} ${data.strict} ${data.tenant_permissions} ${data.fallback_user_id}`} sso={data} /> : null}
+      {data.type === 'saml' ? <ExtendedCard sso={data} /> : null}
+      {data.type && refusal('update_tenant') === undefined ? <GroupsCard /> : null}
+      {data.type ? <StateCard sso={data} /> : null}
+      {data.type ? <ScimCard sso={data} /> : null}
+    </Stack>
+  ) : <Skeleton height={320} />
 }
 
 const kinds = { oidc: { label: 'OpenID Connect', Form: OidcForm }, saml: { label: 'SAML', Form: SamlForm }, ldap: { label: 'LDAP', Form: LdapForm } }

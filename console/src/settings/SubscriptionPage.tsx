@@ -2,6 +2,7 @@ import { Badge, Card, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { Subscription } from '../api/types'
 import { monthOf, planName } from '../domain/subscription'
+import { Permitted } from '../session/Permitted'
 import { currentUserQuery } from '../session/queries'
 import { Facts } from '../ui/Facts'
 import { ErrorState } from '../ui/States'
@@ -12,10 +13,12 @@ import { Section } from './Section'
 export function SubscriptionPage() {
   return (
     <Section title="Subscription" description="Your plan, how long it lasts, and how many requests your nodes inspected.">
-      <Stack gap="lg" maw={720}>
-        <Plans />
-        <Requests />
-      </Stack>
+      <Permitted permission="view_license">
+        <Stack gap="lg" maw={720}>
+          <Plans />
+          <Requests />
+        </Stack>
+      </Permitted>
     </Section>
   )
 }

@@ -3,7 +3,9 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconBan, IconKey, IconPlus, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import type { ApiToken } from '../api/types'
+import { useMemo } from 'react'
+import type { ApiToken, User } from '../api/types'
+import { ownerOf } from '../domain/people'
 import { roleLabel } from '../domain/permissions'
 import { nowSeconds } from '../domain/time'
 import { useRefusal } from '../session/queries'
@@ -13,7 +15,7 @@ import { GuardedButton, IconButton } from '../ui/GuardedButton'
 import { EmptyState } from '../ui/States'
 import { Time } from '../ui/Time'
 import { CreateTokenModal } from './CreateTokenModal'
-import { tokensQuery, useDeleteToken, useDisableToken } from './queries'
+import { tokensQuery, useDeleteToken, useDisableToken, usersQuery } from './queries'
 import { Section } from './Section'
 
 const usages: Record<string, string> = { api: 'API calls', node: 'Node deployment' }
@@ -26,7 +28,7 @@ function tokenState(token: ApiToken): 'Active' | 'Disabled' | 'Expired' {
 /** UUID and secret of the user in token form: it has the rights of the user, and nothing of it can be set. */
 const isSecret = (token: ApiToken) => token.kind === 'backward_compatible'
 
-const columns: readonly Column<ApiToken>[] = [
+const columnsWith = (people: readonly User[] | undefined): readonly Column<ApiToken>[] => [
   {
     id: 'name', header: 'Name', value: (token) => token.name, minWidth: 180,
     cell: (token) => (
@@ -36,7 +38,15 @@ const columns: readonly Column<ApiToken>[] = [
       </Stack>
     ),
   },
-  { id: 'type', header: 'Type', value: (token) => (token.type === 'shared' ? 'Shared' : 'Personal') },
+  {
+    id: 'owner', header: 'Owner', minWidth: 170,
+    // The address is part of it, so that it is found and exported.
+    value: (token) => {
+      const { name, email } = ownerOf(people, token)
+      return email === undefined ? name : `${name} <${email}>`
+    },
+    cell: (token) => <Owner {...ownerOf(people, token)} />,
+  },
   { id: 'usage', header: 'Use', value: (token) => usages[token.usage] ?? token.usage },
   { id: 'role', header: 'Rights', value: (token) => (isSecret(token) ? 'Those of the user' : roleLabel(token.permissions)) },
   {
@@ -45,8 +55,21 @@ const columns: readonly Column<ApiToken>[] = [
   },
   { id: 'expires_at', header: 'Expires', value: (token) => token.expires_at, cell: (token) => <Time at={token.expires_at} /> },
   { id: 'last_used_at', header: 'Last used', value: (token) => token.last_used_at, cell: (token) => <Time at={token.last_used_at} /> },
+  {
+    id: 'last_used_ip', header: 'From', value: (token) => token.last_used_ip,
+    cell: (token) => <Text span inherit className="mono" c={token.last_used_ip ? '' : 'dimmed'}>{token.last_used_ip ?? '–'}</Text>,
+  },
   { id: 'created_at', header: 'Created', value: (token) => token.created_at, cell: (token) => <Time at={token.created_at} /> },
 ]
+
+function Owner({ name, email }: { name: string; email?: string }) {
+  return (
+    <Stack gap={0}>
+      <Text span inherit>{name}</Text>
+      {email === undefined ? null : <Text span size="xs" c="dimmed">{email}</Text>}
+    </Stack>
+  )
+}
 
 export function TokensPage() {
   const search = useSearch({ from: '/signed-in/settings/api-tokens' })
@@ -54,6 +77,8 @@ export function TokensPage() {
   const refusal = useRefusal()
   const [creating, { open, close }] = useDisclosure()
   const { data, error, refetch } = useQuery(tokensQuery)
+  const { data: people } = useQuery(usersQuery)
+  const columns = useMemo(() => columnsWith(people), [people])
   const remove = useDeleteToken()
   const disable = useDisableToken()
   return (

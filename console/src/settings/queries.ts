@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, bareOf, bodyOf } from '../api/client'
-import type { ApiToken, ApiTokenInput, User } from '../api/types'
+import { allRows } from '../api/pages'
+import type { ApiToken, ApiTokenInput } from '../api/types'
 import { failed, succeeded } from '../ui/feedback'
 
 export const credentialsQuery = queryOptions({
@@ -37,7 +38,7 @@ export const monthsQuery = (clientId: number) =>
 
 export const tokensQuery = queryOptions({
   queryKey: ['api-tokens'],
-  queryFn: () => bodyOf(api.GET('/v1/api_tokens')),
+  queryFn: () => allRows((page) => bodyOf(api.GET('/v1/api_tokens', { params: { query: page } }))),
 })
 
 export function useCreateToken() {
@@ -76,50 +77,5 @@ export function useDisableToken() {
 
 export const usersQuery = queryOptions({
   queryKey: ['users'],
-  queryFn: () => bodyOf(api.POST('/v1/objects/user', { body: { limit: 1000, order_by: 'realname' } })),
+  queryFn: () => allRows((page) => bodyOf(api.POST('/v1/objects/user', { body: { ...page, order_by: 'realname' } }))),
 })
-
-export interface NewUser {
-  realname: string
-  email: string
-  password: string
-  role: string
-}
-
-export function useCreateUser(onDone: () => void) {
-  const client = useQueryClient()
-  return useMutation({
-    mutationFn: ({ role, ...user }: NewUser) =>
-      bodyOf(api.POST('/v1/objects/user/create', { body: { ...user, permissions: [role], enabled: true } })),
-    onSuccess: async (user) => {
-      succeeded(`${user.realname} can sign in now`)
-      onDone()
-      await client.invalidateQueries({ queryKey: usersQuery.queryKey })
-    },
-  })
-}
-
-export function useEnableUser() {
-  const client = useQueryClient()
-  return useMutation({
-    mutationFn: ({ user, enabled }: { user: User; enabled: boolean }) =>
-      bodyOf(api.POST('/v1/objects/user/update', { body: { filter: { id: user.id }, fields: { enabled } } })),
-    onSuccess: async (_, { user, enabled }) => {
-      succeeded(`${user.realname} ${enabled ? 'enabled' : 'disabled'}`)
-      await client.invalidateQueries({ queryKey: usersQuery.queryKey })
-    },
-    onError: failed,
-  })
-}
-
-export function useDeleteUser() {
-  const client = useQueryClient()
-  return useMutation({
-    mutationFn: (user: User) => bodyOf(api.POST('/v1/objects/user/delete', { body: { filter: { id: user.id } } })),
-    onSuccess: async (_, user) => {
-      succeeded(`${user.realname} deleted`)
-      await client.invalidateQueries({ queryKey: usersQuery.queryKey })
-    },
-    onError: failed,
-  })
-}

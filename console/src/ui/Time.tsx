@@ -1,5 +1,5 @@
 import { Text, Tooltip, type TextProps } from '@mantine/core'
-import { absoluteTime, relativeTime } from '../domain/time'
+import { absoluteTime, isoTime, relativeTime } from '../domain/time'
 import { useNow } from './clock'
 
 interface TimeProps extends TextProps {
@@ -19,7 +19,7 @@ export function Time({ at, missing = 'Never', ...text }: TimeProps) {
   return (
     <Tooltip label={absoluteTime(at)} events={{ hover: true, focus: true, touch: true }}>
       <Text span inherit {...text}>
-        <time dateTime={new Date(at * 1000).toISOString()}>{shown}</time>
+        <time dateTime={isoTime(at)}>{shown}</time>
       </Text>
     </Tooltip>
   )

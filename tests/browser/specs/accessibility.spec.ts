@@ -12,7 +12,10 @@ const pages = [
   ['/settings/credentials', 'Settings'],
   ['/settings/api-tokens', 'Settings'],
   ['/settings/users', 'Settings'],
+  ['/settings/users/invitations', 'Settings'],
   ['/settings/applications', 'Settings'],
+  ['/settings/company', 'Settings'],
+  ['/settings/security', 'Settings'],
   ['/settings/sso', 'Settings'],
   ['/settings/subscription', 'Settings'],
 ] as const

@@ -54,3 +54,27 @@ test('an API token is made, shown once, works, and dies when deleted', async ({ 
   expect(await call(token)).toBe(403)
   await api.dispose()
 })
+
+test('tokens are listed with their owner and the address of their last use, whatever their end', async ({ console: page, demo }) => {
+  // The API refuses such an end by now; what was stored before must not hide the other tokens.
+  await page.route('**/v1/api_tokens?*', async (route) => {
+    const answer = await route.fetch()
+    const list = (await answer.json()) as { body: object[] }
+    const [first = {}] = list.body
+    list.body.push(
+      { ...first, id: 9001, name: 'For ever and a day', user_id: null, type: 'shared', expires_at: 1e18, last_used_ip: null },
+      { ...first, id: 9002, name: 'Used from afar', last_used_at: 1_767_225_600, last_used_ip: '203.0.113.9' },
+    )
+    await route.fulfill({ response: answer, json: list })
+  })
+  await page.goto('/settings/api-tokens')
+  const lasting = page.getByRole('row').filter({ hasText: 'For ever and a day' })
+  await expect(lasting).toContainText('in ages')
+  await expect(lasting).toContainText('All administrators')
+  const used = page.getByRole('row').filter({ hasText: 'Used from afar' })
+  await expect(used).toContainText('203.0.113.9')
+  await expect(used).toContainText(demo.email)
+  await page.getByRole('textbox', { name: 'Find a token' }).fill('203.0.113.9')
+  await expect(lasting).toBeHidden()
+  await expect(used).toBeVisible()
+})

@@ -42,3 +42,33 @@ test('what a role may not do is disabled and says why', async ({ page, newPerson
   await expect(create).toHaveAttribute('aria-disabled', 'true')
   await expect(create).toHaveAccessibleDescription('Your role cannot add nodes')
 })
+
+test('nobody is led to another site by signing in', async ({ page, newPerson }) => {
+  await page.goto('/sign-in?redirect=https%3A%2F%2Fevil.example%2F')
+  await signIn(page, await newPerson())
+  await expect(page.getByRole('heading', { level: 1, name: 'Attacks' })).toBeVisible()
+})
+
+test('a refused single sign-on tells whether it is the account or the company that has none', async ({ page }) => {
+  await page.goto('/login?error=saml_auth_not_found&clientid=3')
+  await expect(page.getByRole('alert')).toContainText('Your company has no single sign-on here')
+  await page.goto('/login?error=saml_auth_not_found&userid=5')
+  await expect(page.getByRole('alert')).toContainText('Single sign-on is not switched on for your account')
+})
+
+test('the role for adding nodes has the pages of its own account, and is told why', async ({ page, api }) => {
+  const person = { email: `deployer-${Date.now()}@browser.test`, password: 'Turret-9-Wall' }
+  const answer = await api.post('/v1/objects/user/create', { data: { ...person, realname: 'Dora Deploy', permissions: ['deploy'] } })
+  expect(answer.status()).toBe(200)
+  await page.goto('/attacks')
+  await signIn(page, person)
+  await expect(page.getByRole('heading', { level: 2, name: 'API credentials' })).toBeVisible()
+  await expect(page.getByText('Your role is for adding nodes by programs.')).toBeVisible()
+  await expect(page.getByRole('tab')).toHaveText(['API credentials', 'My sign-in'])
+  await expect(page.getByRole('link', { name: 'Attacks' })).toBeHidden()
+  await page.getByRole('tab', { name: 'My sign-in' }).click()
+  await expect(page.getByRole('button', { name: 'Change password' })).toBeVisible()
+  await page.goto('/settings/users')
+  await expect(page.getByRole('heading', { level: 2, name: 'API credentials' })).toBeVisible()
+  await expect(page.getByText('did not load')).toBeHidden()
+})

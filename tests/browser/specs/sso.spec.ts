@@ -14,7 +14,8 @@ test('an administrator sets a directory up, and is told what is missing to requi
 
   await page.getByRole('button', { name: 'Add a group' }).click()
   await page.getByLabel('Group 1', { exact: true }).fill('cn=security,dc=example,dc=com')
-  await page.getByLabel('Role 1', { exact: true }).fill('analytic')
+  await page.getByRole('combobox', { name: 'Role 1' }).click()
+  await page.getByRole('option', { name: 'Analyst', exact: true }).click()
   await page.getByRole('button', { name: 'Save groups' }).click()
   await expect(page.getByText('Groups saved')).toBeVisible()
 
@@ -44,4 +45,39 @@ test('SAML shows what the provider needs, and says what is wrong with what it ga
   await page.getByLabel('Metadata of the provider').fill('<not-metadata/>')
   await page.getByRole('button', { name: 'Save provider' }).click()
   await expect(page.getByRole('alert')).toContainText('metadata_xml')
+})
+
+test('what was set beside the usual is there again, a test sign-in tells its result, and all of it can be removed', async ({ console: page, demo }) => {
+  await page.goto('/settings/sso')
+  await page.getByText('OpenID Connect', { exact: true }).click()
+  await page.getByLabel('Issuer').fill('https://login.example.com')
+  await page.getByLabel('Client id').fill('bartizan')
+  await page.getByRole('textbox', { name: 'Client secret' }).fill('hush hush')
+  await page.getByLabel('Claim with the groups').fill('teams')
+  await page.getByLabel('Scopes').fill('openid, email, teams')
+  await page.getByRole('button', { name: 'Save provider' }).click()
+  await expect(page.getByText('Provider saved')).toBeVisible()
+  await page.reload()
+  await expect(page.getByLabel('Claim with the groups')).toHaveValue('teams')
+  await expect(page.getByLabel('Scopes')).toHaveValue('openid, email, teams')
+
+  // The provider is not there; its answer is played, first as long as nobody signed in.
+  let asked = 0
+  await page.route('**/v1/sso/test', (route) => route.fulfill({ json: { status: 200, body: { id: 'played', url: 'about:blank' } } }))
+  await page.route('**/v1/sso/test/played', (route) => {
+    asked += 1
+    const done = { state: 'success', role: 'analytic', attributes: { email: 'eve@example.com', teams: ['security', 'shop'] } }
+    return route.fulfill({ json: { status: 200, body: asked === 1 ? { state: 'waiting', attributes: {} } : done } })
+  })
+  await page.getByRole('button', { name: 'Test sign-in' }).click()
+  await expect(page.getByText('The result appears here.')).toBeVisible()
+  const result = page.getByRole('status').filter({ hasText: 'Signed in; role: Analyst' })
+  await expect(result).toContainText('security, shop')
+
+  await page.getByRole('button', { name: 'Remove', exact: true }).click()
+  const dialog = page.getByRole('dialog', { name: 'Remove single sign-on' })
+  await dialog.getByRole('textbox', { name: 'Your password' }).fill(demo.password)
+  await dialog.getByRole('button', { name: 'Remove' }).click()
+  await expect(page.getByText('Single sign-on is removed')).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Activate' })).toBeHidden()
 })

@@ -4,23 +4,13 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/r
 import { useState } from 'react'
 import { api, bodyOf } from '../../api/client'
 import { messageOf } from '../../api/errors'
+import { groupRoles, roleLabel } from '../../domain/permissions'
 import { succeeded } from '../../ui/feedback'
 import { FormModal } from '../../ui/FormModal'
 import { IconButton } from '../../ui/GuardedButton'
 
 const groupsQuery = queryOptions({ queryKey: ['sso', 'groups'], queryFn: () => bodyOf(api.GET('/v1/sso/groups')) })
 const clientsQuery = queryOptions({ queryKey: ['clients'], queryFn: () => bodyOf(api.POST('/v1/objects/client', { body: { limit: 1000 } })) })
-
-/** Roles of groups: base ones in the clients that are named, global ones in all. */
-const roles = [
-  { value: 'admin', label: 'Administrator' },
-  { value: 'analytic', label: 'Analyst' },
-  { value: 'auditor', label: 'Read only' },
-  { value: 'api_developer', label: 'API developer' },
-  { value: 'partner_admin', label: 'Global administrator' },
-  { value: 'partner_analytic', label: 'Global analyst' },
-  { value: 'partner_auditor', label: 'Global read only' },
-]
 
 /** Which group of the provider has which role in which clients. For global administrators. */
 export function GroupsCard() {
@@ -50,7 +40,7 @@ export function GroupsCard() {
             <div>
               <Text size="sm" fw={500}>{group.name}</Text>
               <Text size="sm" c="dimmed">
-                {roles.find(({ value }) => value === group.role)?.label ?? group.role}: {group.client_ids.map((id) => names.get(id) ?? `#${id}`).join(', ')}
+                {roleLabel([group.role])}: {group.client_ids.map((id) => names.get(id) ?? `#${id}`).join(', ')}
               </Text>
             </div>
             <Group gap="xs" wrap="nowrap">
@@ -91,7 +81,7 @@ function AddModal({ opened, onClose, clients }: { opened: boolean; onClose: () =
   return (
     <FormModal title="Add a group for clients" opened={opened} onClose={close} submit="Add" busy={add.isPending} error={add.error} onSubmit={() => add.mutate()}>
       <TextInput label="Group at the provider" required withAsterisk={false} data-autofocus value={name} onChange={(event) => setName(event.currentTarget.value)} />
-      <Select label="Role" data={roles} value={role} allowDeselect={false} onChange={(value) => setRole(value ?? 'analytic')} />
+      <Select label="Role" data={groupRoles} value={role} allowDeselect={false} onChange={(value) => setRole(value ?? 'analytic')} />
       <MultiSelect label="Clients" description="For a global role the technical client alone" data={clients} value={chosen} onChange={setChosen} searchable />
     </FormModal>
   )

@@ -1,14 +1,19 @@
-import { Alert, Button, Card, Group, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Card, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import { IconAlertCircle, IconPlus, IconTrash } from '@tabler/icons-react'
 import { useState } from 'react'
 import { api, bodyOf } from '../../api/client'
 import { messageOf } from '../../api/errors'
 import type { components } from '../../api/schema'
+import { groupRoles, roleLabel } from '../../domain/permissions'
 import { useRefusal } from '../../session/queries'
 import { GuardedButton, IconButton } from '../../ui/GuardedButton'
 import { useSsoChange, type Sso } from './queries'
 
 type Mapping = components['schemas']['GroupMapping']
+
+/** The roles to choose from, and one that was given by a program and is not among them. */
+const optionsWith = (role: string) =>
+  role === '' || groupRoles.some(({ value }) => value === role) ? groupRoles : [...groupRoles, { value: role, label: roleLabel([role]) }]
 
 export function MappingCard({ sso }: { sso: Sso }) {
   const refusal = useRefusal()
@@ -26,10 +31,14 @@ export function MappingCard({ sso }: { sso: Sso }) {
           // The order is the identity of a row that is being typed.
           <Group key={index} wrap="nowrap">
             <TextInput aria-label={`Group ${index + 1}`} placeholder="Group" flex={1} value={row.group} onChange={(event) => set(index, { group: event.currentTarget.value })} />
-            <TextInput aria-label={`Role ${index + 1}`} placeholder="analytic" w={160} value={row.role} onChange={(event) => set(index, { role: event.currentTarget.value })} />
+            <Select
+              aria-label={`Role ${index + 1}`} placeholder="Role" w={220} allowDeselect={false} data={optionsWith(row.role)} value={row.role === '' ? null : row.role}
+              onChange={(role) => set(index, { role: role ?? row.role })}
+            />
             <IconButton label={`Remove group ${index + 1}`} icon={<IconTrash size={17} />} onClick={() => setRows(rows.filter((_, at) => at !== index))} />
           </Group>
         ))}
+        {rows.length === 0 ? <Text size="sm">No group has a role yet{sso.provisioning ? ', so nobody new gets in' : ''}.</Text> : null}
         {save.error ? <Alert color="red" icon={<IconAlertCircle />} role="alert">{messageOf(save.error)}</Alert> : null}
         <Group justify="space-between">
           <Button variant="subtle" size="xs" leftSection={<IconPlus size={15} />} onClick={() => setRows([...rows, { group: '', role: '' }])}>Add a group</Button>

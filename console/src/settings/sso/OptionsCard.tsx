@@ -1,11 +1,13 @@
-import { Button, Card, Group, Select, Stack, Switch, Text } from '@mantine/core'
+import { Alert, Button, Card, Group, Select, Stack, Switch, Text } from '@mantine/core'
+import { IconInfoCircle } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, bodyOf } from '../../api/client'
-import { useRefusal } from '../../session/queries'
+import { currentUserQuery, useRefusal } from '../../session/queries'
 import { succeeded } from '../../ui/feedback'
 import { GuardedButton } from '../../ui/GuardedButton'
 import { usersQuery } from '../queries'
+import { beyondReach } from '../users/user'
 import { ProofModal } from './ProofModal'
 import { ssoQuery, type Sso } from './queries'
 
@@ -27,6 +29,10 @@ export function OptionsCard({ sso }: { sso: Sso }) {
   const [options, setOptions] = useState<Options>(stored)
   const [confirming, setConfirming] = useState(false)
   const changed = JSON.stringify(options) !== JSON.stringify(stored)
+  const { data: me } = useQuery(currentUserQuery)
+  const forEverybody = (options.strict && !stored.strict) || (options.provisioning && !stored.provisioning)
+  const beyond = forEverybody && me ? beyondReach(users ?? [], me, options.fallback_user_id) : undefined
+  const outOfReach = beyond && `${beyond.realname} has rights that you do not have, and would be switched too`
   // The changed options draw the card anew, without the dialog.
   const save = async (proof: string) => {
     client.setQueryData(ssoQuery.queryKey, await bodyOf(api.PUT('/v1/sso', { params: { header: { 'X-Reauth': proof } }, body: options })))
@@ -58,11 +64,14 @@ export function OptionsCard({ sso }: { sso: Sso }) {
           value={options.fallback_user_id === null ? null : String(options.fallback_user_id)}
           onChange={(id) => setOptions({ ...options, fallback_user_id: id === null ? null : Number(id) })}
         />
+        {outOfReach ? (
+          <Alert color="yellow" icon={<IconInfoCircle />} role="status">{outOfReach}. Let somebody with these rights do it, or make this user the fallback account.</Alert>
+        ) : null}
         <Group justify="flex-end">
           {changed ? (
             <Button variant="subtle" size="xs" onClick={() => setOptions(stored)}>Reset</Button>
           ) : null}
-          <GuardedButton size="xs" refusal={changed ? refusal('update_sso') : 'Nothing was changed'} onClick={() => setConfirming(true)}>Save options</GuardedButton>
+          <GuardedButton size="xs" refusal={changed ? refusal('update_sso') ?? outOfReach : 'Nothing was changed'} onClick={() => setConfirming(true)}>Save options</GuardedButton>
         </Group>
         <ProofModal title="Change how people sign in" submit="Change" opened={confirming} onClose={() => setConfirming(false)} action={save} />
       </Stack>

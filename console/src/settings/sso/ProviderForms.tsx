@@ -1,4 +1,4 @@
-import { Alert, Group, PasswordInput, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Alert, Group, PasswordInput, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { IconAlertCircle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
@@ -7,7 +7,7 @@ import { messageOf } from '../../api/errors'
 import { currentUserQuery, useRefusal } from '../../session/queries'
 import { CopyField } from '../../ui/CopyField'
 import { GuardedButton } from '../../ui/GuardedButton'
-import { domainsOf, given, listed, textOf, useSsoChange, type Sso } from './queries'
+import { domainsOf, given, listed, listOf, textOf, useSsoChange, type Sso } from './queries'
 
 interface ProviderFormProps {
   sso: Sso
@@ -66,25 +66,51 @@ function DomainsInput({ value, onChange, required = false }: { value: string; on
   )
 }
 
+const vendors = [
+  { value: 'custom', label: 'Another' },
+  { value: 'google', label: 'Google' },
+  { value: 'okta', label: 'Okta' },
+]
+
+function VendorSelect({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+  return <Select label="Provider" allowDeselect={false} data={vendors} value={value} onChange={(vendor) => onChange(vendor ?? value)} />
+}
+
+const callbacks = [
+  { value: 'client', label: 'Of this company alone' },
+  { value: 'shared', label: 'Shared by all companies, for providers that name themselves (RFC 9207)' },
+]
+
 export function OidcForm({ sso }: { sso: Sso }) {
   const stored = sso.type === 'oidc'
   const [issuer, setIssuer] = useState(stored ? textOf(sso, 'issuer') : '')
   const [clientId, setClientId] = useState(textOf(sso, 'client_id'))
   const [secret, setSecret] = useState('')
+  const [scopes, setScopes] = useState(listOf(sso, 'scopes') || 'openid, email, profile')
+  const [claim, setClaim] = useState(textOf(sso, 'groups_claim') || 'groups')
+  const [callback, setCallback] = useState(textOf(sso, 'callback') || 'client')
+  const [vendor, setVendor] = useState(stored ? sso.vendor : 'custom')
   const [domains, setDomains] = useDomains(sso, 'oidc')
   const save = useSsoChange(
     () => bodyOf(api.PUT('/v1/sso/oidc', {
-      body: { issuer: issuer.trim(), client_id: clientId.trim(), client_secret: secret === '' ? null : secret, domains: listed(domains) },
+      body: {
+        issuer: issuer.trim(), client_id: clientId.trim(), client_secret: secret === '' ? null : secret, domains: listed(domains),
+        scopes: listed(scopes), groups_claim: claim.trim(), callback, vendor,
+      },
     })),
     'Provider saved',
   )
   return (
     <ProviderForm sso={sso} save={{ ...save, submit: () => save.mutate(undefined) }}>
       <Address label="Callback URL, to register at the provider" value={sso.callback_url} />
+      <VendorSelect value={vendor} onChange={setVendor} />
       <TextInput label="Issuer" placeholder="https://login.example.com" required withAsterisk={false} value={issuer} onChange={(event) => setIssuer(event.currentTarget.value)} />
       <TextInput label="Client id" required withAsterisk={false} value={clientId} onChange={(event) => setClientId(event.currentTarget.value)} />
       <SecretInput label="Client secret" stored={stored} value={secret} onChange={setSecret} />
       <DomainsInput value={domains} onChange={setDomains} />
+      <TextInput label="Claim with the groups" description="Of the ID token" required withAsterisk={false} maxLength={64} value={claim} onChange={(event) => setClaim(event.currentTarget.value)} />
+      <TextInput label="Scopes" description="What is asked for; several with commas" required withAsterisk={false} value={scopes} onChange={(event) => setScopes(event.currentTarget.value)} />
+      <Select label="Callback URL" description="The address above changes with it once saved" allowDeselect={false} data={callbacks} value={callback} onChange={(value) => setCallback(value ?? callback)} />
     </ProviderForm>
   )
 }
@@ -96,18 +122,21 @@ export function SamlForm({ sso }: { sso: Sso }) {
   const [ssoUrl, setSsoUrl] = useState(textOf(sso, 'sso_url'))
   const [logoutUrl, setLogoutUrl] = useState(textOf(sso, 'logout_url'))
   const [certificate, setCertificate] = useState('')
+  const [groups, setGroups] = useState(textOf(sso, 'groups_attribute') || 'wallarm_roles')
+  const [vendor, setVendor] = useState(stored ? sso.vendor : 'custom')
   const [domains, setDomains] = useDomains(sso, 'saml')
   const save = useSsoChange(() => {
     const source = metadata.trim().startsWith('https://') ? { metadata_url: metadata.trim() } : { metadata_xml: given(metadata) }
     const byHand = { issuer: given(issuer), sso_url: given(ssoUrl), logout_url: given(logoutUrl), x509: given(certificate) }
     // Metadata replaces what was stored, unless something else was typed.
     const kept = metadata === '' ? byHand : { x509: given(certificate) }
-    return bodyOf(api.PUT('/v1/sso/saml', { body: { ...source, ...kept, domains: listed(domains) } }))
+    return bodyOf(api.PUT('/v1/sso/saml', { body: { ...source, ...kept, domains: listed(domains), groups_attribute: groups.trim(), vendor } }))
   }, 'Provider saved')
   return (
     <ProviderForm sso={sso} save={{ ...save, submit: () => save.mutate(undefined) }}>
       <Address label="Entity id, where the provider also finds our metadata" value={sso.entity_id} />
       <Address label="Address for responses (ACS)" value={sso.acs_url} />
+      <VendorSelect value={vendor} onChange={setVendor} />
       <Textarea
         label="Metadata of the provider" description="Its text, or an address that begins with https://" autosize minRows={3} maxRows={10}
         value={metadata} onChange={(event) => setMetadata(event.currentTarget.value)}
@@ -124,6 +153,7 @@ export function SamlForm({ sso }: { sso: Sso }) {
         value={certificate} onChange={(event) => setCertificate(event.currentTarget.value)}
       />
       <DomainsInput value={domains} onChange={setDomains} />
+      <TextInput label="Attribute with the groups" required withAsterisk={false} maxLength={255} value={groups} onChange={(event) => setGroups(event.currentTarget.value)} />
     </ProviderForm>
   )
 }

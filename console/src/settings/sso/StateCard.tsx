@@ -1,10 +1,12 @@
 import { Alert, Badge, Card, Code, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
 import { IconAlertCircle, IconCheck } from '@tabler/icons-react'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, bodyOf } from '../../api/client'
 import { messageOf } from '../../api/errors'
+import { roleLabel } from '../../domain/permissions'
 import { useRefusal } from '../../session/queries'
+import { Facts } from '../../ui/Facts'
 import { failed, succeeded } from '../../ui/feedback'
 import { FormModal } from '../../ui/FormModal'
 import { GuardedButton } from '../../ui/GuardedButton'
@@ -29,6 +31,11 @@ export function StateCard({ sso }: { sso: Sso }) {
     onError: failed,
   })
   const [testing, setTesting] = useState(false)
+  const [removing, setRemoving] = useState(false)
+  const remove = async (proof: string) => {
+    client.setQueryData(ssoQuery.queryKey, await bodyOf(api.DELETE('/v1/sso', { params: { header: { 'X-Reauth': proof } } })))
+    succeeded('Single sign-on is removed')
+  }
   const { error } = activate
   const active = sso.state === 'active'
   return (
@@ -49,20 +56,61 @@ export function StateCard({ sso }: { sso: Sso }) {
             >
               Test sign-in
             </GuardedButton>
+            <GuardedButton
+              variant="default" size="xs" refusal={refusal('update_sso') ?? (sso.provisioning ? 'Not while the provider is the source of users' : undefined)}
+              onClick={() => setRemoving(true)}
+            >
+              Remove
+            </GuardedButton>
             {active ? (
-              <GuardedButton variant="default" size="xs" refusal={refusal('update_sso')} onClick={() => setEnding(true)}>Deactivate</GuardedButton>
+              <GuardedButton variant="default" size="xs" refusal={refusal('update_sso') ?? (sso.provisioning ? 'Not while the provider is the source of users' : undefined)} onClick={() => setEnding(true)}>Deactivate</GuardedButton>
             ) : (
               <GuardedButton size="xs" leftSection={<IconCheck size={15} />} refusal={refusal('update_sso')} loading={activate.isPending} onClick={() => activate.mutate(undefined)}>Activate</GuardedButton>
             )}
           </Group>
         </Group>
+        {test.data ? <TestResult key={test.data.id} id={test.data.id} /> : null}
         {active ? <Text size="sm">People sign in at <Code>{sso.login_url}</Code></Text> : null}
         {error ? <Alert color="red" icon={<IconAlertCircle />} role="alert">{messageOf(error)}</Alert> : null}
+        <ProofModal title="Remove single sign-on" submit="Remove" opened={removing} onClose={() => setRemoving(false)} action={remove}>
+          <Text size="sm">Everybody is back to passwords, and what was set up here is forgotten: provider, groups and roles, certificates.</Text>
+        </ProofModal>
         <ProofModal title="Deactivate single sign-on" submit="Deactivate" opened={ending} onClose={() => setEnding(false)} action={deactivate} />
         <LdapTestModal opened={testing} onClose={() => setTesting(false)} />
       </Stack>
     </Card>
   )
+}
+
+const WAITING_MS = 2_000
+
+/** What the sign-in in the other window came to, as soon as it has. */
+function TestResult({ id }: { id: string }) {
+  const client = useQueryClient()
+  const { data, error } = useQuery({
+    queryKey: ['sso', 'test', id],
+    queryFn: async () => {
+      const result = await bodyOf(api.GET('/v1/sso/test/{id}', { params: { path: { id } } }))
+      // It counts for activation.
+      if (result.state === 'success') await client.invalidateQueries({ queryKey: ssoQuery.queryKey, exact: true })
+      return result
+    },
+    refetchInterval: ({ state }) => (state.error === null && (state.data?.state ?? 'waiting') === 'waiting' ? WAITING_MS : false),
+  })
+  if (error) return <Alert color="red" icon={<IconAlertCircle />} role="alert">{messageOf(error)}</Alert>
+  if (data === undefined || data.state === 'waiting') return <Alert role="status">Sign in at the provider, in the window that opened. The result appears here.</Alert>
+  if (data.state !== 'success') return <Alert color="red" icon={<IconAlertCircle />} role="alert" title="The test sign-in failed">{data.error ?? 'The provider gave no reason.'}</Alert>
+  return (
+    <Alert color="teal" icon={<IconCheck />} role="status" title={`Signed in; role: ${data.role ? roleLabel([data.role]) : 'none, so no access'}`}>
+      <Facts facts={Object.entries(data.attributes as Record<string, unknown>).map(([name, value]) => [name, told(value)] as const)} />
+    </Alert>
+  )
+}
+
+/** A value that the provider sent, as one line. */
+function told(value: unknown): string {
+  if (Array.isArray(value)) return value.map(told).join(', ')
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** Signs in at the directory as somebody and says what it knows of them. */
@@ -84,7 +132,7 @@ function LdapTestModal({ opened, onClose }: { opened: boolean; onClose: () => vo
       />
       {test.data ? (
         <Alert color={test.data.state === 'success' ? 'teal' : 'red'} role="status">
-          {test.data.state === 'success' ? `Signed in; role: ${test.data.role ?? 'none, so no access'}` : test.data.error}
+          {test.data.state === 'success' ? `Signed in; role: ${test.data.role ? roleLabel([test.data.role]) : 'none, so no access'}` : test.data.error}
         </Alert>
       ) : null}
     </FormModal>

@@ -25,6 +25,12 @@ export const textOf = (sso: Sso, name: string): string => {
   return typeof value === 'string' ? value : ''
 }
 
+/** A list of texts among the settings of the kind, with commas. */
+export const listOf = (sso: Sso, name: string): string => {
+  const value = (sso.settings as Record<string, unknown>)[name]
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string').join(', ') : ''
+}
+
 /** A list of texts among the settings of the kind, or those of an address's domain where there is none yet. */
 export const domainsOf = (sso: Sso, email: string | undefined): string => {
   const value = (sso.settings as Record<string, unknown>).domains
