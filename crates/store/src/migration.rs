@@ -37,6 +37,7 @@ mod m0111_saml_keys;
 mod m0115_client_usage;
 mod m0120_hit_users;
 mod m0121_vuln_signs;
+mod m0140_verification_callbacks;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0115_client_usage::Migration),
             Box::new(m0120_hit_users::Migration),
             Box::new(m0121_vuln_signs::Migration),
+            Box::new(m0140_verification_callbacks::Migration),
         ]
     }
 }
