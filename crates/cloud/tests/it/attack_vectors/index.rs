@@ -123,7 +123,13 @@ async fn a_file_that_was_torn_anywhere_lacks_nothing_after_the_next_start() {
 #[tokio::test]
 async fn an_index_can_be_built_anew() {
     let scene = Scene::new().await;
+    let vector =
+        async || scene.ok("by-request", json!({"request_id": "r3"})).await["data"][0]["vector_id"].clone();
+    let before = vector().await;
     let rows = scene.cloud.running.cloud.event_index.rebuild().await.unwrap();
+    assert_eq!(vector().await, before);
+    let marked = scene.ok("mark", json!({"vector_ids": [before], "mark": "tp"})).await;
+    assert_eq!(marked["marked_count"], 1, "an id leads to its vector in the new index, too");
     assert_eq!(rows, 6);
     assert_complete(&scene).await;
 }
