@@ -1,6 +1,10 @@
 //! Starting and stopping a cloud: database, router, listeners, background jobs.
 
-use std::{net::SocketAddr, os::unix::fs::DirBuilderExt, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt,
+    time::Duration,
+};
 
 use axum::{
     Router, ServiceExt,
@@ -84,6 +88,8 @@ pub struct RunningCloud {
     pub cloud: Cloud,
     /// Address in force, also when port 0 was asked for.
     pub address: SocketAddr,
+    /// Address where calls of verified hosts are taken, if they are.
+    pub callback_address: Option<SocketAddr>,
     handle: Handle<SocketAddr>,
     server: JoinHandle<std::io::Result<()>>,
     jobs: Vec<JoinHandle<()>>,
@@ -116,12 +122,10 @@ impl RunningCloud {
     /// [`StartError`].
     pub async fn start(mut config: CloudConfig) -> Result<RunningCloud, StartError> {
         // First the port: a second cloud must not touch the first one's database.
-        let asked = config.listen.address;
-        let listener = std::net::TcpListener::bind(asked)
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|source| StartError::Listen { address: asked, source })?;
-        let address =
-            listener.local_addr().map_err(|source| StartError::Listen { address: asked, source })?;
+        let (listener, address) = listen(config.listen.address)?;
+        let callback = config.verification.callback_listen.filter(|_| config.verification.enabled);
+        let callback = callback.map(listen).transpose()?;
+        let callback_address = callback.as_ref().map(|(_, address)| *address);
         config.listen.address = address;
         if config.public.console_url.is_empty() {
             config.public.console_url =
@@ -161,7 +165,8 @@ impl RunningCloud {
             tokio::spawn(limits::shared::exchange(cloud.clone())),
         ];
         jobs.extend(tls.map(|certificates| tokio::spawn(certificates.watch())));
-        Ok(RunningCloud { cloud, address, handle, server, jobs })
+        jobs.extend(callback.map(|(listener, _)| tokio::spawn(take_calls(cloud.clone(), listener))));
+        Ok(RunningCloud { cloud, address, callback_address, handle, server, jobs })
     }
 
     /// Finishes open requests for at most five seconds and closes the database.
@@ -172,6 +177,22 @@ impl RunningCloud {
         let _ = self.server.await;
         self.cloud.event_index.close().await;
         self.cloud.store.clone().close().await;
+    }
+}
+
+/// Takes a port; answers the address in force, too.
+fn listen(asked: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address: asked, source };
+    let listener = TcpListener::bind(asked).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+async fn take_calls(cloud: Cloud, listener: TcpListener) {
+    if let Err(error) = verification::callback::serve(cloud, listener).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, "calls of verified hosts are not taken");
     }
 }
 

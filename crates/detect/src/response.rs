@@ -21,6 +21,7 @@ use std::ops::Range;
 use bartizan_api::attack_type::AttackType;
 
 use signs::{Family, SignSet};
+pub use token::token_claims;
 
 /// Bytes of an answer that are looked at.
 pub const RESPONSE_MAX: usize = 256 << 10;

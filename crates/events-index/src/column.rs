@@ -109,6 +109,8 @@ pub enum Number {
     Control,
     /// Identical hits that this one stands for, itself included.
     Count,
+    /// What the hit's vector is known by: any number, of which few rows have the same.
+    Vector,
     /// A [`Mark`]; changes after the row was written.
     Mark,
     /// The vulnerability that the hit exploited, 0 for none; changes after the row was written.
@@ -117,7 +119,7 @@ pub enum Number {
 
 impl Number {
     /// Number columns that are written with the row, in the order they are stored.
-    pub(crate) const STORED: [Number; 12] = [
+    pub(crate) const STORED: [Number; 13] = [
         Number::Id,
         Number::Time,
         Number::Attack,
@@ -130,6 +132,7 @@ impl Number {
         Number::Blocked,
         Number::Control,
         Number::Count,
+        Number::Vector,
     ];
 
     /// Place among [`Number::STORED`]; none for what is kept beside the rows.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The first bytes of a file; the last one is the version of the format.
-const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x05";
+const FILE_MAGIC: &[u8; 8] = b"BZEVIDX\x06";
 /// Where the version stands.
 const VERSION_AT: usize = 7;
 /// Magic, tenant and epoch.
@@ -112,6 +112,10 @@ impl Tenant {
         let mut length = tenant.file.metadata().map_err(io)?.len();
         if tenant.is_of_another_version(length)? {
             // Not damaged, only useless: all of it comes from the database again.
+            tracing::info!(
+                tenant.id = id,
+                "the event index has the format of another version and is built again"
+            );
             tenant.file.set_len(0).map_err(io)?;
             length = 0;
         }

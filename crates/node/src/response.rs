@@ -9,6 +9,7 @@
 //! leaves.
 
 mod memory;
+mod ownership;
 mod protected;
 mod watched;
 
@@ -144,6 +145,7 @@ fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy
     let asked = Asked { host: watched.host(), credentials: &credentials, attempts: &attempts };
     let mut proofs = state.response.engine.inspect(&asked, &response);
     proofs.extend(unprotected(state, watched, &response));
+    proofs.extend(disowned(state, watched, &response));
     let events: Vec<Vec<u8>> = proofs
         .iter()
         .filter_map(|proof| event(state, watched, proof, status, body))
@@ -173,6 +175,23 @@ fn unprotected(state: &State, watched: &Watched, response: &ResponseParts<'_>) -
         body: response.body,
     };
     state.response.protected.note(exchange, crate::clock::unix_seconds())
+}
+
+/// What it proves that somebody was shown what belongs to another.
+fn disowned(state: &State, watched: &Watched, response: &ResponseParts<'_>) -> Option<Proof> {
+    let raw = &watched.base.raw;
+    if !watched.attempts.is_empty() || watched.credentials.is_empty() || raw.method != "GET" {
+        return None;
+    }
+    let exchange = ownership::Exchange {
+        endpoint: watched.endpoint,
+        uri: &raw.uri,
+        credentials: &watched.credentials,
+        status: response.status,
+        content_type: response.header("content-type").unwrap_or_default(),
+        body: response.body,
+    };
+    state.response.ownership.note(exchange, crate::clock::unix_seconds())
 }
 
 /// The event of a proof; none when it says nothing new.

@@ -45,6 +45,8 @@ impl StoreOptions {
             .map_sqlx_sqlite_opts(move |sqlite| {
                 sqlite
                     .create_if_missing(true)
+                    // Ingestion alone keeps some fifty large statements prepared; others must not push them out.
+                    .statement_cache_capacity(512)
                     .pragma("journal_mode", "WAL")
                     .pragma("synchronous", "FULL")
                     .pragma("busy_timeout", "5000")

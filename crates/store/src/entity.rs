@@ -62,6 +62,7 @@ pub mod trigger_firing;
 pub mod trigger_payload;
 pub mod user;
 pub mod verification;
+pub mod verification_callback;
 pub mod verification_host;
 pub mod vuln;
 pub mod vuln_change;

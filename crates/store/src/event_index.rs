@@ -24,6 +24,10 @@ const CHUNK: usize = 1000;
 pub struct IndexedHit {
     /// Row.
     pub id: i64,
+    /// Tenant.
+    pub client_id: i64,
+    /// Flat point.
+    pub point: serde_json::Value,
     /// Request.
     pub request_id: String,
     /// Unix milliseconds.
@@ -105,10 +109,12 @@ pub struct ChangedHit {
     pub vuln_id: Option<i64>,
 }
 
-const COLUMNS: [hit::Column; 35] = {
+const COLUMNS: [hit::Column; 37] = {
     use hit::Column as C;
     [
         C::Id,
+        C::ClientId,
+        C::Point,
         C::RequestId,
         C::TsMs,
         C::AttackId,

@@ -39,6 +39,7 @@ mod m0120_hit_users;
 mod m0121_vuln_signs;
 mod m0131_single_logout;
 mod m0132_sent_invitations;
+mod m0140_verification_callbacks;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0121_vuln_signs::Migration),
             Box::new(m0131_single_logout::Migration),
             Box::new(m0132_sent_invitations::Migration),
+            Box::new(m0140_verification_callbacks::Migration),
         ]
     }
 }

@@ -24,6 +24,7 @@ const EVENTS: &[&str] = &[
     "dropped_requests",
     "reports",
     "attack_exports",
+    "verification_callbacks",
     "verifications",
 ];
 

@@ -12,6 +12,7 @@ use sea_orm::{
 
 use crate::{
     JsonText, Store, StoreError, TenantId,
+    bulk::{Bulk, padded},
     entity::{
         trigger::{Column, Entity, Model},
         trigger_count, trigger_firing, trigger_payload,
@@ -20,6 +21,15 @@ use crate::{
 
 /// Rows per bulk statement.
 const ROWS: usize = 500;
+/// Payloads of sources.
+const PAYLOADS: Bulk = Bulk {
+    table: "trigger_payloads",
+    columns: &["trigger_id", "source", "digest", "client_id", "seen_at"],
+    // Hits may come late: the last time never goes back.
+    end: " ON CONFLICT (trigger_id, source, digest) DO UPDATE SET seen_at = CASE \
+        WHEN trigger_payloads.seen_at > excluded.seen_at THEN trigger_payloads.seen_at \
+        ELSE excluded.seen_at END",
+};
 
 /// The triggers of a tenant, oldest first.
 ///
@@ -259,7 +269,7 @@ pub async fn quiet<C: ConnectionTrait>(
         let rows = Entity::find()
             .filter(Column::ClientId.eq(tenant.0))
             .filter(Column::TriggerId.eq(trigger_id))
-            .filter(Column::Source.is_in(sources.iter().copied()))
+            .filter(Column::Source.is_in(padded(sources.iter().copied())))
             .filter(Column::QuietUntil.gt(now))
             .all(connection)
             .await?;
@@ -309,19 +319,16 @@ pub async fn add_payloads<C: ConnectionTrait>(
 ) -> Result<HashMap<String, i64>, StoreError> {
     use trigger_payload::{Column, Entity};
     let sources: HashSet<String> = payloads.iter().map(|row| row.source.clone()).collect();
-    for rows in payloads.chunks(ROWS) {
-        let own = Expr::col((Entity, Column::SeenAt));
-        let new = Expr::col(("excluded", Column::SeenAt));
-        Entity::insert_many(rows.iter().cloned().map(IntoActiveModel::into_active_model))
-            .on_conflict(
-                OnConflict::columns([Column::TriggerId, Column::Source, Column::Digest])
-                    // Hits may come late: the last time never goes back.
-                    .value(Column::SeenAt, Expr::case(own.clone().gt(new.clone()), own).finally(new))
-                    .to_owned(),
-            )
-            .exec_without_returning(connection)
-            .await?;
-    }
+    let rows = payloads.into_iter().map(|row| {
+        vec![
+            row.trigger_id.into(),
+            row.source.into(),
+            row.digest.into(),
+            row.client_id.into(),
+            row.seen_at.into(),
+        ]
+    });
+    PAYLOADS.insert(connection, rows).await?;
     let sources: Vec<String> = sources.into_iter().collect();
     let mut counts = HashMap::new();
     for sources in sources.chunks(ROWS) {
@@ -331,7 +338,7 @@ pub async fn add_payloads<C: ConnectionTrait>(
             .column_as(Expr::expr(Func::count(Expr::col(Column::Digest))), "different")
             .filter(Column::ClientId.eq(tenant.0))
             .filter(Column::TriggerId.eq(trigger_id))
-            .filter(Column::Source.is_in(sources.iter().cloned()))
+            .filter(Column::Source.is_in(padded(sources.iter().map(String::as_str))))
             .filter(Column::SeenAt.gte(since))
             .group_by(Column::Source)
             .into_tuple()

@@ -16,7 +16,7 @@ use crate::{
     entity::{
         attack, client, hit, hit_raw,
         verification::{Column, Entity, Model},
-        verification_host, vuln,
+        verification_callback, verification_host, vuln,
     },
 };
 
@@ -293,7 +293,69 @@ pub async fn seeds<C: ConnectionTrait>(
     Ok(seeds)
 }
 
+/// The calls by which a vulnerability showed, newest first.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn callbacks_of_vuln<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    vuln_id: i64,
+    limit: u64,
+) -> Result<Vec<verification_callback::Model>, StoreError> {
+    use verification_callback::{Column as C, Entity as Callbacks};
+    let of_vuln = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::ClientId.eq(tenant.0))
+        .and_where(Column::VulnId.eq(vuln_id))
+        .to_owned();
+    Ok(Callbacks::find()
+        .filter(C::ClientId.eq(tenant.0))
+        .filter(C::VerificationId.in_subquery(of_vuln))
+        .order_by_desc(C::CalledAt)
+        .order_by_asc(C::Token)
+        .limit(limit)
+        .all(connection)
+        .await?)
+}
+
 impl Store {
+    /// Notes the call of a token that a verification made; its tenant is that of the verification. Of calls of one token
+    /// the first one counts, and none of a verification that waits no more.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn note_callback(&self, mut call: verification_callback::Model) -> Result<(), StoreError> {
+        let waiting = Entity::find_by_id(call.verification_id).filter(Column::State.eq(PENDING));
+        let Some(verification) = waiting.one(self.writer()).await? else { return Ok(()) };
+        call.client_id = verification.client_id;
+        verification_callback::Entity::insert(call.into_active_model())
+            .on_conflict(OnConflict::column(verification_callback::Column::Token).do_nothing().to_owned())
+            .exec_without_returning(self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// A call of one of these tokens, if there was one.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn callback_of(
+        &self,
+        tenant: TenantId,
+        tokens: &[&str],
+    ) -> Result<Option<verification_callback::Model>, StoreError> {
+        use verification_callback::{Column as C, Entity as Callbacks};
+        Ok(Callbacks::find()
+            .filter(C::ClientId.eq(tenant.0))
+            .filter(C::Token.is_in(tokens.iter().copied()))
+            .order_by_asc(C::CalledAt)
+            .order_by_asc(C::Token)
+            .one(self.reader())
+            .await?)
+    }
+
     /// Tenants that let something be verified. The worker serves all of them.
     ///
     /// # Errors
@@ -394,6 +456,13 @@ impl Store {
             .filter(Column::State.eq(DONE))
             .filter(Column::FinishedAt.lt(before))
             .filter(is_not_needed)
+            .exec(self.writer())
+            .await?;
+        // What no verification is left of shows nothing any more.
+        let left = Query::select().column(Column::Id).from(Entity).to_owned();
+        verification_callback::Entity::delete_many()
+            .filter(verification_callback::Column::CalledAt.lt(before))
+            .filter(verification_callback::Column::VerificationId.not_in_subquery(left))
             .exec(self.writer())
             .await?;
         verification_host::Entity::delete_many()

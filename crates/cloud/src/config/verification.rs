@@ -1,5 +1,7 @@
 //! `[verification]`: whether attacks are replayed harmlessly, and against which hosts.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// Active verification of attacks. Nothing is sent unless it is enabled here, the host is named here, and the tenant
@@ -19,6 +21,10 @@ pub struct VerificationConfig {
     pub from_hour: u8,
     /// Hour of the day, UTC, until which requests are sent, 1 to 24; below `from_hour` it is that of the next day.
     pub to_hour: u8,
+    /// Where calls of verified hosts are taken, by HTTP. Without it nothing is sent that makes a host call.
+    pub callback_listen: Option<SocketAddr>,
+    /// Origin by which verified hosts reach `callback_listen`, `http://callback.example.com`.
+    pub callback_url: String,
 }
 
 impl Default for VerificationConfig {
@@ -30,6 +36,8 @@ impl Default for VerificationConfig {
             checks_per_hour: 100,
             from_hour: 0,
             to_hour: 24,
+            callback_listen: None,
+            callback_url: String::new(),
         }
     }
 }
@@ -69,27 +77,26 @@ impl VerificationConfig {
                     .into(),
             );
         }
+        if self.callback_listen.is_some() != self.calls_back() {
+            return Err("verification.callback_listen and verification.callback_url go together".into());
+        }
+        if self.calls_back() && !is_origin(&self.callback_url) {
+            return Err(
+                "verification.callback_url must be an origin, http:// or https:// with host and port only"
+                    .into(),
+            );
+        }
         for (at, target) in self.targets.iter().enumerate() {
             let wrong = |text: &str| Err(format!("verification.targets[{at}].{text}"));
             let host = url::Url::parse(&format!("http://{}/", target.host));
-            let is_host = |url: &url::Url| {
-                url.path() == "/"
-                    && url.query().is_none()
-                    && url.username().is_empty()
-                    && url.fragment().is_none()
-            };
             if target.host.contains('/') || !host.is_ok_and(|url| is_host(&url)) {
                 return wrong("host must be a host name, with the port when it is not the default one");
             }
             if uuid::Uuid::parse_str(&target.client).is_err() {
                 return wrong("client must be the UUID of a client");
             }
-            if !target.url.is_empty() {
-                let origin = url::Url::parse(&target.url).ok();
-                let origin = origin.filter(|url| matches!(url.scheme(), "http" | "https") && is_host(url));
-                if origin.is_none() {
-                    return wrong("url must be an origin, http:// or https:// with host and port only");
-                }
+            if !target.url.is_empty() && !is_origin(&target.url) {
+                return wrong("url must be an origin, http:// or https:// with host and port only");
             }
             let is_method = |name: &String| {
                 !name.is_empty() && name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -99,6 +106,11 @@ impl VerificationConfig {
             }
         }
         Ok(())
+    }
+
+    /// Whether payloads may have a host call this cloud.
+    pub(crate) fn calls_back(&self) -> bool {
+        !self.callback_url.is_empty()
     }
 
     /// The target of a tenant by the host that hits name.
@@ -120,9 +132,36 @@ impl VerificationConfig {
     }
 }
 
+/// Whether an address is a host with its port and nothing else.
+fn is_host(url: &url::Url) -> bool {
+    url.path() == "/" && url.query().is_none() && url.username().is_empty() && url.fragment().is_none()
+}
+
+fn is_origin(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && is_host(&url))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_need_an_address_and_a_listener() {
+        let with = |listen: Option<&str>, url: &str| VerificationConfig {
+            callback_listen: listen.map(|address| address.parse().unwrap()),
+            callback_url: url.to_owned(),
+            ..VerificationConfig::default()
+        };
+        assert_eq!(with(Some("127.0.0.1:9000"), "http://callback.test:9000").validate(), Ok(()));
+        for wrong in [
+            with(Some("127.0.0.1:9000"), ""),
+            with(None, "http://callback.test"),
+            with(Some("127.0.0.1:9000"), "http://callback.test/here"),
+            with(Some("127.0.0.1:9000"), "dns://callback.test"),
+        ] {
+            assert!(wrong.validate().unwrap_err().contains("verification.callback_"));
+        }
+    }
 
     #[test]
     fn hours_may_span_midnight() {

@@ -2,7 +2,7 @@
 //!
 //! The unit is the vector: one attack sign of one request, which is a hit. Everything that groups, counts or
 //! searches is asked of the event index; single vectors are read from the database by their rows. What clients
-//! get to hold (ids of groups and vectors, cursors) is signed and bound to the tenant.
+//! get to hold is bound to the tenant: ids of groups and cursors are signed, ids of vectors are hashes of what they name.
 
 use bartizan_api::attack_vector::{VectorGroups, VectorQuery, VectorSchema};
 use bartizan_store::TenantId;
@@ -16,6 +16,7 @@ pub(super) mod export;
 mod fields;
 mod glob;
 mod group_id;
+pub(super) mod identity;
 mod metrics;
 mod normal;
 mod period;

@@ -6,34 +6,33 @@ use std::collections::BTreeMap;
 
 use bartizan_api::{
     ApiError, AttackType, Compared,
-    dashboard::{
-        DashboardObject, DashboardState, DashboardWrite, GraphRequest, MonthlySummary, MonthlyTraffic,
-        OwaspCount, OwaspQuery, Point, TargetCounts, TargetsView,
-    },
+    dashboard::{GraphRequest, OwaspCount, OwaspQuery, Point, TargetCounts, TargetsView},
     filter::{Condition, Filter, Range, Test, int},
     owasp,
 };
 use bartizan_store::{
-    JsonText, TenantId, Tenants, dashboards as store, event_settings,
+    Tenants, dashboards as store,
     hits::{HitQuery, KindCount, Term, Timeline},
-    nodes, traffic,
+    traffic,
 };
-use chrono::{DateTime, Datelike, Months, NaiveDate};
+use chrono::{Datelike, Months};
 use serde_json::{Map, Value, json};
 
 use super::{
-    activity::{self, Change},
     indexed_events,
     listing::{flag, oldest},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
+mod months;
+mod state;
+
+use months::first_of_month;
+pub use months::{monthly_summary, monthly_traffic};
+pub use state::{state, write_state};
+
 /// Values of a field shown.
 const TOP: usize = 300;
-/// Seconds after which a silent node is not active.
-const ACTIVE_S: i64 = 300;
-/// Largest settings of a dashboard, bytes.
-const MAX_STATE: usize = 4096;
 
 /// Which hits a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,14 +121,6 @@ fn of_period_before(request: GraphRequest) -> Result<GraphRequest, ApiError> {
         end_time: json!(from.max(1)),
         ..request
     })
-}
-
-fn first_of_month(request: &GraphRequest) -> Result<NaiveDate, ApiError> {
-    let year = int(&request.year).and_then(|year| i32::try_from(year).ok()).filter(|year| *year >= 1970);
-    let year = year.ok_or_else(|| ApiError::field("year", "must be a year", request.year.clone()))?;
-    let month = int(&request.month).and_then(|month| u32::try_from(month).ok());
-    let first = month.and_then(|month| NaiveDate::from_ymd_opt(year, month, 1));
-    first.ok_or_else(|| ApiError::field("month", "must be 1 to 12", request.month.clone()))
 }
 
 /// Hits that count and are of types that people are shown, of a category and a period.
@@ -345,70 +336,6 @@ pub async fn sources(
     Ok(reply)
 }
 
-/// Requests, malicious and refused ones of a month.
-///
-/// # Errors
-/// 400 by field, 403.
-pub async fn monthly_summary(
-    cloud: &Cloud,
-    caller: &Caller,
-    client_id: i64,
-    request: &GraphRequest,
-) -> Result<MonthlySummary, Failure> {
-    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
-    let first = first_of_month(request)?;
-    let (from, to) = month(first);
-    let sums = traffic::series(cloud.store.reader(), &tenants, None, Timeline::over(from, to - 1, 1)).await?;
-    let requests = sums.first().map_or(0, |sum| sum.requests);
-    let kinds = kinds(cloud, &tenants, None, (from, to - 1), vec![]).await?;
-    let hits = |blocked: bool| -> i64 {
-        kinds.iter().filter(|count| count.blocked || !blocked).map(|count| count.hits).sum()
-    };
-    Ok(MonthlySummary {
-        requests_count: requests,
-        attacks_count: hits(false),
-        blocked_attacks_count: hits(true),
-    })
-}
-
-/// The first second of a month and the first one after it.
-fn month(first: NaiveDate) -> (i64, i64) {
-    let start = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp();
-    (start(first), first.checked_add_months(Months::new(1)).map_or(i64::MAX, start))
-}
-
-/// Requests of the last six months, oldest first.
-///
-/// # Errors
-/// 403.
-#[expect(clippy::cast_precision_loss, reason = "requests of a month are far below 2^52")]
-pub async fn monthly_traffic(
-    cloud: &Cloud,
-    caller: &Caller,
-    client_id: i64,
-) -> Result<Vec<MonthlyTraffic>, Failure> {
-    let tenants = Tenants::from(caller.tenant_of(Some(client_id))?);
-    let now = cloud.now();
-    let today = DateTime::from_timestamp(now, 0).unwrap_or_default().date_naive();
-    let this = today.with_day(1).unwrap_or(today);
-    let mut months = Vec::new();
-    for back in (0..6).rev() {
-        let Some(first) = this.checked_sub_months(Months::new(back)) else { continue };
-        let (from, to) = month(first);
-        let timeline = Timeline::over(from, to - 1, 1);
-        let sums = traffic::series(cloud.store.reader(), &tenants, None, timeline).await?;
-        let requests = sums.first().map_or(0, |sum| sum.requests);
-        let seconds = (to.min(now + 1) - from).max(1) as f64;
-        months.push(MonthlyTraffic {
-            year: i64::from(first.year()),
-            month: i64::from(first.month()),
-            requests_count: requests,
-            rps: rounded(requests as f64 / seconds),
-        });
-    }
-    Ok(months)
-}
-
 /// Hits by category of an OWASP API list.
 ///
 /// # Errors
@@ -441,80 +368,4 @@ pub async fn owasp(
         counts.insert(name, of_category);
     }
     Ok(counts)
-}
-
-/// What of the product a tenant uses.
-///
-/// # Errors
-/// 403.
-pub async fn state(cloud: &Cloud, caller: &Caller, client_id: i64) -> Result<DashboardState, Failure> {
-    let tenant = caller.tenant_of(Some(client_id))?;
-    let tenants = Tenants::from(tenant);
-    let reader = cloud.store.reader();
-    let now = cloud.now();
-    let seen = nodes::last_seen(reader, &tenants).await?;
-    let requests = requests_this_month(cloud, &tenants).await?;
-    let attacks = filter(None, None, vec![]);
-    let attacks = HitQuery { tenants: &tenants, since: oldest(now), filter: &attacks };
-    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    // What a page wrote stands; the rest is as it is.
-    let written = event_settings::of_tenant(reader, tenant).await?.dashboard.0;
-    let flag = |name: &str| written.get(name).and_then(Value::as_bool);
-    let amount = |name: &str| written.get(name).and_then(int);
-    let vulns = bartizan_store::vulns::count(reader, &tenants, &Filter::default()).await? > 0;
-    Ok(DashboardState {
-        object: DashboardObject {
-            vulns: flag("vulns").unwrap_or(vulns),
-            scope: false,
-            nodes: flag("nodes").unwrap_or(!seen.is_empty()),
-            traffic: flag("traffic").unwrap_or(requests > 0),
-            attacks: cloud.store.hit_exists(attacks).await?,
-            testrun: false,
-            nodes_active: number(seen.iter().filter(|at| now - **at <= ACTIVE_S).count()),
-            nodes_count: number(seen.len()),
-            requests_amount: amount("requests_amount").unwrap_or(requests),
-            monthly_requests_quota: amount("monthly_requests_quota"),
-        },
-        partner_requests_amount: requests_this_month(cloud, &caller.tenants).await?,
-        cloud_requests_amount: None,
-    })
-}
-
-async fn requests_this_month(cloud: &Cloud, tenants: &Tenants) -> Result<i64, Failure> {
-    let today = DateTime::from_timestamp(cloud.now(), 0).unwrap_or_default().date_naive();
-    let (from, to) = month(today.with_day(1).unwrap_or(today));
-    let sums = traffic::series(cloud.store.reader(), tenants, None, Timeline::over(from, to - 1, 1)).await?;
-    Ok(sums.first().map_or(0, |sum| sum.requests))
-}
-
-/// Keeps what a page remembers of its dashboard.
-///
-/// # Errors
-/// 400 for anything but a small object, 403.
-pub async fn write_state(
-    cloud: &Cloud,
-    caller: &Caller,
-    client_id: i64,
-    request: &DashboardWrite,
-) -> Result<DashboardState, Failure> {
-    let tenant: TenantId = caller.tenant_of(Some(client_id))?;
-    let state = &request.dashboard_state;
-    if !state.is_object() || state.to_string().len() > MAX_STATE {
-        return Err(ApiError::field("dashboard_state", "must be a small object", Value::Null).into());
-    }
-    let transaction = cloud.store.begin().await?;
-    let mut row = event_settings::of_tenant(&transaction, tenant).await?;
-    let before = std::mem::replace(&mut row.dashboard, JsonText(state.clone())).0;
-    event_settings::put(&transaction, row).await?;
-    let change = Change {
-        object_type: "dashboard",
-        action: "update",
-        object_id: tenant.0.to_string(),
-        object_name: "dashboard".to_owned(),
-        before: Some(before),
-        after: Some(state.clone()),
-    };
-    activity::log(&transaction, caller, tenant, cloud.now(), change).await?;
-    transaction.commit().await?;
-    self::state(cloud, caller, client_id).await
 }

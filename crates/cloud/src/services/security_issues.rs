@@ -12,7 +12,7 @@ use bartizan_api::{
 use bartizan_store::{
     TenantId, Tenants,
     entity::vuln::{Column, Model},
-    vulns as store,
+    verifications, vulns as store,
 };
 use serde_json::{Map, Value, json};
 
@@ -27,6 +27,8 @@ pub(crate) mod view;
 const DEFAULT_LIMIT: u64 = 1000;
 /// Rows of an unlimited request.
 const MAX_ROWS: u64 = 100_000;
+/// Calls of a verified host that an issue shows.
+const SHOWN_CALLS: u64 = 20;
 
 /// A report: its text and what it is.
 pub struct Report {
@@ -206,9 +208,12 @@ pub async fn detail(
     let row =
         store::of_ids(cloud.store.reader(), &tenants, &[id]).await?.pop().ok_or_else(ApiError::absent)?;
     let history = store::history::of_vuln(cloud.store.reader(), TenantId(row.client_id), row.id).await?;
+    let calls =
+        verifications::callbacks_of_vuln(cloud.store.reader(), TenantId(row.client_id), row.id, SHOWN_CALLS);
+    let calls = calls.await?;
     let rows = with_incidents(cloud, &tenants, vec![row]).await?;
     let (row, incident) = rows.first().ok_or_else(ApiError::absent)?;
-    Ok(view::detail(row, *incident, history))
+    Ok(view::detail(row, *incident, history, &calls))
 }
 
 /// Changes state or severity, or only comments.

@@ -9,7 +9,7 @@
 //! that gives the host back; if the host went to another process meanwhile, nothing is written.
 //!
 //! The stored request is made harmless by [`plan`], payloads and judgement are in [`probe`], the talk with the host is in
-//! [`exchange`], every connection goes through [`crate::outgoing`].
+//! [`exchange`], what the host was made to call in [`callback`]; every connection goes through [`crate::outgoing`].
 
 use std::{collections::HashSet, time::Duration};
 
@@ -33,12 +33,14 @@ use crate::{
     config::VerificationTarget,
     failure::Failure,
     services::verification::{
+        callback::Callback,
         exchange::{Finding, MAX_REQUESTS, Stop, TIMEOUT, Target},
         plan::Plan,
     },
     state::Cloud,
 };
 
+pub(crate) mod callback;
 mod exchange;
 pub(crate) mod mark;
 mod plan;
@@ -98,9 +100,15 @@ impl Outcome {
     }
 }
 
+/// The types of attacks that this cloud can verify.
+fn kinds(cloud: &Cloud) -> Vec<&'static str> {
+    let calling = probe::CALLING.iter().filter(|_| cloud.config.verification.calls_back());
+    probe::KINDS.iter().chain(calling).map(|kind| kind.code()).collect()
+}
+
 /// Whether an attack is of a type that this cloud can verify.
-fn is_verifiable(kind: &str) -> bool {
-    probe::KINDS.iter().any(|known| known.code() == kind)
+fn is_verifiable(cloud: &Cloud, kind: &str) -> bool {
+    kinds(cloud).contains(&kind)
 }
 
 /// The origin to connect to.
@@ -182,7 +190,7 @@ fn lease_length_ms(cloud: &Cloud) -> i64 {
 /// # Errors
 /// 500 when the store fails.
 async fn seed(cloud: &Cloud) -> Result<(), Failure> {
-    let kinds: Vec<&str> = probe::KINDS.iter().map(|kind| kind.code()).collect();
+    let kinds = kinds(cloud);
     let since = cloud.now() - AGAIN_S;
     for client in cloud.store.verifying_clients().await? {
         let tenant = TenantId(client.id);
@@ -221,7 +229,7 @@ pub(super) async fn force<C: ConnectionTrait>(
     let client = client_of(connection, TenantId(attack.client_id)).await?;
     let Some(client) = client.filter(|client| client.attack_rechecker_mode == "on") else { return Ok(false) };
     let target = cloud.config.verification.target(&client.uuid, &attack.domain);
-    let Some(target) = target.filter(|_| is_verifiable(&attack.kind)) else { return Ok(false) };
+    let Some(target) = target.filter(|_| is_verifiable(cloud, &attack.kind)) else { return Ok(false) };
     if !store::enqueue(connection, row(cloud, attack, host_key(target), true)).await? {
         let tenant = TenantId(attack.client_id);
         store::hurry(connection, tenant, attack.id, cloud.clock.now_ms()).await?;
@@ -284,7 +292,7 @@ async fn replay_of(
         attack = of_vuln.into_values().flatten().last();
     }
     // Without a stored request there is nothing to replay.
-    let Some(attack) = attack.filter(|attack| is_verifiable(&attack.kind)) else { return Ok(None) };
+    let Some(attack) = attack.filter(|attack| is_verifiable(cloud, &attack.kind)) else { return Ok(None) };
     let mut row = row(cloud, &attack, host_key(target), vuln.recheck_requested_at.is_some());
     row.vuln_id = Some(vuln.id);
     Ok(Some(row))
@@ -362,18 +370,26 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
     };
     let found = seeds.iter().find_map(|(hit, raw)| {
         let raw: RawRequest = serde_json::from_value(raw.clone()).ok()?;
-        Some((hit, Plan::new(&raw, &hit.point, &target.methods)?, AttackType::parse_code(&hit.kind)?))
+        let kind = AttackType::parse_code(&hit.kind)?;
+        Some((hit, Plan::new(&raw, kind, &hit.point, &target.methods)?, kind))
     });
     let (Some((hit, plan, kind)), Some(origin)) = (found, origin(target, &hit.scheme)) else {
         return Ok(Outcome::Unrecheckable);
     };
     store::start(cloud.store.writer(), row, cloud.now()).await?;
+    let token = || callback::token(&cloud.keys, row.id, cloud.now());
     let target = Target {
         outgoing: &cloud.outgoing,
         origin,
         host: &target.host,
         mark: &|| mark::value(&cloud.keys, tenant, &hit.domain, row.id, cloud.now()),
         pause: Duration::from_millis(cloud.config.verification.pause_ms),
+        callback: cloud.config.verification.calls_back().then(|| Callback {
+            store: &cloud.store,
+            tenant,
+            url: &cloud.config.verification.callback_url,
+            token: &token,
+        }),
     };
     Ok(match exchange::check(&target, &plan, kind).await {
         Ok(Some(finding)) => Outcome::Found(Box::new(Found { hit: hit.clone(), finding })),

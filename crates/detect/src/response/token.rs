@@ -94,6 +94,15 @@ fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// What the first token in a text claims. Nobody verified it: it is for the answer to say whether it was believed.
+#[must_use]
+pub fn token_claims(text: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> {
+    tokens(text).take(MAX_TOKENS).find_map(|token| {
+        let claims = token.split(|byte| *byte == b'.').nth(1)?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+    })
+}
+
 /// Why a token is weak.
 fn weakness(token: &[u8]) -> Option<&'static str> {
     let text = std::str::from_utf8(token).ok()?;

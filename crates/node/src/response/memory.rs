@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bartizan_detect::ResponseEngine;
 
+use super::ownership::Ownership;
 use super::protected::Protected;
 
 /// Answers watched at once: 64 MiB of copies at most.
@@ -68,6 +69,8 @@ pub(crate) struct ResponseState {
     pub(crate) failures: AtomicU64,
     /// Addresses that refuse who shows no credentials.
     pub(super) protected: Protected,
+    /// Whose objects addresses name.
+    pub(super) ownership: Ownership,
     watches: AtomicUsize,
     /// Signs that harmless requests to an endpoint get.
     usual: Mutex<HashSet<u64>>,
@@ -127,7 +130,7 @@ impl ResponseState {
     }
 }
 
-fn key(parts: &impl Hash) -> u64 {
+pub(super) fn key(parts: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()

@@ -118,15 +118,20 @@ impl Protected {
 impl Exchange<'_> {
     /// Whether the answer is data rather than a page or another refusal.
     fn is_content(&self) -> bool {
-        let kind = self.content_type.to_ascii_lowercase();
-        let holds = |text: &[u8], part: &[u8]| memchr::memmem::find(text, part).is_some();
-        let is_data = (holds(&kind, b"json") || holds(&kind, b"xml")) && !holds(&kind, b"html");
-        if !is_data || self.status != 200 || self.body.len() <= 2 {
-            return false;
-        }
-        let body = self.body.to_ascii_lowercase();
-        !REFUSING.iter().any(|word| holds(&body, word))
+        self.status == 200 && is_data(self.content_type, self.body)
     }
+}
+
+/// Whether the body of an answer is data rather than a page, nothing, or a refusal with a status of success.
+pub(super) fn is_data(content_type: &[u8], body: &[u8]) -> bool {
+    let kind = content_type.to_ascii_lowercase();
+    let holds = |text: &[u8], part: &[u8]| memchr::memmem::find(text, part).is_some();
+    let is_data = (holds(&kind, b"json") || holds(&kind, b"xml")) && !holds(&kind, b"html");
+    if !is_data || body.len() <= 2 {
+        return false;
+    }
+    let body = body.to_ascii_lowercase();
+    !REFUSING.iter().any(|word| holds(&body, word))
 }
 
 /// Whether a request may show credentials anywhere. Only what reads is looked at: bodies hold passwords.

@@ -10,6 +10,7 @@ mod bodies;
 mod cloud;
 mod enforcement;
 mod evasion;
+mod evidence;
 mod faults;
 mod harness;
 mod hygiene;

@@ -100,7 +100,12 @@ async fn answer(mut request: Request<Incoming>) -> Response<BoxBody<Bytes, Infal
 /// The answer that the request orders, in hex so that inspection does not see it.
 fn ordered(request: &Request<Incoming>) -> Option<Response<BoxBody<Bytes, Infallible>>> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let mut body = hex::decode(header("x-answer")?).unwrap();
+    let mut order = header("x-answer")?.to_owned();
+    // Inspection decodes hexadecimal digits, too: markup is ordered backwards.
+    if header("x-answer-backwards").is_some() {
+        order = order.chars().rev().collect();
+    }
+    let mut body = hex::decode(order).unwrap();
     // Long answers are ordered by number: a header cannot hold them.
     let padding = |name: &str| vec![b'x'; header(name).map_or(0, |count| count.parse().unwrap())];
     body.splice(0..0, padding("x-answer-before"));
@@ -123,6 +128,12 @@ fn ordered(request: &Request<Incoming>) -> Option<Response<BoxBody<Bytes, Infall
     );
     if packed {
         headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+    }
+    if let Some(more) = header("x-answer-header") {
+        let line = String::from_utf8(hex::decode(more).unwrap()).unwrap();
+        let (name, value) = line.split_once(": ").unwrap();
+        let name = http::HeaderName::try_from(name).unwrap();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
     }
     if let Some(location) = header("x-answer-location") {
         headers.insert("location", HeaderValue::from_str(location).unwrap());

@@ -7,7 +7,7 @@ use sea_orm::{
     sea_query::{Expr, Func, Query, SimpleExpr},
 };
 
-use super::{AttackQuery, of_attack};
+use super::{AttackQuery, filter::of_attack};
 use crate::{
     Store, StoreError,
     entity::{

@@ -556,6 +556,11 @@ pub const EXPORTED: &[Exported] = &[
         ],
     ),
     of(
+        "verification_callbacks",
+        &["called_at", "token"],
+        &["client_id", "verification_id", "called_at", "source", "method", "user_agent"],
+    ),
+    of(
         "verifications",
         &["id"],
         &[

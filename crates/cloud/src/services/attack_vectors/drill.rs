@@ -1,5 +1,7 @@
 //! From a group to its vectors, by request, and judging them (`spec/events.md` section 5.6).
 
+use std::collections::HashMap;
+
 use bartizan_api::{
     ApiError,
     attack_vector::{VectorListRequest, VectorMarkRequest, VectorMarked, VectorPage, VectorView},
@@ -15,7 +17,8 @@ use serde_json::{Value, json};
 use super::{
     conditions::{self, Conditions},
     fields::{self, Place},
-    group_id::{GroupKey, open_vector_id, vector_id},
+    group_id::GroupKey,
+    identity,
     metrics::rfc3339,
     normal,
     period::Zone,
@@ -112,7 +115,7 @@ pub async fn by_group(
     let data = hits
         .iter()
         .map(|hit| {
-            let mut view = vector_view(cloud, hit);
+            let mut view = vector_view(hit);
             view.request_time = Value::from(rfc3339(hit.ts_ms));
             view.full_request = raws.remove(&hit.id);
             view
@@ -141,7 +144,7 @@ pub async fn by_request(
         // Requests are known to the index by a hash.
         .filter(|hit| hit.request_id == id)
         .map(|hit| {
-            let mut view = vector_view(cloud, hit);
+            let mut view = vector_view(hit);
             view.request_time = Value::from(hit.ts_ms);
             view.action_conditions = Some(action_conditions(hit)?);
             Ok(view)
@@ -182,10 +185,10 @@ async fn listed(
     Ok((ids.iter().filter_map(|id| rows.remove(id)).collect(), next))
 }
 
-fn vector_view(cloud: &Cloud, hit: &entity::hit::Model) -> VectorView {
+fn vector_view(hit: &entity::hit::Model) -> VectorView {
     let view = hit_view(hit, None);
     VectorView {
-        vector_id: vector_id(&cloud.keys, TenantId(hit.client_id), hit.id),
+        vector_id: identity::of_hit(hit),
         request_id: view.request_id,
         client_id: hit.client_id,
         application_id: hit.pool,
@@ -289,13 +292,7 @@ pub async fn mark(
     let marked = Filter::number(Number::Mark, mark.code()..=mark.code());
     let open = Filter::Not(Box::new(marked));
     let rows = match name {
-        "vector_ids" => ids(name, value)?
-            .iter()
-            .map(|id| {
-                open_vector_id(&cloud.keys, tenant, id)
-                    .ok_or_else(|| ApiError::field("vector_ids", "invalid", id.as_str()))
-            })
-            .collect::<Result<Vec<i64>, _>>()?,
+        "vector_ids" => rows_of_vectors(cloud, tenant, &ids(name, value)?).await?,
         "request_ids" => {
             let filter = Filter::All(vec![Filter::Requests(ids(name, value)?), open]);
             matching(cloud, tenant, filter).await?
@@ -331,6 +328,30 @@ fn ids(name: &str, value: &Value) -> Result<Vec<String>, ApiError> {
         return Err(ApiError::field(name, "1 to 1000 ids are required", ids.len()));
     }
     Ok(ids)
+}
+
+/// The hits that ids of vectors name.
+///
+/// # Errors
+/// 400 when one is none that the tenant has.
+async fn rows_of_vectors(cloud: &Cloud, tenant: TenantId, ids: &[String]) -> Result<Vec<i64>, Failure> {
+    let invalid = |id: &str| ApiError::field("vector_ids", "invalid", id);
+    let keys: Vec<i64> =
+        ids.iter().map(|id| identity::key_of(id).ok_or_else(|| invalid(id))).collect::<Result<_, _>>()?;
+    let kept = Filter::number(Number::Time, kept_since(cloud, tenant).await? * 1000..=i64::MAX);
+    let filter = Filter::All(vec![kept, Filter::AnyOf(Number::Vector, keys)]);
+    let found = matching(cloud, tenant, filter).await?;
+    let mut rows: HashMap<String, Vec<i64>> = HashMap::new();
+    for chunk in found.chunks(CHUNK) {
+        for hit in cloud.store.hits_by_row(tenant, chunk).await?.values() {
+            rows.entry(identity::of_hit(hit)).or_default().push(hit.id);
+        }
+    }
+    let named = ids.iter().map(|id| rows.get(&id.to_ascii_lowercase()).ok_or_else(|| invalid(id)));
+    let mut named: Vec<i64> = named.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().copied().collect();
+    named.sort_unstable();
+    named.dedup();
+    Ok(named)
 }
 
 async fn matching(cloud: &Cloud, tenant: TenantId, filter: Filter) -> Result<Vec<i64>, Failure> {

@@ -1,5 +1,5 @@
-//! Ids that the API hands out and takes back: of groups and of vectors. Opaque to clients, signed, and bound to
-//! the tenant, so that a foreign or altered one is refused.
+//! Ids of groups, which the API hands out and takes back. Opaque to clients, signed, and bound to the tenant, so that a
+//! foreign or altered one is refused.
 
 use bartizan_api::ApiError;
 use bartizan_store::TenantId;
@@ -60,31 +60,6 @@ impl GroupKey {
         let text = json!([tenant.0, self.f, self.v, self.t]).to_string();
         mac(keys, "group", text.as_bytes())
     }
-}
-
-/// Bytes of the signature inside the id of a vector.
-const VECTOR_MAC: usize = 24;
-
-/// The id of a vector: 64 hex digits.
-pub(super) fn vector_id(keys: &Keys, tenant: TenantId, hit: i64) -> String {
-    let mut bytes = hit.to_be_bytes().to_vec();
-    bytes.extend(vector_mac(keys, tenant, hit));
-    hex::encode(bytes)
-}
-
-/// The hit that a vector id names.
-pub(super) fn open_vector_id(keys: &Keys, tenant: TenantId, id: &str) -> Option<i64> {
-    let bytes = hex::decode(id).ok()?;
-    let (row, given) = bytes.split_first_chunk::<8>()?;
-    let hit = i64::from_be_bytes(*row);
-    let right = vector_mac(keys, tenant, hit);
-    bool::from(subtle::ConstantTimeEq::ct_eq(right.as_slice(), given)).then_some(hit)
-}
-
-fn vector_mac(keys: &Keys, tenant: TenantId, hit: i64) -> Vec<u8> {
-    let mut signature = mac(keys, "vector", format!("{} {hit}", tenant.0).as_bytes());
-    signature.truncate(VECTOR_MAC);
-    signature
 }
 
 /// Signs a text for one purpose.

@@ -9,8 +9,8 @@ use bartizan_api::{
     },
     vuln_type,
 };
-use bartizan_store::entity::{vuln::Model, vuln_change};
-use serde_json::json;
+use bartizan_store::entity::{verification_callback, vuln::Model, vuln_change};
+use serde_json::{Value, json};
 
 use super::{filter, source};
 
@@ -92,12 +92,25 @@ pub(super) fn issue(row: &Model, incident: bool) -> IssueView {
     }
 }
 
+/// A call that the host was made to make.
+fn interaction(call: &verification_callback::Model) -> Value {
+    json!({
+        "protocol": "http", "time": call.called_at, "source": call.source, "method": call.method,
+        "user_agent": call.user_agent,
+    })
+}
+
 fn url(row: &Model) -> String {
     format!("{}://{}{}", row.scheme.as_deref().unwrap_or("http"), row.domain, row.path)
 }
 
 /// An issue with everything known of it.
-pub(super) fn detail(row: &Model, incident: bool, history: Vec<vuln_change::Model>) -> IssueDetail {
+pub(super) fn detail(
+    row: &Model,
+    incident: bool,
+    history: Vec<vuln_change::Model>,
+    calls: &[verification_callback::Model],
+) -> IssueDetail {
     let info = vuln_type::info(&row.kind);
     let cwe = info.map(|info| info.cwe).unwrap_or_default();
     let links = owasp::of_type(&row.kind).map(|category| category.link.to_owned());
@@ -115,7 +128,7 @@ pub(super) fn detail(row: &Model, incident: bool, history: Vec<vuln_change::Mode
             .filter(|text| !text.is_empty())
             .cloned()
             .collect(),
-        oob_interaction: vec![],
+        oob_interaction: calls.iter().map(interaction).collect(),
         passive_detect_incident: passive && incident,
         description: row.description.clone(),
         references,

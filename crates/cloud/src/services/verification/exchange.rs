@@ -11,6 +11,7 @@ use reqwest::{
 use tokio::time::Instant;
 
 use super::{
+    callback::Callback,
     mark,
     plan::{Filled, Plan},
     probe::{self, Answer, Round},
@@ -37,6 +38,8 @@ pub(super) struct Target<'a> {
     pub(super) mark: &'a (dyn Fn() -> String + Sync),
     /// Time between two requests.
     pub(super) pause: Duration,
+    /// How payloads make the host call; none where that is not wanted.
+    pub(super) callback: Option<Callback<'a>>,
 }
 
 /// Why a check ended without an answer to its question.
@@ -91,7 +94,10 @@ pub(super) async fn check(
             return Ok(Some(Finding { proof, sent, answer }));
         }
     }
-    let found = if kind == AttackType::Sqli { talk.compare().await? } else { None };
+    let mut found = if kind == AttackType::Sqli { talk.compare().await? } else { None };
+    if found.is_none() {
+        found = talk.call_back(kind, &mut all_refused).await?;
+    }
     // Something in front of the host keeps payloads away from it, so whether the flaw is there stays open.
     if found.is_none() && all_refused { Err(Stop::Trouble) } else { Ok(found) }
 }
@@ -138,6 +144,32 @@ impl Conversation<'_> {
             needs_baseline: false,
         };
         Ok(Some(Finding { proof, sent, answer: of_truth }))
+    }
+
+    /// Sends payloads that make the host call, and waits for it; the one that worked is sent twice.
+    async fn call_back(&mut self, kind: AttackType, all_refused: &mut bool) -> Result<Option<Finding>, Stop> {
+        let (target, plan) = (self.target, self.plan);
+        let Some(callback) = &target.callback else { return Ok(None) };
+        let payload = |at: usize, token: &str| {
+            probe::calls(kind, &callback.address(token), plan.root()).into_iter().nth(at)
+        };
+        let mut tokens = Vec::new();
+        for at in 0.. {
+            let token = (callback.token)();
+            let Some(payload) = payload(at, &token) else { break };
+            tokens.push(token);
+            if let Some((_, answer)) = self.ask(&payload).await? {
+                *all_refused &= is_refusal(&answer);
+            }
+        }
+        let of_tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let Some(call) = callback.wait(&of_tokens).await else { return Ok(None) };
+        let Some(at) = tokens.iter().position(|token| *token == call.token) else { return Ok(None) };
+        let token = (callback.token)();
+        let Some(payload) = payload(at, &token) else { return Ok(None) };
+        let Some((sent, answer)) = self.ask(&payload).await? else { return Ok(None) };
+        let Some(call) = callback.wait(&[&token]).await else { return Ok(None) };
+        Ok(Some(Finding { proof: probe::called(kind, &call), sent, answer }))
     }
 
     /// Sends the plan with a value; none when the place cannot hold it or enough was sent.

@@ -34,11 +34,16 @@ pub(crate) fn is_own(keys: &Keys, tenant: TenantId, host: &str, raw: &RawRequest
 }
 
 fn code(keys: &Keys, tenant: TenantId, host: &str, id: i64, time: i64) -> String {
+    code_of(keys, &format!("verification {} {id} {time} {}", tenant.0, host.to_ascii_lowercase()))
+}
+
+/// What only this cloud can make of a text: 32 hex digits.
+pub(super) fn code_of(keys: &Keys, text: &str) -> String {
     // HMAC takes keys of any length, so this cannot fail; a random code would match nothing.
     let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(keys.pepper()) else {
         return uuid::Uuid::new_v4().to_string();
     };
-    mac.update(format!("verification {} {id} {time} {}", tenant.0, host.to_ascii_lowercase()).as_bytes());
+    mac.update(text.as_bytes());
     hex::encode(mac.finalize().into_bytes()).chars().take(32).collect()
 }
 

@@ -4,7 +4,7 @@
 //! values are kept, others become `1`. Credentials are not kept at all: of headers only those that say what kind of
 //! content is sent and wanted, of parameters none whose name speaks of a secret.
 
-use bartizan_api::node::RawRequest;
+use bartizan_api::{AttackType, node::RawRequest};
 use reqwest::{
     Method,
     header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
@@ -55,6 +55,8 @@ enum Place {
     Name,
     /// A header.
     Header(HeaderName),
+    /// The whole body.
+    Document,
 }
 
 /// A body that can be written again.
@@ -63,6 +65,8 @@ enum Body {
     None,
     Form(Vec<(String, String)>),
     Json(Value),
+    /// XML, of which only the name of its first element is kept.
+    Xml(String),
 }
 
 /// A request with a place for payloads.
@@ -89,14 +93,15 @@ const SAFE: &[&str] = &["GET", "HEAD", "OPTIONS"];
 
 impl Plan {
     /// The plan of a stored request; none when it cannot be replayed harmlessly.
-    pub(super) fn new(raw: &RawRequest, point: &Value, methods: &[String]) -> Option<Plan> {
+    pub(super) fn new(raw: &RawRequest, kind: AttackType, point: &Value, methods: &[String]) -> Option<Plan> {
         if !SAFE.contains(&raw.method.as_str()) && !methods.contains(&raw.method) {
             return None;
         }
         if raw.body_original_size.is_some() || raw.body.len() > MAX_BODY || !raw.uri.starts_with('/') {
             return None;
         }
-        let place = place(point.as_array()?)?;
+        // A declaration is at the head of a document, wherever the entity was found.
+        let place = if kind == AttackType::Xxe { Place::Document } else { place(point.as_array()?)? };
         let (path, query) = raw.uri.split_once('?').unwrap_or((&raw.uri, ""));
         let header = |name: &str| raw.headers.get(name).and_then(|values| values.first());
         let mut headers = HeaderMap::new();
@@ -113,6 +118,9 @@ impl Plan {
         } else if kind.starts_with("application/x-www-form-urlencoded") {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
             Body::Form(pairs(&raw.body))
+        } else if let Some(root) = root_of(&raw.body).filter(|_| place == Place::Document) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+            Body::Xml(root)
         } else if let Ok(value) = serde_json::from_str(&raw.body) {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Body::Json(value)
@@ -141,7 +149,16 @@ impl Plan {
             (Place::Segment(index), _) => index + 1 < self.segments.len(),
             (Place::Name, _) => !self.segments.is_empty(),
             (Place::Header(_), _) => true,
-            (Place::Form(..) | Place::Json(_), _) => false,
+            (Place::Document, Body::Xml(_)) => true,
+            (Place::Form(..) | Place::Json(_) | Place::Document, _) => false,
+        }
+    }
+
+    /// The first element of the document that is sent.
+    pub(super) fn root(&self) -> &str {
+        match &self.body {
+            Body::Xml(root) => root,
+            Body::None | Body::Form(_) | Body::Json(_) => "a",
         }
     }
 
@@ -159,7 +176,7 @@ impl Plan {
             Place::Header(name) => {
                 headers.insert(name.clone(), HeaderValue::from_str(payload).ok()?);
             }
-            Place::Query(..) | Place::Form(..) | Place::Json(_) => {}
+            Place::Query(..) | Place::Form(..) | Place::Json(_) | Place::Document => {}
         }
         let path: String = segments.iter().map(|segment| format!("/{}", encoded(segment))).collect();
         let query = match &self.place {
@@ -168,6 +185,8 @@ impl Plan {
         };
         let body = match (&self.body, &self.place) {
             (Body::None, _) => String::new(),
+            (Body::Xml(_), _) if payload.starts_with("<?xml") => payload.to_owned(),
+            (Body::Xml(root), _) => format!("<{root}>{}</{root}>", kept(payload)),
             (Body::Form(fields), Place::Form(name, nth)) => written(fields, Some((name, *nth, payload))),
             (Body::Form(fields), _) => written(fields, None),
             (Body::Json(value), place) => {
@@ -239,6 +258,20 @@ fn place(point: &[Value]) -> Option<Place> {
         }
         _ => None,
     }
+}
+
+/// The first element of a document, when its name is a plain one.
+fn root_of(text: &str) -> Option<String> {
+    let starts = text.match_indices('<').map(|(at, _)| at + 1);
+    let mut names = starts.filter_map(|at| text.get(at..)).filter(|rest| {
+        // Neither a declaration nor a comment.
+        rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    });
+    let rest = names.next()?;
+    let length =
+        rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte)).count();
+    let name = rest.get(..length.min(64))?;
+    rest.get(name.len()..)?.starts_with([' ', '>', '/', '\n', '\r', '\t']).then(|| name.to_owned())
 }
 
 /// Whether a name speaks of a secret.
@@ -342,7 +375,32 @@ mod tests {
     }
 
     fn filled(raw: &RawRequest, point: &Value, payload: &str) -> Option<Filled> {
-        Plan::new(raw, point, &["POST".to_owned()]).and_then(|plan| plan.with(payload))
+        of_kind(AttackType::Xss, raw, point, payload)
+    }
+
+    fn of_kind(kind: AttackType, raw: &RawRequest, point: &Value, payload: &str) -> Option<Filled> {
+        Plan::new(raw, kind, point, &["POST".to_owned()]).and_then(|plan| plan.with(payload))
+    }
+
+    #[test]
+    fn of_a_document_only_the_name_of_its_first_element_is_kept() {
+        let sent = |body: &str, payload: &str| {
+            of_kind(AttackType::Xxe, &raw("POST", "/import", body), &json!(["post", "xml"]), payload)
+        };
+        let attack = "<?xml version=\"1.0\"?><!-- < --><!DOCTYPE o [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><order a='1'>&x;</order>";
+        let neutral = sent(attack, "bz1").unwrap();
+        assert_eq!(neutral.body, "<order>bz1</order>");
+        assert_eq!(neutral.headers["content-type"], "application/xml");
+        assert_eq!(
+            sent(attack, "<?xml version=\"1.0\"?><order/>").unwrap().body,
+            "<?xml version=\"1.0\"?><order/>"
+        );
+        assert_eq!(sent("<ns:order xmlns:ns='x'/>", "bz1").map(|sent| sent.body), None);
+        assert_eq!(sent("{\"a\": 1}", "bz1").map(|sent| sent.body), None);
+        // Other attacks in a document are not replayed: their place is not known to be harmless.
+        assert!(
+            filled(&raw("POST", "/import", attack), &json!(["post", "xml", "hash", "a"]), "bz1").is_none()
+        );
     }
 
     #[test]
@@ -394,9 +452,12 @@ mod tests {
         let cut = RawRequest { body_original_size: Some(9000), ..raw("GET", "/?a=1", "") };
         assert!(filled(&cut, &json!(["get", "a"]), "p").is_none(), "a body that was cut");
         for own in ["USER-AGENT", "Te", "x-bartizan-verify"] {
-            assert!(Plan::new(&raw("GET", "/", ""), &json!(["header", own]), &[]).is_none(), "{own}");
+            assert!(
+                Plan::new(&raw("GET", "/", ""), AttackType::Xss, &json!(["header", own]), &[]).is_none(),
+                "{own}"
+            );
         }
-        let plan = Plan::new(&raw("GET", "/", ""), &json!(["header", "X-A"]), &[]).unwrap();
+        let plan = Plan::new(&raw("GET", "/", ""), AttackType::Xss, &json!(["header", "X-A"]), &[]).unwrap();
         assert!(plan.with("a\r\nb").is_none(), "a line break in a header");
     }
 }

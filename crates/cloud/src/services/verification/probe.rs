@@ -1,20 +1,21 @@
 //! Harmless payloads by attack type, and what their answers prove.
 //!
 //! Every payload only reads: it breaks out of a string so that the server complains, has two numbers multiplied, asks
-//! for a file that every account may read, or comes back in the answer. None sleeps, writes or calls elsewhere; the
-//! function that a script names does not exist, and the host of a redirect never resolves. What looks like an effect
-//! must not show for a neutral value, and must show a second time with other numbers.
+//! for a file that every account may read, comes back in the answer, or has the host ask an address of this cloud. None
+//! sleeps, writes or calls elsewhere; the function that a script names does not exist, and the host of a redirect never
+//! resolves. What looks like an effect must not show for a neutral value, and must show a second time with other numbers.
 
 use std::sync::LazyLock;
 
 use bartizan_api::AttackType;
 use bartizan_detect::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseEngine, ResponseParts};
+use bartizan_store::entity::verification_callback::Model as Call;
 use rand::Rng;
 
 static ENGINE: LazyLock<ResponseEngine> = LazyLock::new(ResponseEngine::new);
 
-/// Types that have probes. Those whose proof is a call to another host have none.
-pub(crate) const KINDS: [AttackType; 9] = [
+/// Types whose effect shows in an answer.
+pub(super) const KINDS: [AttackType; 9] = [
     AttackType::Crlf,
     AttackType::Ldapi,
     AttackType::Nosqli,
@@ -25,6 +26,9 @@ pub(crate) const KINDS: [AttackType; 9] = [
     AttackType::Ssti,
     AttackType::Xss,
 ];
+
+/// Types whose effect shows only in a call of the host.
+pub(super) const CALLING: [AttackType; 2] = [AttackType::Ssrf, AttackType::Xxe];
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +109,45 @@ pub(super) fn payloads(kind: AttackType, round: Round) -> Vec<String> {
     }
 }
 
+/// Payloads of a type that make the host ask an address, and do nothing with what it answers. `root` is the element that
+/// documents begin with.
+pub(super) fn calls(kind: AttackType, address: &str, root: &str) -> Vec<String> {
+    match kind {
+        AttackType::Ssrf => vec![address.to_owned()],
+        AttackType::Xxe => {
+            let document = |inner: &str, text: &str| {
+                format!("<?xml version=\"1.0\"?><!DOCTYPE {root} [{inner}]><{root}>{text}</{root}>")
+            };
+            vec![
+                document(&format!("<!ENTITY bz SYSTEM \"{address}\">"), "&bz;"),
+                document(&format!("<!ENTITY % bz SYSTEM \"{address}\"> %bz;"), ""),
+            ]
+        }
+        AttackType::Rce => vec![
+            format!(";curl -s {address}"),
+            format!("|wget -qO- {address}"),
+            format!("$(curl -s {address})"),
+            format!("`wget -qO- {address}`"),
+        ],
+        _ => vec![],
+    }
+}
+
+/// What a call proves.
+pub(super) fn called(kind: AttackType, call: &Call) -> Proof {
+    let agent = if call.user_agent.is_empty() { "no name" } else { &call.user_agent };
+    Proof {
+        vuln_type: kind.code(),
+        sign_class: "",
+        attempt: Some(0),
+        sign: "A call to an address that the payload named",
+        meaning: "The application asked an address that the request named.",
+        span: None,
+        text: format!("{} from {}, {agent}", call.method, call.source),
+        needs_baseline: false,
+    }
+}
+
 /// Values of which the first two mean the same to a database that evaluates them, and the third means another: base,
 /// true and false. `AND` narrows what a statement touches, so no row can be met that the base would not meet.
 pub(super) fn comparisons(round: Round) -> Vec<[String; 3]> {
@@ -174,6 +217,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn calls_name_the_address_and_nothing_else() {
+        let address = "http://callback.test/12c-f4240";
+        for kind in CALLING.into_iter().chain([AttackType::Rce]) {
+            let calls = calls(kind, address, "order");
+            assert!(!calls.is_empty(), "{kind:?}");
+            for payload in calls {
+                assert_eq!(payload.matches(address).count(), 1, "{payload}");
+                // Nothing is written, sent along, or run of what is answered.
+                for word in [" -o ", " -d ", " -T ", "--post", "| sh", "|sh", "file:", ">/", "> /", "eval"] {
+                    assert!(!payload.contains(word), "{payload}");
+                }
+            }
+        }
+        assert!(calls(AttackType::Sqli, address, "order").is_empty());
     }
 
     #[test]

@@ -59,7 +59,7 @@ async fn a_lost_index_is_built_again_and_a_damaged_one_set_aside() {
     assert!(file.exists());
     config.listen.address = "127.0.0.1:0".parse().unwrap();
     let Credential::Pair(uuid, secret) = admin else { unreachable!() };
-    for damage in [&b"BZEVIDX\x05garbage garbage garbage"[..], &b""[..], &b"other"[..]] {
+    for damage in [&b"BZEVIDX\x06garbage garbage garbage"[..], &b""[..], &b"other"[..]] {
         std::fs::write(&file, damage).unwrap();
         let again = RunningCloud::start(config.clone()).await.unwrap();
         let reply = reqwest::Client::new()
@@ -83,7 +83,7 @@ async fn the_question_that_meets_a_damaged_file_is_answered() {
     let scene = Scene::new().await;
     let cloud = &scene.cloud.running.cloud;
     let file = cloud.config.data_dir.join("events-index").join(format!("{}.events", scene.cloud.client.id));
-    for damage in [&b"BZEVIDX\x05garbage garbage garbage"[..], &b"other"[..]] {
+    for damage in [&b"BZEVIDX\x06garbage garbage garbage"[..], &b"other"[..]] {
         cloud.event_index.close().await;
         std::fs::write(&file, damage).unwrap();
         let reply = scene.query(json!({"select": ["requests_count"]})).await;
@@ -123,7 +123,13 @@ async fn a_file_that_was_torn_anywhere_lacks_nothing_after_the_next_start() {
 #[tokio::test]
 async fn an_index_can_be_built_anew() {
     let scene = Scene::new().await;
+    let vector =
+        async || scene.ok("by-request", json!({"request_id": "r3"})).await["data"][0]["vector_id"].clone();
+    let before = vector().await;
     let rows = scene.cloud.running.cloud.event_index.rebuild().await.unwrap();
+    assert_eq!(vector().await, before);
+    let marked = scene.ok("mark", json!({"vector_ids": [before], "mark": "tp"})).await;
+    assert_eq!(marked["marked_count"], 1, "an id leads to its vector in the new index, too");
     assert_eq!(rows, 6);
     assert_complete(&scene).await;
 }

@@ -97,6 +97,7 @@ async fn cursors_belong_to_their_query_and_ids_to_their_client() {
         let reply = scene.post("by-group", json!({"group_id": bad})).await;
         assert_eq!((reply.status, &reply.json()["body"]), (400, &invalid), "{bad}");
     }
+    let vector = scene.ok("by-request", json!({"request_id": "r3"})).await["data"][0]["vector_id"].clone();
     let foreign = {
         let company = scene.cloud.add_company("Other").await;
         let user = scene.cloud.add_user(company.id, "eve@other.test", &["admin"]).await;
@@ -104,6 +105,9 @@ async fn cursors_belong_to_their_query_and_ids_to_their_client() {
         let path = format!("/v1/client/{}/attack-vectors/by-group", company.id);
         let refused = scene.cloud.post(&eve, &path, json!({"group_id": id})).await;
         assert_eq!((refused.status, &refused.json()["body"]), (400, &invalid));
+        let path = format!("/v1/client/{}/attack-vectors/mark", company.id);
+        let marked = scene.cloud.post(&eve, &path, json!({"vector_ids": [vector], "mark": "fp"})).await;
+        assert_eq!((marked.status, &marked.json()["body"]["vector_ids"]["error"]), (400, &json!("invalid")));
         scene.cloud.post(&eve, &scene.path("security-agg/query"), with(json!({}))).await
     };
     assert_eq!(foreign.status, 403, "{}", foreign.text);

@@ -29,6 +29,8 @@ struct Shop {
     is_fixed: Arc<AtomicBool>,
     /// Whether something in front of it keeps away what is not plain.
     is_guarded: Arc<AtomicBool>,
+    /// Where the name by which it is to call leads.
+    callback: Arc<Mutex<Option<std::net::SocketAddr>>>,
     /// What it was asked.
     asked: Arc<Mutex<Vec<(Uri, HeaderMap)>>>,
     url: String,
@@ -46,9 +48,17 @@ impl Shop {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shop = Shop { url, ..Shop::default() };
         let routes = Router::new().route("/search", get(search)).route("/items", get(items));
+        let routes = routes.route("/fetch", get(fetch)).route("/import", axum::routing::post(import));
         let app = routes.fallback(missing).with_state(shop.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         shop
+    }
+
+    /// Asks an address, if it is of the one host whose name it can resolve.
+    async fn call(&self, address: &str) {
+        let callback = *self.callback.lock().unwrap();
+        let Some((path, to)) = address.strip_prefix("http://callback.test").zip(callback) else { return };
+        reqwest::get(format!("http://{to}{path}")).await.unwrap();
     }
 
     fn note(&self, uri: Uri, headers: HeaderMap) {
@@ -73,6 +83,30 @@ async fn search(
     let fixed = shop.is_fixed.load(Ordering::SeqCst);
     let text = if fixed { query.q.replace('<', "&lt;").replace('"', "&quot;") } else { query.q };
     Html(format!("<p>Results for {text}</p>")).into_response()
+}
+
+/// Fetches what it is told to, and tells nothing of it.
+async fn fetch(
+    State(shop): State<Shop>,
+    Query(query): Query<Search>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> &'static str {
+    shop.note(uri, headers);
+    if !shop.is_fixed.load(Ordering::SeqCst) {
+        shop.call(&query.q).await;
+    }
+    "queued"
+}
+
+/// Reads a document as a parser that resolves external entities does.
+async fn import(State(shop): State<Shop>, uri: Uri, headers: HeaderMap, body: String) -> &'static str {
+    shop.note(uri, headers);
+    let system = body.split_once("SYSTEM \"").and_then(|(_, rest)| rest.split_once('"'));
+    if let Some((address, _)) = system.filter(|_| body.contains("&bz;") && body.contains("<order>")) {
+        shop.call(address).await;
+    }
+    "imported"
 }
 
 async fn missing(State(shop): State<Shop>, uri: Uri, headers: HeaderMap) -> StatusCode {
@@ -271,6 +305,61 @@ async fn flaws_are_found_where_they_are_and_nothing_is_sent_before_the_tenant_wa
     cloud.running.cloud.clock.shift_ms(3_600_000);
     node.upload(&cloud, &[late]).await;
     assert!(attacks(&cloud, &admin, json!({"path": "/search/own"})).await.is_empty());
+}
+
+#[tokio::test]
+async fn flaws_that_no_answer_shows_are_found_by_the_calls_that_hosts_make() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| {
+        config.verification.callback_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.verification.callback_url = "http://callback.test".to_owned();
+        config.verification.targets[0].methods = vec!["POST".to_owned()];
+    })
+    .await;
+    let callback = cloud.running.callback_address.unwrap();
+    *shop.callback.lock().unwrap() = Some(callback);
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    let now = recent(&cloud);
+    let mut document = attack_on("x", now, "xxe", "/import");
+    document["method"] = json!("POST");
+    document["point"] = json!(["post", "xml", "xml_dtd_entity", 0]);
+    document["raw"]["method"] = json!("POST");
+    document["raw"]["body"] =
+        json!("<!DOCTYPE order [<!ENTITY x SYSTEM \"http://10.0.0.1/\">]><order>&x;</order>");
+    document["raw"]["headers"]["CONTENT-TYPE"] = json!(["application/xml"]);
+    let events = [attack_on("s", now, "ssrf", "/fetch"), document, attack_on("n", now, "ssrf", "/search")];
+    node.upload(&cloud, &events).await;
+    for (path, state) in [("/fetch", "vuln_found"), ("/import", "vuln_found"), ("/search", "vuln_not_found")]
+    {
+        assert_eq!(ended(&cloud, &admin, json!({"path": path})).await, [state], "{path}");
+    }
+    let mut found = vulns(&cloud, &admin).await;
+    found.sort_by_key(|vuln| vuln["type"].as_str().unwrap().to_owned());
+    assert_eq!(found.iter().map(|vuln| &vuln["type"]).collect::<Vec<_>>(), ["ssrf", "xxe"]);
+    assert!(found[0]["exploit_example"].as_str().unwrap().contains("callback.test"), "{}", found[0]);
+    // Who called is shown with the issue.
+    let path = format!("/v1/security_issues/{}?client_id={}", found[0]["id"], cloud.client.id);
+    let mut issue = cloud.get(&admin, &path).await.json();
+    let calls = issue["oob_interaction"].take();
+    assert_eq!((calls.as_array().unwrap().len(), issue["verified"].as_bool()), (2, Some(true)));
+    assert_eq!(
+        (&calls[0]["protocol"], &calls[0]["source"], &calls[0]["method"]),
+        (&json!("http"), &json!("127.0.0.1"), &json!("GET"))
+    );
+    assert!(calls[0]["time"].is_i64());
+    // Asking around tells nothing and is not kept.
+    for path in ["", "/", "/admin", "/1-1-00000000-0123"] {
+        let reply = reqwest::get(format!("http://{callback}{path}")).await.unwrap();
+        assert_eq!((reply.status().as_u16(), reply.text().await.unwrap().as_str()), (200, "ok"));
+    }
+    let kept = {
+        use bartizan_store::sea_orm::EntityTrait;
+        entity::verification_callback::Entity::find().all(cloud.running.cloud.store.writer()).await.unwrap()
+    };
+    assert!(kept.iter().all(|call| call.client_id == cloud.client.id && call.token.len() > 40));
+    assert_eq!(kept.len(), 4, "{kept:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,142 @@
+//! Calls by which a verified host gives itself away: it was made to ask an address that the payload named.
+//!
+//! Flaws that show nothing in an answer (`ssrf`, `xxe`, commands whose output is lost) show here. A payload names an
+//! address of this cloud with a token that only this cloud can make and that is good for one verification and ten
+//! minutes. Whoever asks that address is noted; every path gets the same answer, so asking around tells nothing, and
+//! nothing is stored without a token. The listener is one of its own: hosts under test need not reach the API.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request, State},
+    http::header::USER_AGENT,
+};
+use bartizan_store::{Store, TenantId, entity::verification_callback::Model};
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::mark::code_of;
+use crate::{keys::Keys, secrets::same, state::Cloud};
+
+/// Seconds for which a token is good.
+const GOOD_S: i64 = 600;
+/// How long a call is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked for one.
+const LOOK: Duration = Duration::from_millis(150);
+/// Calls that are noted at the same time; others are answered and not noted.
+const CONCURRENT: usize = 32;
+/// Characters of a caller's name that are kept.
+const MAX_NAME: usize = 200;
+
+/// How payloads of one verification make a host call.
+pub(super) struct Callback<'a> {
+    pub(super) store: &'a Store,
+    pub(super) tenant: TenantId,
+    /// Origin that payloads name.
+    pub(super) url: &'a str,
+    /// Makes a token.
+    pub(super) token: &'a (dyn Fn() -> String + Sync),
+}
+
+impl Callback<'_> {
+    /// The address of a token.
+    pub(super) fn address(&self, token: &str) -> String {
+        format!("{}/{token}", self.url.trim_end_matches('/'))
+    }
+
+    /// Waits until one of these tokens was called; none when that did not happen, or is not known.
+    pub(super) async fn wait(&self, tokens: &[&str]) -> Option<Model> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.store.callback_of(self.tenant, tokens).await {
+                Ok(Some(call)) => return Some(call),
+                Ok(None) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "calls of a verified host could not be looked for");
+                }
+            }
+            if tokens.is_empty() || Instant::now() >= end {
+                return None;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// A token of a verification: short enough for a label of a host name.
+pub(super) fn token(keys: &Keys, id: i64, now: i64) -> String {
+    let named = format!("{id:x}-{now:x}-{:08x}", rand::random::<u32>());
+    let code = code_of(keys, &format!("callback {named}"));
+    format!("{named}-{code}")
+}
+
+/// The verification of a token.
+fn verification_of(keys: &Keys, token: &str, now: i64) -> Option<i64> {
+    let (named, code) = token.rsplit_once('-')?;
+    let mut parts = named.split('-').map(|part| i64::from_str_radix(part, 16));
+    let (id, time) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    let is_good = (time..=time.saturating_add(GOOD_S)).contains(&now);
+    (is_good && same(code, &code_of(keys, &format!("callback {named}")))).then_some(id)
+}
+
+/// Takes calls on a listener.
+pub(crate) async fn serve(cloud: Cloud, listener: TcpListener) -> std::io::Result<()> {
+    let state = (cloud, Arc::new(Semaphore::new(CONCURRENT)));
+    let service = Router::new().fallback(answer).with_state(state);
+    let service = service.into_make_service_with_connect_info::<SocketAddr>();
+    axum_server::from_tcp(listener)?.serve(service).await
+}
+
+async fn answer(
+    State((cloud, turns)): State<(Cloud, Arc<Semaphore>)>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> &'static str {
+    let token = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
+    let now = cloud.now();
+    if let (Some(id), Ok(_turn)) = (verification_of(&cloud.keys, token, now), turns.try_acquire()) {
+        let agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let kept = |text: &str| text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+        let call = Model {
+            token: token.to_owned(),
+            client_id: 0,
+            verification_id: id,
+            called_at: now,
+            source: peer.ip().to_canonical().to_string(),
+            method: kept(request.method().as_str()),
+            user_agent: kept(&agent.unwrap_or_default()),
+        };
+        if let Err(error) = cloud.store.note_callback(call).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, verification.id = id, "the call of a verified host was not noted");
+        }
+    }
+    "ok"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_own_tokens_count_and_not_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::load_or_create(folder.path()).unwrap();
+        let good = token(&keys, 300, 1_000_000);
+        assert!(good.len() <= 63 && good.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+        assert_ne!(good, token(&keys, 300, 1_000_000));
+        assert_eq!(verification_of(&keys, &good, 1_000_000 + GOOD_S), Some(300));
+        assert_eq!(verification_of(&keys, &good, 1_000_001 + GOOD_S), None);
+        assert_eq!(verification_of(&keys, &good, 999_999), None);
+        assert_eq!(verification_of(&keys, &good.replacen("12c", "12d", 1), 1_000_000), None, "another one");
+        for wrong in ["", "favicon.ico", "12c-f4240", "12c-f4240-00000000-", "-1-f4240-00000000-x"] {
+            assert_eq!(verification_of(&keys, wrong, 1_000_000), None, "{wrong}");
+        }
+    }
+}
