@@ -1,11 +1,12 @@
 //! What stands beside a value never decides how the value is judged, whatever the format of the body.
 
+use std::sync::LazyLock;
+
 use bartizan_detect::{Engine, NoPolicy, inspect};
 use bartizan_request::{Limits, RequestParts};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
-use std::sync::LazyLock;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
 
@@ -160,17 +161,21 @@ fn protobuf(a: &str, b: &str) -> Vec<u8> {
 fn string(tag: u8, text: &str) -> Vec<u8> {
     let mut out = vec![tag];
     let mut length = text.len();
-    while length >= 0x80 {
-        out.push((length & 0x7F) as u8 | 0x80);
+    loop {
+        let [low, ..] = length.to_le_bytes();
         length >>= 7;
+        if length == 0 {
+            out.push(low);
+            break;
+        }
+        out.push(low | 0x80);
     }
-    out.push(length as u8);
     out.extend(text.bytes());
     out
 }
 
 fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(message.len()).unwrap();
+    let length = u32::try_from(message.len()).expect("messages here are short");
     [&[flag][..], &length.to_be_bytes(), message].concat()
 }
 
@@ -202,7 +207,7 @@ fn ebcdic(text: &str) -> Vec<u8> {
         ('.', 0x4B),
     ];
     let code = |c: char| {
-        let run = runs.iter().find_map(|(run, first)| Some(first + run.find(c)? as u8));
+        let run = runs.iter().find_map(|(run, first)| Some(first + u8::try_from(run.find(c)?).ok()?));
         // The bar stands elsewhere in page 500; 037 has it here.
         let sign = || signs.iter().find(|(sign, _)| *sign == c).map(|(_, code)| *code);
         run.or_else(sign).unwrap_or(if c == '|' { 0x4F } else { 0x6F })

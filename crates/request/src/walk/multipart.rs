@@ -102,6 +102,8 @@ impl Walker<'_> {
         if levels > MAX_LEVELS || !self.may_descend(path, body) {
             return Flow::Continue(());
         }
+        // It is read once more, and for each of its boundaries.
+        self.note_reread(body.len());
         self.multipart(path, body, declared).map_continue(|_| ())
     }
 

@@ -269,6 +269,11 @@ impl Walker<'_> {
     /// Charges what a decoder gave to the budget.
     pub(super) fn note_decoded(&mut self, bytes: usize) {
         self.report.decoded_bytes += bytes;
+        self.note_reread(bytes);
+    }
+
+    /// Charges bytes that are looked at once more to what a request may be expanded to.
+    pub(super) fn note_reread(&mut self, bytes: usize) {
         self.expanded += bytes;
     }
 
