@@ -24,11 +24,14 @@ const RARE: usize = 32;
 const MEANT: usize = 10;
 /// Random data of this length has one row of [`MEANT`] printable bytes in sixteen.
 const MEANT_IN: usize = 600;
+/// The beginning of a serialized .NET object. What matters in one, the names of types, is text between lengths.
+const NET_OBJECT: &[u8] = b"\x00\x01\x00\x00\x00\xFF\xFF\xFF\xFF";
 
 /// Whether a value at a point is binary data, given its kinds of bytes.
 #[must_use]
 pub fn is_binary(point: &PointPath<'_>, value: &[u8], bytes: ByteSet) -> bool {
     value.len() >= SHORTEST
+        && !value.starts_with(NET_OBJECT)
         && bytes.intersects(ByteSet::DATA)
         && is_taken_as_bytes(point)
         && is_data(value, point.last().element() == Element::File)

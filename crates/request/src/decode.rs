@@ -7,9 +7,11 @@
 pub(crate) mod base64;
 pub(crate) mod charset;
 pub(crate) mod compress;
+pub(crate) mod ebcdic;
 pub(crate) mod hex;
 pub(crate) mod htmljs;
 pub(crate) mod percent;
+pub(crate) mod zip;
 
 /// Whether most of a decoded value is text, so that the decoding was probably meant.
 pub(crate) fn is_mostly_text(value: &[u8]) -> bool {

@@ -6,13 +6,19 @@
 //! no recursion, and the walk then reads strings straight out of the body.
 //!
 //! A document is taken only when all of it parses. `strict` tells whether it was JSON by the standard;
-//! if not, the raw text might be read as something else, and the walk inspects it raw as well.
+//! if not, the raw text might be read as something else, and the walk inspects it raw as well. What does not
+//! parse, but some server reads as far as it goes, is `mend`'s.
 
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use crate::decode::percent::hex_pair;
+
+mod deep;
+mod mend;
+
+pub(crate) use mend::{begins_like_json, mend};
 
 /// A piece of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub(crate) enum Token {
     Text(Span),
     /// A number, a literal, or a bare word.
     Atom(Span),
+    /// A container below the limit of depth, as it stands. An array of the strings in it follows.
+    Deep(Span),
 }
 
 impl Span {
@@ -54,15 +62,12 @@ impl Span {
 
 /// Scans one or more concatenated documents, each an object or an array.
 ///
-/// `None` when the input is not JSON even leniently or is nested deeper than `max_depth`; otherwise
-/// whether it is strict. A `truncated` input may end anywhere; one with too many tokens is read as far as
-/// that goes and is not strict.
+/// `None` when the input is not JSON even leniently; otherwise whether it is strict. A `truncated` input may end
+/// anywhere; one with too many tokens is read as far as that goes and is not strict, and what is nested deeper than
+/// `max_depth` is one token.
 pub(crate) fn scan(input: &[u8], max_depth: usize, truncated: bool, tokens: &mut Vec<Token>) -> Option<bool> {
     u32::try_from(input.len()).ok()?;
-    let mut scanner = Scanner { input, at: 0, tokens, strict: true, stack: SmallVec::new(), max_depth };
-    if input.starts_with(b"\xEF\xBB\xBF") {
-        scanner.at = 3;
-    }
+    let mut scanner = Scanner::new(input, max_depth, tokens);
     match scanner.run() {
         Ok(()) => Some(scanner.strict),
         Err(Stop::End) if truncated => Some(scanner.strict),
@@ -130,6 +135,8 @@ struct Scanner<'i, 't> {
     /// Open containers; true for an object.
     stack: SmallVec<[bool; 32]>,
     max_depth: usize,
+    /// A string without an end was seen where faults are mended: others are looked for no further than their line.
+    ends_in_line: bool,
 }
 
 /// Why scanning stopped early.
@@ -144,7 +151,12 @@ const MAX_TOKENS: usize = 1 << 18;
 
 type Scan = Result<(), Stop>;
 
-impl Scanner<'_, '_> {
+impl<'i, 't> Scanner<'i, 't> {
+    fn new(input: &'i [u8], max_depth: usize, tokens: &'t mut Vec<Token>) -> Self {
+        let at = if input.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        Scanner { input, at, tokens, strict: true, stack: SmallVec::new(), max_depth, ends_in_line: false }
+    }
+
     fn run(&mut self) -> Scan {
         self.space()?;
         if self.peek().is_none() {
@@ -227,7 +239,7 @@ impl Scanner<'_, '_> {
         match self.peek().ok_or(Stop::End)? {
             open @ (b'{' | b'[') => {
                 if self.stack.len() >= self.max_depth {
-                    return Err(Stop::Malformed);
+                    return self.deep();
                 }
                 self.at += 1;
                 self.stack.push(open == b'{');
@@ -425,7 +437,7 @@ mod tests {
         }
         let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
         assert_eq!(strict(&deep(256)), Some(true));
-        assert_eq!(strict(&deep(257)), None);
+        assert_eq!(strict(&deep(257)), Some(false));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod point;
 mod protobuf;
 mod report;
 mod target;
+mod viewstate;
 mod walk;
 mod xml;
 

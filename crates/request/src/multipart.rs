@@ -27,8 +27,8 @@ pub(crate) struct Disposition<'h> {
     pub(crate) is_regular: bool,
 }
 
-/// Headers read per part; more are ignored.
-const MAX_HEADERS: usize = 64;
+/// Headers read per part; the limit of visited values is reached before.
+const MAX_HEADERS: usize = 20_000;
 /// Parts read; the limit of visited values is reached before.
 const MAX_PARTS: usize = 20_000;
 /// Declared boundaries tried: the first ones and the last one, because servers take one or the other.
@@ -47,7 +47,9 @@ pub(crate) fn boundaries<'b>(content_types: &[&'b [u8]], body: &'b [u8]) -> Vec<
         }
     };
     for content_type in content_types {
-        for (name, value) in parameters(content_type).0 {
+        let raw = parameters(content_type).0;
+        // Continued values (RFC 2231), joined; what was not continued stays as it is.
+        for (name, value) in join_continuations(raw) {
             if *name == b"boundary"[..] {
                 add(value, MAX_BOUNDARIES);
             }
@@ -60,23 +62,40 @@ pub(crate) fn boundaries<'b>(content_types: &[&'b [u8]], body: &'b [u8]) -> Vec<
     found
 }
 
-/// The parts between the lines that start with `--boundary`.
+/// The parts between the lines that are the delimiter, and those between the lines that begin like it, where these
+/// differ: some servers look no further than the boundary.
 pub(crate) fn parts<'b>(body: &'b [u8], boundary: &[u8]) -> Vec<Part<'b>> {
     let delimiter = [b"--", boundary].concat();
     let finder = memchr::memmem::Finder::new(&delimiter);
     // Only at the start of a line; elsewhere it is content.
     let starts = finder.find_iter(body).filter(|&at| at == 0 || body.get(at - 1) == Some(&b'\n'));
+    let starts: Vec<usize> = starts.take(MAX_PARTS).collect();
+    let is_whole_line = |&at: &usize| {
+        let after = body.get(at + delimiter.len()..).unwrap_or_default();
+        let padding = after.strip_prefix(b"--").unwrap_or(after);
+        !padding.iter().take_while(|&&byte| byte != b'\n').any(|byte| !byte.is_ascii_whitespace())
+    };
+    let exact: Vec<usize> = starts.iter().copied().filter(is_whole_line).collect();
+    let mut found = parts_between(body, delimiter.len(), &exact);
+    if exact.len() < starts.len() {
+        found.extend(parts_between(body, delimiter.len(), &starts));
+    }
+    found
+}
+
+/// The parts after delimiters that start at these places.
+fn parts_between<'b>(body: &'b [u8], delimiter: usize, starts: &[usize]) -> Vec<Part<'b>> {
     let mut parts = Vec::new();
     let mut content: Option<usize> = None;
-    for at in starts.take(MAX_PARTS) {
+    for &at in starts {
         if let Some(start) = content {
             parts.push(Part::parse(strip_line_end(body.get(start..at).unwrap_or_default())));
         }
-        let after = body.get(at + delimiter.len()..).unwrap_or_default();
+        let after = body.get(at + delimiter..).unwrap_or_default();
         // The rest of the delimiter's line is padding. What follows the final delimiter is an epilogue
         // to some and one more part to others, so it is read as well.
         let line_end = memchr::memchr(b'\n', after);
-        content = line_end.map(|end| at + delimiter.len() + end + 1);
+        content = line_end.map(|end| at + delimiter + end + 1);
     }
     if let Some(rest) =
         content.and_then(|start| body.get(start..)).filter(|rest| !rest.trim_ascii().is_empty())
@@ -266,6 +285,24 @@ mod tests {
         assert_eq!(bodies("--b\r\nno headers", "b"), ["no headers"]);
         assert_eq!(bodies("--b--\r\nA: b\r\n\r\nepilogue", "b"), ["epilogue"]);
         assert_eq!(bodies("nothing", "b"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_longer_word_behind_the_boundary_is_read_both_ways() {
+        assert_eq!(bodies("--b\n\n1\n--bx\n\n2\n--b--\n", "b"), ["1\n--bx\n\n2", "1", "2"]);
+        assert_eq!(bodies("--b \t\r\n\n1\n--b-- \r\n", "b"), ["1"]);
+    }
+
+    #[test]
+    fn the_last_of_many_headers_is_read() {
+        let body = format!("--b\r\n{}X: last\r\n\r\n1\r\n--b--", "A: b\r\n".repeat(70));
+        assert_eq!(parts(body.as_bytes(), b"b")[0].header(b"x"), Some(&b"last"[..]));
+    }
+
+    #[test]
+    fn a_continued_boundary_is_joined() {
+        let declared: [&[u8]; 1] = [b"multipart/form-data; boundary*0=b; boundary*1=\"cd\""];
+        assert_eq!(boundaries(&declared, b""), [&b"bcd"[..]]);
     }
 
     #[test]

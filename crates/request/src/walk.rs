@@ -28,6 +28,7 @@ mod multipart;
 mod php;
 mod protobuf;
 mod value;
+mod viewstate;
 mod xml;
 
 pub use gql::may_hold_graphql;

@@ -3,7 +3,9 @@
 //! Events come from `quick-xml`, which resolves nothing by itself. Entities are declared by the attacker,
 //! so their expansion is ours: internal ones within a budget, external ones never.
 
-use quick_xml::events::Event;
+use std::collections::HashMap;
+
+use quick_xml::events::{BytesEnd, Event};
 use quick_xml::reader::Reader;
 
 /// The events of a document, as far as it could be read.
@@ -11,43 +13,51 @@ pub(crate) struct Document<'i> {
     pub(crate) events: Vec<Event<'i>>,
     /// Read to the end, and every element closed.
     pub(crate) is_complete: bool,
+    /// Elements stood deeper than was asked for; they are given side by side at the deepest level.
+    pub(crate) is_flattened: bool,
 }
 
 /// More events than this can not all be visited anyway.
 const MAX_EVENTS: usize = 200_000;
 
-/// Reads a document whose elements nest at most `max_depth` deep.
+/// Reads a document as far as it goes. Elements nest at most `max_depth` deep; a deeper one ends where the next begins.
 pub(crate) fn read(input: &[u8], max_depth: usize) -> Document<'_> {
     let mut reader = Reader::from_reader(input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input));
     let config = reader.config_mut();
     config.expand_empty_elements = true;
     config.allow_dangling_amp = true;
     config.trim_markup_names_in_closing_tags = true;
-    let mut events = Vec::new();
+    let mut document = Document { events: Vec::new(), is_complete: false, is_flattened: false };
     let mut depth = 0usize;
     let mut elements = 0usize;
-    loop {
-        match reader.read_event() {
-            Ok(Event::Eof) => {
-                return Document { events, is_complete: depth == 0 && elements > 0 };
+    // Whether an element of the deepest level is open; its own depth may be any.
+    let mut deepest_is_open = false;
+    while document.events.len() <= MAX_EVENTS {
+        let Ok(event) = reader.read_event() else { break };
+        match event {
+            Event::Eof => {
+                document.is_complete = depth == 0 && elements > 0;
+                break;
             }
-            Ok(event) => {
-                match event {
-                    Event::Start(_) => {
-                        depth += 1;
-                        elements += 1;
-                    }
-                    Event::End(_) => depth = depth.saturating_sub(1),
-                    _ => {}
+            Event::Start(_) => {
+                depth += 1;
+                elements += 1;
+                document.is_flattened |= depth > max_depth;
+                if depth >= max_depth && std::mem::replace(&mut deepest_is_open, true) {
+                    document.events.push(Event::End(BytesEnd::new("")));
                 }
-                events.push(event);
-                if depth > max_depth || events.len() > MAX_EVENTS {
-                    return Document { events, is_complete: false };
-                }
+                document.events.push(event);
             }
-            Err(_) => return Document { events, is_complete: false },
+            Event::End(_) => {
+                if depth < max_depth || std::mem::take(&mut deepest_is_open) {
+                    document.events.push(event);
+                }
+                depth = depth.saturating_sub(1);
+            }
+            _ => document.events.push(event),
         }
     }
+    document
 }
 
 /// Whether the value starts like XML: `<` and a name, `?`, or `!`.
@@ -76,16 +86,65 @@ pub(crate) struct Entity {
     is_parameter: bool,
 }
 
-/// Entity declarations kept per document.
-const MAX_ENTITIES: usize = 1024;
+/// Entity declarations kept per document: as many values as are visited.
+const MAX_ENTITIES: usize = 20_000;
+/// Declarations in the values of parameter entities in the values of such.
+const MAX_NESTED: usize = 4;
 
-/// The entities declared in a document type.
+/// The entities declared in a document type, and those that its parameter entities declare.
 pub(crate) fn entities(doctype: &[u8]) -> Vec<Entity> {
+    let mut found = declarations(doctype);
+    let mut first = 0;
+    for _ in 0..MAX_NESTED {
+        let parameters = found.get(first..).unwrap_or_default().iter();
+        let inner: Vec<Entity> = parameters
+            .filter(|entity| entity.is_parameter && !entity.is_external)
+            .flat_map(|entity| declarations(&with_characters(&entity.value)))
+            .collect();
+        first = found.len();
+        found.extend(inner);
+        found.truncate(MAX_ENTITIES);
+        if found.len() == first {
+            break;
+        }
+    }
+    found
+}
+
+fn declarations(text: &[u8]) -> Vec<Entity> {
     const START: &[u8] = b"<!ENTITY";
     let finder = memchr::memmem::Finder::new(START);
-    let declarations = finder.find_iter(doctype).take(MAX_ENTITIES);
-    declarations.filter_map(|at| entity(doctype.get(at + START.len()..)?)).collect()
+    let declarations = finder.find_iter(text).take(MAX_ENTITIES);
+    declarations.filter_map(|at| entity(text.get(at + START.len()..)?)).collect()
 }
+
+/// A value with its references to characters replaced, as a parser keeps it.
+fn with_characters(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = memchr::memmem::find(rest, b"&#") {
+        let (clean, tail) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let end = tail.iter().take(MAX_CHARACTER).position(|&byte| byte == b';');
+        let decoded = end.and_then(|end| Some((character(tail.get(1..end)?)?, end + 1)));
+        let used = match decoded {
+            Some((c, used)) => {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                used
+            }
+            None => {
+                out.extend_from_slice(b"&#");
+                2
+            }
+        };
+        rest = tail.get(used..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// Longest reference to a character.
+const MAX_CHARACTER: usize = 16;
 
 fn entity(declaration: &[u8]) -> Option<Entity> {
     let text = declaration.trim_ascii_start();
@@ -106,13 +165,67 @@ fn entity(declaration: &[u8]) -> Option<Entity> {
     Some(Entity { name: name.to_vec(), value: value.to_vec(), is_external, is_parameter })
 }
 
-/// Whether the document type itself lies at a URL. `PUBLIC` ones are the catalogued DTDs of HTML and the
-/// like, a relative one a leftover; a `SYSTEM` URL makes a parser fetch what the client names.
+/// Whether the document type itself lies at a URL that makes a parser fetch what the client names. Catalogued DTDs are
+/// in every such document; a relative one is a leftover.
 pub(crate) fn has_remote_subset(doctype: &[u8]) -> bool {
     let head = doctype.get(..memchr::memchr(b'[', doctype).unwrap_or(doctype.len())).unwrap_or_default();
-    let system = memchr::memmem::find(head, b"SYSTEM").and_then(|at| head.get(at..));
-    let is_public = memchr::memmem::find(head, b"PUBLIC").is_some();
-    !is_public && system.is_some_and(|id| memchr::memmem::find(id, b":/").is_some())
+    let keyword = |word: &[u8]| memchr::memmem::find(head, word).and_then(|at| head.get(at + word.len()..));
+    let system = match (keyword(b"PUBLIC").and_then(literal), keyword(b"SYSTEM")) {
+        // The system identifier follows the public one.
+        (Some((_, after)), _) => literal(after),
+        (None, Some(after)) => literal(after),
+        (None, None) => None,
+    };
+    system.is_some_and(|(id, _)| is_remote(id) && !is_catalogued(id))
+}
+
+/// A quoted literal and what follows it.
+fn literal(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&quote, rest) = text.trim_ascii_start().split_first().filter(|(q, _)| matches!(q, b'"' | b'\''))?;
+    let (inside, after) = rest.split_at_checked(memchr::memchr(quote, rest)?)?;
+    Some((inside, after.get(1..)?))
+}
+
+/// Whether an identifier names a host, by a scheme or without.
+fn is_remote(id: &[u8]) -> bool {
+    let id = id.trim_ascii();
+    id.starts_with(b"//") || id.starts_with(b"\\\\") || memchr::memmem::find(id, b":/").is_some()
+}
+
+/// Whether the document type lies at one of the hosts that publish them.
+fn is_catalogued(id: &[u8]) -> bool {
+    const HOSTS: [&[u8]; 18] = [
+        b"w3.org",
+        b"oasis-open.org",
+        b"docbook.org",
+        b"apple.com",
+        b"sun.com",
+        b"jcp.org",
+        b"apache.org",
+        b"springframework.org",
+        b"hibernate.org",
+        b"sourceforge.net",
+        b"mybatis.org",
+        b"nlm.nih.gov",
+        b"idpf.org",
+        b"daisy.org",
+        b"openoffice.org",
+        b"wapforum.org",
+        b"cxml.org",
+        b"jboss.org",
+    ];
+    let id = id.trim_ascii().to_ascii_lowercase();
+    let Some(rest) = id.strip_prefix(b"http://").or_else(|| id.strip_prefix(b"https://")) else {
+        return false;
+    };
+    let host = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
+    HOSTS.iter().any(|known| {
+        host.strip_suffix(*known).is_some_and(|sub| sub.is_empty() || sub.ends_with(b".") && is_host(sub))
+    })
+}
+
+fn is_host(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
 }
 
 /// More expansion than allowed.
@@ -121,7 +234,8 @@ pub(crate) struct Bomb;
 
 /// Expands references within the budget of one document.
 pub(crate) struct Expander {
-    pub(crate) entities: Vec<Entity>,
+    /// Values of internal entities by name, the first declaration of each.
+    values: HashMap<Vec<u8>, Vec<u8>>,
     expansions_left: usize,
     bytes_left: usize,
 }
@@ -131,7 +245,11 @@ const MAX_ENTITY_DEPTH: usize = 32;
 
 impl Expander {
     pub(crate) fn new(entities: Vec<Entity>, max_expansions: usize, max_bytes: usize) -> Expander {
-        Expander { entities, expansions_left: max_expansions, bytes_left: max_bytes }
+        let mut values = HashMap::with_capacity(entities.len());
+        for entity in entities.into_iter().filter(|entity| !entity.is_parameter && !entity.is_external) {
+            values.entry(entity.name).or_insert(entity.value);
+        }
+        Expander { values, expansions_left: max_expansions, bytes_left: max_bytes }
     }
 
     /// Appends `raw` with its references replaced.
@@ -150,7 +268,9 @@ impl Expander {
             let (clean, tail) = rest.split_at(at);
             self.emit(clean, depth, out)?;
             let tail = tail.get(1..).unwrap_or_default();
-            let end = tail.iter().take(MAX_NAME).position(|&b| b == b';');
+            // A name ends before what can not be in one, so that no byte is looked at for two references.
+            let ends = |b: &u8| matches!(b, b';' | b'&' | b'<' | b'"' | b'\'') || b.is_ascii_whitespace();
+            let end = tail.iter().position(ends).filter(|&end| tail.get(end) == Some(&b';'));
             rest = match end {
                 Some(end) => {
                     self.replace(tail.get(..end).unwrap_or_default(), depth, out)?;
@@ -179,8 +299,7 @@ impl Expander {
             out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             return Ok(());
         }
-        let known = self.entities.iter().position(|e| e.name == name && !e.is_parameter && !e.is_external);
-        let Some(index) = known else {
+        let Some(value) = self.values.get_mut(name) else {
             // Left for the HTML decoder, which knows the rest of the names.
             out.push(b'&');
             out.extend_from_slice(name);
@@ -192,17 +311,14 @@ impl Expander {
             return Err(Bomb);
         }
         // Taken out while it is read, which also ends a reference to itself.
-        let value = self.entities.get_mut(index).map(|e| std::mem::take(&mut e.value)).unwrap_or_default();
+        let value = std::mem::take(value);
         let result = self.expand(&value, depth + 1, out);
-        if let Some(entity) = self.entities.get_mut(index) {
-            entity.value = value;
+        if let Some(slot) = self.values.get_mut(name) {
+            *slot = value;
         }
         result
     }
 }
-
-/// Longest entity name looked for.
-const MAX_NAME: usize = 128;
 
 fn character(name: &[u8]) -> Option<char> {
     match name {
@@ -240,6 +356,16 @@ mod tests {
     }
 
     #[test]
+    fn parameter_entities_declare_entities() {
+        let doctype = r#"x [<!ENTITY % p "&#60;!ENTITY z 'Z'><!ENTITY &#37; q '&#x26;#60;!ENTITY y &#34;Y&#34;>'>"> %p; %q;]"#;
+        assert_eq!(expanded(doctype, "&z;&y;"), Ok("ZY".into()));
+        let long = "E".repeat(400);
+        assert_eq!(expanded(&format!("x [<!ENTITY {long} 'L'>]"), &format!("&{long};")), Ok("L".into()));
+        let many: String = (0..1100).map(|n| format!("<!ENTITY e{n} '{n}'>")).collect();
+        assert_eq!(expanded(&format!("x [{many}]"), "&e1099;"), Ok("1099".into()));
+    }
+
+    #[test]
     fn laughs_are_bounded_and_loops_end() {
         let mut doctype = String::from(r#"x [<!ENTITY l0 "lololololol">"#);
         for n in 1..10 {
@@ -260,12 +386,38 @@ mod tests {
         assert!(has_remote_subset(b"x SYSTEM \"http://evil/x.dtd\""));
         assert!(!has_remote_subset(b"html PUBLIC \"-//W3C//DTD\" \"http://www.w3.org/x\""));
         assert!(!has_remote_subset(b"note SYSTEM \"Note.dtd\""));
+        assert!(!has_remote_subset(b"plist PUBLIC '-//Apple//DTD' 'http://www.apple.com/DTDs/x.dtd'"));
+        for id in [
+            "http://evil.example/w3.org",
+            "http://notw3.org/x",
+            "//evil/x",
+            "\\\\evil\\x",
+            "http://a@w3.org/x",
+        ] {
+            assert!(has_remote_subset(format!("a PUBLIC \"-//A\" \"{id}\"").as_bytes()), "{id}");
+            assert!(has_remote_subset(format!("a SYSTEM '{id}' [").as_bytes()), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_deep_stands_side_by_side() {
+        let document = read(b"<a><b><c>1<d>2</d>3</c><e/></b><f>4</f></a>", 2);
+        assert!(document.is_complete && document.is_flattened);
+        let note = |event: &Event<'_>| match event {
+            Event::Start(start) => format!("<{}", String::from_utf8_lossy(start.name().0)),
+            Event::End(_) => ">".to_owned(),
+            Event::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            other => format!("{other:?}"),
+        };
+        let events: Vec<String> = document.events.iter().map(note).collect();
+        assert_eq!(events.concat(), "<a<b><c1><d2>3<e><f4>>");
+        assert!(!read(b"<a><b/></a>", 2).is_flattened);
     }
 
     #[test]
     fn documents_are_complete_only_when_closed() {
         assert!(read(b"<a><b/>t</a>", 10).is_complete);
-        for bad in [&b"<a><b></a>"[..], b"<a>", b"text", b"<!-- -->", b"<a><a><a/></a></a>"] {
+        for bad in [&b"<a><b></a>"[..], b"<a>", b"text", b"<!-- -->"] {
             assert!(!read(bad, 2).is_complete, "{}", String::from_utf8_lossy(bad));
         }
         assert_eq!(declared_encoding(b"<?xml version='1.0' encoding='UTF-16'?><a/>"), Some(&b"UTF-16"[..]));

@@ -2,6 +2,7 @@
 
 mod bypass;
 mod encodings;
+mod padding;
 mod places;
 mod properties;
 mod vectors;

@@ -122,16 +122,23 @@ static DIGITS: [u8; 256] = {
 
 /// Formats that are worth a look although they are not text.
 fn has_known_start(value: &[u8]) -> bool {
-    const STARTS: [&[u8]; 7] = [
+    const STARTS: [&[u8]; 6] = [
         &[0x1F, 0x8B],             // gzip
         b"PK\x03\x04",             // zip
         &[0xFF, 0x01],             // ASP.NET view state
         &[0xAC, 0xED, 0x00, 0x05], // serialized Java
         &[0x28, 0xB5, 0x2F, 0xFD], // zstd
-        b"\x80\x04\x95",           // Python pickle
         &[0xFF, 0xFE],             // UTF-16
     ];
-    STARTS.iter().any(|start| value.starts_with(start)) || is_utf16(value)
+    STARTS.iter().any(|start| value.starts_with(start)) || is_pickle(value) || is_utf16(value)
+}
+
+/// Python objects: the protocol and the first instruction, a frame from the fourth on.
+fn is_pickle(value: &[u8]) -> bool {
+    matches!(
+        value,
+        [0x80, 2 | 3, b'c' | b'(' | b'}' | b']' | b')', ..] | [0x80, 4 | 5, 0x95 | 0x8C | b'c', ..]
+    )
 }
 
 /// Commands for PowerShell are base64 of UTF-16 without a byte order mark.

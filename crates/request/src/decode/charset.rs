@@ -163,4 +163,61 @@ mod tests {
         assert!(!decode_utf7(b"a+bcd-e +1", &mut out));
         assert_eq!(out, b"a+bcd-e +1");
     }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::super::*;
+        use crate::decode::{htmljs, percent};
+
+        fn once(decoder: fn(&[u8], &mut Vec<u8>) -> bool, input: &[u8]) -> Vec<u8> {
+            let mut out = Vec::new();
+            decoder(input, &mut out);
+            out
+        }
+
+        /// The last of the forms that a decoder gives of its own results.
+        fn last(decoder: fn(&[u8], &mut Vec<u8>) -> bool, input: &[u8]) -> Vec<u8> {
+            let mut value = input.to_vec();
+            for _ in 0..=input.len() {
+                let mut out = Vec::new();
+                if !decoder(&value, &mut out) || out == value {
+                    return value;
+                }
+                value = out;
+            }
+            panic!("{input:?} is decoded for ever");
+        }
+
+        proptest! {
+            /// What replaces characters by others leaves nothing that it would replace.
+            #[test]
+            fn characters_are_replaced_once(input in prop::collection::vec(prop_oneof![
+                Just(0xC0u8), Just(0xC1), Just(0xE0), Just(0x80), Just(0x81), Just(0xBC), Just(0xEF), Just(0xF0), Just(0xBF), any::<u8>()
+            ], 0..40)) {
+                let plain = once(overlong, &input);
+                prop_assert_eq!(once(overlong, &plain), plain);
+            }
+
+            /// Text in wide characters is narrow once decoded.
+            #[test]
+            fn wide_text_is_decoded_once(text in "[ -~äöüß東]{1,40}", big in any::<bool>()) {
+                let units = text.encode_utf16();
+                let wide: Vec<u8> = units.flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect();
+                let marked = [if big { &[0xFE, 0xFF] } else { &[0xFF, 0xFE] }, &wide[..]].concat();
+                let decoded = once(decode_wide, &marked);
+                prop_assert_eq!(&decoded, text.as_bytes());
+                prop_assert!(!decode_wide(&decoded, &mut Vec::new()));
+            }
+
+            /// Decoding comes to an end, whatever the layers are, and plain text is its own end.
+            #[test]
+            fn layers_come_to_an_end(input in "(%|25|26|3c|&|amp;|lt;|#x26;|u0026|\\\\|x5c|[a-z;]){0,30}") {
+                for decoder in [percent::decode_wide, percent::decode_stray, htmljs::decode] {
+                    let end = last(decoder, input.as_bytes());
+                    prop_assert_eq!(&last(decoder, &end), &end);
+                }
+            }
+        }
+    }
 }

@@ -71,6 +71,28 @@ pub(crate) fn decode_wide(input: &[u8], out: &mut Vec<u8>) -> bool {
     changed
 }
 
+/// Drops percent signs inside words that no two digits follow, as ASP did (`UN%ION`).
+pub(crate) fn decode_stray(input: &[u8], out: &mut Vec<u8>) -> bool {
+    let is_stray = |at: usize| {
+        let is_letter =
+            |at: Option<usize>| at.and_then(|at| input.get(at)).is_some_and(u8::is_ascii_alphabetic);
+        is_letter(at.checked_sub(1))
+            && is_letter(Some(at + 1))
+            && hex_pair(input.get(at + 1..).unwrap_or_default()).is_none()
+            && wide_char(input.get(at + 1..).unwrap_or_default()).is_none()
+    };
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'%', input).filter(|&at| is_stray(at)) {
+        out.extend_from_slice(input.get(from..at).unwrap_or_default());
+        from = at + 1;
+    }
+    if from == 0 {
+        return false;
+    }
+    out.extend_from_slice(input.get(from..).unwrap_or_default());
+    true
+}
+
 /// The character of `uXXXX`.
 fn wide_char(input: &[u8]) -> Option<char> {
     let [b'u' | b'U', a, b, c, d, ..] = input else { return None };
@@ -122,5 +144,17 @@ mod tests {
     #[test]
     fn a_clean_value_is_borrowed() {
         assert!(matches!(decode_once(b"plain", true), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn stray_signs_inside_words_are_dropped() {
+        let decoded = |text: &str| {
+            let mut out = Vec::new();
+            decode_stray(text.as_bytes(), &mut out).then(|| String::from_utf8_lossy(&out).into_owned())
+        };
+        assert_eq!(decoded("UN%ION SE%LECT 5%").as_deref(), Some("UNION SELECT 5%"));
+        for text in ["50%off", "a%41b", "100% sure", "%s", "%"] {
+            assert_eq!(decoded(text), None, "{text}");
+        }
     }
 }

@@ -12,7 +12,9 @@ use super::{Flow, RequestParts, Role, Taken, Walker};
 use crate::bytes::ByteSet;
 use crate::decode::charset;
 use crate::decode::compress::Format;
+use crate::decode::ebcdic::{self, Page};
 use crate::element::Element;
+use crate::json::begins_like_json;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
 use crate::report::{AnomalyKind, ApiProtocol};
@@ -23,10 +25,27 @@ pub(super) struct Declared<'h> {
     pub(super) types: SmallVec<[&'h [u8]; 2]>,
     /// The formats that they declare, each once. A server may go by any of them.
     kinds: SmallVec<[Kind; 2]>,
+    /// The character set, where it is one in which ASCII does not show.
+    page: Option<Page>,
     truncated: bool,
 }
 
-impl Declared<'_> {
+impl<'h> Declared<'h> {
+    /// What the `Content-Type` of a part says.
+    pub(super) fn of_part(content_type: &'h [u8]) -> Declared<'h> {
+        let kinds = Kind::of(content_type).into_iter().collect();
+        let page = page_of(content_type);
+        Declared { types: SmallVec::from_iter([content_type]), kinds, page, truncated: false }
+    }
+
+    pub(super) fn page(&self) -> Option<Page> {
+        self.page
+    }
+
+    pub(super) fn is_multipart(&self) -> bool {
+        self.is(Kind::Multipart)
+    }
+
     fn is(&self, kind: Kind) -> bool {
         self.kinds.contains(&kind)
     }
@@ -46,6 +65,7 @@ enum Kind {
     Grpc,
     Json,
     Multipart,
+    Protobuf,
     Xml,
 }
 
@@ -59,8 +79,13 @@ impl Kind {
             Some(Kind::Multipart)
         } else if subtype.starts_with(b"x-www-form-urlencoded") {
             Some(Kind::Form)
-        } else if subtype.starts_with(b"grpc") {
+        } else if subtype.starts_with(b"grpc") || subtype.starts_with(b"connect+") {
             Some(Kind::Grpc)
+        } else if memchr::memmem::find(subtype, b"protobuf").is_some()
+            || subtype == b"proto"
+            || subtype == b"x-proto"
+        {
+            Some(Kind::Protobuf)
         } else if subtype == b"graphql" {
             Some(Kind::Gql)
         } else if memchr::memmem::find(subtype, b"json").is_some() {
@@ -79,6 +104,7 @@ impl Kind {
             Kind::Grpc => Parser::Grpc,
             Kind::Json => Parser::JsonDoc,
             Kind::Multipart => Parser::Multipart,
+            Kind::Protobuf => Parser::Protobuf,
             Kind::Xml => Parser::Xml,
         }
     }
@@ -103,7 +129,8 @@ impl Walker<'_> {
                 kinds.push(kind);
             }
         }
-        let declared = Declared { types, kinds, truncated: parts.body_truncated };
+        let page = types.iter().copied().find_map(page_of);
+        let declared = Declared { types, kinds, page, truncated: parts.body_truncated };
         let codings: SmallVec<[&[Format]; 4]> = named(b"content-encoding")
             .flat_map(|value| value.split(|&b| b == b','))
             .map(|token| Format::of_coding(token.trim_ascii()))
@@ -121,13 +148,16 @@ impl Walker<'_> {
         declared: &Declared<'_>,
     ) -> Flow {
         let magic = Format::of_magic(body);
-        let (formats, rest) = match (codings.split_last(), &magic) {
-            (Some((formats, rest)), _) => (*formats, rest),
-            (None, Some(format)) => (std::slice::from_ref(format), &[][..]),
-            (None, None) => return self.document(path, body, declared),
-        };
+        let (declared_formats, rest) =
+            codings.split_last().map_or((&[][..], codings), |(last, rest)| (*last, rest));
+        // What shows is tried before what is said.
+        let mut formats: SmallVec<[Format; 3]> = magic.into_iter().collect();
+        formats.extend(declared_formats.iter().copied().filter(|format| Some(*format) != magic));
+        if formats.is_empty() {
+            return self.document(path, body, declared);
+        }
         let mut was_coded = false;
-        self.decompressed(path, body, formats, |walker, inner, decoded| {
+        self.decompressed(path, body, &formats, |walker, inner, decoded| {
             was_coded = true;
             walker.visit(path, body, Role::Parsed)?;
             walker.coded_body(inner, decoded, rest, declared)
@@ -142,7 +172,12 @@ impl Walker<'_> {
             self.check_wide_xml(path, &wide);
         }
         self.give_buffer(wide);
+        let page = declared.page.or_else(|| body.starts_with(ebcdic::XML_START).then_some(Page::Us));
+        if let Some(page) = page {
+            self.body_in_page(path, body, page, declared)?;
+        }
         let mut taken = Taken::No;
+        let mut taken_as = None;
         for kind in attempts(body, &declared.kinds) {
             if taken != Taken::No && !(declared.splits(kind) && memchr::memchr(b'=', body).is_some()) {
                 continue;
@@ -151,9 +186,15 @@ impl Walker<'_> {
             if as_kind == Taken::No && declared.is(kind) && !matches!(kind, Kind::Json | Kind::Xml) {
                 self.report.note_failed(kind.parser());
             }
-            if taken == Taken::No {
+            if taken == Taken::No && as_kind != Taken::No {
                 taken = as_kind;
+                taken_as = Some(kind);
             }
+        }
+        if taken_as.is_none_or(|kind| kind == Kind::Form)
+            && (declared.is(Kind::Json) || begins_like_json(body))
+        {
+            self.damaged_json_body(path, body)?;
         }
         match taken {
             Taken::Whole => return Flow::Continue(()),
@@ -167,6 +208,33 @@ impl Walker<'_> {
             }
         }
         self.decoded_forms(path, body, ByteSet::of(body), Role::Leaf)
+    }
+
+    /// The body as a server has it that decodes by the declared code page: all of it, or each field of a form.
+    fn body_in_page(
+        &mut self,
+        path: &PointPath<'_>,
+        body: &[u8],
+        page: Page,
+        declared: &Declared<'_>,
+    ) -> Flow {
+        // What the page gave is plain.
+        if path.last().element() == Element::Percent
+            || !self.may_descend(path, body)
+            || !self.may_parse(path, Parser::Percent)
+        {
+            return Flow::Continue(());
+        }
+        let inner = path.child(StepRef::Simple(Element::Percent));
+        if body.is_ascii() && memchr::memchr(b'%', body).is_some() {
+            return self.form_in_page(&inner, body, page);
+        }
+        let mut decoded = self.take_buffer();
+        page.decode(body, &mut decoded);
+        self.note_decoded(decoded.len());
+        let flow = self.document(&inner, &decoded, declared);
+        self.give_buffer(decoded);
+        flow
     }
 
     fn document_as(
@@ -185,6 +253,7 @@ impl Walker<'_> {
             }
             Kind::Json => self.json(path, body, declared.truncated),
             Kind::Multipart => self.multipart(path, body, declared),
+            Kind::Protobuf => self.protobuf(path, body),
             Kind::Xml => self.xml(path, body, declared.is(Kind::Xml)),
         }
     }
@@ -201,6 +270,17 @@ impl Walker<'_> {
     }
 }
 
+/// The code page that a media type declares, if it is one without ASCII.
+fn page_of(content_type: &[u8]) -> Option<Page> {
+    let charset = content_type.split(|&b| b == b';').skip(1).find_map(|parameter| {
+        let at = memchr::memchr(b'=', parameter)?;
+        let (name, value) = (parameter.get(..at)?, parameter.get(at + 1..)?);
+        name.trim_ascii().eq_ignore_ascii_case(b"charset").then_some(value)
+    })?;
+    let value = charset.trim_ascii();
+    Page::of(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
+}
+
 /// The formats to try, in order.
 fn attempts(body: &[u8], declared: &[Kind]) -> SmallVec<[Kind; 4]> {
     let by_content = match body.iter().find(|b| !b.is_ascii_whitespace()) {
@@ -210,9 +290,11 @@ fn attempts(body: &[u8], declared: &[Kind]) -> SmallVec<[Kind; 4]> {
         _ => None,
     };
     let mut attempts = SmallVec::new();
-    // Frames and boundaries are explicit; the rest is decided by how the body starts.
-    let explicit =
-        declared.iter().copied().filter(|kind| matches!(kind, Kind::Grpc | Kind::Multipart | Kind::Gql));
+    // Frames, messages and boundaries are explicit; the rest is decided by how the body starts.
+    let explicit = declared
+        .iter()
+        .copied()
+        .filter(|kind| matches!(kind, Kind::Grpc | Kind::Multipart | Kind::Gql | Kind::Protobuf));
     let form = looks_like_form(body).then_some(Kind::Form);
     for kind in explicit.chain(by_content).chain(declared.iter().copied()).chain(form) {
         if !attempts.contains(&kind) {

@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 
 use super::{Flow, Role, Walker, key_text, link};
 use crate::bytes::ByteSet;
-use crate::decode::percent::decode_once_into;
+use crate::decode::ebcdic::Page;
+use crate::decode::percent::{decode_once, decode_once_into};
 use crate::element::Element;
 use crate::path::{PointPath, StepRef};
 use crate::target::{Target, pairs, raw_pairs};
@@ -83,6 +84,24 @@ impl Walker<'_> {
         drop(fields);
         self.give_buffer(buffer);
         flow
+    }
+
+    /// The fields of a form whose escapes are bytes of a code page.
+    pub(super) fn form_in_page(&mut self, parent: &PointPath<'_>, input: &[u8], page: Page) -> Flow {
+        let decoded = |raw: &[u8]| {
+            let mut out = Vec::new();
+            page.decode(&decode_once(raw, true), &mut out);
+            out
+        };
+        let pairs = raw_pairs(input).take(self.limits.max_leaves);
+        let fields: Vec<Field<'_>> = pairs
+            .map(|(name, value)| Field { name: decoded(name).into(), value: decoded(value).into() })
+            .collect();
+        self.note_decoded(fields.iter().map(|field| field.name.len() + field.value.len()).sum());
+        self.fields(Some(parent), FieldKind::FORM, &fields, &mut |walker, path, index| {
+            let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
+            walker.value(path, value, Role::Leaf)
+        })
     }
 
     /// Visits fields grouped by name. Within a name the order is kept; the names come sorted.

@@ -8,8 +8,10 @@ use std::ops::ControlFlow;
 use std::slice::Iter;
 
 use super::{Flow, Role, Taken, Walker, key_text};
+use crate::binary::is_binary;
+use crate::bytes::ByteSet;
 use crate::element::Element;
-use crate::json::{Span, Token, scan, unescape};
+use crate::json::{Span, Token, begins_like_json, mend, scan, unescape};
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
 
@@ -49,13 +51,46 @@ impl Walker<'_> {
         };
         let taken = Taken::whole_if(strict);
         self.visit(path, value, taken.role())?;
+        self.json_tokens(path, value, &tokens)?;
+        ControlFlow::Continue(taken)
+    }
+
+    /// Takes a value that is no JSON as what it would be but for its faults, beside what else it is.
+    pub(super) fn damaged_json(&mut self, path: &PointPath<'_>, value: &[u8]) -> ControlFlow<(), Taken> {
+        if !begins_like_json(value) {
+            return ControlFlow::Continue(Taken::No);
+        }
+        let Some(tokens) = self.mended(path, value) else { return ControlFlow::Continue(Taken::No) };
+        self.visit(path, value, Role::Leaf)?;
+        self.json_tokens(path, value, &tokens)?;
+        ControlFlow::Continue(Taken::Alongside)
+    }
+
+    /// The parts alone of a body that is no JSON, though it is declared or begins as such.
+    pub(super) fn damaged_json_body(&mut self, path: &PointPath<'_>, body: &[u8]) -> Flow {
+        match self.mended(path, body) {
+            Some(tokens) => self.json_tokens(path, body, &tokens),
+            None => Flow::Continue(()),
+        }
+    }
+
+    fn mended(&mut self, path: &PointPath<'_>, value: &[u8]) -> Option<Vec<Token>> {
+        // Quotes in data stand where chance put them.
+        if !self.may_parse(path, Parser::JsonDoc) || is_binary(path, value, ByteSet::of(value)) {
+            return None;
+        }
+        let mut tokens = Vec::new();
+        mend(value, self.limits.max_json_depth, &mut tokens).then_some(tokens)
+    }
+
+    fn json_tokens(&mut self, path: &PointPath<'_>, value: &[u8], tokens: &[Token]) -> Flow {
         let doc = path.child(StepRef::Simple(Element::JsonDoc));
         let input = Input { bytes: value, text: std::str::from_utf8(value).ok() };
         let mut rest = tokens.iter();
         while let Some(token) = rest.next() {
             self.json_value(&doc, input, token, &mut rest)?;
         }
-        ControlFlow::Continue(taken)
+        Flow::Continue(())
     }
 
     fn json_value(
@@ -77,6 +112,15 @@ impl Walker<'_> {
                     self.visit(path, atom, Role::Leaf)
                 } else {
                     self.value(path, atom, Role::Leaf)
+                }
+            }
+            Token::Deep(span) => {
+                self.report.depth_limited += 1;
+                self.visit(path, span.raw(input.bytes), Role::Leaf)?;
+                // The strings in it.
+                match rest.next() {
+                    Some(token) => self.json_value(path, input, token, rest),
+                    None => Flow::Continue(()),
                 }
             }
             // A truncated document may end in a key.

@@ -5,10 +5,21 @@ use std::ops::ControlFlow;
 use super::{Flow, Role, Taken, Walker};
 use crate::decode::base64::decode_any;
 use crate::element::Element;
+use crate::json::unescape;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
 
-const SCHEMES: [&[u8]; 3] = [b"bearer", b"lsapi2", b"mobapp2"];
+/// Schemes under which tokens are sent.
+const SCHEMES: [&[u8]; 6] = [b"bearer", b"lsapi2", b"mobapp2", b"jwt", b"token", b"dpop"];
+
+/// Whether a value is worth a look: the first letter of a scheme or of the base64 of `{` or a blank, and three parts.
+pub(super) fn may_be_token(value: &[u8]) -> bool {
+    /// No signed token is shorter.
+    const SHORTEST: usize = 16;
+    value.len() >= SHORTEST
+        && memchr::memchr(b'.', value)
+            .is_some_and(|at| memchr::memchr(b'.', value.get(at + 1..).unwrap_or_default()).is_some())
+}
 
 /// The pieces of a token.
 struct Token<'v> {
@@ -28,8 +39,8 @@ impl<'v> Token<'v> {
             Some(scheme) => (value.get(..scheme.len()), value.get(scheme.len()..)?.trim_ascii_start()),
             None => (None, value),
         };
-        // Base64 of `{` followed by anything printable.
-        if !token.starts_with(b"e") {
+        // Base64 of `{` or of a blank before it.
+        if !matches!(token.first(), Some(b'e' | b'I' | b'C' | b'D')) {
             return None;
         }
         let mut parts = token.split(|&b| b == b'.');
@@ -52,9 +63,7 @@ impl Walker<'_> {
             return ControlFlow::Continue(Taken::No);
         }
         let mut header = self.take_buffer();
-        let is_header = decode_any(token.header, &mut header)
-            && header.first() == Some(&b'{')
-            && memchr::memmem::find(&header, b"\"alg\"").is_some();
+        let is_header = decode_any(token.header, &mut header) && names_an_algorithm(&header);
         let mut flow = ControlFlow::Continue(Taken::No);
         if is_header {
             flow = self.jwt_parts(path, value, &token, &header).map_continue(|()| Taken::Whole);
@@ -89,4 +98,17 @@ impl Walker<'_> {
         self.give_buffer(payload);
         flow
     }
+}
+
+/// Whether a header is a JSON object with a member `alg`, its name possibly in escapes.
+fn names_an_algorithm(header: &[u8]) -> bool {
+    if !header.trim_ascii_start().starts_with(b"{") {
+        return false;
+    }
+    if memchr::memchr(b'\\', header).is_none() {
+        return memchr::memmem::find(header, b"\"alg\"").is_some();
+    }
+    let mut plain = Vec::new();
+    unescape(header, &mut plain);
+    memchr::memmem::find(&plain, b"\"alg\"").is_some()
 }

@@ -12,6 +12,9 @@ use crate::multipart::{Disposition, Part, boundaries, parts};
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
 
+/// Multipart bodies in parts of such; mail has two or three.
+const MAX_LEVELS: usize = 6;
+
 impl Walker<'_> {
     pub(super) fn multipart(
         &mut self,
@@ -43,13 +46,19 @@ impl Walker<'_> {
             found.get(index),
             dispositions.get(index),
         ) {
-            (Some(part), Some(disposition)) => walker.part(path, part, disposition),
+            (Some(part), Some(disposition)) => walker.part(path, part, disposition, declared),
             _ => Flow::Continue(()),
         })?;
         ControlFlow::Continue(Taken::Whole)
     }
 
-    fn part(&mut self, path: &PointPath<'_>, part: &Part<'_>, disposition: &Disposition<'_>) -> Flow {
+    fn part(
+        &mut self,
+        path: &PointPath<'_>,
+        part: &Part<'_>,
+        disposition: &Disposition<'_>,
+        whole: &Declared<'_>,
+    ) -> Flow {
         let is_disposition = |name: &[u8]| name.eq_ignore_ascii_case(b"content-disposition");
         for &(name, value) in &part.headers {
             if !is_disposition(name) {
@@ -70,11 +79,32 @@ impl Walker<'_> {
             .filter(|(name, _)| !is_disposition(name) || std::mem::replace(&mut seen, true))
             .collect();
         self.header_fields(Some(path), &others)?;
-        if disposition.parameter(b"filename").is_some() {
-            self.value(&path.child(StepRef::Simple(Element::File)), part.body, Role::Leaf)
-        } else {
-            self.value(path, part.body, Role::Leaf)
+        let file = path.child(StepRef::Simple(Element::File));
+        let point = if disposition.parameter(b"filename").is_some() { &file } else { path };
+        self.value(point, part.body, Role::Leaf)?;
+        let declared = part.header(b"content-type").map(Declared::of_part);
+        let page = declared.as_ref().and_then(Declared::page).or_else(|| whole.page());
+        if let Some(page) = page {
+            self.decoded(point, Element::Percent, part.body, Role::Leaf, Parser::Percent, |body, out| {
+                page.decode(body, out);
+                true
+            })?;
         }
+        match declared.filter(Declared::is_multipart) {
+            Some(declared) => self.inner_multipart(point, part.body, &declared),
+            None => Flow::Continue(()),
+        }
+    }
+
+    /// The parts of a part that is a multipart body itself.
+    fn inner_multipart(&mut self, path: &PointPath<'_>, body: &[u8], declared: &Declared<'_>) -> Flow {
+        let levels = path.ancestors().filter(|path| path.last().element() == Element::Multipart).count();
+        if levels > MAX_LEVELS || !self.may_descend(path, body) {
+            return Flow::Continue(());
+        }
+        // It is read once more, and for each of its boundaries.
+        self.note_reread(body.len());
+        self.multipart(path, body, declared).map_continue(|_| ())
     }
 
     fn disposition(&mut self, header: &PointPath<'_>, disposition: &Disposition<'_>) -> Flow {

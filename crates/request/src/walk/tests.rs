@@ -8,6 +8,8 @@ use flate2::write::GzEncoder;
 use super::*;
 use crate::report::ApiProtocol;
 
+mod formats;
+
 /// Records what it sees as `point = value` lines.
 #[derive(Default)]
 struct Recorder {

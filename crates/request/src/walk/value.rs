@@ -8,11 +8,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
 use super::gql::may_hold_graphql;
+use super::jwt::may_be_token;
 use super::{Flow, Role, Taken, Walker};
 use crate::binary;
 use crate::bytes::ByteSet;
 use crate::decode::compress::{Bounds, Format, Outcome};
-use crate::decode::{base64, charset, hex, htmljs, percent};
+use crate::decode::{base64, charset, hex, htmljs, percent, zip};
 use crate::element::Element;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
@@ -31,8 +32,6 @@ const BASE64: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"+/-_=\r\n")
 
 const BLANK: ByteSet = ByteSet::of_bytes(b" ");
 
-/// No signed token is shorter.
-const MIN_TOKEN: usize = 16;
 /// Shortest value tried as base64 or hexadecimal.
 const MIN_ENCODED: usize = 8;
 /// Values from this size on are worth a look at the clock of their own.
@@ -112,9 +111,14 @@ impl Walker<'_> {
             b'{' => (true, false, false, true),
             b'[' | b'/' | 0xEF => (true, false, false, false),
             b'<' => (false, true, false, false),
-            b'e' | b'b' | b'B' | b'l' | b'L' => (false, false, value.len() >= MIN_TOKEN, false),
-            b'm' | b'M' => (false, false, value.len() >= MIN_TOKEN, true),
+            b'e' | b'b' | b'B' | b'l' | b'L' | b'j' | b'J' | b't' | b'T' | b'd' | b'D' | b'I' | b'C' => {
+                (false, false, may_be_token(value), false)
+            }
+            b'm' | b'M' => (false, false, may_be_token(value), true),
             b'q' | b's' | b'f' | b'#' => (false, false, false, true),
+            0xFF if value.starts_with(&[0xFF, 0x01]) && self.may_descend(path, value) => {
+                return self.viewstate(path, value);
+            }
             _ => return ControlFlow::Continue(Taken::No),
         };
         let is_gql = is_gql && may_hold_graphql(path);
@@ -134,6 +138,9 @@ impl Walker<'_> {
         }
         if taken == Taken::No && is_gql {
             taken = self.gql(path, value)?;
+        }
+        if taken == Taken::No && is_json {
+            taken = self.damaged_json(path, value)?;
         }
         ControlFlow::Continue(taken)
     }
@@ -164,6 +171,7 @@ impl Walker<'_> {
     fn each_decoder(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
         if bytes.intersects(PERCENT) && !self.percent_was_tried(path, value) {
             self.decoded(path, Element::Percent, value, role, Parser::Percent, percent::decode_wide)?;
+            self.decoded(path, Element::Percent, value, role, Parser::Percent, percent::decode_stray)?;
         }
         if bytes.intersects(ESCAPE) {
             self.decoded(path, Element::HtmlJs, value, role, Parser::HtmlJs, htmljs::decode)?;
@@ -181,11 +189,24 @@ impl Walker<'_> {
 
     /// A value that begins like a compressed one.
     fn hidden_compression(&mut self, path: &PointPath<'_>, value: &[u8], role: Role) -> Flow {
+        self.check_archive(path, value);
         // A body was already tried with every coding it shows.
         let Some(format) = Format::of_magic(value).filter(|_| !is_whole_body(path)) else {
             return Flow::Continue(());
         };
         self.decompressed(path, value, &[format], |walker, path, value| walker.value(path, value, role))
+    }
+
+    /// A zip archive is not unpacked, but says how large it will be.
+    fn check_archive(&mut self, path: &PointPath<'_>, value: &[u8]) {
+        let Some(size) = zip::unpacked_size(value).and_then(|size| usize::try_from(size).ok()) else {
+            return;
+        };
+        let exceeds_ratio =
+            size > self.limits.ratio_grace_bytes && size / self.limits.max_ratio.max(1) > value.len();
+        if size > self.limits.max_decoded_bytes || exceeds_ratio {
+            self.anomaly(AnomalyKind::DataBomb, path);
+        }
     }
 
     /// Hexadecimal digits and base64, as the whole value or after a known prefix.
@@ -217,7 +238,7 @@ impl Walker<'_> {
     }
 
     /// Runs a decoder and visits what it gives as a child.
-    fn decoded(
+    pub(super) fn decoded(
         &mut self,
         path: &PointPath<'_>,
         element: Element,
@@ -236,14 +257,24 @@ impl Walker<'_> {
             && !buffer.is_empty()
             && self.is_new(element, &buffer, path.decoder_depth())
         {
-            self.report.decoded_bytes += buffer.len();
-            self.expanded += buffer.len();
+            self.note_decoded(buffer.len());
             let outer = self.percents_before.replace(count_percents(value));
             flow = self.value(&path.child(StepRef::Simple(element)), &buffer, role);
             self.percents_before = outer;
         }
         self.give_buffer(buffer);
         flow
+    }
+
+    /// Charges what a decoder gave to the budget.
+    pub(super) fn note_decoded(&mut self, bytes: usize) {
+        self.report.decoded_bytes += bytes;
+        self.note_reread(bytes);
+    }
+
+    /// Charges bytes that are looked at once more to what a request may be expanded to.
+    pub(super) fn note_reread(&mut self, bytes: usize) {
+        self.expanded += bytes;
     }
 
     /// Whether a decoder gave these bytes for the first time among the decodings of the value at hand, or for the first

@@ -54,14 +54,22 @@ impl Walker<'_> {
             if has_prolog && is_body && !is_cut_off {
                 self.anomaly(AnomalyKind::InvalidXml, &root);
             }
-            // A parser resolves entities before it comes to the mistake.
-            self.doctype_anomalies(&root, &document);
-            return ControlFlow::Continue(Taken::No);
+            // A parser resolves entities, and one that streams has used the elements, before it comes to the mistake.
+            if !is_declared && !has_prolog {
+                self.doctype_anomalies(&root, &document);
+                return ControlFlow::Continue(Taken::No);
+            }
+            self.visit(path, value, Role::Leaf)?;
+            self.xml_document(&root, &document)?;
+            return ControlFlow::Continue(Taken::Alongside);
         }
         if contradicts_encoding(value) && path.last().element() != Element::Percent {
             self.anomaly(AnomalyKind::InvalidXml, &root);
         }
-        let taken = Taken::whole_if(is_declared);
+        if document.is_flattened {
+            self.report.depth_limited += 1;
+        }
+        let taken = Taken::whole_if(is_declared && !document.is_flattened);
         self.visit(path, value, taken.role())?;
         self.xml_document(&root, &document)?;
         ControlFlow::Continue(taken)

@@ -42,13 +42,17 @@ fn audit(parts: &RequestParts<'_>, limits: &Limits) -> (Auditor, Report) {
     (auditor, report)
 }
 
-const TYPES: [&str; 9] = [
+const TYPES: [&str; 13] = [
     "application/json",
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=b",
     "text/xml",
     "application/graphql",
     "application/grpc",
+    "application/grpc-web-text",
+    "application/x-protobuf",
+    "application/json; charset=ibm500",
+    "application/x-www-form-urlencoded; charset=ibm037",
     "text/plain",
     "multipart/form-data",
     "",
@@ -70,6 +74,12 @@ const SEEDS: &[&[u8]] = &[
     b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0",
     b"\x28\xb5\x2f\xfd\x24\x01\x09\0\0a",
     b"\xff\xfe<\0a\0>\0b\0<\0/\0a\0>\0",
+    b"/wEPFgIFAWECrAIYAR4BaxUCAXgBeTwrAAkBBzIDAAEA",
+    b"\x1b\x12\x02bc\x1c\x0a\x01a\xff",
+    b"{\"a\"=\"b\" 'c':`d`, # e\n\"f\":[g h}",
+    b"--b\r\nContent-Type: multipart/mixed; boundary*0=i; boundary*1=j\r\n\r\n--ij\r\n\r\nx\r\n--ijk\r\n--b--\r\n",
+    b"<!DOCTYPE a PUBLIC \"b\" \"http://c/\" [<!ENTITY % p \"&#60;!ENTITY q 'r'>\">%p;]><a>&q;</a>",
+    b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x2e\0\0\0\0\0\0\0\0\0",
 ];
 
 /// A seed, raw bytes, or two such things joined, wrapped or damaged.
@@ -222,6 +232,19 @@ fn audit_body(content_type: &str, body: &[u8]) -> (Auditor, Report) {
     audit(&parts, &Limits::default())
 }
 
+/// Each level under several boundaries, so that every part holds all deeper ones several times.
+fn nested_multipart(levels: usize) -> Vec<u8> {
+    let mut body = "x".repeat(100_000);
+    for level in (0..levels).rev() {
+        let next = level + 1;
+        let types =
+            format!("Content-Type: multipart/mixed; boundary=b{next}; boundary=c{next}; boundary=d{next}");
+        body =
+            format!("--b{level}\r\n--c{level}\r\n{types}\r\n\r\n{body}\r\n--c{level}--\r\n--b{level}--\r\n");
+    }
+    body.into_bytes()
+}
+
 #[test]
 fn hostile_shapes_are_bounded() {
     let shapes: Vec<(&str, Vec<u8>)> = vec![
@@ -248,6 +271,24 @@ fn hostile_shapes_are_bounded() {
         ("application/graphql", "{a".repeat(200_000).into_bytes()),
         ("application/grpc", vec![0; 500_000]),
         ("application/json", format!("{{{}}}", "\"a\":/*".repeat(50_000)).into_bytes()),
+        ("application/json", "\"\\\"\n".repeat(200_000).into_bytes()),
+        ("application/json", "{\"a\":'\\'\n".repeat(50_000).into_bytes()),
+        ("application/json", "{\"a\" \"b\"".repeat(100_000).into_bytes()),
+        ("application/x-protobuf", vec![0x0B; 500_000]),
+        (
+            "text/xml",
+            format!(
+                "<!DOCTYPE a [{}]><a b='{}'/>",
+                "<!ENTITY % p '&#60;!ENTITY'>".repeat(20_000),
+                "&x".repeat(200_000)
+            )
+            .into_bytes(),
+        ),
+        (
+            "multipart/mixed; boundary=b",
+            "--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".repeat(20_000).into_bytes(),
+        ),
+        ("multipart/mixed; boundary=b0; boundary=c0", nested_multipart(40)),
     ];
     for (content_type, body) in shapes {
         audit_body(content_type, &body);
