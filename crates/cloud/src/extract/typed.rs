@@ -250,8 +250,8 @@ mod tests {
     }
 
     /// The error and the value of a refusal.
-    fn refusal(value: Value) -> (String, Value) {
-        let body = named::<Made>(&value).unwrap_err().body;
+    fn refusal(value: &Value) -> (String, Value) {
+        let body = named::<Made>(value).unwrap_err().body;
         (body["error"].as_str().unwrap().to_owned(), body["value"].clone())
     }
 
@@ -276,27 +276,27 @@ mod tests {
             (json!({"name": "a", "inner": ["low"]}), "inner: an object is expected", json!(["low"])),
             (json!("x"), "the body: an object is expected", json!("x")),
         ] {
-            assert_eq!(refusal(sent.clone()), (error.to_owned(), value), "{sent}");
+            assert_eq!(refusal(&sent), (error.to_owned(), value), "{sent}");
         }
     }
 
     #[test]
     fn members_of_a_flattened_type_are_found_too() {
         let phone = ("phone: a string is expected".to_owned(), json!(5));
-        assert_eq!(refusal(json!({"name": "a", "phone": 5})), phone);
-        assert_eq!(refusal(json!({"title": "b", "phone": 5, "name": "a"})), phone);
-        let both = refusal(json!({"name": "a", "phone": 5, "title": 5}));
+        assert_eq!(refusal(&json!({"name": "a", "phone": 5})), phone);
+        assert_eq!(refusal(&json!({"title": "b", "phone": 5, "name": "a"})), phone);
+        let both = refusal(&json!({"name": "a", "phone": 5, "title": 5}));
         assert!(both == phone || both.0 == "title: a string is expected", "{both:?}");
-        assert_eq!(refusal(json!({"name": "a", "map": [1]})).0, "map: an object is expected");
+        assert_eq!(refusal(&json!({"name": "a", "map": [1]})).0, "map: an object is expected");
         // Beyond what is tried there is no name, and no long search.
         let mut many: serde_json::Map<_, _> = (0..100).map(|n| (format!("k{n}"), json!(1))).collect();
         many.extend([("name".to_owned(), json!("a")), ("phone".to_owned(), json!(5))]);
-        assert_eq!(refusal(Value::Object(many)).0, "the body: a string is expected");
+        assert_eq!(refusal(&Value::Object(many)).0, "the body: a string is expected");
     }
 
     #[test]
     fn secrets_are_not_repeated() {
-        let (error, value) = refusal(json!({"name": "a", "password": 12_345_678}));
+        let (error, value) = refusal(&json!({"name": "a", "password": 12_345_678}));
         assert_eq!((error.as_str(), value), ("password: a string is expected", Value::Null));
     }
 }
