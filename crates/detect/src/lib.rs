@@ -61,7 +61,7 @@ pub use engine::{Candidate, Engine, Judgement, Outcome, Sign, StampInfo};
 pub use explain::{Explanation, PointView, explain};
 pub use inspect::{Detection, Inspection, NoPolicy, Policy, inspect};
 pub use place::Place;
-pub use response::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseEngine, ResponseParts};
+pub use response::{Asked, Attempt, Proof, QueryParameter, RESPONSE_MAX, ResponseEngine, ResponseParts};
 
 /// Every detector, in the order in which signs are reported.
 static DETECTORS: &[&signature::Detector] = &[
