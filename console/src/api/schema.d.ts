@@ -10873,6 +10873,11 @@ export interface components {
                 additional: string;
                 /** @description How to show it. */
                 exploit_example: string;
+                /**
+                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+                 * @example root:x:0:0:root:/root:/bin/bash
+                 */
+                evidence: string;
                 /** @description HTTP method. */
                 method: string;
                 /** @description Host. */
@@ -10985,6 +10990,11 @@ export interface components {
                 additional: string;
                 /** @description How to show it. */
                 exploit_example: string;
+                /**
+                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+                 * @example root:x:0:0:root:/root:/bin/bash
+                 */
+                evidence: string;
                 /** @description HTTP method. */
                 method: string;
                 /** @description Host. */
@@ -12916,6 +12926,11 @@ export interface components {
             additional_info: string;
             /** @description Requests that show it. */
             exploitation_examples: string[];
+            /**
+             * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+             * @example root:x:0:0:root:/root:/bin/bash
+             */
+            evidence: string;
             /** @description Interactions from outside. */
             oob_interaction: unknown[];
             /** @description Whether passive detection saw it exploited. */
@@ -16564,6 +16579,11 @@ export interface components {
             additional: string;
             /** @description How to show it. */
             exploit_example: string;
+            /**
+             * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+             * @example root:x:0:0:root:/root:/bin/bash
+             */
+            evidence: string;
             /** @description HTTP method. */
             method: string;
             /** @description Host. */

@@ -103,7 +103,7 @@ function AttackFacts({ attack }: { attack: Attack }) {
         ['Malicious requests', attack.hits.toLocaleString('en')],
         ['Distinct payloads', attack.vectors_count.toLocaleString('en')],
         ['Response codes', codes || '–'],
-        ['Source IPs', attack.ip_top.map(({ ip, count }) => `${ip} (${count})`).join(', ') || '–'],
+        ['Source IPs', attack.ip_top.map(({ ip, count }) => `${ip} (${count.toLocaleString('en')})`).join(', ') || '–'],
         ['Application', attack.poolid === -1 ? 'Default' : `#${attack.poolid}`],
         ['First seen', <Time key="first" at={attack.first_time} />],
         ['Last seen', <Time key="last" at={attack.last_time} />],

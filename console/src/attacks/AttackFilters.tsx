@@ -1,10 +1,13 @@
 import { MultiSelect, Select } from '@mantine/core'
 import { filterableTypes, typeOptions } from '../domain/attackTypes'
 import { isPeriod, periods } from '../domain/time'
+import type { Said } from './filter'
 import { blockStatuses, defaultPeriod, isBlockStatus, isMarking, markings, type AttackSearch } from './search'
 
 interface AttackFiltersProps {
   search: AttackSearch
+  /** What the search words decide where nothing is chosen here. */
+  said: Said
   onChange: (change: Partial<AttackSearch>) => void
 }
 
@@ -12,13 +15,18 @@ const periodOptions = Object.entries(periods).map(([value, { label }]) => ({ val
 const statusOptions = Object.entries(blockStatuses).map(([value, label]) => ({ value, label }))
 const markingOptions = Object.entries(markings).map(([value, label]) => ({ value, label }))
 
+/** The choice that leaves it to the search words. */
+const bySearch = { value: '', label: 'As searched' }
+
 /** Period, type, status and marking of an event list. */
-export function AttackFilters({ search, onChange }: AttackFiltersProps) {
+export function AttackFilters({ search, said, onChange }: AttackFiltersProps) {
   return (
     <>
       <Select
-        size="xs" w={138} aria-label="Period" data={periodOptions} value={search.period ?? defaultPeriod}
-        onChange={(value) => onChange({ period: isPeriod(value) && value !== defaultPeriod ? value : undefined })}
+        size="xs" w={138} aria-label="Period" allowDeselect={false}
+        data={said.period ? [bySearch, ...periodOptions] : periodOptions}
+        value={search.period ?? (said.period ? bySearch.value : defaultPeriod)}
+        onChange={(value) => onChange({ period: isPeriod(value) && (said.period || value !== defaultPeriod) ? value : undefined })}
       />
       <MultiSelect
         size="xs" w={{ base: '100%', xs: 200 }} aria-label="Attack types" searchable clearable maxDropdownHeight={320} styles={{ inputField: { minWidth: 24 } }}
@@ -32,8 +40,10 @@ export function AttackFilters({ search, onChange }: AttackFiltersProps) {
         onChange={(value) => onChange({ status: isBlockStatus(value) ? value : undefined })}
       />
       <Select
-        size="xs" w={178} aria-label="False positives" data={markingOptions} value={search.marking ?? 'real'}
-        onChange={(value) => onChange({ marking: isMarking(value) && value !== 'real' ? value : undefined })}
+        size="xs" w={178} aria-label="False positives" allowDeselect={false}
+        data={said.marking ? [bySearch, ...markingOptions] : markingOptions}
+        value={search.marking ?? (said.marking ? bySearch.value : 'real')}
+        onChange={(value) => onChange({ marking: isMarking(value) && (said.marking || value !== 'real') ? value : undefined })}
       />
     </>
   )

@@ -5,13 +5,15 @@ import classes from './CountStrip.module.css'
 
 interface CountStripProps {
   noun: string
+  /** Whether there will be no figures, because the search is not understood or nothing loaded. */
+  failed: boolean
   count: AttackCount | undefined
   /** The same of the period before, where there is one. */
   before: AttackCount | undefined
 }
 
 /** The size of the selection at a glance, and how it changed. */
-export function CountStrip({ noun, count, before }: CountStripProps) {
+export function CountStrip({ noun, failed, count, before }: CountStripProps) {
   const figures = [
     { label: noun, value: count?.attacks, was: before?.attacks },
     { label: 'Malicious requests', value: count?.hits, was: before?.hits },
@@ -23,13 +25,17 @@ export function CountStrip({ noun, count, before }: CountStripProps) {
         <div key={label} className={classes.figure}>
           <Text component="dt" size="xs" c="dimmed" fw={550}>{label}</Text>
           <dd className={`${classes.value} tabular`}>
-            {value === undefined ? <Skeleton height={24} width={56} /> : value.toLocaleString('en')}
+            {value === undefined ? <NoFigure failed={failed} /> : value.toLocaleString('en')}
             {value !== undefined && was !== undefined && <Change now={value} before={was} />}
           </dd>
         </div>
       ))}
     </dl>
   )
+}
+
+function NoFigure({ failed }: { failed: boolean }) {
+  return failed ? <Text span inherit c="dimmed">–</Text> : <Skeleton height={24} width={56} />
 }
 
 function Change({ now, before }: { now: number; before: number }) {

@@ -1,17 +1,18 @@
 /** The list of attacks and the list of incidents: one page, two selections. */
 import { Button, Switch } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
-import { IconRefresh } from '@tabler/icons-react'
+import { IconRefresh, IconSearchOff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { attackTypeLabel } from '../domain/attackTypes'
 import { DataTable } from '../ui/DataTable'
 import { Page } from '../ui/Page'
+import { EmptyState } from '../ui/States'
 import { address, attackColumns, incidentColumns } from './columns'
 import { AttackDrawer } from './AttackDrawer'
 import { AttackFilters } from './AttackFilters'
 import { CountStrip } from './CountStrip'
-import type { EventKind } from './filter'
+import { saidBy, type EventKind } from './filter'
 import { allAttacks, attacksQuery, PAGE_SIZE } from './queries'
 import { isNarrowed, type AttackSearch } from './search'
 import { SearchBar } from './SearchBar'
@@ -30,11 +31,12 @@ interface EventsPageProps {
 
 export function EventsPage({ kind, title, description, empty, search, onSearch }: EventsPageProps) {
   const [live, setLive] = useLocalStorage({ key: 'bartizan-auto-refresh', defaultValue: true })
-  const { data, error, refetch, isFetching } = useQuery({
+  const { data, dataUpdatedAt, error, refetch, isFetching } = useQuery({
     ...attacksQuery(kind, search),
     refetchInterval: live ? REFRESH_MS : false,
   })
   const { attack, ...list } = search
+  const mistake = mistakeIn(error)
   return (
     <Page
       title={title}
@@ -51,20 +53,26 @@ export function EventsPage({ kind, title, description, empty, search, onSearch }
         </>
       }
     >
-      <CountStrip noun={title} count={data?.count} before={data?.before} />
+      <CountStrip noun={title} failed={error !== null} count={data?.count} before={data?.before} />
       <DataTable
         label={title}
         columns={kind === 'incidents' ? incidentColumns : attackColumns}
-        rows={mistakeIn(error) === undefined ? data?.rows : []}
+        rows={mistake === undefined ? data?.rows : []}
         rowKey={(row) => row.attackid}
-        error={mistakeIn(error) === undefined ? error : undefined}
+        error={mistake === undefined ? error : undefined}
+        updatedAt={dataUpdatedAt}
         onRetry={() => void refetch()}
         empty={empty}
+        instead={mistake === undefined ? undefined : (
+          <EmptyState title="Nothing was searched" icon={<IconSearchOff />}>
+            The search is not understood: {mistake.message}, at character {mistake.column}.
+          </EmptyState>
+        )}
         state={list}
         onStateChange={(next) => onSearch(next)}
         defaultSort="-last_time"
         searchField={(words, onWords) => <SearchBar words={words} error={error} onSearch={onWords} />}
-        filters={<AttackFilters search={list} onChange={(change) => onSearch({ ...list, page: undefined, ...change })} />}
+        filters={<AttackFilters search={list} said={data?.said ?? saidBy(undefined)} onChange={(change) => onSearch({ ...list, page: undefined, ...change })} />}
         filtered={isNarrowed(search)}
         server={{ total: data?.count.attacks, allRows: () => allAttacks(kind, search) }}
         pageSize={PAGE_SIZE}

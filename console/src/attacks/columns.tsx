@@ -44,7 +44,7 @@ export const attackColumns: readonly Column<Attack>[] = [
       </Stack>
     ),
   },
-  { id: 'hits', header: 'Hits', value: (attack) => attack.hits, align: 'right' },
+  { id: 'hits', header: 'Hits', value: (attack) => attack.hits, align: 'right', cell: (attack) => attack.hits.toLocaleString('en') },
   {
     id: 'domain',
     header: 'Address',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { attackFilter, narrowest } from './filter'
+import { attackFilter, narrowest, saidBy } from './filter'
 import { readAttackSearch } from './search'
 
 const now = 1_800_000_000
@@ -23,8 +23,45 @@ describe('the filter of an event list', () => {
 
   test('keeps what the search words said, within the chosen period', () => {
     const words = { type: ['sqli'], ip: ['1.1.1.1'], time: [[now - 999_999, now]], '!state': 'falsepositive' }
-    const filter = attackFilter('attacks', { q: 'sqli', types: ['xss'] }, words, now)
+    const filter = attackFilter('attacks', { q: 'sqli', types: ['xss'], period: '24h' }, words, now)
     expect(filter).toMatchObject({ ip: ['1.1.1.1'], type: ['xss'], time: [[now - 86_400, now]] })
+  })
+
+  test('leaves out what the words exclude, besides what is never shown', () => {
+    const some = { '!type': ['sqli', 'xss'], '!ip': ['1.1.1.1'] }
+    const filter = attackFilter('attacks', { q: '!sqli !xss' }, some, now)
+    expect(filter).toMatchObject({ '!type': ['warn', 'marker', 'bot', 'vectors', 'sqli', 'xss'], '!ip': ['1.1.1.1'] })
+    expect(attackFilter('incidents', {}, { '!type': 'rce' }, now)['!type']).toContain('rce')
+  })
+
+  test('has the period of the words where none is chosen', () => {
+    const words = { time: [[now - 3 * 86_400, now], [5, 9]] }
+    expect(attackFilter('attacks', { q: 'x' }, words, now)).toHaveProperty('time', words.time)
+    expect(attackFilter('attacks', { q: 'x', period: 'all' }, words, now)).toHaveProperty('time', words.time)
+    expect(attackFilter('attacks', { q: 'x', period: '1h' }, words, now)).toHaveProperty('time', [[now - 3600, now], [now - 3600, 9]])
+    expect(saidBy(words)).toEqual({ period: true, marking: false })
+  })
+
+  test.each([
+    ['2026-11-30T10:00:00Z', '2026-10-30T10:00:00Z'],
+    ['2026-03-31T10:00:00Z', '2026-02-28T10:00:00Z'],
+    ['2027-01-05T00:00:00Z', '2026-12-05T00:00:00Z'],
+  ])('does not take the month before %s for a period of the words', (to, from) => {
+    const seconds = (text: string) => Date.parse(text) / 1000
+    const words = { time: [[seconds(from), seconds(to)]] }
+    expect(saidBy(words).period).toBe(false)
+    expect(attackFilter('attacks', { q: 'x' }, words, now)).toHaveProperty('time', [[now - 86_400, null]])
+    expect(attackFilter('attacks', { q: 'x', period: 'all' }, words, now)).not.toHaveProperty('time')
+  })
+
+  test('has the false positives that the words ask for, until something else is chosen', () => {
+    const words = { state: 'falsepositive' }
+    const filter = attackFilter('attacks', { q: 'falsepositive' }, words, now)
+    expect(filter).toHaveProperty('state', 'falsepositive')
+    expect(filter).not.toHaveProperty('!state')
+    const chosen = attackFilter('attacks', { q: 'falsepositive', marking: 'real' }, words, now)
+    expect(chosen).toHaveProperty('!state', 'falsepositive')
+    expect(chosen).not.toHaveProperty('state')
   })
 
   test('turns the marking round', () => {
@@ -43,6 +80,11 @@ describe('the address bar', () => {
   test('is read into filters', () => {
     const search = { period: '7d', types: ['sqli', 'xss'], status: 'blocked', marking: 'any', sort: '-hits', page: 3, q: 'ip:1.1.1.1', attack: 'attacks_production_1_202601_v_1:abc-_9' }
     expect(readAttackSearch(search)).toEqual(search)
+  })
+
+  test('may choose what would be so by itself, against the words', () => {
+    expect(readAttackSearch({ period: '24h', marking: 'real', q: 'falsepositive july' }))
+      .toEqual({ period: '24h', marking: 'real', q: 'falsepositive july' })
   })
 
   test('is not believed blindly', () => {

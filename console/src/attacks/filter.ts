@@ -33,23 +33,68 @@ export function narrowest(period: [[number, null]] | undefined, searched: unknow
   return searched.map(([start = null, end = null]) => [start === null ? from : Math.max(start, from), end])
 }
 
+/** The same time of day one month before, or the last day of that month where it is shorter. */
+function monthBefore(seconds: number): number {
+  const then = new Date(seconds * 1000)
+  const day = then.getUTCDate()
+  then.setUTCMonth(then.getUTCMonth() - 1)
+  if (then.getUTCDate() !== day) then.setUTCDate(0)
+  return Math.floor(then.getTime() / 1000)
+}
+
 /**
- * The filter in force. `words` is what the server made of the search words; its period narrows the
- * chosen one, and the choices on the page win over the same words in the search.
+ * The period that the words name. Without one the server answers with the month that ends now
+ * (`services/search.rs`, `filters`), which says nothing of what is wanted.
+ */
+function namedPeriod(words: Filter | undefined): Ranges | undefined {
+  const time = words?.['time']
+  if (!isRanges(time)) return undefined
+  const [[from, to] = [], ...others] = time
+  const isDefault = others.length === 0 && typeof to === 'number' && from === monthBefore(to)
+  return isDefault ? undefined : time
+}
+
+/** What the words decide where nothing is chosen on the page. */
+export interface Said {
+  period: boolean
+  marking: boolean
+}
+
+export function saidBy(words: Filter | undefined): Said {
+  return {
+    period: namedPeriod(words) !== undefined,
+    marking: words !== undefined && ('state' in words || '!state' in words),
+  }
+}
+
+function asList(value: unknown): unknown[] {
+  if (value === undefined || value === null) return []
+  return Array.isArray(value) ? value : [value]
+}
+
+/**
+ * The filter in force. `words` is what the server made of the search words. What is chosen on the page wins over
+ * the same in the words, and what the words say wins over what the page does by itself; a chosen period
+ * narrows that of the words.
  */
 export function attackFilter(kind: EventKind, search: AttackSearch, words: Filter | undefined, now: number): Filter {
-  const time = narrowest(periodRange(search.period ?? defaultPeriod, now), words?.['time'])
-  const marking = search.marking ?? 'real'
+  const named = namedPeriod(words)
+  const time = search.period === undefined && named !== undefined
+    ? named
+    : narrowest(periodRange(search.period ?? defaultPeriod, now), named)
   const filter: Filter = {
     ...words,
     [kind === 'incidents' ? '!vulnid' : 'vulnid']: null,
-    '!type': internal,
-    ...(time === undefined ? {} : { time }),
+    '!type': [...internal, ...asList(words?.['!type'])],
     ...(search.types === undefined ? {} : { type: search.types }),
     ...(search.status === undefined ? {} : { block_status: search.status }),
   }
+  delete filter['time']
+  if (time !== undefined) filter['time'] = time
+  if (search.marking === undefined && saidBy(words).marking) return filter
   delete filter['!state']
   delete filter['state']
+  const marking = search.marking ?? 'real'
   if (marking === 'real') filter['!state'] = 'falsepositive'
   if (marking === 'false') filter['state'] = 'falsepositive'
   return filter

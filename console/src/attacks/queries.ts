@@ -5,7 +5,7 @@ import type { Attack, Condition, Filter, Hit } from '../api/types'
 import { nowSeconds } from '../domain/time'
 import { failed, succeeded } from '../ui/feedback'
 import { readOrder } from '../ui/tableState'
-import { attackFilter, hasOnePeriod, readFilter, type EventKind } from './filter'
+import { attackFilter, hasOnePeriod, readFilter, saidBy, type EventKind } from './filter'
 import type { AttackSearch } from './search'
 
 export const PAGE_SIZE = 25
@@ -13,21 +13,18 @@ export const HITS_SHOWN = 50
 
 async function wordsFilter(kind: EventKind, words: string | undefined): Promise<Filter | undefined> {
   if (words === undefined) return undefined
+  // All of them: the marking is the page's, unless the words name one.
   const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone
-  const filters = await bodyOf(api.POST('/v1/search', { body: { query: words, time_zone } }))
+  const filters = await bodyOf(api.POST('/v1/search', { body: { query: words, time_zone, hits_type: 'all' } }))
   return readFilter(kind === 'incidents' ? filters.incidents : filters.attacks)
 }
 
 /** The most that one call answers with. */
 const LARGEST_PAGE = 1000
 
-async function currentFilter(kind: EventKind, search: AttackSearch): Promise<Filter> {
-  return attackFilter(kind, search, await wordsFilter(kind, search.q), nowSeconds())
-}
-
 /** Every event of the selection, in its order, up to the thousand that one call answers with. */
 export async function allAttacks(kind: EventKind, search: AttackSearch): Promise<Attack[]> {
-  const filter = await currentFilter(kind, search)
+  const filter = attackFilter(kind, search, await wordsFilter(kind, search.q), nowSeconds())
   const order = readOrder(search.sort, '-last_time')
   return bodyOf(api.POST('/v1/objects/attack', {
     body: { filter, limit: LARGEST_PAGE, offset: 0, order_by: order.id, order_desc: order.desc },
@@ -40,7 +37,8 @@ export function attacksQuery(kind: EventKind, search: AttackSearch) {
   return queryOptions({
     queryKey: ['attacks', kind, selection],
     queryFn: async () => {
-      const filter = await currentFilter(kind, search)
+      const words = await wordsFilter(kind, search.q)
+      const filter = attackFilter(kind, search, words, nowSeconds())
       const order = readOrder(search.sort, '-last_time')
       const [rows, count] = await Promise.all([
         bodyOf(api.POST('/v1/objects/attack', {
@@ -51,7 +49,7 @@ export function attacksQuery(kind: EventKind, search: AttackSearch) {
         })),
         comparedOf(api.POST('/v1/objects/attack/count', { body: { filter, compare: hasOnePeriod(filter) } })),
       ])
-      return { rows, count: count.now, before: count.before }
+      return { rows, count: count.now, before: count.before, said: saidBy(words) }
     },
     placeholderData: keepPreviousData,
     // What the server refused once it refuses again.

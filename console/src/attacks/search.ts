@@ -21,7 +21,7 @@ export interface AttackSearch extends TableState {
   period?: Period | undefined
   types?: string[] | undefined
   status?: BlockStatus | undefined
-  marking?: Exclude<Marking, 'real'> | undefined
+  marking?: Marking | undefined
   /** The attack whose details are open, as `index:id`. */
   attack?: string | undefined
 }
@@ -45,11 +45,11 @@ function readTypes(value: unknown): string[] {
 export function readAttackSearch(search: Record<string, unknown>): AttackSearch {
   const state: AttackSearch = readTableState(search)
   const { period, types, status, marking, attack } = search
-  if (isPeriod(period) && period !== defaultPeriod) state.period = period
+  if (isPeriod(period)) state.period = period
   const known = readTypes(types)
   if (known.length > 0) state.types = known
   if (isBlockStatus(status)) state.status = status
-  if (isMarking(marking) && marking !== 'real') state.marking = marking
+  if (isMarking(marking)) state.marking = marking
   if (typeof attack === 'string' && /^[\w-]+:[\w-]+$/.test(attack)) state.attack = attack
   return state
 }

@@ -16,7 +16,7 @@ import { useMemo, type ReactNode } from 'react'
 import classes from './DataTable.module.css'
 import { ExportMenu } from './ExportMenu'
 import { SearchBox } from './SearchBox'
-import { EmptyState, ErrorState } from './States'
+import { EmptyState, ErrorState, StaleNotice } from './States'
 import { compareValues, nextOrder, readOrder, writeOrder, type TableState } from './tableState'
 
 type Value = string | number | boolean | null | undefined
@@ -47,9 +47,13 @@ interface DataTableProps<Row> {
   rows: readonly Row[] | undefined
   rowKey: (row: Row) => string
   error?: unknown
+  /** When the rows were last fetched, in milliseconds: said where they cannot be fetched again. */
+  updatedAt?: number
   onRetry?: () => void
   /** Shown when there is nothing to list at all. */
   empty: ReactNode
+  /** Shown in place of the rows, when there is a reason why there are none. */
+  instead?: ReactNode
   state: TableState
   onStateChange: (state: TableState) => void
   defaultSort: string
@@ -152,8 +156,11 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
           disabled={matching.length === 0}
         />
       </div>
+      {props.error && rows !== undefined ? (
+        <StaleNotice error={props.error} updatedAt={props.updatedAt} onRetry={props.onRetry} />
+      ) : null}
       <div className={classes.scroll} role="region" aria-label={`${props.label} table`} tabIndex={0}>
-        {props.error && rows === undefined ? (
+        {props.instead ?? (props.error && rows === undefined ? (
           <ErrorState error={props.error} onRetry={props.onRetry} />
         ) : nothing ? (
           searched ? <EmptyState title="Nothing matches" icon={<IconSearch />}>Change the filters to see more.</EmptyState> : props.empty
@@ -202,7 +209,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
               ))}
             </Table.Tbody>
           </Table>
-        )}
+        ))}
       </div>
       {rows === undefined || nothing ? null : (
         <div className={classes.footer}>

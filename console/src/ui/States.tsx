@@ -1,8 +1,9 @@
 /** What a page shows instead of its data: nothing yet, nothing at all, or a failure. */
-import { Button, Center, Stack, Text, ThemeIcon, Title } from '@mantine/core'
+import { Alert, Button, Center, Group, Stack, Text, ThemeIcon, Title } from '@mantine/core'
 import { IconAlertTriangle, IconInbox, IconRefresh } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { messageOf } from '../api/errors'
+import { Time } from './Time'
 
 interface EmptyProps {
   title: string
@@ -36,5 +37,26 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: (() =
         ) : null}
       </Stack>
     </Center>
+  )
+}
+
+interface StaleProps {
+  error: unknown
+  /** When what is shown was fetched, in milliseconds. */
+  updatedAt?: number | undefined
+  onRetry?: (() => void) | undefined
+}
+
+/** A line over data that could not be fetched again. */
+export function StaleNotice({ error, updatedAt, onRetry }: StaleProps) {
+  return (
+    <Alert color="orange" radius={0} py="xs" icon={<IconAlertTriangle />} role="alert">
+      <Group gap="xs" justify="space-between">
+        <Text size="sm">
+          Not refreshed since {updatedAt ? <Time at={Math.floor(updatedAt / 1000)} /> : 'the page was opened'}. {messageOf(error)}
+        </Text>
+        {onRetry ? <Button size="compact-xs" variant="default" onClick={onRetry}>Try again</Button> : null}
+      </Group>
+    </Alert>
   )
 }

@@ -168,6 +168,10 @@ pub struct IssueDetail {
     pub additional_info: String,
     /// Requests that show it.
     pub exploitation_examples: Vec<String>,
+    /// Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
+    /// active verification did; empty without one.
+    #[schema(example = "root:x:0:0:root:/root:/bin/bash")]
+    pub evidence: String,
     /// Interactions from outside.
     #[schema(value_type = Vec<Object>)]
     pub oob_interaction: Vec<Value>,

@@ -40,6 +40,10 @@ pub struct VulnView {
     pub additional: String,
     /// How to show it.
     pub exploit_example: String,
+    /// Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
+    /// active verification did; empty without one.
+    #[schema(example = "root:x:0:0:root:/root:/bin/bash")]
+    pub evidence: String,
     /// HTTP method.
     pub method: String,
     /// Host.

@@ -19,6 +19,7 @@ use bartizan_api::ApiError;
 use bartizan_events_index::IndexError;
 use bartizan_store::{Store, StoreError, StoreOptions};
 use hyper::body::Incoming;
+use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 use tower::{Layer, util::MapRequestLayer};
 use tower_http::{
@@ -45,6 +46,9 @@ use crate::{
     },
     state::Cloud,
 };
+
+/// How long a client may take for the head of a request.
+const HEAD: Duration = Duration::from_secs(30);
 
 /// Why a cloud does not start: one clear line.
 #[derive(Debug, thiserror::Error)]
@@ -143,9 +147,15 @@ impl RunningCloud {
         let server = tokio::spawn(async move {
             match tls_config {
                 Some(tls) => {
-                    axum_server::from_tcp_rustls(listener, tls)?.handle(serving).serve(service).await
+                    let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(serving);
+                    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+                    server.serve(service).await
                 }
-                None => axum_server::from_tcp(listener)?.handle(serving).serve(service).await,
+                None => {
+                    let mut server = axum_server::from_tcp(listener)?.handle(serving);
+                    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+                    server.serve(service).await
+                }
             }
         });
         let mut jobs = vec![

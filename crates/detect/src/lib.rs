@@ -61,7 +61,9 @@ pub use engine::{Candidate, Engine, Judgement, Outcome, Sign, StampInfo};
 pub use explain::{Explanation, PointView, explain};
 pub use inspect::{Detection, Inspection, NoPolicy, Policy, inspect};
 pub use place::Place;
-pub use response::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseEngine, ResponseParts, token_claims};
+pub use response::{
+    Asked, Attempt, Proof, QueryParameter, RESPONSE_MAX, ResponseEngine, ResponseParts, token_claims,
+};
 
 /// Every detector, in the order in which signs are reported.
 static DETECTORS: &[&signature::Detector] = &[

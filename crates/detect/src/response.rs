@@ -3,8 +3,8 @@
 //! A finding in a request is an attempt; the same finding with its effect in the answer is a vulnerability. Each class
 //! has its own rule of evidence: a file's content for a traversal, an error of the database for an injection, the
 //! payload unescaped where a browser runs it for a script. What betrays itself without an attack (a stack trace on an
-//! error page, a private key, private data of people, a token signed with a word of the dictionary) is reported without
-//! one.
+//! error page, a private key, private data of people, a token signed with a word of the dictionary, a redirect to the host that a parameter
+//! names) is reported without one.
 //!
 //! The caller hands over at most 256 KiB of the decoded body; work is linear in that.
 
@@ -12,6 +12,7 @@ mod computed;
 mod forms;
 mod headers;
 mod private;
+mod redirects;
 mod reflection;
 mod signs;
 mod token;
@@ -88,6 +89,15 @@ pub struct Asked<'a> {
     pub attempts: &'a [Attempt<'a>],
 }
 
+/// A parameter of the query, decoded.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryParameter<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// Value.
+    pub value: &'a str,
+}
+
 /// What an answer proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
@@ -149,6 +159,29 @@ impl ResponseEngine {
         proofs.truncate(MAX_PROOFS);
         proofs
     }
+
+    /// An open redirect that no attack was needed for: the answer sends the browser to the foreign host that a parameter
+    /// of the query names. With the index of that parameter.
+    #[must_use]
+    pub fn open_redirect(
+        &self,
+        host: &str,
+        query: &[QueryParameter<'_>],
+        response: &ResponseParts<'_>,
+    ) -> Option<(usize, Proof)> {
+        let (index, text) = redirects::asked_for(host, query, response)?;
+        let proof = Proof {
+            vuln_type: AttackType::Redir.code(),
+            sign_class: "",
+            attempt: None,
+            sign: "Location names the host of a parameter",
+            meaning: headers::REDIRECT_MEANING,
+            span: None,
+            text,
+            needs_baseline: false,
+        };
+        Some((index, proof))
+    }
 }
 
 /// Keeps one proof per type, of leaks per class, one of an attack rather than one without.
@@ -183,7 +216,7 @@ fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>
     }
     let failing = response.status >= 400;
     let leaks = match sign.family {
-        Family::Secret | Family::Source | Family::Listing => true,
+        Family::Crash | Family::Listing | Family::Secret | Family::Settings | Family::Source => true,
         // On pages that work they may be text about errors.
         Family::Trace | Family::SqlError | Family::NosqlError | Family::LdapError => failing,
         Family::UnixFile | Family::WindowsFile | Family::Metadata | Family::Command => false,

@@ -13,11 +13,13 @@ mod ownership;
 mod protected;
 mod watched;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bartizan_api::AttackType;
 use bartizan_api::node::{Event, VulnEvidence};
-use bartizan_detect::{Asked, Attempt, Proof, RESPONSE_MAX, ResponseParts};
+use bartizan_detect::{Asked, Attempt, Proof, QueryParameter, RESPONSE_MAX, ResponseParts};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 
@@ -30,6 +32,10 @@ use crate::state::State;
 
 /// Bytes of an answer that go to the cloud as evidence.
 const EVIDENCE: usize = 8 << 10;
+/// Bytes by which text is told from other data.
+const SAMPLE: usize = 1024;
+/// Most parameters of a query that a redirect is compared with.
+const QUERY_MAX: usize = 64;
 /// Bytes shown before the sign.
 const LEAD: usize = 512;
 
@@ -39,6 +45,8 @@ pub(crate) struct Watch {
     watched: Option<Box<Watched>>,
     status: u16,
     is_text: bool,
+    /// Whether its body may show something.
+    is_wanted: bool,
     headers: HeaderMap,
     copy: Vec<u8>,
 }
@@ -54,11 +62,14 @@ impl Watch {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS || !state.response.reserve() {
             return None;
         }
+        let is_text = is_text(response.headers());
         Some(Box::new(Watch {
             state: Arc::clone(state),
-            watched: Some(watched),
             status: response.status().as_u16(),
-            is_text: is_text(response.headers()),
+            is_text,
+            // A handler of images serves what an attack asks for under the type of images.
+            is_wanted: is_text || !watched.attempts.is_empty(),
+            watched: Some(watched),
             headers: response.headers().clone(),
             copy: Vec::new(),
         }))
@@ -66,7 +77,7 @@ impl Watch {
 
     /// Copies a piece of the body; true when no more is wanted.
     pub(crate) fn push(&mut self, data: &Bytes) -> bool {
-        if !self.is_text {
+        if !self.is_wanted {
             return true;
         }
         let room = RESPONSE_MAX.saturating_sub(self.copy.len());
@@ -80,8 +91,12 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let state = Arc::clone(&self.state);
         let Some(watched) = self.watched.take() else { return };
-        let (status, headers) = (self.status, std::mem::take(&mut self.headers));
-        let copy = std::mem::take(&mut self.copy);
+        let answer = Answer {
+            status: self.status,
+            is_text: self.is_text,
+            headers: std::mem::take(&mut self.headers),
+            copy: std::mem::take(&mut self.copy),
+        };
         // Without a runtime the node is stopping: what it would find now comes again with the next attack.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             state.response.release();
@@ -89,7 +104,7 @@ impl Drop for Watch {
         };
         runtime.spawn_blocking(move || {
             // A panic is a bug in a rule of evidence; it must not take the reservation with it.
-            let look = std::panic::AssertUnwindSafe(|| look(&state, &watched, status, &headers, &copy));
+            let look = std::panic::AssertUnwindSafe(|| look(&state, &watched, &answer));
             if std::panic::catch_unwind(look).is_err() {
                 state.response.failures.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(request.id = watched.request_id(), "inspection of an answer failed");
@@ -97,6 +112,15 @@ impl Drop for Watch {
             state.response.release();
         });
     }
+}
+
+/// What is known of an answer when it is looked at.
+struct Answer {
+    status: u16,
+    /// By its type.
+    is_text: bool,
+    headers: HeaderMap,
+    copy: Vec<u8>,
 }
 
 /// Whether a body is something that people or programs read as text.
@@ -117,21 +141,42 @@ fn is_text(headers: &HeaderMap) -> bool {
         .any(|part| memchr::memmem::find(&kind, part).is_some())
 }
 
-fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy: &[u8]) {
+/// Whether a body is text, whatever it is called.
+fn looks_like_text(body: &[u8]) -> bool {
+    let start = body.get(..SAMPLE).unwrap_or(body);
+    let is_whole = match std::str::from_utf8(start) {
+        Ok(_) => true,
+        // The last character may be cut.
+        Err(error) => error.error_len().is_none(),
+    };
+    is_whole && !start.iter().any(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31))
+}
+
+/// The body as the client sees it.
+fn decoded<'a>(state: &State, answer: &'a Answer) -> Cow<'a, [u8]> {
     let inspect = &state.config.inspect;
-    let inflated;
-    let body = match headers.get(header::CONTENT_ENCODING) {
+    let body = match answer.headers.get(header::CONTENT_ENCODING) {
         Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             // What does not inflate is not looked at: compressed bytes say nothing.
             let room = if inspect.unpack_response { RESPONSE_MAX } else { 0 };
-            inflated = bartizan_request::inflate_prefix(coding.as_bytes(), copy, room).unwrap_or_default();
-            inflated.as_slice()
+            bartizan_request::inflate_prefix(coding.as_bytes(), &answer.copy, room).unwrap_or_default().into()
         }
-        _ => copy,
+        _ => Cow::Borrowed(answer.copy.as_slice()),
     };
+    if answer.is_text || looks_like_text(&body) { body } else { Cow::Borrowed(&[]) }
+}
+
+fn look(state: &State, watched: &Watched, answer: &Answer) {
+    let body = decoded(state, answer);
+    let headers = &answer.headers;
     let list: Vec<(&[u8], &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
-    let response = ResponseParts { status, headers: &list, body, parse_html: inspect.parse_html_response };
+    let response = ResponseParts {
+        status: answer.status,
+        headers: &list,
+        body: &body,
+        parse_html: state.config.inspect.parse_html_response,
+    };
     let attempts: Vec<Attempt<'_>> = watched
         .attempts
         .iter()
@@ -141,14 +186,19 @@ fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy
             value: &attempt.value,
         })
         .collect();
-    let credentials: Vec<&[u8]> = watched.credentials.iter().map(Vec::as_slice).collect();
+    let credentials: Vec<&[u8]> =
+        watched.credentials.iter().chain(&watched.tokens).map(Vec::as_slice).collect();
     let asked = Asked { host: watched.host(), credentials: &credentials, attempts: &attempts };
     let mut proofs = state.response.engine.inspect(&asked, &response);
     proofs.extend(unprotected(state, watched, &response));
     proofs.extend(disowned(state, watched, &response));
-    let events: Vec<Vec<u8>> = proofs
-        .iter()
-        .filter_map(|proof| event(state, watched, proof, status, body))
+    let mut events: Vec<VulnEvidence> =
+        proofs.iter().filter_map(|proof| event(state, watched, proof, "", &response)).collect();
+    if !proofs.iter().any(|proof| proof.vuln_type == AttackType::Redir.code()) {
+        events.extend(open_redirect(state, watched, &response));
+    }
+    let events: Vec<Vec<u8>> = events
+        .into_iter()
         .filter_map(|event| serde_json::to_vec(&Event::VulnEvidence(Box::new(event))).ok())
         .collect();
     if !events.is_empty() {
@@ -156,6 +206,27 @@ fn look(state: &State, watched: &Watched, status: u16, headers: &HeaderMap, copy
         // Nobody waits for these: the answer is gone already.
         drop(state.spool.append(events));
     }
+}
+
+/// A redirect to the host that a parameter names. The query is read as it is reported: what a rule masks names no host.
+fn open_redirect(state: &State, watched: &Watched, response: &ResponseParts<'_>) -> Option<VulnEvidence> {
+    let (_, query) = watched.base.raw.uri.split_once('?')?;
+    let fields: Vec<(String, String)> = query
+        .split('&')
+        .take(QUERY_MAX)
+        .filter_map(|field| field.split_once('='))
+        .map(|(name, value)| (unescaped(name), unescaped(value)))
+        .collect();
+    let query: Vec<QueryParameter<'_>> =
+        fields.iter().map(|(name, value)| QueryParameter { name, value }).collect();
+    let (index, proof) = state.response.engine.open_redirect(watched.host(), &query, response)?;
+    let parameter = format!("GET_{}_value", query.get(index)?.name);
+    event(state, watched, &proof, &parameter, response)
+}
+
+/// A name or value of a query.
+fn unescaped(text: &str) -> String {
+    percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 /// What it proves that a request without credentials was answered. One with attacks proves nothing: what it tried may
@@ -194,8 +265,14 @@ fn disowned(state: &State, watched: &Watched, response: &ResponseParts<'_>) -> O
     state.response.ownership.note(exchange, crate::clock::unix_seconds())
 }
 
-/// The event of a proof; none when it says nothing new.
-fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u8]) -> Option<VulnEvidence> {
+/// The event of a proof; none when it says nothing new. `place` is the parameter of a proof without an attempt, if it has one.
+fn event(
+    state: &State,
+    watched: &Watched,
+    proof: &Proof,
+    place: &str,
+    response: &ResponseParts<'_>,
+) -> Option<VulnEvidence> {
     let endpoint = watched.endpoint;
     let attempt = proof.attempt.and_then(|index| watched.attempts.get(index));
     if proof.attempt.is_none() {
@@ -205,7 +282,7 @@ fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u
     let exploited =
         attempt.is_some() && !(proof.needs_baseline && state.response.is_usual(endpoint, proof.sign));
     let vuln_type = if attempt.is_some() && !exploited { "infoleak" } else { proof.vuln_type };
-    let parameter = attempt.filter(|_| exploited).map_or("", |attempt| attempt.parameter.as_str());
+    let parameter = attempt.filter(|_| exploited).map_or(place, |attempt| attempt.parameter.as_str());
     let base = &watched.base;
     // Numbers in paths make no other leak, but each exploited address is a vulnerability of its own.
     let address = if exploited { base.path.as_str() } else { "" };
@@ -236,12 +313,12 @@ fn event(state: &State, watched: &Watched, proof: &Proof, status: u16, body: &[u
         path: base.path.clone(),
         method: base.method.clone(),
         scheme: base.scheme.clone(),
-        statuscode: status,
+        statuscode: response.status,
         sign: proof.sign.to_owned(),
         sign_class: sign_class.to_owned(),
         description: proof.meaning.to_owned(),
         // What a rule masks in the request must not leave in the answer that repeats it.
-        evidence: if shown { excerpt(proof, body) } else { String::new() },
+        evidence: if shown { excerpt(proof, response.body) } else { String::new() },
         raw,
     })
 }
@@ -251,4 +328,20 @@ fn excerpt(proof: &Proof, body: &[u8]) -> String {
     let Some(span) = &proof.span else { return proof.text.clone() };
     let start = span.start.saturating_sub(LEAD);
     printable(body.get(start..).unwrap_or_default(), EVIDENCE / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_told_from_other_data() {
+        let cut = ["a".repeat(SAMPLE - 1), "ü".to_owned()].concat();
+        for text in [&b"root:x:0:0:root\n"[..], b"", "Grüße\t\r\n".as_bytes(), cut.as_bytes()] {
+            assert!(looks_like_text(text));
+        }
+        for data in [&b"\x89PNG\r\n\x1a\n"[..], b"\xff\xd8\xff\xe0", b"a\0b", b"GIF89a\x01"] {
+            assert!(!looks_like_text(data));
+        }
+    }
 }

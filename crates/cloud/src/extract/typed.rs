@@ -47,7 +47,7 @@ pub(crate) fn named<T: DeserializeOwned>(value: &Value) -> Result<T, ApiError> {
             Some(member) => path.member(&member),
             None => path,
         };
-        let sent = path.in_value(value).filter(|_| !path.is_secret()).cloned().unwrap_or_default();
+        let sent = path.in_value(value).filter(|_| !path.is_secret()).map(shown).unwrap_or_default();
         ApiError::invalid(path.says(&expected(&text)), sent)
     })
 }
@@ -69,9 +69,25 @@ pub(crate) fn keyed<T: DeserializeOwned>(value: &Value, whole: &str, wrong: &str
         let Some(field) = steps.first().filter(|_| value.is_object()) else {
             return ApiError::field(whole, format!("{wrong}{text}"), Value::Null);
         };
-        let sent = value.get(field).cloned().unwrap_or_default();
+        let sent =
+            value.get(field).filter(|_| !SECRETS.contains(&field.as_str())).map(shown).unwrap_or_default();
         ApiError::field(field, text, sent)
     })
+}
+
+/// What was sent, without the secrets in it.
+fn shown(sent: &Value) -> Value {
+    match sent {
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(members) => {
+            let shown = members.iter().map(|(name, member)| {
+                let member = if SECRETS.contains(&name.as_str()) { Value::Null } else { shown(member) };
+                (name.clone(), member)
+            });
+            Value::Object(shown.collect())
+        }
+        plain => plain.clone(),
+    }
 }
 
 /// The refusal of a member by its place, as [`named`] refuses.
@@ -296,6 +312,8 @@ mod tests {
 
     #[test]
     fn secrets_are_not_repeated() {
+        let (_, whole) = refusal(&json!([{"name": "a", "password": "x", "of": {"token": ["y"]}}]));
+        assert_eq!(whole, json!([{"name": "a", "password": null, "of": {"token": null}}]));
         let (error, value) = refusal(&json!({"name": "a", "password": 12_345_678}));
         assert_eq!((error.as_str(), value), ("password: a string is expected", Value::Null));
     }

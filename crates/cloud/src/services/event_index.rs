@@ -140,11 +140,13 @@ impl EventIndex {
         for _ in 0..2 {
             self.ready(tenant, patience).await?;
             // Each may need memory for every hit of the tenant, and uses every core.
-            let Ok(_place) = self.0.questions.acquire().await else {
+            let Ok(place) = self.0.questions.acquire().await else {
                 return Err(ApiError::internal().into());
             };
             match self.answer(&question).await {
                 Err(FollowError::Index(IndexError::Corrupt { .. })) => {
+                    // Others must not wait while this tenant is built anew.
+                    drop(place);
                     if let Some(answer) =
                         self.answer_or_set_aside(tenant, &question).await.map_err(failure)?
                     {

@@ -9,7 +9,7 @@ use bartizan_api::{
     filter::{Family, Field, Filter, Kind, Test},
     list::ListRequest,
 };
-use bartizan_rules::{FieldErrors, HintSpec, HintType, Scope, StoredHint, parse_point};
+use bartizan_rules::{FieldErrors, HintSpec, HintType, MAX_PATTERN_BYTES, Scope, StoredHint, parse_point};
 use bartizan_store::{
     TenantId, Tenants, clients, config_versions,
     entity::{action, hint},
@@ -324,6 +324,9 @@ pub async fn update_all(
     let (tenants, ids) = selected(caller, filter)?;
     let mut changed = Vec::new();
     for tenant in tenants.ids() {
+        if hints::by_ids(cloud.store.reader(), &(*tenant).into(), &ids).await?.is_empty() {
+            continue;
+        }
         compile::prepare(cloud, *tenant, sent_patterns(patch)).await?;
         let transaction = cloud.store.begin().await?;
         let mut of_tenant = Vec::new();
@@ -346,9 +349,11 @@ pub async fn update_all(
     Ok(changed)
 }
 
-/// The patterns that a patch brings.
+/// The patterns that a patch brings, which is not judged yet; conditions cannot be changed.
 fn sent_patterns(patch: &Map<String, Value>) -> Vec<String> {
-    compile::patterns_of(&Value::Object(patch.clone()), patch.get("action").unwrap_or(&Value::Null))
+    let mut texts = compile::patterns_of(&Value::Object(patch.clone()), &Value::Null);
+    texts.retain(|text| text.len() <= MAX_PATTERN_BYTES);
+    texts
 }
 
 /// The tenants and ids that a filter for changes names.

@@ -90,6 +90,14 @@ pub async fn sign_in(
         tokio::spawn(note_failure(cloud.clone(), account, known, origin.clone(), why));
         return Err(ApiError::invalid_login().into());
     };
+    let settings = Settings::of(cloud, cloud.store.reader(), TenantId(user.client_id)).await?;
+    if !settings.admits_console(origin.ip) {
+        // Before anything that a wrong password does not lead to: whoever tries from elsewhere must not learn which is
+        // right, neither by the second step nor by what counts as a failure.
+        let why = "address not admitted";
+        tokio::spawn(note_failure(cloud.clone(), account, Some(user), origin.clone(), why));
+        return Err(ApiError::invalid_login().into());
+    }
     if user.mfa_sealed.is_some() {
         return Ok(SignIn::SecondFactor(first_step(cloud, &user).await?));
     }

@@ -19,7 +19,7 @@ pub(super) fn redirected(payload: &str, host: &str, response: &ResponseParts<'_>
 }
 
 /// The host of an address as browsers read it: backslashes are slashes, and the scheme may be missing.
-fn host_of(location: &str) -> Option<String> {
+pub(super) fn host_of(location: &str) -> Option<String> {
     let location = location.replace('\\', "/");
     let rest = match location.split_once("//") {
         Some((scheme, rest)) if scheme.is_empty() || is_scheme(scheme) => rest,

@@ -1,4 +1,11 @@
 //! Payloads that come back where a browser runs them.
+//!
+//! What was sent has to stand in the answer as it was, and to do something there: to begin an element or an attribute
+//! that runs script (`reflection/page.rs`), or to leave the string or comment of a script that it was put in
+//! (`reflection/script.rs`). Comments, plain text and quoted values run nothing.
+
+mod page;
+mod script;
 
 use std::ops::Range;
 
@@ -12,18 +19,29 @@ pub(super) const MEANING: &str = "A script of the request runs in the page of wh
 const MIN: usize = 6;
 /// Bytes of the payload that must come back.
 const MAX: usize = 200;
+/// Most places in an answer at which each part of a payload is looked at.
+const MAX_PLACES: usize = 32;
+const SCHEME: &str = "javascript:";
 
-/// Where the executable part of a payload stands in the page as it was sent.
+/// Where the executable part of a payload stands in the answer as it was sent.
 pub(super) fn executable(payload: &str, response: &ResponseParts<'_>) -> Option<Range<usize>> {
-    if !is_page(response) {
+    let (is_page, is_script) = (is_page(response), is_script(response));
+    if !is_page && !is_script {
         return None;
     }
-    let (core, inside_tag) = core(payload)?;
     let body = response.body;
-    memmem::find_iter(body, core.as_bytes()).map(|at| at..at + core.len()).find(|span| {
-        let before = body.get(..span.start).unwrap_or_default();
-        if inside_tag { is_inside_tag(before) } else { !is_inert(before) }
-    })
+    let mut spans: Vec<Range<usize>> = cores(payload)
+        .iter()
+        .flat_map(|core| {
+            memmem::find_iter(body, core.as_bytes()).take(MAX_PLACES).map(|at| at..at + core.len())
+        })
+        .collect();
+    if spans.is_empty() {
+        return None;
+    }
+    spans.sort_by_key(|span| (span.start, span.end));
+    spans.dedup();
+    if is_page { page::runs(body, &spans, is_xml(response)) } else { script::left(body, 0, &spans) }
 }
 
 /// Whether a browser shows the answer as a page.
@@ -38,19 +56,37 @@ pub(super) fn is_page(response: &ResponseParts<'_>) -> bool {
     [&b"text/html"[..], b"application/xhtml+xml", b"image/svg+xml"].iter().any(|page| kind.starts_with(page))
 }
 
-/// The part of a payload that makes it run, and whether it does so from within a tag.
-fn core(payload: &str) -> Option<(&str, bool)> {
-    if let Some(start) = payload.find('<') {
-        let text = payload.get(start..)?;
+fn is_xml(response: &ResponseParts<'_>) -> bool {
+    let kind = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    memmem::find(&kind, b"xml").is_some()
+}
+
+/// Whether pages include the answer as a script.
+fn is_script(response: &ResponseParts<'_>) -> bool {
+    let kind = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    kind.ends_with(b"javascript") || kind.ends_with(b"ecmascript")
+}
+
+/// The parts of a payload that make it run, as far as they have to come back.
+fn cores(payload: &str) -> Vec<&str> {
+    let from = |at: Option<usize>| at.and_then(|at| payload.get(at..));
+    let markup = from(payload.find('<')).and_then(|text| {
         let end = text.rfind('>').map_or(text.len(), |at| at + 1);
-        return Some((bounded(text.get(..end)?), false)).filter(|(core, _)| core.len() >= MIN);
-    }
-    let quote = payload.find(['"', '\''])?;
-    let rest = payload.get(quote..)?;
-    let lower = rest.to_ascii_lowercase();
-    let handler = lower.find(" on").or_else(|| lower.find("\ton")).or_else(|| lower.find("/on"))?;
-    lower.get(handler..)?.find('=')?;
-    Some((bounded(rest), true)).filter(|(core, _)| core.len() >= MIN)
+        text.get(..end)
+    });
+    let quoted = from(payload.find(['"', '\'', '`']));
+    // Browsers read escaped quotes of an address as quotes: what comes back as it was ends before them.
+    let address = from(payload.to_ascii_lowercase().find(SCHEME))
+        .and_then(|text| text.split(['<', '>', '"', '\'', '&']).next())
+        .filter(|text| text.len() > SCHEME.len());
+    let whole = Some(payload.trim());
+    [markup, quoted, address, whole]
+        .into_iter()
+        .flatten()
+        .map(bounded)
+        .filter(|core| core.len() >= MIN)
+        .collect()
 }
 
 /// At most [`MAX`] bytes, cut between characters.
@@ -62,55 +98,11 @@ fn bounded(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Whether the place is within a tag, where a quote ends an attribute.
-fn is_inside_tag(before: &[u8]) -> bool {
-    match memchr::memrchr2(b'<', b'>', before) {
-        Some(at) => before.get(at) == Some(&b'<'),
-        None => false,
-    }
-}
-
-/// Whether the place is within something that browsers do not run: a comment or an element of plain text.
-fn is_inert(before: &[u8]) -> bool {
-    let recent = before.get(before.len().saturating_sub(16 << 10)..).unwrap_or_default().to_ascii_lowercase();
-    let open = |start: &[u8], end: &[u8]| match memmem::rfind(&recent, start) {
-        Some(at) => memmem::find(recent.get(at..).unwrap_or_default(), end).is_none(),
-        None => false,
-    };
-    open(b"<!--", b"-->")
-        || [&b"textarea"[..], b"title", b"noscript", b"style", b"xmp"]
-            .iter()
-            .any(|name| open(&[b"<", *name].concat(), &[b"</", *name].concat()))
+/// The span that a place lies in.
+fn holding(spans: &[Range<usize>], at: usize) -> Option<Range<usize>> {
+    // Sorted by their beginnings; few.
+    spans.iter().take_while(|span| span.start <= at).find(|span| at < span.end).cloned()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(payload: &str, kind: &str, body: &str) -> bool {
-        let headers = [(&b"content-type"[..], kind.as_bytes())];
-        let response =
-            ResponseParts { status: 200, headers: &headers, body: body.as_bytes(), parse_html: true };
-        executable(payload, &response).is_some()
-    }
-
-    #[test]
-    fn a_script_counts_where_it_runs() {
-        let payload = "x<script>alert(1)</script>";
-        assert!(found(payload, "text/html; charset=utf-8", "<p>x<script>alert(1)</script></p>"));
-        assert!(!found(payload, "text/html", "<p>x&lt;script&gt;alert(1)&lt;/script&gt;</p>"));
-        assert!(!found(payload, "application/json", "{\"q\":\"x<script>alert(1)</script>\"}"));
-        assert!(!found(payload, "text/html", "<textarea>x<script>alert(1)</script></textarea>"));
-        assert!(!found(payload, "text/html", "<!-- x<script>alert(1)</script> -->"));
-        assert!(found(payload, "text/html", "<title>a</title><!-- c --> <script>alert(1)</script>"));
-    }
-
-    #[test]
-    fn a_handler_counts_within_a_tag() {
-        let payload = "\" onmouseover=alert(1) x=\"";
-        assert!(found(payload, "text/html", "<input value=\"\" onmouseover=alert(1) x=\"\">"));
-        assert!(!found(payload, "text/html", "<p>\" onmouseover=alert(1) x=\"</p>"));
-        assert!(!found(payload, "text/html", "<input value=\"&quot; onmouseover=alert(1) x=&quot;\">"));
-        assert!(!found("plain words", "text/html", "plain words"));
-    }
-}
+mod tests;

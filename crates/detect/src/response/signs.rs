@@ -11,11 +11,14 @@ use super::Attempt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Command,
+    /// An error that the program shows on a page that may have worked, in the words of its interpreter.
+    Crash,
     LdapError,
     Listing,
     Metadata,
     NosqlError,
     Secret,
+    Settings,
     Source,
     SqlError,
     Trace,
@@ -29,13 +32,13 @@ impl Family {
         use AttackType::{Ldapi, Nosqli, Ptrav, Rce, Sqli, Ssrf, Ssti, Xxe};
         let wanted: &[AttackType] = match self {
             Family::UnixFile | Family::WindowsFile => &[Ptrav, Xxe, Ssrf, Rce],
-            Family::Command => &[Rce, Ssti],
+            Family::Command | Family::Settings => &[Rce, Ssti],
             Family::Metadata => &[Ssrf, Xxe],
             Family::SqlError => &[Sqli],
             Family::NosqlError => &[Nosqli],
             Family::LdapError => &[Ldapi],
             Family::Secret | Family::Source => &[Ptrav, Xxe],
-            Family::Listing | Family::Trace => &[],
+            Family::Crash | Family::Listing | Family::Trace => &[],
         };
         wanted.contains(&attempt.attack_type)
     }
@@ -49,14 +52,15 @@ impl Family {
     pub(super) fn class(self) -> &'static str {
         match self {
             Family::Command => "command_output",
+            Family::Crash | Family::Trace => "stack_trace",
             Family::LdapError => "ldap_error",
             Family::Listing => "listing",
             Family::Metadata => "metadata",
             Family::NosqlError => "nosql_error",
             Family::Secret => "secret",
+            Family::Settings => "settings",
             Family::Source => "source_code",
             Family::SqlError => "sql_error",
-            Family::Trace => "stack_trace",
             Family::UnixFile | Family::WindowsFile => "system_file",
         }
     }
@@ -64,14 +68,15 @@ impl Family {
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Family::Command => "The answer holds the output of a system command.",
+            Family::Crash | Family::Trace => "The answer shows where the program failed.",
             Family::LdapError => "The answer holds an error of the directory service.",
             Family::Listing => "The server lists the files of a folder.",
             Family::Metadata => "The answer holds data of an internal service.",
             Family::NosqlError => "The answer holds an error of the document database.",
             Family::Secret => "The answer holds a secret.",
+            Family::Settings => "The answer shows how the server is set up.",
             Family::Source => "The answer holds source code or files of a repository.",
             Family::SqlError => "The answer holds an error of the database.",
-            Family::Trace => "The answer shows where the program failed.",
             Family::UnixFile | Family::WindowsFile => "The answer holds a file of the operating system.",
         }
     }
@@ -135,6 +140,63 @@ fn has_value(body: &[u8], span: &Range<usize>) -> bool {
     value >= 4
 }
 
+/// `.rb:12:in`, and then the name of a method in quotes.
+fn is_ruby_frame(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let method = rest.get(digits..).and_then(|rest| rest.strip_prefix(b":in "));
+    // Pages write the quotes as entities.
+    digits > 0 && method.is_some_and(|method| matches!(method.first(), Some(b'`' | b'\'' | b'&')))
+}
+
+/// `Linux web01 5.10.0-21-amd64 #1 SMP`.
+fn is_kernel(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let line = rest.get(..160).unwrap_or(rest).split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ').skip(1);
+    let is_version = words.next().is_some_and(|version| {
+        version.first().is_some_and(u8::is_ascii_digit) && version.contains(&b'.') && version.len() >= 5
+    });
+    let is_build = |word: &[u8]| word.first() == Some(&b'#') && word.get(1).is_some_and(u8::is_ascii_digit);
+    is_version && words.take(2).any(is_build)
+}
+
+/// The title, and the version behind it.
+fn is_settings_page(body: &[u8], span: &Range<usize>) -> bool {
+    let before = body.get(span.start.saturating_sub(32)..span.start).unwrap_or_default();
+    let title = memchr::memmem::rfind(before, b"<title>").and_then(|at| before.get(at + 7..));
+    let is_own = title.is_some_and(|title| title.is_empty() || title.starts_with(b"PHP "));
+    let rest = body.get(span.end..).unwrap_or_default();
+    let version = memchr::memmem::find(rest, b"PHP Version ").and_then(|at| rest.get(at + 12));
+    is_own && version.is_some_and(u8::is_ascii_digit)
+}
+
+/// What PHP writes into the page: where it happened, or the calls that led there.
+fn is_php_error(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let rest = rest.get(..8192).unwrap_or(rest);
+    let holds = |text: &[u8]| memchr::memmem::find(rest, text).is_some();
+    let line = memchr::memmem::find(rest, b" on line <b>").and_then(|at| rest.get(at + 12));
+    line.is_some_and(u8::is_ascii_digit)
+        || rest.trim_ascii_start().starts_with(b"Uncaught ") && holds(b"Stack trace:") && holds(b"#0 ")
+}
+
+/// The name of a key, and then a key: not the one of the manual, nor what is masked.
+fn is_cloud_key(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let value =
+        rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest).trim_ascii_start();
+    let Some((b':' | b'=', value)) = value.split_first() else { return false };
+    let value = value.trim_ascii_start();
+    let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
+    let is_key = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    let key = value.get(..value.iter().take_while(is_key).count()).unwrap_or_default();
+    let mut letters: Vec<u8> = key.to_vec();
+    letters.sort_unstable();
+    letters.dedup();
+    (32..=64).contains(&key.len()) && letters.len() >= 12 && memchr::memmem::find(key, b"EXAMPLE").is_none()
+}
+
 macro_rules! signs {
     ($($family:ident $name:literal $check:ident [$($needle:literal),* $(,)?];)*) => {
         static SIGNS: &[Sign] = &[$($(
@@ -154,7 +216,8 @@ signs! {
     Command "A folder listing of the server" is_listing [b"total "];
     Command "The output of a Windows command" always [
         b"Volume Serial Number is ", b"Windows IP Configuration", b"Microsoft Windows [Version "];
-    Command "The page of phpinfo" always [b"<title>phpinfo()</title>", b"<title>PHP "];
+    Command "The name and version of the system" is_kernel [b"Linux "];
+    Settings "The page of phpinfo" is_settings_page [b"phpinfo()</title>"];
     Metadata "The metadata of a cloud machine" always [
         b"ami-launch-index", b"instance-id\ninstance-type", b"\"AccessKeyId\" : \"", b"\"accountId\" : \"",
         b"computeMetadata/v1", b"\"azEnvironment\"", b"public-keys/\nreservation-id"];
@@ -189,6 +252,8 @@ signs! {
     Trace "A stack trace of Python" always [b"Traceback (most recent call last)", b"Werkzeug Debugger"];
     Trace "A stack trace of Java" always [b"\tat java.", b"\tat org.", b"\tat com.", b"Exception in thread \"",
         b"\tat javax.", b"\tat jakarta.", b"java.lang.NullPointerException"];
+    Crash "An error of PHP in the page" is_php_error [b"<b>Fatal error</b>:", b"<b>Parse error</b>:",
+        b"<b>Warning</b>:", b"<b>Notice</b>:", b"<b>Deprecated</b>:"];
     Trace "A stack trace of PHP" always [b"PHP Fatal error:", b"Fatal error: Uncaught ", b"<b>Fatal error</b>:",
         b"<b>Warning</b>: ", b"Stack trace:\n#0 "];
     Trace "A stack trace of .NET" always [b"   at System.", b"System.NullReferenceException",
@@ -197,7 +262,8 @@ signs! {
         b"    at Layer.handle [as handle_request]", b"    at process.processTicksAndRejections ("];
     Trace "A stack trace of Go or Rust" always [b"goroutine 1 [running]:", b"runtime error: index out of range",
         b"panicked at src/"];
-    Trace "A stack trace of Ruby" always [b"ActionController::", b"ActiveRecord::StatementInvalid", b".rb:in `"];
+    Trace "A stack trace of Ruby" always [b"ActionController::", b"ActiveRecord::StatementInvalid"];
+    Trace "A stack trace of Ruby" is_ruby_frame [b".rb:"];
     Trace "A debugging page" always [b"seeing this error because you have <code>DEBUG = True</code>",
         b"Whoops! There was an error.", b"Symfony Exception"];
     Secret "A private key" always [b"-----BEGIN RSA PRIVATE KEY-----", b"-----BEGIN PRIVATE KEY-----",
@@ -205,6 +271,8 @@ signs! {
         b"-----BEGIN DSA PRIVATE KEY-----"];
     Secret "A password in a configuration" has_value [b"DB_PASSWORD=", b"MYSQL_ROOT_PASSWORD=", b"APP_KEY=base64:",
         b"aws_secret_access_key = ", b"AWS_SECRET_ACCESS_KEY=", b"SECRET_KEY_BASE="];
+    Secret "The secret key of a cloud account" is_cloud_key [b"aws_secret_access_key", b"AWS_SECRET_ACCESS_KEY",
+        b"aws_secret_key", b"awsSecretAccessKey", b"secretAccessKey", b"SecretAccessKey"];
     Secret "The password of a database in source code" always [b"define('DB_PASSWORD'", b"define( 'DB_PASSWORD'"];
     Source "A file of a Git repository" always [b"repositoryformatversion = "];
     Source "Source code of PHP" at_start [b"<?php"];

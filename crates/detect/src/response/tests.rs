@@ -77,6 +77,77 @@ fn leaks_need_no_attack_and_articles_are_none() {
     assert_eq!(types(&[], 200, "DB_PASSWORD=\n"), []);
 }
 
+/// The leaks of an answer to a harmless request.
+fn leaks(status: u16, body: &str) -> Vec<&'static str> {
+    let case = Case { attempts: &[], status, headers: &[("content-type", "text/html")], body };
+    proofs(&case).iter().map(|proof| proof.sign_class).collect()
+}
+
+#[test]
+fn frames_of_ruby_are_a_trace() {
+    assert_eq!(leaks(500, "app/users_controller.rb:12:in `show'"), ["stack_trace"]);
+    assert_eq!(leaks(500, "app/users_controller.rb:12:in 'Users#show'"), ["stack_trace"]);
+    assert_eq!(leaks(500, "<pre>app/a.rb:7:in &#39;show&#39;</pre>"), ["stack_trace"]);
+    assert!(leaks(500, "see config/routes.rb:12 for more").is_empty());
+    assert!(leaks(200, "app/users_controller.rb:12:in `show'").is_empty());
+}
+
+#[test]
+fn errors_that_php_writes_into_pages_are_leaks_whatever_the_status() {
+    let error = "<br />\n<b>Fatal error</b>:  Uncaught Error: x in /var/www/a.php:3\nStack trace:\n#0 {main}\n  thrown in \
+                 <b>/var/www/a.php</b> on line <b>3</b><br />";
+    assert_eq!(leaks(200, error), ["stack_trace"]);
+    let warning =
+        "<br />\n<b>Warning</b>:  Undefined variable $x in <b>/var/www/a.php</b> on line <b>12</b><br />";
+    assert_eq!(leaks(200, warning), ["stack_trace"]);
+    assert!(leaks(200, "<p><b>Warning</b>: hot surface</p>").is_empty());
+    assert!(leaks(200, "<p><b>Fatal error</b>: what this message of PHP means</p>").is_empty());
+}
+
+#[test]
+fn the_settings_of_php_are_a_leak_and_prove_code() {
+    let page = "<title>PHP 8.1.2 - phpinfo()</title></head><h1 class=\"p\">PHP Version 8.1.2</h1>";
+    assert_eq!(leaks(200, page), ["settings"]);
+    assert_eq!(leaks(200, "<title>phpinfo()</title><h1>PHP Version 7.4.3</h1>"), ["settings"]);
+    assert_eq!(types(&[(AttackType::Rce, ";phpinfo();")], 200, page), [("rce", true)]);
+    assert!(leaks(200, "<title>How to use phpinfo()</title><p>PHP Version 8</p>").is_empty());
+    assert!(leaks(200, "<title>PHP tutorial</title><p>PHP Version 8</p>").is_empty());
+}
+
+#[test]
+fn keys_of_clouds_are_secrets_in_any_notation() {
+    let key = "q9Zt3LxV7bN2mK5cR8wY1uE4sD6fG0hJpAoIiTzX";
+    for body in [
+        format!("{{\"aws_access_key_id\":\"AKIAQYLPMN5HHHFPZAM2\",\"aws_secret_access_key\":\"{key}\"}}"),
+        format!("aws:\n  aws_secret_access_key: {key}\n"),
+        format!("AWS_SECRET_ACCESS_KEY: '{key}'"),
+        format!("new Client({{secretAccessKey: \"{key}\"}})"),
+    ] {
+        assert_eq!(leaks(200, &body), ["secret"], "{body}");
+    }
+    for value in [
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "****",
+        "",
+        "${SECRET}",
+    ] {
+        let body = format!("{{\"aws_secret_access_key\":\"{value}\"}}");
+        assert!(leaks(200, &body).is_empty(), "{body}");
+    }
+    assert!(leaks(200, "set aws_secret_access_key to your key").is_empty());
+}
+
+#[test]
+fn the_name_of_the_system_proves_commands() {
+    let uname = "Linux web01 5.10.0-21-amd64 #1 SMP Debian 5.10.162-1 x86_64 GNU/Linux";
+    let attack = [(AttackType::Rce, ";uname -a")];
+    assert_eq!(types(&attack, 200, uname), [("rce", true)]);
+    assert_eq!(types(&attack, 200, "Linux and open source"), []);
+    assert_eq!(types(&attack, 200, "Linux kernel 6.1 is out, see issue #1"), []);
+    assert_eq!(types(&[], 200, uname), []);
+}
+
 #[test]
 fn errors_may_be_the_same_for_everybody() {
     let body = "You have an error in your SQL syntax";

@@ -12,6 +12,10 @@ const VALUE_MAX: usize = 4096;
 /// Most attempts of one request that are compared.
 const ATTEMPTS_MAX: usize = 16;
 
+/// Most values that may hold tokens, and bytes of each.
+const TOKENS_MAX: usize = 4;
+const TOKEN_MAX: usize = 16 << 10;
+
 /// What a request tried at one point.
 pub(crate) struct Tried {
     pub(crate) attack_type: AttackType,
@@ -23,6 +27,19 @@ pub(crate) struct Tried {
     pub(crate) private: bool,
 }
 
+/// Values of the head, but for the usual ones, that hold what JSON Web Tokens begin with.
+fn tokens_of(subject: &Subject<'_>) -> Vec<Vec<u8>> {
+    let query = subject.target.split(|byte| *byte == b'?').nth(1);
+    let fields = subject.headers.iter().filter(|(name, _)| {
+        ![header::AUTHORIZATION, header::COOKIE, header::REFERER]
+            .iter()
+            .any(|usual| name.eq_ignore_ascii_case(usual.as_str().as_bytes()))
+    });
+    let values = query.into_iter().chain(fields.map(|(_, value)| *value));
+    let are_tokens = values.filter(|value| memchr::memmem::find(value, b"eyJ").is_some());
+    are_tokens.take(TOKENS_MAX).map(|value| value.get(..TOKEN_MAX).unwrap_or(value).to_vec()).collect()
+}
+
 /// A request whose answer is watched.
 pub(crate) struct Watched {
     /// Everything about the request that events repeat, masked.
@@ -30,6 +47,8 @@ pub(crate) struct Watched {
     pub(crate) attempts: Vec<Tried>,
     /// Values of `Authorization` and `Cookie`, for tokens. They stay in memory.
     pub(crate) credentials: Vec<Vec<u8>>,
+    /// What else of the head may be a signed token: the query and values of other fields. They stay in memory.
+    pub(crate) tokens: Vec<Vec<u8>>,
     pub(crate) endpoint: u64,
 }
 
@@ -62,7 +81,7 @@ impl Watched {
             .filter_map(|name| subject.header(name.as_str()))
             .map(<[u8]>::to_vec)
             .collect();
-        Box::new(Watched { base, attempts, credentials, endpoint })
+        Box::new(Watched { base, attempts, credentials, tokens: tokens_of(subject), endpoint })
     }
 
     pub(crate) fn request_id(&self) -> &str {

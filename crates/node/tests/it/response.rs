@@ -223,12 +223,60 @@ async fn nothing_is_watched_in_other_modes_or_when_switched_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn images_are_not_read() {
+async fn images_are_read_when_they_are_text_and_were_attacked() {
     let setup = Setup::in_mode("monitoring").await;
-    send(&setup, SQLI, Ordered { status: 500, kind: "image/png", ..ordered(ERROR) }).await;
+    let passwd = "root:x:0:0:root:/root:/bin/bash\n";
+    let picture = format!("\u{1}PNG\0{passwd}");
+    let image = Ordered { kind: "image/png", ..ordered(passwd) };
+    // Without an attack it is not looked at.
+    let key = Ordered { body: "-----BEGIN RSA PRIVATE KEY-----", ..image };
+    send(&setup, "/image?filename=1.png", key).await;
+    let attack = "/image?filename=../../../etc/passwd";
+    send(&setup, &attack.replace("image", "real"), Ordered { body: &picture, ..image }).await;
+    send(&setup, attack, Ordered { gzip: true, ..image }).await;
+    let found = proof(&setup, 1).await;
+    assert_eq!((&found["vuln_type"], &found["path"]), (&"ptrav".into(), &"/image".into()));
+    assert!(found["evidence"].as_str().unwrap().starts_with(passwd.trim()));
     let (state, _upstream) = setup.stop().await;
     let spooled = crate::harness::spooled(&state.path().join("state/spool"));
-    assert!(spooled.iter().all(|event| event["kind"] == "hit"));
+    assert_eq!(spooled.iter().filter(|event| event["kind"] == "vuln_evidence").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_the_host_of_a_parameter_is_told_of() {
+    let setup = Setup::in_mode("monitoring").await;
+    let go = async |path: &str, location: &str| {
+        let request = setup.http.get(setup.url(path)).header("x-answer", "").header("x-answer-status", "302");
+        request.header("x-answer-location", location).send().await.unwrap()
+    };
+    go("/own?next=https%3A%2F%2Fevil.example%2F", "/login?next=https://evil.example/").await;
+    go("/oauth?client_id=1&redirect_uri=https%3A%2F%2Fevil.example%2F", "https://evil.example/").await;
+    go("/redir?a=1&next=https%3A%2F%2Fevil.example%2F", "https://evil.example/").await;
+    let found = proof(&setup, 1).await;
+    assert_eq!(
+        (&found["vuln_type"], &found["exploited"], &found["parameter"], &found["path"]),
+        (&"redir".into(), &false.into(), &"GET_next_value".into(), &"/redir".into())
+    );
+    assert_eq!(found["evidence"], "Location: https://evil.example/");
+    assert!(setup.spooled().iter().all(|event| event["kind"] != "hit"), "a plain address is no attack");
+    let (state, _upstream) = setup.stop().await;
+    let spooled = crate::harness::spooled(&state.path().join("state/spool"));
+    assert_eq!(spooled.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weak_tokens_are_found_in_queries_and_other_fields() {
+    // {"alg":"HS256"}, {"sub":"1"}, signed with the key "secret".
+    let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.M11_c_Mkz5wKz70TPIkcPwzBTd5M-3ZW69WFmxuEnHk";
+    let setup = Setup::in_mode("monitoring").await;
+    send(&setup, &format!("/query?token={token}"), ordered("ok")).await;
+    assert_eq!(proof(&setup, 1).await["vuln_type"], "weak_auth");
+    let request = setup.http.get(setup.url("/field")).header("x-access-token", token);
+    request.header("x-answer", "6f6b").send().await.unwrap();
+    let found = proof(&setup, 2).await;
+    assert_eq!((&found["vuln_type"], &found["path"]), (&"weak_auth".into(), &"/field".into()));
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(!found["evidence"].as_str().unwrap().contains(signature), "tokens are no evidence to show");
 }
 
 #[tokio::test(flavor = "multi_thread")]

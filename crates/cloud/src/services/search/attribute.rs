@@ -70,16 +70,9 @@ fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
         return Ok(());
     }
     let lower = text.to_lowercase();
-    let vulns = vuln_type::named(text);
-    let attacks: Vec<String> = if AttackType::subtype_named(text).is_some() {
-        vec![lower.clone()]
-    } else {
-        AttackType::named(text).into_iter().map(|kind| kind.code().to_owned()).collect()
-    };
-    if !attacks.is_empty() || !vulns.is_empty() {
-        // A word of vulnerabilities alone is a type that no attack has.
-        let attacks = if attacks.is_empty() { vulns.clone() } else { attacks };
-        found.add_types(not, attacks, vulns);
+    let types: Option<Vec<_>> = text.split(',').map(types_named).collect();
+    if let Some(types) = types {
+        types.into_iter().for_each(|(attacks, vulns)| found.add_types(not, attacks, vulns));
         return Ok(());
     }
     match lower.as_str() {
@@ -108,6 +101,19 @@ fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
         _ => found.add("search", not, json!(text)),
     }
     Ok(())
+}
+
+/// The types of attacks and of vulnerabilities that a word names.
+fn types_named(word: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let vulns = vuln_type::named(word);
+    let attacks: Vec<String> = if AttackType::subtype_named(word).is_some() {
+        vec![word.to_lowercase()]
+    } else {
+        AttackType::named(word).into_iter().map(|kind| kind.code().to_owned()).collect()
+    };
+    // A word of vulnerabilities alone is a type that no attack has.
+    let attacks = if attacks.is_empty() { vulns.clone() } else { attacks };
+    (!attacks.is_empty()).then_some((attacks, vulns))
 }
 
 fn is_method(text: &str) -> bool {

@@ -13,6 +13,17 @@ pub(super) enum DateOrder {
     YearMonthDay,
 }
 
+impl DateOrder {
+    /// What is wrong with a date of another order.
+    fn expected(self) -> &'static str {
+        match self {
+            DateOrder::DayMonthYear => "no such date: dd/mm/yyyy is expected, or quotes around a text",
+            DateOrder::MonthDayYear => "no such date: mm/dd/yyyy is expected, or quotes around a text",
+            DateOrder::YearMonthDay => "no such date: yyyy/mm/dd is expected, or quotes around a text",
+        }
+    }
+}
+
 /// Now, as the user sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Calendar {
@@ -65,6 +76,16 @@ impl Calendar {
 
 /// The period that the terms begin with, if they do, and how many terms it takes.
 pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, i64)>, usize), SearchError> {
+    if let [term @ Term { negated: true, key: None, quoted: false, value, column }, ..] = terms {
+        return match read(&[Term { negated: false, ..term.clone() }], calendar) {
+            Ok((None, _)) => Ok((None, 0)),
+            _ => Err(SearchError {
+                text: "a period cannot be left out",
+                value: value.clone(),
+                column: *column,
+            }),
+        };
+    }
     let word = |index: usize| -> Option<String> {
         let term = terms.get(index).filter(|term| term.key.is_none() && !term.quoted && !term.negated)?;
         Some(term.value.to_lowercase())
@@ -92,6 +113,7 @@ pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, 
         Some((Ok(range), used)) => Ok((Some(range), used)),
         Some((Err(text), _)) => Err(bad(text, &first)),
         None if first == "last" || first == "this" => Err(bad(UNKNOWN, &first)),
+        None if is_like_date(&first) => Err(bad(calendar.order.expected(), &first)),
         None => Ok((None, 0)),
     }
 }
@@ -223,6 +245,14 @@ fn span(text: &str, day: Option<NaiveDate>, calendar: &Calendar) -> Option<(i64,
         Some(day) => Some(calendar.days(day, day)),
         None => minute(day?, text),
     }
+}
+
+/// Whether a word begins like a date with slashes.
+fn is_like_date(word: &str) -> bool {
+    let first = word.split('-').next().unwrap_or_default();
+    let is_number =
+        |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    first.split('/').count() == 3 && first.split('/').all(is_number)
 }
 
 fn date(text: &str, order: DateOrder) -> Option<NaiveDate> {

@@ -37,6 +37,26 @@ fn the_example_of_the_contract() {
 }
 
 #[test]
+fn mistakes_that_would_ask_for_something_else_are_refused() {
+    for (query, text, value, column) in [
+        ("xss ! sqli", "a word is expected right after the exclamation mark", "!", 5),
+        ("!", "a word is expected right after the exclamation mark", "!", 1),
+        ("!!sqli", "a word is expected right after the exclamation mark", "!", 1),
+        ("!today", "a period cannot be left out", "today", 1),
+        ("xss !july", "a period cannot be left out", "july", 5),
+        ("13/13/2026", "no such date: dd/mm/yyyy is expected, or quotes around a text", "13/13/2026", 1),
+        (
+            "11/30/2026 10:00-11/30/2026 13:00",
+            "no such date: dd/mm/yyyy is expected, or quotes around a text",
+            "11/30/2026",
+            1,
+        ),
+    ] {
+        assert_eq!(refused(query), (text, value.to_owned(), column), "{query}");
+    }
+}
+
+#[test]
 fn vulnerabilities_have_types_and_applications_of_their_own() {
     for (query, expected) in [
         ("idor", json!({"type": ["idor"]})),
@@ -57,6 +77,10 @@ fn words_and_pairs_become_keys() {
     for (query, expected) in [
         ("XSS sqli", json!({"type": ["xss", "sqli"]})),
         ("!ptrav", json!({"!type": ["ptrav"]})),
+        ("sqli,XSS", json!({"type": ["sqli", "xss"]})),
+        ("!sqli,xss", json!({"!type": ["sqli", "xss"]})),
+        ("sqli,nothing", json!({"search": ["sqli,nothing"]})),
+        ("\"13/13/2026\" /1/2/2026", json!({"search": ["13/13/2026"], "path": ["/1/2/2026"]})),
         ("statuscode:404 statuscode:400-403,2xx", json!({"statuscode": [404, [400, 403], [200, 299]]})),
         (
             "N:>100 size:<10 rt:>=5",

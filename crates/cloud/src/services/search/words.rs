@@ -27,6 +27,11 @@ pub(super) fn terms(query: &str) -> Result<Vec<Term>, SearchError> {
         let negated = first == '!';
         if negated {
             chars.next();
+            // With a blank between them the word would be asked for instead of left out.
+            if chars.peek().is_none_or(|(_, next)| next.is_whitespace() || *next == '!') {
+                let text = "a word is expected right after the exclamation mark";
+                return Err(SearchError { text, value: "!".to_owned(), column: start + 1 });
+            }
         }
         let mut term = Term { negated, key: None, value: String::new(), quoted: false, column: start + 1 };
         let mut quote: Option<(char, usize)> = None;

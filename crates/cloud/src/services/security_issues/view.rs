@@ -128,6 +128,7 @@ pub(super) fn detail(
             .filter(|text| !text.is_empty())
             .cloned()
             .collect(),
+        evidence: row.evidence.clone().unwrap_or_default(),
         oob_interaction: calls.iter().map(interaction).collect(),
         passive_detect_incident: passive && incident,
         description: row.description.clone(),

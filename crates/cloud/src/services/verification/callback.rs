@@ -17,13 +17,18 @@ use axum::{
     http::header::USER_AGENT,
 };
 use bartizan_store::{Store, TenantId, entity::verification_callback::Model};
+use hyper_util::rt::TokioTimer;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::mark::code_of;
+use super::{exchange::Stop, mark::code_of};
 use crate::{keys::Keys, secrets::same, state::Cloud};
 
 /// Seconds for which a token is good.
 const GOOD_S: i64 = 600;
+/// How far the clocks of two processes may be apart, seconds.
+const SKEW_S: i64 = 60;
+/// How long a client may take for the head of a request.
+const HEAD: Duration = Duration::from_secs(10);
 /// How long a call is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked for one.
@@ -49,20 +54,24 @@ impl Callback<'_> {
         format!("{}/{token}", self.url.trim_end_matches('/'))
     }
 
-    /// Waits until one of these tokens was called; none when that did not happen, or is not known.
-    pub(super) async fn wait(&self, tokens: &[&str]) -> Option<Model> {
+    /// Waits until one of these tokens was called; none when that did not happen. That it is not known is trouble, and
+    /// says nothing about the host.
+    pub(super) async fn wait(&self, tokens: &[&str]) -> Result<Option<Model>, Stop> {
         let end = Instant::now() + PATIENCE;
         loop {
-            match self.store.callback_of(self.tenant, tokens).await {
-                Ok(Some(call)) => return Some(call),
+            let found = self.store.callback_of(self.tenant, tokens).await;
+            let is_over = tokens.is_empty() || Instant::now() >= end;
+            match found {
+                Ok(Some(call)) => return Ok(Some(call)),
+                Ok(None) if is_over => return Ok(None),
                 Ok(None) => {}
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "calls of a verified host could not be looked for");
+                    if is_over {
+                        return Err(Stop::Trouble);
+                    }
                 }
-            }
-            if tokens.is_empty() || Instant::now() >= end {
-                return None;
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -81,7 +90,8 @@ fn verification_of(keys: &Keys, token: &str, now: i64) -> Option<i64> {
     let (named, code) = token.rsplit_once('-')?;
     let mut parts = named.split('-').map(|part| i64::from_str_radix(part, 16));
     let (id, time) = (parts.next()?.ok()?, parts.next()?.ok()?);
-    let is_good = (time..=time.saturating_add(GOOD_S)).contains(&now);
+    // The clock of the process that made it may be a little ahead of this one's.
+    let is_good = (time.saturating_sub(SKEW_S)..=time.saturating_add(GOOD_S)).contains(&now);
     (is_good && same(code, &code_of(keys, &format!("callback {named}")))).then_some(id)
 }
 
@@ -90,7 +100,9 @@ pub(crate) async fn serve(cloud: Cloud, listener: TcpListener) -> std::io::Resul
     let state = (cloud, Arc::new(Semaphore::new(CONCURRENT)));
     let service = Router::new().fallback(answer).with_state(state);
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
-    axum_server::from_tcp(listener)?.serve(service).await
+    let mut server = axum_server::from_tcp(listener)?;
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server.serve(service).await
 }
 
 async fn answer(
@@ -133,7 +145,8 @@ mod tests {
         assert_ne!(good, token(&keys, 300, 1_000_000));
         assert_eq!(verification_of(&keys, &good, 1_000_000 + GOOD_S), Some(300));
         assert_eq!(verification_of(&keys, &good, 1_000_001 + GOOD_S), None);
-        assert_eq!(verification_of(&keys, &good, 999_999), None);
+        assert_eq!(verification_of(&keys, &good, 1_000_000 - SKEW_S), Some(300));
+        assert_eq!(verification_of(&keys, &good, 999_999 - SKEW_S), None);
         assert_eq!(verification_of(&keys, &good.replacen("12c", "12d", 1), 1_000_000), None, "another one");
         for wrong in ["", "favicon.ico", "12c-f4240", "12c-f4240-00000000-", "-1-f4240-00000000-x"] {
             assert_eq!(verification_of(&keys, wrong, 1_000_000), None, "{wrong}");

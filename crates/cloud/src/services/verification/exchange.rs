@@ -163,12 +163,12 @@ impl Conversation<'_> {
             }
         }
         let of_tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
-        let Some(call) = callback.wait(&of_tokens).await else { return Ok(None) };
+        let Some(call) = callback.wait(&of_tokens).await? else { return Ok(None) };
         let Some(at) = tokens.iter().position(|token| *token == call.token) else { return Ok(None) };
         let token = (callback.token)();
         let Some(payload) = payload(at, &token) else { return Ok(None) };
         let Some((sent, answer)) = self.ask(&payload).await? else { return Ok(None) };
-        let Some(call) = callback.wait(&[&token]).await else { return Ok(None) };
+        let Some(call) = callback.wait(&[&token]).await? else { return Ok(None) };
         Ok(Some(Finding { proof: probe::called(kind, &call), sent, answer }))
     }
 

@@ -253,10 +253,11 @@ fn row_of(tenant: TenantId, proof: &VulnEvidence, now: i64) -> Model {
     row.domain = text(&proof.domain, MAX_NAME);
     row.path = text(&proof.path, MAX_NAME);
     row.parameter = text(&proof.parameter, MAX_NAME);
-    row.title = if row.parameter.is_empty() {
-        format!("{label} at {}", row.path)
+    // Without the place, which has members of its own: groups of issues are those of one title.
+    row.title = if proof.sign_class.is_empty() || proof.sign.is_empty() {
+        label.clone()
     } else {
-        format!("{label} in {} at {}", row.parameter, row.path)
+        format!("{label}: {}", proof.sign)
     };
     row.title = text(&row.title, 255);
     row.description = format!("{}\n\n{}", text(&proof.description, MAX_TEXT), mitigation(&row.kind));
@@ -281,9 +282,25 @@ fn example(proof: &VulnEvidence) -> String {
     let host = raw.headers.get("HOST").and_then(|values| values.first());
     let host = host.map_or(proof.domain.as_str(), String::as_str);
     let mut text = format!("{} {} {}\nHost: {host}\n", raw.method, raw.uri, raw.proto);
+    for (name, value) in attacked_fields(proof) {
+        text.extend([name, ": ", value, "\n"]);
+    }
     if !raw.body.is_empty() {
         text.push('\n');
         text.push_str(&raw.body);
     }
     text
+}
+
+/// The header fields that hold the attack, masked as they were reported.
+fn attacked_fields(proof: &VulnEvidence) -> impl Iterator<Item = (&str, &str)> {
+    let place = proof.parameter.strip_prefix("HEADER_").unwrap_or_default();
+    let is_place = |name: &str| {
+        let rest = place.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name));
+        rest.is_some()
+            && place.as_bytes().get(name.len()) == Some(&b'_')
+            && !name.eq_ignore_ascii_case("host")
+    };
+    let fields = proof.raw.headers.iter().filter(move |(name, _)| is_place(name.as_str()));
+    fields.flat_map(|(name, values)| values.iter().map(move |value| (name.as_str(), value.as_str())))
 }

@@ -30,6 +30,7 @@ pub(super) fn view(row: &Model, attacks: &[entity::attack::Model]) -> VulnView {
         description: row.description.clone(),
         additional: row.additional.clone(),
         exploit_example: row.exploit_example.clone(),
+        evidence: row.evidence.clone().unwrap_or_default(),
         method: row.method.clone(),
         domain: row.domain.clone(),
         path: row.path.clone(),

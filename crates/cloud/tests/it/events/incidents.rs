@@ -314,12 +314,81 @@ async fn a_node_may_report_a_flaw_by_itself() {
             [{"blocked": false, "type": "stack_trace", "value": {"example": "Traceback", "original_size": 9}, "num": 1}]},
     });
     let first = cloud.post(&by, "/v2/vuln/passive_detection", body.clone()).await.body();
-    assert_eq!(
-        (&first["type"], &first["title"]),
-        (&json!("infoleak"), &json!("Information Exposure at /debug"))
-    );
+    assert_eq!((&first["type"], &first["title"]), (&json!("infoleak"), &json!("Information Exposure")));
     let again = cloud.post(&by, "/v2/vuln/passive_detection", body).await.body();
     assert_eq!(again["id"], first["id"]);
     let bad = cloud.post(&by, "/v2/vuln/passive_detection", json!({"type": "infoleak"})).await;
     assert_eq!((bad.status, bad.json()["body"].clone()), (400, json!({"domain": {"error": "is required"}})));
+}
+
+#[tokio::test]
+async fn what_an_answer_showed_is_shown_with_the_request_that_made_it() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let admin = cloud.admin_pair().await;
+    let shown = "root:x:0:0:root:/root:/bin/bash\n<b>not markup</b>";
+    let raw = json!({
+        "method": "GET", "uri": "/file", "proto": "HTTP/1.1", "body": "", "headers": {
+            "HOST": ["shop.test"], "X-FILE": ["../../etc/passwd"], "X": ["other"], "AUTHORIZATION": ["********"],
+        },
+    });
+    let changes = json!({
+        "vuln_type": "ptrav", "attack_type": "ptrav", "parameter": "HEADER_X-FILE_value", "method": "GET",
+        "path": "/file", "evidence": shown, "raw": raw,
+    });
+    node.upload(&cloud, &[proof("p", "a", recent(&cloud), changes)]).await;
+    let vuln = cloud.post(&admin, "/v1/objects/vuln", json!({})).await.body()[0].clone();
+    let detail = cloud.get(&admin, &format!("/v1/security_issues/{}", vuln["id"])).await.json();
+    assert_eq!((&vuln["evidence"], &detail["evidence"]), (&json!(shown), &json!(shown)));
+    let example = "GET /file HTTP/1.1\nHost: shop.test\nX-FILE: ../../etc/passwd\n";
+    assert_eq!(
+        (&vuln["exploit_example"], &detail["exploitation_examples"]),
+        (&json!(example), &json!([example]))
+    );
+}
+
+#[tokio::test]
+async fn flaws_of_one_kind_are_one_group_of_issues() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let admin = cloud.admin_pair().await;
+    let now = recent(&cloud);
+    let leak = |class: &str, sign: &str| {
+        json!({"vuln_type": "infoleak", "exploited": false, "attack_type": null, "parameter": "",
+            "sign_class": class, "sign": sign})
+    };
+    let proofs = [
+        proof("a", "a", now, json!({"path": "/a"})),
+        proof("b", "b", now, json!({"path": "/b", "domain": "other.test"})),
+        proof("c", "c", now, json!({"parameter": "GET_q_value"})),
+        proof("d", "d", now, leak("stack_trace", "A stack trace of Java")),
+        proof("e", "e", now, leak("card_number", "A payment card number")),
+    ];
+    node.upload(&cloud, &proofs).await;
+    let body = json!({"client_id": cloud.client.id});
+    let groups = cloud.post(&admin, "/v1/security_issues/groups", body.clone()).await.json();
+    let told: Vec<_> = groups
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| {
+            (
+                group["title"].as_str().unwrap(),
+                group["security_issues_count"].as_u64(),
+                group["hosts_count"].as_u64(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("SQL Injection", Some(3), Some(2)),
+            ("Information Exposure: A payment card number", Some(1), Some(1)),
+            ("Information Exposure: A stack trace of Java", Some(1), Some(1)),
+        ]
+    );
+    let count = cloud.post(&admin, "/v1/security_issues/groups_count", body).await.json();
+    assert_eq!(count, json!({"count": 3}));
+    let of_group = json!({"client_id": cloud.client.id, "filter": {"group_id": groups[0]["group_id"]}});
+    assert_eq!(cloud.post(&admin, "/v1/security_issues", of_group).await.json().as_array().unwrap().len(), 3);
 }
