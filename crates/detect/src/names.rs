@@ -125,12 +125,12 @@ pub(crate) fn names_a_path(point: &PointPath<'_>) -> bool {
 }
 
 /// Whether the name is an order to change a profile, as services that count what people do take it:
-/// `{"user_properties": {"$set": {…}}}`.
+/// `{"user_properties": {"$set": {…}}}`. Only a body of such a service has them, and only under these names.
 pub(crate) fn updates_a_profile(point: &PointPath<'_>, name: &[u8]) -> bool {
     const ORDERS: [&[u8]; 4] = [b"$set", b"$unset", b"$push", b"$inc"];
-    const PROFILES: [&str; 3] = ["user_properties", "group_properties", "properties"];
+    const PROFILES: [&str; 2] = ["user_properties", "group_properties"];
     let parent = point.ancestors().find_map(|path| key(path.last()));
-    ORDERS.contains(&name) && parent.is_some_and(|parent| PROFILES.contains(&parent))
+    ORDERS.contains(&name) && is_body(point) && parent.is_some_and(|parent| PROFILES.contains(&parent))
 }
 
 /// Whether the field is named as one for statements, of services that query data with them.

@@ -138,8 +138,9 @@ impl<'a> Context<'a> {
             && memchr::memmem::find_iter(text, b"```").count() == 2
     }
 
-    /// Whether a body's value is nothing but the fields of a header block, as tools that record requests report them. A block
-    /// that begins with a field breaks out of none; fields that an injection is after are not among them.
+    /// Whether a body's value is nothing but the fields of a header block, as tools that record requests report them: two
+    /// lines or more that line ends join, with a field on each. A block that begins with a field breaks out of none; fields
+    /// that an injection is after are not among them.
     pub(crate) fn is_header_block(&self) -> bool {
         const FIRST: [&[u8]; 12] = [
             b"accept",
@@ -155,26 +156,34 @@ impl<'a> Context<'a> {
             b"server",
             b"vary",
         ];
-        const AIMS: [&[u8]; 9] = [
-            b"bcc",
-            b"cc",
-            b"from",
-            b"location",
-            b"reply-to",
-            b"return-path",
-            b"set-cookie",
-            b"subject",
-            b"to",
+        // Other spellings of a line end that readers may take for one.
+        const BREAKS: [&[u8]; 10] = [
+            b"%0d",
+            b"%0a",
+            b"%u0",
+            b"%e5%98",
+            b"\xe5\x98\x8a",
+            b"\xe5\x98\x8d",
+            b"\\r",
+            b"\\n",
+            b"\\u",
+            b"\\x",
         ];
         if !matches!(self.place, Place::BodyValue | Place::FileContent) {
             return false;
         }
-        let mut lines = self.value.trim_ascii_end().split(|b| *b == b'\n').map(field_name);
-        let first = lines.next().flatten();
-        let known = first.is_some_and(|name| FIRST.contains(&name.to_ascii_lowercase().as_slice()));
+        let text = self.value.trim_ascii_end().to_ascii_lowercase();
+        let is_broken = BREAKS.iter().any(|sign| memchr::memmem::find(&text, sign).is_some());
+        let mut lines = text.split(|b| *b == b'\n').map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            field_name(line).filter(|_| !line.contains(&b'\r'))
+        });
+        let known = lines.next().flatten().is_some_and(|name| FIRST.contains(&name));
+        // `date: x` and no second field, or a blank line with a body behind it, is no block. Its last line end may be missing.
         known
-            && lines
-                .all(|name| name.is_some_and(|name| !AIMS.contains(&name.to_ascii_lowercase().as_slice())))
+            && !is_broken
+            && self.value.contains(&b'\n')
+            && lines.all(|name| name.is_some_and(|name| !is_aim(name)))
     }
 
     /// Whether a line of the value is the rule under the head of a table: `:-- | --:`.
@@ -214,6 +223,64 @@ impl<'a> Context<'a> {
         }) && matches!(previous, b' ' | b'(' | b'[' | b',');
         delimited || quoted_word || signs && word == 0
     }
+}
+
+/// Whether an injection is after the header field: it moves the reader, stores, allows or forbids something, or addresses
+/// mail.
+fn is_aim(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 33] = [
+        b"alt-svc",
+        b"authorization",
+        b"bcc",
+        b"cc",
+        b"clear-site-data",
+        b"content-disposition",
+        b"content-location",
+        b"cookie",
+        b"cookie2",
+        b"forwarded",
+        b"from",
+        b"link",
+        b"location",
+        b"mime-version",
+        b"nel",
+        b"origin-agent-cluster",
+        b"permissions-policy",
+        b"refresh",
+        b"reply-to",
+        b"report-to",
+        b"reporting-endpoints",
+        b"return-path",
+        b"service-worker-allowed",
+        b"sourcemap",
+        b"strict-transport-security",
+        b"subject",
+        b"to",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"www-authenticate",
+        b"x-sendfile",
+        b"x-sourcemap",
+    ];
+    const BEGINNINGS: [&[u8]; 15] = [
+        b"access-control-",
+        b"content-security-policy",
+        b"cross-origin-",
+        b"proxy-",
+        b"public-key-pins",
+        b"set-cookie",
+        b"x-accel-",
+        b"x-crlf",
+        b"x-forwarded-",
+        b"x-frame-options",
+        b"x-inject",
+        b"x-mailer",
+        b"x-original-",
+        b"x-test",
+        b"x-xss-protection",
+    ];
+    NAMES.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// The name of a header field, if the line is one.

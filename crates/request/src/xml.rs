@@ -168,15 +168,27 @@ fn entity(declaration: &[u8]) -> Option<Entity> {
 /// Whether the document type itself lies at a URL that makes a parser fetch what the client names. Catalogued DTDs are
 /// in every such document; a relative one is a leftover.
 pub(crate) fn has_remote_subset(doctype: &[u8]) -> bool {
-    let head = doctype.get(..memchr::memchr(b'[', doctype).unwrap_or(doctype.len())).unwrap_or_default();
-    let keyword = |word: &[u8]| memchr::memmem::find(head, word).and_then(|at| head.get(at + word.len()..));
-    let system = match (keyword(b"PUBLIC").and_then(literal), keyword(b"SYSTEM")) {
-        // The system identifier follows the public one.
-        (Some((_, after)), _) => literal(after),
-        (None, Some(after)) => literal(after),
-        (None, None) => None,
-    };
-    system.is_some_and(|(id, _)| is_remote(id) && !is_catalogued(id))
+    let text = doctype.trim_ascii_start();
+    let name = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+    let id = text.get(name..).unwrap_or_default().trim_ascii_start();
+    // The system identifier follows the public one.
+    if let Some(system) = keyword(id, b"PUBLIC").and_then(literal).and_then(|(_, after)| literal(after)) {
+        return is_remote(system.0) && !is_catalogued(system.0);
+    }
+    let head = || id.get(..memchr::memchr(b'[', id).unwrap_or(id.len())).unwrap_or_default();
+    match keyword(id, b"SYSTEM") {
+        Some(system) => literal(system).map_or_else(|| is_remote(head()), |(id, _)| is_remote(id)),
+        // Not as it should be: whoever reads it nevertheless fetches what stands there.
+        None => memchr::memmem::find(head(), b"SYSTEM").is_some() && is_remote(head()),
+    }
+}
+
+/// What follows a keyword that the text begins with.
+fn keyword<'t>(text: &'t [u8], word: &[u8]) -> Option<&'t [u8]> {
+    let rest = text.strip_prefix(word)?;
+    rest.first()
+        .is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''))
+        .then_some(rest)
 }
 
 /// A quoted literal and what follows it.
@@ -194,24 +206,42 @@ fn is_remote(id: &[u8]) -> bool {
 
 /// Whether the document type lies at one of the hosts that publish them.
 fn is_catalogued(id: &[u8]) -> bool {
-    const HOSTS: [&[u8]; 18] = [
+    // Whoever publishes at one of these is known; hosts where anybody may are named with their label.
+    const HOSTS: &[&[u8]] = &[
         b"w3.org",
         b"oasis-open.org",
         b"docbook.org",
+        b"docbook.sourceforge.net",
+        b"hibernate.sourceforge.net",
         b"apple.com",
         b"sun.com",
+        b"oracle.com",
+        b"bea.com",
+        b"ibm.com",
+        b"microsoft.com",
+        b"adobe.com",
         b"jcp.org",
         b"apache.org",
+        b"eclipse.org",
         b"springframework.org",
         b"hibernate.org",
-        b"sourceforge.net",
+        b"opensymphony.com",
         b"mybatis.org",
+        b"checkstyle.org",
+        b"puppycrawl.com",
+        b"freedesktop.org",
+        b"gnome.org",
+        b"mozilla.org",
         b"nlm.nih.gov",
         b"idpf.org",
         b"daisy.org",
         b"openoffice.org",
+        b"tei-c.org",
+        b"musicxml.org",
         b"wapforum.org",
+        b"openmobilealliance.org",
         b"cxml.org",
+        b"worldpay.com",
         b"jboss.org",
     ];
     let id = id.trim_ascii().to_ascii_lowercase();
@@ -386,6 +416,19 @@ mod tests {
         assert!(has_remote_subset(b"x SYSTEM \"http://evil/x.dtd\""));
         assert!(!has_remote_subset(b"html PUBLIC \"-//W3C//DTD\" \"http://www.w3.org/x\""));
         assert!(!has_remote_subset(b"note SYSTEM \"Note.dtd\""));
+        assert!(!has_remote_subset(b"p PUBLIC \"-//W\" \"http://dtd.worldpay.com/paymentService_v1.dtd\""));
+        for remote in [
+            &b"r SYSTEM \"http://[2001:db8::1]/x.dtd\""[..],
+            b"r SYSTEM \"http://evil/x.dtd?[]\" [<!ENTITY a 'b'>]",
+            b"SYSTEM SYSTEM \"http://evil/x.dtd\"",
+            b"xSYSTEM SYSTEM 'http://evil/x.dtd'",
+            b"PUBLIC PUBLIC '-' 'http://evil/x.dtd'",
+            b"r SYSTEM \"http://mine.sourceforge.net/x.dtd\"",
+            b"r PUBLIC '-' \"http://mine.sourceforge.net/x.dtd\"",
+            b"r SYSTEM http://evil/x.dtd",
+        ] {
+            assert!(has_remote_subset(remote), "{}", String::from_utf8_lossy(remote));
+        }
         assert!(!has_remote_subset(b"plist PUBLIC '-//Apple//DTD' 'http://www.apple.com/DTDs/x.dtd'"));
         for id in [
             "http://evil.example/w3.org",

@@ -45,7 +45,11 @@ pub async fn check(cloud: &Cloud, account: &Account) -> Result<(), Failure> {
     let Some(row) = cloud.store.login_failures(&account.0, now - WINDOW_S).await? else {
         return Ok(());
     };
-    let wait = row.last + delay_s(row.count) - now;
+    // A time in whole seconds may be nearly one later than it says: a delay is at least what it promises.
+    let wait = match delay_s(row.count) {
+        0 => 0,
+        delay => row.last + delay + 1 - now,
+    };
     match u64::try_from(wait) {
         Ok(wait) if wait > 0 => Err(ApiError::rate_limited(wait).into()),
         _ => Ok(()),

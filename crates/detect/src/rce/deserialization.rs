@@ -7,6 +7,42 @@ use bartizan_api::attack_type::AttackType;
 
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
+/// The stamp of the header of a `BinaryFormatter` stream.
+pub(crate) const DOTNET_STREAM: u32 = 3509;
+
+/// Types of .NET by which a stream runs something while it is read, and those that hold another stream.
+const DANGEROUS_TYPES: [&[u8]; 24] = [
+    b"DelegateSerializationHolder",
+    b"System.Diagnostics.Process",
+    b"ObjectDataProvider",
+    b"TypeConfuseDelegate",
+    b"SortedSet",
+    b"ComparisonComparer",
+    b"ActivitySurrogate",
+    b"ActivityBind",
+    b"WindowsIdentity",
+    b"WindowsPrincipal",
+    b"ClaimsIdentity",
+    b"ClaimsPrincipal",
+    b"RolePrincipal",
+    b"SessionSecurityToken",
+    b"SessionViewState",
+    b"TextFormattingRunProperties",
+    b"XamlReader",
+    b"LosFormatter",
+    b"BinaryFormatter",
+    b"AxHost",
+    b"PSObject",
+    b"ToolboxItemContainer",
+    b"AssemblyInstaller",
+    b"ResourceSet",
+];
+
+/// Whether a `BinaryFormatter` stream holds types that run something.
+pub(crate) fn makes_a_process(stream: &[u8]) -> bool {
+    DANGEROUS_TYPES.iter().any(|name| memchr::memmem::find(stream, name).is_some())
+}
+
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Rce,
     signatures: &[
@@ -131,7 +167,7 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
         // The header of a `BinaryFormatter` stream, whatever holds it.
         Signature {
-            stamp: 3509,
+            stamp: DOTNET_STREAM,
             subtype: "rce_dotnet_deser",
             gate: &["\u{0}\u{1}\u{0}\u{0}\u{0}"],
             needs: "",

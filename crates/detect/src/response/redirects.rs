@@ -22,7 +22,11 @@ const REGISTERED: [&str; 9] = [
 /// Parts of names of parameters that keep others from being changed, in lower case.
 const SIGNED: [&str; 5] = ["sig", "hmac", "token", "hash", "nonce"];
 
-/// The parameter that names the host that the answer leads to, and the `Location`.
+/// Labels under which names are registered below a country.
+const SECOND_LEVEL: [&str; 14] =
+    ["ac", "co", "com", "edu", "go", "gob", "gov", "mil", "ne", "net", "nom", "or", "org", "sch"];
+
+/// The parameter that names the host that the answer leads to, and the `Location` as far as that host.
 pub(super) fn asked_for(
     host: &str,
     query: &[QueryParameter<'_>],
@@ -38,7 +42,9 @@ pub(super) fn asked_for(
         return None;
     }
     let index = query.iter().position(|parameter| web_host(parameter.value).as_ref() == Some(&target))?;
-    Some((index, format!("Location: {location}")))
+    // No more of it: what follows the host may be a secret of the request, or one that the application adds.
+    let scheme = location.split("//").next().unwrap_or_default();
+    Some((index, format!("Location: {scheme}//{target}")))
 }
 
 /// The host of an absolute address of the web, in lower case.
@@ -67,7 +73,8 @@ fn site(host: &str) -> &str {
     }
     let mut dots = host.rmatch_indices('.').map(|(at, _)| at);
     let (Some(last), Some(second)) = (dots.next(), dots.next()) else { return host };
-    let is_double = host.len() - last == 3 && last - second <= 4;
+    let label = host.get(second + 1..last).unwrap_or_default();
+    let is_double = host.len() - last == 3 && SECOND_LEVEL.contains(&label);
     let cut = if is_double { dots.next() } else { Some(second) };
     cut.and_then(|at| host.get(at + 1..)).unwrap_or(host)
 }
@@ -95,6 +102,15 @@ mod tests {
     }
 
     #[test]
+    fn no_more_than_the_host_is_repeated() {
+        let headers = [(&b"location"[..], &b"https://evil.example/?sid=SECRET"[..])];
+        let response = ResponseParts { status: 302, headers: &headers, body: b"", parse_html: true };
+        let query = [QueryParameter { name: "next", value: "https://evil.example/" }];
+        let found = asked_for("shop.test", &query, &response);
+        assert_eq!(found, Some((0, "Location: https://evil.example".to_owned())));
+    }
+
+    #[test]
     fn redirects_that_are_meant_to_be_do_not() {
         let evil = "https://evil.example/";
         for (host, name, value, status, location) in [
@@ -107,6 +123,7 @@ mod tests {
             ("evil.example", "next", evil, 302, evil),
             ("www.shop.test", "next", "https://sso.shop.test/", 302, "https://sso.shop.test/"),
             ("www.a.co.uk", "next", "https://b.a.co.uk/", 302, "https://b.a.co.uk/"),
+            ("www.dhl.de", "next", "https://login.dhl.de/", 302, "https://login.dhl.de/"),
             ("10.0.0.1:8080", "next", "http://10.0.0.1/", 302, "http://10.0.0.1/"),
             ("shop.test", "next", "ftp://evil.example/", 302, "ftp://evil.example/"),
         ] {

@@ -49,18 +49,45 @@ pub(crate) static DETECTOR: Detector = Detector {
     ],
 };
 
-/// `union select 关键字怎么用`: words of a script without Latin letters are no columns, unless a quote ended a string before.
+/// `union select 关键字怎么用`: words of a script without Latin letters are no columns, unless a quote ended a string before or
+/// more than words follow: a sign of a statement, or the table that columns come from.
 fn asks_in_words(context: &Context<'_>, span: &Range<usize>) -> bool {
-    let mut rest = context.after(span.end);
-    while let Some(after) = [&b" "[..], b"+", b"%20"].iter().find_map(|blank| rest.strip_prefix(*blank)) {
+    let lower = context.after(span.end).to_ascii_lowercase();
+    let blank = |text: &[u8]| [&b" "[..], b"+", b"%20"].iter().find(|b| text.starts_with(b)).map(|b| b.len());
+    let mut rest = lower.as_slice();
+    while let Some(after) = blank(rest).and_then(|length| rest.get(length..)) {
         rest = after;
     }
     let is_word = match rest {
-        [b'%', b'e' | b'E', ..] => true,
+        [b'%', b'e', ..] => true,
         [first, ..] => *first >= 0xe0,
         [] => false,
     };
-    is_word && !context.before(span.end).iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b')'))
+    is_word
+        && !has_statement(rest)
+        && !context.before(span.end).iter().any(|b| matches!(b, b'\'' | b'"' | b'`' | b')'))
+}
+
+/// Whether a text, in small letters, has more than words and blanks. Wide signs (`，`, `．`, `（`) count as the narrow ones that
+/// a database or a view may make of them; a question mark ends a question.
+fn has_statement(text: &[u8]) -> bool {
+    const CLAUSES: [&[u8]; 6] = [b"from", b"into", b"select", b"union", b"where", b"table"];
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        rest = match (first, after) {
+            (b' ' | b'+' | b'?' | b'_', _) => after,
+            (b'%', [b'2', b'0', after @ ..]) => after,
+            // `？` and `！`.
+            (0xef, [0xbc, 0x9f | 0x81, after @ ..]) => after,
+            // Other wide forms.
+            (0xef, [0xb8..=0xbd, ..]) => return true,
+            (b'%', [b'e', b'f', b'%', b'b', b'8'..=b'9' | b'a'..=b'd', ..]) => return true,
+            (b'%', [b'8'..=b'9' | b'a'..=b'f', low, after @ ..]) if low.is_ascii_hexdigit() => after,
+            (b, _) if b.is_ascii_alphanumeric() || *b >= 0x80 => after,
+            _ => return true,
+        };
+    }
+    CLAUSES.iter().any(|word| memchr::memmem::find(text, word).is_some())
 }
 
 /// `union select` inside a statement that the value itself began is a query, as code and migrations hold; what

@@ -130,9 +130,7 @@ pub(super) fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
         return false;
     }
     // `a <script> tag may hold …`: the name of an element, in words.
-    if tail.strip_prefix(b">").unwrap_or(tail).starts_with(b" tag")
-        && context.before(span.start).ends_with(b" ")
-    {
+    if context.before(span.start).ends_with(b" ") && is_word_tag(context, span) {
         return false;
     }
     let tag_end = memchr::memchr(b'>', tail).unwrap_or(0);
@@ -143,6 +141,26 @@ pub(super) fn runs_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     let content = body.split(|b| *b == b'<').next().unwrap_or_default();
     let runs = content.iter().any(|b| matches!(b, b'(' | b'=' | b'`' | b'[')) && !content.starts_with(b"`");
     runs || memchr::memmem::find(attributes, b"=").is_some()
+}
+
+/// Whether the words `tag may` follow the only element that the text has opened so far. Two names in a row on one line are no
+/// program, whatever follows them, unless the second is an operator.
+fn is_word_tag(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let tail = context.after(span.end);
+    let Some(rest) = [&b" tag "[..], b" tags "].iter().find_map(|words| tail.strip_prefix(*words)) else {
+        return false;
+    };
+    let (word, rest) = rest.split_at(rest.iter().take_while(|b| b.is_ascii_alphabetic()).count());
+    let ends = match rest {
+        [] | [b' ' | b',', ..] => true,
+        [b'.', rest @ ..] => rest.first().is_none_or(|b| *b == b' '),
+        _ => false,
+    };
+    context.before(span.end).ends_with(b">")
+        && !context.before(span.start).contains(&b'<')
+        && !word.is_empty()
+        && ![&b"in"[..], b"instanceof"].iter().any(|operator| word.eq_ignore_ascii_case(operator))
+        && ends
 }
 
 /// The end tag that a cutting of a page or component ends with, behind a line of program text: nothing follows that could run.

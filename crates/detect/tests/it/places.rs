@@ -54,3 +54,24 @@ fn a_text_in_a_link_has_two_lines() {
         assert!(target(attack).contains(&"crlf"), "{attack}");
     }
 }
+
+#[test]
+fn an_order_to_change_a_profile_is_one_of_a_body() {
+    let body = |text: &str| found("/v1/items", ("Accept", "*/*"), text);
+    for text in [
+        r#"{"user_properties":{"$set":{"plan":"free"}}}"#,
+        r#"{"events":[{"group_properties":{"$unset":{"plan":"-"}}}]}"#,
+    ] {
+        assert!(body(text).is_empty(), "{text} {:?}", body(text));
+    }
+    for attack in [
+        r#"{"properties":{"$set":{"role":"admin"}}}"#,
+        r#"{"user_properties":{"x":{"$set":{"role":"admin"}}}}"#,
+    ] {
+        assert!(body(attack).contains(&"nosqli"), "{attack} {:?}", body(attack));
+    }
+    for attack in ["/v1/items?properties[$set][role]=admin", "/v1/items?user_properties[$set][role]=admin"] {
+        let found = found(attack, ("Accept", "*/*"), "{}");
+        assert!(found.contains(&"nosqli"), "{attack} {found:?}");
+    }
+}

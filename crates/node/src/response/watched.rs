@@ -27,17 +27,33 @@ pub(crate) struct Tried {
     pub(crate) private: bool,
 }
 
-/// Values of the head, but for the usual ones, that hold what JSON Web Tokens begin with.
+/// Parts of names of parameters and fields that hold credentials, in lower case. In another one the token of a third
+/// party may stand, and an answer says nothing of whether it was looked at.
+const CREDENTIAL_NAMES: [&[u8]; 6] = [b"token", b"jwt", b"auth", b"assertion", b"session", b"bearer"];
+
+fn names_credentials(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    CREDENTIAL_NAMES.iter().any(|part| memchr::memmem::find(&name, part).is_some())
+}
+
+/// Values of the head, but for the usual ones, that hold what JSON Web Tokens begin with and are called credentials.
 fn tokens_of(subject: &Subject<'_>) -> Vec<Vec<u8>> {
-    let query = subject.target.split(|byte| *byte == b'?').nth(1);
-    let fields = subject.headers.iter().filter(|(name, _)| {
+    let query = subject.target.split(|byte| *byte == b'?').nth(1).unwrap_or_default();
+    let parameters = query.split(|byte| *byte == b'&').filter_map(|pair| {
+        let at = memchr::memchr(b'=', pair)?;
+        Some((pair.get(..at)?, pair.get(at + 1..)?))
+    });
+    let fields = subject.headers.iter().copied().filter(|(name, _)| {
         ![header::AUTHORIZATION, header::COOKIE, header::REFERER]
             .iter()
             .any(|usual| name.eq_ignore_ascii_case(usual.as_str().as_bytes()))
     });
-    let values = query.into_iter().chain(fields.map(|(_, value)| *value));
-    let are_tokens = values.filter(|value| memchr::memmem::find(value, b"eyJ").is_some());
-    are_tokens.take(TOKENS_MAX).map(|value| value.get(..TOKEN_MAX).unwrap_or(value).to_vec()).collect()
+    parameters
+        .chain(fields)
+        .filter(|(name, value)| names_credentials(name) && memchr::memmem::find(value, b"eyJ").is_some())
+        .take(TOKENS_MAX)
+        .map(|(_, value)| value.get(..TOKEN_MAX).unwrap_or(value).to_vec())
+        .collect()
 }
 
 /// A request whose answer is watched.

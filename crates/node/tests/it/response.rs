@@ -257,7 +257,7 @@ async fn a_redirect_to_the_host_of_a_parameter_is_told_of() {
         (&found["vuln_type"], &found["exploited"], &found["parameter"], &found["path"]),
         (&"redir".into(), &false.into(), &"GET_next_value".into(), &"/redir".into())
     );
-    assert_eq!(found["evidence"], "Location: https://evil.example/");
+    assert_eq!(found["evidence"], "Location: https://evil.example");
     assert!(setup.spooled().iter().all(|event| event["kind"] != "hit"), "a plain address is no attack");
     let (state, _upstream) = setup.stop().await;
     let spooled = crate::harness::spooled(&state.path().join("state/spool"));

@@ -81,15 +81,16 @@ impl Kind {
             Some(Kind::Form)
         } else if subtype.starts_with(b"grpc") || subtype.starts_with(b"connect+") {
             Some(Kind::Grpc)
+        } else if subtype == b"graphql" {
+            Some(Kind::Gql)
+        } else if memchr::memmem::find(subtype, b"json").is_some() {
+            // Also `json+protobuf`, whose bodies are JSON.
+            Some(Kind::Json)
         } else if memchr::memmem::find(subtype, b"protobuf").is_some()
             || subtype == b"proto"
             || subtype == b"x-proto"
         {
             Some(Kind::Protobuf)
-        } else if subtype == b"graphql" {
-            Some(Kind::Gql)
-        } else if memchr::memmem::find(subtype, b"json").is_some() {
-            Some(Kind::Json)
         } else if subtype == b"xml" || subtype.ends_with(b"+xml") {
             Some(Kind::Xml)
         } else {
@@ -179,7 +180,12 @@ impl Walker<'_> {
         let mut taken = Taken::No;
         let mut taken_as = None;
         for kind in attempts(body, &declared.kinds) {
-            if taken != Taken::No && !(declared.splits(kind) && memchr::memchr(b'=', body).is_some()) {
+            let splits = declared.splits(kind) && memchr::memchr(b'=', body).is_some();
+            // A field of a message is found in nearly anything, also before a text that somebody reads as such.
+            let is_text = taken_as == Some(Kind::Protobuf)
+                && matches!(kind, Kind::Json | Kind::Xml)
+                && matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'));
+            if taken != Taken::No && !splits && !is_text {
                 continue;
             }
             let as_kind = self.document_as(kind, path, body, declared)?;

@@ -42,6 +42,11 @@ const MAX_EXPANSION: usize = 32;
 /// Expansion that is always free: some hundred readings of a request of some hundred bytes.
 const EXPANSION_GRACE: usize = 32 * 1024;
 
+/// Largest size of what is in an archive, bytes.
+const ARCHIVE_BYTES: usize = 1 << 30;
+/// How many times larger than the archive that may be.
+const ARCHIVE_RATIO: usize = 1000;
+
 impl Walker<'_> {
     /// The raw request target. Only percent-decoding makes sense for the whole of it: its parts are
     /// visited on their own.
@@ -202,9 +207,10 @@ impl Walker<'_> {
         let Some(size) = zip::unpacked_size(value).and_then(|size| usize::try_from(size).ok()) else {
             return;
         };
-        let exceeds_ratio =
-            size > self.limits.ratio_grace_bytes && size / self.limits.max_ratio.max(1) > value.len();
-        if size > self.limits.max_decoded_bytes || exceeds_ratio {
+        // What is unpacked elsewhere, if at all, has room for what people pack: logs and tables shrink a hundredfold.
+        let exceeds_ratio = size > self.limits.ratio_grace_bytes
+            && size / ARCHIVE_RATIO.max(self.limits.max_ratio) > value.len();
+        if size > ARCHIVE_BYTES.max(self.limits.max_decoded_bytes) || exceeds_ratio {
             self.anomaly(AnomalyKind::DataBomb, path);
         }
     }

@@ -52,28 +52,6 @@ pub(super) fn is_shown_span(context: &Context<'_>) -> bool {
 /// Whether a command is the pattern of one: it has holes that a reader fills (`{{path/to/file}}`), and nothing that a shell
 /// would load or run without them.
 fn has_holes(shown: &[u8]) -> bool {
-    const RUNS: [&[u8]; 7] = [b"`", b"$(", b"${", b"/etc/", b"/dev/tcp", b"http", b";"];
-    const LOADERS: [&[u8]; 19] = [
-        b"base64",
-        b"bash",
-        b"curl",
-        b"dig",
-        b"eval",
-        b"exec",
-        b"id",
-        b"nc",
-        b"ncat",
-        b"netcat",
-        b"nslookup",
-        b"ping",
-        b"sh",
-        b"socat",
-        b"telnet",
-        b"uname",
-        b"wget",
-        b"whoami",
-        b"zsh",
-    ];
     let is_hole = |part: &[u8]| {
         let name = memchr::memmem::find(part, b"}}").and_then(|end| part.get(..end)).unwrap_or_default();
         !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || b" _-./|[]:,*@=".contains(b))
@@ -82,18 +60,167 @@ fn has_holes(shown: &[u8]) -> bool {
     let mut holes = holes.map(|at| shown.get(at + 2..).unwrap_or_default()).peekable();
     let redirects = memchr::memchr2_iter(b'<', b'>', shown);
     let mut targets = redirects.map(|at| shown.get(at + 1..).unwrap_or_default().trim_ascii_start());
-    let mut words = shown.split(|b| !b.is_ascii_alphanumeric());
     holes.peek().is_some()
         && holes.all(is_hole)
         && targets.all(|target| target.starts_with(b"{{") || target.starts_with(b">"))
-        && !RUNS.iter().any(|word| memchr::memmem::find(shown, word).is_some())
-        && !words.any(|word| {
-            LOADERS.binary_search(&word).is_ok() || word.starts_with(b"python") || word.starts_with(b"perl")
-        })
+        && !splits_words(shown)
+        && is_harmless_line(shown)
 }
 
 fn is_ordinary_line(inner: &[u8]) -> bool {
-    !inner.iter().any(|b| matches!(b, b'`' | b';' | b'\'' | b'<' | b'>' | b'\n')) && is_ordinary(inner)
+    !inner.iter().any(|b| matches!(b, b'\'' | b'<' | b'>')) && !splits_words(inner) && is_harmless_line(inner)
+}
+
+/// Whether the line of a code span names no program that loads, sends, changes or runs something, and no host.
+fn is_harmless_line(line: &[u8]) -> bool {
+    if line.iter().any(|b| matches!(b, b'`' | b';' | b'$' | b'\\' | b'\n' | b'\r')) || !is_free_of_signs(line)
+    {
+        return false;
+    }
+    // Nothing in a hole stands alone, unless a bar or comma makes words of it.
+    let mut outside = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(open) = memchr::memmem::find(rest, b"{{") {
+        let (before, hole) = rest.split_at(open);
+        let end = memchr::memmem::find(hole, b"}}").map_or(hole.len(), |end| end + 2);
+        let (hole, after) = hole.split_at(end);
+        outside.extend_from_slice(before);
+        outside.extend_from_slice(if hole.iter().any(|b| matches!(b, b'|' | b',')) { hole } else { b"{}" });
+        rest = after;
+    }
+    outside.extend_from_slice(rest);
+    let mut words = outside.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty()).peekable();
+    let mut parts = outside.split(|b| b.is_ascii_whitespace() || b"/|&\"'(){}[],=:!".contains(b)).peekable();
+    // `kubectl logs` reads, and no other order of that program is shown.
+    if words.peek() == Some(&&b"kubectl"[..]) {
+        words.next();
+        if words.next() != Some(b"logs") {
+            return false;
+        }
+        parts.next();
+    }
+    !outside.split(|b| b.is_ascii_whitespace()).any(names_a_host) && !parts.any(is_program_that_acts)
+}
+
+/// `c""at`, `"c"at`: quotes inside a word.
+fn splits_words(line: &[u8]) -> bool {
+    let is_inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'"' | b'\'');
+    line.windows(3).any(|w| matches!(w, [a, b'"' | b'\'', b] if is_inner(*a) && is_inner(*b)))
+}
+
+/// `u@h.example`, `h.example:`, `host:/path`, `host::module`, `ftp://host`.
+fn names_a_host(word: &[u8]) -> bool {
+    let at = memchr::memchr(b'@', word).is_some_and(|at| at > 0);
+    let colon = memchr::memchr(b':', word).is_some_and(|colon| {
+        let (host, rest) = word.split_at(colon);
+        host.contains(&b'.') || matches!(rest, [_] | [_, b'/' | b'.' | b'~' | b':', ..])
+    });
+    at || colon
+}
+
+/// Whether the word is a program of attacks, an interpreter, or one that moves data or runs other programs.
+fn is_program_that_acts(word: &[u8]) -> bool {
+    const PROGRAMS: [&[u8]; 94] = [
+        b"apt",
+        b"aria2c",
+        b"at",
+        b"awk",
+        b"aws",
+        b"axel",
+        b"batch",
+        b"bun",
+        b"bunx",
+        b"cc",
+        b"chroot",
+        b"clang",
+        b"cpulimit",
+        b"crontab",
+        b"csh",
+        b"deno",
+        b"doas",
+        b"docker",
+        b"ed",
+        b"emacs",
+        b"expect",
+        b"fetch",
+        b"fish",
+        b"gawk",
+        b"gcc",
+        b"gdb",
+        b"git",
+        b"groovy",
+        b"ionice",
+        b"irb",
+        b"java",
+        b"jrunscript",
+        b"jshell",
+        b"julia",
+        b"kubectl",
+        b"lftp",
+        b"ln",
+        b"lua",
+        b"luajit",
+        b"lynx",
+        b"mawk",
+        b"mkfifo",
+        b"mount",
+        b"mysql",
+        b"mysqldump",
+        b"nawk",
+        b"ncftp",
+        b"netcat",
+        b"nice",
+        b"nmap",
+        b"node",
+        b"nodejs",
+        b"nohup",
+        b"nsenter",
+        b"openssl",
+        b"osascript",
+        b"passwd",
+        b"php",
+        b"pkill",
+        b"podman",
+        b"powershell",
+        b"psql",
+        b"pwsh",
+        b"pypy",
+        b"rclone",
+        b"rsync",
+        b"ruby",
+        b"scp",
+        b"screen",
+        b"setsid",
+        b"sftp",
+        b"shred",
+        b"smbclient",
+        b"source",
+        b"sqlite",
+        b"ssh",
+        b"strace",
+        b"su",
+        b"sudo",
+        b"systemctl",
+        b"tar",
+        b"tclsh",
+        b"tcsh",
+        b"tee",
+        b"tftp",
+        b"timeout",
+        b"tmux",
+        b"truncate",
+        b"useradd",
+        b"vi",
+        b"vim",
+        b"wish",
+        b"xargs",
+        b"zip",
+    ];
+    let word = word.split(|b| *b == b'.').next().unwrap_or_default();
+    let version = word.iter().rev().take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b'_')).count();
+    let name = word.get(..word.len() - version).unwrap_or_default().to_ascii_lowercase();
+    let word = word.to_ascii_lowercase();
+    [name, word].iter().any(|name| PROGRAMS.contains(&name.as_slice()) || is_runner(name))
 }
 
 /// Longer ones are no command that a page shows.
@@ -102,10 +229,21 @@ const LONGEST_SPAN: usize = 300;
 /// Whether a command that a text shows is none of those that attacks are made of: nothing that loads, runs, waits or looks
 /// at the system.
 pub(super) fn is_ordinary(shown: &[u8]) -> bool {
+    let mut words = shown.split(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'|' | b'&' | b'"' | b'('));
+    is_free_of_signs(shown) && !words.any(is_runner)
+}
+
+/// Whether a command has none of the paths and signs that attacks have.
+fn is_free_of_signs(shown: &[u8]) -> bool {
     const ATTACKS: [&[u8]; 12] = [
         b"/etc/", b"/dev/", b"/proc/", b"/tmp/", b"whoami", b"base64", b"${", b"$(", b"$@", b"http", b"| sh",
         b"|sh",
     ];
+    !ATTACKS.iter().any(|word| memchr::memmem::find(shown, word).is_some())
+}
+
+/// Whether the word is a program that attacks run.
+fn is_runner(word: &[u8]) -> bool {
     const RUNNERS: [&[u8]; 62] = [
         b"arp",
         b"ash",
@@ -170,12 +308,8 @@ pub(super) fn is_ordinary(shown: &[u8]) -> bool {
         b"xxd",
         b"zsh",
     ];
-    let is_runner = |word: &[u8]| {
-        let word = word.strip_suffix(b"\\").unwrap_or(word);
-        RUNNERS.binary_search(&word).is_ok() || word.starts_with(b"python") || word.starts_with(b"perl")
-    };
-    let mut words = shown.split(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'|' | b'&' | b'"' | b'('));
-    !ATTACKS.iter().any(|word| memchr::memmem::find(shown, word).is_some()) && !words.any(is_runner)
+    let word = word.strip_suffix(b"\\").unwrap_or(word);
+    RUNNERS.binary_search(&word).is_ok() || word.starts_with(b"python") || word.starts_with(b"perl")
 }
 
 /// Whether a text ends in a type and a subtype.
