@@ -10874,7 +10874,8 @@ export interface components {
                 /** @description How to show it. */
                 exploit_example: string;
                 /**
-                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
+                 *     active verification did; empty without one.
                  * @example root:x:0:0:root:/root:/bin/bash
                  */
                 evidence: string;
@@ -10991,7 +10992,8 @@ export interface components {
                 /** @description How to show it. */
                 exploit_example: string;
                 /**
-                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
+                 *     active verification did; empty without one.
                  * @example root:x:0:0:root:/root:/bin/bash
                  */
                 evidence: string;
@@ -12927,7 +12929,8 @@ export interface components {
             /** @description Requests that show it. */
             exploitation_examples: string[];
             /**
-             * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+             * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
+             *     active verification did; empty without one.
              * @example root:x:0:0:root:/root:/bin/bash
              */
             evidence: string;
@@ -16580,7 +16583,8 @@ export interface components {
             /** @description How to show it. */
             exploit_example: string;
             /**
-             * @description Excerpt of the answer that proved it, at most 8 KiB, masked as the node sent it; empty without one.
+             * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
+             *     active verification did; empty without one.
              * @example root:x:0:0:root:/root:/bin/bash
              */
             evidence: string;
