@@ -67,7 +67,8 @@ test('the search field completes words and points at mistakes', async ({ console
 
   await search.fill('sqli color:red')
   await search.press('Enter')
-  await expect(page.getByText('unknown attribute: color, at character 6')).toBeVisible()
+  await expect(page.getByText(/\^unknown attribute: color, at character 6$/)).toBeVisible()
+  await expect(page.getByText('The search is not understood: unknown attribute: color, at character 6.')).toBeVisible()
   await search.fill('sqli u:/browser/completed')
   await search.press('Enter')
   await expect(page.getByText(/at character/)).toBeHidden()
