@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::check::Check;
+use super::thresholds::MAX_NUMBER;
 
 /// One field that a type owns.
 #[derive(Clone, Copy)]
@@ -180,7 +181,7 @@ hint_types! {
         &[required("mode", Check::OneOf(&["enabled", "disabled"]))];
     /// Processing time budget.
     OverlimitResSettings "overlimit_res_settings", variativity_disabled: false, &[
-        required("overlimit_time", Check::Integer { min: 0, max: None }),
+        required("overlimit_time", Check::Integer { min: 0, max: Some(MAX_NUMBER) }),
         or_text("mode", Check::OneOf(&["off", "monitoring", "blocking"]), "monitoring"),
     ];
     /// The value is masked before anything leaves the node.

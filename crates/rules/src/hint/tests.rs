@@ -198,6 +198,26 @@ fn refusals_name_the_field_and_use_the_literal_texts() {
 }
 
 #[test]
+fn numbers_and_patterns_of_controls_that_nobody_can_use_are_refused() {
+    use super::thresholds::{advanced, threshold};
+    let large = threshold("threshold", &json!({"count": 1_i64 << 60, "period": 60})).unwrap_err();
+    assert_eq!((&*large[0].field, &*large[0].error), ("threshold.count", "should be in 1..2147483647"));
+    assert!(threshold("threshold", &json!({"count": 2_147_483_647, "period": 60})).is_ok());
+    let condition = |operator: &str, value: &str| {
+        advanced(
+            "advanced_conditions",
+            &json!([{"field": "request_time", "operator": operator, "value": [value]}]),
+        )
+    };
+    for (operator, good, bad) in
+        [("match", "^a+$", "("), ("notmatch", "x", "[a"), ("gt", "1.5", "abc"), ("le", "3", "nan")]
+    {
+        assert!(condition(operator, good).is_ok(), "{operator} {good}");
+        assert!(condition(operator, bad).is_err(), "{operator} {bad}");
+    }
+}
+
+#[test]
 fn threshold_controls_check_their_inner_objects() {
     let of = sample;
     refused_field(

@@ -44,6 +44,9 @@ fn object<'v>(field: &str, sent: &'v Value) -> Result<&'v Map<String, Value>, Ve
     sent.as_object().ok_or_else(|| invalid(field, sent))
 }
 
+/// Largest count and period: what clients that keep numbers in 32 bits can read back.
+pub(super) const MAX_NUMBER: i64 = 2_147_483_647;
+
 pub(super) fn threshold(field: &str, sent: &Value) -> Checked {
     let sent = object(field, sent)?;
     let mut checked = Map::new();
@@ -51,8 +54,12 @@ pub(super) fn threshold(field: &str, sent: &Value) -> Checked {
     for key in ["count", "period"] {
         let value = sent.get(key).unwrap_or(&Value::Null);
         match value.as_i64() {
-            Some(number) if number >= 1 => {
+            Some(number) if (1..=MAX_NUMBER).contains(&number) => {
                 checked.insert(key.into(), value.clone());
+            }
+            Some(number) if number > MAX_NUMBER => {
+                let range = format!("should be in 1..{MAX_NUMBER}");
+                faults.push(FieldError::new(format!("{field}.{key}"), range, value.clone()));
             }
             Some(_) => {
                 faults.push(FieldError::new(format!("{field}.{key}"), text::AT_LEAST_ONE, value.clone()))
@@ -236,6 +243,15 @@ fn conditions(
         let (key, subject) = subject(entry)?;
         let operator = entry.get("operator")?.as_str().filter(|name| OPERATORS.contains(name))?;
         let value = entry.get("value").filter(|value| texts(value).is_some_and(|texts| !texts.is_empty()))?;
+        // What nodes will have to compile or compare is refused here.
+        let fits = |text: &str| match operator {
+            "match" | "notmatch" => check_linear(text).is_ok(),
+            "lt" | "gt" | "le" | "ge" => text.trim().parse::<f64>().is_ok_and(f64::is_finite),
+            _ => true,
+        };
+        if !texts(value)?.iter().filter_map(Value::as_str).all(fits) {
+            return None;
+        }
         Some(json!({ key: subject, "operator": operator, "value": value }))
     };
     entries.iter().map(|entry| check(entry).ok_or_else(|| invalid(field, entry))).collect()
