@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { messageOf } from '../api/errors'
 import type { Explanation, Hit } from '../api/types'
 import { pointText } from '../domain/points'
+import { visibleText } from '../domain/visibleText'
 import { explanationQuery } from './queries'
 
 type Point = Explanation['points'][number]
@@ -76,7 +77,7 @@ function PointRow({ point }: { point: Point }) {
         {pointText(point.point)}
         <Text size="xs" c="dimmed">{kindOf(point)}</Text>
       </Table.Td>
-      <Table.Td><span className="mono" style={{ overflowWrap: 'anywhere' }}>{point.value}</span></Table.Td>
+      <Table.Td><span className="mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(point.value)}</span></Table.Td>
       <Table.Td>{point.signs.length === 0 ? '–' : <Stack gap={6}>{point.signs.map((sign, index) => <SignLine key={index} sign={sign} />)}</Stack>}</Table.Td>
     </Table.Tr>
   )
@@ -96,7 +97,7 @@ function SignLine({ sign }: { sign: Sign }) {
       </Group>
       <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
         {sign.form === 'as sent' ? '' : `Read as ${sign.form}. `}
-        {sign.payload === null ? 'What surrounds the match explains it.' : <>Matches <span className="mono">{sign.payload}</span></>}
+        {sign.payload === null ? 'What surrounds the match explains it.' : <>Matches <span className="mono">{visibleText(sign.payload ?? '')}</span></>}
       </Text>
     </div>
   )

@@ -8,6 +8,7 @@ import { messageOf } from '../api/errors'
 import { canMarkFalse } from '../domain/attackTypes'
 import { pointText } from '../domain/points'
 import { highlight, requestText } from '../domain/rawRequest'
+import { visibleText } from '../domain/visibleText'
 import { useRefusal } from '../session/queries'
 import { CopyField } from '../ui/CopyField'
 import { Facts } from '../ui/Facts'
@@ -57,7 +58,7 @@ function HitHead({ hit }: { hit: Hit }) {
   return (
     <Group gap="sm" wrap="nowrap" justify="space-between">
       <Stack gap={2} style={{ minWidth: 0 }}>
-        <Text span className="mono" size="sm" truncate>{hit.value === '' ? 'No payload' : hit.value}</Text>
+        <Text span className="mono" size="sm" truncate>{hit.value === '' ? 'No payload' : visibleText(hit.value)}</Text>
         <Text span size="xs" c="dimmed">
           <Time at={hit.time} /> from {hit.ip}{hit.remote_country ? ` (${hit.remote_country})` : ''}, answered {hit.statuscode === 0 ? 'nothing' : hit.statuscode}
         </Text>
@@ -116,7 +117,7 @@ function RequestView({ hit }: { hit: Hit }) {
       <div className={classes.request} tabIndex={0} role="region" aria-label="Request">
         <Code block className={classes.code ?? ''}>
           {highlight(requestText(data), hit.value).map((piece, index) =>
-            piece.hit ? <mark key={index}>{piece.text}</mark> : <span key={index}>{piece.text}</span>,
+            piece.hit ? <mark key={index}>{visibleText(piece.text)}</mark> : <span key={index}>{visibleText(piece.text)}</span>,
           )}
         </Code>
       </div>

@@ -2,6 +2,7 @@ import { Badge, Group, Stack, Text, Tooltip } from '@mantine/core'
 import type { Attack } from '../api/types'
 import { attackTypeLabel } from '../domain/attackTypes'
 import { pointText } from '../domain/points'
+import { visibleText } from '../domain/visibleText'
 import type { Column } from '../ui/DataTable'
 import { StatusBadge } from '../ui/StatusBadge'
 import { Time } from '../ui/Time'
@@ -52,8 +53,8 @@ export const attackColumns: readonly Column<Attack>[] = [
     minWidth: 180,
     cell: (attack) => (
       <Stack gap={0} maw={214}>
-        <Text span inherit truncate>{attack.path ?? ''}</Text>
-        <Text span size="xs" c="dimmed" truncate>{attack.method} {attack.domain ?? ''}</Text>
+        <Text span inherit truncate>{visibleText(attack.path ?? '')}</Text>
+        <Text span size="xs" c="dimmed" truncate>{visibleText(`${attack.method} ${attack.domain ?? ''}`)}</Text>
       </Stack>
     ),
   },

@@ -4,6 +4,8 @@
  * On the wire a point is a flat chain such as `["post","json_doc","hash","id"]`, where some
  * elements swallow the next item as their key. People read it as "Body › JSON › id".
  */
+import { visibleText } from './visibleText'
+
 type Element = string | number
 
 function isElement(item: unknown): item is Element {
@@ -100,7 +102,7 @@ function elementText([name, key]: Element[]): string {
 /** A point as a person reads it. */
 export function pointText(flat: readonly unknown[] | null | undefined): string {
   if (!flat || flat.length === 0) return 'Whole request'
-  return pointElements(flat).map(elementText).join(' › ')
+  return visibleText(pointElements(flat).map(elementText).join(' › '))
 }
 
 /** Places offered when a person writes a rule by hand. */

@@ -5,6 +5,8 @@
  * `shop.test/api/v1/users`. Both directions follow `spec/rules.md` 2.5 and 2.6: directory segments,
  * then the last one split at its first dot, with "absent" conditions as limits of depth.
  */
+import { visibleText } from './visibleText'
+
 export interface ScopeCondition {
   type: string
   /** A flat point: words, and numbers for indexes. */
@@ -29,7 +31,7 @@ function isPoint(condition: ScopeCondition, name: string, key?: string | number)
 }
 
 function valueText({ type, value }: ScopeCondition): string {
-  return type === 'regex' ? `{{${value ?? ''}}}` : (value ?? '')
+  return visibleText(type === 'regex' ? `{{${value ?? ''}}}` : (value ?? ''))
 }
 
 function renderPath(conditions: readonly ScopeCondition[]): string {
@@ -63,7 +65,7 @@ export function scopeView(conditions: readonly ScopeCondition[]): ScopeView {
   const shown = new Set(['path', 'action_name', 'action_ext', 'uri', 'instance', 'method'])
   const rest = conditions
     .filter((c) => c !== host && !shown.has(String(c.point[0])))
-    .map((c) => `${c.point.join(' ')} ${operators[c.type] ?? c.type} ${c.value ?? ''}`.trim())
+    .map((c) => visibleText(`${c.point.join(' ')} ${operators[c.type] ?? c.type} ${c.value ?? ''}`.trim()))
   return {
     path: renderPath(conditions),
     domain: host ? valueText(host) : null,

@@ -5,6 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { IpRule } from '../api/types'
 import { neverExpires } from '../domain/time'
+import { visibleText } from '../domain/visibleText'
 import { useRefusal } from '../session/queries'
 import { DataTable, type Column } from '../ui/DataTable'
 import { confirmDanger } from '../ui/feedback'
@@ -30,7 +31,7 @@ function applications(pools: readonly number[]): string {
 const columns: readonly Column<IpRule>[] = [
   { id: 'source', header: 'Source', value: source, minWidth: 180, cell: (entry) => <Text span inherit className="mono" fw={600}>{source(entry)}</Text> },
   { id: 'pools', header: 'Applications', value: (entry) => applications(entry.pools) },
-  { id: 'reason', header: 'Reason', value: (entry) => entry.reason, minWidth: 180, cell: (entry) => entry.reason || <Text span inherit c="dimmed">–</Text> },
+  { id: 'reason', header: 'Reason', value: (entry) => entry.reason, minWidth: 180, cell: (entry) => visibleText(entry.reason) || <Text span inherit c="dimmed">–</Text> },
   { id: 'author', header: 'Added by', value: (entry) => entry.author },
   { id: 'created_at', header: 'Added', value: (entry) => entry.created_at, cell: (entry) => <Time at={entry.created_at} /> },
   {

@@ -5,6 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { Hint } from '../api/types'
 import { scopeText, scopeView } from '../domain/scope'
+import { visibleText } from '../domain/visibleText'
 import { useRefusal } from '../session/queries'
 import { DataTable, type Column } from '../ui/DataTable'
 import { confirmDanger } from '../ui/feedback'
@@ -42,7 +43,7 @@ const columns: readonly Column<Hint>[] = [
     cell: (rule) => (
       <Stack gap={0} maw={400}>
         <Text span inherit style={{ overflowWrap: 'anywhere' }}>{ruleSummary(rule)}</Text>
-        {rule.comment ? <Text span size="xs" c="dimmed" lineClamp={2}>{rule.comment}</Text> : null}
+        {rule.comment ? <Text span size="xs" c="dimmed" lineClamp={2}>{visibleText(rule.comment)}</Text> : null}
       </Stack>
     ),
   },

@@ -2,6 +2,7 @@
 import type { Hint } from '../api/types'
 import { attackTypeLabel } from '../domain/attackTypes'
 import { pointText } from '../domain/points'
+import { visibleText } from '../domain/visibleText'
 
 export const ruleKinds = {
   vpatch: { label: 'Virtual patch', help: 'Blocks an attack at one part of the request, in monitoring too.' },
@@ -45,7 +46,7 @@ export function ruleSummary(rule: Hint): string {
       return `${attack} in ${where}`
     case 'regex':
     case 'experimental_regex':
-      return `/${rule.regex ?? ''}/ in ${where} is ${attack}`
+      return `/${visibleText(rule.regex ?? '')}/ in ${where} is ${attack}`
     case 'wallarm_mode':
       return isMode(rule.mode) ? modes[rule.mode] : (rule.mode ?? '')
     default:

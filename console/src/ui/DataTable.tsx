@@ -18,6 +18,7 @@ import { ExportMenu } from './ExportMenu'
 import { SearchBox } from './SearchBox'
 import { EmptyState, ErrorState, StaleNotice } from './States'
 import { compareValues, nextOrder, readOrder, writeOrder, type TableState } from './tableState'
+import { visibleText } from '../domain/visibleText'
 
 type Value = string | number | boolean | null | undefined
 
@@ -185,7 +186,7 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
                 <Table.Tr key={row.id} className={classes.row}>
                   {row.getAllCells().map((cell, index) => {
                     const column = byId.get(cell.column.id)
-                    const content = column?.cell ? column.cell(row.original) : String(cell.getValue() ?? '')
+                    const content = column?.cell ? column.cell(row.original) : visibleText(String(cell.getValue() ?? ''))
                     return (
                       <Table.Td key={cell.id} ta={column?.align} className={column?.align === 'right' ? 'tabular' : ''}>
                         {props.open && index === 0 ? (

@@ -5,6 +5,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { Vulnerability } from '../api/types'
 import { attackTypeLabel } from '../domain/attackTypes'
 import { threatLevel } from '../domain/threat'
+import { visibleText } from '../domain/visibleText'
 import { DataTable, type Column } from '../ui/DataTable'
 import { Page } from '../ui/Page'
 import { EmptyState } from '../ui/States'
@@ -31,8 +32,8 @@ const columns: readonly Column<Vulnerability>[] = [
     id: 'domain', header: 'Address', value: ({ domain, path }) => `${domain}${path}`, minWidth: 210,
     cell: (vuln) => (
       <Stack gap={0} maw={340}>
-        <Text span inherit truncate>{vuln.path}</Text>
-        <Text span size="xs" c="dimmed" truncate>{vuln.method} {vuln.domain}</Text>
+        <Text span inherit truncate>{visibleText(vuln.path)}</Text>
+        <Text span size="xs" c="dimmed" truncate>{visibleText(`${vuln.method} ${vuln.domain}`)}</Text>
       </Stack>
     ),
   },

@@ -215,10 +215,11 @@ impl Company {
         }
         let session = Session::sign_in(http.build()?, &base, &password).await?;
         let (question, name) = (json!({"password": password}), json!({"name": "demo"}));
-        let (renewed, token, group) = tokio::try_join!(
+        let (renewed, token, group, ()) = tokio::try_join!(
             session.post("/v1/user/credentials/renew", &question),
             session.post("/v1/api_tokens", &name),
             session.node_group(),
+            session.applications(client_id),
         )?;
         let text = |answer: &Value, key: &str| {
             let value = answer.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -299,6 +300,20 @@ impl Session {
         let found =
             groups.as_array().into_iter().flatten().find(|group| group["hostname"] == "demo").cloned();
         found.context("no node group")
+    }
+
+    /// Two applications beside the default one, so that rules and IP lists for some applications only can be tried.
+    /// A first start that was cut short may have left them.
+    async fn applications(&self, client_id: i64) -> Result<()> {
+        for (id, name) in [(1, "Website"), (2, "Mobile API")] {
+            let named = json!({"filter": {"clientid": client_id, "id": id}});
+            let known = self.post("/v1/objects/pool", &named).await?;
+            if known.as_array().is_some_and(Vec::is_empty) {
+                let body = json!({"clientid": client_id, "id": id, "name": name});
+                self.post("/v1/objects/pool/create", &body).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn get(&self, path: &str) -> Result<Value> {

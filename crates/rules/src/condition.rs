@@ -133,6 +133,16 @@ fn parse_index(index: &Value) -> Option<u32> {
     (number <= MAX_PATH_INDEX).then_some(number)
 }
 
+/// RFC 9110 section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether the text is the id of an application as nodes write it.
+fn is_application(text: &str) -> bool {
+    text == "-1" || text.parse::<i32>().is_ok_and(|id| id >= 1 && id.to_string() == text)
+}
+
 /// Lower case, each character for itself, as clients fold values. `İ` is the only one whose lower case is more than
 /// one character; simple folding makes it an `i`. Other rules of languages (a `Σ` at the end of a word) do not apply.
 pub(crate) fn lower(text: &str) -> String {
@@ -176,6 +186,9 @@ impl Condition {
     /// A fault of the field `action` that carries the condition as sent.
     pub fn parse(wire: &Value) -> Result<Condition, FieldError> {
         let condition = Condition::parse_stored(wire)?;
+        condition
+            .can_hold()
+            .map_err(|detail| FieldError::new("action", text::INVALID, wire.clone()).with_detail(detail))?;
         if condition.kind == ConditionKind::Regex {
             Pattern::check(condition.value.as_deref().unwrap_or_default()).map_err(|fault| {
                 FieldError::new("action", fault.text(), wire.clone()).with_detail(fault.to_string())
@@ -184,7 +197,31 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Parses a condition whose pattern, if it is one, was checked before it was stored.
+    /// Refuses what no request can have: a rule of such a scope would look as if it did something.
+    fn can_hold(&self) -> Result<(), &'static str> {
+        if let ConditionPoint::Header(name) = &self.point
+            && !name.bytes().all(is_token_byte)
+        {
+            return Err("the name of a header is letters, digits and !#$%&'*+-.^_`|~");
+        }
+        let (ConditionKind::Equal | ConditionKind::Iequal, Some(value)) = (self.kind, self.value()) else {
+            return Ok(());
+        };
+        match self.point {
+            ConditionPoint::Instance if !is_application(value) => {
+                Err("the value is the id of an application: 1 to 2147483647, or -1 for the default one")
+            }
+            ConditionPoint::Scheme if !["http", "https"].contains(&value) => {
+                Err("the value is http or https")
+            }
+            ConditionPoint::Proto if !["1.0", "1.1", "2.0", "3.0"].contains(&value) => {
+                Err("the value is 1.0, 1.1, 2.0 or 3.0")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Parses a condition whose value was checked before it was stored.
     fn parse_stored(wire: &Value) -> Result<Condition, FieldError> {
         let refuse =
             |detail: &str| FieldError::new("action", text::INVALID, wire.clone()).with_detail(detail);
@@ -318,6 +355,21 @@ mod tests {
     }
 
     #[test]
+    fn every_value_that_a_request_can_have_is_taken() {
+        for sent in [
+            json!({"point": ["instance"], "value": "-1"}),
+            json!({"point": ["instance"], "value": "2147483647"}),
+            json!({"point": ["instance"], "type": "regex", "value": "^[1-9]$"}),
+            json!({"point": ["instance"], "type": "absent"}),
+            json!({"point": ["scheme"], "type": "iequal", "value": "HTTPS"}),
+            json!({"point": ["proto"], "value": "3.0"}),
+            json!({"point": ["header", "x_odd.name~"], "value": "a"}),
+        ] {
+            assert!(Condition::parse(&sent).is_ok(), "{sent}");
+        }
+    }
+
+    #[test]
     fn what_cannot_scope_a_rule_is_refused() {
         for sent in [
             json!("x"),
@@ -332,6 +384,20 @@ mod tests {
             json!({"point": ["method"], "value": ["a"]}),
             json!({"point": ["method"], "type": "regex", "value": ""}),
             json!({"point": ["method"], "type": "regex", "value": "a**"}),
+            json!({"point": ["instance"], "value": "abc"}),
+            json!({"point": ["instance"], "value": "1.5"}),
+            json!({"point": ["instance"], "value": "0"}),
+            json!({"point": ["instance"], "value": "01"}),
+            json!({"point": ["instance"], "value": "+1"}),
+            json!({"point": ["instance"], "value": -2}),
+            json!({"point": ["instance"], "value": 1_i64 << 31}),
+            json!({"point": ["instance"]}),
+            json!({"point": ["scheme"], "value": "ftp"}),
+            json!({"point": ["scheme"], "value": "HTTP"}),
+            json!({"point": ["proto"], "value": "HTTP/1.1"}),
+            json!({"point": ["header", "A B"], "value": "a"}),
+            json!({"point": ["header", "A\n"], "value": "a"}),
+            json!({"point": ["header", "X:"], "type": "absent"}),
         ] {
             let fault = Condition::parse(&sent).unwrap_err();
             assert_eq!((&*fault.field, &*fault.error), ("action", "is invalid"), "{sent}");

@@ -1,5 +1,7 @@
 //! Applications of tenants.
 
+use std::collections::HashSet;
+
 use bartizan_api::{
     filter::Filter,
     list::{Order, Page},
@@ -52,6 +54,22 @@ pub async fn find<C: ConnectionTrait>(
     id: i64,
 ) -> Result<Option<Model>, StoreError> {
     Ok(Entity::find_by_id((tenant.0, id)).one(connection).await?)
+}
+
+/// Those of the ids whose application exists and is not deleted.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn in_use<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    ids: &[i64],
+) -> Result<HashSet<i64>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::Deleted.eq(false));
+    Ok(found.all(connection).await?.into_iter().map(|pool| pool.id).collect())
 }
 
 /// How many applications the tenant has, deleted ones included.

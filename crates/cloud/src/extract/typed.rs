@@ -30,6 +30,9 @@ const SECRETS: &[&str] = &[
     "token",
 ];
 
+/// Members that only hold the object that a request is about: faults are named by its own members.
+const WRAPPERS: &[&str] = &["ip_rule", "trigger"];
+
 /// A value as what it should be.
 ///
 /// # Errors
@@ -60,7 +63,14 @@ pub(crate) fn keyed<T: DeserializeOwned>(value: &Value, whole: &str, wrong: &str
     serde_path_to_error::deserialize(ByName(value)).map_err(|error| {
         let text = error.inner().to_string();
         let steps = error.path().iter().map(ToString::to_string);
-        let steps: Vec<String> = steps.filter(|step| step != "?" && step != ".").collect();
+        let mut steps: Vec<String> = steps.filter(|step| step != "?" && step != ".").collect();
+        let mut value = value;
+        if let [wrapper, _, ..] = steps.as_slice()
+            && let Some(inner) = WRAPPERS.contains(&wrapper.as_str()).then(|| value.get(wrapper)).flatten()
+        {
+            value = inner;
+            steps.remove(0);
+        }
         if let Some(missing) = missing_field(&text)
             && steps.is_empty()
         {

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     activity::{self, Change},
+    pools::{DEFAULT_ID, MAX_ID},
     ruleset::builds,
 };
 use crate::{auth::Caller, failure::Failure, keys::Keys, secrets, state::Cloud};
@@ -292,7 +293,8 @@ fn filled(keys: &Keys, mut row: Model, request: &ApiSpecRequest) -> Result<Model
     row.api_detection = request.api_detection.unwrap_or(row.api_detection);
     if let Some(instances) = &request.instances {
         let ids: Option<Vec<i64>> = instances.iter().map(int).collect();
-        let ids = ids.filter(|ids| ids.len() <= MAX_ITEMS);
+        let fits = |id: &i64| *id == DEFAULT_ID || (0..=MAX_ID).contains(id);
+        let ids = ids.filter(|ids| ids.len() <= MAX_ITEMS && ids.iter().all(fits));
         let wrong = || ApiError::field("instances", "is invalid", json!(instances));
         row.instances = JsonText(json!(ids.ok_or_else(wrong)?));
     }

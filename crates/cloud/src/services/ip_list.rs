@@ -15,6 +15,7 @@ use bartizan_store::{
     TenantId, Tenants, config_versions,
     entity::ip_group::Model,
     ip_groups::{self, GroupFilter, ValueQuery},
+    pools,
     sea_orm::DatabaseTransaction,
 };
 use serde_json::{Value, json};
@@ -171,6 +172,9 @@ impl Rows {
         new: &NewEntries,
     ) -> Result<Vec<Model>, Failure> {
         let seq = config_versions::bump_lists(transaction, new.tenant).await?.lists_seq;
+        if let Some(id) = first_unknown(transaction, new.tenant, &self.applications).await? {
+            return Err(ApiError::field("application_ids", "is unknown", id).into());
+        }
         let conflicts =
             conflicts(transaction, new.tenant, &self.groups, &self.applications, self.now).await?;
         if !conflicts.is_empty() {
@@ -305,8 +309,7 @@ fn expiry(sent: &Value, now: i64) -> Result<i64, ApiError> {
     }
 }
 
-/// The applications of an entry; all of them as `[0]`. One that does not exist yet may be named: public clients
-/// list addresses for applications that appear later.
+/// The applications of an entry, each once; all of them as `[0]`.
 fn applications(sent: &[i64], most: usize) -> Result<Vec<i64>, ApiError> {
     if sent.is_empty() || sent.contains(&ALL_APPLICATIONS) {
         return Ok(vec![ALL_APPLICATIONS]);
@@ -323,6 +326,21 @@ fn applications(sent: &[i64], most: usize) -> Result<Vec<i64>, ApiError> {
             Ok(each)
         }
     }
+}
+
+/// The first application that the tenant does not have. All of them, and the default one, are always there.
+async fn first_unknown(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    applications: &[i64],
+) -> Result<Option<i64>, Failure> {
+    let named: Vec<i64> =
+        applications.iter().copied().filter(|id| ![ALL_APPLICATIONS, DEFAULT_ID].contains(id)).collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let known = pools::in_use(transaction, tenant, &named).await?;
+    Ok(named.into_iter().find(|id| !known.contains(id)))
 }
 
 /// A value of an entry that a new one says something about, too.

@@ -21,6 +21,14 @@ async fn add(cloud: &TestCloud, body: Value) -> Reply {
     call(cloud, Method::POST, "access_rules", Some(body)).await
 }
 
+async fn applications(cloud: &TestCloud, ids: impl IntoIterator<Item = i64>) {
+    let admin = cloud.admin_pair().await;
+    for id in ids {
+        let body = json!({"id": id, "clientid": cloud.client.id, "name": format!("Application {id}")});
+        cloud.post(&admin, "/v1/objects/pool/create", body).await.body();
+    }
+}
+
 async fn groups(cloud: &TestCloud, query: &str) -> Value {
     call(cloud, Method::GET, &format!("groups?{query}"), None).await.body()["objects"].clone()
 }
@@ -82,9 +90,33 @@ async fn conflicts_are_refused_or_replaced() {
     add(&cloud, scoped.clone()).await.body();
     scoped["application_ids"] = json!([-2]);
     assert_eq!(add(&cloud, scoped.clone()).await.json()["body"]["application_ids"]["error"], "is invalid");
-    // An application may appear later than the entry for it.
-    scoped["application_ids"] = json!([77]);
-    assert_eq!(add(&cloud, scoped).await.body()["objects"][0]["application_ids"], json!([77]));
+}
+
+#[tokio::test]
+async fn entries_are_for_applications_that_the_tenant_has() {
+    let cloud = TestCloud::start().await;
+    applications(&cloud, [7, 77]).await;
+    let mut scoped = rules("allow", "subnet", json!(["192.0.2.1"]));
+    let refused = |reply: Reply, id: i64| {
+        let unknown = json!({"application_ids": {"error": "is unknown", "value": id}});
+        assert_eq!((reply.status, &reply.json()["body"]), (400, &unknown));
+    };
+    scoped["application_ids"] = json!([7, 78]);
+    refused(add(&cloud, scoped.clone()).await, 78);
+    refused(import(&cloud, "list=block&expired_at=0&application_ids[]=78", "192.0.2.9".into()).await, 78);
+    let admin = cloud.admin_pair().await;
+    let older = json!({"clientid": cloud.client.id, "force": false, "ip_rule": {"list": "black", "rule_type": "ip_range",
+        "subnet": "192.0.2.8", "pools": [78], "expired_at": LATER, "reason": "r"}});
+    assert_eq!(cloud.post(&admin, "/v4/ip_rules", older).await.status, 400);
+    assert_eq!(groups(&cloud, "").await, json!([]));
+    scoped["application_ids"] = json!([7, 77]);
+    assert_eq!(add(&cloud, scoped.clone()).await.body()["objects"][0]["application_ids"], json!([7, 77]));
+    // A deleted application is none, its entries stay.
+    let delete = json!({"filter": {"id": 77, "clientid": cloud.client.id}});
+    cloud.post(&cloud.admin_pair().await, "/v1/objects/pool/delete", delete).await.body();
+    scoped["rules"][0]["values"] = json!(["192.0.2.2"]);
+    refused(add(&cloud, scoped).await, 77);
+    assert_eq!(groups(&cloud, "").await.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -169,6 +201,7 @@ async fn a_text_is_imported_whole_or_not_at_all() {
         let body: Vec<String> = (1..=50_000).map(line).collect();
         format!("\n{}", body.join("\n"))
     };
+    applications(&cloud, [3]).await;
     let query = "list=block&expired_at=0&reason=feed&application_ids[]=3";
     let refused = import(&cloud, query, lines(Some(31_336))).await;
     assert_eq!(
@@ -204,6 +237,7 @@ async fn a_text_is_imported_whole_or_not_at_all() {
 #[tokio::test]
 async fn the_oldest_form_shows_what_is_and_was_denied() {
     let cloud = TestCloud::start().await;
+    applications(&cloud, [1, 2]).await;
     let mut scoped = rules("block", "subnet", json!(["192.0.2.1", "192.0.2.2"]));
     scoped["application_ids"] = json!([1, 2]);
     let made = add(&cloud, scoped).await.body()["objects"].clone();
@@ -226,6 +260,7 @@ async fn the_oldest_form_shows_what_is_and_was_denied() {
 #[tokio::test]
 async fn applications_are_counted_once_and_bounded() {
     let cloud = TestCloud::start().await;
+    applications(&cloud, [3]).await;
     let mut rule = rules("block", "subnet", json!(["192.0.2.1"]));
     rule["application_ids"] = json!(vec![3; 1000]);
     assert_eq!(add(&cloud, rule.clone()).await.body()["objects"][0]["application_ids"], json!([3]));

@@ -148,6 +148,11 @@ async fn counters_and_integrations_must_be_the_tenants_own() {
     );
     let nothing = cloud.post(&admin, PATH, json!({})).await;
     assert_eq!(nothing.text, r#"{"status":400,"body":{"trigger":{"error":"can't be blank"}}}"#);
+    for (field, wrong) in [("filters", json!({})), ("enabled", json!("x")), ("template_id", json!(5))] {
+        let refused = create(&cloud, &admin, json!({"template_id": "user_created", field: wrong})).await;
+        assert_eq!(refused.status, 400, "{field}");
+        assert_eq!(refused.json()["body"][field]["value"], wrong, "{}", refused.text);
+    }
 }
 
 #[tokio::test]

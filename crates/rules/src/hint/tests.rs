@@ -210,7 +210,7 @@ fn numbers_and_patterns_of_controls_that_nobody_can_use_are_refused() {
         )
     };
     for (operator, good, bad) in
-        [("match", "^a+$", "("), ("notmatch", "x", "[a"), ("gt", "1.5", "abc"), ("le", "3", "nan")]
+        [("match", "^a+$", "("), ("notimatch", "x", "[a"), ("gt", "1.5", "abc"), ("le", "3", "nan")]
     {
         assert!(condition(operator, good).is_ok(), "{operator} {good}");
         assert!(condition(operator, bad).is_err(), "{operator} {bad}");

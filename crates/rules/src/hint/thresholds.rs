@@ -245,7 +245,7 @@ fn conditions(
         let value = entry.get("value").filter(|value| texts(value).is_some_and(|texts| !texts.is_empty()))?;
         // What nodes will have to compile or compare is refused here.
         let fits = |text: &str| match operator {
-            "match" | "notmatch" => check_linear(text).is_ok(),
+            "match" | "notmatch" | "imatch" | "notimatch" => check_linear(text).is_ok(),
             "lt" | "gt" | "le" | "ge" => text.trim().parse::<f64>().is_ok_and(f64::is_finite),
             _ => true,
         };

@@ -11,6 +11,7 @@ use bartizan_rules::uri_conditions;
 use serde_json::{Value, json};
 
 use super::{
+    super::pools::{DEFAULT_ID, MAX_ID},
     FOREVER_S,
     template::{DEFAULT_LOCK_S, Template, Threshold},
 };
@@ -23,6 +24,8 @@ const MAX_VALUES: usize = 1000;
 /// Longest window, seconds: a year.
 const MAX_PERIOD_S: i64 = 31_536_000;
 const MAX_COUNT: i64 = 1_000_000_000;
+/// Largest id of a specification that every client can read back: 53 bits.
+const MAX_SPECIFICATION: i64 = (1 << 53) - 1;
 
 const TARGETS: &[&str] = &["server", "client", "database"];
 const CHANGES: &[&str] = &["added", "changed", "excluded", "unused"];
@@ -113,7 +116,8 @@ fn filter_value(id: &str, value: &Value) -> Result<Value, ApiError> {
     let one_of = |known: &[&str]| lower().filter(|text| known.contains(&text.as_str())).map(Value::String);
     let kept = match id {
         "ip_address" => text.and_then(|text| text.parse::<IpAddr>().ok()).map(|ip| json!(ip.to_string())),
-        "pool" | "api_spec_ids" => int(value).map(Value::from),
+        "pool" => int(value).filter(|id| *id == DEFAULT_ID || (0..=MAX_ID).contains(id)).map(Value::from),
+        "api_spec_ids" => int(value).filter(|id| (1..=MAX_SPECIFICATION).contains(id)).map(Value::from),
         "attack_type" => text.filter(|text| AttackType::parse_code(text).is_some()).map(Value::from),
         "url" => text.filter(|text| uri_conditions(text).is_ok()).map(Value::from),
         "domain" | "hint_tag" | "pii" => text.map(Value::from),
@@ -318,6 +322,9 @@ mod tests {
         for (id, value) in [
             ("ip_address", json!("10.0.0.0/8")),
             ("pool", json!("x")),
+            ("pool", json!(-2)),
+            ("pool", json!(1_i64 << 60)),
+            ("api_spec_ids", json!(1_i64 << 60)),
             ("attack_type", json!("nonsense")),
             ("target", json!("moon")),
             ("response_status", json!("6xx")),
