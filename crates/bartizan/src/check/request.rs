@@ -144,7 +144,7 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("Attack: sqli (sqli_boolean) at [get q"), "{page}");
-        assert!(page.contains(", bytes 1..8 of \"1' or 1=1--\""), "{page}");
+        assert!(page.contains(", bytes 1..9 of \"1' or 1=1--\""), "{page}");
         assert!(page.contains("[get page] leaf, plain, 1 bytes: \"2\""), "{page}");
     }
 
