@@ -10215,6 +10215,15 @@ export interface components {
                 /** @description Payload: the sign with its surroundings, at most 4096 characters. */
                 value: string;
                 /**
+                 * @description First character of the sign itself in `value`, and the first one behind it: the rest surrounds it. Null where it is
+                 *     not known.
+                 * @example [
+                 *       1,
+                 *       9
+                 *     ]
+                 */
+                payload_span?: number[] | null;
+                /**
                  * Format: int64
                  * @description Always null.
                  */
@@ -11227,6 +11236,10 @@ export interface components {
             point: unknown[];
             /** @description Payload. */
             value: string;
+            /** @description First byte of the sign itself in the payload. */
+            start: number;
+            /** @description First byte behind it. */
+            end: number;
             /** @description Signature ids. */
             stamps: number[];
         };
@@ -12097,6 +12110,8 @@ export interface components {
             parameter: string;
             /** @description Payload: the sign and its surroundings, at most 4,096 characters; non-UTF-8 bytes as `\xNN`. */
             value: string;
+            /** @description First character of the sign itself in `value`, and the first one behind it; absent is unknown. */
+            payload_span?: number[] | null;
             /** @description Signature ids. */
             stamps?: number[];
             /** @description Ids of regexp rules that matched. */
@@ -12227,6 +12242,15 @@ export interface components {
             time: number;
             /** @description Payload: the sign with its surroundings, at most 4096 characters. */
             value: string;
+            /**
+             * @description First character of the sign itself in `value`, and the first one behind it: the rest surrounds it. Null where it is
+             *     not known.
+             * @example [
+             *       1,
+             *       9
+             *     ]
+             */
+            payload_span?: number[] | null;
             /**
              * Format: int64
              * @description Always null.

@@ -7,7 +7,7 @@ import type { Attack, Hit } from '../api/types'
 import { messageOf } from '../api/errors'
 import { canMarkFalse } from '../domain/attackTypes'
 import { pointText } from '../domain/points'
-import { highlight, requestText } from '../domain/rawRequest'
+import { characters, highlight, requestText } from '../domain/rawRequest'
 import { visibleText } from '../domain/visibleText'
 import { useRefusal } from '../session/queries'
 import { CopyField } from '../ui/CopyField'
@@ -82,6 +82,7 @@ function HitDetails({ hit }: { hit: Hit }) {
       <div>
         <Text size="xs" c="dimmed" fw={550} mb={4}>Payload</Text>
         <CopyField label="Payload" value={hit.value === '' ? '–' : hit.value} />
+        <Sign hit={hit} />
       </div>
       <RequestView hit={hit} />
       <HitExplanation hit={hit} />
@@ -105,6 +106,14 @@ function HitDetails({ hit }: { hit: Hit }) {
       </Group>
     </Stack>
   )
+}
+
+/** The sign itself, where the payload shows what surrounds it as well. */
+function Sign({ hit }: { hit: Hit }) {
+  if (hit.payload_span == null) return null
+  const sign = characters(hit.value, hit.payload_span)
+  if (sign === '' || sign === hit.value) return null
+  return <Text size="xs" c="dimmed" mt={4}>The sign in it: <mark className="mono">{visibleText(sign)}</mark></Text>
 }
 
 function RequestView({ hit }: { hit: Hit }) {

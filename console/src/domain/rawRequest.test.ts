@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { highlight, requestText } from './rawRequest'
+import { characters, highlight, requestText } from './rawRequest'
 
 test('a request reads as it travelled', () => {
   const request = { method: 'POST', uri: '/a?b=1', proto: 'HTTP/1.1', headers: { HOST: ['shop.test'], 'X-FORWARDED-FOR': ['1.1.1.1', '2.2.2.2'] }, body: '{}' }
@@ -11,4 +11,9 @@ test('every occurrence of the payload is marked, and nothing is lost', () => {
   expect(pieces.filter((piece) => piece.hit)).toHaveLength(2)
   expect(pieces.map((piece) => piece.text).join('')).toBe('a<x>b<x>')
   expect(highlight('text', '')).toEqual([{ text: 'text', hit: false }])
+})
+
+test('spans count characters as the API does', () => {
+  expect(characters("1' or 1=1--", [1, 9])).toBe("' or 1=1")
+  expect(characters('😀é<x>', [2, 5])).toBe('<x>')
 })

@@ -35,3 +35,8 @@ export function highlight(text: string, payload: string): { text: string; hit: b
   if (from < text.length) pieces.push({ text: text.slice(from), hit: false })
   return pieces
 }
+
+/** A span of characters, counted as the API counts them: one for each code point. */
+export function characters(text: string, [start, end]: readonly [number, number] | number[]): string {
+  return Array.from(text).slice(start, end).join('')
+}

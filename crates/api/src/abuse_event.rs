@@ -185,6 +185,7 @@ impl AbuseEvent {
             point: vec![],
             parameter: String::new(),
             value: String::new(),
+            payload_span: None,
             stamps: vec![],
             regex: vec![],
             experimental: false,

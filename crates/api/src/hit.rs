@@ -25,6 +25,10 @@ pub struct HitView {
     pub time: i64,
     /// Payload: the sign with its surroundings, at most 4096 characters.
     pub value: String,
+    /// First character of the sign itself in `value`, and the first one behind it: the rest surrounds it. Null where it is
+    /// not known.
+    #[schema(example = json!([1, 9]))]
+    pub payload_span: Option<[i64; 2]>,
     /// Always null.
     pub impression: Option<i64>,
     /// Signature ids.

@@ -85,6 +85,10 @@ pub struct ExplainedDetection {
     pub point: Value,
     /// Payload.
     pub value: String,
+    /// First byte of the sign itself in the payload.
+    pub start: usize,
+    /// First byte behind it.
+    pub end: usize,
     /// Signature ids.
     pub stamps: Vec<u32>,
 }

@@ -485,6 +485,9 @@ pub struct HitEvent {
     pub parameter: String,
     /// Payload: the sign and its surroundings, at most 4,096 characters; non-UTF-8 bytes as `\xNN`.
     pub value: String,
+    /// First character of the sign itself in `value`, and the first one behind it; absent is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_span: Option<[u32; 2]>,
     /// Signature ids.
     #[serde(default)]
     pub stamps: Vec<u32>,

@@ -17,7 +17,9 @@ use crate::gate::{Gate, SignSet, WHOLE};
 use crate::place::Place;
 use crate::shape::{Context, Shape};
 use crate::signature::{Detector, Signature, Test, expand};
+use crate::sqli::confirm;
 use crate::view;
+use crate::xss::document;
 
 mod comment;
 mod data;
@@ -69,6 +71,8 @@ pub struct Engine {
     in_place: [SignSet; Place::ALL.len()],
     /// The signatures that are believed in text of a shape.
     in_shape: [SignSet; Shape::ALL.len()],
+    /// Whether signs have to be confirmed.
+    confirms: bool,
 }
 
 /// How many matches of one pattern a check may look at; keeps a hostile value linear.
@@ -116,7 +120,14 @@ impl Engine {
             in_place: Place::ALL.map(|place| select(&|signature| signature.places.contain(place))),
             in_shape: Shape::ALL.map(|shape| select(&|signature| signature.trust.covers(shape))),
             signatures,
+            confirms: true,
         }
+    }
+
+    /// The same engine with signs that nobody confirmed: it reports a `union select` with nothing behind it, too.
+    #[must_use]
+    pub fn without_confirmation(self) -> Engine {
+        Engine { confirms: false, ..self }
     }
 
     /// The version of the detection database built into this crate.
@@ -156,6 +167,7 @@ impl Engine {
         let start = out.len();
         let context = Context::new(value, bytes, place);
         self.scan_form(&context, out);
+        let known = out.len();
         // What a fence encloses is code for people: rewritten, it would not be seen as that.
         let fenced = is_fenced(&context);
         if bytes.intersects(SHELL)
@@ -169,6 +181,11 @@ impl Engine {
             && let Some(form) = view::without_script_noise(&context)
         {
             self.scan_derived(&form, &context, start, out);
+        }
+        // Nothing is hidden in a document of which no browser runs anything; without its signs it is none.
+        if out.len() > known && document::is_inert(value) {
+            let found = out.split_off(known);
+            out.extend(found.into_iter().filter(|sign| !document::STAMPS.contains(&sign.stamp)));
         }
         if value.len() > LONG
             && let Some(form) = view::without_padding(&context)
@@ -185,6 +202,20 @@ impl Engine {
         {
             self.scan_derived(&form, &context, start, out);
         }
+        if let Some(before) = self.unconfirmed(value, out.get(start..).unwrap_or_default()) {
+            let mut confirmed = Vec::new();
+            self.scan_known(before, ByteSet::of(before), place, &mut confirmed);
+            let found = out.split_off(start);
+            out.extend(found.into_iter().filter(|sign| {
+                sign.attack_type != AttackType::Sqli || confirmed.iter().any(|have| have.stamp == sign.stamp)
+            }));
+        }
+    }
+
+    /// The part of the value that has to be an attack by itself, where what follows it is only the beginning of a clause.
+    fn unconfirmed<'v>(&self, value: &'v [u8], signs: &[Sign]) -> Option<&'v [u8]> {
+        let is_asked = self.confirms && signs.iter().any(|sign| sign.attack_type == AttackType::Sqli);
+        is_asked.then(|| confirm::before_open_union(value)).flatten()
     }
 
     /// Scans a normalised form; its offsets mean nothing to the reader, so signs span the whole value.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::engine::{Engine, Sign, StampInfo};
 use crate::names::{self, Privileges};
 use crate::place::Place;
-use crate::rce::deserialization;
+use crate::rce::{deserialization, framework};
 use crate::sqli::is_own_statement;
 
 /// One attack at one point of a request.
@@ -32,6 +32,8 @@ pub struct Detection {
     pub point: Point,
     /// The first sign with what surrounds it, at most 1024 bytes; bytes that are no UTF-8 as `\xNN`.
     pub value: String,
+    /// Where the sign stands in `value`, bytes; all of it when the sign was found in a rewritten form.
+    pub span: Range<usize>,
     /// Every stamp found at the point for this type, ascending.
     pub stamps: Vec<u32>,
     /// Public names of well-known attacks that the signs belong to.
@@ -101,8 +103,10 @@ pub fn inspect(
         whole_path: Found::default(),
         excused: Vec::new(),
         privileges: Privileges::default(),
+        operator: None,
     };
     let report = walk(parts, limits, &mut inspector);
+    inspector.settle_operator(None);
     let Inspector { policy, detections, whole_path, excused, privileges, .. } = inspector;
     let mut detections = detections.list;
     // The path as a whole is scanned for what no segment shows alone; what a segment shows is reported there, and what
@@ -136,6 +140,7 @@ pub fn inspect(
                 subtype,
                 point: anomaly.point.clone(),
                 value: String::new(),
+                span: 0..0,
                 stamps: Vec::new(),
                 known_attack: Vec::new(),
             });
@@ -154,6 +159,14 @@ struct Inspector<'a> {
     /// Signs that rules switch off in segments of the path.
     excused: Vec<(AttackType, u32)>,
     privileges: Privileges,
+    operator: Option<Operator>,
+}
+
+/// An operator where queries hold such by design: it is one of them if a value to compare with follows.
+struct Operator {
+    point: Point,
+    name: Vec<u8>,
+    sign: Sign,
 }
 
 /// Detections in the order of the walk.
@@ -177,7 +190,7 @@ impl Found {
         &mut self,
         sign: &Sign,
         point: &Point,
-        value: impl FnOnce() -> String,
+        excerpt: impl FnOnce() -> (String, Range<usize>),
     ) -> Option<&mut Detection> {
         let next = self.list.len();
         let key = self.hasher.hash_one((sign.attack_type, point));
@@ -195,11 +208,13 @@ impl Found {
             }
             *count += 1;
             self.places.entry(key).or_insert(next);
+            let (value, span) = excerpt();
             self.list.push(Detection {
                 attack_type: sign.attack_type,
                 subtype: sign.subtype,
                 point: point.clone(),
-                value: value(),
+                value,
+                span,
                 stamps: Vec::new(),
                 known_attack: Vec::new(),
             });
@@ -217,6 +232,7 @@ fn detection(point: Point, info: &StampInfo, value: String) -> Detection {
         attack_type: info.attack_type,
         subtype: info.subtype,
         point,
+        span: 0..value.len(),
         value,
         stamps: vec![info.stamp],
         known_attack: Vec::new(),
@@ -235,6 +251,9 @@ impl Visitor for Inspector<'_> {
         bytes: ByteSet,
         role: Role,
     ) -> ControlFlow<()> {
+        if self.operator.is_some() {
+            self.settle_operator(Some((point, value)));
+        }
         self.policy.value_seen(point, value, role);
         self.privileges.note(point, value, role);
         match judged_place(point, value, bytes, role) {
@@ -251,6 +270,25 @@ impl Visitor for Inspector<'_> {
 }
 
 impl Inspector<'_> {
+    /// Puts an operator aside where queries hold such by design.
+    fn defer_operator(&mut self, point: &PointPath<'_>, name: &[u8]) {
+        let Some(at) = self.signs.iter().position(|sign| sign.stamp == names::OPERATOR) else { return };
+        if names::queries_by_design(point, name) {
+            let sign = self.signs.swap_remove(at);
+            self.operator = Some(Operator { point: point.to_point(), name: name.to_vec(), sign });
+        }
+    }
+
+    /// Decides about an operator by what was visited next.
+    fn settle_operator(&mut self, next: Option<(&PointPath<'_>, &[u8])>) {
+        let Some(Operator { point, name, sign }) = self.operator.take() else { return };
+        if next.is_some_and(|(at, value)| names::answers_operator(at, value, &name)) {
+            return;
+        }
+        let (policy, detections) = (&*self.policy, &mut self.detections);
+        point.with_path(|path| collect(policy, path, &name, &mut vec![sign], detections));
+    }
+
     fn scan(&mut self, point: &PointPath<'_>, value: &[u8], bytes: ByteSet, place: Place) {
         if binary::is_binary(point, value, bytes) {
             self.engine.scan_data(value, place, &mut self.signs);
@@ -260,6 +298,9 @@ impl Inspector<'_> {
         if place.is_name() && names::is_prototype_chain(point, value) {
             let StampInfo { stamp, attack_type, subtype } = names::PROTOTYPE_CHAIN;
             self.signs.push(Sign { attack_type, subtype, stamp, span: 0..value.len() });
+        }
+        if place.is_name() && !self.signs.is_empty() {
+            self.defer_operator(point, value);
         }
         if !self.signs.is_empty() {
             if point.ancestors().any(|at| is_path_element(at.last().element())) {
@@ -387,6 +428,9 @@ fn collect(
         if sign.stamp == names::REDIRECT_ONLY && !names::is_redirect(point) {
             continue;
         }
+        if sign.stamp == framework::CONSTRUCTOR && !names::overrides_the_method(point) {
+            continue;
+        }
         // Pages keep their own objects in the view state; an attack shows by what it makes.
         if sign.stamp == deserialization::DOTNET_STREAM
             && is_view_state(point)
@@ -398,6 +442,7 @@ fn collect(
             stamp if names::SYSTEM_PATHS.contains(&stamp) => names::is_service_path(value),
             names::PROGRAM_PATH => !value.contains(&b' '),
             names::OPERATOR if names::updates_a_profile(point, value) => continue,
+            names::CLIMB if names::imports_a_source(point, value) => continue,
             _ => false,
         };
         if is_expected && names::is_body(point) && names::names_a_path(point) {
@@ -407,6 +452,7 @@ fn collect(
             AttackType::Rce => sign.stamp < 3100 && names::runs_by_design(point),
             AttackType::Ptrav | AttackType::Ssrf => names::runs_by_design(point),
             AttackType::Sqli => names::takes_sql(point) && is_own_statement(value),
+            AttackType::Ldapi => names::is_whole_filter(value) && names::takes_filter(point),
             _ => false,
         };
         if by_design {
@@ -452,18 +498,37 @@ const EXCERPT: usize = 1024;
 /// Bytes shown before the first sign of a longer value.
 const LEAD: usize = 128;
 
-/// The sign with what surrounds it, as text.
-fn excerpt(value: &[u8], span: &Range<usize>) -> String {
+/// The sign with what surrounds it, as text, and where in that text it stands.
+fn excerpt(value: &[u8], span: &Range<usize>) -> (String, Range<usize>) {
     let start = if value.len() <= EXCERPT { 0 } else { span.start.saturating_sub(LEAD) };
     let end = value.len().min(start + EXCERPT);
     let mut text = String::with_capacity(end - start);
+    let (mut first, mut last) = (0, None);
+    let mut at = start;
     for chunk in value.get(start..end).unwrap_or_default().utf8_chunks() {
-        text.push_str(chunk.valid());
+        for (offset, c) in chunk.valid().char_indices() {
+            if at + offset <= span.start {
+                first = text.len();
+            }
+            if last.is_none() && at + offset >= span.end {
+                last = Some(text.len());
+            }
+            text.push(c);
+        }
+        at += chunk.valid().len();
         for byte in chunk.invalid() {
+            if at <= span.start {
+                first = text.len();
+            }
+            if last.is_none() && at >= span.end {
+                last = Some(text.len());
+            }
             text.push_str(&format!("\\x{byte:02x}"));
+            at += 1;
         }
     }
-    text
+    let last = last.unwrap_or(text.len());
+    (text, first.min(last)..last)
 }
 
 const fn anomaly_type(kind: AnomalyKind) -> (AttackType, &'static str) {
@@ -621,6 +686,7 @@ mod tests {
         assert_eq!(first.attack_type, AttackType::Sqli);
         assert_eq!(serde_json::to_value(&first.point).unwrap(), serde_json::json!(["get", "q"]));
         assert!(first.value.contains("union select password"));
+        assert!(first.value[first.span.clone()].contains("union select"), "{first:?}");
         assert!(first.stamps.windows(2).all(|pair| pair[0] < pair[1]) && !first.stamps.is_empty());
     }
 
@@ -628,6 +694,17 @@ mod tests {
     fn an_encoded_climb_shows_in_the_target() {
         let found = detections("/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd", &[], "");
         assert!(found.iter().any(|d| d.attack_type == AttackType::Ptrav), "{found:?}");
+    }
+
+    #[test]
+    fn segments_that_servers_leave_out_are_climbs() {
+        for target in ["/.;/admin", "/;/admin", "/a/..%09/x", "/a/..%0d/x", "/a/..%0d%0a/x"] {
+            let found = detections(target, &[], "");
+            assert!(found.iter().any(|d| d.attack_type == AttackType::Ptrav), "{target}: {found:?}");
+        }
+        for target in ["/a;v=1/b", "/a/b;jsessionid=1", "/a?b=s/;/,/", "/a.;b/c", "/a/..b/c"] {
+            assert_eq!(detections(target, &[], ""), [], "{target}");
+        }
     }
 
     #[test]
@@ -678,8 +755,28 @@ mod tests {
     fn excerpts_keep_the_sign_and_escape_bytes() {
         let mut value = vec![b'a'; 5000];
         value.extend_from_slice(b"\xff' or 1=1--");
-        let text = excerpt(&value, &(5001..5010));
+        let (text, span) = excerpt(&value, &(5001..5010));
         assert!(text.contains("\\xff' or 1=1--"));
         assert!(text.len() <= 4096);
+        assert_eq!(&text[span], "' or 1=1-");
+    }
+
+    #[test]
+    fn spans_name_the_sign_within_the_excerpt() {
+        for (value, span, sign) in [
+            ("a' or 1=1--", 1..9, "' or 1=1"),
+            ("häß' or 1", 5..10, "' or "),
+            ("abc", 0..3, "abc"),
+            ("", 0..0, ""),
+        ] {
+            let (text, span) = excerpt(value.as_bytes(), &span);
+            assert_eq!(&text[span], sign, "{value}");
+        }
+        // Within a character: the whole of it.
+        let (text, span) = excerpt("aäb".as_bytes(), &(2..3));
+        assert_eq!(&text[span], "ä");
+        let long = format!("{}' or 1=1-- {}", "x".repeat(3000), "y".repeat(3000));
+        let (text, span) = excerpt(long.as_bytes(), &(3000..3008));
+        assert_eq!(&text[span], "' or 1=1");
     }
 }

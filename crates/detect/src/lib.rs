@@ -88,6 +88,7 @@ static DETECTORS: &[&signature::Detector] = &[
     &rce::java::DETECTOR,
     &rce::scripting::DETECTOR,
     &rce::deserialization::DETECTOR,
+    &rce::framework::DETECTOR,
     &ptrav::DETECTOR,
     &ssti::DETECTOR,
     &nosqli::DETECTOR,

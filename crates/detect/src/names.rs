@@ -23,6 +23,9 @@ pub(crate) const SYSTEM_PATHS: [u32; 2] = [5006, 5010];
 /// The signature of a program's path.
 pub(crate) const PROGRAM_PATH: u32 = 3003;
 
+/// The signature of a climb within a path.
+pub(crate) const CLIMB: u32 = 5003;
+
 /// The signature of an operator of a document database.
 pub(crate) const OPERATOR: u32 = 8001;
 
@@ -131,6 +134,112 @@ pub(crate) fn updates_a_profile(point: &PointPath<'_>, name: &[u8]) -> bool {
     const PROFILES: [&str; 2] = ["user_properties", "group_properties"];
     let parent = point.ancestors().find_map(|path| key(path.last()));
     ORDERS.contains(&name) && is_body(point) && parent.is_some_and(|parent| PROFILES.contains(&parent))
+}
+
+/// Whether the name is an operator of a query, in a container that documented services take for queries in this language
+/// (Parse, Strapi, `CouchDB`, Feathers, data APIs): `where={"score":{"$gte":1000}}`, `filters[id][$in][0]=3`,
+/// `{"selector":{"year":{"$gt":2010}}}`. Who sends such a container is understood by it, so the operator breaks out of
+/// nothing. What opens an account or runs a script is an attack there as well: comparisons of whatever is named for persons
+/// and secrets, and every other operator.
+pub(crate) fn queries_by_design(point: &PointPath<'_>, name: &[u8]) -> bool {
+    const CONTAINERS: [&str; 5] = ["where", "filter", "filters", "selector", "pipeline"];
+    const OPERATORS: [&[u8]; 15] = [
+        b"$lt", b"$lte", b"$gt", b"$gte", b"$eq", b"$ne", b"$in", b"$nin", b"$or", b"$and", b"$exists",
+        b"$sort", b"$limit", b"$skip", b"$select",
+    ];
+    const STAGES: [&[u8]; 5] = [b"$match", b"$group", b"$project", b"$sort", b"$unwind"];
+    const PERSONAL: [&str; 17] = [
+        "pass", "pwd", "token", "secret", "user", "login", "mail", "auth", "otp", "pin", "key", "hash",
+        "admin", "role", "account", "session", "cred",
+    ];
+    let keys: Vec<&str> = point.ancestors().map(|path| path.last()).filter_map(key).collect();
+    // The order of a list or its length selects nothing: `?$sort[createdAt]=-1`.
+    if keys.is_empty() {
+        let is_query = matches!(point.first(), StepRef::Simple(Element::GetName));
+        return is_query && matches!(name, b"$sort" | b"$limit" | b"$skip");
+    }
+    let Some(container) = keys.iter().rposition(|key| CONTAINERS.contains(key)) else { return false };
+    let inner = keys.get(..container).unwrap_or_default();
+    let is_personal = |key: &&str| {
+        let key = key.to_ascii_lowercase();
+        PERSONAL.iter().any(|part| key.contains(part))
+    };
+    if inner.iter().any(is_personal) {
+        return false;
+    }
+    if keys.get(container) == Some(&"pipeline") && inner.is_empty() {
+        return STAGES.contains(&name);
+    }
+    OPERATORS.contains(&name)
+}
+
+/// Whether a value answers an operator as queries do: there is something to compare with. Against nothing everything holds,
+/// which is what an injection is after.
+pub(crate) fn answers_operator(point: &PointPath<'_>, value: &[u8], operator: &[u8]) -> bool {
+    let is_under = point.ancestors().find_map(|path| key(path.last())).map(str::as_bytes) == Some(operator);
+    is_under && !value.is_empty() && value != b"null" && value != b"undefined"
+}
+
+/// Whether the field is named as one for filters of a directory, of services that are configured with them.
+pub(crate) fn takes_filter(point: &PointPath<'_>) -> bool {
+    let name = point.ancestors().find_map(|path| key(path.last()));
+    is_body(point) && name.is_some_and(|name| name.to_ascii_lowercase().ends_with("filter"))
+}
+
+/// Whether a value is a filter of a directory from its first parenthesis to the one that closes it.
+pub(crate) fn is_whole_filter(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    if value.first() != Some(&b'(') || value.iter().any(|b| !b.is_ascii_graphic() && *b != b' ') {
+        return false;
+    }
+    let mut open = 0_usize;
+    for (at, byte) in value.iter().enumerate() {
+        match byte {
+            b'(' => open += 1,
+            b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open == 0 {
+            return at + 1 == value.len();
+        }
+    }
+    false
+}
+
+/// Whether the value is a relative path of sources in a member that names sources, as builds are configured:
+/// `{"include": ["../src/**/*.ts"]}`, `{"import": "../../components/Button"}`.
+pub(crate) fn imports_a_source(point: &PointPath<'_>, value: &[u8]) -> bool {
+    const MEMBERS: [&str; 6] = ["import", "imports", "include", "exclude", "extends", "references"];
+    const ENDINGS: [&[u8]; 14] = [
+        b".ts", b".tsx", b".js", b".jsx", b".mjs", b".cjs", b".vue", b".svelte", b".css", b".scss",
+        b".proto", b".md", b".html", b".svg",
+    ];
+    let name = point.ancestors().find_map(|path| key(path.last()));
+    if !is_body(point) || !name.is_some_and(|name| MEMBERS.contains(&name)) {
+        return false;
+    }
+    let mut rest = value;
+    let mut climbs = 0;
+    while let Some(below) = rest.strip_prefix(b"../") {
+        (rest, climbs) = (below, climbs + 1);
+    }
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'*' | b'.' | b'@');
+    let file = rest.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    let is_source = ENDINGS.iter().any(|ending| file.ends_with(ending))
+        // A component: `Button`.
+        || name == Some("import") && file.first().is_some_and(u8::is_ascii_uppercase) && !file.contains(&b'.');
+    (1..=3).contains(&climbs)
+        && is_source
+        && rest.iter().all(is_name)
+        && memchr::memmem::find(rest, b"..").is_none()
+        && !rest.starts_with(b".")
+        && memchr::memmem::find(rest, b"/.").is_none()
+        && !rest.starts_with(b"/")
+}
+
+/// Whether the field says which method a form means.
+pub(crate) fn overrides_the_method(point: &PointPath<'_>) -> bool {
+    point.ancestors().find_map(|path| key(path.last())) == Some("_method")
 }
 
 /// Whether the field is named as one for statements, of services that query data with them.
@@ -318,6 +427,101 @@ mod tests {
     fn a_foreign_host_counts_where_a_redirect_goes() {
         assert!(types("/login?next=//evil.example/a", FORM, "").contains(&"redir"));
         assert_eq!(types("/img?src=//cdn.example.com/a.png", FORM, ""), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn operators_of_documented_query_languages_break_out_of_nothing() {
+        for target in [
+            r#"/parse/classes/GameScore?where={"score":{"$in":[1,3,5]}}"#,
+            r#"/parse/classes/GameScore?where={"playerName":{"$ne":"Michael"}}"#,
+            "/articles?filters[id][$in][0]=3&filters[id][$in][1]=6",
+            "/articles?filters[$or][0][date][$eq]=2020-01-01",
+            "/messages?$sort[createdAt]=-1",
+        ] {
+            assert_eq!(types(target, FORM, ""), Vec::<&str>::new(), "{target}");
+        }
+        for body in [
+            r#"{"selector":{"year":{"$gt":2010}}}"#,
+            r#"{"filter":{"qty":{"$lt":30},"status":{"$in":["A","D"]}}}"#,
+            r#"{"pipeline":[{"$match":{"status":"A"}},{"$group":{"_id":"$item"}}]}"#,
+        ] {
+            assert_eq!(types("/a", JSON, body), Vec::<&str>::new(), "{body}");
+        }
+    }
+
+    #[test]
+    fn operators_that_open_accounts_or_run_scripts_are_attacks_there_too() {
+        for target in [
+            "/login?user[$ne]=a&password[$ne]=b",
+            "/a?filter[password][$ne]=x",
+            "/a?where[user][role][$ne]=x",
+            r#"/a?where={"username":{"$gt":""}}"#,
+            r#"/a?where={"$where":"sleep(1)"}"#,
+            r#"/a?filter={"name":{"$regex":"^a"}}"#,
+            "/a?x[$ne]=1",
+            "/a?filter[x][$ne]=",
+            "/a?filter[x][$gt]=&y=1",
+            r#"/a?filter={"a":{"$ne":null}}"#,
+            r#"/a?filter={"a":{"$gt":""}}"#,
+            r#"/a?filter={"a":{"$gt":{}}}"#,
+            "/a?x[where]=1&y[$gt]=",
+            "/a?$where=1",
+        ] {
+            assert!(types(target, FORM, "").contains(&"nosqli"), "{target}");
+        }
+        for body in [
+            r#"{"username":"a","password":{"$gt":""}}"#,
+            r#"{"pipeline":[{"$function":{"body":"x"}}]}"#,
+            r#"{"pipeline":[{"$lookup":{"from":"users"}}]}"#,
+            r#"{"filter":{"x":{"$function":"y"}}}"#,
+            r#"{"update":{"$where":"1"}}"#,
+        ] {
+            assert!(types("/a", JSON, body).contains(&"nosqli"), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_whole_filter_in_a_field_for_filters_is_configuration() {
+        for body in [
+            r#"{"filter":"(&(objectClass=user)(sAMAccountName=jdoe))"}"#,
+            r#"{"user_filter":"(|(cn=a*)(mail=b@c.d))"}"#,
+        ] {
+            assert_eq!(types("/a", JSON, body), Vec::<&str>::new(), "{body}");
+        }
+        for body in [
+            r#"{"filter":"*)(uid=*))(|(uid=*"}"#,
+            r#"{"filter":"(a=b))(|(uid=*)"}"#,
+            r#"{"filter":"(uid=a)(|(uid=*))"}"#,
+            r#"{"name":"(|(uid=*)(cn=a*))"}"#,
+        ] {
+            assert!(types("/a", JSON, body).contains(&"ldapi"), "{body}");
+        }
+        assert!(types("/a?filter=(|(cn=a*)(mail=*))", FORM, "").contains(&"ldapi"));
+    }
+
+    #[test]
+    fn sources_of_a_build_are_imported_from_beside() {
+        for body in [r#"{"include":["../src/**/*.ts"]}"#, r#"{"import":"../../components/Button"}"#] {
+            assert_eq!(types("/a", JSON, body), Vec::<&str>::new(), "{body}");
+        }
+        for body in [
+            r#"{"include":"../../etc/passwd"}"#,
+            r#"{"import":"../../../../x/a.ts"}"#,
+            r#"{"import":"../.env"}"#,
+            r#"{"import":"../a/../../b.ts"}"#,
+            r#"{"include":"../config.php"}"#,
+            r#"{"import":"../a\u0000.ts"}"#,
+        ] {
+            assert!(types("/a", JSON, body).contains(&"ptrav"), "{body}");
+        }
+        assert!(types("/a?include=../src/a.ts", FORM, "").contains(&"ptrav"));
+    }
+
+    #[test]
+    fn a_constructor_is_no_method_of_a_form() {
+        let body = "_method=__construct&filter[]=system&method=get";
+        assert!(types("/index.php?s=captcha", FORM, body).contains(&"rce"));
+        assert_eq!(types("/search", FORM, "q=__construct"), Vec::<&str>::new());
     }
 
     #[test]

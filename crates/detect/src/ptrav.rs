@@ -129,6 +129,16 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::All,
         },
+        // Segments that some servers leave out: a rule for `/admin` does not see `/.;/admin`.
+        Signature {
+            stamp: 5008,
+            subtype: "ptrav_odd_dots",
+            gate: &["/;/", "/.;/", "/..\t", "/..\r", "/..\n", "/..%0"],
+            needs: "",
+            test: Test::Pattern(r"/\.?;/|/\.\.(?:[\t\r\n]|%0[9ad])+/"),
+            trust: Trust::Any,
+            places: Places::Target,
+        },
         Signature {
             stamp: 5010,
             subtype: "ptrav_absolute",

@@ -11,6 +11,7 @@
 pub(crate) mod anywhere;
 pub(crate) mod boolean;
 pub(crate) mod clause;
+pub(crate) mod confirm;
 pub(crate) mod fragment;
 pub(crate) mod function;
 pub(crate) mod grammar;

@@ -7,6 +7,7 @@
 //! Benign look-alikes: `<b>`, `<a href="https://…">`, mail with `<style>` and `<meta charset>`, `x < y`, generics
 //! (`Vec<String>`), `onboarding = true`, JSX handlers (`onClick={save}`), prose about JavaScript.
 
+pub(crate) mod document;
 pub(crate) mod grammar;
 pub(crate) mod handler;
 pub(crate) mod markup;

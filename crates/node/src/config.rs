@@ -5,6 +5,7 @@
 //! references between sections were checked by [`Config::validate`].
 
 mod defaults;
+mod inspection;
 mod load;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use inspection::{AccessLog, AccessLogWhen, InspectionLimits, Log, ParserName, Parsers};
 pub use load::ConfigError;
 
 /// The whole of `node.toml`.
@@ -62,6 +64,12 @@ pub struct Config {
     /// Inspection.
     #[serde(default)]
     pub inspect: Inspect,
+    /// Parsers that are switched off; routes may have lists of their own.
+    #[serde(default)]
+    pub parsers: Parsers,
+    /// What is written to the log.
+    #[serde(default)]
+    pub log: Log,
     /// Bounds on what a client may send.
     #[serde(default)]
     pub limits: Limits,
@@ -333,6 +341,8 @@ pub struct Route {
     pub upstream: Option<String>,
     /// What to do with a request whose inspection failed; `pass`.
     pub on_inspection_error: Option<Fallback>,
+    /// Parsers that are switched off, in place of the list of the whole node.
+    pub parsers: Option<Parsers>,
     /// Host names with settings of their own. Hosts that match none use the settings above.
     pub hosts: Vec<HostRoute>,
 }
@@ -358,6 +368,9 @@ pub struct HostRoute {
     /// See [`Route::on_inspection_error`].
     #[serde(default)]
     pub on_inspection_error: Option<Fallback>,
+    /// See [`Route::parsers`].
+    #[serde(default)]
+    pub parsers: Option<Parsers>,
     /// Paths with settings of their own.
     #[serde(default)]
     pub paths: Vec<PathRoute>,
@@ -384,6 +397,9 @@ pub struct PathRoute {
     /// See [`Route::on_inspection_error`].
     #[serde(default)]
     pub on_inspection_error: Option<Fallback>,
+    /// See [`Route::parsers`].
+    #[serde(default)]
+    pub parsers: Option<Parsers>,
 }
 
 /// Whom to believe about the client address.
@@ -459,6 +475,10 @@ pub struct Inspect {
     pub queue_max: usize,
     /// Bytes of bodies that the process holds at a time, at least 1 MiB; above, `on_inspection_error` decides.
     pub held_max: u64,
+    /// Ask of a sign of SQL injection whether it could be part of a statement; one that could not is no attack.
+    pub enable_confirmation: bool,
+    /// How far a request is taken apart.
+    pub limits: InspectionLimits,
 }
 
 /// What reaching the processing time leads to.

@@ -8,6 +8,7 @@ mod query;
 mod traits;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +19,8 @@ use bartizan_request::{ApiProtocol, Element, Host, Point, PointPath, Step, StepR
 use bartizan_rules::{FiltrationMode, Selection};
 use http::Version;
 
-use crate::config::BlockCause;
+use crate::access_log;
+use crate::config::{AccessLogWhen, BlockCause};
 use crate::pipeline::reading;
 use crate::pipeline::{Context, Denial, Extent, RegexMatch, Subject, Violation, printable, size_of_head};
 use crate::request_id::event_id;
@@ -119,6 +121,7 @@ impl Report {
         let mut hit = self.hit(if patched { AttackType::Vpatch } else { found.attack_type }, &found.point);
         hit.attack_subtype = (!found.subtype.is_empty()).then(|| found.subtype.to_owned());
         hit.value = cut(&found.value);
+        hit.payload_span = characters(&found.value, &found.span);
         hit.stamps.clone_from(&found.stamps);
         hit.known_attack = found.known_attack.iter().map(|&name| name.to_owned()).collect();
         self.push(&found.point, hit);
@@ -158,7 +161,7 @@ impl Report {
             || self.secrets.body && passwords::may_contain_password(point)
             || self.secrets.query && matches!(place(point), Place::Query(_));
         if self.state.config.masking.defaults && is_secret {
-            hit.value.clear();
+            clear_value(&mut hit);
         }
         self.hits.push((point.clone(), hit));
     }
@@ -200,7 +203,7 @@ impl Report {
             points.iter().for_each(|sensitive| mixed |= mask_parts(&mut hit.raw, &mut hit.path, sensitive));
             let in_query = matches!(place(point), Place::Query(_));
             if mixed && in_query || points.iter().any(|sensitive| shows(point, sensitive)) {
-                hit.value.clear();
+                clear_value(hit);
             }
         }
         for hit in self.other.iter_mut().chain([&mut self.template]) {
@@ -228,6 +231,10 @@ impl Report {
 
     /// The events, to be completed when the answer is known.
     pub(crate) fn pending(self) -> PendingHits {
+        let points = match self.state.config.log.access.when {
+            AccessLogWhen::Off => String::new(),
+            _ => access_log::points(self.hits.iter().map(|(point, _)| point)),
+        };
         let mut events: Vec<HitEvent> = self.hits.into_iter().map(|(_, hit)| hit).collect();
         let mask = events
             .iter()
@@ -243,7 +250,7 @@ impl Report {
             hit.block_reason.clone_from(&reason);
         }
         events.extend(self.other);
-        PendingHits { state: self.state, started: self.started, events }
+        PendingHits { state: self.state, started: self.started, events, points }
     }
 }
 
@@ -253,6 +260,8 @@ pub(crate) struct PendingHits {
     state: Arc<State>,
     started: Instant,
     events: Vec<HitEvent>,
+    /// Where they are, for the access log.
+    points: String,
 }
 
 impl PendingHits {
@@ -288,6 +297,7 @@ impl PendingHits {
             hit.response_time = elapsed;
             hit.response_size = response_size;
         }
+        access_log::attack(self.state.config.log.access.when, &events, &self.points, self.started.elapsed());
         let now = crate::clock::unix_seconds();
         let sampling = &self.state.sampling;
         let sampled = sampling.sift(&self.state.config.sampling, events, now);
@@ -357,6 +367,19 @@ fn holds_credentials(point: &Point) -> bool {
     matches!(point.steps().first(), Some(Step::Keyed(Element::Header, name)) if is_credential(name))
 }
 
+/// Takes the payload out of an event.
+fn clear_value(hit: &mut HitEvent) {
+    hit.value.clear();
+    hit.payload_span = None;
+}
+
+/// A span of bytes of a text as one of characters; `None` of nothing.
+fn characters(text: &str, span: &Range<usize>) -> Option<[u32; 2]> {
+    let count = |end: usize| u32::try_from(text.get(..end)?.chars().count()).ok();
+    let [start, end] = [count(span.start)?, count(span.end)?];
+    (start < end).then_some([start, end])
+}
+
 fn cut(value: &str) -> String {
     value.chars().take(VALUE_MAX).collect()
 }
@@ -380,6 +403,7 @@ fn template(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) 
         point: Vec::new(),
         parameter: String::new(),
         value: String::new(),
+        payload_span: None,
         stamps: Vec::new(),
         regex: Vec::new(),
         experimental: false,

@@ -9,6 +9,7 @@
 //!
 //! Start with [`Node::start`]; `proxy.rs` shows what happens to a request.
 
+mod access_log;
 mod block;
 mod budget;
 mod client_ip;

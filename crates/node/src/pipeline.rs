@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 
 use bartizan_api::AttackType;
 use bartizan_detect::Detection;
-use bartizan_request::{Limits, RequestParts};
+use bartizan_request::{Limits, ParserSet, RequestParts};
 use bartizan_rules::{FiltrationMode, OverlimitMode as RuleOverlimit, ResponseHeader, Selection};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, Version, header, request};
 use smallvec::SmallVec;
 
 use crate::client_ip::Client;
-use crate::config::{BlockCause, Fallback, OverlimitMode, Role};
+use crate::config::{BlockCause, Fallback, Inspect, OverlimitMode, Role};
 use crate::hits::PendingHits;
 use crate::proxy::worker::{Connection, LocalSnapshot};
 use crate::rate_limit::RateVerdict;
@@ -39,7 +39,7 @@ pub(crate) use admit::admit;
 use admit::sample;
 pub(crate) use checks::Violation;
 pub(crate) use points::points;
-use policy::RulesPolicy;
+use policy::{LocalPolicy, RulesPolicy};
 pub(crate) use policy::{RegexMatch, printable};
 pub(crate) use rate::RateStage;
 use verdict::Findings;
@@ -318,7 +318,8 @@ pub(crate) async fn inspect(
     let (parts, outcome) = if body.len() <= context.state.config.inspect.offload_bytes {
         let outcome = {
             let subject = subject(&parts, secure, &body, extent);
-            examine_caught(context.state, plan.selection.as_ref(), &subject)
+            let disabled = context.settings.disabled_parsers;
+            examine_caught(context.state, plan.selection.as_ref(), disabled, &subject)
         };
         (parts, outcome)
     } else {
@@ -383,7 +384,7 @@ async fn examine_elsewhere(
         let outcome = {
             let subject = subject(&parts, secure, &body, extent);
             let (selection, _) = subject.read(&state.routes, &settings, &snapshot);
-            examine_caught(&state, selection.as_ref(), &subject)
+            examine_caught(&state, selection.as_ref(), settings.disabled_parsers, &subject)
         };
         (parts, outcome)
     });
@@ -404,20 +405,31 @@ pub(crate) fn copy_head(parts: &request::Parts) -> request::Parts {
 fn examine_caught(
     state: &State,
     selection: Option<&Selection<'_>>,
+    disabled_parsers: ParserSet,
     subject: &Subject<'_>,
 ) -> Result<Findings, InspectionFailed> {
-    let examine = std::panic::AssertUnwindSafe(|| examine(state, selection, subject));
+    let examine = std::panic::AssertUnwindSafe(|| examine(state, selection, disabled_parsers, subject));
     std::panic::catch_unwind(examine).map_err(|_| InspectionFailed::Panicked)
 }
 
-fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'_>) -> Findings {
-    let begin = Instant::now();
-    let inspect = &state.config.inspect;
+/// The bounds of a walk that begins at a time, and what reaching them leads to.
+fn limits(inspect: &Inspect, selection: Option<&Selection<'_>>, begin: Instant) -> (Limits, OverlimitMode) {
     let (time_ms, overlimit) = match selection.and_then(Selection::overlimit) {
         Some(settings) => (settings.time_ms, rule_overlimit(settings.mode)),
         None => (inspect.process_time_limit_ms, inspect.overlimit_mode),
     };
-    let limits = Limits { deadline: Some(begin + Duration::from_millis(time_ms)), ..Limits::default() };
+    (inspect.limits.until(begin + Duration::from_millis(time_ms)), overlimit)
+}
+
+fn examine(
+    state: &State,
+    selection: Option<&Selection<'_>>,
+    disabled_parsers: ParserSet,
+    subject: &Subject<'_>,
+) -> Findings {
+    let begin = Instant::now();
+    let inspect = &state.config.inspect;
+    let (limits, overlimit) = limits(inspect, selection, begin);
     let parts = RequestParts {
         method: subject.method,
         target: subject.target,
@@ -427,14 +439,14 @@ fn examine(state: &State, selection: Option<&Selection<'_>>, subject: &Subject<'
     };
     let (mut inspection, matches) = match selection {
         None => {
-            let mut policy = bartizan_detect::NoPolicy;
+            let mut policy = LocalPolicy { disabled_parsers };
             (
                 bartizan_detect::inspect(&state.engine, &parts, &limits, &mut policy),
                 policy::Matches::default(),
             )
         }
         Some(selection) => {
-            let mut policy = RulesPolicy::new(selection);
+            let mut policy = RulesPolicy::new(selection, disabled_parsers);
             let inspection = bartizan_detect::inspect(&state.engine, &parts, &limits, &mut policy);
             (inspection, policy.into_matches(subject.body_bytes))
         }

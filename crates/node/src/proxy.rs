@@ -36,8 +36,9 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use crate::access_log;
 use crate::block::{Form, Refusal};
-use crate::config::{BlockCause, Role};
+use crate::config::{AccessLogWhen, BlockCause, Role};
 use crate::hits::PendingHits;
 use crate::pipeline::{self, Admission, Context, Extent, Plan, RateStage};
 use crate::rate_limit::RateVerdict;
@@ -112,9 +113,14 @@ async fn respond(
     let admission =
         pipeline::admit(&context, request.method(), request.uri(), request.headers(), request.version());
     let changes = admission.response_headers();
+    let logged = (state.config.log.access.when == AccessLogWhen::All)
+        .then(|| (request.method().clone(), host.to_owned(), request.uri().clone()));
     let exchange = Exchange { worker, connection, current, context: &context };
     let mut response = exchange.answer(admission, request, in_flight).await;
     headers::apply_rules(response.headers_mut(), &changes);
+    if let Some((method, host, uri)) = logged {
+        access_log::request(&context, &method, &host, &uri, response.status());
+    }
     response
 }
 

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use bartizan_request::ParserSet;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use smallvec::SmallVec;
 
-use crate::config::{Config, Fallback, Mode, ModeAllowOverride, PathRoute};
+use crate::config::{Config, Fallback, Mode, ModeAllowOverride, Parsers, PathRoute};
 use crate::paths;
 
 /// Index of an upstream pool.
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) app_slot: usize,
     pub(crate) upstream: Option<UpstreamId>,
     pub(crate) on_inspection_error: Fallback,
+    /// Parsers that are not tried.
+    pub(crate) disabled_parsers: ParserSet,
 }
 
 /// The compiled routes.
@@ -72,6 +75,7 @@ struct Refinement<'a> {
     application: Option<i64>,
     upstream: Option<&'a String>,
     on_inspection_error: Option<Fallback>,
+    parsers: Option<&'a Parsers>,
 }
 
 impl Settings {
@@ -84,6 +88,7 @@ impl Settings {
             app_slot: self.app_slot,
             upstream: upstream.map(UpstreamId).or(self.upstream),
             on_inspection_error: by.on_inspection_error.unwrap_or(self.on_inspection_error),
+            disabled_parsers: by.parsers.map_or(self.disabled_parsers, Parsers::set),
         }
     }
 }
@@ -99,6 +104,7 @@ impl Routes {
             // One pool needs no name.
             upstream: (upstreams.len() == 1).then_some(UpstreamId(0)),
             on_inspection_error: Fallback::Pass,
+            disabled_parsers: config.parsers.set(),
         };
         let route = &config.route;
         let root = base.refine(
@@ -108,6 +114,7 @@ impl Routes {
                 application: route.application,
                 upstream: route.upstream.as_ref(),
                 on_inspection_error: route.on_inspection_error,
+                parsers: route.parsers.as_ref(),
             },
             &upstreams,
         );
@@ -121,6 +128,7 @@ impl Routes {
                     application: host.application,
                     upstream: host.upstream.as_ref(),
                     on_inspection_error: host.on_inspection_error,
+                    parsers: host.parsers.as_ref(),
                 },
                 &upstreams,
             );
@@ -180,14 +188,16 @@ pub(crate) struct HostRoutes<'r> {
 
 impl<'r> HostRoutes<'r> {
     /// Settings of a request. Where its path may be read in several ways, they are not laxer than any of those about a
-    /// failed inspection; about the mode see [`crate::pipeline::admit`].
+    /// failed inspection and about parsers; about the mode see [`crate::pipeline::admit`].
     pub(crate) fn find(self, path: &[u8]) -> Settings {
         let Some(host) = self.host else { return *self.root };
         let mut settings = *host.find(&paths::normalised(path));
         let readings = paths::readings(path);
-        let others = readings.iter().filter(|_| readings.len() > 1);
-        if others.map(|path| self.find_read(path)).any(|read| read.on_inspection_error == Fallback::Block) {
-            settings.on_inspection_error = Fallback::Block;
+        for read in readings.iter().filter(|_| readings.len() > 1).map(|path| self.find_read(path)) {
+            if read.on_inspection_error == Fallback::Block {
+                settings.on_inspection_error = Fallback::Block;
+            }
+            settings.disabled_parsers = settings.disabled_parsers.intersection(read.disabled_parsers);
         }
         settings
     }
@@ -220,6 +230,7 @@ impl Host {
                     application: path.application,
                     upstream: path.upstream.as_ref(),
                     on_inspection_error: path.on_inspection_error,
+                    parsers: path.parsers.as_ref(),
                 },
                 upstreams,
             );

@@ -31,6 +31,8 @@ use crate::stats::{Totals, WorkerStats};
 
 /// The compiled signatures: immutable, large, the same for every node of a process.
 static ENGINE: LazyLock<Arc<Engine>> = LazyLock::new(|| Arc::new(Engine::new()));
+/// The same for configurations that do without confirmation.
+static UNCONFIRMED: LazyLock<Arc<Engine>> = LazyLock::new(|| Arc::new(Engine::new().without_confirmation()));
 
 /// Compiles the signatures, if they are not yet.
 pub(crate) fn prepare_engine() {
@@ -121,6 +123,10 @@ impl Heartbeats {
     }
 }
 
+fn engine(config: &Config) -> Arc<Engine> {
+    Arc::clone(if config.inspect.enable_confirmation { &ENGINE } else { &UNCONFIRMED })
+}
+
 /// The node under one configuration.
 pub(crate) struct State {
     pub(crate) config: Config,
@@ -175,7 +181,7 @@ impl State {
             client_ips: ClientIpRules::new(&config.client_ip),
             answers: BlockAnswers::load(&config)?,
             config_revision: 0,
-            engine: Arc::clone(&ENGINE),
+            engine: engine(&config),
             snapshot: Arc::default(),
             spool,
             workers: (0..config.workers.count()).map(|_| Arc::default()).collect(),
@@ -207,7 +213,7 @@ impl State {
             client_ips: ClientIpRules::new(&config.client_ip),
             answers: BlockAnswers::load(&config)?,
             config_revision: self.config_revision + 1,
-            engine: Arc::clone(&self.engine),
+            engine: engine(&config),
             snapshot: Arc::clone(&self.snapshot),
             spool: self.spool.clone(),
             workers: Arc::clone(&self.workers),

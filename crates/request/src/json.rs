@@ -134,6 +134,8 @@ struct Scanner<'i, 't> {
     strict: bool,
     /// Open containers; true for an object.
     stack: SmallVec<[bool; 32]>,
+    /// How many of them are objects.
+    open_objects: usize,
     max_depth: usize,
     /// A string without an end was seen where faults are mended: others are looked for no further than their line.
     ends_in_line: bool,
@@ -154,7 +156,16 @@ type Scan = Result<(), Stop>;
 impl<'i, 't> Scanner<'i, 't> {
     fn new(input: &'i [u8], max_depth: usize, tokens: &'t mut Vec<Token>) -> Self {
         let at = if input.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Scanner { input, at, tokens, strict: true, stack: SmallVec::new(), max_depth, ends_in_line: false }
+        Scanner {
+            input,
+            at,
+            tokens,
+            strict: true,
+            stack: SmallVec::new(),
+            open_objects: 0,
+            max_depth,
+            ends_in_line: false,
+        }
     }
 
     fn run(&mut self) -> Scan {
@@ -202,7 +213,7 @@ impl<'i, 't> Scanner<'i, 't> {
                 return Err(Stop::Malformed);
             }
             self.at += 1;
-            self.stack.pop();
+            self.close();
             self.tokens.push(Token::Close);
             return Ok(());
         }
@@ -216,6 +227,13 @@ impl<'i, 't> Scanner<'i, 't> {
             self.space()?;
         }
         self.value()
+    }
+
+    /// Leaves the innermost container; whether it was an object.
+    fn close(&mut self) -> Option<bool> {
+        let closed = self.stack.pop();
+        self.open_objects -= usize::from(closed == Some(true));
+        closed
     }
 
     fn is_closing(&self) -> bool {
@@ -243,6 +261,7 @@ impl<'i, 't> Scanner<'i, 't> {
                 }
                 self.at += 1;
                 self.stack.push(open == b'{');
+                self.open_objects += usize::from(open == b'{');
                 self.tokens.push(if open == b'{' { Token::OpenObject } else { Token::OpenArray });
             }
             quote @ (b'"' | b'\'') => {

@@ -35,7 +35,7 @@ pub use gql::measure::{GraphqlMeasures, measure_graphql};
 pub use host::Host;
 pub use limits::Limits;
 pub use message::{Message, MessageError};
-pub use parser::Parser;
+pub use parser::{Parser, ParserSet};
 pub use path::{PointPath, StepRef};
 pub use point::{Point, PointError, Step};
 pub use report::{Anomaly, AnomalyKind, ApiProtocol, Report};

@@ -71,11 +71,17 @@ impl Message {
             let (name, value) = line.split_at(colon);
             headers.push((name.to_vec(), value.get(1..).unwrap_or_default().trim_ascii().to_vec()));
         }
+        let is_chunked = headers.iter().any(|(name, value): &(Vec<u8>, Vec<u8>)| {
+            name.eq_ignore_ascii_case(b"transfer-encoding")
+                && value.to_ascii_lowercase().rsplit(|b| *b == b',').next().map(<[u8]>::trim_ascii)
+                    == Some(b"chunked")
+        });
+        let whole = is_chunked.then(|| without_chunks(body)).flatten();
         Ok(Message {
             method: String::from_utf8_lossy(method).into_owned(),
             target: target.to_vec(),
             headers,
-            body: body.to_vec(),
+            body: whole.unwrap_or_else(|| body.to_vec()),
         })
     }
 
@@ -90,6 +96,30 @@ impl Message {
             body: &self.body,
             body_truncated: false,
         })
+    }
+}
+
+/// A body without the sizes of its chunks; `None` where it is not in chunks after all. One that breaks off is read as far as it
+/// goes.
+fn without_chunks(body: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::with_capacity(body.len());
+    let mut rest = body;
+    loop {
+        let end = memchr::memchr(b'\n', rest)?;
+        let (line, after) = rest.split_at(end);
+        let size = line.split(|b| *b == b';').next()?.trim_ascii();
+        let size = usize::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()?;
+        let after = after.get(1..)?;
+        let Some((chunk, next)) = after.split_at_checked(size) else {
+            whole.extend_from_slice(after);
+            return Some(whole);
+        };
+        whole.extend_from_slice(chunk);
+        let next = next.strip_prefix(b"\r").unwrap_or(next);
+        if size == 0 || next.is_empty() {
+            return Some(whole);
+        }
+        rest = next.strip_prefix(b"\n")?;
     }
 }
 
@@ -131,6 +161,22 @@ mod tests {
                 [(b"Host".to_vec(), b"x".to_vec()), (b"A".to_vec(), b"1: 2".to_vec())]
             );
             assert_eq!(message.body, b"body\n\nmore");
+        }
+    }
+
+    #[test]
+    fn a_body_in_chunks_is_read_without_their_sizes() {
+        let body = |text: &str| {
+            let wire = format!("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n{text}");
+            String::from_utf8(Message::parse(wire.as_bytes()).unwrap().body).unwrap()
+        };
+        assert_eq!(body("9\r\nid=1%27+U\r\n5;a=b\r\nNION+\r\n0\r\nX: y\r\n\r\n"), "id=1%27+UNION+");
+        assert_eq!(body("3\nabc\n0\n\n"), "abc");
+        assert_eq!(body("5\r\nabc"), "abc");
+        assert_eq!(body(""), "");
+        // No chunks, whatever the field says.
+        for text in ["id=1", "z\r\nabc", "3\r\nabcd\r\n0\r\n\r\n", "-1\r\nabc"] {
+            assert_eq!(body(text), text);
         }
     }
 

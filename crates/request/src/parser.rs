@@ -75,3 +75,47 @@ impl Parser {
         }
     }
 }
+
+/// Some of the parsers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ParserSet(u16);
+
+impl ParserSet {
+    const fn bit(parser: Parser) -> u16 {
+        1 << parser as u16
+    }
+
+    /// Whether a parser is one of them.
+    #[must_use]
+    pub const fn contains(self, parser: Parser) -> bool {
+        self.0 & ParserSet::bit(parser) != 0
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub const fn intersection(self, other: ParserSet) -> ParserSet {
+        ParserSet(self.0 & other.0)
+    }
+}
+
+impl FromIterator<Parser> for ParserSet {
+    fn from_iter<I: IntoIterator<Item = Parser>>(parsers: I) -> ParserSet {
+        ParserSet(parsers.into_iter().fold(0, |set, parser| set | ParserSet::bit(parser)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        for one in Parser::ALL {
+            let set: ParserSet = [one].into_iter().collect();
+            assert!(Parser::ALL.into_iter().all(|parser| set.contains(parser) == (parser == one)));
+        }
+        let [first, second, ..] = Parser::ALL;
+        let both: ParserSet = [first, second].into_iter().collect();
+        assert_eq!(both.intersection([second].into_iter().collect()), [second].into_iter().collect());
+    }
+}

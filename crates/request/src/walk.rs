@@ -15,6 +15,7 @@ use crate::element::Element;
 use crate::limits::Limits;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
+use crate::point::Point;
 use crate::report::{Anomaly, AnomalyKind, Report};
 use crate::target::Target;
 
@@ -124,6 +125,8 @@ const MAX_ANOMALIES: usize = 32;
 const MAX_KEPT_BUFFER: usize = 1 << 20;
 /// Bytes visited between two looks at the clock.
 const BYTES_PER_CLOCK: usize = 32 << 10;
+/// What a value is made of that says nothing beside others.
+const HARMLESS: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"."));
 /// What a visit costs beside its bytes, in bytes.
 const BYTES_PER_VISIT: usize = 256;
 
@@ -135,6 +138,9 @@ pub(crate) struct Walker<'w> {
     ceiling: usize,
     /// Whether a section wanted more than its share.
     overran: bool,
+    /// Where it did, and what is looked at as one value for that.
+    rest_at: Option<Point>,
+    rest: Vec<u8>,
     /// Decode buffers for reuse; one is taken per decoder that is active.
     buffers: Vec<Vec<u8>>,
     /// Size of the request as received.
@@ -181,6 +187,8 @@ impl<'w> Walker<'w> {
             report: Report::default(),
             ceiling: limits.max_leaves,
             overran: false,
+            rest_at: None,
+            rest: Vec::new(),
             buffers: Vec::new(),
             request_bytes: 0,
             expanded: 0,
@@ -204,9 +212,14 @@ impl<'w> Walker<'w> {
 
     /// Walks one section; that it used up its share does not end the walk.
     fn section(&mut self, ceiling: usize, walk: impl FnOnce(&mut Self) -> Flow) -> Flow {
-        self.ceiling = ceiling;
+        // One is for the rest.
+        self.ceiling = ceiling.saturating_sub(1);
         let before = std::mem::replace(&mut self.overran, false);
-        let flow = walk(self);
+        let mut flow = walk(self);
+        if let Some(point) = self.rest_at.take() {
+            let rest = std::mem::take(&mut self.rest);
+            flow = point.with_path(|path| self.rest(path, &rest));
+        }
         let ended_by_share = self.overran;
         self.overran |= before;
         if ended_by_share { Flow::Continue(()) } else { flow }
@@ -232,18 +245,46 @@ impl<'w> Walker<'w> {
     }
 
     fn visit_known(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
-        if self.report.leaves >= self.ceiling {
-            self.overran = true;
-            self.anomaly(AnomalyKind::OverlimitTime, path);
-            return Flow::Break(());
-        }
-        self.report.leaves += 1;
         self.unclocked += value.len() + BYTES_PER_VISIT;
         if self.unclocked >= BYTES_PER_CLOCK {
             self.unclocked = 0;
             self.check_clock(path)?;
         }
+        if self.report.leaves >= self.ceiling {
+            return self.beyond(path, value, bytes, role);
+        }
+        self.report.leaves += 1;
         self.visitor.visit_known(path, value, bytes, role)
+    }
+
+    /// A value more than the section may have. It is kept for one look at all of them, so that many harmless values do
+    /// not hide what follows; from here on nothing is decoded.
+    #[cold]
+    fn beyond(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
+        if !self.overran {
+            self.overran = true;
+            self.anomaly(AnomalyKind::OverlimitTime, path);
+            self.rest_at = Some(path.to_point());
+        }
+        if role == Role::Parsed || bytes.is_within(HARMLESS) {
+            return Flow::Continue(());
+        }
+        if self.rest.len() + value.len() > self.request_bytes {
+            return Flow::Break(());
+        }
+        self.rest.extend_from_slice(value);
+        self.rest.push(b'\n');
+        Flow::Continue(())
+    }
+
+    /// The values that a section had beyond its share.
+    fn rest(&mut self, path: &PointPath<'_>, rest: &[u8]) -> Flow {
+        if rest.is_empty() || self.report.leaves >= self.limits.max_leaves {
+            return Flow::Continue(());
+        }
+        self.check_clock(path)?;
+        self.report.leaves += 1;
+        self.visitor.visit(path, rest, Role::Leaf)
     }
 
     /// Stops the walk once the deadline has passed.

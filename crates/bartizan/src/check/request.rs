@@ -61,8 +61,13 @@ fn page(explanation: &Explanation, all: bool) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             out,
-            "Attack: {} ({}) at [{}], {stamps}: {:?}",
-            detection.attack_type, detection.subtype, detection.point, detection.value
+            "Attack: {} ({}) at [{}], {stamps}, bytes {}..{} of {:?}",
+            detection.attack_type,
+            detection.subtype,
+            detection.point,
+            detection.span.start,
+            detection.span.end,
+            detection.value
         );
     }
     if explanation.stopped {
@@ -139,6 +144,7 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("Attack: sqli (sqli_boolean) at [get q"), "{page}");
+        assert!(page.contains(", bytes 1..9 of \"1' or 1=1--\""), "{page}");
         assert!(page.contains("[get page] leaf, plain, 1 bytes: \"2\""), "{page}");
     }
 

@@ -132,6 +132,43 @@ async fn commands_speak_to_the_running_node() {
 }
 
 #[tokio::test]
+async fn attacks_leave_a_line_in_the_access_log() {
+    let node = Node::start("block").await;
+    let more = |when: &str| {
+        write(node.folder.path(), node.address, "block");
+        let text = std::fs::read_to_string(config(node.folder.path())).unwrap();
+        std::fs::write(config(node.folder.path()), format!("{text}[log.access]\nwhen = \"{when}\"\n"))
+            .unwrap();
+        assert_eq!(node.run(&["reload"]).0, Some(0));
+    };
+    let lines = || -> Vec<Value> {
+        let log = node.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["target"] == "access").map(|line| line["fields"].clone()).collect()
+    };
+    assert_eq!(node.get(ATTACK).await, 403);
+    assert!(lines().is_empty());
+    more("attacks");
+    assert_eq!((node.get(ATTACK).await, node.get("/").await), (403, 502));
+    let [line] = lines().try_into().unwrap();
+    assert_eq!(line["wallarm_attack_type_list"], "ptrav");
+    assert_eq!(line["wallarm_attack_type"], "32");
+    assert_eq!(line["wallarm_attack_point_list"], "[get, 'name']");
+    assert_eq!(line["wallarm_block_reason"], "attack mask=0000000000000020");
+    assert_eq!((&line["status"], &line["wallarm_mode"]), (&403.into(), &"block".into()));
+    assert!(!line.to_string().contains("passwd"), "{line}");
+    more("all");
+    assert_eq!(node.get("/a?b=c").await, 502);
+    let last = lines().pop().unwrap();
+    assert_eq!((&last["path"], &last["status"]), (&"/a".into(), &502.into()));
+    // The same request id joins the two lines of one request.
+    assert_eq!(node.get(ATTACK).await, 403);
+    let mut lines = lines();
+    let (request, attack) = (lines.pop().unwrap(), lines.pop().unwrap());
+    assert_eq!(request["request_id"], attack["request_id"]);
+}
+
+#[tokio::test]
 async fn commands_say_that_there_is_no_node() {
     let node = Node::start("block").await;
     let Node { mut process, folder, .. } = node;

@@ -57,6 +57,7 @@ pub fn hit_view(hit: &entity::hit::Model, attack: Option<&entity::attack::Model>
         statuscode: hit.statuscode,
         time: hit.time,
         value: hit.value.clone(),
+        payload_span: hit.payload_start.zip(hit.payload_end).map(|(start, end)| [start, end]),
         impression: None,
         stamps: numbers(&hit.stamps),
         stamps_hash: hit.stamps_hash,

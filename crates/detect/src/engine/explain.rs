@@ -16,7 +16,9 @@ use crate::gate::{WHOLE, stands_in};
 use crate::place::Place;
 use crate::shape::{Context, Shape};
 use crate::signature::Test;
+use crate::sqli::confirm;
 use crate::view;
+use crate::xss::document;
 
 /// How a value was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -116,11 +118,33 @@ impl Engine {
                     && !(fenced && name != "sql")
                     && let Some(form) = make(&context)
                 {
+                    let known = candidates.len();
                     self.explain_form(name, &Context::derived(&form, &context), &mut candidates);
+                    if name != "sql" && document::is_inert(value) {
+                        excuse(candidates.get_mut(known..).unwrap_or_default(), &document::STAMPS);
+                    }
                 }
             }
         }
+        if self.confirms
+            && let Some(before) = confirm::before_open_union(value)
+        {
+            self.confirm(&mut candidates, before, place);
+        }
         Judgement { shape, plain, candidates }
+    }
+
+    /// Takes back the signs of SQL injection that the value has only with an open clause at its end.
+    fn confirm(&self, candidates: &mut [Candidate], before: &[u8], place: Place) {
+        let mut confirmed = Vec::new();
+        self.scan(before, place, &mut confirmed);
+        for candidate in candidates.iter_mut().filter(|candidate| candidate.attack_type == AttackType::Sqli) {
+            if let Outcome::Fired { span, .. } = &candidate.outcome
+                && !confirmed.iter().any(|sign| sign.stamp == candidate.stamp)
+            {
+                candidate.outcome = Outcome::Explained { span: span.clone() };
+            }
+        }
     }
 
     pub(super) fn explain_form(&self, form: &'static str, context: &Context<'_>, out: &mut Vec<Candidate>) {
@@ -146,6 +170,15 @@ impl Engine {
         let present = |literal: &&&'static str| stands_in(literal.as_bytes(), &lower);
         let shown = |literal: &&'static str| literal.trim_end_matches(char::from(WHOLE));
         compiled.signature.gate.iter().filter(present).map(shown).collect()
+    }
+}
+
+/// Takes back signs that what surrounds them explains.
+fn excuse(candidates: &mut [Candidate], stamps: &[u32]) {
+    for candidate in candidates.iter_mut().filter(|candidate| stamps.contains(&candidate.stamp)) {
+        if let Outcome::Fired { span, .. } = &candidate.outcome {
+            candidate.outcome = Outcome::Explained { span: span.clone() };
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use bartizan_api::attack_type::AttackType;
 
 use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
+use crate::xss::document::{declares_only, is_inert};
 use crate::xss::handler::runs_script;
-use crate::xss::markup::{fetches_background, is_still_picture};
+use crate::xss::markup::{fetches_background, is_embedded_player, is_still_picture};
 
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Xss,
@@ -90,5 +91,10 @@ fn grammar(context: &Context<'_>) -> Option<Range<usize>> {
         }
         _ => libinjectionrs::detect_xss(value),
     };
-    (verdict == libinjectionrs::XssResult::Xss).then_some(0..value.len())
+    // Asked last: what the reference passes need not be read.
+    let is_xss = verdict == libinjectionrs::XssResult::Xss
+        && !is_inert(value)
+        && !declares_only(value)
+        && !is_embedded_player(value);
+    is_xss.then_some(0..value.len())
 }

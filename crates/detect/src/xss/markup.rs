@@ -6,6 +6,7 @@ use bartizan_api::attack_type::AttackType;
 
 use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
+use crate::xss::document::is_inert;
 
 pub(crate) static DETECTOR: Detector = Detector {
     attack_type: AttackType::Xss,
@@ -62,8 +63,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "<dialog",
             ],
             needs: "",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"<(?:iframe|frame)\b[^>]{0,200}?(?:srcdoc|src)[\s]*=|<(?:object|embed)\b[^>]{0,200}?(?:data|src|code|type|allowscriptaccess)[\s]*=|<applet\b|<(?:svg|math)[\s/>][^>]{0,200}(?:href|on[a-z]+)[\s]*=|<base\b[^>]{0,60}href[\s]*=[\s\x22']*(?://|javascript|data|https?:)|<meta\b[^>]{0,80}http-equiv[\s]*=[\s\x22']*(?:refresh|set-cookie|link)\b|<meta\b[^>]{0,60}charset[\s]*=[\s\x22']*utf-7|<link\b[^>]{0,120}(?:javascript|\.js\b|import|@import)|<isindex\b|<(?:bgsound|ilayer|layer|importimplementation|portal|foreignobject|import)\b|<\w{0,10}:?vmlframe\b|<(?:animate|set|animatetransform|animatemotion)\b[^>]{0,200}(?:href|on[a-z]+|values|to)[\s]*=|<form\b[^>]{0,120}action[\s]*=[\s\x22']*(?:javascript|data)|\bformaction[\s]*=",
+                |context, _| !is_embedded_player(context.value),
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -116,7 +118,12 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"<[\s]*(?:iframe|frameset|frame|object|embed|applet|svg|math|base|meta|link|form|style|isindex|marquee|bgsound|xss|image|noscript|plaintext|listing|xmp|noembed|layer|ilayer)(?:[\s/>\x00#]|$)|<(?:body|html)[\s/][^<>]{0,200}(?:[\s/\x22]on\w+|background|manifest)[\s]*=|</(?:style|title|textarea|noscript|noembed|xmp|template|iframe|svg|math)[\s]*>|<f[\s]o[\s]r[\s]m|<(?:img|input|video|audio|div|td|table|tr|th|image)\b[^>]{0,80}(?:background|lowsrc|dynsrc|style)[\s]*=[^>]{0,60}(?:script|expression|url[\s]*\()",
-                |context, span| !is_shown(context, span) && !context.names_a_tag(span.start),
+                |context, span| {
+                    !is_shown(context, span)
+                        && !context.names_a_tag(span.start)
+                        && !is_embedded_player(context.value)
+                        && !is_inert(context.value)
+                },
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -223,7 +230,11 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"!entity[\s]+(?:%[\s]*)?[\w.-]+[\s]+(?:system|public)\b|<\?import[\s][^>]{0,80}(?:implementation|namespace)[\s]*=|<xi:include\b|xmlns:\w+[\s]*=[\s]*[\x22']?http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/xsl|2001/xinclude)|<[a-ce-gi-z]\w{1,10}[\s][^>]{0,60}\bxmlns(?::\w+)?[\s]*=|<!attlist\b|xlink:href[\s]*=|<\?xml-stylesheet[^>]{0,200}(?:script|data:|//)|^import\b[^<>]{0,80}implementation[\s]*=|^xml-stylesheet\b[^<>]{0,60}href[\s]*=|<!--\[if|--!?>[\s]*<|<!\[cdata\[[^\]]{0,60}(?:script|<)",
-                |context, span| !closes_own_comment(context, span) && !is_still_picture(context),
+                |context, span| {
+                    !closes_own_comment(context, span)
+                        && !is_still_picture(context)
+                        && !is_inert(context.value)
+                },
             ),
             trust: Trust::Tight,
             places: Places::Names,
@@ -237,6 +248,93 @@ fn ends_an_attribute(context: &Context<'_>, span: &Range<usize>) -> bool {
     let head = context.before(span.start + close);
     let quote = head.iter().rposition(|b| matches!(b, b'"' | b'\''));
     quote.is_some_and(|at| !head.contains(&b'=') && context.quote_breaks_out(at))
+}
+
+/// A player of a well-known host as those hosts give it out to be pasted, and nothing else: one `<iframe …></iframe>` with
+/// attributes of size and permission. Or the head's `<meta name="viewport" …>`, which does nothing in a page.
+pub(super) fn is_embedded_player(value: &[u8]) -> bool {
+    const HOSTS: [&str; 7] = [
+        "https://www.youtube.com/embed/",
+        "https://www.youtube-nocookie.com/embed/",
+        "https://player.vimeo.com/video/",
+        "https://open.spotify.com/embed/",
+        "https://w.soundcloud.com/player/",
+        "https://www.google.com/maps/embed?",
+        "https://www.openstreetmap.org/export/embed.html?",
+    ];
+    const PLAYER: [&str; 10] = [
+        "width",
+        "height",
+        "src",
+        "title",
+        "frameborder",
+        "allow",
+        "allowfullscreen",
+        "referrerpolicy",
+        "loading",
+        "scrolling",
+    ];
+    let Ok(text) = std::str::from_utf8(value.trim_ascii()) else { return false };
+    if let Some(text) = text.strip_prefix("<iframe ").and_then(|text| text.strip_suffix("></iframe>")) {
+        let Some(attributes) = plain_attributes(text) else { return false };
+        let known = attributes.iter().all(|(name, value)| {
+            // A blank and an equals sign: in another quote that would be an attribute more.
+            PLAYER.contains(name) && !(value.contains(' ') && value.contains('='))
+        });
+        let mut sources = attributes.iter().filter(|(name, _)| *name == "src");
+        let is_hosted = |url: &str| HOSTS.iter().any(|host| url.starts_with(host)) && !url.contains("..");
+        return known && sources.next().is_some_and(|(_, url)| is_hosted(url)) && sources.next().is_none();
+    }
+    let meta = text.strip_prefix("<meta ").and_then(|text| text.strip_suffix('>'));
+    let attributes = meta.map(|text| text.trim_end_matches('/')).and_then(plain_attributes);
+    attributes.is_some_and(|attributes| {
+        matches!(attributes.as_slice(), [("name", "viewport"), ("content", view)] if is_view(view))
+    })
+}
+
+/// `width=device-width, initial-scale=1`
+fn is_view(content: &str) -> bool {
+    const KEYS: [&str; 7] = [
+        "width",
+        "height",
+        "initial-scale",
+        "maximum-scale",
+        "minimum-scale",
+        "user-scalable",
+        "viewport-fit",
+    ];
+    content.split(',').all(|pair| pair.trim().split_once('=').is_some_and(|(key, _)| KEYS.contains(&key)))
+}
+
+/// Attributes in double quotes or without a value, with nothing in them that is markup to anybody.
+fn plain_attributes(text: &str) -> Option<Vec<(&str, &str)>> {
+    let mut attributes = Vec::new();
+    let mut rest = text.trim_ascii();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        let (value, after) = match after.strip_prefix("=\"") {
+            Some(after) => after.split_once('"')?,
+            None => ("", after),
+        };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_.,:;/?=&%!+#".contains(c);
+        let apart = after.is_empty() || after.starts_with(' ');
+        if name.is_empty() || !apart || !value.chars().all(is_plain) || begins_handler(value) {
+            return None;
+        }
+        attributes.push((name, value));
+        rest = after.trim_ascii_start();
+    }
+    Some(attributes)
+}
+
+/// Whether a value has the name of a handler before an equals sign.
+fn begins_handler(value: &str) -> bool {
+    value.match_indices('=').any(|(at, _)| {
+        let head = value.get(..at).unwrap_or_default();
+        let start = head.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |start| start + 1);
+        head.get(start..).is_some_and(|word| word.len() > 2 && word.to_ascii_lowercase().starts_with("on"))
+    })
 }
 
 /// A vector graphic without anything that runs or fetches: `<svg viewBox="…"><path d="…"/></svg>`.
@@ -362,4 +460,38 @@ fn closes_its_own(context: &Context<'_>, span: &Range<usize>, matched: &[u8]) ->
 fn closes_own_comment(context: &Context<'_>, span: &Range<usize>) -> bool {
     context.after(span.start).starts_with(b"--")
         && memchr::memmem::find(context.value.get(..span.start + 2).unwrap_or_default(), b"<!--").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_embedded_player;
+
+    #[test]
+    fn players_of_known_hosts_as_they_are_pasted() {
+        for text in [
+            r#"<iframe width="560" height="315" src="https://www.youtube.com/embed/abc" title="YouTube video player" frameborder="0" allow="accelerometer; autoplay; clipboard-write" allowfullscreen></iframe>"#,
+            r#"<iframe src="https://www.google.com/maps/embed?pb=!1m18!1m12" width="600" loading="lazy"></iframe>"#,
+            r#"<meta name="viewport" content="width=device-width, initial-scale=1">"#,
+        ] {
+            assert!(is_embedded_player(text.as_bytes()), "{text}");
+        }
+        for text in [
+            r#"<iframe src="https://evil.example/embed/abc"></iframe>"#,
+            r#"<iframe src="https://www.youtube.com.evil.example/embed/abc"></iframe>"#,
+            r#"<iframe src="https://www.youtube.com/embed/../redirect?q=https://evil.example"></iframe>"#,
+            r#"<iframe src="https://www.youtube.com/embed/abc" onload="alert(1)"></iframe>"#,
+            r#"<iframe src="https://www.youtube.com/embed/abc" srcdoc="<script>alert(1)</script>"></iframe>"#,
+            r#"<iframe src="https://www.youtube.com/embed/abc" src="javascript:alert(1)"></iframe>"#,
+            r#"<iframe title=" onload=alert(1) " src="https://www.youtube.com/embed/abc"></iframe>"#,
+            r#"<iframe title=" autofocus onfocus=alert(1) " src="https://www.youtube.com/embed/abc"></iframe>"#,
+            r#"<iframe src="https://www.youtube.com/embed/abc"></iframe><script>alert(1)</script>"#,
+            r#""><iframe src="https://www.youtube.com/embed/abc"></iframe>"#,
+            r#"<iframe src="https://www.youtube.com/embed/abc" style="position:fixed"></iframe>"#,
+            r#"<meta name="viewport" content="0;url=javascript:alert(1)" http-equiv="refresh">"#,
+            r#"<meta name="viewport" content="width=1, style=x">"#,
+            r#"<meta name="referrer" content="unsafe-url">"#,
+        ] {
+            assert!(!is_embedded_player(text.as_bytes()), "{text}");
+        }
+    }
 }

@@ -60,6 +60,8 @@ impl Default for Config {
             acl: Acl::default(),
             rate_limit: RateLimiting::default(),
             inspect: Inspect::default(),
+            parsers: super::Parsers::default(),
+            log: super::Log::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             keep_alive: super::KeepAlive::default(),
@@ -117,6 +119,8 @@ impl Default for Inspect {
             parse_html_response: true,
             queue_max: 256,
             held_max: 256 << 20,
+            enable_confirmation: true,
+            limits: super::InspectionLimits::default(),
         }
     }
 }

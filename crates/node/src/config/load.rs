@@ -223,6 +223,9 @@ impl Config {
         range("inspect.body_max", self.inspect.body_max as u64, 0, 1 << 30)?;
         range("inspect.queue_max", self.inspect.queue_max as u64, 0, 1 << 20)?;
         range("inspect.held_max", self.inspect.held_max, 1 << 20, 1 << 44)?;
+        for (key, value, min, max) in self.inspect.limits.ranges() {
+            range(key, value as u64, min, max)?;
+        }
         let sampling = &self.sampling;
         range("sampling.high_share_percent", sampling.high_share_percent.into(), 1, 100)?;
         range("sampling.high_hits_per_s", sampling.high_hits_per_s.into(), 0, 1_000_000)?;
@@ -411,6 +414,8 @@ mod tests {
             "spool",
             "status",
             "masking",
+            "parsers",
+            "log",
             "workers",
             "role",
         ] {
@@ -419,6 +424,51 @@ mod tests {
         for key in ["port", "use_ssl", "ca_verify", "force_register", "on_register_failure"] {
             assert_eq!(example["cloud"][key], default["cloud"][key], "{key}");
         }
+    }
+
+    #[test]
+    fn minimal_configuration_of_the_specification_loads() {
+        let config = load(
+            r#"
+            version = 1
+            role = "proxy"
+            [cloud]
+            host = "cloud.example"
+            labels = { group = "prod" }
+            [[listen]]
+            address = "0.0.0.0:8443"
+            tls = { cert = "/etc/bartizan/tls/site.crt", key = "/etc/bartizan/tls/site.key" }
+            [upstream.shop]
+            servers = ["https://10.0.0.10:443", "https://10.0.0.11:443"]
+            [route]
+            mode = "monitoring"
+            mode_allow_override = "on"
+            upstream = "shop"
+            [acl]
+            enabled = true
+            early = true
+            [inspect]
+            process_time_limit_ms = 1000
+            enable_confirmation = true
+            parse_response = true
+            [log.access]
+            when = "attacks"
+            "#,
+        )
+        .unwrap();
+        assert!(config.inspect.enable_confirmation);
+        assert_eq!(config.log.access.when, crate::config::AccessLogWhen::Attacks);
+    }
+
+    #[test]
+    fn limits_of_inspection_have_ranges_and_parsers_have_names() {
+        let error = load(&format!("{MINIMAL}[inspect.limits]\nleaves = 3\n")).unwrap_err();
+        assert_eq!(error, "node.toml:6: inspect.limits.leaves: 3 is out of range, expected 1000 to 10000000");
+        let error = load(&format!("{MINIMAL}[parsers]\ndisabled = [\"jsn\"]\n")).unwrap_err();
+        assert_eq!(error, "node.toml:6: unknown value \"jsn\", did you mean \"json\"?");
+        let config = load(&format!("{MINIMAL}[parsers]\ndisabled = [\"json\", \"zlib\"]\n")).unwrap();
+        let names = toml::Value::try_from(&config.parsers).unwrap();
+        assert_eq!(names["disabled"].to_string(), r#"["json_doc", "gzip"]"#);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Every point of a request with its value, for a person who wants to see what the node sees.
 
-use bartizan_request::{Limits, Parser, Point, PointPath, RequestParts, Role};
+use std::time::Instant;
+
+use bartizan_request::{Parser, ParserSet, Point, PointPath, RequestParts, Role};
 use bartizan_rules::Selection;
 use bytes::Bytes;
 use http::request;
@@ -13,12 +15,14 @@ const VALUE: usize = 256;
 /// Writes down what the walk shows.
 struct Recorder<'p, 's> {
     selection: Option<&'p Selection<'s>>,
+    disabled_parsers: ParserSet,
     points: Vec<(Point, String)>,
 }
 
 impl bartizan_detect::Policy for Recorder<'_, '_> {
     fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
-        self.selection.and_then(|selection| selection.parser_enabled(point, parser.name())).unwrap_or(true)
+        let by_rule = || self.selection.and_then(|selection| selection.parser_enabled(point, parser.name()));
+        !self.disabled_parsers.contains(parser) && by_rule().unwrap_or(true)
     }
 
     fn value_seen(&mut self, point: &PointPath<'_>, value: &[u8], _role: Role) {
@@ -42,7 +46,9 @@ pub(crate) fn points(
         body: subject.body,
         body_truncated: subject.extent != Extent::Whole,
     };
-    let mut recorder = Recorder { selection: selection.as_ref(), points: Vec::new() };
-    bartizan_detect::inspect(&context.state.engine, &request, &Limits::default(), &mut recorder);
+    let disabled_parsers = context.settings.disabled_parsers;
+    let mut recorder = Recorder { selection: selection.as_ref(), disabled_parsers, points: Vec::new() };
+    let (limits, _) = super::limits(&context.state.config.inspect, selection.as_ref(), Instant::now());
+    bartizan_detect::inspect(&context.state.engine, &request, &limits, &mut recorder);
     recorder.points
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bartizan_api::AttackType;
 use bartizan_detect::Policy;
-use bartizan_request::{Element, Parser, Point, PointPath, Role, StepRef};
+use bartizan_request::{Element, Parser, ParserSet, Point, PointPath, Role, StepRef};
 use bartizan_rules::{RegexRule, Selection, Vpatch};
 use smallvec::SmallVec;
 
@@ -40,8 +40,21 @@ impl Matches {
     }
 }
 
+/// The policy where no rule holds: only the configuration has a say.
+pub(crate) struct LocalPolicy {
+    pub(crate) disabled_parsers: ParserSet,
+}
+
+impl Policy for LocalPolicy {
+    fn parser_allowed(&mut self, _point: &PointPath<'_>, parser: Parser) -> bool {
+        !self.disabled_parsers.contains(parser)
+    }
+}
+
 pub(crate) struct RulesPolicy<'p, 's> {
     selection: &'p Selection<'s>,
+    /// Parsers that the configuration switches off, against which rules have no say.
+    disabled_parsers: ParserSet,
     regexes: SmallVec<[&'s RegexRule; 4]>,
     /// Virtual patches that hold for every value of their point.
     vpatches: SmallVec<[&'s Vpatch; 4]>,
@@ -55,9 +68,10 @@ pub(crate) struct RulesPolicy<'p, 's> {
 }
 
 impl<'p, 's> RulesPolicy<'p, 's> {
-    pub(crate) fn new(selection: &'p Selection<'s>) -> RulesPolicy<'p, 's> {
+    pub(crate) fn new(selection: &'p Selection<'s>, disabled_parsers: ParserSet) -> RulesPolicy<'p, 's> {
         RulesPolicy {
             selection,
+            disabled_parsers,
             regexes: selection.regexes().collect(),
             vpatches: selection.vpatches().filter(|vpatch| vpatch.attack_type.is_none()).collect(),
             parsers: selection.parser_states().collect(),
@@ -92,6 +106,9 @@ pub(super) fn names(rule: &Point, point: &PointPath<'_>) -> bool {
 
 impl Policy for RulesPolicy<'_, '_> {
     fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
+        if self.disabled_parsers.contains(parser) {
+            return false;
+        }
         let mut said =
             self.parsers.iter().filter(|(name, _, at)| *name == parser.name() && at.selects(point));
         said.next().is_none_or(|(_, enabled, _)| *enabled) && !self.binary.iter().any(|at| at.covers(point))

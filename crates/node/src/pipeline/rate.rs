@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use bartizan_request::{Element, Limits, Point, PointPath, RequestParts, Role, Step, Visitor, walk};
+use bartizan_request::{
+    Element, Parser, ParserSet, Point, PointPath, RequestParts, Role, Step, Visitor, walk,
+};
 use bartizan_rules::Selection;
 
 use super::checks::is_in_body;
@@ -28,9 +30,9 @@ pub(super) fn stage(selection: &Selection<'_>) -> Option<RateStage> {
 
 /// Counts the request. Of several rules that hold the lowest rate does.
 pub(super) fn note(context: &Context<'_>, selection: &Selection<'_>, subject: &Subject<'_>) -> RateVerdict {
-    let held = selection
-        .rate_limits()
-        .filter_map(|(id, limit)| value_at(&limit.point, context, subject).map(|value| (id, limit, value)));
+    let held = selection.rate_limits().filter_map(|(id, limit)| {
+        value_at(&limit.point, context, selection, subject).map(|value| (id, limit, value))
+    });
     let lowest = held.min_by(|(_, one, _), (_, other, _)| per_second(one).total_cmp(&per_second(other)));
     match lowest {
         Some((id, limit, value)) => context.state.rates.note(id, limit, &value, Instant::now()),
@@ -39,7 +41,12 @@ pub(super) fn note(context: &Context<'_>, selection: &Selection<'_>, subject: &S
 }
 
 /// The first value at a point.
-fn value_at(point: &Point, context: &Context<'_>, subject: &Subject<'_>) -> Option<Vec<u8>> {
+fn value_at(
+    point: &Point,
+    context: &Context<'_>,
+    selection: &Selection<'_>,
+    subject: &Subject<'_>,
+) -> Option<Vec<u8>> {
     if matches!(point.steps().first(), Some(Step::Simple(Element::RemoteAddr))) {
         return Some(context.client.ip.to_string().into_bytes());
     }
@@ -50,13 +57,16 @@ fn value_at(point: &Point, context: &Context<'_>, subject: &Subject<'_>) -> Opti
         body: if is_in_body(point) { subject.body } else { b"" },
         body_truncated: false,
     };
-    let mut finder = Finder { point, value: None };
-    walk(&parts, &Limits::default(), &mut finder);
+    let disabled_parsers = context.settings.disabled_parsers;
+    let mut finder = Finder { point, disabled_parsers, value: None };
+    let (limits, _) = super::limits(&context.state.config.inspect, Some(selection), Instant::now());
+    walk(&parts, &limits, &mut finder);
     finder.value
 }
 
 struct Finder<'p> {
     point: &'p Point,
+    disabled_parsers: ParserSet,
     value: Option<Vec<u8>>,
 }
 
@@ -67,5 +77,9 @@ impl Visitor for Finder<'_> {
         }
         self.value = Some(value.to_vec());
         ControlFlow::Break(())
+    }
+
+    fn parser_allowed(&mut self, _point: &PointPath<'_>, parser: Parser) -> bool {
+        !self.disabled_parsers.contains(parser)
     }
 }

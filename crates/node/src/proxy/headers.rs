@@ -1,5 +1,6 @@
 //! What a proxy changes on heads (RFC 9110 section 7.6, `spec/node.md` section 9.1).
 
+use bartizan_request::Host;
 use bartizan_rules::{HeaderMode, ResponseHeader};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode, Uri, Version};
@@ -31,6 +32,10 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Stat
         }
         count += 1;
         total += line;
+        // Gateways to programs make one variable of both spellings.
+        if matches!(name.as_str(), "content_length" | "transfer_encoding") {
+            return Err(StatusCode::BAD_REQUEST);
+        }
     }
     if count > limits.header_count || total > limits.header_block_bytes {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
@@ -39,6 +44,11 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Stat
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
     if request.version() == Version::HTTP_11 && !headers.contains_key(header::HOST) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    // One that is none chooses one site here and another at whoever splits it otherwise (RFC 9112 section 3.2).
+    let is_host = |value: &HeaderValue| Host::is_valid(value.as_bytes());
+    if !headers.get_all(header::HOST).iter().all(is_host) {
         return Err(StatusCode::BAD_REQUEST);
     }
     let hosts = || headers.get_all(header::HOST).iter().count();

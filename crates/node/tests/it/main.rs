@@ -14,6 +14,7 @@ mod evidence;
 mod faults;
 mod harness;
 mod hygiene;
+mod inspection;
 mod modes;
 mod operation;
 mod protocol;

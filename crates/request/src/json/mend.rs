@@ -87,10 +87,12 @@ impl Scanner<'_, '_> {
     /// The end of a container: the innermost of its kind, or nothing if none is open.
     fn mended_close(&mut self, closes_object: bool) {
         self.at += 1;
-        if !self.stack.contains(&closes_object) {
+        // Asked for every stray bracket, of which there may be millions.
+        let open = if closes_object { self.open_objects } else { self.stack.len() - self.open_objects };
+        if open == 0 {
             return;
         }
-        while let Some(in_object) = self.stack.pop() {
+        while let Some(in_object) = self.close() {
             self.complete_member(in_object);
             self.tokens.push(Token::Close);
             if in_object == closes_object {

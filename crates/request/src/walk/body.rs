@@ -151,9 +151,9 @@ impl Walker<'_> {
         let magic = Format::of_magic(body);
         let (declared_formats, rest) =
             codings.split_last().map_or((&[][..], codings), |(last, rest)| (*last, rest));
-        // What shows is tried before what is said.
-        let mut formats: SmallVec<[Format; 3]> = magic.into_iter().collect();
-        formats.extend(declared_formats.iter().copied().filter(|format| Some(*format) != magic));
+        // A server goes by what is said; what shows besides is for those that do not.
+        let mut formats: SmallVec<[Format; 3]> = SmallVec::from_slice(declared_formats);
+        formats.extend(magic.filter(|format| !declared_formats.contains(format)));
         if formats.is_empty() {
             return self.document(path, body, declared);
         }

@@ -202,13 +202,20 @@ impl Walker<'_> {
 /// Some servers also split at `;`. The pieces after one are added as fields of their own; the value up to
 /// the `&` stays whole, so that both readings are seen. Others decode before they split: an encoded `=` divides there.
 ///
-/// One more than `max` is read at most: enough to run into the limit of visited values.
+/// One more than `max` is read at most: enough to run into the limit of visited values. The rest is one field.
 fn form_fields<'f>(input: &'f [u8], max: usize, buffer: &'f mut Vec<u8>) -> SmallVec<[Field<'f>; USUAL]> {
     let mut ends: SmallVec<[(usize, usize); USUAL]> = SmallVec::new();
     for (name, value) in raw_pairs(input).take(max.saturating_add(1)) {
         decode_once_into(name, true, buffer);
         let middle = buffer.len();
         decode_once_into(value, true, buffer);
+        ends.push((middle, buffer.len()));
+    }
+    // What is left, as one value without a name.
+    let left = memchr::memchr_iter(b'&', input).nth(max).and_then(|at| input.get(at + 1..));
+    if let Some(left) = left.filter(|_| ends.len() > max) {
+        let middle = buffer.len();
+        decode_once_into(left, true, buffer);
         ends.push((middle, buffer.len()));
     }
     let decoded: &'f [u8] = buffer;

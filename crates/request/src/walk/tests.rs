@@ -492,7 +492,26 @@ fn the_number_of_values_is_limited() {
     let body = format!("[{}1]", "1,".repeat(30_000));
     let seen = post("application/json", &body);
     assert!(seen.report.stopped && seen.report.has(AnomalyKind::OverlimitTime));
+    // One is for what is beyond, and numbers are not worth it.
+    assert_eq!(seen.recorder.seen.len(), Limits::default().max_leaves - 1);
+}
+
+#[test]
+fn what_is_beyond_the_number_of_values_is_one_value() {
+    let body = format!(r#"[{}"\u0027 x",{{"a-b":["y z",7]}}]"#, "1,".repeat(30_000));
+    let seen = post("application/json", &body);
+    assert!(seen.report.stopped && seen.report.has(AnomalyKind::OverlimitTime));
     assert_eq!(seen.recorder.seen.len(), Limits::default().max_leaves);
+    let (_, rest, role) = seen.recorder.seen.last().unwrap();
+    assert_eq!((rest.as_str(), *role), ("' x\na-b\ny z\n", Role::Leaf));
+    let form = format!("{}q=%27+x", "a=1&".repeat(30_000));
+    let seen = post("application/x-www-form-urlencoded", &form);
+    assert!(seen.recorder.seen.iter().any(|(_, value, _)| value.ends_with("q=' x")));
+    // What comes after the section has its share.
+    let target = format!("/?{}q=%27+x", "a=1&".repeat(30_000));
+    let seen = see(&target, &[("X-A", "1")], b"");
+    seen.assert_has(&[("header X-A", "1")]);
+    assert!(seen.recorder.seen.iter().any(|(_, value, _)| value.ends_with("q=' x")));
 }
 
 #[test]

@@ -357,6 +357,9 @@ impl Walker<'_> {
 
     /// Whether a container or decoder may add a level below `path`.
     pub(super) fn may_descend(&mut self, path: &PointPath<'_>, value: &[u8]) -> bool {
+        if self.overran {
+            return false;
+        }
         let deep = path.decoder_depth() >= self.limits.max_depth || path.depth() >= super::MAX_PATH;
         let expansion = self.expanded.saturating_add(value.len());
         let wide = expansion > EXPANSION_GRACE && expansion / MAX_EXPANSION > self.request_bytes

@@ -53,6 +53,10 @@ pub struct Model {
     pub parameter: String,
     /// Payload.
     pub value: String,
+    /// First character of the sign itself in the payload; null is unknown.
+    pub payload_start: Option<i64>,
+    /// First character behind it.
+    pub payload_end: Option<i64>,
     /// Comma list with outer commas.
     pub stamps: String,
     /// Signed 32-bit hash.

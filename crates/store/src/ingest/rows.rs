@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How many of [`HIT_COLUMNS`] most hits have; the others are null in most batches and left out then.
-const COMMON: usize = 42;
+const COMMON: usize = 44;
 const HIT_COLUMNS: &[&str] = &[
     "id",
     "event_id",
@@ -53,6 +53,8 @@ const HIT_COLUMNS: &[&str] = &[
     "value_hash",
     "uri_length",
     "local_mode",
+    "payload_start",
+    "payload_end",
     "experimental",
     "state",
     "vuln_id",
@@ -213,6 +215,8 @@ fn hit_values(row: hit::Model) -> Vec<Value> {
         row.value_hash.into(),
         row.uri_length.into(),
         row.local_mode.into(),
+        row.payload_start.into(),
+        row.payload_end.into(),
         row.experimental.into(),
         row.state.into(),
         row.vuln_id.into(),

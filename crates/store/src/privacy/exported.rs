@@ -268,6 +268,8 @@ pub const EXPORTED: &[Exported] = &[
             "point",
             "parameter",
             "value",
+            "payload_start",
+            "payload_end",
             "stamps",
             "stamps_hash",
             "regex",

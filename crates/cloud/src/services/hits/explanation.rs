@@ -121,6 +121,8 @@ fn detection(detection: &Detection) -> ExplainedDetection {
         subtype: detection.subtype,
         point: serde_json::to_value(&detection.point).unwrap_or_default(),
         value: detection.value.clone(),
+        start: detection.span.start,
+        end: detection.span.end,
         stamps: detection.stamps.clone(),
     }
 }

@@ -201,7 +201,11 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
     let text = |value: Option<String>| value.map(|value| without_nul(cut(value, MAX_TEXT)));
     // Nobody is no user.
     let named = |value: Option<String>| text(value).filter(|value| !value.is_empty());
+    let sent = hit.value.chars().count();
     let value: String = cut(without_nul(hit.value), MAX_VALUE);
+    // What was left out of the value would move it.
+    let span = hit.payload_span.filter(|[start, end]| start < end && *end as usize <= value.chars().count());
+    let span = span.filter(|_| value.chars().count() == sent);
     let row = entity::hit::Model {
         id: 0,
         event_id: hit.event_id,
@@ -231,6 +235,8 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         parameter: without_nul(hit.parameter),
         value_hash: Some(value_hash(&value)),
         value,
+        payload_start: span.map(|[start, _]| i64::from(start)),
+        payload_end: span.map(|[_, end]| i64::from(end)),
         stamps_hash: stamps_hash(&hit.stamps),
         stamps: comma_list(hit.stamps.iter()),
         regex: comma_list(hit.regex.iter()),

@@ -33,6 +33,26 @@ async fn a_hit_has_its_wire_form() {
 }
 
 #[tokio::test]
+async fn a_hit_tells_where_in_its_payload_the_sign_stands() {
+    let value = json!("1' union select 1--");
+    let changes = [
+        json!({ "payload_span": [3, 15] }),
+        json!({}),
+        // Beyond the value, or of nothing.
+        json!({ "payload_span": [3, 150] }),
+        json!({ "payload_span": [3, 3] }),
+        json!({ "value": "ä\u{0}' or 1", "payload_span": [2, 4] }),
+    ];
+    let (cloud, admin) = with_hits(&changes).await;
+    let found = hits(&cloud, &admin, json!({ "value": value })).await;
+    assert_eq!(found[0]["payload_span"], json!([3, 15]));
+    assert!(found.iter().skip(1).all(|hit| hit["payload_span"].is_null()), "{found:?}");
+    let all = hits(&cloud, &admin, json!({})).await;
+    // Written otherwise than it was sent, so its characters are others.
+    assert!(all[4]["payload_span"].is_null() && all.len() == 5, "{all:?}");
+}
+
+#[tokio::test]
 async fn the_request_of_a_hit_has_its_wire_forms() {
     let (cloud, admin) = with_hits(&[json!({})]).await;
     let id = hits(&cloud, &admin, json!({})).await[0]["id"].clone();

@@ -1,0 +1,385 @@
+//! Documents of XML that no browser runs anything of: SAML and WS-Federation messages, process models, maps, formulas.
+//!
+//! They travel in parameters, and to a reader of HTML their default namespace and their unknown elements look odd. A value is
+//! such a document only if all of it is: well formed, one root, no declaration but that of XML, no name that HTML or
+//! vector graphics know as anything that acts, no attribute that acts or refers, no namespace of theirs. Whatever stands
+//! before or behind it, and any sign that a lenient reader may take for markup, makes it something else.
+
+/// Longest document that is read; the signatures that ask are for short values.
+const LONGEST: usize = 16 << 10;
+/// Elements inside each other.
+const DEEPEST: usize = 64;
+
+/// Local names that act, load, frame, style or change how what follows is read, in HTML, vector graphics or stylesheets.
+const ACTIVE: [&[u8]; 71] = [
+    b"a",
+    b"animate",
+    b"animatemotion",
+    b"animatetransform",
+    b"applet",
+    b"area",
+    b"audio",
+    b"base",
+    b"bgsound",
+    b"body",
+    b"br",
+    b"button",
+    b"details",
+    b"dialog",
+    b"div",
+    b"embed",
+    b"event",
+    b"fencedframe",
+    b"font",
+    b"foreignobject",
+    b"form",
+    b"frame",
+    b"frameset",
+    b"handler",
+    b"head",
+    b"html",
+    b"iframe",
+    b"ilayer",
+    b"image",
+    b"img",
+    b"import",
+    b"include",
+    b"input",
+    b"isindex",
+    b"keygen",
+    b"layer",
+    b"link",
+    b"listener",
+    b"listing",
+    b"maction",
+    b"marquee",
+    b"meta",
+    b"mglyph",
+    b"noembed",
+    b"noscript",
+    b"object",
+    b"p",
+    b"param",
+    b"picture",
+    b"plaintext",
+    b"portal",
+    b"script",
+    b"select",
+    b"set",
+    b"slot",
+    b"source",
+    b"span",
+    b"style",
+    b"svg",
+    b"table",
+    b"template",
+    b"textarea",
+    b"title",
+    b"track",
+    b"use",
+    b"video",
+    b"vmlframe",
+    b"xml",
+    b"xmp",
+    b"xss",
+    b"annotation-xml",
+];
+/// Attributes that run, load or refer.
+const REFERRING: [&[u8]; 17] = [
+    b"action",
+    b"archive",
+    b"background",
+    b"classid",
+    b"code",
+    b"codebase",
+    b"data",
+    b"dynsrc",
+    b"formaction",
+    b"href",
+    b"implementation",
+    b"lowsrc",
+    b"ping",
+    b"poster",
+    b"src",
+    b"srcdoc",
+    b"style",
+];
+/// Parts of namespaces in which the same names act after all.
+const ACTIVE_NAMESPACES: [&[u8]; 8] =
+    [b"xhtml", b"/svg", b"xsl", b"xinclude", b"xlink", b"xml-events", b"xbl", b"html"];
+
+/// The signatures that such a document explains.
+pub(crate) const STAMPS: [u32; 3] = [1021, 1041, 1099];
+
+/// Whether the whole value is a document of which no browser runs anything.
+pub(crate) fn is_inert(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let is_control = |b: &u8| b.is_ascii_control() && !matches!(b, b'\t' | b'\r' | b'\n');
+    if value.len() > LONGEST || value.first() != Some(&b'<') || value.iter().any(is_control) {
+        return false;
+    }
+    Reader { rest: after_declaration(value) }.is_inert().unwrap_or(false)
+}
+
+/// Behind `<?xml version="1.0" …?>`.
+fn after_declaration(value: &[u8]) -> &[u8] {
+    let Some(rest) = value.strip_prefix(b"<?xml ") else { return value };
+    let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b" =\"'.-_".contains(b);
+    let length = rest.iter().take_while(|b| is_plain(b)).count();
+    match rest.get(length..).and_then(|rest| rest.strip_prefix(b"?>")) {
+        Some(rest) => rest.trim_ascii_start(),
+        None => value,
+    }
+}
+
+/// Whether the value is the head of a document type with declarations of names and plain texts alone, as the parser of XML
+/// shows it: `book [<!ENTITY company "Acme Ltd">]`. No tag can be in it, for readers of HTML neither.
+pub(super) fn declares_only(value: &[u8]) -> bool {
+    let Some(open) = memchr::memchr(b'[', value) else { return false };
+    let (name, subset) = value.split_at(open);
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_-.: \n".contains(b);
+    let Some(subset) =
+        subset.strip_prefix(b"[").and_then(|subset| subset.trim_ascii_end().strip_suffix(b"]"))
+    else {
+        return false;
+    };
+    let mut rest = subset.trim_ascii();
+    while !rest.is_empty() {
+        let Some(end) = memchr::memchr(b'>', rest) else { return false };
+        let (declaration, after) = rest.split_at(end);
+        if !is_plain_declaration(declaration) {
+            return false;
+        }
+        rest = after.get(1..).unwrap_or_default().trim_ascii_start();
+    }
+    name.iter().all(is_name)
+}
+
+fn is_plain_declaration(declaration: &[u8]) -> bool {
+    let model = |b: &u8| b.is_ascii_alphanumeric() || b" \t\r\n_-.:(),|*+?#".contains(b);
+    if let Some(element) =
+        declaration.strip_prefix(b"<!ELEMENT ").or_else(|| declaration.strip_prefix(b"<!ATTLIST "))
+    {
+        return element.iter().all(model);
+    }
+    let Some(entity) = declaration.strip_prefix(b"<!ENTITY ") else { return false };
+    let name =
+        entity.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
+    let text = entity.get(name..).unwrap_or_default().trim_ascii();
+    let is_text = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80 || b" ,.;:!?()+-/#".contains(b);
+    let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+    name > 0 && text.is_some_and(|text| text.iter().all(is_text))
+}
+
+struct Reader<'v> {
+    rest: &'v [u8],
+}
+
+impl<'v> Reader<'v> {
+    /// `None` where it is no such document.
+    fn is_inert(&mut self) -> Option<bool> {
+        let mut open: Vec<&'v [u8]> = Vec::new();
+        loop {
+            self.text(open.is_empty())?;
+            let Some(rest) = self.rest.strip_prefix(b"<") else { return Some(open.is_empty()) };
+            self.rest = rest;
+            if let Some(rest) = self.rest.strip_prefix(b"/") {
+                self.rest = rest;
+                let name = self.name()?;
+                self.blanks();
+                self.rest = self.rest.strip_prefix(b">")?;
+                if open.pop()? != name {
+                    return None;
+                }
+            } else {
+                let name = self.element()?;
+                if self.rest.strip_prefix(b"/>").is_none() {
+                    open.push(name);
+                }
+                self.rest = self.rest.strip_prefix(b"/>").or_else(|| self.rest.strip_prefix(b">"))?;
+            }
+            if open.len() > DEEPEST {
+                return None;
+            }
+            // One root, and nothing behind it.
+            if open.is_empty() {
+                return Some(self.rest.is_empty());
+            }
+        }
+    }
+
+    /// Text up to the next tag; outside of the root there is none.
+    fn text(&mut self, outside: bool) -> Option<()> {
+        let length = memchr::memchr(b'<', self.rest).unwrap_or(self.rest.len());
+        let (text, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        // Inside an attribute of a page the quote would end it, and the rest would be more attributes.
+        let is_attribute = text.contains(&b'=') && text.iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
+        let is_plain = !text.contains(&b'>') && !is_attribute && has_plain_references(text);
+        (!outside && is_plain || text.is_empty()).then_some(())
+    }
+
+    fn blanks(&mut self) -> bool {
+        let before = self.rest.len();
+        self.rest = self.rest.trim_ascii_start();
+        self.rest.len() < before
+    }
+
+    fn name(&mut self) -> Option<&'v [u8]> {
+        let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':');
+        let length = self.rest.iter().take_while(|b| is_name(b)).count();
+        let (name, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        name.first().is_some_and(u8::is_ascii_alphabetic).then_some(name)
+    }
+
+    /// The name of an element that does not act, behind its attributes.
+    fn element(&mut self) -> Option<&'v [u8]> {
+        let name = self.name()?;
+        let local = local(name);
+        if ACTIVE.contains(&local.as_slice()) {
+            return None;
+        }
+        while self.blanks() && !self.rest.starts_with(b"/>") && !self.rest.starts_with(b">") {
+            self.attribute()?;
+        }
+        Some(name)
+    }
+
+    fn attribute(&mut self) -> Option<()> {
+        let name = self.name()?;
+        self.blanks();
+        self.rest = self.rest.strip_prefix(b"=")?;
+        self.blanks();
+        let quote = *self.rest.first().filter(|b| matches!(b, b'"' | b'\''))?;
+        let body = self.rest.get(1..)?;
+        let end = memchr::memchr(quote, body)?;
+        let value = body.get(..end)?;
+        self.rest = body.get(end + 1..)?;
+        let local = local(name);
+        // With a dash they are programs of frameworks: `ng-init`, `v-html`, `data-…`.
+        let acts = local.starts_with(b"on") || REFERRING.contains(&local.as_slice()) || local.contains(&b'-');
+        let is_namespace = name == b"xmlns" || name.starts_with(b"xmlns:");
+        let value_lower = value.to_ascii_lowercase();
+        let holds = |word: &&[u8]| memchr::memmem::find(&value_lower, word).is_some();
+        let is_active_namespace = is_namespace && ACTIVE_NAMESPACES.iter().any(holds);
+        // The other kind of quote would end an attribute that the page had begun.
+        let is_plain = !value.iter().any(|b| matches!(b, b'<' | b'>' | b'"' | b'\'' | b'`' | b'\\' | b'{'))
+            && has_plain_references(value)
+            && !begins_attribute(&value_lower)
+            && !holds(&&b"script:"[..]);
+        (!acts && !is_active_namespace && is_plain).then_some(())
+    }
+}
+
+/// Whether a value would be attributes of its own behind the quote that ends another: ` onload=…`.
+fn begins_attribute(lower: &[u8]) -> bool {
+    let has_blank = lower.iter().any(|b| b.is_ascii_whitespace() || b.is_ascii_control());
+    memchr::memchr_iter(b'=', lower).any(|at| {
+        let head = lower.get(..at).unwrap_or_default();
+        let word = head.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+        has_blank || head.get(at - word..).is_some_and(|word| word.starts_with(b"on"))
+    })
+}
+
+/// The name without its prefix, in small letters.
+fn local(name: &[u8]) -> Vec<u8> {
+    let local = name.rsplit(|b| *b == b':').next().unwrap_or(name);
+    local.to_ascii_lowercase()
+}
+
+/// Whether an ampersand stands only before what cannot become markup by being decoded.
+fn has_plain_references(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'&', text).all(|at| {
+        text.get(at..).is_some_and(|rest| rest.starts_with(b"&amp;") && !rest.starts_with(b"&amp;#"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_maps_and_models_are_inert() {
+        for text in [
+            r#"<samlp:AuthnRequest xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="id6c1c" Version="2.0" IssueInstant="2013-03-18T03:28:54.1839884Z" xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">https://www.contoso.com</Issuer></samlp:AuthnRequest>"#,
+            r#"<kml xmlns="http://www.opengis.net/kml/2.2"><Placemark><name>x</name></Placemark></kml>"#,
+            r#"<?xml version="1.0" encoding="UTF-8"?> <kml xmlns="http://www.opengis.net/kml/2.2"><Placemark/></kml>"#,
+            r#"<math xmlns="http://www.w3.org/1998/Math/MathML"><mi>x</mi><mo>=</mo><mn>1</mn></math>"#,
+            r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"><bpmn:process id="p"/></bpmn:definitions>"#,
+        ] {
+            assert!(is_inert(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn declarations_of_names_and_texts_are_no_markup() {
+        for text in [
+            "book [<!ENTITY company \"Acme Ltd\">]",
+            "note [<!ELEMENT note (to, from*)>\n<!ELEMENT to (#PCDATA)>\n<!ENTITY a \"b\">]",
+            "note [ ]",
+        ] {
+            assert!(declares_only(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "a [<!ENTITY % b \"c\">]",
+            "a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]",
+            "a [<!ENTITY b \"<script>alert(1)</script>\">]",
+            "a [<!ENTITY b \"&#60;script>\">]",
+            "a [<!ENTITY b \"c\" onload=alert(1)>]",
+            "a [<!ENTITY b \"c\">]><script>alert(1)</script>",
+            "a [<!ENTITY b \"x=y\">]",
+            "<img src=x onerror=alert(1)> [<!ELEMENT a (b)>]",
+            "a [<!ELEMENT b onload=alert(1)>]",
+            "a [<script>alert(1)</script>]",
+            "a",
+        ] {
+            assert!(!declares_only(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_could_act_is_not() {
+        for text in [
+            "<kml xmlns=\"a\"><script>alert(1)</script></kml>",
+            "<kml xmlns=\"a\"><x:script xmlns:x=\"http://www.w3.org/1999/xhtml\">alert(1)</x:script></kml>",
+            "<x:kml xmlns:x=\"http://www.w3.org/1999/xhtml\"/>",
+            "<kml onload=\"alert(1)\"/>",
+            "<kml x:onload=\"alert(1)\"/>",
+            "<kml xmlns='a' onfocus=alert(1)>x</kml>",
+            "<kml xlink:href=\"javascript:alert(1)\"/>",
+            "<kml a=\"JavaScript:alert(1)\"/>",
+            "<kml a=\"' onload=alert(1) '\"/>",
+            "<kml a='\" onload=alert(1) \"'/>",
+            "<kml a=\"&#x6a;avascript:alert(1)\"/>",
+            "<kml>&lt;script&gt;alert(1)&lt;/script&gt;</kml>",
+            "<kml>x</kml><script>alert(1)</script>",
+            "\"><kml>x</kml>",
+            "<kml>x</kml>\" onload=\"alert(1)",
+            "<kml><![CDATA[<script>alert(1)</script>]]></kml>",
+            "<kml><!-- --><x/></kml>",
+            "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><kml>&b;</kml>",
+            "<?xml-stylesheet href=\"//e.example/a.xsl\"?><kml/>",
+            "<?xml version=\"1.0\"?><?xml-stylesheet href=\"//e.example/a.xsl\"?><kml/>",
+            "<math><mtext><table><mglyph><style><img src=x></style></mglyph></table></mtext></math>",
+            "<math href=\"javascript:alert(1)\">x</math>",
+            "<math><maction actiontype=\"statusline#http://e.example\">x</maction></math>",
+            "<svg><set/></svg>",
+            "<kml a=\" onfocus=alert(1) autofocus x=\">x</kml>",
+            "<kml a=\"/onfocus=alert(1)//\">x</kml>",
+            "<kml>\" onfocus=alert(1) autofocus x=\"</kml>",
+            "<kml ng-init=\"alert(1)\">x</kml>",
+            "<kml data-x=\"1\">x</kml>",
+            "<kml/x>",
+            "<kml><a></kml></a>",
+            "<kml>",
+            "<kml a=b/>",
+            "<kml/ onload=alert(1)>",
+            "<kml\u{c}onload=\"alert(1)\"/>",
+            "<x xmlns=\"a\"><y>> <script></y></x>",
+            "<jakarta xmlns=\"a\" is=\"b\" style=\"x:expression(alert(1))\"/>",
+        ] {
+            assert!(!is_inert(text.as_bytes()), "{text}");
+        }
+    }
+}
