@@ -40,6 +40,7 @@ mod m0121_vuln_signs;
 mod m0131_single_logout;
 mod m0132_sent_invitations;
 mod m0140_verification_callbacks;
+mod m0141_secret_address;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -86,6 +87,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0131_single_logout::Migration),
             Box::new(m0132_sent_invitations::Migration),
             Box::new(m0140_verification_callbacks::Migration),
+            Box::new(m0141_secret_address::Migration),
         ]
     }
 }
