@@ -1,6 +1,7 @@
 import { MultiSelect, Select } from '@mantine/core'
 import { filterableTypes, typeOptions } from '../domain/attackTypes'
 import { isPeriod, periods } from '../domain/time'
+import { FilterSelect } from '../ui/FilterSelect'
 import type { Said } from './filter'
 import { blockStatuses, defaultPeriod, isBlockStatus, isMarking, markings, type AttackSearch } from './search'
 
@@ -34,9 +35,8 @@ export function AttackFilters({ search, said, onChange }: AttackFiltersProps) {
         clearButtonProps={{ 'aria-label': 'Clear attack types' }}
         onChange={(types) => onChange({ types: types.length > 0 ? types : undefined })}
       />
-      <Select
-        size="xs" w={140} aria-label="Status" clearable placeholder="Any status" data={statusOptions} value={search.status ?? null}
-        clearButtonProps={{ 'aria-label': 'Clear status' }}
+      <FilterSelect
+        label="Status" placeholder="Any status" width={140} data={statusOptions} value={search.status}
         onChange={(value) => onChange({ status: isBlockStatus(value) ? value : undefined })}
       />
       <Select

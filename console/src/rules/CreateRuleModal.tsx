@@ -69,8 +69,8 @@ function ScopeFields({ form, problems, onChange }: PartProps) {
           label="Path" placeholder="Any path, or /api/**/*.*" value={form.path} error={problems.path}
           onChange={(event) => onChange({ path: event.currentTarget.value })}
         />
-        <Select label="Application" placeholder="All applications" clearable data={applications} value={form.application === '' ? null : form.application} onChange={(value) => onChange({ application: value ?? '' })} />
-        <Select label="Method" placeholder="Any method" clearable data={methods} value={form.method === '' ? null : form.method} onChange={(value) => onChange({ method: value ?? '' })} />
+        <Select label="Application" placeholder="All applications" clearable allowDeselect data={applications} value={form.application === '' ? null : form.application} onChange={(value) => onChange({ application: value ?? '' })} />
+        <Select label="Method" placeholder="Any method" clearable allowDeselect data={methods} value={form.method === '' ? null : form.method} onChange={(value) => onChange({ method: value ?? '' })} />
       </SimpleGrid>
     </Fieldset>
   )

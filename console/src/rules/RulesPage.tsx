@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Select, Stack, Text } from '@mantine/core'
+import { Alert, Badge, Button, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconFilterCog, IconInfoCircle, IconPlus, IconTrash } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -9,6 +9,7 @@ import { visibleText } from '../domain/visibleText'
 import { useRefusal } from '../session/queries'
 import { DataTable, type Column } from '../ui/DataTable'
 import { confirmDanger } from '../ui/feedback'
+import { FilterSelect } from '../ui/FilterSelect'
 import { GuardedButton, IconButton } from '../ui/GuardedButton'
 import { Page } from '../ui/Page'
 import { EmptyState } from '../ui/States'
@@ -90,9 +91,8 @@ export function RulesPage() {
         searchPlaceholder="Find a rule"
         filtered={search.kind !== undefined}
         filters={
-          <Select
-            size="xs" w={180} aria-label="Kind of rule" placeholder="All kinds" clearable data={kindOptions} value={search.kind ?? null}
-            clearButtonProps={{ 'aria-label': 'Clear kind' }}
+          <FilterSelect
+            label="Kind of rule" placeholder="All kinds" width={180} data={kindOptions} value={search.kind}
             onChange={(value) => void navigate({ search: { ...search, page: undefined, kind: isRuleKind(value) ? value : undefined } })}
           />
         }

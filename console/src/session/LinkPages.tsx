@@ -5,7 +5,7 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState, type ReactNode } from 'react'
 import { api, bodyOf } from '../api/client'
-import { messageOf } from '../api/errors'
+import { ApiError, messageOf } from '../api/errors'
 import { AuthFrame } from './AuthFrame'
 
 /** The token of the link that led here. */
@@ -110,6 +110,9 @@ export function ResetPage() {
   )
 }
 
+/** Whether the cloud knows no such link, or not any more. */
+const gone = (error: unknown) => error instanceof ApiError && error.status === 404
+
 export function InvitationPage() {
   const token = useToken()
   const invitation = useQuery({
@@ -120,7 +123,11 @@ export function InvitationPage() {
   if (invitation.error) {
     return (
       <AuthFrame title="Invitation" description="This link does not work.">
-        <Refusal error={invitation.error} />
+        {gone(invitation.error) ? (
+          <Alert icon={<IconAlertCircle />} color="red" role="alert">It is not complete, was used or withdrawn, or its time is over.</Alert>
+        ) : (
+          <Refusal error={invitation.error} />
+        )}
         <Text size="sm">Ask the person who invited you for a new one.</Text>
       </AuthFrame>
     )

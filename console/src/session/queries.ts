@@ -22,6 +22,11 @@ export const currentUserQuery = queryOptions({
   staleTime: 60_000,
 })
 
+/** The client that the session shows: another than the own one while a global user looks after it. */
+export function useShownClient(): number | undefined {
+  return useQuery(sessionQuery).data?.acting_client_id
+}
+
 /** A function that says why a permission is missing, or `undefined` when it is there. */
 export function useRefusal(): (permission: Permission) => string | undefined {
   const { data } = useQuery(currentUserQuery)

@@ -53,7 +53,7 @@ function CredentialsCard({ credentials }: { credentials: Credentials }) {
             </GuardedButton>
           </Group>
           <Text size="xs" c="dimmed" mt={6}>
-            Created <Time at={credentials.secret_created_at} missing="never" />, last used <Time at={credentials.secret_last_used_at} missing="never" />
+            Created <Time at={credentials.secret_created_at} missing="never" />, last used <Time at={credentials.secret_last_used_at} missing="never" />{credentials.secret_last_used_ip ? <> from <span className="mono">{credentials.secret_last_used_ip}</span></> : null}
           </Text>
         </div>
         <div>

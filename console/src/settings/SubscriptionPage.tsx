@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { Subscription } from '../api/types'
 import { monthOf, planName } from '../domain/subscription'
 import { Permitted } from '../session/Permitted'
-import { currentUserQuery } from '../session/queries'
+import { useShownClient } from '../session/queries'
 import { Facts } from '../ui/Facts'
 import { ErrorState } from '../ui/States'
 import { monthsQuery, plansQuery, subscriptionsQuery } from './queries'
@@ -24,8 +24,8 @@ export function SubscriptionPage() {
 }
 
 function Plans() {
-  const { data: user } = useQuery(currentUserQuery)
-  const { data, error, refetch } = useQuery({ ...subscriptionsQuery(user?.client_id ?? 0), enabled: user !== undefined })
+  const client = useShownClient()
+  const { data, error, refetch } = useQuery({ ...subscriptionsQuery(client ?? 0), enabled: client !== undefined })
   if (error) return <ErrorState error={error} onRetry={() => void refetch()} />
   if (!data) return <Skeleton height={140} />
   return data.map((subscription) => <PlanCard key={subscription.id} subscription={subscription} />)
@@ -54,8 +54,8 @@ function PlanCard({ subscription }: { subscription: Subscription }) {
 }
 
 function Requests() {
-  const { data: user } = useQuery(currentUserQuery)
-  const { data, error, refetch } = useQuery({ ...monthsQuery(user?.client_id ?? 0), enabled: user !== undefined })
+  const client = useShownClient()
+  const { data, error, refetch } = useQuery({ ...monthsQuery(client ?? 0), enabled: client !== undefined })
   if (error) return <ErrorState error={error} onRetry={() => void refetch()} />
   if (!data) return <Skeleton height={140} />
   return (

@@ -1,4 +1,4 @@
-import { Badge, Select, Stack, Text } from '@mantine/core'
+import { Badge, Stack, Text } from '@mantine/core'
 import { IconBug } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
@@ -7,6 +7,7 @@ import { attackTypeLabel } from '../domain/attackTypes'
 import { threatLevel } from '../domain/threat'
 import { visibleText } from '../domain/visibleText'
 import { DataTable, type Column } from '../ui/DataTable'
+import { FilterSelect } from '../ui/FilterSelect'
 import { Page } from '../ui/Page'
 import { EmptyState } from '../ui/States'
 import { Time } from '../ui/Time'
@@ -69,9 +70,8 @@ export function VulnerabilitiesPage() {
         searchPlaceholder="Find a vulnerability"
         filtered={search.status !== undefined}
         filters={
-          <Select
-            size="xs" w={160} aria-label="Status" placeholder="Any status" clearable data={statusOptions} value={search.status ?? null}
-            clearButtonProps={{ 'aria-label': 'Clear status' }}
+          <FilterSelect
+            label="Status" placeholder="Any status" width={160} data={statusOptions} value={search.status}
             onChange={(value) => void navigate({ search: { ...search, page: undefined, status: isVulnerabilityStatus(value) ? value : undefined } })}
           />
         }

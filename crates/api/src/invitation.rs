@@ -59,8 +59,9 @@ pub struct InvitationCreate {
 pub struct InvitationLink {
     /// Identity.
     pub id: i64,
-    /// Link for the invited person, shown this once.
-    pub url: String,
+    /// Link for the invited person, shown this once; `null` when it went to the address by letter, which proves that
+    /// whoever accepts reads it.
+    pub url: Option<String>,
     /// Unix seconds.
     pub expires_at: i64,
 }

@@ -134,6 +134,8 @@ pub struct CredentialsView {
     pub secret_created_at: Option<i64>,
     /// Unix seconds, to the minute.
     pub secret_last_used_at: Option<i64>,
+    /// Address that this was from.
+    pub secret_last_used_ip: Option<String>,
     /// Whether UUID and secret may be used.
     pub available: bool,
     /// Why not.

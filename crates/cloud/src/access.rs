@@ -199,7 +199,27 @@ pub fn change_of(method: &Method, path: &str) -> Option<(&'static str, &'static 
     Some((object, action))
 }
 
-/// Changes of the own account, for which a session is enough.
+/// Whether what a route changes is the account of whoever calls it.
+#[must_use]
+pub fn is_of_own_account(method: &Method, path: &str) -> bool {
+    OWN_ACCOUNT.iter().any(|(verb, route)| *verb == method.as_str() && *route == path)
+}
+
+/// Changes of the account of the caller, whose log entries have it as their object.
+const OWN_ACCOUNT: &[(&str, &str)] = &[
+    ("PUT", "/v1/user"),
+    ("PUT", "/v1/user/password"),
+    ("POST", "/v1/user/email"),
+    ("POST", "/v1/user/credentials/renew"),
+    ("POST", "/v1/user/mfa"),
+    ("POST", "/v1/user/mfa/confirm"),
+    ("DELETE", "/v1/user/mfa"),
+    ("POST", "/v1/user/mfa/recovery_codes"),
+    ("POST", "/v1/session/reauth"),
+    ("POST", "/v1/session/client"),
+];
+
+/// Changes for which a session is enough, and those whose permission does not say what they change.
 const OWN_CHANGES: &[(&str, &str, &str, &str)] = &[
     ("PUT", "/v1/user", "user", "update"),
     ("PUT", "/v1/user/password", "user", "update"),

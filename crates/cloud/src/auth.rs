@@ -253,6 +253,19 @@ pub struct Origin {
     pub user_agent: Arc<str>,
 }
 
+/// The client that a body names, under either of its two names.
+///
+/// # Errors
+/// 400 when they name two clients: whichever counted, the caller may have meant the other.
+pub(crate) fn one_client(clientid: Option<i64>, client_id: Option<i64>) -> Result<Option<i64>, ApiError> {
+    match (clientid, client_id) {
+        (Some(one), Some(other)) if one != other => {
+            Err(ApiError::invalid("client_id: another client than clientid names", other))
+        }
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
 /// The principal that a user is, if the user and its tenant may work.
 pub(crate) async fn of_user(
     cloud: &Cloud,

@@ -1,11 +1,13 @@
 //! The HTTP edge: what happens to every request before and after its handler.
 //!
 //! Order: request id and origin → access table → authentication → rate limit → handler → headers. A request
-//! is refused here or reaches its handler with a [`Caller`](crate::auth::Caller) in its extensions.
+//! is refused here or reaches its handler with a [`Caller`](crate::auth::Caller) in its extensions. What every answer of
+//! this server has, pages and preflights too, is around all that in [`envelope`].
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
+    Extension,
     extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
@@ -16,7 +18,9 @@ use bartizan_store::TenantId;
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of, needs_payment},
+    access::{
+        Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of, is_of_own_account, needs_payment,
+    },
     auth::{self, Caller, Origin, Principal, Scheme},
     failure::Failure,
     idempotency,
@@ -30,13 +34,45 @@ use crate::{
 };
 
 mod media;
+mod unread;
 
 /// Name of the request-id header.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Authenticates, limits and passes on.
-pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
+/// What came over a network without TLS, as far as anybody said.
+#[derive(Clone, Copy)]
+struct Unencrypted;
+
+/// Finds out where a request comes from, and gives its answer the headers that every answer has.
+pub(crate) async fn envelope(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
     let (origin, plain) = origin(&cloud, &request);
+    request.extensions_mut().insert(origin.clone());
+    if plain {
+        request.extensions_mut().insert(Unencrypted);
+    }
+    let mut response = unread::run(&cloud.config.limits, request, next).await;
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&origin.request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
+    if origin.tls {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
+}
+
+/// Authenticates, limits and passes on.
+pub(crate) async fn guard(
+    State(cloud): State<Cloud>,
+    Extension(origin): Extension<Origin>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let plain = request.extensions().get::<Unencrypted>().is_some();
     let path = matched(&request).unwrap_or_default().to_owned();
     let (method, real_path) = (request.method().clone(), request.uri().path().to_owned());
     let mut admitted = Admitted::default();
@@ -46,7 +82,6 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
     } else {
         admit(&cloud, &mut request, &path, &origin, &mut admitted).await
     };
-    request.extensions_mut().insert(origin.clone());
     let mut response = match outcome {
         Ok(()) => idempotency::handle(&cloud, admitted.caller.as_ref(), &path, request, next).await,
         Err(failure) if path.starts_with(SCIM) => scim::Refusal::from(failure).into_response(),
@@ -66,11 +101,6 @@ pub(crate) async fn guard(State(cloud): State<Cloud>, mut request: Request, next
     if let Some(remaining) = admitted.remaining {
         state_limit(&mut response, remaining);
     }
-    if origin.tls {
-        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
-    }
-    stamp(&mut response, &origin.request_id);
     response
 }
 
@@ -123,10 +153,13 @@ async fn note_refusal(cloud: &Cloud, caller: &Caller, asked: Asked<'_>, status: 
         && status != StatusCode::UNAUTHORIZED;
     let change = counts.then(|| change_of(asked.method, asked.template)).flatten();
     let Some((object_type, action)) = change else { return };
+    let own = caller.user.as_ref().filter(|_| is_of_own_account(asked.method, asked.template));
     let refusal = Refusal {
         object_type,
         action,
-        object_id: object_in_path(asked.template, asked.path),
+        object_id: own
+            .map_or_else(|| object_in_path(asked.template, asked.path), |user| Some(user.id.to_string())),
+        object_name: own.map(|user| user.email.clone()).unwrap_or_default(),
         description: format!("{} {} was answered with {}", asked.method, asked.template, status.as_u16()),
     };
     if activity::log_refusal(cloud, caller, refusal).await.is_err() {
@@ -146,16 +179,6 @@ fn object_in_path(template: &str, path: &str) -> Option<String> {
 /// Marks an answer that must not be compressed.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain;
-
-/// The headers of every answer of the API.
-pub(crate) fn stamp(response: &mut Response, request_id: &str) {
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, value);
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-}
 
 fn matched(request: &Request) -> Option<&str> {
     request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)

@@ -41,6 +41,11 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for Body<T> {
     }
 }
 
+/// The body of an endpoint of our own that takes no fields: none, or `{}`. Whoever sends anything means something by it.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoFields {}
+
 /// Parses a body; empty is `{}`.
 ///
 /// # Errors

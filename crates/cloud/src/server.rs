@@ -229,7 +229,8 @@ pub fn router(cloud: Cloud) -> Router {
         .layer(DefaultBodyLimit::max(cloud.config.limits.body_bytes))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(CompressionLayer::new().compress_when(worth_compressing().and(may_be_compressed)));
-    guarded.layer(cors(&cloud)).fallback(fallback).with_state(cloud)
+    let envelope = middleware::from_fn_with_state(cloud.clone(), edge::envelope);
+    guarded.layer(cors(&cloud)).fallback(fallback).layer(envelope).with_state(cloud)
 }
 
 /// Lets pages of the Console and of the further origins call the API, with cookies; nobody else's.
@@ -286,14 +287,12 @@ async fn openapi_json() -> Response {
 async fn fallback(request: Request) -> Response {
     let path = request.uri().path();
     let read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = match path.split('/').nth(1).unwrap_or_default() {
+    match path.split('/').nth(1).unwrap_or_default() {
         "scim" => scim::Refusal::from(ApiError::absent()).into_response(),
         first if is_of_the_api(first) => ApiError::absent().into_response(),
-        _ if read => return console::page(path),
+        _ if read => console::page(path),
         _ => ApiError::text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").into_response(),
-    };
-    edge::stamp(&mut response, &uuid::Uuid::new_v4().to_string());
-    response
+    }
 }
 
 /// Whether paths that begin so are the API's: `v1` and other versions, and what nodes ask.

@@ -40,6 +40,7 @@ mod m0121_vuln_signs;
 mod m0131_single_logout;
 mod m0132_sent_invitations;
 mod m0140_verification_callbacks;
+mod m0141_secret_address;
 mod m0150_payload_spans;
 
 /// Runs migrations.
@@ -87,6 +88,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0131_single_logout::Migration),
             Box::new(m0132_sent_invitations::Migration),
             Box::new(m0140_verification_callbacks::Migration),
+            Box::new(m0141_secret_address::Migration),
             Box::new(m0150_payload_spans::Migration),
         ]
     }

@@ -113,10 +113,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn note_secret_use(&self, user_id: i64, now: i64) -> Result<(), StoreError> {
+    pub async fn note_secret_use(&self, user_id: i64, now: i64, ip: &str) -> Result<(), StoreError> {
         use entity::user::{Column, Entity};
         Entity::update_many()
             .col_expr(Column::SecretLastUsedAt, Expr::val(now))
+            .col_expr(Column::SecretLastUsedIp, Expr::val(ip))
             .filter(Column::Id.eq(user_id))
             .exec(self.writer())
             .await?;

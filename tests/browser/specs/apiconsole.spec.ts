@@ -36,6 +36,19 @@ test('signed in, "Try it out" works without typing anything', async ({ console: 
   expect(violations).toEqual([])
 })
 
+test('the help menu leads to the API Console, grouped and signed in', async ({ console: page }) => {
+  await page.goto('/attacks')
+  await page.getByRole('button', { name: 'Help' }).click()
+  const opened = page.waitForEvent('popup')
+  await page.getByRole('menuitem', { name: 'API Console' }).click()
+  const apiConsole = await opened
+  await expect(apiConsole.getByRole('status')).toContainText('Requests are sent as you')
+  // The whole document is read first, which takes a busy machine its time.
+  for (const group of ['Sessions', 'Users', 'API tokens']) {
+    await expect(apiConsole.locator('.opblock-tag').filter({ hasText: group }).first()).toBeVisible({ timeout: 30_000 })
+  }
+})
+
 test('keys entered under Authorize are used instead of the session', async ({ page, demo }) => {
   await page.goto('/apiconsole/')
   await page.getByRole('button', { name: 'Authorize' }).click()
@@ -61,6 +74,10 @@ test('a call is shown as a program, and its address leads back to it', async ({ 
   const snippets = operation.locator('.request-snippets')
   await snippets.getByText('Python', { exact: true }).click()
   await expect(snippets).toContainText('requests.request(')
+  await snippets.getByText('JavaScript', { exact: true }).click()
+  await expect(snippets).toContainText('fetch(')
+  await snippets.getByText('curl', { exact: true }).click()
+  await expect(snippets).toContainText("curl")
   await snippets.getByText('Go', { exact: true }).click()
   await expect(snippets).toContainText('http.NewRequest("GET"')
   await expect(snippets).not.toContainText('bzs_')

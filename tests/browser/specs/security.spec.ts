@@ -85,7 +85,7 @@ test('an invited person chooses a password and signs in', async ({ page, api }) 
 
 test('a link that does not work says so', async ({ page }) => {
   await page.goto('/invitation#bzi_nothing')
-  await expect(page.getByRole('alert')).toContainText('the link is invalid, used or expired')
+  await expect(page.getByRole('alert')).toContainText('It is not complete, was used or withdrawn')
   await page.goto('/reset#bzr_nothing')
   await page.getByRole('textbox', { name: 'New password' }).fill('Correct2horse')
   await page.getByRole('textbox', { name: 'The same again' }).fill('Correct2horse')

@@ -38,7 +38,7 @@ test('a person is invited by a link that is shown once, gets another, and joins'
   const visitor = await (await browser.newContext({ baseURL: demo.console_url })).newPage()
   const open = (link: string) => visitor.goto(new URL(link).pathname + new URL(link).hash)
   await open(first)
-  await expect(visitor.getByRole('alert')).toContainText('the link is invalid, used or expired')
+  await expect(visitor.getByRole('alert')).toContainText('It is not complete, was used or withdrawn')
   await visitor.goto('about:blank')
   await open(second)
   await visitor.getByRole('textbox', { name: 'Your name' }).fill('Gisela Guest')
@@ -65,7 +65,7 @@ test('a revoked invitation lets nobody in', async ({ console: page, api }) => {
   await page.getByRole('button', { name: 'Revoke invitation' }).click()
   await expect(page.getByRole('row').filter({ hasText: email })).toBeHidden()
   await page.goto(new URL(body.url).pathname + new URL(body.url).hash)
-  await expect(page.getByRole('alert')).toContainText('the link is invalid, used or expired')
+  await expect(page.getByRole('alert')).toContainText('It is not complete, was used or withdrawn')
 })
 
 test('a user is found, changed, disabled and deleted', async ({ console: page, api, newPerson }) => {

@@ -1,7 +1,7 @@
 import { Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Permitted } from '../../session/Permitted'
-import { sessionQuery } from '../../session/queries'
+import { useShownClient } from '../../session/queries'
 import { ErrorState } from '../../ui/States'
 import { Section } from '../Section'
 import { CompanyForm } from './CompanyForm'
@@ -17,8 +17,7 @@ export function CompanySecurityPage() {
 }
 
 function Loaded() {
-  const { data: session } = useQuery(sessionQuery)
-  const clientId = session?.acting_client_id
+  const clientId = useShownClient()
   const { data, error, refetch } = useQuery({ ...companySettingsQuery(clientId ?? 0), enabled: clientId !== undefined })
   if (data !== undefined && clientId !== undefined) return <CompanyForm key={JSON.stringify(data)} clientId={clientId} stored={data} />
   return error ? <ErrorState error={error} onRetry={() => void refetch()} /> : <Skeleton height={420} maw={720} />

@@ -97,7 +97,7 @@ function InvitationTable({ onInvite }: { onInvite: () => void }) {
               label={`Invite ${invitation.email} again`} icon={<IconMailForward size={17} />} refusal={refusal('create_user')}
               onClick={() => confirmDanger({
                 title: `Invite ${invitation.email} again?`,
-                text: 'The link so far is void. The new one is shown to you, and goes out by email where a mail server is set up.',
+                text: 'The link so far is void. The new one goes out by email; where no mail server is set up it is shown to you.',
                 confirm: 'Make a new link',
                 onConfirm: () => renew(invitation),
               })}

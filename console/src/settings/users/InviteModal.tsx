@@ -33,7 +33,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
     if (email.trim() !== '') invite.mutate({ email: email.trim(), realname: realname.trim(), permissions: [role], ttl: lifetime, send })
   }
   return (
-    <FormModal title="Invite a person" opened onClose={onClose} onSubmit={submit} submit="Make the link" busy={invite.isPending} error={taken ? null : invite.error}>
+    <FormModal title="Invite a person" opened onClose={onClose} onSubmit={submit} submit={send ? 'Send the link' : 'Make the link'} busy={invite.isPending} error={taken ? null : invite.error}>
       <TextInput
         label="Email" type="email" required autoComplete="off" data-autofocus maxLength={254} value={email}
         error={missing ?? (taken ? 'Somebody has this address already' : undefined)} onChange={(event) => setEmail(event.currentTarget.value)}
@@ -48,21 +48,25 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
         onChange={(value) => setLifetime(lifetimes.find((known) => known.value === value)?.value ?? 'week')}
       />
       <Switch
-        label="Send it by email too" description="Where the operator has set up a mail server; the link is shown here in any case."
+        label="Send it by email" description="Then it is not shown here, and who accepts it has proven the address. Without a mail server it is shown all the same."
         checked={send} onChange={(event) => setSend(event.currentTarget.checked)}
       />
     </FormModal>
   )
 }
 
-/** The link of an invitation, at the only moment it can be seen. */
+/** The link of an invitation, at the only moment it can be seen; or that it went out by letter. */
 export function LinkModal({ email, link, onClose }: { email: string; link: InvitationLink; onClose: () => void }) {
   return (
     <Modal title={`Invitation of ${email}`} opened onClose={onClose} size="lg" closeOnClickOutside={false} closeButtonProps={{ 'aria-label': 'Close' }}>
       <Stack>
-        <SecretOnce label="Link" value={link.url} note="Hand it to this person only: whoever opens it first chooses the password. It works once." />
+        {link.url ? (
+          <SecretOnce label="Link" value={link.url} note="Hand it to this person only: whoever opens it first chooses the password. It works once." />
+        ) : (
+          <Text role="status">A letter with the link is on its way to {email}. Nobody else sees the link.</Text>
+        )}
         <Text size="sm" c="dimmed">It ends <Time at={link.expires_at} />.</Text>
-        <Group justify="flex-end"><Button onClick={onClose}>I have copied it</Button></Group>
+        <Group justify="flex-end"><Button onClick={onClose}>{link.url ? 'I have copied it' : 'Close'}</Button></Group>
       </Stack>
     </Modal>
   )

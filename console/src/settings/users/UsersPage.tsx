@@ -1,4 +1,4 @@
-import { Badge, Group, Select, Text } from '@mantine/core'
+import { Badge, Group, Text } from '@mantine/core'
 import { IconKey, IconKeyOff, IconLogin2, IconMailForward, IconPencil, IconPlus, IconShieldOff, IconTrash, IconUserCheck, IconUserOff, IconUserPlus, IconUsers } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
@@ -10,6 +10,7 @@ import { currentUserQuery, useRefusal } from '../../session/queries'
 import { ActionMenu, type Action } from '../../ui/ActionMenu'
 import { DataTable, type Column } from '../../ui/DataTable'
 import { confirmDanger } from '../../ui/feedback'
+import { FilterSelect } from '../../ui/FilterSelect'
 import { GuardedButton } from '../../ui/GuardedButton'
 import { EmptyState } from '../../ui/States'
 import { Time } from '../../ui/Time'
@@ -103,14 +104,13 @@ function UserTable({ onDialog }: { onDialog: (dialog: Dialog) => void }) {
       filtered={search.role !== undefined || search.state !== undefined}
       filters={
         <>
-          <Select
-            size="xs" w={170} aria-label="Role" placeholder="Any role" clearable allowDeselect clearButtonProps={{ 'aria-label': 'Clear role' }}
-            data={held.map((role) => ({ value: role, label: roleLabel([role]) }))} value={search.role ?? null}
-            onChange={(role) => void navigate({ search: { ...search, page: undefined, role: role ?? undefined } })}
+          <FilterSelect
+            label="Role" placeholder="Any role" width={170}
+            data={held.map((role) => ({ value: role, label: roleLabel([role]) }))} value={search.role}
+            onChange={(role) => void navigate({ search: { ...search, page: undefined, role } })}
           />
-          <Select
-            size="xs" w={130} aria-label="State" placeholder="Any state" clearable allowDeselect clearButtonProps={{ 'aria-label': 'Clear state' }}
-            data={stateOptions} value={search.state ?? null}
+          <FilterSelect
+            label="State" placeholder="Any state" width={130} data={stateOptions} value={search.state}
             onChange={(state) => void navigate({ search: { ...search, page: undefined, state: isUserState(state) ? state : undefined } })}
           />
         </>

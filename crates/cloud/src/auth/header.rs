@@ -203,11 +203,10 @@ async fn used(cloud: &Cloud, known: &Known, origin: &Origin) -> Result<Caller, F
         return Err(ApiError::access_denied().into());
     }
     if known.due(now) {
+        let ip = origin.ip.to_string();
         let noted = match (&known.scheme, &known.user) {
-            (Scheme::Token { id: Some(id) }, _) => {
-                cloud.store.note_token_use(*id, now, &origin.ip.to_string()).await
-            }
-            (_, Some(user)) => cloud.store.note_secret_use(user.id, now).await,
+            (Scheme::Token { id: Some(id) }, _) => cloud.store.note_token_use(*id, now, &ip).await,
+            (_, Some(user)) => cloud.store.note_secret_use(user.id, now, &ip).await,
             _ => Ok(()),
         };
         // Nobody is refused because it cannot be written down: on a full disk events can still be read.

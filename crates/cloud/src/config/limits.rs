@@ -78,6 +78,10 @@ limits! {
     node_requests_per_second: u32 = 200, 1, RATE;
     /// Largest API request body, bytes.
     body_bytes: usize = 1 << 20, 1 << 10, BYTES;
+    /// Bytes of a body nobody needs that are read so that the connection can go on; beyond, it is closed after the answer.
+    unread_body_bytes: usize = 4 << 20, 0, BYTES;
+    /// Milliseconds that this may take.
+    unread_body_ms: u64 = 2000, 0, 60_000;
     /// Largest event batch of a node, bytes.
     event_batch_bytes: usize = 16 << 20, 1 << 10, BYTES;
     /// Largest configuration to import, bytes.

@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::session::renewed;
 use crate::{
     auth::{Caller, Origin},
-    extract::{Body, Path, RackQuery},
+    extract::{Body, NoFields, Path, RackQuery},
     failure::Failure,
     services::account,
     state::Cloud,
@@ -81,6 +81,7 @@ pub async fn session_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<String>,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<Empty>, Failure> {
     account::end_session(&cloud, &caller, &id).await?;
     Ok(Envelope::new(Empty {}))

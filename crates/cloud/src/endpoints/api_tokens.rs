@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path, RackQuery},
+    extract::{Body, NoFields, Path, RackQuery},
     failure::Failure,
     services::api_tokens,
     state::Cloud,
@@ -104,6 +104,7 @@ pub async fn api_token_renew(
     caller: Caller,
     Path(id): Path<i64>,
     headers: HeaderMap,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<ApiTokenSecretView>, Failure> {
     Ok(Envelope::new(api_tokens::renew(&cloud, &caller, id, proof(&headers)).await?))
 }
@@ -118,6 +119,7 @@ pub async fn api_token_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<ApiTokenView>, Failure> {
     Ok(Envelope::new(api_tokens::delete(&cloud, &caller, id).await?))
 }

@@ -12,10 +12,10 @@ use bartizan_api::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    auth::Caller,
+    auth::{self, Caller},
     extract::{Body, Path, RackQuery},
     failure::Failure,
-    services::clients,
+    services::{activity, clients},
     state::Cloud,
 };
 
@@ -91,7 +91,8 @@ pub async fn client_update(
     caller: Caller,
     Body(request): Body<ClientUpdate>,
 ) -> Result<Envelope<Vec<ClientView>>, Failure> {
-    Ok(Envelope::new(clients::update(&cloud, &caller, &request).await?))
+    let changed = clients::update(&cloud, &caller, &request).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("client", "update"), changed).await?))
 }
 
 /// Delete clients
@@ -104,7 +105,8 @@ pub async fn client_delete(
     caller: Caller,
     Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<i64>>, Failure> {
-    Ok(Envelope::new(clients::delete(&cloud, &caller, &request).await?))
+    let changed = clients::delete(&cloud, &caller, &request).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("client", "delete"), changed).await?))
 }
 
 /// Activate a client
@@ -117,7 +119,8 @@ pub async fn client_enable(
     caller: Caller,
     Body(request): Body<ClientSwitch>,
 ) -> Result<Envelope<ClientView>, Failure> {
-    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid.or(request.client_id), true).await?))
+    let id = auth::one_client(request.clientid, request.client_id)?;
+    Ok(Envelope::new(clients::switch(&cloud, &caller, id, true).await?))
 }
 
 /// Deactivate a client
@@ -130,7 +133,8 @@ pub async fn client_disable(
     caller: Caller,
     Body(request): Body<ClientSwitch>,
 ) -> Result<Envelope<ClientView>, Failure> {
-    Ok(Envelope::new(clients::switch(&cloud, &caller, request.clientid.or(request.client_id), false).await?))
+    let id = auth::one_client(request.clientid, request.client_id)?;
+    Ok(Envelope::new(clients::switch(&cloud, &caller, id, false).await?))
 }
 
 /// List links of application ids to clients

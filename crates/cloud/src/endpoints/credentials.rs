@@ -31,6 +31,7 @@ pub async fn credentials_view(
         secret_set: user.secret_mac.is_some(),
         secret_created_at: user.secret_created_at,
         secret_last_used_at: user.secret_last_used_at,
+        secret_last_used_ip: user.secret_last_used_ip,
         available: !by_provider,
         reason: by_provider.then(|| "sso".to_owned()),
     }))

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, Path, RackQuery},
+    extract::{EventsBody, NoFields, Path, RackQuery},
     failure::Failure,
     services::integration,
     state::Cloud,
@@ -134,6 +134,7 @@ pub async fn integration_test(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
+    EventsBody(NoFields {}): EventsBody<NoFields>,
 ) -> Result<Envelope<Done>, Failure> {
     integration::test_stored(&cloud, &caller, id).await?;
     Ok(Envelope::new(Done::default()))
@@ -170,6 +171,7 @@ pub async fn delivery_retry(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path((id, delivery_id)): Path<(i64, i64)>,
+    EventsBody(NoFields {}): EventsBody<NoFields>,
 ) -> Result<Envelope<Done>, Failure> {
     integration::delivery_retry(&cloud, &caller, id, delivery_id).await?;
     Ok(Envelope::new(Done::default()))

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Caller, Origin},
-    extract::{Body, Path},
+    extract::{Body, NoFields, Path},
     failure::Failure,
     services::invitations,
     state::Cloud,
@@ -41,7 +41,7 @@ pub async fn invitation_list(
 
 /// Invite a person
 ///
-/// The answer holds the link, this once; with `send` it also goes out by e-mail.
+/// The answer holds the link, this once; with `send` it goes out by e-mail instead, and the answer does not hold it.
 #[utoipa::path(post, path = "/v1/invitations", tag = "Invitations", request_body = InvitationCreate,
     responses((status = 200, description = "The link", body = Envelope<InvitationLink>),
         (status = 409, description = "The e-mail address is taken: `Already exists`", body = bartizan_api::ErrorBody)))]
@@ -64,6 +64,7 @@ pub async fn invitation_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<InvitationView>, Failure> {
     Ok(Envelope::new(invitations::delete(&cloud, &caller, id).await?))
 }
@@ -73,7 +74,8 @@ pub async fn invitation_delete(
 /// What the invited person may know before accepting.
 #[utoipa::path(get, path = "/v1/invitations/token/{token}", tag = "Invitations", security(()),
     params(("token" = String, Path, description = "Token of the link")),
-    responses((status = 200, description = "The invitation", body = Envelope<InvitationPreview>)))]
+    responses((status = 200, description = "The invitation", body = Envelope<InvitationPreview>),
+        (status = 404, description = "The link does not work, or not any more", body = bartizan_api::ErrorBody)))]
 pub async fn invitation_preview(
     State(cloud): State<Cloud>,
     Extension(origin): Extension<Origin>,
@@ -99,7 +101,8 @@ pub async fn invitation_accept(
 
 /// Invite a user again
 ///
-/// A new link for a user who was created without a password; the old one is void.
+/// A new link for a user who was created without a password, by e-mail; the old one is void. Where the cloud sends no
+/// letters the answer holds the link.
 #[utoipa::path(post, path = "/v1/user/{id}/resend_invitation", tag = "Invitations",
     params(("id" = i64, Path, description = "User")),
     responses((status = 200, description = "The new link", body = Envelope<InvitationLink>),
@@ -108,6 +111,7 @@ pub async fn invitation_resend(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<InvitationLink>, Failure> {
     Ok(Envelope::new(invitations::resend(&cloud, &caller, id).await?))
 }

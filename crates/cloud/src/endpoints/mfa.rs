@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::session::renewed;
 use crate::{
     auth::{Caller, Origin},
-    extract::{Body, Path},
+    extract::{Body, NoFields, Path},
     failure::Failure,
     services::second_factor,
     state::Cloud,
@@ -32,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 pub async fn mfa_begin(
     State(cloud): State<Cloud>,
     caller: Caller,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<MfaSetupView>, Failure> {
     Ok(Envelope::new(second_factor::begin(&cloud, &caller).await?))
 }

@@ -8,7 +8,13 @@ use bartizan_api::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::Caller, extract::Body, failure::Failure, services::pools, state::Cloud};
+use crate::{
+    auth::Caller,
+    extract::Body,
+    failure::Failure,
+    services::{activity, pools},
+    state::Cloud,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new()
@@ -54,7 +60,8 @@ pub async fn pool_update(
     caller: Caller,
     Body(request): Body<PoolUpdate>,
 ) -> Result<Envelope<Vec<PoolView>>, Failure> {
-    Ok(Envelope::new(pools::update(&cloud, &caller, &request).await?))
+    let changed = pools::update(&cloud, &caller, &request).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("application", "update"), changed).await?))
 }
 
 /// Delete applications
@@ -67,5 +74,6 @@ pub async fn pool_delete(
     caller: Caller,
     Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<i64>>, Failure> {
-    Ok(Envelope::new(pools::delete(&cloud, &caller, &request).await?))
+    let changed = pools::delete(&cloud, &caller, &request).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("application", "delete"), changed).await?))
 }

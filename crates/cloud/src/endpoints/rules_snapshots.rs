@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, Path},
+    extract::{EventsBody, NoFields, Path},
     failure::Failure,
     services::rules_snapshots,
     state::Cloud,
@@ -60,6 +60,7 @@ pub async fn rules_snapshot_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path((client_id, id)): Path<(i64, i64)>,
+    EventsBody(NoFields {}): EventsBody<NoFields>,
 ) -> Result<Envelope<Option<RulesSnapshotView>>, Failure> {
     rules_snapshots::delete(&cloud, &caller, client_id, id).await?;
     Ok(Envelope::new(None))
@@ -76,6 +77,7 @@ pub async fn rules_snapshot_restore(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path((client_id, id)): Path<(i64, i64)>,
+    EventsBody(NoFields {}): EventsBody<NoFields>,
 ) -> Result<Envelope<ConfigurationReport>, Failure> {
     Ok(Envelope::new(rules_snapshots::restore(&cloud, &caller, client_id, id).await?))
 }

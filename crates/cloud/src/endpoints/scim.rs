@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::sso::proof_of;
 use crate::{
     auth::Caller,
-    extract::{RackQuery, json, whole},
+    extract::{Body, NoFields, RackQuery, json, whole},
     failure::Failure,
     services::scim::{self, Provider, Refusal, groups, schemas, users},
     state::Cloud,
@@ -77,6 +77,7 @@ pub async fn sso_scim_token_renew(
     State(cloud): State<Cloud>,
     caller: Caller,
     headers: axum::http::HeaderMap,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<ScimToken>, Failure> {
     Ok(Envelope::new(scim::renew_token(&cloud, &caller, proof_of(&headers)).await?))
 }
@@ -91,6 +92,7 @@ pub async fn sso_scim_token_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     headers: axum::http::HeaderMap,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<Empty>, Failure> {
     scim::end_token(&cloud, &caller, proof_of(&headers)).await?;
     Ok(Envelope::new(Empty {}))

@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{self, Caller, Origin, Scheme},
-    extract::Body,
+    extract::{Body, NoFields},
     failure::Failure,
     services::{
         account::Renewed,
@@ -193,6 +193,7 @@ pub async fn session_token(
     State(cloud): State<Cloud>,
     Extension(origin): Extension<Origin>,
     caller: Caller,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<SessionTokenView>, Failure> {
     let token = session::derive_token(&cloud, &caller, &origin).await?;
     Ok(Envelope::new(SessionTokenView { token, expires_in: session::TOKEN_LIFETIME_S }))

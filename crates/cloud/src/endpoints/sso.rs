@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Caller, Origin, session::set_cookie},
-    extract::{Body, Path, RackQuery, whole},
+    extract::{Body, NoFields, Path, RackQuery, whole},
     failure::Failure,
     services::sso::{
         self, activation,
@@ -89,6 +89,7 @@ pub async fn sso_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     headers: HeaderMap,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<SsoView>, Failure> {
     Ok(Envelope::new(activation::delete(&cloud, &caller, proof_of(&headers)).await?))
 }
@@ -191,7 +192,11 @@ pub async fn sso_mapping_update(
 /// Open the link of the answer, sign in at the provider, then ask for the result. Nothing changes here.
 #[utoipa::path(post, path = "/v1/sso/test", tag = "Single sign-on", security(("Session" = [])),
     responses((status = 200, description = "Where to sign in", body = Envelope<SsoTestLink>)))]
-pub async fn sso_test(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoTestLink>, Failure> {
+pub async fn sso_test(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(NoFields {}): Body<NoFields>,
+) -> Result<Envelope<SsoTestLink>, Failure> {
     Ok(Envelope::new(sign_in::test_link(&cloud, &caller).await?))
 }
 
@@ -215,7 +220,11 @@ pub async fn sso_test_view(
 /// Needs a successful test sign-in within the last day.
 #[utoipa::path(post, path = "/v1/sso/activate", tag = "Single sign-on",
     responses((status = 200, description = "In force", body = Envelope<SsoView>)))]
-pub async fn sso_activate(State(cloud): State<Cloud>, caller: Caller) -> Result<Envelope<SsoView>, Failure> {
+pub async fn sso_activate(
+    State(cloud): State<Cloud>,
+    caller: Caller,
+    Body(NoFields {}): Body<NoFields>,
+) -> Result<Envelope<SsoView>, Failure> {
     Ok(Envelope::new(activation::activate(&cloud, &caller).await?))
 }
 
@@ -230,6 +239,7 @@ pub async fn sso_deactivate(
     State(cloud): State<Cloud>,
     caller: Caller,
     headers: HeaderMap,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<SsoView>, Failure> {
     Ok(Envelope::new(activation::deactivate(&cloud, &caller, proof_of(&headers)).await?))
 }

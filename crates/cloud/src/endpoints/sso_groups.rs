@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path},
+    extract::{Body, NoFields, Path},
     failure::Failure,
     services::sso::groups,
     state::Cloud,
@@ -92,6 +92,7 @@ pub async fn sso_group_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
+    Body(NoFields {}): Body<NoFields>,
 ) -> Result<Envelope<SsoGroupView>, Failure> {
     Ok(Envelope::new(groups::delete(&cloud, &caller, id).await?))
 }

@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bartizan_api::{ApiError, sso::SamlLogoutForm};
-use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -32,8 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 /// Take a message of sign-out by redirect
 ///
 /// For browsers, which identity providers lead here: a signed `LogoutRequest` ends the sessions that it names and leads
-/// back with a signed `LogoutResponse`; a signed `LogoutResponse` to a request of ours leads to the sign-in page. Also
-/// where the page waits with which our own message goes to a provider that takes forms only.
+/// back with a signed `LogoutResponse`; a signed `LogoutResponse` to a request of ours leads to the sign-in page, and so
+/// does whatever is not taken, with `error=saml_logout_refused`. Also where the page waits with which our own message goes to a provider that takes forms only.
 #[utoipa::path(get, path = "/v1/sso/saml/{client_uuid}/logout", tag = "Single sign-on", security(()),
     params(("client_uuid" = String, Path, description = "Public UUID of the client"),
         ("SAMLRequest" = Option<String>, Query, description = "Request, deflated, base64"),
@@ -107,7 +106,10 @@ fn nothing() -> Refused {
     Refused::code("invalid_saml_response", "not one message")
 }
 
-/// Leads the browser on. Whoever sent something else is told no more than that; the details stay in the log.
+/// Where the browser goes with a message that is not taken: a person sits there, who is told no more than that.
+const REFUSED: &str = "/login?error=saml_logout_refused";
+
+/// Leads the browser on. The details of a refusal stay in the log.
 fn answer(
     outcome: Result<Outcome, Refused>,
     redirect: StatusCode,
@@ -129,7 +131,7 @@ fn answer(
         Err(refused) => {
             let (code, detail) = refused.told()?;
             tracing::info!(request.id = %origin.request_id, code, detail, "a message of sign-out was refused");
-            Err(ApiError::invalid("the message of sign-out is not taken", Value::Null).into())
+            Ok((redirect, [(header::LOCATION, HeaderValue::from_static(REFUSED))]).into_response())
         }
     }
 }

@@ -8,7 +8,13 @@ use bartizan_api::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::Caller, extract::Body, failure::Failure, services::users, state::Cloud};
+use crate::{
+    auth::Caller,
+    extract::Body,
+    failure::Failure,
+    services::{activity, users},
+    state::Cloud,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new()
@@ -60,7 +66,8 @@ pub async fn user_update(
     caller: Caller,
     Body(request): Body<UserUpdate>,
 ) -> Result<Envelope<Vec<UserView>>, Failure> {
-    Ok(Envelope::new(users::update(&cloud, &caller, request).await?))
+    let changed = users::update(&cloud, &caller, request).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("user", "update"), changed).await?))
 }
 
 /// Delete users
@@ -73,7 +80,8 @@ pub async fn user_delete(
     caller: Caller,
     Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<i64>>, Failure> {
-    Ok(Envelope::new(users::delete(&cloud, &caller, &request).await?))
+    let changed = users::delete(&cloud, &caller, &request).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("user", "delete"), changed).await?))
 }
 
 /// Enable users
@@ -86,7 +94,8 @@ pub async fn user_enable(
     caller: Caller,
     Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<UserView>>, Failure> {
-    Ok(Envelope::new(users::update(&cloud, &caller, switched(request, true)).await?))
+    let changed = users::update(&cloud, &caller, switched(request, true)).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("user", "update"), changed).await?))
 }
 
 /// Disable users
@@ -99,7 +108,8 @@ pub async fn user_disable(
     caller: Caller,
     Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<UserView>>, Failure> {
-    Ok(Envelope::new(users::update(&cloud, &caller, switched(request, false)).await?))
+    let changed = users::update(&cloud, &caller, switched(request, false)).await?;
+    Ok(Envelope::new(activity::note_none(&cloud, &caller, ("user", "update"), changed).await?))
 }
 
 fn switched(request: SelectRequest, enabled: bool) -> UserUpdate {

@@ -227,6 +227,7 @@ pub(super) async fn end_secret(
     change.secret_mac = Set(None);
     change.secret_created_at = Set(None);
     change.secret_last_used_at = Set(None);
+    change.secret_last_used_ip = Set(None);
     let transaction = cloud.store.begin().await?;
     sessions::update_user(&transaction, tenant, change).await?;
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;

@@ -56,8 +56,10 @@ pub struct Refusal<'a> {
     pub object_type: &'a str,
     /// `create`, `update` or `delete`.
     pub action: &'a str,
-    /// Id of the object, where the path named one.
+    /// Id of the object, where the path named one or it is the account of the caller.
     pub object_id: Option<String>,
+    /// Its name, where that is known.
+    pub object_name: String,
     /// What was asked for and what was answered.
     pub description: String,
 }
@@ -71,6 +73,7 @@ pub async fn log_refusal(cloud: &Cloud, caller: &Caller, refusal: Refusal<'_>) -
         object_type: refusal.object_type.to_owned(),
         action_type: refusal.action.to_owned(),
         object_id: refusal.object_id,
+        object_name: refusal.object_name,
         outcome: "failure".to_owned(),
         description: Some(refusal.description),
         ..by_caller(caller, caller.acted_on(), cloud.now())
@@ -78,6 +81,30 @@ pub async fn log_refusal(cloud: &Cloud, caller: &Caller, refusal: Refusal<'_>) -
     let transaction = cloud.store.begin().await?;
     append(&transaction, entry).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Hands on the rows of a change by filter; a change that found none is appended without an object.
+///
+/// # Errors
+/// 500 when the store fails.
+pub async fn note_none<T>(
+    cloud: &Cloud,
+    caller: &Caller,
+    (object_type, action): (&str, &str),
+    changed: Vec<T>,
+) -> Result<Vec<T>, Failure> {
+    if changed.is_empty() {
+        let entry = entity::activity::Model {
+            object_type: object_type.to_owned(),
+            action_type: action.to_owned(),
+            description: Some("the filter selected nothing".to_owned()),
+            ..by_caller(caller, caller.acted_on(), cloud.now())
+        };
+        let transaction = cloud.store.begin().await?;
+        append(&transaction, entry).await?;
+        transaction.commit().await?;
+    }
+    Ok(changed)
 }
 
 /// Hands on what came of a link. A refusal is appended; answers that are no fault of the request leave no entry.

@@ -21,7 +21,11 @@ use super::{
     provision::{DEFAULT_BRANCH_HASH, create_client},
     rule, users,
 };
-use crate::{auth::Caller, failure::Failure, state::Cloud};
+use crate::{
+    auth::{self, Caller},
+    failure::Failure,
+    state::Cloud,
+};
 
 const FIELDS: &[Field] = &[
     Field::new("id", Kind::Int),
@@ -289,8 +293,8 @@ pub async fn link_partner(
 ) -> Result<PartnerClientView, Failure> {
     let partner_id = own_partner(caller, Some(partner_id))?;
     let needed = |name: &str| ApiError::invalid(format!("{name} is needed"), Value::Null);
-    let tenant =
-        caller.tenant_of(Some(request.clientid.or(request.client_id).ok_or_else(|| needed("clientid"))?))?;
+    let named = auth::one_client(request.clientid, request.client_id)?;
+    let tenant = caller.tenant_of(Some(named.ok_or_else(|| needed("clientid"))?))?;
     let id = request.id.ok_or_else(|| needed("id"))?;
     if !(1..=2_147_483_647).contains(&id) {
         return Err(ApiError::invalid("id must be 1 to 2147483647", id).into());

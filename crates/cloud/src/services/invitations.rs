@@ -53,8 +53,23 @@ pub struct Invited<'a> {
     pub grant: &'a Grant,
     /// Lifetime.
     pub ttl: Ttl,
-    /// Whether the link goes to the address by letter.
+    /// Whether the link goes to the address by letter, and to nobody else.
     pub sent: bool,
+}
+
+/// A new invitation.
+pub struct Issued {
+    id: i64,
+    expires_at: i64,
+    /// The link, for whoever may see it.
+    pub url: String,
+}
+
+impl Issued {
+    /// What the inviter sees: the link only when the inviter hands it over.
+    fn view(self, sent: bool) -> InvitationLink {
+        InvitationLink { id: self.id, url: (!sent).then_some(self.url), expires_at: self.expires_at }
+    }
 }
 
 /// Writes an invitation and returns its link.
@@ -66,7 +81,7 @@ pub async fn issue<C: ConnectionTrait>(
     connection: &C,
     caller: &Caller,
     invited: &Invited<'_>,
-) -> Result<InvitationLink, Failure> {
+) -> Result<Issued, Failure> {
     let (secret, now) = (Secret::random(), cloud.now());
     let row = entity::invitation::Model {
         id: 0,
@@ -84,7 +99,7 @@ pub async fn issue<C: ConnectionTrait>(
     };
     let row = invitations::insert(connection, row).await?;
     let url = letters::link(cloud, "invitation", &secret.opaque(PREFIX));
-    Ok(InvitationLink { id: row.id, url, expires_at: row.expires_at })
+    Ok(Issued { id: row.id, expires_at: row.expires_at, url })
 }
 
 /// Invites a person who becomes a user by the link.
@@ -110,7 +125,9 @@ pub async fn create(
         return Err(ApiError::user_exists().into());
     }
     method_of(cloud, tenant).await?;
-    if request.send {
+    // Where no letter can go out, the link is handed over whatever was asked for.
+    let sent = request.send && cloud.mailer.is_configured();
+    if sent {
         letters::allow(cloud, tenant, 1)?;
     }
     let invited = Invited {
@@ -120,7 +137,7 @@ pub async fn create(
         realname: &realname,
         grant: &grant,
         ttl: request.ttl,
-        sent: request.send,
+        sent,
     };
     let transaction = cloud.store.begin().await?;
     quotas::admit_user(cloud, &transaction, tenant).await?;
@@ -129,10 +146,10 @@ pub async fn create(
     let entry = change(link.id, &email, "create", None, Some(after));
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
-    if request.send {
+    if sent {
         letters::post(cloud, letters::invitation(cloud, &email, &client.name, &link.url));
     }
-    Ok(link)
+    Ok(link.view(sent))
 }
 
 fn change(
@@ -200,6 +217,7 @@ pub async fn resend(cloud: &Cloud, caller: &Caller, user_id: i64) -> Result<Invi
     let client = cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::access_denied)?;
     letters::allow(cloud, tenant, 1)?;
     let grant = grant_of(&user);
+    let sent = cloud.mailer.is_configured();
     let invited = Invited {
         client: &client,
         user_id: Some(user.id),
@@ -207,7 +225,7 @@ pub async fn resend(cloud: &Cloud, caller: &Caller, user_id: i64) -> Result<Invi
         realname: &user.realname,
         grant: &grant,
         ttl: Ttl::Week,
-        sent: true,
+        sent,
     };
     let transaction = cloud.store.begin().await?;
     invitations::delete_of_user(&transaction, tenant, user.id).await?;
@@ -215,8 +233,10 @@ pub async fn resend(cloud: &Cloud, caller: &Caller, user_id: i64) -> Result<Invi
     let entry = change(link.id, &user.email, "update", None, Some(json!({"expires_at": link.expires_at})));
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
-    letters::post(cloud, letters::invitation(cloud, &user.email, &client.name, &link.url));
-    Ok(link)
+    if sent {
+        letters::post(cloud, letters::invitation(cloud, &user.email, &client.name, &link.url));
+    }
+    Ok(link.view(sent))
 }
 
 /// The invitation of a link with its tenant, both still good.
@@ -282,9 +302,13 @@ async fn check_issuer(
 /// What the holder of a link may know.
 ///
 /// # Errors
-/// 400 for a link that does not work, 429.
+/// 404 for a link that does not work, 429.
 pub async fn preview(cloud: &Cloud, token: &str, origin: &Origin) -> Result<InvitationPreview, Failure> {
-    let (row, client) = open(cloud, token, origin).await?;
+    // The path names it. It is a secret, so it is not repeated.
+    let absent = || Failure::from(ApiError::not_found("invitation", Value::Null));
+    let opened = open(cloud, token, origin).await;
+    let (row, client) =
+        opened.map_err(|failure| if failure.0 == invalid_link() { absent() } else { failure })?;
     let sso = super::sso::replaces_password(cloud, TenantId(client.id)).await?.is_some();
     Ok(InvitationPreview { email: row.email, client_name: client.name, realname: row.realname, sso })
 }

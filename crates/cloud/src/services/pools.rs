@@ -17,7 +17,11 @@ use super::{
     changes,
     configuration::{Work, at, place},
 };
-use crate::{auth::Caller, failure::Failure, state::Cloud};
+use crate::{
+    auth::{self, Caller},
+    failure::Failure,
+    state::Cloud,
+};
 
 /// Id of the default application, which every tenant has.
 pub const DEFAULT_ID: i64 = -1;
@@ -63,7 +67,7 @@ fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
 /// # Errors
 /// 400 `Already exists`, 400 for an id or name out of range, 403 for a foreign tenant.
 pub async fn create(cloud: &Cloud, caller: &Caller, request: &PoolCreate) -> Result<PoolView, Failure> {
-    let tenant = caller.tenant_of(request.clientid.or(request.client_id))?;
+    let tenant = caller.tenant_of(auth::one_client(request.clientid, request.client_id)?)?;
     if let Some(id) = request.id.filter(|id| *id != DEFAULT_ID && !(1..=MAX_ID).contains(id)) {
         return Err(ApiError::invalid("id must be 1 to 2147483647", id).into());
     }

@@ -190,6 +190,7 @@ fn synthetic(
         secret_mac: None,
         secret_created_at: None,
         secret_last_used_at: None,
+        secret_last_used_ip: None,
         mfa_sealed: None,
         mfa_step: 0,
         mfa_recovery: None,

@@ -9,7 +9,7 @@ use bartizan_api::{
     ApiError, Grant, Role,
     client::FirstAdmin,
     filter::{Condition, Family, Field, Filter, Kind, Test},
-    invitation::{InvitationLink, Ttl},
+    invitation::Ttl,
     list::{ListRequest, Order, SelectRequest},
     user::{UserCreate, UserView},
 };
@@ -24,7 +24,7 @@ use super::{
     account::managed,
     activity::{self, Change},
     changes, grants,
-    invitations::{self, Invited},
+    invitations::{self, Invited, Issued},
     letters,
     provision::{NewUser, create_user},
     quotas,
@@ -33,7 +33,7 @@ use super::{
     user_view::user_view,
 };
 use crate::{
-    auth::{Caller, strings},
+    auth::{self, Caller, strings},
     failure::Failure,
     mail::Letter,
     state::Cloud,
@@ -122,7 +122,7 @@ async fn views<C: ConnectionTrait>(
 /// # Errors
 /// 403 for rights above the caller's or a foreign tenant, 400 for invalid fields, 409 for a taken address.
 pub async fn create(cloud: &Cloud, caller: &Caller, request: UserCreate) -> Result<UserView, Failure> {
-    let tenant = caller.tenant_of(request.clientid.or(request.client_id))?;
+    let tenant = caller.tenant_of(auth::one_client(request.clientid, request.client_id)?)?;
     let client = cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::access_denied)?;
     let grant = grants::parse(&request.permissions)?;
     grants::may_grant(caller, &grant, &client)?;
@@ -218,7 +218,7 @@ async fn invite(
     caller: &Caller,
     client: &entity::client::Model,
     user: &entity::user::Model,
-) -> Result<InvitationLink, Failure> {
+) -> Result<Issued, Failure> {
     let grant = grant_of(user);
     let invited = Invited {
         client,

@@ -68,10 +68,16 @@ async fn the_secret_of_a_user_is_a_token_too() {
     let renewed = request.header("X-Reauth", proof["ticket"].as_str().unwrap()).send().await.unwrap();
     let renewed: Value = renewed.json().await.unwrap();
     let token = Credential::Token(renewed["body"]["token"].as_str().unwrap().to_owned());
+    let own_token = async || cloud.get(&session, &path).await.body();
+    assert_eq!(own_token().await["last_used_ip"], Value::Null);
     assert_eq!(
         (cloud.get(&old, "/v1/user").await.status, cloud.get(&token, "/v1/user").await.status),
         (403, 200)
     );
+    let used = own_token().await;
+    assert!(used["last_used_at"].is_i64() && used["last_used_ip"] == "127.0.0.1", "{used}");
+    let credentials = cloud.get(&session, "/v1/user/credentials").await.body();
+    assert_eq!(credentials["secret_last_used_ip"], "127.0.0.1");
     // Another user's is seen by administrators only.
     let eve = cloud.add_user(cloud.client.id, "eve@acme.test", &["analytic"]).await;
     let eve = cloud.pair_of(&eve).await;
@@ -167,6 +173,8 @@ async fn a_token_ends_at_its_end() {
     assert_eq!(status(&cloud, &token(&made), "/v1/user").await, 403);
     let seen = cloud.get(&session, &format!("/v1/api_tokens/{}", made["id"])).await.body();
     assert_eq!((&seen["enabled"], &seen["disabled_at"]), (&json!(false), &made["expires_at"]));
+    // A week later it is removed.
+    assert_eq!(seen["delete_at"], json!(now + 60 + 7 * 86_400));
     let store = &cloud.running.cloud.store;
     store.expire_api_tokens(now + 61, now + 60).await.unwrap();
     assert_eq!(cloud.get(&session, "/v1/api_tokens").await.body().as_array().unwrap().len(), 1);

@@ -129,10 +129,13 @@ async fn a_user_without_a_password_is_invited() {
     assert_eq!((&user["invited"], &user["validated"]), (&json!(true), &json!(false)));
     let first = token(&mail.next().await, "bzi_");
     let again = format!("/v1/user/{}/resend_invitation", user["id"]);
-    cloud.post(&admin, &again, json!({})).await.body();
+    let link = cloud.post(&admin, &again, json!({})).await.body();
+    assert!(link["url"].is_null() && link["expires_at"].is_i64(), "{link}");
     let second = token(&mail.next().await, "bzi_");
     let preview = async |token: &str| cloud.get(&ANYBODY, &format!("/v1/invitations/token/{token}")).await;
-    assert_eq!(preview(&first).await.status, 400);
+    let gone = preview(&first).await;
+    assert_eq!(gone.text, r#"{"status":404,"body":{"error":"invitation not found","value":null}}"#);
+    assert_eq!((gone.status, preview("bzi_x").await.status, preview("x").await.text), (404, 404, gone.text));
     assert_eq!(
         preview(&second).await.body(),
         json!({"email": "eve@acme.test", "client_name": "Acme", "realname": "Eve Low", "sso": false})
@@ -154,11 +157,12 @@ async fn a_link_makes_a_user() {
     let admin = cloud.admin_pair().await;
     let invite = json!({"email": "Bob@acme.test", "permissions": ["auditor"], "ttl": "week", "send": true});
     let made = cloud.post(&admin, "/v1/invitations", invite).await;
-    insta::assert_json_snapshot!(made.json(), {".body.url" => "[url]", ".body.expires_at" => "[time]"});
+    insta::assert_json_snapshot!(made.json(), {".body.expires_at" => "[time]"});
     let listed = cloud.get(&admin, "/v1/invitations").await.json();
     insta::assert_json_snapshot!(listed, {".**.created_at" => "[time]", ".**.expires_at" => "[time]"});
     let token = token(&mail.next().await, "bzi_");
-    assert!(made.body()["url"].as_str().unwrap().ends_with(&format!("/invitation#{token}")));
+    // Who invited does not see it.
+    assert!(made.body()["url"].is_null() && !made.text.contains(&token), "{}", made.text);
     let body = json!({"token": token, "realname": "Bob Builder", "password": "Correct2horse"});
     assert_eq!(accept(&cloud, body).await.status, 200);
     let bob =
@@ -232,12 +236,15 @@ async fn whoever_was_handed_a_link_confirms_the_address_with_the_password() {
 async fn without_a_mail_server_a_link_that_was_handed_over_is_enough() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;
-    let body = json!({"email": "bob@acme.test", "permissions": ["auditor"]});
-    let link = cloud.post(&admin, "/v1/invitations", body).await.body();
-    let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
-    let body = json!({"token": token, "realname": "Bob Low", "password": "Correct2horse"});
-    assert_eq!(accept(&cloud, body).await.body(), json!({"confirm_email": false}));
-    assert_eq!(sign_in(&cloud, "bob@acme.test", "Correct2horse").await, 200);
+    // Nothing is sent, so there is nobody else whom the link could reach.
+    for (email, send) in [("bob@acme.test", false), ("eve@acme.test", true)] {
+        let body = json!({"email": email, "permissions": ["auditor"], "send": send});
+        let link = cloud.post(&admin, "/v1/invitations", body).await.body();
+        let token = link["url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+        let body = json!({"token": token, "realname": "Bob Low", "password": "Correct2horse"});
+        assert_eq!(accept(&cloud, body).await.body(), json!({"confirm_email": false}));
+        assert_eq!(sign_in(&cloud, email, "Correct2horse").await, 200);
+    }
 }
 
 #[tokio::test]

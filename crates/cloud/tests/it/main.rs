@@ -19,6 +19,7 @@ mod attack_vectors;
 mod billing;
 mod clients;
 mod configuration;
+mod connection;
 mod delivery;
 mod events;
 mod hostile;

@@ -47,6 +47,84 @@ async fn what_happens_to_a_session_is_logged() {
 }
 
 #[tokio::test]
+async fn a_refusal_on_the_own_account_names_the_account() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let other = cloud.add_company("Other").await;
+    let wrong = json!({"password": "not the password", "otp": "123456"});
+    let (post, put, delete) = (Method::POST, Method::PUT, Method::DELETE);
+    for (method, path, body, kind) in [
+        (&put, "/v1/user", json!({"results_per_page": 5}), "user"),
+        (
+            &put,
+            "/v1/user/password",
+            json!({"current_password": "x", "password": "Correct2horse", "password_confirmation": "Correct2horse"}),
+            "user",
+        ),
+        (&post, "/v1/user/email", json!({"email": "x@acme.test", "password": "x"}), "user"),
+        (&post, "/v1/user/credentials/renew", wrong.clone(), "secret_key"),
+        (&post, "/v1/user/mfa/confirm", wrong.clone(), "mfa"),
+        (&delete, "/v1/user/mfa", wrong.clone(), "mfa"),
+        (&post, "/v1/user/mfa/recovery_codes", wrong.clone(), "mfa"),
+        (&post, "/v1/session/reauth", wrong, "sign_in"),
+        (&post, "/v1/session/client", json!({"client_id": other.id}), "sign_in"),
+    ] {
+        let before = log(&cloud, &admin, cloud.client.id, kind).await.len();
+        let reply = cloud.call(&session, method.clone(), path, Some(&body)).await;
+        assert!([400, 403].contains(&reply.status), "{path}: {}", reply.text);
+        let entries = log(&cloud, &admin, cloud.client.id, kind).await;
+        assert_eq!(entries.len(), before + 1, "{path}");
+        let entry = &entries[0];
+        assert_eq!(
+            (&entry["outcome"], &entry["object_id"], &entry["object"]["name"], &entry["initiator"]["id"]),
+            (
+                &json!("failure"),
+                &json!(cloud.admin.id.to_string()),
+                &json!("admin@acme.test"),
+                &json!(cloud.admin.id)
+            ),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_filter_selects_nothing_is_logged_without_an_object() {
+    let cloud = TestCloud::start().await;
+    let (home, _) = cloud.add_global_account().await;
+    let global = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let global = cloud.pair_of(&global).await;
+    let nothing = json!({"id": 999_999});
+    for (path, fields, kind, action) in [
+        ("/v1/objects/user/update", json!({"job_title": "x"}), "user", "Update"),
+        ("/v1/objects/user/enabling", Value::Null, "user", "Update"),
+        ("/v1/objects/user/disabling", Value::Null, "user", "Update"),
+        ("/v1/objects/user/delete", Value::Null, "user", "Delete"),
+        ("/v1/objects/pool/update", json!({"name": "x"}), "application", "Update"),
+        ("/v1/objects/pool/delete", Value::Null, "application", "Delete"),
+        ("/v1/objects/client/update", json!({"name": "x"}), "client", "Update"),
+        ("/v1/objects/client/delete", Value::Null, "client", "Delete"),
+    ] {
+        let before = log(&cloud, &global, home.id, kind).await.len();
+        let mut body = json!({"filter": nothing});
+        if !fields.is_null() {
+            body["fields"] = fields;
+        }
+        assert_eq!(cloud.post(&global, path, body).await.body(), json!([]), "{path}");
+        let entries = log(&cloud, &global, home.id, kind).await;
+        assert_eq!(entries.len(), before + 1, "{path}");
+        let entry = &entries[0];
+        assert_eq!(
+            (&entry["outcome"], &entry["action_type"], &entry["object_id"], &entry["object"]["name"]),
+            (&json!("success"), &json!(action), &Value::Null, &json!("")),
+            "{path}"
+        );
+        assert_eq!(entry["description"], "the filter selected nothing", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_link_that_was_refused_is_logged_without_its_user() {
     let mail = MailServer::start().await;
     let cloud = start(&mail).await;

@@ -435,6 +435,24 @@ async fn under_strict_mode_only_the_fallback_account_keeps_password_and_keys() {
 }
 
 #[tokio::test]
+async fn who_is_out_of_reach_is_named_when_everybody_is_to_be_switched() {
+    let (cloud, issuer, session) = start().await;
+    cloud.add_user(cloud.client.id, "more@acme.test", &["admin_ext"]).await;
+    cloud.add_user(cloud.client.id, "less@acme.test", &["analytic"]).await;
+    let proof = activate(&cloud, &issuer, &session, json!({})).await;
+    for option in ["strict", "provisioning"] {
+        let options = json!({option: true, "fallback_user_id": cloud.admin.id});
+        let refused = with_proof(&cloud, &session, &proof, Method::PUT, "/v1/sso", options).await;
+        let told: Value = serde_json::from_str(&refused.1).unwrap();
+        assert_eq!((refused.0, &told["body"]["value"]), (403, &json!(["more@acme.test"])), "{}", refused.1);
+        assert!(told["body"]["error"].as_str().unwrap().starts_with("these users have rights"), "{told}");
+    }
+    // Nobody was switched.
+    let less = json!({"username": "less@acme.test", "password": PASSWORD});
+    assert_eq!(cloud.post(&Credential::Anonymous, "/v1/login", less).await.status, 200);
+}
+
+#[tokio::test]
 async fn signing_out_names_the_end_at_the_provider() {
     let (cloud, issuer, session) = start().await;
     activate(&cloud, &issuer, &session, json!({"provisioning": true})).await;

@@ -49,6 +49,8 @@ pub struct Model {
     pub secret_created_at: Option<i64>,
     /// Unix seconds.
     pub secret_last_used_at: Option<i64>,
+    /// Address that this was from.
+    pub secret_last_used_ip: Option<String>,
     /// Seed of the second factor, encrypted; null is off.
     pub mfa_sealed: Option<String>,
     /// Last time step whose code was used.
@@ -75,6 +77,14 @@ pub struct Model {
     pub is_fallback: bool,
     /// Hashes of former passwords, newest first.
     pub password_history: Option<Json>,
+}
+
+impl Model {
+    /// Ends the secret, and what was known of its use.
+    pub fn forget_secret(&mut self) {
+        (self.secret_mac, self.secret_created_at) = (None, None);
+        (self.secret_last_used_at, self.secret_last_used_ip) = (None, None);
+    }
 }
 
 /// None: rows are joined by explicit queries.

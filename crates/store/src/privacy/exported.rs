@@ -546,6 +546,7 @@ pub const EXPORTED: &[Exported] = &[
             "last_login_time",
             "secret_created_at",
             "secret_last_used_at",
+            "secret_last_used_ip",
             "auth_method",
             "sso_subject",
             "sso_groups",

@@ -42,6 +42,7 @@ fn user(client_id: i64, email: &str, permissions: &[&str]) -> entity::user::Mode
         secret_mac: None,
         secret_created_at: None,
         secret_last_used_at: None,
+        secret_last_used_ip: None,
         mfa_sealed: None,
         mfa_step: 0,
         mfa_recovery: None,

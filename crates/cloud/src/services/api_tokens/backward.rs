@@ -56,7 +56,7 @@ fn view(user: &entity::user::Model) -> ApiTokenView {
         created_at: created,
         generated_at: created,
         last_used_at: user.secret_last_used_at,
-        last_used_ip: None,
+        last_used_ip: user.secret_last_used_ip.clone(),
         client_ids: None,
         token_masked: "*****".to_owned(),
     }

@@ -55,6 +55,7 @@ pub(in crate::services) async fn give_secret(
     change.secret_mac = Set(Some(secret.mac(&cloud.keys)));
     change.secret_created_at = Set(Some(cloud.now()));
     change.secret_last_used_at = Set(None);
+    change.secret_last_used_ip = Set(None);
     let transaction = cloud.store.begin().await?;
     sessions::update_user(&transaction, tenant, change).await?;
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;

@@ -33,10 +33,16 @@ pub(super) async fn switch_users(
         return Ok(());
     }
     let tenant = TenantId(config.client_id);
-    for user in users::of_tenant(transaction, tenant).await?.into_iter().filter(|user| !user.is_fallback) {
-        let mut user = user;
-        if user.auth_method.as_deref() != Some(config.kind.as_str()) {
-            grants::may_manage(caller, &grant_of(&user))?;
+    let users = users::of_tenant(transaction, tenant).await?;
+    let waits = |user: &entity::user::Model| user.auth_method.as_deref() != Some(config.kind.as_str());
+    let users: Vec<_> = users.into_iter().filter(|user| !user.is_fallback).collect();
+    let beyond = |user: &&entity::user::Model| grants::may_manage(caller, &grant_of(user)).is_err();
+    let beyond: Vec<_> = users.iter().filter(|user| waits(user)).filter(beyond).collect();
+    if !beyond.is_empty() {
+        return Err(beyond_reach(&beyond).into());
+    }
+    for mut user in users {
+        if waits(&user) {
             user = switch_user(cloud, caller, transaction, user, Some(&config.kind)).await?;
         }
         if user.sso_managed != config.provisioning {
@@ -44,6 +50,17 @@ pub(super) async fn switch_users(
         }
     }
     Ok(())
+}
+
+/// Most users that a refusal names.
+const MOST_NAMED: usize = 20;
+
+/// The refusal to switch users who have more rights than the caller.
+fn beyond_reach(users: &[&entity::user::Model]) -> ApiError {
+    let named: Vec<_> = users.iter().take(MOST_NAMED).map(|user| user.email.as_str()).collect();
+    let error =
+        "these users have rights that you do not have: an administrator with their rights must do this";
+    ApiError { body: json!({"error": error, "value": named}), ..ApiError::access_denied() }
 }
 
 /// Gives a user to the provider, or back to administrators of the tenant.
@@ -95,6 +112,7 @@ pub(super) async fn switch_user(
         row.secret_mac = Set(None);
         row.secret_created_at = Set(None);
         row.secret_last_used_at = Set(None);
+        row.secret_last_used_ip = Set(None);
         if !api_access {
             api_tokens::disable_api_of_user(transaction, tenant, id, cloud.now()).await?;
         }

@@ -148,7 +148,7 @@ async fn enter(cloud: &Cloud, user: &mut entity::user::Model) -> Result<(), Fail
     user.auth_method = provider.map(|config| config.kind);
     (user.sso_subject, user.sso_groups, user.api_access) = (None, None, false);
     if user.auth_method.is_some() {
-        (user.secret_mac, user.secret_created_at, user.secret_last_used_at) = (None, None, None);
+        user.forget_secret();
     }
     Ok(())
 }
@@ -192,9 +192,7 @@ fn apply(
         caller.require(bartizan_api::Permission::CreateTenant)?;
         row.client_id = home.id;
         // With the tokens: the pair and its token form were for the other tenant.
-        row.secret_mac = None;
-        row.secret_created_at = None;
-        row.secret_last_used_at = None;
+        row.forget_secret();
     }
     if let Some(permissions) = &fields.permissions {
         row.permissions = json!(grants::parse(permissions)?.strings());

@@ -183,3 +183,98 @@ async fn json_that_is_none_is_refused_by_line_and_column() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_takes_no_fields_takes_none() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let Credential::Cookie(cookie, csrf) = &session else { unreachable!() };
+    let proof = json!({"password": bartizan_testkit::cloud::PASSWORD});
+    let proof = cloud.post(&session, "/v1/session/reauth", proof).await.body()["ticket"].clone();
+    let token = cloud.post(&session, "/v1/api_tokens", json!({"name": "CI"})).await.body();
+    let (renew, token) =
+        (format!("/v1/api_tokens/{}/renew", token["id"]), format!("/v1/api_tokens/{}", token["id"]));
+    let integration = "/v2/integration/1/test";
+    let snapshot = format!("/v2/client/{}/rules/snapshots/1", cloud.client.id);
+    let restore = format!("{snapshot}/restore");
+    let send = async |method: &Method, path: &str, body: &str| {
+        let request = reqwest::Client::new().request(method.clone(), format!("{}{path}", cloud.url));
+        let request =
+            request.header("Cookie", cookie).header("X-CSRF-Token", csrf).header("Origin", &cloud.url);
+        let request =
+            request.header("X-Reauth", proof.as_str().unwrap()).header("Content-Type", "application/json");
+        let reply = request.body(body.to_owned()).send().await.unwrap();
+        (reply.status().as_u16(), reply.json::<Value>().await.unwrap()["body"].clone())
+    };
+    let (post, delete) = (Method::POST, Method::DELETE);
+    for (method, path) in [
+        (&post, "/v1/session/token"),
+        (&post, "/v1/user/mfa"),
+        (&post, renew.as_str()),
+        (&delete, token.as_str()),
+        (&post, "/v1/user/1/resend_invitation"),
+        (&delete, "/v1/invitations/1"),
+        (&delete, "/v1/sessions/x"),
+        (&post, "/v1/sso/scim/token"),
+        (&delete, "/v1/sso/scim/token"),
+        (&post, "/v1/sso/test"),
+        (&post, "/v1/sso/activate"),
+        (&post, "/v1/sso/deactivate"),
+        (&delete, "/v1/sso"),
+        (&post, integration),
+        (&post, "/v2/integration/1/deliveries/1/retry"),
+        (&delete, snapshot.as_str()),
+        (&post, restore.as_str()),
+    ] {
+        // By field there, by error here.
+        let keyed = path.starts_with("/v2/");
+        for (body, error) in [
+            (r#"{"x":1}"#, "unknown field `x`"),
+            ("{bad json", "invalid json"),
+            (r#"{"x":1,"x":1}"#, "duplicate key"),
+            ("[]", "object"),
+            ("5", "object"),
+        ] {
+            let (status, told) = send(method, path, body).await;
+            assert_eq!(status, 400, "{method} {path} {body}: {told}");
+            let told = told.to_string();
+            assert!(
+                told.contains(error) || (keyed && told.contains("invalid type")),
+                "{method} {path} {body}: {told}"
+            );
+        }
+    }
+    // Nothing and no fields are the same.
+    for body in ["", "{}", " {} "] {
+        assert_eq!(send(&post, &renew, body).await.0, 200, "{body}");
+        assert_eq!(send(&post, "/v1/session/token", body).await.0, 200, "{body}");
+    }
+    assert_eq!(send(&delete, &token, "").await.0, 200);
+}
+
+#[tokio::test]
+async fn two_clients_in_one_body_are_refused() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let other = cloud.add_company("Other").await;
+    let refused = |of: i64| json!({"error": "client_id: another client than clientid names", "value": of});
+    let user = json!({"email": "eve@acme.test", "realname": "Eve Low", "permissions": ["auditor"], "password": "Correct1horse"});
+    for (path, mut body) in
+        [("/v1/objects/pool/create", json!({"name": "Shop"})), ("/v1/objects/user/create", user)]
+    {
+        body["clientid"] = json!(cloud.client.id);
+        body["client_id"] = json!(other.id);
+        let reply = cloud.post(&admin, path, body.clone()).await;
+        assert_eq!((reply.status, reply.json()["body"].clone()), (400, refused(other.id)), "{path}");
+        body["client_id"] = json!(cloud.client.id);
+        assert_eq!(cloud.post(&admin, path, body).await.status, 200, "{path}");
+    }
+    let (home, linked) = cloud.add_global_account().await;
+    let global = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let global = cloud.pair_of(&global).await;
+    for path in ["/v1/objects/client/disabling", "/v1/objects/client/enabling"] {
+        let both = json!({"clientid": linked.id, "client_id": home.id});
+        let reply = cloud.post(&global, path, both).await;
+        assert_eq!((reply.status, reply.json()["body"].clone()), (400, refused(home.id)), "{path}");
+    }
+}

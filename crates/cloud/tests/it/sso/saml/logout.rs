@@ -19,6 +19,8 @@ use super::{
 };
 
 const SLO: &str = "https://idp.acme.test/slo";
+/// Where a browser goes with a message that is not taken.
+const REFUSED: &str = "/login?error=saml_logout_refused";
 
 /// A message of the provider; a test changes some of it.
 #[derive(Clone)]
@@ -79,7 +81,12 @@ fn address(cloud: &TestCloud) -> String {
 fn query(parameter: &str, message: &str, state: Option<&str>, key: &Key) -> String {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(message.as_bytes()).unwrap();
-    let packed = STANDARD.encode(encoder.finish().unwrap());
+    signed_query(parameter, &encoder.finish().unwrap(), state, key)
+}
+
+/// Octets in the form of a query, signed as they are.
+fn signed_query(parameter: &str, octets: &[u8], state: Option<&str>, key: &Key) -> String {
+    let packed = STANDARD.encode(octets);
     let mut pairs = url::form_urlencoded::Serializer::new(String::new());
     pairs.append_pair(parameter, &packed);
     if let Some(state) = state {
@@ -251,7 +258,7 @@ async fn requests_that_are_not_the_providers_or_not_of_now_are_refused() {
         ("twice", format!("{unsigned}&{whole}")),
         ("as a response", whole.replace("SAMLRequest", "SAMLResponse")),
         ("both", format!("{whole}&SAMLResponse=x")),
-        ("not deflated", format!("SAMLRequest={}&{}", "AAAA", whole.split_once('&').unwrap().1)),
+        ("not deflated", signed_query("SAMLRequest", good.text().as_bytes(), Some("x"), &key)),
         ("another issuer", signed(&Asked { issuer: "urn:other".to_owned(), ..good.clone() }, &key)),
         ("another address", signed(&Asked { destination: cloud.url.clone(), ..good.clone() }, &key)),
         ("made long ago", signed(&Asked { made: now - 600, ..good.clone() }, &key)),
@@ -260,48 +267,56 @@ async fn requests_that_are_not_the_providers_or_not_of_now_are_refused() {
         ("nobody named", signed(&Asked { name: String::new(), ..good.clone() }, &key)),
         ("a page that there is not", "page=bzo_x".to_owned()),
     ];
-    let refused = r#"{"status":400,"body":{"error":"the message of sign-out is not taken","value":null}}"#;
     for (what, query) in queries {
         let reply = by_redirect(&cloud, &query).await;
-        assert_eq!((reply.status, reply.text.as_str()), (400, refused), "{what}");
+        assert_eq!((reply.status, reply.location.as_str()), (302, REFUSED), "{what}");
     }
     let form = good.form(&cloud, &key);
-    let inner = Asked { name: "bob".to_owned(), ..good.clone() }.form(&cloud, &key);
-    let wrapped = format!(
-        "{}<samlp:Extensions>{inner}</samlp:Extensions></samlp:LogoutRequest>",
-        Asked { id: "_outer".to_owned(), ..good.clone() }.text().trim_end_matches("</samlp:LogoutRequest>")
-    );
+    // A request about bob that was signed once, within one about eve that never was.
+    let bobs = Asked { name: "bob".to_owned(), ..good.clone() };
+    let signature = Told::new(&cloud, "").signature(&bobs.text(), &bobs.id, &key);
+    let around = |inner: &str| {
+        let outer = Asked { id: "_outer".to_owned(), ..good.clone() }.text();
+        let outer = outer.trim_end_matches("</samlp:LogoutRequest>");
+        format!("{outer}<samlp:Extensions>{inner}</samlp:Extensions></samlp:LogoutRequest>")
+    };
+    let answered = good.text().replace("LogoutRequest", "LogoutResponse");
+    let of_another = Told::new(&cloud, "").signature(&good.text(), "_another", &key);
     for (what, message) in [
         ("unsigned", good.text()),
         ("signed by somebody else", good.form(&cloud, &other)),
         ("changed", form.replace(">eve<", ">bob<")),
-        ("wrapped", wrapped),
+        ("wrapped, the signature with what it signs", around(&with_signature(&bobs.text(), &signature))),
+        ("wrapped, the signature outside", with_signature(&around(&bobs.text()), &signature)),
+        ("by a signature of another element", with_signature(&good.text(), &of_another)),
         ("a document type", format!("<!DOCTYPE x>{form}")),
-        ("another element", form.replace("LogoutRequest", "LogoutResponse")),
+        (
+            "another element",
+            with_signature(&answered, &Told::new(&cloud, "").signature(&answered, &good.id, &key)),
+        ),
         ("no XML", "x".to_owned()),
         ("nothing", String::new()),
         ("signed with SHA-1", form.replace("xmldsig-more#ecdsa-sha256", "xmldsig-more#ecdsa-sha1")),
         ("without a signature in it", form.replace(DSIG, "urn:x")),
     ] {
         let reply = by_form(&cloud, &message, "x").await;
-        assert_eq!((reply.status, reply.text.as_str()), (400, refused), "{what}");
+        assert_eq!((reply.status, reply.location.as_str()), (303, REFUSED), "{what}");
     }
     assert_eq!(status(&cloud, &eve).await, 200, "nothing of this ended anything");
     // The good one counts once, whichever way it comes.
-    assert_eq!(by_redirect(&cloud, &whole).await.status, 302);
+    assert!(by_redirect(&cloud, &whole).await.location.starts_with(SLO));
     assert_eq!(status(&cloud, &eve).await, 401);
     let eve = come(&cloud, &key, "eve", "s1").await;
-    assert_eq!(
-        (by_redirect(&cloud, &whole).await.status, by_form(&cloud, &form, "x").await.status),
-        (400, 400)
-    );
+    for again in [by_redirect(&cloud, &whole).await, by_form(&cloud, &form, "x").await] {
+        assert_eq!(again.location, REFUSED);
+    }
     assert_eq!(status(&cloud, &eve).await, 200);
     // At the address of another client nothing of this one is taken.
     let rival = cloud.add_company("Rival").await;
     let elsewhere = address(&cloud).replace(&cloud.client.uuid, &rival.uuid);
     let fresh = Asked { destination: elsewhere.clone(), ..Asked::new(&cloud) };
     let reply = answer(http().get(format!("{elsewhere}?{}", signed(&fresh, &key)))).await;
-    assert_eq!(reply.status, 400);
+    assert_eq!(reply.location, REFUSED);
     assert_eq!(status(&cloud, &eve).await, 200);
 }
 
@@ -332,12 +347,12 @@ async fn whoever_signs_out_here_is_signed_out_at_the_provider() {
         let message = answered(&cloud, request, "Success");
         by_redirect(&cloud, &query("SAMLResponse", &message, Some(state), key)).await
     };
-    assert_eq!(close("_other", &state, &key).await.status, 400, "an answer to something else");
-    assert_eq!(close(&request, "bzo_x", &key).await.status, 400, "another state");
-    assert_eq!(close(&request, &state, &Key::new()).await.status, 400, "signed by somebody else");
+    assert_eq!(close("_other", &state, &key).await.location, REFUSED, "an answer to something else");
+    assert_eq!(close(&request, "bzo_x", &key).await.location, REFUSED, "another state");
+    assert_eq!(close(&request, &state, &Key::new()).await.location, REFUSED, "signed by somebody else");
     let end = close(&request, &state, &key).await;
     assert_eq!((end.status, end.location.as_str()), (302, "/login"));
-    assert_eq!(close(&request, &state, &key).await.status, 400, "again");
+    assert_eq!(close(&request, &state, &key).await.location, REFUSED, "again");
     // Another answer than success ends at the same place.
     let eve = come(&cloud, &key, "eve", "s1").await;
     let out = cloud.post(&eve, "/v1/logout", json!({})).await.body();
@@ -386,7 +401,7 @@ async fn a_provider_that_takes_forms_only_gets_one() {
     let message = value(&shown.text, "SAMLRequest");
     let signed = &message[message.find("<ds:Signature ").unwrap()..];
     assert!(message.contains("LogoutRequest") && signed.contains(&attribute(&message, "ID")), "{message}");
-    assert_eq!(answer(http().get(&page)).await.status, 400, "a page is shown once");
+    assert_eq!(answer(http().get(&page)).await.location, REFUSED, "a page is shown once");
     // The answer goes where the provider takes answers.
     come(&cloud, &key, "eve", "s1").await;
     let reply = by_form(&cloud, &Asked::new(&cloud).form(&cloud, &key), "x").await;
