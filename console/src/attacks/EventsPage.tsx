@@ -65,7 +65,7 @@ export function EventsPage({ kind, title, description, empty, search, onSearch }
         empty={empty}
         instead={mistake === undefined ? undefined : (
           <EmptyState title="Nothing was searched" icon={<IconSearchOff />}>
-            The search is not understood: {mistake.message}, at character {mistake.column}.
+            Correct the word that the search field points at.
           </EmptyState>
         )}
         state={list}

@@ -58,13 +58,26 @@ impl ApiError {
         ApiError { status: StatusCode::BAD_REQUEST, body: Value::Object(body), retry_after_s: None }
     }
 
+    /// The same with the character where the mistake is, from 1, beside the error of each field.
+    #[must_use]
+    pub fn at_column(self, column: usize) -> ApiError {
+        self.with("column", column)
+    }
+
     /// The same with the name that may have been meant, beside the error of each field.
     #[must_use]
-    pub fn did_you_mean(mut self, name: Option<&str>) -> ApiError {
-        let fields = self.body.as_object_mut().filter(|_| name.is_some());
-        for entry in fields.into_iter().flat_map(|fields| fields.values_mut()) {
-            if let (Some(name), Some(entry)) = (name, entry.as_object_mut()) {
-                entry.insert("did_you_mean".to_owned(), Value::from(name));
+    pub fn did_you_mean(self, name: Option<&str>) -> ApiError {
+        match name {
+            Some(name) => self.with("did_you_mean", name),
+            None => self,
+        }
+    }
+
+    fn with(mut self, name: &str, value: impl Into<Value>) -> ApiError {
+        let value = value.into();
+        for entry in self.body.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()) {
+            if let Some(entry) = entry.as_object_mut() {
+                entry.insert(name.to_owned(), value.clone());
             }
         }
         self

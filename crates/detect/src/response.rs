@@ -139,22 +139,22 @@ impl ResponseEngine {
     }
 
     /// Everything that the answer proves, attacks first, at most one proof per vulnerability type, of leaks one per kind of
-    /// thing.
+    /// thing; of attacks in several parameters one each, where what shows them stands apart.
     #[must_use]
     pub fn inspect(&self, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Vec<Proof> {
         let mut proofs: Vec<Proof> = Vec::new();
         for found in self.signs.find(response.body) {
-            add(&mut proofs, by_sign(&found, asked, response));
+            add(&mut proofs, asked, by_sign(&found, asked, response));
         }
         for (index, attempt) in asked.attempts.iter().enumerate() {
-            add(&mut proofs, by_attempt(index, attempt, asked, response));
+            add(&mut proofs, asked, by_attempt(index, attempt, asked, response));
         }
-        add(&mut proofs, token::weak(asked, response));
-        add(&mut proofs, headers::vulnerable_component(response));
+        add(&mut proofs, asked, token::weak(asked, response));
+        add(&mut proofs, asked, headers::vulnerable_component(response));
         for proof in private::leaked(response.body, response.is_cut()) {
-            add(&mut proofs, Some(proof));
+            add(&mut proofs, asked, Some(proof));
         }
-        add(&mut proofs, forms::without_token(asked, response));
+        add(&mut proofs, asked, forms::without_token(asked, response));
         proofs.sort_by_key(|proof| proof.attempt.is_none());
         proofs.truncate(MAX_PROOFS);
         proofs
@@ -184,18 +184,29 @@ impl ResponseEngine {
     }
 }
 
-/// Keeps one proof per type, of leaks per class, one of an attack rather than one without.
-fn add(proofs: &mut Vec<Proof>, proof: Option<Proof>) {
+/// Keeps one proof per type, of leaks per class, of attacks per parameter and place in the answer; one of an attack rather
+/// than one without.
+fn add(proofs: &mut Vec<Proof>, asked: &Asked<'_>, proof: Option<Proof>) {
     let Some(proof) = proof else { return };
     let is_same = |known: &&mut Proof| {
         known.vuln_type == proof.vuln_type
             && (known.vuln_type != "infoleak" || known.sign_class == proof.sign_class)
+            && !is_apart(asked, known, &proof)
     };
     match proofs.iter_mut().find(is_same) {
         None => proofs.push(proof),
         Some(known) if known.attempt.is_none() && proof.attempt.is_some() => *known = proof,
         Some(_) => {}
     }
+}
+
+/// Whether two proofs are of attacks in two parameters, each shown in a place of its own: one place that both would explain
+/// says nothing about the second.
+fn is_apart(asked: &Asked<'_>, one: &Proof, other: &Proof) -> bool {
+    let parameter = |proof: &Proof| asked.attempts.get(proof.attempt?).map(|attempt| attempt.parameter);
+    let (Some(of_one), Some(of_other)) = (parameter(one), parameter(other)) else { return false };
+    let (Some(place), Some(another)) = (&one.span, &other.span) else { return false };
+    of_one != of_other && (place.end <= another.start || another.end <= place.start)
 }
 
 /// What a sign in the body proves: an attack that aims at it, or a leak where it shows without one.

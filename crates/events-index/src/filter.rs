@@ -13,6 +13,9 @@ use crate::{
     tenant::Tenant,
 };
 
+/// Most attacks whose rows are looked up one by one. For more, looking at every row is as fast.
+const MAX_LOOKED_UP: usize = 1024;
+
 /// Whether a text passes.
 pub type TextTest = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
@@ -126,6 +129,9 @@ impl Test {
 
     /// The passing rows of a part, ascending.
     pub(crate) fn rows(&self, part: &Part<'_>) -> Result<Vec<u32>, IndexError> {
+        if let Some(rows) = self.looked_up(part)? {
+            return Ok(rows);
+        }
         let all = || 0..u32::try_from(part.rows()).unwrap_or(u32::MAX);
         Ok(match self.passing(part)? {
             Passing::All => all().collect(),
@@ -134,6 +140,76 @@ impl Test {
                 all().zip(rows).filter(|(_, passes)| *passes).map(|(row, _)| row).collect()
             }
         })
+    }
+
+    /// The passing rows where few attacks are named: found by attack, not by looking at every row.
+    fn looked_up(&self, part: &Part<'_>) -> Result<Option<Vec<u32>>, IndexError> {
+        match self {
+            Test::Values(Number::Attack, attacks) if attacks.len() <= MAX_LOOKED_UP => {
+                part.rows_of_attacks(attacks).map(Some)
+            }
+            Test::All(tests) => {
+                for (place, test) in tests.iter().enumerate() {
+                    let Some(mut rows) = test.looked_up(part)? else { continue };
+                    for (_, other) in tests.iter().enumerate().filter(|(other, _)| *other != place) {
+                        rows = other.narrowed(part, rows)?;
+                    }
+                    return Ok(Some(rows));
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Those of some rows, ascending, that pass.
+    fn narrowed(&self, part: &Part<'_>, mut rows: Vec<u32>) -> Result<Vec<u32>, IndexError> {
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        match self {
+            Test::Constant(true) => {}
+            Test::Constant(false) => rows.clear(),
+            Test::Not(test) => {
+                let passing = test.narrowed(part, rows.clone())?;
+                remove(&mut rows, &passing);
+            }
+            Test::All(tests) => {
+                for test in tests {
+                    rows = test.narrowed(part, rows)?;
+                }
+            }
+            Test::Any(tests) => {
+                let mut failing = rows.clone();
+                for test in tests {
+                    let passing = test.narrowed(part, failing.clone())?;
+                    remove(&mut failing, &passing);
+                }
+                remove(&mut rows, &failing);
+            }
+            Test::Codes(column, codes) => {
+                let data = part.column(ColumnId::Text(*column))?;
+                let code = |row: u32| data.codes().get(row as usize).copied().unwrap_or_default();
+                rows.retain(|row| codes.get(code(*row) as usize).copied().unwrap_or_default());
+            }
+            Test::Requests(wanted) => {
+                let data = part.column(ColumnId::Request)?;
+                rows.retain(|row| data.codes().get(*row as usize).is_some_and(|code| wanted.contains(code)));
+            }
+            Test::Ranges(column, ranges) => {
+                let (smallest, largest) = part.bounds(*column);
+                if ranges.iter().any(|range| range.contains(&smallest) && range.contains(&largest)) {
+                    return Ok(rows);
+                }
+                let data = part.column(ColumnId::Number(*column))?;
+                rows.retain(|row| ranges.iter().any(|range| range.contains(&data.value(*row as usize))));
+            }
+            Test::Values(column, wanted) => {
+                let data = part.column(ColumnId::Number(*column))?;
+                rows.retain(|row| wanted.contains(&data.value(*row as usize)));
+            }
+        }
+        Ok(rows)
     }
 
     fn passing(&self, part: &Part<'_>) -> Result<Passing, IndexError> {
@@ -172,6 +248,15 @@ impl Test {
             Test::Values(column, wanted) => values_passing(part, *column, wanted)?,
         })
     }
+}
+
+/// Removes rows that are among them; both ascend.
+fn remove(rows: &mut Vec<u32>, removed: &[u32]) {
+    let mut removed = removed.iter().peekable();
+    rows.retain(|row| {
+        while removed.next_if(|other| *other < row).is_some() {}
+        removed.peek() != Some(&row)
+    });
 }
 
 fn values_passing(part: &Part<'_>, column: Number, wanted: &HashSet<i64>) -> Result<Passing, IndexError> {

@@ -15,6 +15,7 @@ use crate::{
     column::{Mark, Number, Row},
     error::IndexError,
     filter::{Filter, Test},
+    ranking::Order,
     scan::{self, Part, in_parallel},
     tenant::{Change, Tenant, file_path, tenant_of_file},
 };
@@ -246,6 +247,18 @@ impl Index {
         aggregate::run(&tenant, &self.cache, asked, choose)
     }
 
+    /// Attacks in the order of what their rows measure, as (measure, row number of the attack); see [`Order`].
+    ///
+    /// The first question of a kind looks at every row; later ones at attacks that changed.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn ranked(&self, tenant: i64, asked: &Order<'_>) -> Result<Vec<(i64, i64)>, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        tenant.rankings.page(&tenant, &self.cache, asked)
+    }
+
     /// The newest rows that pass, newest first, as (time, row number); `after` continues a list.
     ///
     /// # Errors
@@ -295,22 +308,7 @@ impl Index {
     pub fn values(&self, tenant: i64, filter: &Filter, number: Number) -> Result<Vec<i64>, IndexError> {
         let tenant = self.tenant(tenant)?;
         let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
-        let test = Test::compile(filter, &tenant);
-        let found = in_parallel(&scan::parts(&tenant, &self.cache), |part| {
-            let rows = test.rows(part)?;
-            if rows.is_empty() {
-                return Ok(vec![]);
-            }
-            let column = part.column(ColumnId::Number(number))?;
-            let mut values: Vec<i64> = rows.into_iter().map(|row| column.value(row as usize)).collect();
-            values.sort_unstable();
-            values.dedup();
-            Ok(values)
-        })?;
-        let mut values = found.concat();
-        values.sort_unstable();
-        values.dedup();
-        Ok(values)
+        aggregate::values(&tenant, &self.cache, filter, number)
     }
 
     /// Every row that passes, as (time, row number), in no particular order.

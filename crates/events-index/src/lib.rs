@@ -21,6 +21,7 @@ mod error;
 mod filter;
 mod frequent;
 mod index;
+mod ranking;
 mod scan;
 mod tenant;
 #[cfg(test)]
@@ -32,3 +33,4 @@ pub use dimension::{Dimension, TextMap, TimeMap, Value};
 pub use error::IndexError;
 pub use filter::{Filter, TextTest};
 pub use index::{Index, Options};
+pub use ranking::Order;

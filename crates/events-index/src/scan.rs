@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::{
-    block::{ColumnId, Data},
+    block::{COLUMNS, ColumnId, Data},
     cache::Cache,
-    column::Number,
+    column::{Number, Text},
     error::IndexError,
     tenant::{Block, Change, Tenant},
 };
+
+/// Where the cache keeps the rows of a block in the order of their attacks: behind the columns.
+const BY_ATTACK: u8 = u8::MAX - 1;
+/// Where the cache keeps the different codes of a text in a block, text by text.
+const DISTINCT: u8 = 128;
+const _: () =
+    assert!(COLUMNS < DISTINCT as usize && DISTINCT as usize + Text::ALL.len() < BY_ATTACK as usize);
 
 /// A block, or the tail.
 #[derive(Clone, Copy)]
@@ -53,9 +62,51 @@ impl Part<'_> {
             return self.changed(number).map(Arc::new);
         }
         let Some(block) = self.block else { return Ok(Arc::new(self.tenant.tail.column(column))) };
-        // There are 32 columns.
+        // There are 36 columns.
         let slot = column.slot().and_then(|slot| u8::try_from(slot).ok()).unwrap_or(u8::MAX);
         self.cache.column((block.serial, slot), || self.tenant.read_column(block, column))
+    }
+
+    /// The different codes of a text in a block, ascending; none for the tail, which grows.
+    pub(crate) fn distinct_codes(&self, text: Text) -> Result<Option<Arc<Data>>, IndexError> {
+        let Some(block) = self.block else { return Ok(None) };
+        let slot = DISTINCT + u8::try_from(text.slot()).unwrap_or_default();
+        let codes = self.cache.column((block.serial, slot), || {
+            let mut codes = self.column(ColumnId::Text(text))?.codes().to_vec();
+            codes.sort_unstable();
+            codes.dedup();
+            Ok::<_, IndexError>(Data::of_codes(codes))
+        });
+        codes.map(Some)
+    }
+
+    /// The rows of some attacks, ascending.
+    pub(crate) fn rows_of_attacks(&self, attacks: &HashSet<i64>) -> Result<Vec<u32>, IndexError> {
+        let (smallest, largest) = self.bounds(Number::Attack);
+        let here: Vec<i64> =
+            attacks.iter().copied().filter(|attack| (smallest..=largest).contains(attack)).collect();
+        if here.is_empty() {
+            return Ok(vec![]);
+        }
+        let column = self.column(ColumnId::Number(Number::Attack))?;
+        let Some(block) = self.block else {
+            let rows = 0..u32::try_from(self.rows()).unwrap_or(u32::MAX);
+            return Ok(rows.filter(|row| attacks.contains(&column.value(*row as usize))).collect());
+        };
+        let sorted = self.cache.column((block.serial, BY_ATTACK), || {
+            let mut rows: Vec<u32> = (0..u32::try_from(self.rows()).unwrap_or(u32::MAX)).collect();
+            rows.sort_by_key(|row| column.value(*row as usize));
+            Ok::<_, IndexError>(Data::of_codes(rows))
+        })?;
+        let sorted = sorted.codes();
+        let mut found = vec![];
+        for attack in here {
+            let from = sorted.partition_point(|row| column.value(*row as usize) < attack);
+            let rows = sorted.iter().skip(from);
+            found.extend(rows.take_while(|row| column.value(**row as usize) == attack));
+        }
+        found.sort_unstable();
+        Ok(found)
     }
 
     fn changes(&self) -> &[Change] {

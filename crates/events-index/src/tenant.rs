@@ -16,6 +16,7 @@ use crate::{
     column::{Mark, Number, Row, Text},
     dictionary::{Dictionary, Requests, request_hash},
     error::IndexError,
+    ranking::Rankings,
 };
 
 /// The first bytes of a file; the last one is the version of the format.
@@ -63,6 +64,8 @@ pub(crate) struct Tenant {
     pub(crate) tail: Tail,
     /// Changed hits by row number, ascending.
     pub(crate) changes: Vec<Change>,
+    /// Attacks in order, by what was asked.
+    pub(crate) rankings: Rankings,
     /// Row number of the last row.
     position: i64,
     /// How often the events were deleted before those that are here.
@@ -101,6 +104,7 @@ impl Tenant {
             blocks: vec![],
             tail: Tail::default(),
             changes: vec![],
+            rankings: Rankings::default(),
             position: 0,
             full_until: START,
             epoch: 0,
@@ -134,6 +138,11 @@ impl Tenant {
     #[cfg(test)]
     pub(crate) fn replace_file(&mut self, file: File) -> File {
         std::mem::replace(&mut self.file, file)
+    }
+
+    /// Row numbers of hits that are marked false, ascending.
+    pub(crate) fn marked_false(&self) -> Vec<i64> {
+        self.changes.iter().filter(|change| change.mark == Mark::False).map(|change| change.id).collect()
     }
 
     /// Row number of the last row that the index has; 0 for none.

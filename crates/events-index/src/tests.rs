@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::{
-    Aggregation, Condition, Dimension, Filter, Group, Index, IndexError, Mark, Metric, Number, Options, Row,
-    Subject, Text, Value, tenant::Tenant,
+    Aggregation, Condition, Dimension, Filter, Group, Index, IndexError, Mark, Metric, Number, Options,
+    Order, Row, Subject, Text, Value, tenant::Tenant,
 };
 
 const TENANT: i64 = 7;
@@ -19,7 +19,7 @@ prop_compose! {
     fn row()(
         request in 0_u8..40, kind in 0_usize..4, ip in 0_u8..12, host in 0_u8..3, path in 0_u8..9,
         payload in "[ab%]{0,4}", time in 0_i64..400_000_000, status in prop::sample::select(vec![0, 200, 201, 403, 500]),
-        size in prop_oneof![0_i64..5000, Just(i64::from(u32::MAX) * 3)], blocked in 0_i64..2,
+        size in prop_oneof![0_i64..5000, Just(i64::from(u32::MAX) * 3)], blocked in 0_i64..2, attack in 1_i64..9,
     ) -> Row {
         let kind = ["sqli", "xss", "rce", ""][kind];
         Row::new(0, format!("r{request}"))
@@ -32,6 +32,7 @@ prop_compose! {
             .with_number(Number::Status, status)
             .with_number(Number::RequestSize, size)
             .with_number(Number::Blocked, blocked)
+            .with_number(Number::Attack, attack)
             .with_number(Number::Count, 1 + size % 7)
     }
 }
@@ -55,6 +56,7 @@ fn filters() -> impl Strategy<Value = Filter> {
         (0_u8..45).prop_map(|request| Filter::Requests(vec![format!("r{request}")])),
         Just(Filter::number(Number::Mark, 1..=1)),
         Just(Filter::AnyOf(Number::Status, vec![0, 403])),
+        prop::collection::vec(0_i64..12, 0..5).prop_map(|attacks| Filter::AnyOf(Number::Attack, attacks)),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
@@ -210,12 +212,57 @@ fn asked(filter: &Filter, dimensions: Vec<Dimension>) -> Aggregation {
     }
 }
 
+/// What the rows of each attack measure, sorted; marked rows count nowhere.
+fn ranks(rows: &[Row], measure: &Metric, marks: &BTreeMap<i64, i64>) -> Vec<(i64, i64)> {
+    let mut attacks: BTreeMap<i64, Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        let counted = attacks.entry(row.number(Number::Attack)).or_default();
+        counted.extend(Some(row).filter(|row| !marks.contains_key(&row.id())));
+    }
+    let rank = |rows: Vec<&Row>| if rows.is_empty() { 0 } else { measured(measure, &rows) };
+    let mut ranks: Vec<(i64, i64)> = attacks.into_iter().map(|(attack, rows)| (rank(rows), attack)).collect();
+    ranks.sort_unstable();
+    ranks
+}
+
 fn all_groups(index: &Index, asked: &Aggregation) -> Vec<Group> {
     index.aggregate(TENANT, asked, |table| (0..table.len()).collect()).unwrap()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_ranking_follows_new_rows_and_marks(
+        rows in rows(120), split in 0_usize..120, after in (0_i64..4, 0_i64..10),
+        marked in prop::collection::vec(prop::collection::btree_set(0_i64..120, 0..40), 3),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let index = open(folder.path());
+        let split = split.min(rows.len());
+        for (count, marked) in [(split, &marked[0]), (rows.len(), &marked[1]), (rows.len(), &marked[2])] {
+            index.append(TENANT, &rows[..count]).unwrap();
+            let known = 3 * count as i64;
+            let marks: BTreeMap<i64, i64> =
+                marked.iter().map(|place| (3 * place + 1, 1)).filter(|(id, _)| *id < known).collect();
+            let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
+            index.set_changes(TENANT, &changes).unwrap();
+            for measure in [Metric::Distinct(Subject::Text(Text::Ip), None), Metric::Min(Number::Status)] {
+                let asked = Order { measure: &measure, descending: false, after: None, limit: 100 };
+                let mut expected = ranks(&rows[..count], &measure, &marks);
+                prop_assert_eq!(&index.ranked(TENANT, &asked).unwrap(), &expected);
+                let behind = Order { after: Some(after), limit: 2, ..asked.clone() };
+                let page: Vec<_> = expected.iter().copied().filter(|one| *one > after).take(2).collect();
+                prop_assert_eq!(&index.ranked(TENANT, &behind).unwrap(), &page);
+                expected.reverse();
+                let down = Order { descending: true, ..asked };
+                prop_assert_eq!(&index.ranked(TENANT, &down).unwrap(), &expected);
+                let behind = Order { after: Some(after), limit: 2, ..down };
+                let page: Vec<_> = expected.into_iter().filter(|one| *one < after).take(2).collect();
+                prop_assert_eq!(&index.ranked(TENANT, &behind).unwrap(), &page);
+            }
+        }
+    }
 
     #[test]
     fn groups_and_lists_agree_with_the_model(
@@ -453,4 +500,43 @@ fn a_disk_that_cannot_be_written_loses_nothing() {
     let index = open(folder.path());
     assert_eq!(index.position(TENANT).unwrap(), 140_000);
     assert_eq!(by_kind(&index).iter().map(|group| group.metrics[0]).sum::<i64>(), 140_000);
+}
+
+#[test]
+fn rows_of_few_attacks_are_the_same_in_full_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    let attack = |id: i64| id * id % 3001;
+    let rows: Vec<Row> = (1..=140_000)
+        .map(|id| {
+            Row::new(id, format!("r{id}"))
+                .with_text(Text::Ip, format!("192.0.2.{}", id % 200))
+                .with_number(Number::Attack, attack(id))
+                .with_number(Number::Time, id)
+        })
+        .collect();
+    index.append(TENANT, &rows).unwrap();
+    let wanted = [3_i64, 4, 16, 2999];
+    let filter = Filter::All(vec![
+        Filter::AnyOf(Number::Attack, wanted.to_vec()),
+        Filter::Not(Box::new(Filter::text(Text::Ip, |ip| ip.ends_with('7')))),
+    ]);
+    let mut found = index.matching(TENANT, &filter).unwrap();
+    found.sort_unstable();
+    let expected: Vec<(i64, i64)> = rows
+        .iter()
+        .filter(|row| wanted.contains(&attack(row.id())) && !row.text(Text::Ip).ends_with('7'))
+        .map(|row| (row.id(), row.id()))
+        .collect();
+    assert!(!expected.is_empty());
+    assert_eq!(found, expected);
+    // After it is ranked, one more row changes one attack.
+    let measure = Metric::Distinct(Subject::Text(Text::Ip), None);
+    let asked = Order { measure: &measure, descending: true, after: None, limit: 10_000 };
+    assert_eq!(index.ranked(TENANT, &asked).unwrap().len(), ranks(&rows, &measure, &BTreeMap::new()).len());
+    let more = Row::new(150_000, "more").with_text(Text::Ip, "198.51.100.1").with_number(Number::Attack, 4);
+    index.append(TENANT, std::slice::from_ref(&more)).unwrap();
+    let mut ranked = index.ranked(TENANT, &asked).unwrap();
+    ranked.reverse();
+    assert_eq!(ranked, ranks(&[rows, vec![more]].concat(), &measure, &BTreeMap::new()));
 }

@@ -40,7 +40,7 @@ impl Store {
     ) -> Result<HashMap<i64, attack::Model>, StoreError> {
         Ok(attack::Entity::find()
             .filter(Column::Id.is_in(ids))
-            .filter(tenants.holds("client_id"))
+            .filter(tenants.holds_named())
             .all(self.reader())
             .await?
             .into_iter()
@@ -123,7 +123,7 @@ pub async fn by_rows<C: ConnectionTrait>(
 ) -> Result<Vec<attack::Model>, StoreError> {
     Ok(attack::Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Tenants::from(tenant).holds_named())
         .all(connection)
         .await?)
 }

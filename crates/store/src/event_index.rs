@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use crate::{
-    Store, StoreError, TenantId,
+    Store, StoreError, TenantId, Tenants,
     entity::{event_head, hit, hit_raw},
 };
 
@@ -226,8 +226,8 @@ impl Store {
             let found: Vec<(i64, String)> = hit::Entity::find()
                 .select_only()
                 .columns([hit::Column::Id, hit::Column::RequestId])
-                .filter(hit::Column::ClientId.eq(tenant.0))
                 .filter(hit::Column::Id.is_in(rows.iter().copied()))
+                .filter(Tenants::from(tenant).holds_named())
                 .into_tuple()
                 .all(self.reader())
                 .await?;

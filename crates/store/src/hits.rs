@@ -440,7 +440,7 @@ pub async fn marked_groups<C: ConnectionTrait>(
     let ids: Vec<i64> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
     let hits = entity::hit::Entity::find()
         .filter(Column::Id.is_in(ids))
-        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Tenants::from(tenant).holds_named())
         .order_by_asc(Column::Id)
         .all(connection)
         .await?;

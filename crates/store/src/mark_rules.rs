@@ -1,5 +1,7 @@
 //! Which rules false-positive marks made.
 
+use std::collections::HashSet;
+
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 
 use crate::{
@@ -29,6 +31,23 @@ pub async fn of_group<C: ConnectionTrait>(
         .filter(Column::Parameter.eq(group.parameter.as_str()))
         .all(connection)
         .await?)
+}
+
+/// Those of some rules that marks made.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn among<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    hints: &[i64],
+) -> Result<HashSet<i64>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::HintId.is_in(hints.iter().copied()))
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.hint_id).collect())
 }
 
 /// Whether a hit of the group is still marked false.

@@ -42,6 +42,7 @@ mod m0132_sent_invitations;
 mod m0140_verification_callbacks;
 mod m0141_secret_address;
 mod m0150_payload_spans;
+mod m0151_attack_orders;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -90,6 +91,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0140_verification_callbacks::Migration),
             Box::new(m0141_secret_address::Migration),
             Box::new(m0150_payload_spans::Migration),
+            Box::new(m0151_attack_orders::Migration),
         ]
     }
 }

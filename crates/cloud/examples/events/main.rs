@@ -1,5 +1,5 @@
 //! Measures security events through a whole cloud: hits per second that nodes can upload, until they are durable and
-//! grouped into attacks, then the queries of the API for the largest tenant.
+//! grouped into attacks, how soon a single hit is seen meanwhile, then the queries of the API for the largest tenant.
 //!
 //! `events [HITS] [BATCH] [FOLDER]`: so many hits, in uploads of `BATCH` hits, one at a time per node, 20 nodes of 20
 //! tenants at once. A folder that has data already is only queried. The sender runs in the same process; its
@@ -36,6 +36,7 @@ use tokio::sync::mpsc;
 
 mod queries;
 mod traffic;
+mod visibility;
 
 use traffic::{DAYS, TENANTS, Traffic};
 
@@ -44,7 +45,7 @@ use traffic::{DAYS, TENANTS, Traffic};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Who uploads and who asks; kept in the folder for the next run.
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Access {
     /// `Node uuid:secret` per tenant.
     nodes: Vec<String>,
@@ -160,6 +161,7 @@ async fn upload(running: &RunningCloud, access: &Access, hits: i64, batch: usize
     clock.shift_ms(access.start_ms - clock.now_ms());
     let address = format!("http://{}/node/v1/events", running.address);
     let (spent, start) = (processor_s(), Instant::now());
+    let watch = visibility::Watch::start(running, access);
     let (mut nodes, mut workers) = (vec![], vec![]);
     for authorization in &access.nodes {
         let (sender, receiver) = mpsc::channel::<String>(1);
@@ -184,6 +186,7 @@ async fn upload(running: &RunningCloud, access: &Access, hits: i64, batch: usize
     for worker in workers {
         times.extend(worker.await.unwrap());
     }
+    watch.finish();
     let (wall, processor) = (start.elapsed().as_secs_f64(), processor_s() - spent);
     times.sort();
     println!("{hits} hits, {TENANTS} tenants, {DAYS} days, {batch} hits per upload");

@@ -109,6 +109,17 @@ impl Traffic {
     }
 }
 
+/// A hit that is told from the others by its request; numbers of its own are far above theirs.
+pub(crate) fn marked_hit(number: i64, request: &str, ts_ms: i64) -> String {
+    let mut random = Random(number.unsigned_abs());
+    let campaign = Campaign::new(&mut random);
+    let mut hit = String::new();
+    write_hit(&mut hit, &mut random, &campaign, 1_000_000_000_000 + number, ts_ms).unwrap();
+    let known = hit.find(r#""request_id":""#).map(|at| at + 14).unwrap();
+    hit.replace_range(known..known + 32, request);
+    hit
+}
+
 fn write_hit(
     out: &mut String,
     random: &mut Random,

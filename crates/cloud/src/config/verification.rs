@@ -25,6 +25,8 @@ pub struct VerificationConfig {
     pub callback_listen: Option<SocketAddr>,
     /// Origin by which verified hosts reach `callback_listen`, `http://callback.example.com`.
     pub callback_url: String,
+    /// Connections that `callback_listen` takes at a time, 1 to 10,000; others are closed at once.
+    pub callback_connections: usize,
 }
 
 impl Default for VerificationConfig {
@@ -38,6 +40,7 @@ impl Default for VerificationConfig {
             to_hour: 24,
             callback_listen: None,
             callback_url: String::new(),
+            callback_connections: 256,
         }
     }
 }
@@ -70,6 +73,9 @@ impl VerificationConfig {
         }
         if !(1..=10_000).contains(&self.checks_per_hour) {
             return Err("verification.checks_per_hour must be 1 to 10000".into());
+        }
+        if !(1..=10_000).contains(&self.callback_connections) {
+            return Err("verification.callback_connections must be 1 to 10000".into());
         }
         if self.from_hour > 23 || !(1..=24).contains(&self.to_hour) || self.from_hour == self.to_hour {
             return Err(

@@ -288,6 +288,23 @@ pub fn flag(name: &str, value: &Value, default: bool) -> Result<bool, ApiError> 
     }
 }
 
+/// Ids, one or a list of them; absent or empty is none.
+///
+/// # Errors
+/// 400 by field.
+pub fn ids(name: &str, value: &Value) -> Result<Vec<i64>, ApiError> {
+    let id = |value: &Value| {
+        int(value)
+            .ok_or_else(|| ApiError::field(name, "must be a number or a list of numbers", value.clone()))
+    };
+    match value {
+        Value::Null => Ok(vec![]),
+        Value::String(text) if text.is_empty() => Ok(vec![]),
+        Value::Array(values) => values.iter().map(id).collect(),
+        one => Ok(vec![id(one)?]),
+    }
+}
+
 /// One of the names that `known` knows; absent or empty is the default.
 ///
 /// # Errors

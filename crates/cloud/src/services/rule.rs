@@ -13,7 +13,7 @@ use bartizan_rules::{FieldErrors, HintSpec, HintType, MAX_PATTERN_BYTES, Scope, 
 use bartizan_store::{
     TenantId, Tenants, clients, config_versions,
     entity::{action, hint},
-    hints,
+    hints, mark_rules,
     sea_orm::{DatabaseTransaction, Order},
 };
 use rand::Rng;
@@ -34,10 +34,12 @@ pub mod counters;
 mod general_mode;
 mod removal;
 mod rights;
+mod same;
 pub(super) mod transfer;
 
 pub use general_mode::{general_mode, set_general_mode, set_within as set_mode_within};
 pub use removal::{delete, delete_action};
+pub use same::same;
 
 use rights::{Verb, require};
 
@@ -413,6 +415,8 @@ pub(super) async fn change(
     fill(&mut row, &spec);
     row.updated_at = now.max(row.updated_at + 1);
     let row = hints::update(transaction, row).await?;
+    // Whoever edits a rule that a mark made takes it over: it no longer goes with the mark.
+    mark_rules::delete(transaction, tenant, &[row.id]).await?;
     hints::touch_action(transaction, tenant, action.id, row.updated_at).await?;
     compile::check(transaction, tenant, &spec, &row, &action).await?;
     let after = stored(&row, &action)?;

@@ -15,6 +15,7 @@ use self::{
     attribute::Found,
     period::{Calendar, DateOrder},
 };
+use super::listing::ids;
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 mod attribute;
@@ -71,10 +72,7 @@ pub async fn search(
     let query = query.ok_or_else(|| {
         ApiError::field("query", "a string of at most 4096 characters is required", Value::Null)
     })?;
-    let asked: Vec<i64> = match &request.clientid {
-        Value::Array(ids) => ids.iter().filter_map(bartizan_api::filter::int).collect(),
-        one => bartizan_api::filter::int(one).into_iter().collect(),
-    };
+    let asked = ids("clientid", &request.clientid)?;
     let tenants = caller.own_tenants_of(&asked)?;
     let now = cloud.now();
     let calendar = Calendar::new(now, request.time_zone.as_str().unwrap_or_default(), date_order(caller));
@@ -87,13 +85,15 @@ pub async fn search(
         }
         ids.into_iter().for_each(|id| found.add("poolid", name.negated, json!(id)));
     }
-    let hits_type = match request.hits_type.as_str().unwrap_or("only-true") {
-        _ if found.only_false => "only-false",
-        known @ ("all" | "only-true" | "only-false") => known,
-        other => {
-            return Err(ApiError::field("hits_type", "must be all, only-true or only-false", other).into());
+    let hits_type = match (&request.hits_type, request.hits_type.as_str()) {
+        (Value::Null, _) => "only-true",
+        (_, Some(known @ ("all" | "only-true" | "only-false"))) => known,
+        (other, _) => {
+            let text = "must be all, only-true or only-false";
+            return Err(ApiError::field("hits_type", text, other.clone()).into());
         }
     };
+    let hits_type = if found.only_false { "only-false" } else { hits_type };
     if !asked.is_empty() {
         found
             .filter

@@ -43,6 +43,7 @@ use crate::{
 pub(crate) mod callback;
 mod exchange;
 pub(crate) mod mark;
+mod places;
 mod plan;
 mod probe;
 
@@ -73,6 +74,8 @@ const AROUND: usize = 80;
 enum Outcome {
     Found(Box<Found>),
     NotFound,
+    /// Only a call would have shown the flaw, and none came: the flaw may be there or not.
+    NoCall,
     ConnectFailed,
     TechFailed,
     Unrecheckable,
@@ -89,8 +92,8 @@ impl Outcome {
     fn status(&self, forced: bool) -> &'static str {
         match self {
             Outcome::Found(_) => "vuln_found",
-            Outcome::NotFound if forced => "forced_without_vuln",
-            Outcome::NotFound => "vuln_not_found",
+            Outcome::NotFound | Outcome::NoCall if forced => "forced_without_vuln",
+            Outcome::NotFound | Outcome::NoCall => "vuln_not_found",
             Outcome::ConnectFailed => "connect_failed",
             Outcome::TechFailed if forced => "forced_tech_failed",
             Outcome::TechFailed => "tech_failed",
@@ -393,6 +396,7 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
     };
     Ok(match exchange::check(&target, &plan, kind).await {
         Ok(Some(finding)) => Outcome::Found(Box::new(Found { hit: hit.clone(), finding })),
+        Ok(None) if shows_by_calls(cloud, tenant, row, kind).await? => Outcome::NoCall,
         Ok(None) => Outcome::NotFound,
         Err(Stop::Trouble) => Outcome::TechFailed,
         Err(Stop::NoConnection(reason)) => {
@@ -400,6 +404,20 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
             Outcome::ConnectFailed
         }
     })
+}
+
+/// Whether the flaw that is checked shows in no answer, only in a call of the host.
+async fn shows_by_calls(
+    cloud: &Cloud,
+    tenant: TenantId,
+    row: &Model,
+    kind: AttackType,
+) -> Result<bool, Failure> {
+    let Some(vuln) = row.vuln_id.filter(|_| !probe::CALLING.contains(&kind)) else {
+        return Ok(probe::CALLING.contains(&kind));
+    };
+    // Commands whose output is lost are told from others by what showed them.
+    Ok(!store::callbacks_of_vuln(cloud.store.reader(), tenant, vuln, 1).await?.is_empty())
 }
 
 async fn settle_attack(
@@ -452,6 +470,7 @@ async fn settle_vuln(
             detection::checked(transaction, known, true, now).await
         }
         Outcome::NotFound => detection::checked(transaction, known, false, now).await,
+        Outcome::NoCall => detection::not_called(transaction, known, now).await,
         _ => detection::asked_in_vain(transaction, known, now).await,
     }
 }

@@ -193,6 +193,22 @@ fn a_file_is_shown_by_the_entity_that_names_it() {
 }
 
 #[test]
+fn attacks_in_two_parameters_are_two_proofs_where_each_shows_in_its_place() {
+    use AttackType::Xss;
+    let (a, b) =
+        ((Xss, "GET_a_value", "<svg onload=alert(1)>"), (Xss, "GET_b_value", "<img src=x onerror=alert(2)>"));
+    let both = "<p><svg onload=alert(1)></p><p><img src=x onerror=alert(2)></p>";
+    assert_eq!(proven(&[a, b], both), [("xss", Some(0)), ("xss", Some(1))]);
+    assert_eq!(proven(&[a, b], "<p><img src=x onerror=alert(2)></p>"), [("xss", Some(1))]);
+    // The same payload, shown once: nobody can tell which of them it was.
+    let twin = (Xss, "GET_b_value", a.2);
+    assert_eq!(proven(&[a, twin], "<p><svg onload=alert(1)></p>"), [("xss", Some(0))]);
+    // Two findings in one parameter are one flaw.
+    let again = (Xss, "GET_a_value", b.2);
+    assert_eq!(proven(&[a, again], both), [("xss", Some(0))]);
+}
+
+#[test]
 fn an_attempt_that_sends_the_sign_itself_leaves_it_to_the_others() {
     use AttackType::{Ptrav, Rce};
     let sent = (Rce, "GET_q_value", "echo root:x:0:0:");

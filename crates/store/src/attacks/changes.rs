@@ -7,7 +7,7 @@ use sea_orm::{
 
 use super::total;
 use crate::{
-    StoreError, TenantId,
+    StoreError, TenantId, Tenants,
     entity::{
         attack::{self, Column},
         hit,
@@ -28,7 +28,7 @@ pub async fn recount<C: ConnectionTrait>(
     let mut changed = vec![];
     for mut row in attack::Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Tenants::from(tenant).holds_named())
         .all(connection)
         .await?
     {

@@ -78,8 +78,16 @@ pub struct AttackQuery<'a> {
 
 impl AttackQuery<'_> {
     pub(super) fn condition(&self) -> Condition {
-        let all =
-            Condition::all().add(self.tenants.holds("client_id")).add(Expr::col("last_time").gte(self.since));
+        self.passing(self.tenants.holds("client_id"))
+    }
+
+    /// The same for a query that names rows by their numbers.
+    pub(super) fn condition_of_named(&self) -> Condition {
+        self.passing(self.tenants.holds_named())
+    }
+
+    fn passing(&self, of_tenants: SimpleExpr) -> Condition {
+        let all = Condition::all().add(of_tenants).add(Expr::col("last_time").gte(self.since));
         if self.filter.clauses.is_empty() {
             return all;
         }

@@ -1,6 +1,6 @@
 //! Pages of attacks: what they are sorted by, and where a page starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
     Condition, ConnectionTrait, ExprTrait, Order, QueryResult,
@@ -15,6 +15,9 @@ use crate::{
         hit,
     },
 };
+
+/// Attacks that are looked at for a page before all of them are.
+const PROBED: u64 = 2000;
 
 /// What attacks are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +118,25 @@ impl Store {
         Ok(rows.iter().map(span).collect::<Result<_, sea_orm::DbErr>>()?)
     }
 
+    /// Which of these attacks are of the query.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn attacks_passing(
+        &self,
+        query: AttackQuery<'_>,
+        ids: &[i64],
+    ) -> Result<HashSet<i64>, StoreError> {
+        let select = Query::select()
+            .column("id")
+            .from(attack::Entity)
+            .and_where(Expr::col("id").is_in(ids.iter().copied()))
+            .cond_where(query.condition_of_named())
+            .to_owned();
+        let rows = self.reader().query_all(&select).await?;
+        Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, sea_orm::DbErr>>()?)
+    }
+
     /// A page of attacks with the position of each; equal ones are sorted by row.
     ///
     /// # Errors
@@ -127,6 +149,72 @@ impl Store {
         start: Start,
         limit: u64,
     ) -> Result<Vec<(attack::Model, Position)>, StoreError> {
+        let first = match order {
+            AttackOrder::Hits => self.first_by_hits(query, desc, &start, limit).await?,
+            _ => None,
+        };
+        let positions = match first {
+            Some(positions) => positions,
+            None => self.attack_positions(query, order, desc, start, limit).await?,
+        };
+        let mut rows: HashMap<i64, attack::Model> =
+            self.attack_rows(query.tenants, positions.iter().map(|position| position.id)).await?;
+        Ok(positions
+            .into_iter()
+            .filter_map(|position| rows.remove(&position.id).map(|row| (row, position)))
+            .collect())
+    }
+
+    /// The positions of a page by hits, where they are among the first [`PROBED`] of one tenant: those are read in their
+    /// order from an index, while the filter alone would have all attacks of the period sorted. None otherwise.
+    async fn first_by_hits(
+        &self,
+        query: AttackQuery<'_>,
+        desc: bool,
+        start: &Start,
+        limit: u64,
+    ) -> Result<Option<Vec<Position>>, StoreError> {
+        let (offset, beyond) = match start {
+            Start::Offset(rows) => (*rows, Condition::all()),
+            Start::After(position) => (0, after(AttackOrder::Hits, desc, position.clone())),
+        };
+        if query.tenants.ids().len() != 1 || offset.saturating_add(limit) > PROBED {
+            return Ok(None);
+        }
+        let direction = || if desc { Order::Desc } else { Order::Asc };
+        let first = Query::select()
+            .column("id")
+            .from(attack::Entity)
+            .and_where(query.tenants.holds("client_id"))
+            .cond_where(beyond)
+            .order_by("hits", direction())
+            .order_by("id", direction())
+            .limit(PROBED)
+            .to_owned();
+        let select = Query::select()
+            .columns(["id", "hits"])
+            .from(attack::Entity)
+            .and_where(Expr::col("id").in_subquery(first))
+            .cond_where(query.condition_of_named())
+            .order_by("hits", direction())
+            .order_by("id", direction())
+            .limit(limit)
+            .offset(offset)
+            .to_owned();
+        let rows = self.reader().query_all(&select).await?;
+        let positions =
+            rows.iter().map(|row| position(row, AttackOrder::Hits)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(positions).filter(|positions| positions.len() as u64 == limit))
+    }
+
+    async fn attack_positions(
+        &self,
+        query: AttackQuery<'_>,
+        order: AttackOrder,
+        desc: bool,
+        start: Start,
+        limit: u64,
+    ) -> Result<Vec<Position>, StoreError> {
         let direction = if desc { Order::Desc } else { Order::Asc };
         let mut select = Query::select();
         select
@@ -149,12 +237,7 @@ impl Store {
         for row in self.reader().query_all(&select).await? {
             positions.push(position(&row, order)?);
         }
-        let mut rows: HashMap<i64, attack::Model> =
-            self.attack_rows(query.tenants, positions.iter().map(|position| position.id)).await?;
-        Ok(positions
-            .into_iter()
-            .filter_map(|position| rows.remove(&position.id).map(|row| (row, position)))
-            .collect())
+        Ok(positions)
     }
 }
 

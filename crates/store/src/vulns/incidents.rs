@@ -217,7 +217,7 @@ pub async fn attacks_of_vulns<C: ConnectionTrait>(
     for ids in links.chunks(500) {
         let rows = attack::Entity::find()
             .filter(attack::Column::Id.is_in(ids.iter().map(|(_, attack)| *attack)))
-            .filter(tenants.holds("client_id"))
+            .filter(tenants.holds_named())
             .all(connection)
             .await?;
         attacks.extend(rows.into_iter().map(|row| (row.id, row)));

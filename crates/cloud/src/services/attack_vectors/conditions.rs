@@ -201,7 +201,12 @@ impl Reader {
         }
         let text = |name: &str| value.get(name).and_then(Value::as_str);
         match text("kind") {
-            Some("condition") => self.condition(value),
+            Some("condition") => self.condition(value).map_err(|error| {
+                // The text form says where it was.
+                let column =
+                    value.get("column").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
+                column.map_or(error.clone(), |column| error.at_column(column))
+            }),
             Some("group") => {
                 let children = value.get("children").and_then(Value::as_array);
                 let children = children.ok_or_else(|| bad("a group needs children", value.clone()))?;

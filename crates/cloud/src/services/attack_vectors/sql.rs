@@ -20,7 +20,9 @@ pub(super) fn parse(text: &str) -> Result<Value, ApiError> {
     let tree = parser.or(false)?;
     match parser.tokens.first() {
         None => Ok(tree),
-        Some(token) => Err(fail(format!("unexpected text at column {}", token.column), text)),
+        Some(token) => {
+            Err(fail(format!("unexpected text at column {}", token.column), text).at_column(token.column))
+        }
     }
 }
 
@@ -55,7 +57,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, ApiError> {
             rest = rest.get(sign.len()..).unwrap_or_default();
             Kind::Sign(sign)
         } else if first == '\'' {
-            let (literal, after) = literal(rest).ok_or_else(|| fail("a text has no end", column))?;
+            let (literal, after) = literal(rest).ok_or_else(|| {
+                fail(format!("a text has no end at column {column}"), Value::Null).at_column(column)
+            })?;
             rest = after;
             Kind::Text(literal)
         } else {
@@ -63,7 +67,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, ApiError> {
                 rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c))).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
             if word.is_empty() {
-                return Err(fail(format!("unexpected character at column {column}"), first.to_string()));
+                let error = format!("unexpected character at column {column}");
+                return Err(fail(error, first.to_string()).at_column(column));
             }
             rest = after;
             let number = word.parse::<i64>().is_ok();
@@ -137,30 +142,32 @@ impl Parser<'_> {
     }
 
     fn comparison(&mut self, negated: bool) -> Result<Value, ApiError> {
-        let field = match self.next() {
-            Some(Kind::Word(word)) => word.clone(),
-            _ => return Err(self.unexpected("expected a field")),
+        let Some(Token { kind: Kind::Word(field), column }) = self.tokens.first() else {
+            return Err(self.unexpected("expected a field"));
         };
+        self.next();
+        let condition = |op, values: &[String]| condition(field, op, values, *column);
         if self.take_word("IS") {
             let op = if self.take_word("NOT") != negated { "!=" } else { "=" };
             if !self.take_word("NULL") {
                 return Err(self.unexpected("expected NULL"));
             }
-            return Ok(condition(&field, op, &["__none__".to_owned()]));
+            return Ok(condition(op, &["__none__".to_owned()]));
         }
         let not = self.take_word("NOT");
         if self.take_word("IN") {
             let values = self.values()?;
-            return Ok(condition(&field, if not == negated { "in" } else { "!=" }, &values));
+            return Ok(condition(if not == negated { "in" } else { "!=" }, &values));
         }
         if not {
             return Err(self.unexpected("expected IN"));
         }
-        let op = match self.next() {
+        let op = match self.tokens.first().map(|token| &token.kind) {
             Some(Kind::Sign("<>" | "!=")) => "!=",
             Some(Kind::Sign(sign @ ("=" | "<" | ">" | "<=" | ">="))) => sign,
             _ => return Err(self.unexpected("expected =, !=, <>, <, >, <=, >=, IN or IS")),
         };
+        self.next();
         let op = match (negated, op) {
             (false, op) => op,
             (true, "=") => "!=",
@@ -171,7 +178,7 @@ impl Parser<'_> {
             (true, _) => "<",
         };
         let value = self.value()?;
-        Ok(condition(&field, op, &[value]))
+        Ok(condition(op, &[value]))
     }
 
     fn values(&mut self) -> Result<Vec<String>, ApiError> {
@@ -186,16 +193,15 @@ impl Parser<'_> {
     }
 
     fn value(&mut self) -> Result<String, ApiError> {
-        match self.next() {
-            Some(Kind::Text(text) | Kind::Number(text)) => Ok(text.clone()),
-            _ => Err(self.unexpected("expected a text in single quotes or a number")),
-        }
+        let Some(Kind::Text(text) | Kind::Number(text)) = self.tokens.first().map(|token| &token.kind) else {
+            return Err(self.unexpected("expected a text in single quotes or a whole number"));
+        };
+        self.next();
+        Ok(text.clone())
     }
 
-    fn next(&mut self) -> Option<&Kind> {
-        let (first, rest) = self.tokens.split_first()?;
-        self.tokens = rest;
-        Some(&first.kind)
+    fn next(&mut self) {
+        self.tokens = self.tokens.get(1..).unwrap_or_default();
     }
 
     fn take_word(&mut self, word: &str) -> bool {
@@ -217,14 +223,17 @@ impl Parser<'_> {
 
     fn unexpected(&self, expected: &str) -> ApiError {
         match self.tokens.first() {
-            Some(token) => fail(format!("{expected} before column {}", token.column), Value::Null),
+            Some(token) => {
+                fail(format!("{expected} at column {}", token.column), Value::Null).at_column(token.column)
+            }
             None => fail(format!("{expected} at the end"), Value::Null),
         }
     }
 }
 
-fn condition(field: &str, op: &str, values: &[String]) -> Value {
-    json!({"kind": "condition", "field": field, "op": op, "values": values})
+/// A condition, with the place of its field for what is said of it.
+fn condition(field: &str, op: &str, values: &[String], column: usize) -> Value {
+    json!({"kind": "condition", "field": field, "op": op, "values": values, "column": column})
 }
 
 #[cfg(test)]
@@ -241,10 +250,10 @@ mod tests {
             tree,
             json!({"kind": "group", "op": "and", "children": [
                 {"kind": "group", "op": "and", "children": [
-                    {"kind": "condition", "field": "attack_type", "op": "!=", "values": ["sqli"]},
-                    {"kind": "condition", "field": "status_code", "op": "<", "values": ["500"]},
+                    {"kind": "condition", "field": "attack_type", "op": "!=", "values": ["sqli"], "column": 6},
+                    {"kind": "condition", "field": "status_code", "op": "<", "values": ["500"], "column": 30},
                 ]},
-                {"kind": "condition", "field": "host", "op": "in", "values": ["a", "b'c"]},
+                {"kind": "condition", "field": "host", "op": "in", "values": ["a", "b'c"], "column": 54},
             ]})
         );
         assert_eq!(parse("country IS NOT NULL").unwrap()["op"], "!=");
@@ -274,6 +283,26 @@ mod tests {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse(&format!("{}a = 1{}", "(".repeat(100), ")".repeat(100))).is_err());
+    }
+
+    #[test]
+    fn mistakes_are_told_with_the_column_of_what_is_wrong() {
+        for (text, column) in [
+            ("host = NULL", 8),
+            ("status_code = 500.5", 15),
+            ("host = host", 8),
+            ("host IN ()", 10),
+            ("host IN 'a'", 9),
+            ("host LIKE 'a'", 6),
+            ("host = 'a' AND = 'b'", 16),
+            ("(host = 'a'", 0),
+            ("host = 'a' host", 12),
+            ("host = 'a", 8),
+            ("host = ;", 8),
+        ] {
+            let error = parse(text).unwrap_err().body["where"].clone();
+            assert_eq!(error["column"].as_u64().unwrap_or_default(), column, "{text}: {error}");
+        }
     }
 
     proptest! {

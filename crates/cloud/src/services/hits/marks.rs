@@ -3,7 +3,8 @@
 //!
 //! A mark alone changes data; it is the rule that changes detection. The rule for one attack type at one point of one address is
 //! `disable_attack_type` there, or `disable_regex` for what a custom expression found. It goes when the last such hit
-//! loses its mark, and is never made where the tenant has one like it already. Whoever may not create rules only marks.
+//! loses its mark, unless somebody edited it meanwhile, and is never made where the tenant has one like it already; a
+//! rule that was deleted is made again with the next mark. Whoever may not create rules only marks.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ use bartizan_rules::Scope;
 use bartizan_store::{
     TenantId, Tenants, attacks,
     entity::mark_rule,
+    hints,
     hits::{self, HitQuery, MarkedGroup, Verdict},
     ingest, mark_rules,
     sea_orm::Condition,
@@ -158,17 +160,36 @@ async fn settle_rules(
     marked: bool,
 ) -> Result<(), Failure> {
     for group in groups {
-        let known = mark_rules::of_group(cloud.store.reader(), tenant, &group).await?;
+        let known = rules_made(cloud, tenant, &group).await?;
         if marked && known.is_empty() {
             for body in rules_of(tenant, &group) {
                 make_rule(cloud, caller, tenant, &group, &body).await?;
             }
         } else if !marked && !mark_rules::is_needed(cloud.store.reader(), tenant, &group).await? {
-            let ids: Vec<i64> = known.iter().map(|row| row.hint_id).collect();
-            remove_rules(cloud, caller, tenant, &ids).await?;
+            remove_rules(cloud, caller, tenant, &known).await?;
         }
     }
     Ok(())
+}
+
+/// The rules that marks of a group made and that are still there; the others are forgotten.
+async fn rules_made(cloud: &Cloud, tenant: TenantId, group: &MarkedGroup) -> Result<Vec<i64>, Failure> {
+    let noted = mark_rules::of_group(cloud.store.reader(), tenant, group).await?;
+    let noted: Vec<i64> = noted.iter().map(|row| row.hint_id).collect();
+    let rules = hints::by_ids(cloud.store.reader(), &tenant.into(), &noted).await?;
+    let (known, gone): (Vec<i64>, Vec<i64>) =
+        noted.into_iter().partition(|id| rules.iter().any(|(rule, _)| rule.id == *id));
+    if !gone.is_empty() {
+        mark_rules::delete(cloud.store.writer(), tenant, &gone).await?;
+    }
+    Ok(known)
+}
+
+/// Whether somebody made a rule that says this. Rules of other marks go with those.
+async fn has_own_rule(cloud: &Cloud, tenant: TenantId, body: &Map<String, Value>) -> Result<bool, Failure> {
+    let same = rule::same(cloud, tenant, body).await?;
+    let of_marks = mark_rules::among(cloud.store.reader(), tenant, &same).await?;
+    Ok(same.iter().any(|id| !of_marks.contains(id)))
 }
 
 /// The rules that keep a group from being found again; none where no rule can.
@@ -196,7 +217,12 @@ async fn make_rule(
     group: &MarkedGroup,
     body: &Map<String, Value>,
 ) -> Result<(), Failure> {
-    match rule::create(cloud, caller, body).await {
+    let made = match has_own_rule(cloud, tenant, body).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => rule::create(cloud, caller, body).await,
+        Err(failure) => Err(failure),
+    };
+    match made {
         Ok(made) => {
             let row = mark_rule::Model {
                 hint_id: made.id,

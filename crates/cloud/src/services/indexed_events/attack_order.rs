@@ -1,10 +1,18 @@
-//! Pages of attacks in the order of what their hits add up to: from one pass over the index, where the database would
+//! Pages of attacks in the order of what their hits add up to: from rankings of the index, where the database would
 //! count the hits of every attack.
+//!
+//! The index knows every attack in order; the database knows which of them pass the filter. A page is mostly found
+//! among the first few hundred of the order. When it is not, because the filter lets few through or the page is far
+//! down, every attack that passes is read and sorted here.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bartizan_events_index::{
-    Aggregation, Dimension, Filter, Mark, Metric, Number, Subject, Text, Value as Key,
+    Aggregation, Dimension, Filter, Mark, Metric, Number, Order, Subject, Text, Value as Key,
 };
 use bartizan_store::{
     TenantId,
@@ -15,6 +23,11 @@ use serde_json::Value;
 
 use super::{ask, single};
 use crate::{failure::Failure, state::Cloud};
+
+/// Attacks of the order that the database is asked about at once, doubled each time.
+const PROBED: usize = 256;
+/// Most of them for a page.
+const MAX_PROBED: usize = 4096;
 
 /// A page of attacks with the position of each, as the database would give it.
 ///
@@ -33,9 +46,15 @@ pub async fn page(
         // Every attack is read for its ranks: not in vain, while the index is behind or being built.
         && ask(cloud, tenant, |_| Ok(())).await.is_some()
     {
-        let candidates = cloud.store.attack_spans(query).await?;
-        if let Some(ranks) = ranks(cloud, tenant, &candidates, measure).await {
-            let chosen = choose(&candidates, &ranks, desc, &start, limit);
+        let chosen = match first(cloud, tenant, query, &measure, desc, &start, limit).await? {
+            Some(chosen) => Some(chosen),
+            None => {
+                let candidates = cloud.store.attack_spans(query).await?;
+                let ranks = ranks(cloud, tenant, &candidates, measure).await;
+                ranks.map(|ranks| choose(&candidates, &ranks, desc, &start, limit))
+            }
+        };
+        if let Some(chosen) = chosen {
             let ids = chosen.iter().map(|(_, id)| *id);
             let mut rows = cloud.store.attack_rows(query.tenants, ids).await?;
             let page = chosen.into_iter().filter_map(|(rank, id)| {
@@ -45,6 +64,43 @@ pub async fn page(
         }
     }
     Ok(cloud.store.attack_page(query, order, desc, start, limit).await?)
+}
+
+/// Rank and row of the attacks of a page, if they are found near its start; none when it is not full there.
+async fn first(
+    cloud: &Cloud,
+    tenant: TenantId,
+    query: AttackQuery<'_>,
+    measure: &Metric,
+    desc: bool,
+    start: &Start,
+    limit: u64,
+) -> Result<Option<Vec<(i64, i64)>>, Failure> {
+    let (skipped, mut after) = match start {
+        Start::Offset(rows) => (usize::try_from(*rows).unwrap_or(usize::MAX), None),
+        Start::After(position) => (0, Some((position.value.as_i64().unwrap_or_default(), position.id))),
+    };
+    let wanted = skipped.saturating_add(usize::try_from(limit).unwrap_or(usize::MAX));
+    let (mut passing, mut asked, mut probed) = (vec![], PROBED, 0);
+    while wanted <= MAX_PROBED && probed < MAX_PROBED {
+        let measure = measure.clone();
+        let ranked = ask(cloud, tenant, move |index| {
+            index.ranked(tenant.0, &Order { measure: &measure, descending: desc, after, limit: asked })
+        });
+        let Some(ranked) = ranked.await else { break };
+        let ids: Vec<i64> = ranked.iter().map(|(_, id)| *id).collect();
+        let among: HashSet<i64> = cloud.store.attacks_passing(query, &ids).await?;
+        passing.extend(ranked.iter().copied().filter(|(_, id)| among.contains(id)));
+        if passing.len() >= wanted {
+            return Ok(Some(passing.into_iter().take(wanted).skip(skipped).collect()));
+        }
+        if ranked.len() < asked {
+            break;
+        }
+        after = ranked.last().copied();
+        (probed, asked) = (probed + asked, asked * 2);
+    }
+    Ok(None)
 }
 
 /// What the index measures for an order; none for what attacks say themselves.

@@ -15,7 +15,7 @@ const MIN_V4_PREFIX: u8 = 8;
 /// Widest IPv6 subnet.
 const MIN_V6_PREFIX: u8 = 32;
 /// Hosting providers that the contract names.
-const DATACENTERS: [&str; 14] = [
+pub const DATACENTERS: [&str; 14] = [
     "alibaba",
     "aws",
     "azure",
@@ -140,7 +140,8 @@ pub fn canonical_network(text: &str) -> Option<String> {
 }
 
 /// Whether a text is a country of ISO 3166-1 (alpha-2), or Kosovo's `XK`, which databases of addresses use.
-fn is_country(code: &str) -> bool {
+#[must_use]
+pub fn is_country(code: &str) -> bool {
     const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
         BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI \
         FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR \

@@ -11,6 +11,26 @@ use bartizan_api::{
 use serde_json::{Map, Value, json};
 
 use super::{SearchError, words::Term};
+use crate::services::ip_list::{DATACENTERS, is_country};
+
+/// API protocols of hits.
+pub(super) const PROTOCOLS: &[&str] =
+    &["rest", "graphql", "grpc", "soap", "json-rpc", "xml-rpc", "websocket", "webdav", "web-form", "none"];
+/// Authentication protocols of hits.
+pub(super) const AUTH_PROTOCOLS: &[&str] = &[
+    "api-key", "awsv2", "awsv4", "basic", "bearer", "cookie", "digest", "hawk", "jwt", "none", "ntlm",
+    "oauth1", "oauth2", "openid", "scram", "spnego",
+];
+/// Kinds of source, besides data centres.
+pub(super) const SOURCES: &[&str] = &["tor", "vpn", "proxy", "spider", "malicious", "unknown"];
+/// What is said of a word that is none of a list.
+pub(super) const NO_PROTOCOL: &str = "must be one of: rest, graphql, grpc, soap, json-rpc, xml-rpc, websocket, webdav, \
+     web-form, none";
+pub(super) const NO_AUTH_PROTOCOL: &str = "must be one of: api-key, awsv2, awsv4, basic, bearer, cookie, digest, hawk, \
+     jwt, none, ntlm, oauth1, oauth2, openid, scram, spnego";
+pub(super) const NO_SOURCE: &str = "must be one of: tor, vpn, proxy, spider, malicious, unknown, alibaba, aws, azure, \
+     docean, gce, hetzner, huawei, ibm, linode, oracle, ovh, plusserver, rackspace, tencent";
+const NO_COUNTRY: &str = "must be a country of ISO 3166-1, as DE";
 
 /// What a query asks, term by term.
 #[derive(Debug, Default)]
@@ -140,14 +160,20 @@ fn pair(term: &Term, key: &str, found: &mut Found) -> Result<(), SearchError> {
         let number = || numbers(value).map_err(|text| error(term, text));
         match key {
             "known" => found.add("known_attack", not, json!(value)),
+            "proto" if !PROTOCOLS.contains(&lower.as_str()) => return Err(unknown(term, value, NO_PROTOCOL)),
             "proto" => found.add("protocol", not, json!(lower)),
+            "auth" if !AUTH_PROTOCOLS.contains(&lower.as_str()) => {
+                return Err(unknown(term, value, NO_AUTH_PROTOCOL));
+            }
             "auth" => found.add("auth_protocol", not, json!(lower)),
             "ip" => match numbers(value) {
                 Ok(count) if !is_address(value) => found.add("ips", not, count),
                 Err(REVERSED) => return Err(error(term, REVERSED)),
                 _ => address(term, value, found)?,
             },
+            "source" if !is_source(&lower) => return Err(unknown(term, value, NO_SOURCE)),
             "source" => source(&lower, not, found),
+            "country" if !is_country(value) => return Err(unknown(term, value, NO_COUNTRY)),
             "country" => found.add("remote_country", not, json!(value.to_uppercase())),
             "statuscode" => found.add("statuscode", not, status_class(&lower).map_or_else(number, Ok)?),
             "s" | "size" => found.add("size", not, number()?),
@@ -181,6 +207,15 @@ fn pair(term: &Term, key: &str, found: &mut Found) -> Result<(), SearchError> {
         }
     }
     Ok(())
+}
+
+fn is_source(word: &str) -> bool {
+    SOURCES.contains(&word) || DATACENTERS.contains(&word)
+}
+
+/// One of the values of a term that is none of those that exist.
+fn unknown(term: &Term, value: &str, text: &'static str) -> SearchError {
+    SearchError { text, value: value.to_owned(), column: term.column }
 }
 
 fn error(term: &Term, text: &'static str) -> SearchError {

@@ -32,7 +32,8 @@ pub(super) struct Calendar {
     order: DateOrder,
 }
 
-const MONTHS: [&str; 12] = [
+/// Months by their names, January first.
+pub(super) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

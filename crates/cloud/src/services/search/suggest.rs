@@ -2,7 +2,11 @@
 
 use bartizan_api::{AttackType, owasp, search::Suggestion, vuln_type};
 
-use crate::services::nearest::nearest;
+use super::{
+    attribute::{AUTH_PROTOCOLS, NO_AUTH_PROTOCOL, NO_PROTOCOL, NO_SOURCE, PROTOCOLS, SOURCES},
+    period::MONTHS,
+};
+use crate::services::{ip_list::DATACENTERS, nearest::nearest};
 
 /// Most suggestions of one answer.
 const MAX: usize = 50;
@@ -77,51 +81,16 @@ const GROUPS: &[&str] =
     &["api_specification", "graphql_attacks", "mcp_attacks", "api_abuse_group", "ai_attacks"];
 
 /// The values of an attribute that has a list of them.
-fn values(key: &str) -> &'static [&'static str] {
+fn values(key: &str) -> Vec<&'static str> {
     match key {
-        "proto" => &[
-            "rest",
-            "graphql",
-            "grpc",
-            "soap",
-            "json-rpc",
-            "xml-rpc",
-            "websocket",
-            "webdav",
-            "web-form",
-            "none",
-        ],
-        "auth" => &[
-            "api-key", "awsv2", "awsv4", "basic", "bearer", "cookie", "digest", "hawk", "jwt", "none",
-            "ntlm", "oauth1", "oauth2", "openid", "scram", "spnego",
-        ],
-        "source" => &[
-            "tor",
-            "vpn",
-            "proxy",
-            "spider",
-            "malicious",
-            "aws",
-            "azure",
-            "gce",
-            "alibaba",
-            "docean",
-            "hetzner",
-            "huawei",
-            "ibm",
-            "linode",
-            "oracle",
-            "ovh",
-            "plusserver",
-            "rackspace",
-            "tencent",
-            "unknown",
-        ],
-        "method" => &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
-        "statuscode" => &["2xx", "3xx", "4xx", "5xx", "400-499", "500+", "404"],
-        "a" | "anomaly" => &["size", "statuscode", "time", "stamps", "impression", "vector"],
-        "n" => &[">100", ">1000"],
-        _ => &[],
+        "proto" => PROTOCOLS.to_vec(),
+        "auth" => AUTH_PROTOCOLS.to_vec(),
+        "source" => SOURCES.iter().chain(&DATACENTERS).copied().collect(),
+        "method" => vec!["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
+        "statuscode" => vec!["2xx", "3xx", "4xx", "5xx", "400-499", "500+", "404"],
+        "a" | "anomaly" => vec!["size", "statuscode", "time", "stamps", "impression", "vector"],
+        "n" => vec![">100", ">1000"],
+        _ => vec![],
     }
 }
 
@@ -129,7 +98,10 @@ fn values(key: &str) -> &'static [&'static str] {
 pub(super) fn meant(error: &str, word: &str) -> Option<&'static str> {
     match error {
         "unknown attribute" => nearest(word, ATTRIBUTES.iter().map(|name| name.trim_end_matches(':'))),
-        "unknown anomaly" => nearest(word, values("anomaly").iter().copied()),
+        "unknown anomaly" => nearest(word, values("anomaly")),
+        NO_PROTOCOL => nearest(word, values("proto")),
+        NO_AUTH_PROTOCOL => nearest(word, values("auth")),
+        NO_SOURCE => nearest(word, values("source")),
         _ => None,
     }
 }
@@ -138,6 +110,24 @@ pub(super) fn meant(error: &str, word: &str) -> Option<&'static str> {
 fn word(query: &str, cursor: usize) -> String {
     let typed: String = query.chars().take(cursor).collect();
     typed.rsplit(char::is_whitespace).next().unwrap_or_default().to_owned()
+}
+
+/// What may follow when the words before the cursor begin a period and mean nothing without its rest.
+fn rest_of_period(query: &str, cursor: usize) -> Option<&'static [&'static str]> {
+    let typed: String = query.chars().take(cursor).collect();
+    let (before, _) = typed.rsplit_once(char::is_whitespace)?;
+    let mut words = before.split_whitespace().rev().map(str::to_lowercase);
+    let (last, second) = (words.next()?, words.next());
+    match (last.as_str(), second.as_deref()) {
+        ("last", _) => {
+            Some(&["hour", "day", "week", "month", "year", "3 hours", "7 days", "2 weeks", "3 months"])
+        }
+        ("this", _) => Some(&["day", "week", "month", "year"]),
+        (number, Some("last")) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(&["minutes", "hours", "days", "weeks", "months"])
+        }
+        _ => None,
+    }
 }
 
 /// The attribute whose value is being typed, when it names applications.
@@ -157,6 +147,12 @@ pub(super) fn suggest(query: &str, cursor: usize, applications: &[String]) -> Ve
             found.push(Suggestion { text: format!("{sign}{text}"), kind });
         }
     };
+    if let (true, Some(candidates)) = (sign.is_empty(), rest_of_period(query, cursor)) {
+        let typed = word.to_lowercase();
+        let fitting = candidates.iter().filter(|candidate| candidate.starts_with(&typed));
+        fitting.for_each(|candidate| offer((*candidate).to_owned(), "period"));
+        return found;
+    }
     if let Some((key, typed)) = word.split_once(':') {
         let (attribute, typed) = (key.to_lowercase(), typed.trim_start_matches(['"', '\'']).to_lowercase());
         for value in values(&attribute) {
@@ -181,7 +177,8 @@ pub(super) fn suggest(query: &str, cursor: usize, applications: &[String]) -> Ve
     ATTRIBUTES.iter().filter(|name| begins(name)).for_each(|name| offer((*name).to_owned(), "attribute"));
     WORDS.iter().filter(|word| begins(word)).for_each(|word| offer((*word).to_owned(), "word"));
     if sign.is_empty() {
-        PERIODS.iter().filter(|word| begins(word)).for_each(|word| offer((*word).to_owned(), "period"));
+        let periods = PERIODS.iter().chain(&MONTHS).filter(|word| begins(word));
+        periods.for_each(|word| offer((*word).to_owned(), "period"));
     }
     // Thirty of them would bury the rest.
     if typed.starts_with('o') {
@@ -214,7 +211,21 @@ mod tests {
         assert_eq!(texts("app:m"), ["app:\"My \\\"app\\\"\""]);
         assert!(texts("owasp_api1_").contains(&"owasp_api1_2023".to_owned()));
         assert!(texts("").len() == MAX && texts("sqli ").len() == MAX);
+        assert_eq!(texts("sqli octo"), ["october"]);
+        assert_eq!(texts("sqli last m"), ["month"]);
+        assert_eq!(texts("LAST 3 "), ["minutes", "hours", "days", "weeks", "months"]);
+        assert_eq!(texts("xss this "), ["day", "week", "month", "year"]);
+        assert!(texts("last ").starts_with(&["hour".to_owned(), "day".to_owned()]));
+        assert!(texts("last hour ").contains(&"sqli".to_owned()));
         assert_eq!(suggest("sqli xss", 2, &[]).len(), 1);
         assert_eq!(meant("unknown attribute", "statsucode"), Some("statuscode"));
+        assert_eq!(meant(NO_PROTOCOL, "graphq"), Some("graphql"));
+    }
+
+    #[test]
+    fn what_is_expected_names_every_value() {
+        for (text, key) in [(NO_PROTOCOL, "proto"), (NO_AUTH_PROTOCOL, "auth"), (NO_SOURCE, "source")] {
+            assert_eq!(text, format!("must be one of: {}", values(key).join(", ")));
+        }
     }
 }

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::source;
-use crate::auth::Caller;
+use crate::{auth::Caller, services::listing::ids};
 
 /// Most values of one key.
 const MAX_VALUES: usize = 250;
@@ -38,7 +38,7 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
         Value::Object(keys) => keys.clone(),
         other => return Err(ApiError::field("filter", "filter must be an object", other.clone())),
     };
-    let mut clients: Vec<i64> = int(client_id).into_iter().collect();
+    let mut clients = ids("client_id", client_id)?;
     let mut ignored = Vec::new();
     let (mut allowed, mut refused): (Vec<String>, Vec<String>) = (vec![], vec![]);
     let mut factors: Vec<Alternatives> = Vec::new();
@@ -51,7 +51,7 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
             return Err(ApiError::field(name, "too many values", values.len()));
         }
         match name {
-            "client_id" if !negated => clients.extend(values.iter().filter_map(int)),
+            "client_id" if !negated => clients.extend(ids("client_id", sent)?),
             "state" if negated => refused.extend(states(&values)?),
             "state" => allowed.extend(states(&values)?),
             "group_id" => factors.push(groups(&values, negated)?),

@@ -3,7 +3,8 @@
 //! Flaws that show nothing in an answer (`ssrf`, `xxe`, commands whose output is lost) show here. A payload names an
 //! address of this cloud with a token that only this cloud can make and that is good for one verification and ten
 //! minutes. Whoever asks that address is noted; every path gets the same answer, so asking around tells nothing, and
-//! nothing is stored without a token. The listener is one of its own: hosts under test need not reach the API.
+//! nothing is stored without a token. The listener is one of its own: hosts under test need not reach the API. It takes
+//! `verification.callback_connections` connections at a time.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -20,7 +21,7 @@ use bartizan_store::{Store, TenantId, entity::verification_callback::Model};
 use hyper_util::rt::TokioTimer;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{exchange::Stop, mark::code_of};
+use super::{exchange::Stop, mark::code_of, places::Places};
 use crate::{keys::Keys, secrets::same, state::Cloud};
 
 /// Seconds for which a token is good.
@@ -97,10 +98,12 @@ fn verification_of(keys: &Keys, token: &str, now: i64) -> Option<i64> {
 
 /// Takes calls on a listener.
 pub(crate) async fn serve(cloud: Cloud, listener: TcpListener) -> std::io::Result<()> {
+    let places = cloud.config.verification.callback_connections;
     let state = (cloud, Arc::new(Semaphore::new(CONCURRENT)));
     let service = Router::new().fallback(answer).with_state(state);
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
-    let mut server = axum_server::from_tcp(listener)?;
+    let places = Places::new(places);
+    let mut server = axum_server::from_tcp(listener)?.acceptor(places);
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     server.serve(service).await
 }

@@ -162,6 +162,21 @@ pub(crate) async fn asked_in_vain<C: ConnectionTrait>(
     Ok(())
 }
 
+/// Notes that a vulnerability that only a call can show was checked and no call came: that proves nothing, so it stays as
+/// it is, and its history says why. Said once, not after each check.
+pub(crate) async fn not_called<C: ConnectionTrait>(
+    connection: &C,
+    row: Model,
+    now: i64,
+) -> Result<(), Failure> {
+    const COMMENT: &str = "Not proved again: no call came";
+    let changes = history::of_vuln(connection, TenantId(row.client_id), row.id).await?;
+    if changes.last().is_none_or(|last| last.comment != COMMENT) {
+        note(connection, &row, &row.status, COMMENT, now).await?;
+    }
+    asked_in_vain(connection, row, now).await
+}
+
 /// Finds the row of a flaw or makes it.
 async fn attach<C: ConnectionTrait>(
     connection: &C,

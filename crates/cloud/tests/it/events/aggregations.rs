@@ -1,6 +1,7 @@
 //! What hits and attacks add up to.
 
 use bartizan_testkit::{Credential, TestCloud};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{TestNode, attacks, hit_with, hits, recent};
@@ -236,6 +237,48 @@ async fn a_mark_makes_a_rule_unless_declined_and_takes_it_back() {
 }
 
 #[tokio::test]
+async fn rules_of_marks_respect_what_people_do_with_rules() {
+    let (cloud, admin, _) = cloud_with_hits().await;
+    let rules = async || -> Vec<Value> {
+        let body = json!({"filter": {"type": "disable_attack_type"}});
+        cloud.post(&admin, "/v1/objects/hint", body).await.body().as_array().unwrap().clone()
+    };
+    let sqli = hits(&cloud, &admin, json!({"type": "sqli"})).await;
+    let mark = async |place: usize, mode: &str| {
+        let body = json!({"filter": {"id": sqli[place]["id"]}, "mode": mode});
+        cloud.post(&admin, "/v1/objects/hit/mark_false", body).await.body()["marked"].clone()
+    };
+    let delete = async |id: &Value| {
+        let reply = cloud.post(&admin, "/v1/objects/hint/delete", json!({"filter": {"id": id}})).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    };
+    // Deleted by hand, it is made again with the next mark.
+    mark(0, "true").await;
+    let first = rules().await[0]["id"].clone();
+    delete(&first).await;
+    mark(1, "true").await;
+    let again = rules().await;
+    assert_eq!(again.len(), 1);
+    assert_ne!(again[0]["id"], first);
+    // Edited, it is the rule of who edited it: it stays without marks, and no second one is made beside it.
+    let path = format!("/v3/hint/{}", again[0]["id"]);
+    let reply = cloud.call(&admin, Method::PUT, &path, Some(&json!({"comment": "kept"}))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    mark(0, "false").await;
+    mark(1, "false").await;
+    assert_eq!(rules().await.len(), 1, "an edited rule stays");
+    mark(0, "true").await;
+    assert_eq!(rules().await.len(), 1, "one that says the same is there already");
+    mark(0, "false").await;
+    assert_eq!(rules().await[0]["comment"], "kept");
+    // One that is switched off does not say it.
+    let reply = cloud.call(&admin, Method::PUT, &path, Some(&json!({"active": false}))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    mark(0, "true").await;
+    assert_eq!(rules().await.len(), 2);
+}
+
+#[tokio::test]
 async fn who_may_not_make_rules_only_marks() {
     let (cloud, admin, _) = cloud_with_hits().await;
     let user = cloud.add_user(cloud.client.id, "m@acme.test", &["view_attack", "update_attack"]).await;
@@ -260,4 +303,6 @@ async fn queries_are_completed() {
     assert_eq!(texts("!proto:so").await, ["!proto:soap"]);
     let at = cloud.get(&admin, "/v1/search/suggest?query=sq+xss&cursor=2").await.body();
     assert_eq!(at, json!([{"text": "sqli", "kind": "type"}]));
+    assert_eq!(texts("last+3+d").await, ["days"]);
+    assert_eq!(texts("nove").await, ["november"]);
 }

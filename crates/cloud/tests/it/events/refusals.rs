@@ -89,9 +89,27 @@ async fn a_search_points_at_what_it_refuses() {
         ("xss >2999-01-01", 5),
         ("last 99999 months", 1),
         ("sqli a:moon", 6),
+        ("sqli proto:nope", 6),
+        ("auth:nope", 1),
+        ("xss source:aws,nope", 5),
+        ("!country:ZZ", 1),
+        ("xss ! sqli", 5),
+        ("!today", 1),
     ] {
         assert_eq!(refused(query).await["column"], column, "{query}");
     }
+    let error = refused("proto:graphq").await;
+    assert_eq!((&error["value"], &error["did_you_mean"]), (&json!("graphq"), &json!("graphql")));
+    assert!(error["error"].as_str().unwrap().contains("json-rpc"), "{error}");
+    for (field, value) in [("clientid", json!("x")), ("clientid", json!({})), ("clientid", json!([true]))]
+        .into_iter()
+        .chain([("hits_type", json!(5)), ("hits_type", json!("some"))])
+    {
+        let reply = cloud.post(&admin, "/v1/search", json!({"query": "sqli", field: value})).await;
+        assert_eq!((reply.status, reply.json()["body"][field].is_object()), (400, true), "{field} {value}");
+    }
+    let reply = cloud.post(&admin, "/v1/security_issues/count", json!({"client_id": "x"})).await;
+    assert_eq!((reply.status, reply.json()["body"]["client_id"].is_object()), (400, true), "{}", reply.text);
     let error = refused("sqli statsucode:500").await;
     assert_eq!(
         error,

@@ -363,6 +363,76 @@ async fn flaws_that_no_answer_shows_are_found_by_the_calls_that_hosts_make() {
 }
 
 #[tokio::test]
+async fn a_flaw_that_only_a_call_shows_is_not_closed_because_none_came() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| {
+        config.verification.callback_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.verification.callback_url = "http://callback.test".to_owned();
+    })
+    .await;
+    *shop.callback.lock().unwrap() = cloud.running.callback_address;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on", "vuln_rechecker_mode": "on"})).await;
+    node.upload(&cloud, &[attack_on("s", recent(&cloud), "ssrf", "/fetch")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["vuln_found"]);
+    let vuln = vulns(&cloud, &admin).await[0].clone();
+    let checked = vuln["last_check"].as_i64().unwrap();
+    // From now on a firewall keeps the host from calling.
+    *shop.callback.lock().unwrap() = None;
+    for round in 1..=2 {
+        cloud.running.cloud.clock.shift_ms(90_000_000);
+        let recheck = json!({"id": vuln["id"]});
+        cloud.post(&admin, "/v1/objects/vuln/recheck", recheck).await.body();
+        let after = checked + 80_000 * round;
+        let now = vuln_becomes(&cloud, &admin, |vuln| vuln["last_check"].as_i64() > Some(after)).await;
+        assert_eq!((&now["status"], &now["invalidate_time"]), (&json!("open"), &json!(null)));
+    }
+    let detail = cloud.get(&admin, &format!("/v1/security_issues/{}", vuln["id"])).await.json();
+    let history = detail["status_history"].as_array().unwrap();
+    let comments: Vec<&str> = history.iter().map(|change| change["comment"].as_str().unwrap()).collect();
+    assert_eq!(comments, ["Found by active verification", "Not proved again: no call came"]);
+}
+
+#[tokio::test]
+async fn the_address_for_calls_takes_so_many_connections() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| {
+        config.verification.callback_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.verification.callback_url = "http://callback.test".to_owned();
+        config.verification.callback_connections = 2;
+    })
+    .await;
+    let callback = cloud.running.callback_address.unwrap();
+    let ask = async |stream: &mut tokio::net::TcpStream| {
+        let _closed = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let mut text = [0; 15];
+        stream.read_exact(&mut text).await.is_ok()
+    };
+    let mut open = vec![];
+    for _ in 0..2 {
+        let mut stream = tokio::net::TcpStream::connect(callback).await.unwrap();
+        assert!(ask(&mut stream).await);
+        open.push(stream);
+    }
+    let mut third = tokio::net::TcpStream::connect(callback).await.unwrap();
+    assert!(!ask(&mut third).await, "closed at once");
+    open.pop();
+    // The place is free when the server has seen the end.
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let mut stream = tokio::net::TcpStream::connect(callback).await.unwrap();
+            if ask(&mut stream).await {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.expect("no place became free");
+}
+
+#[tokio::test]
 async fn what_a_guard_refuses_is_not_taken_for_safe() {
     let shop = Shop::start().await;
     shop.is_guarded.store(true, Ordering::SeqCst);
