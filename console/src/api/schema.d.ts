@@ -1368,7 +1368,7 @@ export interface paths {
         put?: never;
         /**
          * Invite a person
-         * @description The answer holds the link, this once; with `send` it also goes out by e-mail.
+         * @description The answer holds the link, this once; with `send` it goes out by e-mail instead, and the answer does not hold it.
          */
         post: operations["invitation_create"];
         delete?: never;
@@ -3575,8 +3575,8 @@ export interface paths {
         /**
          * Take a message of sign-out by redirect
          * @description For browsers, which identity providers lead here: a signed `LogoutRequest` ends the sessions that it names and leads
-         *     back with a signed `LogoutResponse`; a signed `LogoutResponse` to a request of ours leads to the sign-in page. Also
-         *     where the page waits with which our own message goes to a provider that takes forms only.
+         *     back with a signed `LogoutResponse`; a signed `LogoutResponse` to a request of ours leads to the sign-in page, and so
+         *     does whatever is not taken, with `error=saml_logout_refused`. Also where the page waits with which our own message goes to a provider that takes forms only.
          */
         get: operations["sso_saml_logout_redirect"];
         put?: never;
@@ -3941,7 +3941,8 @@ export interface paths {
         put?: never;
         /**
          * Invite a user again
-         * @description A new link for a user who was created without a password; the old one is void.
+         * @description A new link for a user who was created without a password, by e-mail; the old one is void. Where the cloud sends no
+         *     letters the answer holds the link.
          */
         post: operations["invitation_resend"];
         delete?: never;
@@ -6850,6 +6851,8 @@ export interface components {
              * @description Unix seconds, to the minute.
              */
             secret_last_used_at?: number | null;
+            /** @description Address that this was from. */
+            secret_last_used_ip?: string | null;
             /** @description Whether UUID and secret may be used. */
             available: boolean;
             /** @description Why not. */
@@ -7938,6 +7941,8 @@ export interface components {
                  * @description Unix seconds, to the minute.
                  */
                 secret_last_used_at?: number | null;
+                /** @description Address that this was from. */
+                secret_last_used_ip?: string | null;
                 /** @description Whether UUID and secret may be used. */
                 available: boolean;
                 /** @description Why not. */
@@ -8272,8 +8277,11 @@ export interface components {
                  * @description Identity.
                  */
                 id: number;
-                /** @description Link for the invited person, shown this once. */
-                url: string;
+                /**
+                 * @description Link for the invited person, shown this once; `null` when it went to the address by letter, which proves that
+                 *     whoever accepts reads it.
+                 */
+                url?: string | null;
                 /**
                  * Format: int64
                  * @description Unix seconds.
@@ -12610,8 +12618,11 @@ export interface components {
              * @description Identity.
              */
             id: number;
-            /** @description Link for the invited person, shown this once. */
-            url: string;
+            /**
+             * @description Link for the invited person, shown this once; `null` when it went to the address by letter, which proves that
+             *     whoever accepts reads it.
+             */
+            url?: string | null;
             /**
              * Format: int64
              * @description Unix seconds.
@@ -20005,7 +20016,15 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
-            404: components["responses"]["NotFound"];
+            /** @description The link does not work, or not any more */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             429: components["responses"]["TooMany"];
         };
     };
