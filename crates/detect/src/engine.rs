@@ -161,6 +161,19 @@ impl Engine {
 
     /// The same for a value whose kinds of bytes are known.
     pub(crate) fn scan_known(&self, value: &[u8], bytes: ByteSet, place: Place, out: &mut Vec<Sign>) {
+        self.scan_apart(value, bytes, place, out, &mut Vec::new());
+    }
+
+    /// The same; signs that the value has only with an open clause at its end go to `open`, for what follows the clause may
+    /// stand in another value.
+    pub(crate) fn scan_apart(
+        &self,
+        value: &[u8],
+        bytes: ByteSet,
+        place: Place,
+        out: &mut Vec<Sign>,
+        open: &mut Vec<Sign>,
+    ) {
         if is_plain(value, bytes, place) {
             return;
         }
@@ -205,10 +218,12 @@ impl Engine {
         if let Some(before) = self.unconfirmed(value, out.get(start..).unwrap_or_default()) {
             let mut confirmed = Vec::new();
             self.scan_known(before, ByteSet::of(before), place, &mut confirmed);
-            let found = out.split_off(start);
-            out.extend(found.into_iter().filter(|sign| {
+            let is_confirmed = |sign: &Sign| {
                 sign.attack_type != AttackType::Sqli || confirmed.iter().any(|have| have.stamp == sign.stamp)
-            }));
+            };
+            let (found, apart) = out.split_off(start).into_iter().partition::<Vec<_>, _>(is_confirmed);
+            out.extend(found);
+            open.extend(apart);
         }
     }
 

@@ -19,6 +19,7 @@ use crate::engine::{Engine, Sign, StampInfo};
 use crate::names::{self, Privileges};
 use crate::place::Place;
 use crate::rce::{deserialization, framework};
+use crate::sqli::confirm::could_continue;
 use crate::sqli::is_own_statement;
 
 /// One attack at one point of a request.
@@ -99,14 +100,18 @@ pub fn inspect(
         engine,
         policy,
         signs: Vec::new(),
+        open: Vec::new(),
+        clauses: Vec::new(),
         detections: Found::default(),
         whole_path: Found::default(),
         excused: Vec::new(),
         privileges: Privileges::default(),
         operator: None,
+        listing: None,
     };
     let report = walk(parts, limits, &mut inspector);
     inspector.settle_operator(None);
+    inspector.settle_clauses(parts, limits);
     let Inspector { policy, detections, whole_path, excused, privileges, .. } = inspector;
     let mut detections = detections.list;
     // The path as a whole is scanned for what no segment shows alone; what a segment shows is reported there, and what
@@ -154,12 +159,17 @@ struct Inspector<'a> {
     policy: &'a mut dyn Policy,
     /// Signs of the current value; kept to reuse its memory.
     signs: Vec<Sign>,
+    /// Signs of the current value that its open clause makes; kept to reuse its memory.
+    open: Vec<Sign>,
+    clauses: Vec<Clause>,
     detections: Found,
     whole_path: Found,
     /// Signs that rules switch off in segments of the path.
     excused: Vec<(AttackType, u32)>,
     privileges: Privileges,
     operator: Option<Operator>,
+    /// An operator that was answered, behind which more names of members may follow.
+    listing: Option<Operator>,
 }
 
 /// An operator where queries hold such by design: it is one of them if a value to compare with follows.
@@ -167,6 +177,50 @@ struct Operator {
     point: Point,
     name: Vec<u8>,
     sign: Sign,
+}
+
+/// A value that is an attack only if another one continues the clause at its end.
+struct Clause {
+    point: Point,
+    value: Vec<u8>,
+    signs: Vec<Sign>,
+}
+
+/// Looks for a value that could continue the clause of another one.
+struct Continuations<'a> {
+    policy: &'a mut dyn Policy,
+    clauses: &'a [Clause],
+    found: bool,
+}
+
+impl Visitor for Continuations<'_> {
+    fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
+        // Fields of the header block are lists by their grammar.
+        let is_argument = matches!(
+            Place::of(point, role),
+            Some(
+                Place::QueryValue
+                    | Place::BodyValue
+                    | Place::CookieValue
+                    | Place::FileContent
+                    | Place::FileName
+                    | Place::Path
+            )
+        );
+        let is_other = || {
+            let point = point.to_point();
+            self.clauses.iter().any(|clause| clause.point != point)
+        };
+        if role != Role::Parsed && is_argument && could_continue(value) && is_other() {
+            self.found = true;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
+        self.policy.parser_allowed(point, parser)
+    }
 }
 
 /// Detections in the order of the walk.
@@ -254,6 +308,14 @@ impl Visitor for Inspector<'_> {
         if self.operator.is_some() {
             self.settle_operator(Some((point, value)));
         }
+        // The first member was looked at; a secret may be among the others.
+        if self.listing.is_some()
+            && let Some(listing) = self
+                .listing
+                .take_if(|listing| names::is_below(point, &listing.name) && names::is_secret_member(value))
+        {
+            self.report_operator(listing);
+        }
         self.policy.value_seen(point, value, role);
         self.privileges.note(point, value, role);
         match judged_place(point, value, bytes, role) {
@@ -270,6 +332,24 @@ impl Visitor for Inspector<'_> {
 }
 
 impl Inspector<'_> {
+    /// Decides about open clauses once all values are known. Almost no request has one, so that a second walk costs less
+    /// than a look at every value on the first.
+    fn settle_clauses(&mut self, parts: &RequestParts<'_>, limits: &Limits) {
+        if self.clauses.is_empty() {
+            return;
+        }
+        let clauses = std::mem::take(&mut self.clauses);
+        let mut others = Continuations { policy: &mut *self.policy, clauses: &clauses, found: false };
+        walk(parts, limits, &mut others);
+        if !others.found {
+            return;
+        }
+        let (policy, detections) = (&*self.policy, &mut self.detections);
+        for Clause { point, value, mut signs } in clauses {
+            point.with_path(|path| collect(policy, path, &value, &mut signs, detections));
+        }
+    }
+
     /// Puts an operator aside where queries hold such by design.
     fn defer_operator(&mut self, point: &PointPath<'_>, name: &[u8]) {
         let Some(at) = self.signs.iter().position(|sign| sign.stamp == names::OPERATOR) else { return };
@@ -283,8 +363,15 @@ impl Inspector<'_> {
     fn settle_operator(&mut self, next: Option<(&PointPath<'_>, &[u8])>) {
         let Some(Operator { point, name, sign }) = self.operator.take() else { return };
         if next.is_some_and(|(at, value)| names::answers_operator(at, value, &name)) {
+            if names::names_members(&name) {
+                self.listing = Some(Operator { point, name, sign });
+            }
             return;
         }
+        self.report_operator(Operator { point, name, sign });
+    }
+
+    fn report_operator(&mut self, Operator { point, name, sign }: Operator) {
         let (policy, detections) = (&*self.policy, &mut self.detections);
         point.with_path(|path| collect(policy, path, &name, &mut vec![sign], detections));
     }
@@ -293,7 +380,13 @@ impl Inspector<'_> {
         if binary::is_binary(point, value, bytes) {
             self.engine.scan_data(value, place, &mut self.signs);
         } else {
-            self.engine.scan_known(value, bytes, place, &mut self.signs);
+            self.engine.scan_apart(value, bytes, place, &mut self.signs, &mut self.open);
+        }
+        if !self.open.is_empty() {
+            let signs = std::mem::take(&mut self.open);
+            if self.clauses.len() < Found::MAX_POINTS {
+                self.clauses.push(Clause { point: point.to_point(), value: value.to_vec(), signs });
+            }
         }
         if place.is_name() && names::is_prototype_chain(point, value) {
             let StampInfo { stamp, attack_type, subtype } = names::PROTOTYPE_CHAIN;
@@ -428,7 +521,7 @@ fn collect(
         if sign.stamp == names::REDIRECT_ONLY && !names::is_redirect(point) {
             continue;
         }
-        if sign.stamp == framework::CONSTRUCTOR && !names::overrides_the_method(point) {
+        if sign.stamp == framework::CONSTRUCTOR && !names::says_what_to_call(point) {
             continue;
         }
         // Pages keep their own objects in the view state; an attack shows by what it makes.
@@ -728,6 +821,28 @@ mod tests {
         let found =
             detections("/v1/orders?limit=10&sort=-created", &[("Content-Type", "application/json")], body);
         assert_eq!(found, []);
+    }
+
+    #[test]
+    fn a_clause_may_go_on_in_another_value() {
+        let is_sqli = |target: &str| {
+            detections(target, &[], "").iter().any(|found| found.attack_type == AttackType::Sqli)
+        };
+        for target in [
+            "/a?a=1'%20union%20select&b=,password%20from%20users--%20-",
+            "/a?b=,password%20from%20users--%20-&a=1'%20union%20select",
+            "/a?a=1'%20union%20select&b=1,2,3",
+            "/a?a=1'%20union%20select&b=,password%20from%20users--%20union%20select",
+            "/?id=1%27%20UNION%20SELECT%201,version()--",
+        ] {
+            assert!(is_sqli(target), "{target}");
+        }
+        for target in ["/?id=1%27%20UNION%20SELECT", "/?q=1%27%20UNION%20SELECT&page=2&sort=-created&lang=en"]
+        {
+            assert!(!is_sqli(target), "{target}");
+        }
+        let found = detections("/a?a=1'%20union%20select&b=1,2", &[], "");
+        assert_eq!(serde_json::to_value(&found[0].point).unwrap(), serde_json::json!(["get", "a"]));
     }
 
     struct NoSqli;

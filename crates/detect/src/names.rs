@@ -32,10 +32,36 @@ pub(crate) const OPERATOR: u32 = 8001;
 /// Stamps of this file.
 pub(crate) static STAMPS: [StampInfo; 2] = [PROTOTYPE_CHAIN, PRIVILEGE];
 
-/// Whether the point is inside a body that is no form.
+/// Whether the point is inside a body that is no form, as services send it to each other. What a decoder brought to light
+/// was not meant to be read by who took the body.
 pub(crate) fn is_body(point: &PointPath<'_>) -> bool {
-    let in_body = point.ancestors().any(|path| path.last().element() == Element::Post);
-    in_body && !point.ancestors().any(|path| path.last().element() == Element::FormUrlencoded)
+    let is_form =
+        |path: &PointPath<'_>| matches!(path.last().element(), Element::FormUrlencoded | Element::Multipart);
+    point.root_element() == Element::Post && !point.ancestors().any(is_form) && !is_decoded(point)
+}
+
+/// Whether the value was hidden in another one.
+fn is_decoded(point: &PointPath<'_>) -> bool {
+    point.ancestors().any(|path| {
+        let element = path.last().element();
+        matches!(element, Element::Base64 | Element::Hex | Element::Jwt | Element::HtmlJs)
+            || element.name().starts_with("viewstate")
+    })
+}
+
+/// Whether the point is in a document of XML.
+fn is_xml(point: &PointPath<'_>) -> bool {
+    point.ancestors().any(|path| path.last().element() == Element::Xml)
+}
+
+/// Whether a name is one for persons, secrets or what opens an account.
+fn is_personal(name: &str) -> bool {
+    const PERSONAL: [&str; 23] = [
+        "pass", "pwd", "psw", "token", "secret", "user", "uname", "uid", "login", "mail", "phone", "ssn",
+        "auth", "otp", "pin", "code", "key", "hash", "admin", "role", "account", "session", "cred",
+    ];
+    let name = name.to_ascii_lowercase();
+    PERSONAL.iter().any(|part| name.contains(part))
 }
 
 /// Whether a name continues `constructor` to `prototype`.
@@ -148,10 +174,12 @@ pub(crate) fn queries_by_design(point: &PointPath<'_>, name: &[u8]) -> bool {
         b"$sort", b"$limit", b"$skip", b"$select",
     ];
     const STAGES: [&[u8]; 5] = [b"$match", b"$group", b"$project", b"$sort", b"$unwind"];
-    const PERSONAL: [&str; 17] = [
-        "pass", "pwd", "token", "secret", "user", "login", "mail", "auth", "otp", "pin", "key", "hash",
-        "admin", "role", "account", "session", "cred",
-    ];
+    // Cookies, header fields, uploads and what is encoded are no place for queries.
+    let is_query = matches!(point.root_element(), Element::Get | Element::GetName);
+    let is_upload = point.ancestors().any(|path| path.last().element() == Element::Multipart);
+    if !(is_query || point.root_element() == Element::Post) || is_upload || is_decoded(point) {
+        return false;
+    }
     let keys: Vec<&str> = point.ancestors().map(|path| path.last()).filter_map(key).collect();
     // The order of a list or its length selects nothing: `?$sort[createdAt]=-1`.
     if keys.is_empty() {
@@ -160,11 +188,8 @@ pub(crate) fn queries_by_design(point: &PointPath<'_>, name: &[u8]) -> bool {
     }
     let Some(container) = keys.iter().rposition(|key| CONTAINERS.contains(key)) else { return false };
     let inner = keys.get(..container).unwrap_or_default();
-    let is_personal = |key: &&str| {
-        let key = key.to_ascii_lowercase();
-        PERSONAL.iter().any(|part| key.contains(part))
-    };
-    if inner.iter().any(is_personal) {
+    // Above the container, too: `password[filter][$ne]=1` compares a password.
+    if keys.iter().any(|key| is_personal(key)) {
         return false;
     }
     if keys.get(container) == Some(&"pipeline") && inner.is_empty() {
@@ -177,18 +202,42 @@ pub(crate) fn queries_by_design(point: &PointPath<'_>, name: &[u8]) -> bool {
 /// which is what an injection is after.
 pub(crate) fn answers_operator(point: &PointPath<'_>, value: &[u8], operator: &[u8]) -> bool {
     let is_under = point.ancestors().find_map(|path| key(path.last())).map(str::as_bytes) == Some(operator);
+    if names_members(operator) && is_secret_member(value) {
+        return false;
+    }
     is_under && !value.is_empty() && value != b"null" && value != b"undefined"
+}
+
+/// Whether names of members follow the operator.
+pub(crate) fn names_members(operator: &[u8]) -> bool {
+    operator == b"$sort"
+}
+
+/// Whether a value is the name of a member whose order tells a secret.
+pub(crate) fn is_secret_member(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(is_personal)
+}
+
+/// Whether the point is within what an operator asks for.
+pub(crate) fn is_below(point: &PointPath<'_>, operator: &[u8]) -> bool {
+    point.ancestors().any(|path| key(path.last()).map(str::as_bytes) == Some(operator))
 }
 
 /// Whether the field is named as one for filters of a directory, of services that are configured with them.
 pub(crate) fn takes_filter(point: &PointPath<'_>) -> bool {
     let name = point.ancestors().find_map(|path| key(path.last()));
-    is_body(point) && name.is_some_and(|name| name.to_ascii_lowercase().ends_with("filter"))
+    is_body(point) && !is_xml(point) && name.is_some_and(|name| name.to_ascii_lowercase().ends_with("filter"))
 }
 
-/// Whether a value is a filter of a directory from its first parenthesis to the one that closes it.
+/// Whether a value is a filter of a directory from its first parenthesis to the one that closes it. None that compares
+/// credentials: nobody configures that, and it tells them letter by letter.
 pub(crate) fn is_whole_filter(value: &[u8]) -> bool {
+    const CREDENTIALS: [&[u8]; 5] = [b"pass", b"pwd", b"secret", b"credential", b"private"];
     let value = value.trim_ascii();
+    let lower = value.to_ascii_lowercase();
+    if CREDENTIALS.iter().any(|word| memchr::memmem::find(&lower, word).is_some()) {
+        return false;
+    }
     if value.first() != Some(&b'(') || value.iter().any(|b| !b.is_ascii_graphic() && *b != b' ') {
         return false;
     }
@@ -214,8 +263,12 @@ pub(crate) fn imports_a_source(point: &PointPath<'_>, value: &[u8]) -> bool {
         b".ts", b".tsx", b".js", b".jsx", b".mjs", b".cjs", b".vue", b".svelte", b".css", b".scss",
         b".proto", b".md", b".html", b".svg",
     ];
+    const SECRETS: [&[u8]; 8] =
+        [b"secret", b"passw", b"credential", b".env", b"key", b"token", b"private", b"auth"];
     let name = point.ancestors().find_map(|path| key(path.last()));
-    if !is_body(point) || !name.is_some_and(|name| MEMBERS.contains(&name)) {
+    let lower = value.to_ascii_lowercase();
+    let is_secret = SECRETS.iter().any(|word| memchr::memmem::find(&lower, word).is_some());
+    if is_secret || is_xml(point) || !is_body(point) || !name.is_some_and(|name| MEMBERS.contains(&name)) {
         return false;
     }
     let mut rest = value;
@@ -228,7 +281,7 @@ pub(crate) fn imports_a_source(point: &PointPath<'_>, value: &[u8]) -> bool {
     let is_source = ENDINGS.iter().any(|ending| file.ends_with(ending))
         // A component: `Button`.
         || name == Some("import") && file.first().is_some_and(u8::is_ascii_uppercase) && !file.contains(&b'.');
-    (1..=3).contains(&climbs)
+    (1..=2).contains(&climbs)
         && is_source
         && rest.iter().all(is_name)
         && memchr::memmem::find(rest, b"..").is_none()
@@ -237,9 +290,13 @@ pub(crate) fn imports_a_source(point: &PointPath<'_>, value: &[u8]) -> bool {
         && !rest.starts_with(b"/")
 }
 
-/// Whether the field says which method a form means.
-pub(crate) fn overrides_the_method(point: &PointPath<'_>) -> bool {
-    point.ancestors().find_map(|path| key(path.last())) == Some("_method")
+/// Whether the field says what a framework calls or makes: the method that a form means, a function and its arguments, a
+/// class.
+pub(crate) fn says_what_to_call(point: &PointPath<'_>) -> bool {
+    // `vars[0]`
+    let is_number = |name: &&str| name.bytes().all(|b| b.is_ascii_digit());
+    let name = point.ancestors().filter_map(|path| key(path.last())).find(|name| !is_number(name));
+    matches!(name, Some("_method" | "function" | "vars" | "filter" | "class" | "__class"))
 }
 
 /// Whether the field is named as one for statements, of services that query data with them.
@@ -437,6 +494,7 @@ mod tests {
             "/articles?filters[id][$in][0]=3&filters[id][$in][1]=6",
             "/articles?filters[$or][0][date][$eq]=2020-01-01",
             "/messages?$sort[createdAt]=-1",
+            "/messages?$sort[createdAt]=-1&$sort[title]=1",
         ] {
             assert_eq!(types(target, FORM, ""), Vec::<&str>::new(), "{target}");
         }
@@ -465,6 +523,12 @@ mod tests {
             r#"/a?filter={"a":{"$gt":""}}"#,
             r#"/a?filter={"a":{"$gt":{}}}"#,
             "/a?x[where]=1&y[$gt]=",
+            "/a?password[filter][$ne]=1",
+            "/a?filter[uname][$ne]=1",
+            "/a?filter[psw][$gt]=1",
+            "/a?filter[code][$ne]=1",
+            "/a?$sort[password]=1",
+            "/a?$sort[createdAt]=1&$sort[password]=1",
             "/a?$where=1",
         ] {
             assert!(types(target, FORM, "").contains(&"nosqli"), "{target}");
@@ -474,10 +538,35 @@ mod tests {
             r#"{"pipeline":[{"$function":{"body":"x"}}]}"#,
             r#"{"pipeline":[{"$lookup":{"from":"users"}}]}"#,
             r#"{"filter":{"x":{"$function":"y"}}}"#,
+            r#"{"password":{"filter":{"$ne":1}}}"#,
+            r#"{"pipeline":[{"$match":{"x":1}},{"$out":"users"}]}"#,
+            r#"{"pipeline":[{"$match":{"x":1}},{"$merge":{"into":"users"}}]}"#,
+            r#"{"pipeline":[{"$unionWith":"users"}]}"#,
+            r#"{"pipeline":[{"$graphLookup":{"from":"users"}}]}"#,
+            r#"{"pipeline":[{"$sort":{"a":1,"password":1}}]}"#,
             r#"{"update":{"$where":"1"}}"#,
         ] {
             assert!(types("/a", JSON, body).contains(&"nosqli"), "{body}");
         }
+    }
+
+    #[test]
+    fn operators_elsewhere_than_in_query_and_body_are_attacks() {
+        let multipart =
+            "--b\r\nContent-Disposition: form-data; name=\"filter[x][$ne]\"\r\n\r\n1\r\n--b--\r\n";
+        assert!(types("/a", "multipart/form-data; boundary=b", multipart).contains(&"nosqli"));
+        // {"filter":{"x":{"$ne":1}}}
+        assert!(types("/a?q=eyJmaWx0ZXIiOnsieCI6eyIkbmUiOjF9fX0=", JSON, "").contains(&"nosqli"));
+        let headers: [(&[u8], &[u8]); 1] = [(b"Cookie", br#"q={"filter":{"x":{"$ne":1}}}"#)];
+        let parts = RequestParts {
+            method: "GET",
+            target: b"/a",
+            headers: &headers,
+            body: b"",
+            body_truncated: false,
+        };
+        let found = inspect(&Engine::new(), &parts, &Limits::default(), &mut NoPolicy).detections;
+        assert!(found.iter().any(|found| found.attack_type.code() == "nosqli"), "{found:?}");
     }
 
     #[test]
@@ -493,9 +582,20 @@ mod tests {
             r#"{"filter":"(a=b))(|(uid=*)"}"#,
             r#"{"filter":"(uid=a)(|(uid=*))"}"#,
             r#"{"name":"(|(uid=*)(cn=a*))"}"#,
+            r#"{"filter":"(&(uid=admin)(!(&(1=0)(userPassword=q*))))"}"#,
+            // (|(uid=*)(cn=a*))
+            r#"{"filter":"KHwodWlkPSopKGNuPWEqKSk="}"#,
         ] {
             assert!(types("/a", JSON, body).contains(&"ldapi"), "{body}");
         }
+        for name in ["name=\"filter\"", "name=\"filter\"; filename=\"a.txt\""] {
+            let field = format!(
+                "--b\r\nContent-Disposition: form-data; {name}\r\n\r\n(|(uid=*)(cn=a*))\r\n--b--\r\n"
+            );
+            assert!(types("/a", "multipart/form-data; boundary=b", &field).contains(&"ldapi"), "{name}");
+        }
+        let document = "<?xml version=\"1.0\"?><a><filter>(|(uid=*)(cn=a*))</filter></a>";
+        assert!(types("/a", "application/xml", document).contains(&"ldapi"));
         assert!(types("/a?filter=(|(cn=a*)(mail=*))", FORM, "").contains(&"ldapi"));
     }
 
@@ -508,6 +608,8 @@ mod tests {
             r#"{"include":"../../etc/passwd"}"#,
             r#"{"import":"../../../../x/a.ts"}"#,
             r#"{"import":"../.env"}"#,
+            r#"{"extends":"../../config/secrets.js"}"#,
+            r#"{"extends":"../../../config/base.js"}"#,
             r#"{"import":"../a/../../b.ts"}"#,
             r#"{"include":"../config.php"}"#,
             r#"{"import":"../a\u0000.ts"}"#,
@@ -522,6 +624,34 @@ mod tests {
         let body = "_method=__construct&filter[]=system&method=get";
         assert!(types("/index.php?s=captcha", FORM, body).contains(&"rce"));
         assert_eq!(types("/search", FORM, "q=__construct"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn functions_and_classes_count_where_they_are_called() {
+        for target in [
+            r"/?s=/Index/\think\app/invokefunction&function=call_user_func_array&vars[0]=x",
+            "/?s=/index/invokefunction&function=call_user_func_array",
+            "/?vars[0]=call_user_func",
+            r"/?s=index/think\request/input",
+            "/?mail[%23post_render][]=exec",
+            "/?destination=user?q[%2523post_render][]=exec",
+        ] {
+            assert!(types(target, FORM, "").contains(&"rce"), "{target}");
+        }
+        for body in [
+            r#"{"as session":{"__class":"GuzzleHttp\\Psr7\\FnStream","x":1}}"#,
+            r#"{"as session":{"__construct()":[{"close":null}]}}"#,
+        ] {
+            assert!(types("/a", JSON, body).contains(&"rce"), "{body}");
+        }
+        for body in [
+            r#"{"q":"call_user_func","r":"__construct()","s":"GuzzleHttp\\Psr7\\FnStream","t":"call_user_func_array"}"#,
+            r#"{"/functions/{id}/invokeFunction":1}"#,
+            r##"{"a":"C:\\think\\docs\\readme.txt","b":"Acme\\Think\\Model\\User","c":"#pre_render"}"##,
+        ] {
+            assert_eq!(types("/a", JSON, body), Vec::<&str>::new(), "{body}");
+        }
+        assert_eq!(types("/search?q=%23pre_render", FORM, ""), Vec::<&str>::new());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) static DETECTOR: Detector = Detector {
             gate: &["$"],
             needs: "",
             test: Test::Checked(
-                r"(?:^|[\[.{,\s\x22'])\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|elemmatch|func(?:tion)?|expr|jsonschema|text|accumulator|comment|options|slice|near(?:sphere)?|geo\w+|max|min|inc|push|pull|set|unset|rename|bits\w+|lookup|project|group|unwind|match|sort|rand|natural)(?:$|[\]\[\x22'\s:)])",
+                r"(?:^|[\[.{,\s\x22'])\$(?:where|ne|nin|gte?|lte?|eq|in|regex|exists|or|nor|and|not|all|size|mod|elemmatch|func(?:tion)?|expr|jsonschema|text|accumulator|comment|options|slice|near(?:sphere)?|geo\w+|max|min|inc|push|pull|set|unset|rename|bits\w+|(?:graph)?lookup|out|merge|unionwith|project|group|unwind|match|sort|rand|natural)(?:$|[\]\[\x22'\s:)])",
                 |context, span| {
                     let exact = context.place.is_name();
                     let json = context.value.get(span.end.saturating_sub(1)..).unwrap_or_default();

@@ -1,14 +1,18 @@
 //! Documents of XML that no browser runs anything of: SAML and WS-Federation messages, process models, maps, formulas.
 //!
 //! They travel in parameters, and to a reader of HTML their default namespace and their unknown elements look odd. A value is
-//! such a document only if all of it is: well formed, one root, no declaration but that of XML, no name that HTML or
-//! vector graphics know as anything that acts, no attribute that acts or refers, no namespace of theirs. Whatever stands
-//! before or behind it, and any sign that a lenient reader may take for markup, makes it something else.
+//! such a document only if all of it is: well formed, one root, no declarations but that of XML and of names and plain texts,
+//! no name that HTML or vector graphics know as anything that acts, no attribute that acts or refers, no namespace of theirs.
+//! Whatever stands before or behind it, and any sign that a lenient reader may take for markup, makes it something else.
 
 /// Longest document that is read; the signatures that ask are for short values.
 const LONGEST: usize = 16 << 10;
 /// Elements inside each other.
 const DEEPEST: usize = 64;
+/// Prefixes that its names have.
+const MOST_PREFIXES: usize = 64;
+/// Texts that its document type names.
+const MOST_ENTITIES: usize = 64;
 
 /// Local names that act, load, frame, style or change how what follows is read, in HTML, vector graphics or stylesheets.
 const ACTIVE: [&[u8]; 71] = [
@@ -84,25 +88,123 @@ const ACTIVE: [&[u8]; 71] = [
     b"xss",
     b"annotation-xml",
 ];
+/// Names of HTML without a prefix: they format, and so the value is a part of a page. Those that vocabularies of XML use for
+/// their data (`Address`, `Code`, `Data`, `Label`, `Time`, `Summary`, `Content`) are not among them.
+const FORMATTING: [&[u8]; 81] = [
+    b"abbr",
+    b"acronym",
+    b"article",
+    b"aside",
+    b"b",
+    b"basefont",
+    b"bdi",
+    b"bdo",
+    b"big",
+    b"blink",
+    b"blockquote",
+    b"canvas",
+    b"caption",
+    b"center",
+    b"cite",
+    b"col",
+    b"colgroup",
+    b"datalist",
+    b"dd",
+    b"del",
+    b"dfn",
+    b"dl",
+    b"dt",
+    b"em",
+    b"fieldset",
+    b"figcaption",
+    b"figure",
+    b"h1",
+    b"h2",
+    b"h3",
+    b"h4",
+    b"h5",
+    b"h6",
+    b"hgroup",
+    b"hr",
+    b"i",
+    b"ins",
+    b"kbd",
+    b"legend",
+    b"li",
+    b"main",
+    b"mark",
+    b"menu",
+    b"menuitem",
+    b"meter",
+    b"multicol",
+    b"nav",
+    b"nextid",
+    b"nobr",
+    b"noframes",
+    b"ol",
+    b"optgroup",
+    b"option",
+    b"pre",
+    b"q",
+    b"rb",
+    b"rp",
+    b"rt",
+    b"rtc",
+    b"ruby",
+    b"s",
+    b"samp",
+    b"section",
+    b"selectedcontent",
+    b"shadow",
+    b"small",
+    b"spacer",
+    b"strike",
+    b"strong",
+    b"sub",
+    b"sup",
+    b"tbody",
+    b"td",
+    b"tfoot",
+    b"th",
+    b"thead",
+    b"tr",
+    b"tt",
+    b"u",
+    b"ul",
+    b"wbr",
+];
+/// Prefixes that need no declaration.
+const KNOWN_PREFIXES: [&[u8]; 3] = [b"xml", b"xmlns", b"xsi"];
 /// Attributes that run, load or refer.
-const REFERRING: [&[u8]; 17] = [
+const REFERRING: [&[u8]; 28] = [
     b"action",
     b"archive",
+    b"attributename",
     b"background",
+    b"by",
     b"classid",
     b"code",
     b"codebase",
     b"data",
+    b"dataformatas",
+    b"datasrc",
     b"dynsrc",
+    b"event",
     b"formaction",
+    b"from",
+    b"handler",
     b"href",
+    b"imagesrcset",
     b"implementation",
     b"lowsrc",
     b"ping",
     b"poster",
     b"src",
     b"srcdoc",
+    b"srcset",
     b"style",
+    b"to",
+    b"values",
 ];
 /// Parts of namespaces in which the same names act after all.
 const ACTIVE_NAMESPACES: [&[u8]; 8] =
@@ -118,7 +220,12 @@ pub(crate) fn is_inert(value: &[u8]) -> bool {
     if value.len() > LONGEST || value.first() != Some(&b'<') || value.iter().any(is_control) {
         return false;
     }
-    Reader { rest: after_declaration(value) }.is_inert().unwrap_or(false)
+    let (rest, entities) = after_doctype(after_declaration(value));
+    let mut reader = Reader { rest, entities, declared: Vec::new(), prefixes: Vec::new() };
+    let is_inert = reader.is_inert().unwrap_or(false);
+    // A prefix that nothing declares is one that frameworks read: `hx:on`, `ev:event`.
+    let is_declared = |prefix: &&[u8]| KNOWN_PREFIXES.contains(prefix) || reader.declared.contains(prefix);
+    is_inert && reader.prefixes.iter().all(is_declared)
 }
 
 /// Behind `<?xml version="1.0" …?>`.
@@ -130,6 +237,34 @@ fn after_declaration(value: &[u8]) -> &[u8] {
         Some(rest) => rest.trim_ascii_start(),
         None => value,
     }
+}
+
+/// Behind a document type with declarations of names and plain texts alone, and the names of the texts.
+fn after_doctype(value: &[u8]) -> (&[u8], Vec<&[u8]>) {
+    let split = || {
+        let rest = value.strip_prefix(b"<!DOCTYPE ")?;
+        let (head, rest) = rest.split_at_checked(memchr::memchr(b']', rest)? + 1)?;
+        let rest = rest.trim_ascii_start().strip_prefix(b">")?;
+        declares_only(head).then(|| (rest.trim_ascii_start(), entities(head)))
+    };
+    split().unwrap_or((value, Vec::new()))
+}
+
+/// The names of texts that may be referred to: those that no reader of HTML takes for a mark of its own (`&lt`).
+fn entities(head: &[u8]) -> Vec<&[u8]> {
+    const MARKS: [&[u8]; 7] = [b"lt", b"gt", b"quot", b"amp", b"apos", b"nvlt", b"nvgt"];
+    memchr::memmem::find_iter(head, b"<!ENTITY ")
+        .filter_map(|at| head.get(at + 9..)?.split(|b| !is_entity_name(b)).next())
+        .filter(|name| {
+            let lower = name.to_ascii_lowercase();
+            !name.is_empty() && !MARKS.iter().any(|mark| lower.starts_with(mark))
+        })
+        .take(MOST_ENTITIES)
+        .collect()
+}
+
+const fn is_entity_name(b: &u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
 }
 
 /// Whether the value is the head of a document type with declarations of names and plain texts alone, as the parser of XML
@@ -163,8 +298,7 @@ fn is_plain_declaration(declaration: &[u8]) -> bool {
         return element.iter().all(model);
     }
     let Some(entity) = declaration.strip_prefix(b"<!ENTITY ") else { return false };
-    let name =
-        entity.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
+    let name = entity.iter().take_while(|b| is_entity_name(b)).count();
     let text = entity.get(name..).unwrap_or_default().trim_ascii();
     let is_text = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80 || b" ,.;:!?()+-/#".contains(b);
     let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
@@ -173,6 +307,11 @@ fn is_plain_declaration(declaration: &[u8]) -> bool {
 
 struct Reader<'v> {
     rest: &'v [u8],
+    /// Names of texts that the document declares.
+    entities: Vec<&'v [u8]>,
+    /// Prefixes that the document declares, and those of its names.
+    declared: Vec<&'v [u8]>,
+    prefixes: Vec<&'v [u8]>,
 }
 
 impl<'v> Reader<'v> {
@@ -215,7 +354,7 @@ impl<'v> Reader<'v> {
         self.rest = rest;
         // Inside an attribute of a page the quote would end it, and the rest would be more attributes.
         let is_attribute = text.contains(&b'=') && text.iter().any(|b| matches!(b, b'"' | b'\'' | b'`'));
-        let is_plain = !text.contains(&b'>') && !is_attribute && has_plain_references(text);
+        let is_plain = !text.contains(&b'>') && !is_attribute && has_references_to(&self.entities, text);
         (!outside && is_plain || text.is_empty()).then_some(())
     }
 
@@ -237,13 +376,28 @@ impl<'v> Reader<'v> {
     fn element(&mut self) -> Option<&'v [u8]> {
         let name = self.name()?;
         let local = local(name);
-        if ACTIVE.contains(&local.as_slice()) {
+        // A dash makes a custom element, of which a script of the page knows what it does.
+        if ACTIVE.contains(&local.as_slice())
+            || FORMATTING.contains(&name.to_ascii_lowercase().as_slice())
+            || name.contains(&b'-')
+        {
             return None;
         }
+        self.note_prefix(name)?;
         while self.blanks() && !self.rest.starts_with(b"/>") && !self.rest.starts_with(b">") {
             self.attribute()?;
         }
         Some(name)
+    }
+
+    fn note_prefix(&mut self, name: &'v [u8]) -> Option<()> {
+        let Some(length) = memchr::memchr(b':', name) else { return Some(()) };
+        let prefix = name.get(..length)?;
+        if !self.prefixes.contains(&prefix) {
+            self.prefixes.push(prefix);
+        }
+        // Few in an honest document, however many names have them.
+        (self.prefixes.len() <= MOST_PREFIXES).then_some(())
     }
 
     fn attribute(&mut self) -> Option<()> {
@@ -257,9 +411,22 @@ impl<'v> Reader<'v> {
         let value = body.get(..end)?;
         self.rest = body.get(end + 1..)?;
         let local = local(name);
-        // With a dash they are programs of frameworks: `ng-init`, `v-html`, `data-…`.
-        let acts = local.starts_with(b"on") || REFERRING.contains(&local.as_slice()) || local.contains(&b'-');
+        // With a dash, wherever it is, they are programs of frameworks: `ng-init`, `v-html`, `data-…`, `hx-on:load`. Some read
+        // other signs as dashes: `ng_init`, `ng:init`, `on:click`.
+        let lower = name.to_ascii_lowercase();
+        let acts = local.starts_with(b"on")
+            || lower.starts_with(b"on")
+            || lower.starts_with(b"ng_")
+            || lower.starts_with(b"ng:")
+            || REFERRING.contains(&local.as_slice())
+            || name.contains(&b'-')
+            || memchr::memchr_iter(b':', name).count() > 1;
         let is_namespace = name == b"xmlns" || name.starts_with(b"xmlns:");
+        if let Some(prefix) = name.strip_prefix(b"xmlns:") {
+            self.declared.push(prefix);
+        } else {
+            self.note_prefix(name)?;
+        }
         let value_lower = value.to_ascii_lowercase();
         let holds = |word: &&[u8]| memchr::memmem::find(&value_lower, word).is_some();
         let is_active_namespace = is_namespace && ACTIVE_NAMESPACES.iter().any(holds);
@@ -268,7 +435,9 @@ impl<'v> Reader<'v> {
             && has_plain_references(value)
             && !begins_attribute(&value_lower)
             && !holds(&&b"script:"[..]);
-        (!acts && !is_active_namespace && is_plain).then_some(())
+        // In a script, a call behind what the quote ended.
+        let calls = value.contains(&b';') && value.contains(&b'(');
+        (!acts && !is_active_namespace && is_plain && !calls).then_some(())
     }
 }
 
@@ -290,8 +459,15 @@ fn local(name: &[u8]) -> Vec<u8> {
 
 /// Whether an ampersand stands only before what cannot become markup by being decoded.
 fn has_plain_references(text: &[u8]) -> bool {
+    has_references_to(&[], text)
+}
+
+/// The same, where plain texts of these names may be referred to as well.
+fn has_references_to(entities: &[&[u8]], text: &[u8]) -> bool {
     memchr::memchr_iter(b'&', text).all(|at| {
-        text.get(at..).is_some_and(|rest| rest.starts_with(b"&amp;") && !rest.starts_with(b"&amp;#"))
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let is_entity = |name: &&[u8]| rest.strip_prefix(*name).is_some_and(|rest| rest.starts_with(b";"));
+        rest.starts_with(b"amp;") && !rest.starts_with(b"amp;#") || entities.iter().any(is_entity)
     })
 }
 
@@ -307,6 +483,8 @@ mod tests {
             r#"<?xml version="1.0" encoding="UTF-8"?> <kml xmlns="http://www.opengis.net/kml/2.2"><Placemark/></kml>"#,
             r#"<math xmlns="http://www.w3.org/1998/Math/MathML"><mi>x</mi><mo>=</mo><mn>1</mn></math>"#,
             r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"><bpmn:process id="p"/></bpmn:definitions>"#,
+            r#"<a:b xmlns:a="urn:a" a:c="1" xml:lang="en" xsi:type="xs:string"><Address>x</Address></a:b>"#,
+            r#"<!DOCTYPE book [<!ENTITY company "Acme Ltd">]><book>&company;</book>"#,
         ] {
             assert!(is_inert(text.as_bytes()), "{text}");
         }
@@ -359,6 +537,12 @@ mod tests {
             "<kml><![CDATA[<script>alert(1)</script>]]></kml>",
             "<kml><!-- --><x/></kml>",
             "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><kml>&b;</kml>",
+            "<!DOCTYPE a [<!ENTITY b \"c\">]><kml>&d;</kml>",
+            "<!DOCTYPE a [<!ENTITY b \"c\">]><kml e=\"&b;\"/>",
+            "<!DOCTYPE a [<!ENTITY lt \"c\">]><kml>&lt;script></kml>",
+            "<!DOCTYPE a [<!ENTITY ltb \"c\">]><kml>&ltb;script</kml>",
+            "<!DOCTYPE a [<!ENTITY b \"c\">]><script>alert(1)</script>",
+            "<!DOCTYPE a [<!ENTITY b \"c\">]><!DOCTYPE a><kml/>",
             "<?xml-stylesheet href=\"//e.example/a.xsl\"?><kml/>",
             "<?xml version=\"1.0\"?><?xml-stylesheet href=\"//e.example/a.xsl\"?><kml/>",
             "<math><mtext><table><mglyph><style><img src=x></style></mglyph></table></mtext></math>",
@@ -370,6 +554,24 @@ mod tests {
             "<kml>\" onfocus=alert(1) autofocus x=\"</kml>",
             "<kml ng-init=\"alert(1)\">x</kml>",
             "<kml data-x=\"1\">x</kml>",
+            "<kml xmlns=\"http://www.opengis.net/kml/2.2\" hx-on:load=\"deleteAccount(1)\">x</kml>",
+            "<kml xmlns=\"a\" x-on:load=\"f(1)\">x</kml>",
+            "<kml xmlns=\"a\" v-on:click=\"f(1)\">x</kml>",
+            "<kml xmlns=\"a\" x-bind:innerhtml=\"f(1)\">x</kml>",
+            "<kml xmlns=\"a\" v-bind:x=\"f(1)\">x</kml>",
+            "<kml xmlns=\"a\" ev:event=\"load\" ev:handler=\"f\">x</kml>",
+            "<v:rect a=\"b\">x</v:rect>",
+            "<kml xmlns=\"a\" hx:get=\"f\">x</kml>",
+            "<kml xmlns=\"a\" xmlns:on=\"b\" on:click=\"f\">x</kml>",
+            "<kml xmlns=\"a\" xmlns:ng=\"b\" ng:init=\"f(1)\">x</kml>",
+            "<kml xmlns=\"a\" xmlns:x=\"b\" x:ng:init=\"f(1)\">x</kml>",
+            "<kml xmlns=\"a\" ng_init=\"f(1)\">x</kml>",
+            "<kml xmlns=\"a\" a=\";import(name)//\">x</kml>",
+            "<kml xmlns=\"a\" srcset=\"//e.example/a\">x</kml>",
+            "<kml xmlns=\"a\" attributeName=\"b\" to=\"c\">x</kml>",
+            "<h1 xmlns=\"a\">x</h1>",
+            "<center xmlns=\"a\">x</center>",
+            "<x-app xmlns=\"a\" config=\"//evil\">x</x-app>",
             "<kml/x>",
             "<kml><a></kml></a>",
             "<kml>",
