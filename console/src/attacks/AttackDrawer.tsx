@@ -6,6 +6,7 @@ import { useState } from 'react'
 import type { Attack } from '../api/types'
 import { attackTypeLabel, canMarkFalse } from '../domain/attackTypes'
 import { pointText } from '../domain/points'
+import { visibleText } from '../domain/visibleText'
 import { useRefusal } from '../session/queries'
 import { Facts } from '../ui/Facts'
 import { GuardedButton } from '../ui/GuardedButton'
@@ -56,7 +57,7 @@ function AttackView({ attack }: { attack: Attack }) {
           {attack.state === 'falsepositive' ? <Badge color="gray">False positive</Badge> : null}
           {attack.vulnid === null ? null : <Badge color="red">Incident</Badge>}
         </Group>
-        <Text className="mono" size="sm" style={{ overflowWrap: 'anywhere' }}>{attack.method} {address(attack)}</Text>
+        <Text className="mono" size="sm" style={{ overflowWrap: 'anywhere' }}>{visibleText(`${attack.method} ${address(attack)}`)}</Text>
       </div>
       <AttackActions attack={attack} onPatch={() => setPatching(true)} />
       <AttackFacts attack={attack} />

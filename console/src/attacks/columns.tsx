@@ -63,7 +63,7 @@ export const attackColumns: readonly Column<Attack>[] = [
     header: 'Parameter',
     value: (attack) => attack.parameter,
     minWidth: 130,
-    cell: (attack) => <Text span inherit truncate maw={180} display="block" title={attack.parameter}>{pointText(attack.point)}</Text>,
+    cell: (attack) => <Text span inherit truncate maw={180} display="block" title={visibleText(attack.parameter)}>{pointText(attack.point)}</Text>,
   },
   {
     id: 'ip_count',

@@ -4,6 +4,8 @@ import { visibleText } from './visibleText'
 test('what turns or hides text is written out', () => {
   expect(visibleText('a\u202egpj.exe')).toBe('a\\u202egpj.exe')
   expect(visibleText('\u2066x\u2069 \u200fy\u061c')).toBe('\\u2066x\\u2069 \\u200fy\\u061c')
+  expect(visibleText('a\u200b\u00adb\ufeff')).toBe('a\\u200b\\u00adb\\ufeff')
+  expect(visibleText('a\u{e0041}')).toBe('a\\ue0041')
   expect(visibleText('a\u0000b\u001bc\rd\u009b')).toBe('a\\u0000b\\u001bc\\u000dd\\u009b')
 })
 

@@ -34,7 +34,7 @@ const refusals: Record<string, string> = {
   invalid_saml_response: 'The answer of your identity provider was not accepted. Try again; if it stays so, ask your administrator.',
   no_mail_in_saml_response: 'Your identity provider did not tell your e-mail address.',
   oidc_error: 'Your identity provider and Bartizan did not understand each other. Ask your administrator.',
-  saml_logout_refused: 'You may still be signed in at your identity provider: its message of sign-out was not accepted. Sign out there, or close the browser.',
+  saml_logout_refused: 'The message of sign-out of your identity provider was not accepted: you may still be signed in, here and there. Open the Console and sign out, or close the browser.',
   role_not_mapped: 'None of your groups has a role in Bartizan. Ask your administrator.',
   user_disabled: 'Your account is disabled.',
   user_not_found: 'There is no account for you here.',

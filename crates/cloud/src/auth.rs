@@ -258,7 +258,8 @@ pub struct Origin {
 /// # Errors
 /// 400 when they name two clients: whichever counted, the caller may have meant the other.
 pub(crate) fn one_client(clientid: Option<i64>, client_id: Option<i64>) -> Result<Option<i64>, ApiError> {
-    match (clientid, client_id) {
+    let named = |id: &i64| *id != 0;
+    match (clientid.filter(named), client_id.filter(named)) {
         (Some(one), Some(other)) if one != other => {
             Err(ApiError::invalid("client_id: another client than clientid names", other))
         }

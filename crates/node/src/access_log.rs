@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bartizan_api::node::{BlockStatus, HitEvent};
 use bartizan_request::{Point, Step};
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 
 use crate::config::AccessLogWhen;
 use crate::pipeline::Context;
@@ -52,7 +52,7 @@ pub(crate) fn attack(when: AccessLogWhen, events: &[HitEvent], points: &str, ela
 }
 
 /// Writes the line of a request, whatever was found in it.
-pub(crate) fn request(context: &Context<'_>, method: &Method, host: &str, uri: &Uri, status: StatusCode) {
+pub(crate) fn request(context: &Context<'_>, method: &Method, host: &str, path: &str, status: StatusCode) {
     tracing::info!(
         target: "access",
         request_id = context.id.to_string().as_str(),
@@ -61,7 +61,7 @@ pub(crate) fn request(context: &Context<'_>, method: &Method, host: &str, uri: &
         application = context.settings.application,
         method = method.as_str(),
         host,
-        path = uri.path(),
+        path,
         status = status.as_u16(),
         ruleset_version = context.snapshot.ruleset_version,
         wallarm_request_mono_time = context.started.elapsed().as_secs_f64(),
@@ -73,21 +73,40 @@ fn joined(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join("|")
 }
 
-/// Points in their public notation, `[post][json_doc][hash, 'data']`, joined by `|`.
+/// Most characters of a key in a line, and bytes of a list of points.
+const KEY_MAX: usize = 256;
+const POINTS_MAX: usize = 4096;
+
+/// Points in their public notation, `[post][json_doc][hash, 'data']`, joined by `|`. Long keys are cut, and so many
+/// points are named as fit into a line.
 pub(crate) fn points<'p>(points: impl Iterator<Item = &'p Point>) -> String {
-    let text = |point: &Point| {
-        let mut text = String::new();
-        for step in point.steps() {
-            // Writing to a string cannot fail.
-            let _ = match step {
-                Step::Simple(element) => write!(text, "[{element}]"),
-                Step::Keyed(element, key) => write!(text, "[{element}, '{key}']"),
-                Step::Indexed(element, index) => write!(text, "[{element}, {index}]"),
-            };
+    let mut list = String::new();
+    for point in points {
+        let text = notation(point);
+        if list.len() + text.len() > POINTS_MAX {
+            list.push_str(if list.is_empty() { "…" } else { "|…" });
+            break;
         }
-        text
-    };
-    joined(points.map(text))
+        if !list.is_empty() {
+            list.push('|');
+        }
+        list.push_str(&text);
+    }
+    list
+}
+
+fn notation(point: &Point) -> String {
+    let cut = |key: &str| key.chars().take(KEY_MAX).collect::<String>();
+    let mut text = String::new();
+    for step in point.steps() {
+        // Writing to a string cannot fail.
+        let _ = match step {
+            Step::Simple(element) => write!(text, "[{element}]"),
+            Step::Keyed(element, key) => write!(text, "[{element}, '{}']", cut(key)),
+            Step::Indexed(element, index) => write!(text, "[{element}, {index}]"),
+        };
+    }
+    text
 }
 
 #[cfg(test)]
@@ -102,5 +121,14 @@ mod tests {
             point(serde_json::json!(["path", 0])),
         ];
         assert_eq!(points(list.iter()), "[post][json_doc][hash, 'data'][base64]|[path, 0]");
+    }
+
+    #[test]
+    fn a_line_has_a_bound() {
+        let point = serde_json::from_value::<Point>(serde_json::json!(["get", "k".repeat(1 << 20)])).unwrap();
+        let one = points([&point].into_iter());
+        assert_eq!(one, format!("[get, '{}']", "k".repeat(KEY_MAX)));
+        let many = points(std::iter::repeat_n(&point, 100_000));
+        assert!(many.len() < POINTS_MAX + 8 && many.ends_with("|…"), "{}", many.len());
     }
 }

@@ -362,9 +362,13 @@ fn is_credential(name: &str) -> bool {
     matches!(name, "AUTHORIZATION" | "PROXY-AUTHORIZATION" | "COOKIE" | "SET-COOKIE")
 }
 
-/// Whether a point is such a field or a part of one.
+/// Whether a point is such a field or a part of one, or several headers at once.
 fn holds_credentials(point: &Point) -> bool {
-    matches!(point.steps().first(), Some(Step::Keyed(Element::Header, name)) if is_credential(name))
+    match point.steps().first() {
+        Some(Step::Keyed(Element::Header, name)) => is_credential(name),
+        Some(Step::Simple(Element::HeaderAll)) => true,
+        _ => false,
+    }
 }
 
 /// Takes the payload out of an event.
@@ -509,8 +513,14 @@ fn shows(point: &Point, sensitive: &Point) -> bool {
     if point.with_path(|path| sensitive.covers(path)) {
         return true;
     }
-    if point.steps().first().is_some_and(|first| first.element() == Element::Uri) {
-        return place(sensitive) == Place::Path;
+    // The whole target, and what a part of a request has beyond the values that are looked at one by one.
+    match point.steps().first() {
+        Some(Step::Simple(Element::Uri)) => return place(sensitive) == Place::Path,
+        Some(Step::Simple(Element::GetAll)) => {
+            return !matches!(place(sensitive), Place::Header(_) | Place::Body);
+        }
+        Some(Step::Simple(Element::HeaderAll)) => return matches!(place(sensitive), Place::Header(_)),
+        _ => {}
     }
     let parts = |point: &Point| -> Vec<Step> {
         point.steps().iter().filter(|step| !is_reading(step)).cloned().collect()
@@ -567,6 +577,14 @@ fn mask_parts(raw: &mut RawRequest, path: &mut String, sensitive: &Point) -> boo
         }
     }
     false
+}
+
+/// A path as it may be shown under the rules of a request.
+pub(crate) fn masked_path(path: &str, selection: &Selection<'_>) -> String {
+    let on_path = |point: &&Point| place(point) == Place::Path;
+    selection.sensitive_points().filter(on_path).fold(path.to_owned(), |path, sensitive| {
+        masked_segment(&path, sensitive).unwrap_or_else(|| MASK.to_owned())
+    })
 }
 
 /// A path with the segment masked that a point names, if it has one. `None` when the path could be read in two ways or the
@@ -658,5 +676,11 @@ mod tests {
         assert!(!shows(r#"["post","json_doc","hash","name"]"#, pin) && !shows(r#"["get","pin"]"#, pin));
         assert!(shows(r#"["get","a","pollution"]"#, r#"["get","a"]"#));
         assert!(shows(r#"["uri","percent"]"#, r#"["path",1]"#) && !shows(r#"["uri"]"#, r#"["get","a"]"#));
+        // What is beyond the number of values is of any place of its section.
+        let rest = r#"["get_all"]"#;
+        assert!(shows(rest, r#"["get","token"]"#) && shows(rest, r#"["path",1]"#) && !shows(rest, pin));
+        let headers = r#"["header_all"]"#;
+        assert!(shows(headers, r#"["header","X-TOKEN"]"#) && !shows(headers, r#"["get","token"]"#));
+        assert!(holds_credentials(&point(headers)) && !holds_credentials(&point(r#"["header","X-A"]"#)));
     }
 }

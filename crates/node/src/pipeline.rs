@@ -27,7 +27,7 @@ use smallvec::SmallVec;
 
 use crate::client_ip::Client;
 use crate::config::{BlockCause, Fallback, Inspect, OverlimitMode, Role};
-use crate::hits::PendingHits;
+use crate::hits::{self, PendingHits};
 use crate::proxy::worker::{Connection, LocalSnapshot};
 use crate::rate_limit::RateVerdict;
 use crate::request_id::RequestId;
@@ -104,11 +104,19 @@ pub(crate) enum Admission<'s> {
 impl<'s> Admission<'s> {
     /// What rules change in the head of the answer, whoever gives it.
     pub(crate) fn response_headers(&self) -> ResponseHeaders<'s> {
-        let selection = match self {
-            Admission::Inspect(plan) => &plan.selection,
-            Admission::Proxy { selection } | Admission::Refuse { selection, .. } => selection,
-        };
-        selection.as_ref().map(|selection| selection.response_headers().collect()).unwrap_or_default()
+        self.selection().map(|selection| selection.response_headers().collect()).unwrap_or_default()
+    }
+
+    /// The path of the request as logs may show it: masked where rules say so.
+    pub(crate) fn logged_path(&self, path: &str) -> String {
+        self.selection().map_or_else(|| path.to_owned(), |selection| hits::masked_path(path, selection))
+    }
+
+    fn selection(&self) -> Option<&Selection<'s>> {
+        match self {
+            Admission::Inspect(plan) => plan.selection.as_ref(),
+            Admission::Proxy { selection } | Admission::Refuse { selection, .. } => selection.as_ref(),
+        }
     }
 }
 

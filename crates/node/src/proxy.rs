@@ -114,12 +114,12 @@ async fn respond(
         pipeline::admit(&context, request.method(), request.uri(), request.headers(), request.version());
     let changes = admission.response_headers();
     let logged = (state.config.log.access.when == AccessLogWhen::All)
-        .then(|| (request.method().clone(), host.to_owned(), request.uri().clone()));
+        .then(|| (request.method().clone(), host.to_owned(), admission.logged_path(request.uri().path())));
     let exchange = Exchange { worker, connection, current, context: &context };
     let mut response = exchange.answer(admission, request, in_flight).await;
     headers::apply_rules(response.headers_mut(), &changes);
-    if let Some((method, host, uri)) = logged {
-        access_log::request(&context, &method, &host, &uri, response.status());
+    if let Some((method, host, path)) = logged {
+        access_log::request(&context, &method, &host, &path, response.status());
     }
     response
 }

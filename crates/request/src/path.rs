@@ -204,7 +204,10 @@ fn step_matches(pattern: &Step, step: StepRef<'_>) -> bool {
                 && matches!(step, StepRef::Indexed(_, index) if index == *wanted_index)
         }
         Step::Simple(wanted) => match wanted.canonical().norm() {
-            Norm::All(base) => element == base && base.arity() != Arity::Simple,
+            // What is of several of them at once counts as well.
+            Norm::All(base) => {
+                element == wanted.canonical() || element == base && base.arity() != Arity::Simple
+            }
             Norm::Base(_) | Norm::Name(_) => wanted.canonical() == element,
         },
     }

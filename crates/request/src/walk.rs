@@ -15,7 +15,6 @@ use crate::element::Element;
 use crate::limits::Limits;
 use crate::parser::Parser;
 use crate::path::{PointPath, StepRef};
-use crate::point::Point;
 use crate::report::{Anomaly, AnomalyKind, Report};
 use crate::target::Target;
 
@@ -138,8 +137,7 @@ pub(crate) struct Walker<'w> {
     ceiling: usize,
     /// Whether a section wanted more than its share.
     overran: bool,
-    /// Where it did, and what is looked at as one value for that.
-    rest_at: Option<Point>,
+    /// What is looked at as one value for that.
     rest: Vec<u8>,
     /// Decode buffers for reuse; one is taken per decoder that is active.
     buffers: Vec<Vec<u8>>,
@@ -187,7 +185,6 @@ impl<'w> Walker<'w> {
             report: Report::default(),
             ceiling: limits.max_leaves,
             overran: false,
-            rest_at: None,
             rest: Vec::new(),
             buffers: Vec::new(),
             request_bytes: 0,
@@ -205,20 +202,21 @@ impl<'w> Walker<'w> {
         self.request_bytes = parts.target.len() + header_bytes.sum::<usize>() + parts.body.len();
         // Shares, so that a stuffed query does not keep the rest from being looked at.
         let max = self.limits.max_leaves;
-        self.section(max / 4, |walker| walker.target(&Target::parse(parts.target)))?;
-        self.section(max / 2, |walker| walker.headers(parts.headers))?;
-        self.section(max, |walker| walker.body(parts))
+        self.section(Element::GetAll, max / 4, |walker| walker.target(&Target::parse(parts.target)))?;
+        self.section(Element::HeaderAll, max / 2, |walker| walker.headers(parts.headers))?;
+        self.section(Element::Post, max, |walker| walker.body(parts))
     }
 
-    /// Walks one section; that it used up its share does not end the walk.
-    fn section(&mut self, ceiling: usize, walk: impl FnOnce(&mut Self) -> Flow) -> Flow {
+    /// Walks one section; that it used up its share does not end the walk. What it has beyond that is of several
+    /// places, so that its point is the section as a whole.
+    fn section(&mut self, whole: Element, ceiling: usize, walk: impl FnOnce(&mut Self) -> Flow) -> Flow {
         // One is for the rest.
         self.ceiling = ceiling.saturating_sub(1);
         let before = std::mem::replace(&mut self.overran, false);
         let mut flow = walk(self);
-        if let Some(point) = self.rest_at.take() {
-            let rest = std::mem::take(&mut self.rest);
-            flow = point.with_path(|path| self.rest(path, &rest));
+        let rest = std::mem::take(&mut self.rest);
+        if !rest.is_empty() {
+            flow = self.rest(&PointPath::root(StepRef::Simple(whole)), &rest);
         }
         let ended_by_share = self.overran;
         self.overran |= before;
@@ -264,7 +262,6 @@ impl<'w> Walker<'w> {
         if !self.overran {
             self.overran = true;
             self.anomaly(AnomalyKind::OverlimitTime, path);
-            self.rest_at = Some(path.to_point());
         }
         if role == Role::Parsed || bytes.is_within(HARMLESS) {
             return Flow::Continue(());
@@ -279,7 +276,7 @@ impl<'w> Walker<'w> {
 
     /// The values that a section had beyond its share.
     fn rest(&mut self, path: &PointPath<'_>, rest: &[u8]) -> Flow {
-        if rest.is_empty() || self.report.leaves >= self.limits.max_leaves {
+        if self.report.leaves >= self.limits.max_leaves {
             return Flow::Continue(());
         }
         self.check_clock(path)?;

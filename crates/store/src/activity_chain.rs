@@ -210,6 +210,10 @@ impl Store {
             .limit(CHAINED_AT_ONCE)
             .all(&transaction)
             .await?;
+        if waiting.is_empty() {
+            // The entries went since they were seen, perhaps with their tenant: nothing is made for it anew.
+            return Ok(false);
+        }
         let more = waiting.len() as u64 == CHAINED_AT_ONCE;
         for entry in waiting {
             let seq = head.seq + 1;

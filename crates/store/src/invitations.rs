@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder,
+    QueryFilter, QueryOrder, sea_query::Expr,
 };
 
 use crate::{
@@ -47,6 +47,24 @@ pub async fn find<C: ConnectionTrait>(
     id: i64,
 ) -> Result<Option<Model>, StoreError> {
     Ok(Entity::find_by_id(id).filter(tenants.holds("client_id")).one(connection).await?)
+}
+
+/// Notes that the link of an invitation did not go out by letter.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn hand_over<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    id: i64,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Sent, Expr::value(false))
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Id.eq(id))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 /// Removes an invitation: true for the one caller whose deletion found it.

@@ -146,10 +146,25 @@ pub async fn create(
     let entry = change(link.id, &email, "create", None, Some(after));
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
-    if sent {
-        letters::post(cloud, letters::invitation(cloud, &email, &client.name, &link.url));
-    }
+    let sent = sent && send(cloud, tenant, &link, &email, &client.name).await?;
     Ok(link.view(sent))
+}
+
+/// Sends a link. One that the mail server does not take is for the inviter to hand over: false.
+async fn send(
+    cloud: &Cloud,
+    tenant: TenantId,
+    link: &Issued,
+    email: &str,
+    company: &str,
+) -> Result<bool, Failure> {
+    let sent = letters::deliver(cloud, letters::invitation(cloud, email, company, &link.url)).await;
+    if !sent {
+        let transaction = cloud.store.begin().await?;
+        invitations::hand_over(&transaction, tenant, link.id).await?;
+        transaction.commit().await?;
+    }
+    Ok(sent)
 }
 
 fn change(
@@ -233,9 +248,7 @@ pub async fn resend(cloud: &Cloud, caller: &Caller, user_id: i64) -> Result<Invi
     let entry = change(link.id, &user.email, "update", None, Some(json!({"expires_at": link.expires_at})));
     activity::log(&transaction, caller, tenant, cloud.now(), entry).await?;
     transaction.commit().await?;
-    if sent {
-        letters::post(cloud, letters::invitation(cloud, &user.email, &client.name, &link.url));
-    }
+    let sent = sent && send(cloud, tenant, &link, &user.email, &client.name).await?;
     Ok(link.view(sent))
 }
 

@@ -173,7 +173,7 @@ impl Rows {
     ) -> Result<Vec<Model>, Failure> {
         let seq = config_versions::bump_lists(transaction, new.tenant).await?.lists_seq;
         if let Some(id) = first_unknown(transaction, new.tenant, &self.applications).await? {
-            return Err(ApiError::field("application_ids", "is unknown", id).into());
+            return Err(ApiError::field(new.spelling.applications(), "is unknown", id).into());
         }
         let conflicts =
             conflicts(transaction, new.tenant, &self.groups, &self.applications, self.now).await?;

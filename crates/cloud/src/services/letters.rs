@@ -1,9 +1,14 @@
 //! Letters of accounts: what they say, and sending them without making anybody wait.
 
+use std::time::Duration;
+
 use bartizan_api::ApiError;
 use bartizan_store::{TenantId, entity};
 
 use crate::{mail::Letter, state::Cloud};
+
+/// How long a caller waits for the mail server, seconds.
+const HANDED_OVER_S: u64 = 10;
 
 /// Sends a letter in the background. A cloud without a mail server sends none; what a letter would have said
 /// can be had otherwise (links are shown to administrators, tokens are listed with their end).
@@ -18,6 +23,21 @@ pub fn post(cloud: &Cloud, letter: Letter) {
             tracing::warn!(error = &error as &dyn std::error::Error, "a letter was not sent");
         }
     });
+}
+
+/// Hands a letter to the mail server and says whether it took it, within [`HANDED_OVER_S`] seconds.
+pub async fn deliver(cloud: &Cloud, letter: Letter) -> bool {
+    match tokio::time::timeout(Duration::from_secs(HANDED_OVER_S), cloud.mailer.send(&letter)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a letter was not sent");
+            false
+        }
+        Err(_) => {
+            tracing::warn!("a letter was not sent: the mail server did not answer in time");
+            false
+        }
+    }
 }
 
 /// Counts letters that a client is about to cause: the mail server is the operator's, and so is its good name.

@@ -107,7 +107,8 @@ async fn entries_are_for_applications_that_the_tenant_has() {
     let admin = cloud.admin_pair().await;
     let older = json!({"clientid": cloud.client.id, "force": false, "ip_rule": {"list": "black", "rule_type": "ip_range",
         "subnet": "192.0.2.8", "pools": [78], "expired_at": LATER, "reason": "r"}});
-    assert_eq!(cloud.post(&admin, "/v4/ip_rules", older).await.status, 400);
+    let refusal = cloud.post(&admin, "/v4/ip_rules", older).await;
+    assert_eq!((refusal.status, refusal.json()["body"]["pools"]["value"].as_i64()), (400, Some(78)));
     assert_eq!(groups(&cloud, "").await, json!([]));
     scoped["application_ids"] = json!([7, 77]);
     assert_eq!(add(&cloud, scoped.clone()).await.body()["objects"][0]["application_ids"], json!([7, 77]));

@@ -76,12 +76,23 @@ impl Walker<'_> {
         input: &[u8],
     ) -> Flow {
         let mut buffer = self.take_buffer();
-        let fields = form_fields(input, self.limits.max_leaves, &mut buffer);
-        let flow = self.fields(parent, kind, &fields, &mut |walker, path, index| {
+        let max = self.limits.max_leaves;
+        let fields = form_fields(input, max, &mut buffer);
+        let mut flow = self.fields(parent, kind, &fields, &mut |walker, path, index| {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
             walker.value(path, value, Role::Leaf)
         });
         drop(fields);
+        // What was not read as fields, as one value.
+        let end = if input.len() > max { memchr::memchr_iter(b'&', input).nth(max) } else { None };
+        let left = end.and_then(|at| input.get(at + 1..));
+        if let Some(left) = left.filter(|_| flow.is_continue()) {
+            buffer.clear();
+            decode_once_into(left, true, &mut buffer);
+            let query = PointPath::root(StepRef::Simple(Element::GetAll));
+            let bytes = ByteSet::of(&buffer);
+            flow = self.beyond(parent.unwrap_or(&query), &buffer, bytes, Role::Leaf);
+        }
         self.give_buffer(buffer);
         flow
     }
@@ -202,20 +213,13 @@ impl Walker<'_> {
 /// Some servers also split at `;`. The pieces after one are added as fields of their own; the value up to
 /// the `&` stays whole, so that both readings are seen. Others decode before they split: an encoded `=` divides there.
 ///
-/// One more than `max` is read at most: enough to run into the limit of visited values. The rest is one field.
+/// One more than `max` is read at most: enough to run into the limit of visited values.
 fn form_fields<'f>(input: &'f [u8], max: usize, buffer: &'f mut Vec<u8>) -> SmallVec<[Field<'f>; USUAL]> {
     let mut ends: SmallVec<[(usize, usize); USUAL]> = SmallVec::new();
     for (name, value) in raw_pairs(input).take(max.saturating_add(1)) {
         decode_once_into(name, true, buffer);
         let middle = buffer.len();
         decode_once_into(value, true, buffer);
-        ends.push((middle, buffer.len()));
-    }
-    // What is left, as one value without a name.
-    let left = memchr::memchr_iter(b'&', input).nth(max).and_then(|at| input.get(at + 1..));
-    if let Some(left) = left.filter(|_| ends.len() > max) {
-        let middle = buffer.len();
-        decode_once_into(left, true, buffer);
         ends.push((middle, buffer.len()));
     }
     let decoded: &'f [u8] = buffer;

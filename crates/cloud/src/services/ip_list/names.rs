@@ -9,6 +9,17 @@ pub enum Spelling {
     Legacy,
 }
 
+impl Spelling {
+    /// The member that names applications.
+    #[must_use]
+    pub const fn applications(self) -> &'static str {
+        match self {
+            Spelling::Current => "application_ids",
+            Spelling::Legacy => "pools",
+        }
+    }
+}
+
 /// A list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {

@@ -39,7 +39,7 @@ pub(super) async fn switch_users(
     let beyond = |user: &&entity::user::Model| grants::may_manage(caller, &grant_of(user)).is_err();
     let beyond: Vec<_> = users.iter().filter(|user| waits(user)).filter(beyond).collect();
     if !beyond.is_empty() {
-        return Err(beyond_reach(&beyond).into());
+        return Err(beyond_reach(caller, &beyond).into());
     }
     for mut user in users {
         if waits(&user) {
@@ -55,8 +55,11 @@ pub(super) async fn switch_users(
 /// Most users that a refusal names.
 const MOST_NAMED: usize = 20;
 
-/// The refusal to switch users who have more rights than the caller.
-fn beyond_reach(users: &[&entity::user::Model]) -> ApiError {
+/// The refusal to switch users who have more rights than the caller; it names them to whoever may see users.
+fn beyond_reach(caller: &Caller, users: &[&entity::user::Model]) -> ApiError {
+    if !caller.may(Permission::ViewUser) {
+        return ApiError::access_denied();
+    }
     let named: Vec<_> = users.iter().take(MOST_NAMED).map(|user| user.email.as_str()).collect();
     let error =
         "these users have rights that you do not have: an administrator with their rights must do this";
