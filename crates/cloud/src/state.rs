@@ -20,6 +20,7 @@ use crate::{
     outgoing::Outgoing,
     services::{
         event_index::EventIndex, ingest::Ingestion, quotas::Levels, ruleset::Bundles, sso::oidc::Providers,
+        verification::callback::Missed,
     },
 };
 
@@ -61,6 +62,8 @@ pub struct Shared {
     pub files: tokio::sync::Notify,
     /// Wakes the worker that verifies attacks.
     pub verification: tokio::sync::Notify,
+    /// Calls of verified hosts that may have been missed.
+    pub(crate) missed_calls: Arc<Missed>,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -95,6 +98,7 @@ impl Cloud {
             outbox: tokio::sync::Notify::new(),
             files: tokio::sync::Notify::new(),
             verification: tokio::sync::Notify::new(),
+            missed_calls: Arc::default(),
             clock: Clock::default(),
         }))
     }

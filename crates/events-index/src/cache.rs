@@ -28,6 +28,12 @@ impl Cache {
         Cache { budget_bytes, state: Mutex::default() }
     }
 
+    /// Columns that are here.
+    #[cfg(test)]
+    pub(crate) fn columns(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).columns.len()
+    }
+
     /// The column, read by `load` when it is not here.
     pub(crate) fn column<E>(&self, key: Key, load: impl FnOnce() -> Result<Data, E>) -> Result<Arc<Data>, E> {
         {

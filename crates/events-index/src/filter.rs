@@ -197,14 +197,20 @@ impl Test {
                 rows.retain(|row| data.codes().get(*row as usize).is_some_and(|code| wanted.contains(code)));
             }
             Test::Ranges(column, ranges) => {
-                let (smallest, largest) = part.bounds(*column);
-                if ranges.iter().any(|range| range.contains(&smallest) && range.contains(&largest)) {
-                    return Ok(rows);
+                match ranges_in_bounds(part, *column, ranges) {
+                    Some(true) => return Ok(rows),
+                    Some(false) => return Ok(vec![]),
+                    None => {}
                 }
                 let data = part.column(ColumnId::Number(*column))?;
                 rows.retain(|row| ranges.iter().any(|range| range.contains(&data.value(*row as usize))));
             }
             Test::Values(column, wanted) => {
+                match values_in_bounds(part, *column, wanted) {
+                    Some(true) => return Ok(rows),
+                    Some(false) => return Ok(vec![]),
+                    None => {}
+                }
                 let data = part.column(ColumnId::Number(*column))?;
                 rows.retain(|row| wanted.contains(&data.value(*row as usize)));
             }
@@ -259,13 +265,29 @@ fn remove(rows: &mut Vec<u32>, removed: &[u32]) {
     });
 }
 
-fn values_passing(part: &Part<'_>, column: Number, wanted: &HashSet<i64>) -> Result<Passing, IndexError> {
+/// Whether all rows of a part have one of the values, or none has; none when only the rows themselves can tell.
+fn values_in_bounds(part: &Part<'_>, column: Number, wanted: &HashSet<i64>) -> Option<bool> {
     let (smallest, largest) = part.bounds(column);
     if !wanted.iter().any(|value| (smallest..=largest).contains(value)) {
-        return Ok(Passing::None);
+        return Some(false);
     }
-    if smallest == largest {
-        return Ok(Passing::All);
+    (smallest == largest).then_some(true)
+}
+
+/// Whether all rows of a part are within the ranges, or none is; none when only the rows themselves can tell.
+fn ranges_in_bounds(part: &Part<'_>, column: Number, ranges: &[RangeInclusive<i64>]) -> Option<bool> {
+    let (smallest, largest) = part.bounds(column);
+    if ranges.iter().any(|range| range.contains(&smallest) && range.contains(&largest)) {
+        return Some(true);
+    }
+    ranges.iter().all(|range| *range.start() > largest || *range.end() < smallest).then_some(false)
+}
+
+fn values_passing(part: &Part<'_>, column: Number, wanted: &HashSet<i64>) -> Result<Passing, IndexError> {
+    match values_in_bounds(part, column, wanted) {
+        Some(true) => return Ok(Passing::All),
+        Some(false) => return Ok(Passing::None),
+        None => {}
     }
     let data = part.column(ColumnId::Number(column))?;
     Ok(Passing::Some((0..part.rows()).map(|row| wanted.contains(&data.value(row))).collect()))
@@ -276,12 +298,10 @@ fn ranges_passing(
     column: Number,
     ranges: &[RangeInclusive<i64>],
 ) -> Result<Passing, IndexError> {
-    let (smallest, largest) = part.bounds(column);
-    if ranges.iter().any(|range| range.contains(&smallest) && range.contains(&largest)) {
-        return Ok(Passing::All);
-    }
-    if ranges.iter().all(|range| *range.start() > largest || *range.end() < smallest) {
-        return Ok(Passing::None);
+    match ranges_in_bounds(part, column, ranges) {
+        Some(true) => return Ok(Passing::All),
+        Some(false) => return Ok(Passing::None),
+        None => {}
     }
     let data = part.column(ColumnId::Number(column))?;
     let passes = |value: i64| ranges.iter().any(|range| range.contains(&value));

@@ -259,6 +259,12 @@ impl Index {
         tenant.rankings.page(&tenant, &self.cache, asked)
     }
 
+    /// Columns of blocks that were read and are kept.
+    #[cfg(test)]
+    pub(crate) fn cached_columns(&self) -> usize {
+        self.cache.columns()
+    }
+
     /// The newest rows that pass, newest first, as (time, row number); `after` continues a list.
     ///
     /// # Errors

@@ -503,6 +503,43 @@ fn a_disk_that_cannot_be_written_loses_nothing() {
 }
 
 #[test]
+fn columns_whose_bounds_decide_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::open(Options { folder: folder.path().to_owned(), cache_bytes: 1 << 26 }).unwrap();
+    let rows: Vec<Row> = (1..=140_000)
+        .map(|id| {
+            Row::new(id, format!("r{id}"))
+                .with_number(Number::Attack, id % 3001)
+                .with_number(Number::Time, id)
+                .with_number(Number::Status, 200 + id % 5)
+                .with_number(Number::RequestSize, 7)
+        })
+        .collect();
+    index.append(TENANT, &rows).unwrap();
+    let found = |other: Filter| {
+        let filter = Filter::All(vec![Filter::AnyOf(Number::Attack, vec![3, 16]), other]);
+        index.matching(TENANT, &filter).unwrap().len()
+    };
+    let all = rows.iter().filter(|row| [3, 16].contains(&(row.id() % 3001))).count();
+    assert_eq!(found(Filter::All(vec![])), all);
+    let read = index.cached_columns();
+    assert!(read > 0);
+    for (other, expected) in [
+        (Filter::AnyOf(Number::Status, vec![1, 403]), 0),
+        (Filter::AnyOf(Number::RequestSize, vec![7, 8]), all),
+        (Filter::Number(Number::Status, vec![0..=199, 205..=900]), 0),
+        (Filter::number(Number::Status, 200..=204), all),
+        (Filter::Not(Box::new(Filter::number(Number::Status, 300..=400))), all),
+    ] {
+        assert_eq!(found(other.clone()), expected, "{other:?}");
+        assert_eq!(index.cached_columns(), read, "{other:?}");
+    }
+    let of_some = rows.iter().filter(|row| [3, 16].contains(&(row.id() % 3001)) && row.id() % 5 == 1).count();
+    assert_eq!(found(Filter::AnyOf(Number::Status, vec![201])), of_some);
+    assert!(index.cached_columns() > read);
+}
+
+#[test]
 fn rows_of_few_attacks_are_the_same_in_full_blocks() {
     let folder = tempfile::tempdir().unwrap();
     let index = open(folder.path());

@@ -437,8 +437,9 @@ impl Store {
             .await?)
     }
 
-    /// Removes what ended before a moment, Unix seconds, but the last of each vulnerability: later checks replay it.
-    /// Housekeeping: it knows no tenant.
+    /// Removes what ended before a moment, Unix seconds, but two of each vulnerability: the last, which later checks
+    /// replay, and the last that a call showed, without which a check that brings none would be taken for a proof that
+    /// the flaw is gone. Housekeeping: it knows no tenant.
     ///
     /// # Errors
     /// [`StoreError::Query`].
@@ -450,8 +451,16 @@ impl Store {
             .and_where(Column::VulnId.is_not_null())
             .group_by_col(Column::VulnId)
             .to_owned();
-        let is_not_needed =
-            Condition::any().add(Column::VulnId.is_null()).add(Column::Id.not_in_subquery(last));
+        let called = Query::select()
+            .column(verification_callback::Column::VerificationId)
+            .from(verification_callback::Entity)
+            .to_owned();
+        let last_called = last.clone().and_where(Column::Id.in_subquery(called)).to_owned();
+        let is_not_needed = Condition::any().add(Column::VulnId.is_null()).add(
+            Condition::all()
+                .add(Column::Id.not_in_subquery(last))
+                .add(Column::Id.not_in_subquery(last_called)),
+        );
         Entity::delete_many()
             .filter(Column::State.eq(DONE))
             .filter(Column::FinishedAt.lt(before))

@@ -288,7 +288,7 @@ pub fn flag(name: &str, value: &Value, default: bool) -> Result<bool, ApiError> 
     }
 }
 
-/// Ids, one or a list of them; absent or empty is none.
+/// Ids, one or a list of them; absent or empty is none, and names none in a list.
 ///
 /// # Errors
 /// 400 by field.
@@ -297,12 +297,8 @@ pub fn ids(name: &str, value: &Value) -> Result<Vec<i64>, ApiError> {
         int(value)
             .ok_or_else(|| ApiError::field(name, "must be a number or a list of numbers", value.clone()))
     };
-    match value {
-        Value::Null => Ok(vec![]),
-        Value::String(text) if text.is_empty() => Ok(vec![]),
-        Value::Array(values) => values.iter().map(id).collect(),
-        one => Ok(vec![id(one)?]),
-    }
+    let sent = if let Value::Array(values) = value { values } else { std::slice::from_ref(value) };
+    sent.iter().filter(|one| !one.is_null() && one.as_str() != Some("")).map(id).collect()
 }
 
 /// One of the names that `known` knows; absent or empty is the default.
@@ -328,6 +324,18 @@ pub fn choice<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn absent_ids_are_none_wherever_they_stand() {
+        for none in [json!(null), json!(""), json!([]), json!([null]), json!(["", null])] {
+            assert_eq!(ids("clientid", &none), Ok(vec![]), "{none}");
+        }
+        assert_eq!(ids("clientid", &json!([null, 7, "", "8"])), Ok(vec![7, 8]));
+        assert_eq!(ids("clientid", &json!(7)), Ok(vec![7]));
+        for wrong in [json!([null, "x"]), json!("x"), json!([[7]]), json!({}), json!([false])] {
+            assert!(ids("clientid", &wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn words_for_techniques_are_conditions_of_their_own() {

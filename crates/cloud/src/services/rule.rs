@@ -174,6 +174,35 @@ pub async fn create(
     caller: &Caller,
     body: &Map<String, Value>,
 ) -> Result<StoredHint, Failure> {
+    let new = prepare(cloud, caller, body).await?;
+    let tenant = new.tenant;
+    let transaction = cloud.store.begin().await?;
+    if new.spec.kind.is_counter() {
+        clients::lock(&transaction, tenant).await?;
+        require_unlocked(&transaction, tenant).await?;
+        if let Some(counter) = counters::existing(&transaction, tenant, &new.spec, cloud.now()).await? {
+            transaction.commit().await?;
+            return Ok(counter);
+        }
+    }
+    let made = create_within(cloud, caller, &transaction, new).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(made)
+}
+
+/// A hint that its author may create.
+pub(super) struct New {
+    tenant: TenantId,
+    spec: HintSpec,
+}
+
+/// Judges a body as far as that needs no transaction.
+pub(super) async fn prepare(
+    cloud: &Cloud,
+    caller: &Caller,
+    body: &Map<String, Value>,
+) -> Result<New, Failure> {
     let named = body.get("type").and_then(Value::as_str).and_then(HintType::from_name);
     if let Some(kind) = named {
         // Before the body is judged: who may not write learns nothing about it.
@@ -182,37 +211,36 @@ pub async fn create(
     let tenant = caller.tenant_of(body.get("clientid").and_then(Value::as_i64))?;
     // Before the body is judged, and again below, where nobody can change it any more.
     require_unlocked(cloud.store.reader(), tenant).await?;
-    let mut spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
+    let spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
     require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
     let fields = Value::Object(spec.fields.clone());
     compile::prepare(cloud, tenant, compile::patterns_of(&fields, &spec.action.to_json())).await?;
+    Ok(New { tenant, spec })
+}
+
+/// Creates a hint within a transaction; who commits it notices the change.
+pub(super) async fn create_within(
+    cloud: &Cloud,
+    caller: &Caller,
+    transaction: &DatabaseTransaction,
+    New { tenant, mut spec }: New,
+) -> Result<StoredHint, Failure> {
     let now = cloud.now();
-    let transaction = cloud.store.begin().await?;
-    if spec.kind.is_counter() {
-        clients::lock(&transaction, tenant).await?;
-        require_unlocked(&transaction, tenant).await?;
-        if let Some(counter) = counters::existing(&transaction, tenant, &spec, now).await? {
-            transaction.commit().await?;
-            return Ok(counter);
-        }
-    }
-    let seq = builds::change(&transaction, tenant, now).await?.seq;
-    require_unlocked(&transaction, tenant).await?;
+    let seq = builds::change(transaction, tenant, now).await?.seq;
+    require_unlocked(transaction, tenant).await?;
     if spec.kind == HintType::DisableRegex {
-        require_regex(&transaction, tenant, &spec).await?;
+        require_regex(transaction, tenant, &spec).await?;
     }
-    let action = find_or_create_action(&transaction, tenant, &spec.action, now).await?;
+    let action = find_or_create_action(transaction, tenant, &spec.action, now).await?;
     assign(&mut spec, tenant, seq);
     let mut row = new_row(tenant, action.id, caller.user_id(), now);
     fill(&mut row, &spec);
     row.expires_at = counters::first_end(spec.kind, now);
-    let row = hints::insert(&transaction, row).await?;
-    hints::touch_action(&transaction, tenant, action.id, now).await?;
-    compile::check(&transaction, tenant, &spec, &row, &action).await?;
+    let row = hints::insert(transaction, row).await?;
+    hints::touch_action(transaction, tenant, action.id, now).await?;
+    compile::check(transaction, tenant, &spec, &row, &action).await?;
     let made = stored(&row, &action)?;
-    log(&transaction, caller, now, "create", None, Some(&made)).await?;
-    transaction.commit().await?;
-    cloud.notices.changed(tenant);
+    log(transaction, caller, now, "create", None, Some(&made)).await?;
     Ok(made)
 }
 

@@ -392,6 +392,8 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
             tenant,
             url: &cloud.config.verification.callback_url,
             token: &token,
+            missed: &cloud.missed_calls,
+            missed_before: cloud.missed_calls.number(),
         }),
     };
     Ok(match exchange::check(&target, &plan, kind).await {

@@ -111,6 +111,12 @@ impl AttackQuery<'_> {
         (!of_hit.is_empty()).then_some(of_hit)
     }
 
+    /// Whether the filter asks anything of the hits that attacks have.
+    #[must_use]
+    pub fn asks_of_hits(filter: &Filter) -> bool {
+        filter.clauses.iter().flatten().any(|asked| own_place(asked.field).is_none())
+    }
+
     /// Which hits count "by filter": those of any of these clauses; none when the filter looks at no hits or times.
     #[must_use]
     pub fn hit_clauses(filter: &Filter) -> Option<Vec<Vec<Asked>>> {

@@ -49,9 +49,13 @@ const SIGNS: [&str; 10] = ["<>", "!=", "<=", ">=", "=", "<", ">", "(", ")", ","]
 fn tokens(text: &str) -> Result<Vec<Token>, ApiError> {
     let mut tokens = vec![];
     let mut rest = text;
+    // Counted from token to token, so that a long text is walked once.
+    let (mut column, mut counted) = (1, 0);
     loop {
         rest = rest.trim_start();
-        let column = text.len() - rest.len() + 1;
+        let start = text.len() - rest.len();
+        column += text.get(counted..start).map_or(0, |passed| passed.chars().count());
+        counted = start;
         let Some(first) = rest.chars().next() else { return Ok(tokens) };
         let kind = if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
             rest = rest.get(sign.len()..).unwrap_or_default();
@@ -299,6 +303,10 @@ mod tests {
             ("host = 'a' host", 12),
             ("host = 'a", 8),
             ("host = ;", 8),
+            ("host = 'é' AND = 'b'", 16),
+            ("host = '日本' host", 13),
+            ("host = 'a' é", 12),
+            ("host = 'é' AND ''", 16),
         ] {
             let error = parse(text).unwrap_err().body["where"].clone();
             assert_eq!(error["column"].as_u64().unwrap_or_default(), column, "{text}: {error}");

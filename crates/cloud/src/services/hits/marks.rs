@@ -4,7 +4,8 @@
 //! A mark alone changes data; it is the rule that changes detection. The rule for one attack type at one point of one address is
 //! `disable_attack_type` there, or `disable_regex` for what a custom expression found. It goes when the last such hit
 //! loses its mark, unless somebody edited it meanwhile, and is never made where the tenant has one like it already; a
-//! rule that was deleted is made again with the next mark. Whoever may not create rules only marks.
+//! rule that was deleted is made again with the next mark. Whoever may not create rules only marks. Of marks at the same
+//! time one makes the rule: each looks once more when nobody else can change the tenant's rules.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +17,12 @@ use bartizan_api::{
 };
 use bartizan_rules::Scope;
 use bartizan_store::{
-    TenantId, Tenants, attacks,
+    TenantId, Tenants, attacks, config_versions,
     entity::mark_rule,
     hints,
     hits::{self, HitQuery, MarkedGroup, Verdict},
     ingest, mark_rules,
-    sea_orm::Condition,
+    sea_orm::{Condition, ConnectionTrait},
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -162,11 +163,31 @@ async fn settle_rules(
     for group in groups {
         let known = rules_made(cloud, tenant, &group).await?;
         if marked && known.is_empty() {
-            for body in rules_of(tenant, &group) {
-                make_rule(cloud, caller, tenant, &group, &body).await?;
-            }
+            make_rules(cloud, caller, tenant, &group).await?;
         } else if !marked && !mark_rules::is_needed(cloud.store.reader(), tenant, &group).await? {
             remove_rules(cloud, caller, tenant, &known).await?;
+            // A mark that came meanwhile may have found the rule still there.
+            if !known.is_empty() && mark_rules::is_needed(cloud.store.writer(), tenant, &group).await? {
+                make_rules(cloud, caller, tenant, &group).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn make_rules(
+    cloud: &Cloud,
+    caller: &Caller,
+    tenant: TenantId,
+    group: &MarkedGroup,
+) -> Result<(), Failure> {
+    for body in rules_of(tenant, group) {
+        match make_rule(cloud, caller, tenant, group, &body).await {
+            // No rule can say it, or the caller may not, or rules are locked: the mark stands all the same.
+            Err(Failure(error)) if error.status.is_client_error() => {
+                tracing::debug!(%error, attack.kind = group.kind, "no rule for a false-positive mark");
+            }
+            made => made?,
         }
     }
     Ok(())
@@ -185,11 +206,17 @@ async fn rules_made(cloud: &Cloud, tenant: TenantId, group: &MarkedGroup) -> Res
     Ok(known)
 }
 
-/// Whether somebody made a rule that says this. Rules of other marks go with those.
-async fn has_own_rule(cloud: &Cloud, tenant: TenantId, body: &Map<String, Value>) -> Result<bool, Failure> {
-    let same = rule::same(cloud, tenant, body).await?;
-    let of_marks = mark_rules::among(cloud.store.reader(), tenant, &same).await?;
-    Ok(same.iter().any(|id| !of_marks.contains(id)))
+/// Whether somebody, or a mark of the same group, made a rule that says this. Rules of other marks go with those.
+async fn has_own_rule<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    group: &MarkedGroup,
+    body: &Map<String, Value>,
+) -> Result<bool, Failure> {
+    let same = rule::same(connection, tenant, body).await?;
+    let of_marks = mark_rules::among(connection, tenant, &same).await?;
+    let of_group = mark_rules::of_group(connection, tenant, group).await?;
+    Ok(same.iter().any(|id| !of_marks.contains(id) || of_group.iter().any(|row| row.hint_id == *id)))
 }
 
 /// The rules that keep a group from being found again; none where no rule can.
@@ -217,31 +244,27 @@ async fn make_rule(
     group: &MarkedGroup,
     body: &Map<String, Value>,
 ) -> Result<(), Failure> {
-    let made = match has_own_rule(cloud, tenant, body).await {
-        Ok(true) => return Ok(()),
-        Ok(false) => rule::create(cloud, caller, body).await,
-        Err(failure) => Err(failure),
-    };
-    match made {
-        Ok(made) => {
-            let row = mark_rule::Model {
-                hint_id: made.id,
-                client_id: tenant.0,
-                kind: group.kind.clone(),
-                pool: group.pool,
-                domain: group.domain.clone(),
-                path: group.path.clone(),
-                parameter: group.parameter.clone(),
-            };
-            Ok(mark_rules::insert(cloud.store.writer(), row).await?)
-        }
-        // No rule can say it, or the caller may not, or rules are locked: the mark stands all the same.
-        Err(Failure(error)) if error.status.is_client_error() => {
-            tracing::debug!(%error, attack.kind = group.kind, "no rule for a false-positive mark");
-            Ok(())
-        }
-        Err(failure) => Err(failure),
+    let new = rule::prepare(cloud, caller, body).await?;
+    let transaction = cloud.store.begin().await?;
+    // Every change of rules takes this lock.
+    config_versions::lock(&transaction, tenant).await?;
+    if has_own_rule(&transaction, tenant, group, body).await? {
+        return Ok(());
     }
+    let made = rule::create_within(cloud, caller, &transaction, new).await?;
+    let row = mark_rule::Model {
+        hint_id: made.id,
+        client_id: tenant.0,
+        kind: group.kind.clone(),
+        pool: group.pool,
+        domain: group.domain.clone(),
+        path: group.path.clone(),
+        parameter: group.parameter.clone(),
+    };
+    mark_rules::insert(&transaction, row).await?;
+    transaction.commit().await?;
+    cloud.notices.changed(tenant);
+    Ok(())
 }
 
 async fn remove_rules(cloud: &Cloud, caller: &Caller, tenant: TenantId, ids: &[i64]) -> Result<(), Failure> {

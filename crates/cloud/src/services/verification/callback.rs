@@ -4,11 +4,15 @@
 //! address of this cloud with a token that only this cloud can make and that is good for one verification and ten
 //! minutes. Whoever asks that address is noted; every path gets the same answer, so asking around tells nothing, and
 //! nothing is stored without a token. The listener is one of its own: hosts under test need not reach the API. It takes
-//! `verification.callback_connections` connections at a time.
+//! `verification.callback_connections` connections at a time, each for [`LIFE`] at most. What it turns away may be the
+//! call that a check waits for, so it is counted ([`Missed`]), and such a check does not say that none came.
 
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +34,10 @@ const GOOD_S: i64 = 600;
 const SKEW_S: i64 = 60;
 /// How long a client may take for the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may last, whatever is sent on it: a call is one request.
+const LIFE: Duration = Duration::from_secs(15);
+/// Connections that are turned away are told of this often.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How long a call is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked for one.
@@ -39,6 +47,42 @@ const CONCURRENT: usize = 32;
 /// Characters of a caller's name that are kept.
 const MAX_NAME: usize = 200;
 
+/// Calls that this process may have missed, because it turned connections away or could not note what they said.
+#[derive(Debug, Default)]
+pub(crate) struct Missed {
+    number: AtomicU64,
+    warned: Mutex<Option<Instant>>,
+}
+
+impl Missed {
+    pub(super) fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
+    fn note(&self) {
+        self.number.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes a connection that was turned away; whether it is time to tell of it.
+    fn is_to_be_told(&self, now: Instant) -> bool {
+        self.note();
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = warned.is_none_or(|last| now.duration_since(last) >= WARN_EVERY);
+        if is_due {
+            *warned = Some(now);
+        }
+        is_due
+    }
+
+    /// Notes a connection that was turned away.
+    pub(super) fn turned_away(&self, places: usize) {
+        if self.is_to_be_told(Instant::now()) {
+            let text = "connections for calls of verified hosts are turned away: all places are taken";
+            tracing::warn!(places, missed = self.number(), "{text}");
+        }
+    }
+}
+
 /// How payloads of one verification make a host call.
 pub(super) struct Callback<'a> {
     pub(super) store: &'a Store,
@@ -47,6 +91,10 @@ pub(super) struct Callback<'a> {
     pub(super) url: &'a str,
     /// Makes a token.
     pub(super) token: &'a (dyn Fn() -> String + Sync),
+    /// Calls that were missed.
+    pub(super) missed: &'a Missed,
+    /// Their number before the first payload was sent.
+    pub(super) missed_before: u64,
 }
 
 impl Callback<'_> {
@@ -55,8 +103,8 @@ impl Callback<'_> {
         format!("{}/{token}", self.url.trim_end_matches('/'))
     }
 
-    /// Waits until one of these tokens was called; none when that did not happen. That it is not known is trouble, and
-    /// says nothing about the host.
+    /// Waits until one of these tokens was called; none when that did not happen. That it is not known, as calls were
+    /// missed meanwhile, is trouble, and says nothing about the host.
     pub(super) async fn wait(&self, tokens: &[&str]) -> Result<Option<Model>, Stop> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -64,7 +112,10 @@ impl Callback<'_> {
             let is_over = tokens.is_empty() || Instant::now() >= end;
             match found {
                 Ok(Some(call)) => return Ok(Some(call)),
-                Ok(None) if is_over => return Ok(None),
+                Ok(None) if is_over => {
+                    let is_sure = tokens.is_empty() || self.missed.number() == self.missed_before;
+                    return if is_sure { Ok(None) } else { Err(Stop::Trouble) };
+                }
                 Ok(None) => {}
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -98,14 +149,24 @@ fn verification_of(keys: &Keys, token: &str, now: i64) -> Option<i64> {
 
 /// Takes calls on a listener.
 pub(crate) async fn serve(cloud: Cloud, listener: TcpListener) -> std::io::Result<()> {
-    let places = cloud.config.verification.callback_connections;
+    let places =
+        Places::new(cloud.config.verification.callback_connections, LIFE, Arc::clone(&cloud.missed_calls));
     let state = (cloud, Arc::new(Semaphore::new(CONCURRENT)));
-    let service = Router::new().fallback(answer).with_state(state);
-    let service = service.into_make_service_with_connect_info::<SocketAddr>();
-    let places = Places::new(places);
-    let mut server = axum_server::from_tcp(listener)?.acceptor(places);
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    server.serve(service).await
+    listen(listener, Router::new().fallback(answer).with_state(state), places, HEAD).await
+}
+
+/// Serves connections as far as there are places.
+async fn listen(
+    listener: TcpListener,
+    routes: Router,
+    places: Places,
+    head: Duration,
+) -> std::io::Result<()> {
+    // Without a guess at the version, which would wait for the first bytes for ever, the time for the head begins at
+    // once.
+    let mut server = axum_server::from_tcp(listener)?.acceptor(places).http1_only();
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(head);
+    server.serve(routes.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
 async fn answer(
@@ -115,7 +176,11 @@ async fn answer(
 ) -> &'static str {
     let token = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
     let now = cloud.now();
-    if let (Some(id), Ok(_turn)) = (verification_of(&cloud.keys, token, now), turns.try_acquire()) {
+    if let Some(id) = verification_of(&cloud.keys, token, now) {
+        let Ok(_turn) = turns.try_acquire() else {
+            cloud.missed_calls.note();
+            return "ok";
+        };
         let agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let kept = |text: &str| text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
         let call = Model {
@@ -128,6 +193,7 @@ async fn answer(
             user_agent: kept(&agent.unwrap_or_default()),
         };
         if let Err(error) = cloud.store.note_callback(call).await {
+            cloud.missed_calls.note();
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, verification.id = id, "the call of a verified host was not noted");
         }
@@ -137,7 +203,78 @@ async fn answer(
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
     use super::*;
+
+    const SHORT: Duration = Duration::from_millis(200);
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    /// A listener with two places.
+    fn listener(head: Duration, life: Duration) -> (SocketAddr, Arc<Missed>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let missed = Arc::new(Missed::default());
+        let places = Places::new(2, life, Arc::clone(&missed));
+        let routes = Router::new().fallback(async || "ok");
+        tokio::spawn(async move { listen(listener, routes, places, head).await.unwrap() });
+        (address, missed)
+    }
+
+    async fn is_answered(stream: &mut TcpStream) -> bool {
+        let _closed = stream.write_all(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let mut text = [0; 15];
+        stream.read_exact(&mut text).await.is_ok() && text == *b"HTTP/1.1 200 OK"
+    }
+
+    /// Whether the other side closes a connection, which it need not do at once.
+    async fn is_closed(mut stream: TcpStream) -> bool {
+        let mut text = vec![];
+        let closed = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut text)).await;
+        closed.is_ok()
+    }
+
+    #[tokio::test]
+    async fn silent_connections_do_not_keep_calls_away() {
+        let (address, missed) = listener(SHORT, NEVER);
+        let silent = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        let mut third = TcpStream::connect(address).await.unwrap();
+        assert!(!is_answered(&mut third).await, "there is no place");
+        assert_eq!(missed.number(), 1);
+        for stream in silent {
+            assert!(is_closed(stream).await);
+        }
+        assert!(is_answered(&mut TcpStream::connect(address).await.unwrap()).await);
+        assert_eq!(missed.number(), 1);
+    }
+
+    #[tokio::test]
+    async fn connections_end_whatever_is_sent_on_them() {
+        let (address, _) = listener(NEVER, SHORT);
+        let mut begun = TcpStream::connect(address).await.unwrap();
+        begun.write_all(b"GET /x HT").await.unwrap();
+        // One that was answered and stays, and one that would speak another version.
+        let mut kept = TcpStream::connect(address).await.unwrap();
+        assert!(is_answered(&mut kept).await);
+        assert!(is_closed(begun).await && is_closed(kept).await);
+        let mut other = TcpStream::connect(address).await.unwrap();
+        other.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        assert!(is_closed(other).await);
+    }
+
+    #[test]
+    fn what_is_turned_away_is_counted_and_told_of_now_and_then() {
+        let missed = Missed::default();
+        let start = Instant::now();
+        for now in [start, start + WARN_EVERY] {
+            assert!(missed.is_to_be_told(now) && !missed.is_to_be_told(now));
+        }
+        assert_eq!(missed.number(), 4);
+    }
 
     #[test]
     fn only_the_own_tokens_count_and_not_for_long() {

@@ -279,6 +279,27 @@ async fn rules_of_marks_respect_what_people_do_with_rules() {
 }
 
 #[tokio::test]
+async fn marks_at_the_same_time_make_one_rule() {
+    let (cloud, admin, _) = cloud_with_hits().await;
+    let sqli = hits(&cloud, &admin, json!({"type": "sqli"})).await;
+    let rules = async || -> usize {
+        let body = json!({"filter": {"type": "disable_attack_type"}});
+        cloud.post(&admin, "/v1/objects/hint", body).await.body().as_array().unwrap().len()
+    };
+    for _ in 0..3 {
+        let mark = async |place: usize, mode: &str| {
+            let body = json!({"filter": {"id": sqli[place]["id"]}, "mode": mode});
+            cloud.post(&admin, "/v1/objects/hit/mark_false", body).await.body()["marked"].clone()
+        };
+        let marked = tokio::join!(mark(0, "true"), mark(1, "true"), mark(2, "true"));
+        assert_eq!(marked, (json!(1), json!(1), json!(1)));
+        assert_eq!(rules().await, 1);
+        tokio::join!(mark(0, "false"), mark(1, "false"), mark(2, "false"));
+        assert_eq!(rules().await, 0, "it goes with the last of them");
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_make_rules_only_marks() {
     let (cloud, admin, _) = cloud_with_hits().await;
     let user = cloud.add_user(cloud.client.id, "m@acme.test", &["view_attack", "update_attack"]).await;

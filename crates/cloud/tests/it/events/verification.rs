@@ -58,7 +58,8 @@ impl Shop {
     async fn call(&self, address: &str) {
         let callback = *self.callback.lock().unwrap();
         let Some((path, to)) = address.strip_prefix("http://callback.test").zip(callback) else { return };
-        reqwest::get(format!("http://{to}{path}")).await.unwrap();
+        // It does not care for the answer.
+        let _refused = reqwest::get(format!("http://{to}{path}")).await;
     }
 
     fn note(&self, uri: Uri, headers: HeaderMap) {
@@ -395,6 +396,26 @@ async fn a_flaw_that_only_a_call_shows_is_not_closed_because_none_came() {
 }
 
 #[tokio::test]
+async fn a_check_whose_calls_may_have_been_turned_away_says_nothing() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| {
+        config.verification.callback_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.verification.callback_url = "http://callback.test".to_owned();
+        config.verification.callback_connections = 1;
+    })
+    .await;
+    let callback = cloud.running.callback_address.unwrap();
+    *shop.callback.lock().unwrap() = Some(callback);
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    // A stranger has the only place.
+    let _silent = tokio::net::TcpStream::connect(callback).await.unwrap();
+    node.upload(&cloud, &[attack_on("s", recent(&cloud), "ssrf", "/fetch")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["tech_failed"]);
+}
+
+#[tokio::test]
 async fn the_address_for_calls_takes_so_many_connections() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let shop = Shop::start().await;
@@ -477,6 +498,62 @@ async fn a_vulnerability_that_cannot_be_checked_is_tried_once_a_day() {
     // Of the checks the last one is kept, whatever its age.
     cloud.running.cloud.store.purge_verifications(i64::MAX / 2000).await.unwrap();
     assert_eq!(checks_of_vulns(&cloud).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_called_once_is_remembered_however_old_it_is() {
+    use bartizan_store::{
+        TenantId,
+        sea_orm::{ActiveValue::NotSet, EntityTrait},
+        verifications::callbacks_of_vuln,
+    };
+    let cloud = TestCloud::start().await;
+    let store = &cloud.running.cloud.store;
+    let tenant = TenantId(cloud.client.id);
+    let mut ids = vec![];
+    // Two calls long ago, and two checks since then that brought none.
+    for calls in [true, true, false, false] {
+        let mut row = entity::verification::Model {
+            id: 0,
+            client_id: tenant.0,
+            attack_id: 1,
+            vuln_id: Some(5),
+            group_key: "g".to_owned(),
+            host: "http://shop.test".to_owned(),
+            forced: false,
+            misses: 0,
+            state: "pending".to_owned(),
+            outcome: None,
+            due_ms: 0,
+            created_at: 1000,
+            started_at: Some(1000),
+            finished_at: Some(1000),
+        }
+        .into_active_model();
+        row.id = NotSet;
+        let row = row.insert(store.writer()).await.unwrap();
+        if calls {
+            let call = entity::verification_callback::Model {
+                token: format!("token{}", row.id),
+                client_id: 0,
+                verification_id: row.id,
+                called_at: 1000,
+                source: "192.0.2.1".to_owned(),
+                method: "GET".to_owned(),
+                user_agent: String::new(),
+            };
+            store.note_callback(call).await.unwrap();
+        }
+        ids.push(row.id);
+        let mut row = row.into_active_model();
+        row.state = Set("done".to_owned());
+        row.update(store.writer()).await.unwrap();
+    }
+    store.purge_verifications(2000).await.unwrap();
+    let left = entity::verification::Entity::find().all(store.writer()).await.unwrap();
+    assert_eq!(left.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[3]]);
+    let calls = callbacks_of_vuln(store.writer(), tenant, 5, 10).await.unwrap();
+    assert_eq!(calls.iter().map(|call| call.verification_id).collect::<Vec<_>>(), [ids[1]]);
 }
 
 #[tokio::test]
