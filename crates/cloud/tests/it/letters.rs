@@ -153,8 +153,9 @@ async fn a_user_without_a_password_is_invited() {
 #[tokio::test]
 async fn a_link_that_the_mail_server_does_not_take_is_handed_over() {
     let mail = MailServer::start().await;
-    let cloud = start(&mail).await;
-    drop(mail);
+    // A port that was free a moment ago and that nobody listens on.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let cloud = start_with_mail(&mail, |config| config.mail.port = Some(nobody)).await;
     let admin = cloud.admin_pair().await;
     let invite =
         json!({"email": "kim@acme.test", "realname": "Kim", "permissions": ["auditor"], "send": true});

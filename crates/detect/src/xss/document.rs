@@ -175,6 +175,18 @@ const FORMATTING: [&[u8]; 81] = [
 ];
 /// Prefixes that need no declaration.
 const KNOWN_PREFIXES: [&[u8]; 3] = [b"xml", b"xmlns", b"xsi"];
+/// Where the schemas of documents that people exchange are; a parser may load one from where a document says.
+const SCHEMA_HOSTS: [&[u8]; 9] = [
+    b"docs.oasis-open.org",
+    b"maven.apache.org",
+    b"schemas.opengis.net",
+    b"www.garmin.com",
+    b"www.omg.org",
+    b"www.opengis.net",
+    b"www.topografix.com",
+    b"www.w3.org",
+    b"www8.garmin.com",
+];
 /// Attributes that run, load or refer.
 const REFERRING: [&[u8]; 28] = [
     b"action",
@@ -427,6 +439,9 @@ impl<'v> Reader<'v> {
         } else {
             self.note_prefix(name)?;
         }
+        if local.ends_with(b"schemalocation") && !has_known_schemas(&local, value) {
+            return None;
+        }
         let value_lower = value.to_ascii_lowercase();
         let holds = |word: &&[u8]| memchr::memmem::find(&value_lower, word).is_some();
         let is_active_namespace = is_namespace && ACTIVE_NAMESPACES.iter().any(holds);
@@ -471,6 +486,18 @@ fn has_references_to(entities: &[&[u8]], text: &[u8]) -> bool {
     })
 }
 
+/// Whether the schemas that a document names, each behind its namespace, are where schemas are kept.
+fn has_known_schemas(local: &[u8], value: &[u8]) -> bool {
+    let is_known = |address: &[u8]| {
+        let after =
+            [&b"http://"[..], b"https://"].into_iter().find_map(|scheme| address.strip_prefix(scheme));
+        let host = after.and_then(|after| after.split(|&b| b == b'/').next()).unwrap_or_default();
+        SCHEMA_HOSTS.contains(&host)
+    };
+    let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    local == b"schemalocation" && words.skip(1).step_by(2).all(is_known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -485,8 +512,24 @@ mod tests {
             r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"><bpmn:process id="p"/></bpmn:definitions>"#,
             r#"<a:b xmlns:a="urn:a" a:c="1" xml:lang="en" xsi:type="xs:string"><Address>x</Address></a:b>"#,
             r#"<!DOCTYPE book [<!ENTITY company "Acme Ltd">]><book>&company;</book>"#,
+            r#"<gpx xmlns="http://www.topografix.com/GPX/1/1" xsi:schemaLocation="http://www.topografix.com/GPX/1/1 http://www.topografix.com/GPX/1/1/gpx.xsd"/>"#,
         ] {
             assert!(is_inert(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn schemas_elsewhere_are_not_loaded_for_nothing() {
+        for location in [
+            r#"xsi:schemaLocation="http://a.b/ http://evil.example/a.xsd""#,
+            r#"xsi:schemaLocation="http://a.b/ http://www.w3.org@evil.example/a.xsd""#,
+            r#"xsi:schemaLocation="http://a.b/ http://www.w3.org\@evil.example/a.xsd""#,
+            r#"xsi:schemaLocation="http://a.b/ http://www.w3.org/a.xsd http://c.d/ //evil.example/a.xsd""#,
+            r#"xsi:schemaLocation="http://a.b/ file:///etc/passwd""#,
+            r#"xsi:noNamespaceSchemaLocation="http://www.w3.org/a.xsd""#,
+        ] {
+            let text = format!(r#"<a xmlns="http://a.b/" {location}>x</a>"#);
+            assert!(!is_inert(text.as_bytes()), "{text}");
         }
     }
 
