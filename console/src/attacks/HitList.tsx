@@ -110,7 +110,7 @@ function HitDetails({ hit }: { hit: Hit }) {
 
 /** The sign itself, where the payload shows what surrounds it as well. */
 function Sign({ hit }: { hit: Hit }) {
-  if (hit.payload_span == null) return null
+  if (hit.payload_span === null || hit.payload_span === undefined) return null
   const sign = characters(hit.value, hit.payload_span)
   if (sign === '' || sign === hit.value) return null
   return <Text size="xs" c="dimmed" mt={4}>The sign in it: <mark className="mono">{visibleText(sign)}</mark></Text>
