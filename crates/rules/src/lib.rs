@@ -17,7 +17,7 @@ pub use condition::{
     Condition, ConditionKind, ConditionPoint, Endpoint, MAX_CONDITIONS, Scope, uri_conditions,
 };
 pub use dialect::{MAX_AUTOMATON_BYTES, MAX_PATTERN_BYTES, MAX_STATES, Pattern, PatternError};
-pub use error::{FieldError, FieldErrors};
+pub use error::{FieldError, FieldErrors, text};
 pub use hint::{HintSpec, HintType, StoredHint, attack_types};
 pub use mode::{FiltrationMode, ModeOverride, effective_mode};
 pub use points::{parse_point, point_children, suggest_elements};

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use crate::{
-    StoreError, Tenants,
+    StoreError, TenantId, Tenants,
     entity::partner_client::{Column, Entity, Model},
 };
 
@@ -29,6 +29,20 @@ pub async fn list<C: ConnectionTrait>(
         .offset(page.offset)
         .all(connection)
         .await?)
+}
+
+/// Those of the tenants that an application id is linked to, in ascending order.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn owners<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    application: i64,
+) -> Result<Vec<TenantId>, StoreError> {
+    let found = Entity::find().filter(tenants.holds("client_id")).filter(Column::Id.eq(application));
+    let found = found.order_by_asc(Column::ClientId).all(connection).await?;
+    Ok(found.into_iter().map(|link| TenantId(link.client_id)).collect())
 }
 
 /// Saves a link.

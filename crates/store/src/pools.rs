@@ -72,6 +72,20 @@ pub async fn in_use<C: ConnectionTrait>(
     Ok(found.all(connection).await?.into_iter().map(|pool| pool.id).collect())
 }
 
+/// Those of the tenants that have an application of this id, in ascending order. A deleted one counts.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn owners<C: ConnectionTrait>(
+    connection: &C,
+    tenants: &Tenants,
+    id: i64,
+) -> Result<Vec<TenantId>, StoreError> {
+    let found = Entity::find().filter(tenants.holds("client_id")).filter(Column::Id.eq(id));
+    let found = found.order_by_asc(Column::ClientId).all(connection).await?;
+    Ok(found.into_iter().map(|pool| TenantId(pool.client_id)).collect())
+}
+
 /// How many applications the tenant has, deleted ones included.
 ///
 /// # Errors

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
+mod applications;
 mod compile;
 pub mod counters;
 mod general_mode;
@@ -213,6 +214,7 @@ pub(super) async fn prepare(
     require_unlocked(cloud.store.reader(), tenant).await?;
     let spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
     require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
+    applications::require_own(cloud.store.reader(), caller, tenant, &spec.action).await?;
     let fields = Value::Object(spec.fields.clone());
     compile::prepare(cloud, tenant, compile::patterns_of(&fields, &spec.action.to_json())).await?;
     Ok(New { tenant, spec })

@@ -346,3 +346,45 @@ async fn a_header_that_no_answer_can_carry_is_refused() {
     }
     assert_eq!(create(&cloud, &admin, header("X-Note", "Grüße\tan alle")).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_rule_for_an_application_of_another_tenant_is_refused() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    let user = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let global = cloud.pair_of(&user).await;
+    let made = json!({"clientid": linked.id, "id": 7, "name": "Shop"});
+    assert_eq!(cloud.post(&global, "/v1/objects/pool/create", made).await.status, 200);
+    let partner = cloud.post(&global, "/v1/objects/client", json!({})).await.body()[0]["partnerid"].clone();
+    let link = json!({"clientid": linked.id, "id": 8, "params": {}});
+    let path = format!("/v2/partner/{partner}/partner_client");
+    assert_eq!(cloud.post(&global, &path, link).await.status, 200);
+    let rule = |tenant: i64, application: &str| {
+        let condition = json!({"type": "equal", "point": ["instance"], "value": application});
+        json!({"type": "wallarm_mode", "clientid": tenant, "validated": false, "action": [condition], "mode": "block"})
+    };
+    for application in ["7", "8"] {
+        let refused = create(&cloud, &global, rule(home.id, application)).await;
+        let expected = json!({"status": 400, "body": {"action": {
+            "error": "is invalid",
+            "value": {"type": "equal", "point": ["instance"], "value": application},
+            "detail": format!("application {application} is one of tenant {}, not of the rule's; to use the id here, \
+                make the application first", linked.id),
+        }}});
+        assert_eq!((refused.status, refused.json()), (400, expected));
+        let taken = create(&cloud, &global, rule(linked.id, application)).await;
+        assert_eq!(taken.status, 200, "{application}");
+    }
+    // Nobody has it, so a node may still report it; and the default one is everybody's.
+    for application in ["9", "-1"] {
+        let taken = create(&cloud, &global, rule(home.id, application)).await;
+        assert_eq!(taken.status, 200, "{application}");
+    }
+    let made = json!({"clientid": home.id, "id": 7, "name": "Own"});
+    assert_eq!(cloud.post(&global, "/v1/objects/pool/create", made).await.status, 200);
+    assert_eq!(create(&cloud, &global, rule(home.id, "7")).await.status, 200);
+    // Who sees one tenant alone learns nothing about the others.
+    let admin = cloud.admin_pair().await;
+    let taken = create(&cloud, &admin, rule(cloud.client.id, "8")).await;
+    assert_eq!(taken.status, 200);
+}
