@@ -214,7 +214,9 @@ pub(super) async fn prepare(
     require_unlocked(cloud.store.reader(), tenant).await?;
     let spec = HintSpec::create(body).map_err(|faults| refused(&faults))?;
     require(caller, Verb::Create, spec.kind, spec.action.is_default())?;
-    applications::require_own(cloud.store.reader(), caller, tenant, &spec.action).await?;
+    if let Some(fault) = applications::foreign(cloud.store.reader(), caller, tenant, &spec.action).await? {
+        return Err(fault.into());
+    }
     let fields = Value::Object(spec.fields.clone());
     compile::prepare(cloud, tenant, compile::patterns_of(&fields, &spec.action.to_json())).await?;
     Ok(New { tenant, spec })

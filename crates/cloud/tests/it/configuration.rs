@@ -206,9 +206,16 @@ async fn rules_keep_the_order_in_which_the_last_one_wins() {
 #[tokio::test]
 async fn what_is_wrong_is_named_by_its_place_and_nothing_is_changed() {
     let cloud = TestCloud::start().await;
-    let (admin, one, _) = two_tenants(&cloud).await;
+    let (admin, one, other) = two_tenants(&cloud).await;
     configured(&cloud, &admin, one).await;
     let whole = export(&cloud, &admin, one, "?secrets=true").await;
+    let made = json!({"clientid": other, "id": 4711, "name": "Elsewhere"});
+    assert_eq!(cloud.post(&admin, "/v1/objects/pool/create", made).await.status, 200);
+    let elsewhere = json!({"type": "equal", "point": ["instance"], "value": "4711"});
+    let foreign = format!(
+        "application 4711 is one of tenant {other}, not of the rule's; to use the id here, \
+        make the application first"
+    );
     let wrong = |change: &dyn Fn(&mut Value)| {
         let mut document = whole.clone();
         // The first section would have been changed by then.
@@ -250,6 +257,10 @@ async fn what_is_wrong_is_named_by_its_place_and_nothing_is_changed() {
             json!({"rules[1].attack_type": {"error": "is invalid", "value": "any"}}),
         ),
         (&|d| d["rules"][4]["regex_id"] = json!(77), no_number),
+        (
+            &|d| d["rules"][1]["action"] = json!([elsewhere.clone()]),
+            json!({"rules[1].action": {"error": "is invalid", "value": elsewhere, "detail": foreign}}),
+        ),
         (
             &|d| d["rules"].as_array_mut().unwrap().retain(|rule| rule["type"] != "wallarm_mode"),
             json!({"rules": {"error": "should have a wallarm_mode rule for all traffic: the general filtration mode"}}),

@@ -11,23 +11,23 @@ use bartizan_store::{TenantId, partner_clients, pools, sea_orm::ConnectionTrait}
 use super::refused;
 use crate::{auth::Caller, failure::Failure};
 
-/// Refuses a scope on an application of another tenant.
+/// The fault of the field `action` in a scope on an application of another tenant.
 ///
 /// # Errors
-/// 400 of the field `action`.
-pub(super) async fn require_own<C: ConnectionTrait>(
+/// When the database does not answer.
+pub(super) async fn foreign<C: ConnectionTrait>(
     connection: &C,
     caller: &Caller,
     tenant: TenantId,
     scope: &Scope,
-) -> Result<(), Failure> {
-    let Some((id, condition)) = scope.conditions().iter().find_map(named) else { return Ok(()) };
+) -> Result<Option<ApiError>, Failure> {
+    let Some((id, condition)) = scope.conditions().iter().find_map(named) else { return Ok(None) };
     let mut owners = pools::owners(connection, &caller.tenants, id).await?;
     owners.extend(partner_clients::owners(connection, &caller.tenants, id).await?);
-    match owners.first() {
-        Some(other) if !owners.contains(&tenant) => Err(foreign(condition, id, *other).into()),
-        _ => Ok(()),
+    if owners.contains(&tenant) {
+        return Ok(None);
     }
+    Ok(owners.first().map(|owner| fault(condition, id, *owner)))
 }
 
 /// The application that a condition asks for; each request has one, so no scope asks for two.
@@ -37,7 +37,7 @@ fn named(condition: &Condition) -> Option<(i64, &Condition)> {
     Some((id.parse().ok()?, condition))
 }
 
-fn foreign(condition: &Condition, id: i64, owner: TenantId) -> ApiError {
+fn fault(condition: &Condition, id: i64, owner: TenantId) -> ApiError {
     let detail = format!(
         "application {id} is one of tenant {}, not of the rule's; to use the id here, make the application first",
         owner.0

@@ -12,7 +12,9 @@ use bartizan_store::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Verb, assign, counters, fill, find_or_create_action, new_row, refused, require, stored};
+use super::{
+    Verb, applications, assign, counters, fill, find_or_create_action, new_row, refused, require, stored,
+};
 use crate::{
     failure::Failure,
     services::{
@@ -158,9 +160,16 @@ pub(in crate::services) async fn import(
         let held = counters::held(work.transaction, work.tenant).await?;
         plan.gone.retain(|(row, _)| !counters::is_among(row, &held));
     }
-    for (rule, kept) in wanted.iter().zip(&plan.kept) {
-        if kept.is_none() {
-            allow(work.author, Verb::Create, &rule.spec)?;
+    for (index, (rule, kept)) in wanted.iter().zip(&plan.kept).enumerate() {
+        if kept.is_some() {
+            continue;
+        }
+        allow(work.author, Verb::Create, &rule.spec)?;
+        if let Author::Caller(caller) = work.author
+            && let Some(fault) =
+                applications::foreign(work.transaction, caller, work.tenant, &rule.spec.action).await?
+        {
+            return Err(at(&place("rules", index), fault));
         }
     }
     for (row, action) in &plan.gone {
