@@ -2,23 +2,24 @@
 //!
 //! A row is written in the transaction of what it tells of. Workers of any number of cloud processes claim
 //! rows that are due: PostgreSQL skips what another one holds, SQLite has one writer. A claim moves the due time
-//! ahead instead of holding a lock, so a worker that dies leaves its rows to the others.
+//! ahead instead of holding a lock, so a worker that dies leaves its rows to the others. A receiver that fails has a
+//! pause, so that what waits for it takes no room from the other receivers of its tenant.
 
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, LockBehavior, LockType, OnConflict, SelectStatement},
 };
 
 use crate::{
     Store, StoreError, TenantId,
     entity::{
         delivery::{Column, Entity, Model},
-        delivery_hour,
+        delivery_hour, delivery_pause,
     },
-    fair::first_of_each_tenant,
+    fair::first_of_each_receiver,
 };
 
 /// Waiting for an attempt.
@@ -59,8 +60,28 @@ pub async fn enqueue<C: ConnectionTrait>(connection: &C, rows: Vec<Model>) -> Re
 /// Most notifications that go out together.
 const MOST_TOGETHER: u64 = 100;
 
-/// Claims up to `limit` due notifications, oldest first and at most `of_tenant` of each tenant, none of those that are
-/// `busy`: until `lease_ms` nobody else gets them. Each comes with the others of its batch, if it has one.
+/// How many notifications are claimed.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// In all.
+    pub all: u64,
+    /// Of each tenant.
+    pub of_tenant: i64,
+    /// Of each integration.
+    pub of_integration: i64,
+}
+
+/// Who gets nothing more for now.
+#[derive(Clone, Debug, Default)]
+pub struct Busy {
+    /// Tenants.
+    pub tenants: Vec<TenantId>,
+    /// Integrations.
+    pub integrations: Vec<i64>,
+}
+
+/// Claims due notifications, oldest first, none of those that are `busy` or have a pause: until `lease_ms` nobody else
+/// gets them. Each comes with the others of its batch, if it has one.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -68,14 +89,17 @@ pub async fn claim(
     transaction: &DatabaseTransaction,
     now_ms: i64,
     lease_ms: i64,
-    (limit, of_tenant): (u64, i64),
-    busy: &[TenantId],
+    room: Room,
+    busy: &Busy,
 ) -> Result<Vec<Vec<Model>>, StoreError> {
     let is_due = Expr::col(Column::State)
         .eq(PENDING)
         .and(Expr::col(Column::DueMs).lte(now_ms))
-        .and(Expr::col(Column::ClientId).is_not_in(busy.iter().map(|tenant| tenant.0)));
-    let first = first_of_each_tenant("deliveries", "due_ms", is_due, of_tenant);
+        .and(Expr::col(Column::ClientId).is_not_in(busy.tenants.iter().map(|tenant| tenant.0)))
+        .and(Expr::col(Column::IntegrationId).is_not_in(busy.integrations.iter().copied()))
+        .and(Expr::col(Column::IntegrationId).not_in_subquery(paused(now_ms)));
+    let most = (room.of_tenant, room.of_integration);
+    let first = first_of_each_receiver("deliveries", "integration_id", "due_ms", is_due, most);
     let due = Entity::find()
         .filter(Column::Id.in_subquery(first))
         // Again on the row itself: another process may have claimed it while this one waited.
@@ -83,7 +107,7 @@ pub async fn claim(
         .filter(Column::DueMs.lte(now_ms))
         .order_by_asc(Column::DueMs)
         .order_by_asc(Column::Id)
-        .limit(limit)
+        .limit(room.all)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(transaction)
         .await?;
@@ -105,6 +129,58 @@ pub async fn claim(
         claimed.push(together);
     }
     Ok(claimed)
+}
+
+/// Integrations with a pause.
+fn paused(now_ms: i64) -> SelectStatement {
+    use delivery_pause::{Column, Entity};
+    let paused = Entity::find().select_only().column(Column::IntegrationId);
+    paused.filter(Column::UntilMs.gt(now_ms)).into_query()
+}
+
+/// Notes an attempt that failed, and gives the integration a pause of as many milliseconds as `pause_ms` says for the
+/// attempts that failed in a row before it.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn pause<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    integration_id: i64,
+    now_ms: i64,
+    pause_ms: impl FnOnce(i64) -> i64,
+) -> Result<(), StoreError> {
+    use delivery_pause::{Column, Entity, Model};
+    let before = Entity::find_by_id(integration_id).one(connection).await?.map_or(0, |row| row.failures);
+    let until_ms = now_ms + pause_ms(before);
+    let row = Model { integration_id, client_id: tenant.0, failures: before + 1, until_ms };
+    Entity::insert(row.into_active_model())
+        .on_conflict(
+            OnConflict::column(Column::IntegrationId)
+                .update_columns([Column::Failures, Column::UntilMs])
+                .to_owned(),
+        )
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends the pause of an integration, and forgets how often it failed.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn resume<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    integration_id: i64,
+) -> Result<(), StoreError> {
+    use delivery_pause::{Column, Entity};
+    Entity::delete_many()
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::IntegrationId.eq(integration_id))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 /// A notification and those after it that are due, of the same batch.
@@ -134,7 +210,10 @@ async fn batch(
 /// # Errors
 /// [`StoreError::Query`].
 pub async fn any_due(store: &Store, now_ms: i64) -> Result<bool, StoreError> {
-    let due = Entity::find().filter(Column::State.eq(PENDING)).filter(Column::DueMs.lte(now_ms));
+    let due = Entity::find()
+        .filter(Column::State.eq(PENDING))
+        .filter(Column::DueMs.lte(now_ms))
+        .filter(Column::IntegrationId.not_in_subquery(paused(now_ms)));
     Ok(due.one(store.reader()).await?.is_some())
 }
 

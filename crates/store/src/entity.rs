@@ -22,6 +22,7 @@ pub mod client_usage;
 pub mod config_version;
 pub mod delivery;
 pub mod delivery_hour;
+pub mod delivery_pause;
 pub mod dropped_request;
 pub mod event_batch;
 pub mod event_head;

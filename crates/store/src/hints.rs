@@ -199,6 +199,29 @@ pub async fn of_action<C: ConnectionTrait>(
         .await?)
 }
 
+/// When a hint of a type was changed last, and its id: the greatest of both.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn last_change<C: ConnectionTrait>(
+    connection: &C,
+    tenant: TenantId,
+    kind: &str,
+) -> Result<Option<(i64, i64)>, StoreError> {
+    use hint::{Column, Entity};
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::UpdatedAt)
+        .column(Column::Id)
+        .filter(Column::ClientId.eq(tenant.0))
+        .filter(Column::Kind.eq(kind))
+        .order_by_desc(Column::UpdatedAt)
+        .order_by_desc(Column::Id)
+        .into_tuple()
+        .one(connection)
+        .await?)
+}
+
 /// The hints of some types, each with its action, by ascending id.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use crate::{
-    JsonText, StoreError, TenantId, Tenants,
+    JsonText, StoreError, TenantId, Tenants, deliveries,
     entity::{
         client,
         integration::{Column, Entity, Model},
@@ -120,7 +120,10 @@ pub async fn update<C: ConnectionTrait>(connection: &C, row: Model) -> Result<Mo
     change.events = Set(row.events);
     change.updated_at = Set(row.updated_at);
     change.disabled_reason = Set(row.disabled_reason);
-    Ok(change.update(connection).await?)
+    let row = change.update(connection).await?;
+    // Whoever corrects a target wants to see whether it works now.
+    deliveries::resume(connection, TenantId(row.client_id), row.id).await?;
+    Ok(row)
 }
 
 /// Deletes an integration with its deliveries.
@@ -139,6 +142,7 @@ pub async fn delete<C: ConnectionTrait>(connection: &C, tenant: TenantId, id: i6
         .filter(delivery_hour::Column::IntegrationId.eq(id))
         .exec(connection)
         .await?;
+    deliveries::resume(connection, tenant, id).await?;
     Entity::delete_many()
         .filter(Column::ClientId.eq(tenant.0))
         .filter(Column::Id.eq(id))

@@ -43,6 +43,8 @@ mod m0140_verification_callbacks;
 mod m0141_secret_address;
 mod m0150_payload_spans;
 mod m0151_attack_orders;
+mod m0155_delivery_pauses;
+mod m0156_rule_order;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -92,6 +94,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0141_secret_address::Migration),
             Box::new(m0150_payload_spans::Migration),
             Box::new(m0151_attack_orders::Migration),
+            Box::new(m0155_delivery_pauses::Migration),
+            Box::new(m0156_rule_order::Migration),
         ]
     }
 }

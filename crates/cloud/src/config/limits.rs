@@ -119,7 +119,9 @@ limits! {
     /// Rows of the activity log in one CSV file.
     activity_csv_rows: u64 = 100_000, 1, ROWS * 10;
     /// Notifications of a client that are on their way at the same time.
-    deliveries_per_client: usize = 4, 1, 1000;
+    deliveries_per_client: usize = 8, 1, 1000;
+    /// Notifications of an integration that are on their way at the same time.
+    deliveries_per_integration: usize = 2, 1, 1000;
     /// Notifications that are on their way at the same time, in each process.
     deliveries: usize = 32, 1, 10_000;
 }

@@ -1,19 +1,22 @@
 //! Sending what waits in the outbox (`spec/rules.md` section 8.5).
 //!
 //! One worker per cloud process claims notifications that are due, sends each, and notes how it went. It claims no more
-//! than it sends at once, and of each tenant only a few, so that slow receivers of one hold up nobody else. Any number
+//! than it sends at once, and of each tenant and each integration only a few, so that slow receivers hold up nobody else;
+//! one that fails has a pause, in which nothing is sent to it. Any number
 //! of processes may do so on one PostgreSQL. A notification is sent at least once: a process that dies after
 //! sending and before noting it leaves it to be sent again, under the same id, by which receivers can tell.
 //! Some destinations take the notifications of some minutes together; these are claimed, sent and noted as one.
 //! What fails comes again after longer and longer waits, until it is given up. A destination that mostly fails
 //! is switched off.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, hash::Hash, time::Duration};
 
 use bartizan_api::ApiError;
 use bartizan_store::{
-    TenantId, Tenants, clients, deliveries, deliveries::Attempt, entity::delivery::Model, integrations,
-    sea_orm::ConnectionTrait,
+    TenantId, Tenants, clients, deliveries,
+    deliveries::{Busy, Room},
+    entity::delivery::Model,
+    integrations,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -21,11 +24,12 @@ use tokio::task::JoinSet;
 use super::{
     integration::{Kind, Target, target_of},
     letters,
-    notification::{self, Notification},
+    notification::Notification,
     quotas::Level,
 };
 use crate::{
     auth::Caller,
+    config::Limits,
     failure::Failure,
     mail::MailError,
     outgoing::{OutgoingAnswer, OutgoingError},
@@ -34,6 +38,7 @@ use crate::{
 
 mod aws;
 mod message;
+mod outcome;
 mod payload;
 mod s3;
 mod tickets;
@@ -44,12 +49,6 @@ pub use message::{Message, Sender};
 const LEASE_MS: i64 = 300_000;
 /// How often another process's notifications are looked for.
 const LOOK: Duration = Duration::from_millis(500);
-/// Waits between attempts, seconds.
-const WAITS_S: [i64; 16] = [1, 3, 5, 10, 10, 0, 1, 3, 5, 30, 60, 60, 180, 300, 600, 1800];
-/// Hours over which failures are counted.
-const WATCHED_HOURS: i64 = 12;
-/// Share of failed attempts, in percent, that switches a destination off.
-const TOO_MANY_FAILED: i64 = 60;
 /// Longest answer that is kept, characters.
 const MAX_ANSWER: usize = 500;
 
@@ -135,32 +134,38 @@ pub async fn pass(cloud: &Cloud) -> Result<usize, Failure> {
     Ok(launched)
 }
 
-/// Attempts on their way, with their tenants.
+/// Attempts on their way, with their tenants and integrations.
 #[derive(Default)]
 struct Flying {
     tasks: JoinSet<()>,
-    tenants: HashMap<tokio::task::Id, TenantId>,
+    receivers: HashMap<tokio::task::Id, (TenantId, i64)>,
 }
 
 impl Flying {
     /// Waits for the end of one.
     async fn land(&mut self) {
         match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => drop(self.tenants.remove(&id)),
-            Some(Err(broken)) => drop(self.tenants.remove(&broken.id())),
+            Some(Ok((id, ()))) => drop(self.receivers.remove(&id)),
+            Some(Err(broken)) => drop(self.receivers.remove(&broken.id())),
             None => {}
         }
     }
 
-    /// Tenants that have enough on their way.
-    fn busy(&self, most: usize) -> Vec<TenantId> {
-        let mut counts: HashMap<i64, usize> = HashMap::new();
-        for tenant in self.tenants.values() {
-            *counts.entry(tenant.0).or_default() += 1;
-        }
-        counts.retain(|_, count| *count >= most);
-        counts.into_keys().map(TenantId).collect()
+    /// Who has enough on the way.
+    fn busy(&self, limits: &Limits) -> Busy {
+        let tenants = full(self.receivers.values().map(|(tenant, _)| *tenant), limits.deliveries_per_client);
+        let integrations = self.receivers.values().map(|(_, integration)| *integration);
+        Busy { tenants, integrations: full(integrations, limits.deliveries_per_integration) }
     }
+}
+
+/// What occurs at least `most` times.
+fn full<T: Eq + Hash>(each: impl Iterator<Item = T>, most: usize) -> Vec<T> {
+    let mut counts: HashMap<T, usize> = HashMap::new();
+    for one in each {
+        *counts.entry(one).or_default() += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count >= most).map(|(one, _)| one).collect()
 }
 
 /// Claims as many as there is room for and begins to send them; how many.
@@ -170,20 +175,19 @@ async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
     if room == 0 || !deliveries::any_due(&cloud.store, now_ms).await? {
         return Ok(0);
     }
-    let most = (u64::try_from(room).unwrap_or(0), i64::try_from(limits.deliveries_per_client).unwrap_or(1));
-    let transaction = cloud.store.begin().await?;
-    let claimed = deliveries::claim(
-        &transaction,
-        now_ms,
-        now_ms + LEASE_MS,
-        most,
-        &flying.busy(limits.deliveries_per_client),
-    )
-    .await?;
+    let room = Room {
+        all: u64::try_from(room).unwrap_or(0),
+        of_tenant: i64::try_from(limits.deliveries_per_client).unwrap_or(1),
+        of_integration: i64::try_from(limits.deliveries_per_integration).unwrap_or(1),
+    };
+    let (transaction, lease_ms) = (cloud.store.begin().await?, now_ms + LEASE_MS);
+    let claimed = deliveries::claim(&transaction, now_ms, lease_ms, room, &flying.busy(limits)).await?;
     transaction.commit().await?;
     let count = claimed.len();
     for rows in claimed {
-        let Some(tenant) = rows.first().map(|row| TenantId(row.client_id)) else { continue };
+        let Some(receiver) = rows.first().map(|row| (TenantId(row.client_id), row.integration_id)) else {
+            continue;
+        };
         let cloud = cloud.clone();
         let task = flying.tasks.spawn(async move {
             if attempt(&cloud, &rows).await.is_err() {
@@ -191,7 +195,7 @@ async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
                 tracing::error!(delivery.ids = ?ids, "the end of an attempt could not be noted");
             }
         });
-        flying.tenants.insert(task.id(), tenant);
+        flying.receivers.insert(task.id(), receiver);
     }
     Ok(count)
 }
@@ -219,7 +223,7 @@ async fn attempt(cloud: &Cloud, rows: &[Model]) -> Result<(), Failure> {
             }
         },
     };
-    settle(cloud, tenant, rows, outcome).await
+    outcome::settle(cloud, tenant, rows, outcome).await
 }
 
 fn allow(cloud: &Cloud, tenant: TenantId, target: &Target) -> Result<(), ApiError> {
@@ -248,84 +252,6 @@ async fn sender(cloud: &Cloud, tenant: TenantId) -> Result<Sender, Failure> {
     let found = clients::of_ids(cloud.store.reader(), &Tenants::from(tenant)).await?.into_iter().next();
     let (client_name, client_uuid) = found.map(|client| (client.name, client.uuid)).unwrap_or_default();
     Ok(Sender { client_name, client_uuid, cloud: cloud.config.region.clone() })
-}
-
-async fn settle(
-    cloud: &Cloud,
-    tenant: TenantId,
-    rows: &[Model],
-    outcome: Result<(), DeliveryError>,
-) -> Result<(), Failure> {
-    let Some(row) = rows.first() else { return Ok(()) };
-    let now_ms = cloud.clock.now_ms();
-    let attempt = match &outcome {
-        Ok(()) => Attempt {
-            state: deliveries::DELIVERED,
-            due_ms: now_ms,
-            now: now_ms / 1000,
-            status: None,
-            error: None,
-        },
-        Err(error) => {
-            let tried = usize::try_from(row.attempts).unwrap_or(usize::MAX);
-            let wait = WAITS_S.get(tried).filter(|_| error.is_temporary());
-            Attempt {
-                state: if wait.is_some() { deliveries::PENDING } else { deliveries::DEAD },
-                due_ms: now_ms + wait.unwrap_or(&0) * 1000,
-                now: now_ms / 1000,
-                status: error.status(),
-                error: Some(error.to_string()),
-            }
-        }
-    };
-    let transaction = cloud.store.begin().await?;
-    deliveries::settle(&transaction, rows, &attempt).await?;
-    if attempt.state == deliveries::DEAD {
-        tracing::warn!(
-            delivery.id = row.id,
-            integration.id = row.integration_id,
-            error = attempt.error.as_deref().unwrap_or_default(),
-            "a notification was given up"
-        );
-        switch_off_if_failing(&transaction, tenant, row.integration_id, now_ms).await?;
-    }
-    transaction.commit().await?;
-    Ok(())
-}
-
-/// Switches an integration off when most attempts of half a day failed, and says so to the others.
-async fn switch_off_if_failing<C: ConnectionTrait>(
-    connection: &C,
-    tenant: TenantId,
-    id: i64,
-    now_ms: i64,
-) -> Result<(), Failure> {
-    let now = now_ms / 1000;
-    let (delivered, failed) =
-        deliveries::attempts_since(connection, tenant, id, now / 3600 - WATCHED_HOURS).await?;
-    // One letter to a mailbox that does not exist is no outage.
-    let enough = failed > i64::try_from(WAITS_S.len()).unwrap_or(i64::MAX);
-    if !enough || failed * 100 < (delivered + failed) * TOO_MANY_FAILED {
-        return Ok(());
-    }
-    let Some(mut row) = integrations::find(connection, &Tenants::from(tenant), id).await? else {
-        return Ok(());
-    };
-    if !row.active {
-        return Ok(());
-    }
-    let reason = format!("{failed} of {} attempts failed within 12 hours", delivered + failed);
-    row.active = false;
-    row.disabled_reason = Some(reason.clone());
-    let row = integrations::update(connection, row).await?;
-    deliveries::give_up(connection, tenant, id, "the integration was switched off", now).await?;
-    let notification = Notification {
-        kind: "system",
-        summary: format!("Integration \"{}\" was switched off", row.name),
-        description: format!("{reason}. Check the destination, then switch the integration on again."),
-        details: json!({"object": {"type": "integration", "id": row.id, "name": row.name}, "action": "disable"}),
-    };
-    notification::announce(connection, tenant, "system", &notification, now_ms).await
 }
 
 /// Sends a message to a target; success is a 2xx answer, or a mail server that took the letter.

@@ -240,12 +240,29 @@ pub(super) async fn create_within(
     let mut row = new_row(tenant, action.id, caller.user_id(), now);
     fill(&mut row, &spec);
     row.expires_at = counters::first_end(spec.kind, now);
+    row.updated_at = change_time(transaction, tenant, &row, now).await?;
     let row = hints::insert(transaction, row).await?;
-    hints::touch_action(transaction, tenant, action.id, now).await?;
+    hints::touch_action(transaction, tenant, action.id, row.updated_at).await?;
     compile::check(transaction, tenant, &spec, &row, &action).await?;
     let made = stored(&row, &action)?;
     log(transaction, caller, now, "create", None, Some(&made)).await?;
     Ok(made)
+}
+
+/// The time of a change: no earlier than `earliest`, and such that the hint wins over all that were changed before.
+/// Several changes within a second run ahead of the clock.
+async fn change_time(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    row: &hint::Model,
+    earliest: i64,
+) -> Result<i64, Failure> {
+    let Some((time, id)) = hints::last_change(transaction, tenant, &row.kind).await? else {
+        return Ok(earliest);
+    };
+    // Among those of one time the greatest id wins; one that is new, and has none yet, gets a greater one.
+    let wins_by_id = row.id == 0 || row.id >= id;
+    Ok(earliest.max(if wins_by_id { time } else { time + 1 }))
 }
 
 fn new_row(tenant: TenantId, action_id: i64, author: i64, now: i64) -> hint::Model {
@@ -445,7 +462,7 @@ pub(super) async fn change(
         spec.assign_regex_id(seq);
     }
     fill(&mut row, &spec);
-    row.updated_at = now.max(row.updated_at + 1);
+    row.updated_at = change_time(transaction, tenant, &row, now.max(row.updated_at + 1)).await?;
     let row = hints::update(transaction, row).await?;
     // Whoever edits a rule that a mark made takes it over: it no longer goes with the mark.
     mark_rules::delete(transaction, tenant, &[row.id]).await?;

@@ -212,6 +212,7 @@ async fn what_is_wrong_is_named_by_its_place_and_nothing_is_changed() {
     let made = json!({"clientid": other, "id": 4711, "name": "Elsewhere"});
     assert_eq!(cloud.post(&admin, "/v1/objects/pool/create", made).await.status, 200);
     let elsewhere = json!({"type": "equal", "point": ["instance"], "value": "4711"});
+    let scoped_elsewhere = |d: &mut Value| d["rules"][1]["action"] = json!([elsewhere.clone()]);
     let foreign = format!(
         "application 4711 is one of tenant {other}, not of the rule's; to use the id here, \
         make the application first"
@@ -258,7 +259,7 @@ async fn what_is_wrong_is_named_by_its_place_and_nothing_is_changed() {
         ),
         (&|d| d["rules"][4]["regex_id"] = json!(77), no_number),
         (
-            &|d| d["rules"][1]["action"] = json!([elsewhere.clone()]),
+            &scoped_elsewhere,
             json!({"rules[1].action": {"error": "is invalid", "value": elsewhere, "detail": foreign}}),
         ),
         (

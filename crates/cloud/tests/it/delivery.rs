@@ -665,6 +665,64 @@ async fn slow_receivers_of_one_client_hold_up_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_silent_receiver_holds_up_no_other_of_its_client() {
+    let (receiver, cloud) = (Receiver::start().await, start(|_| {}).await);
+    // Takes connections and never answers: an attempt takes 35 seconds.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow = format!("http://{}", silent.local_addr().unwrap());
+    let admin = cloud.admin_pair().await;
+    integration(&cloud, &admin, "web_hooks", json!({"url": slow}), &["siem"]).await;
+    integration(&cloud, &admin, "web_hooks", json!({"url": receiver.url}), &["siem"]).await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let time = recent(&cloud);
+    // Each upload is a notification of its own for both.
+    for index in 0..16 {
+        node.upload(&cloud, &[hit_with(&format!("s{index}"), time, json!({}))]).await;
+    }
+    for _ in 0..16 {
+        receiver.next().await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_receiver_in_the_pause_after_a_failure() {
+    let (receiver, cloud) = (Receiver::start().await, start(|_| {}).await);
+    receiver.answer(503, "not now");
+    let admin = cloud.admin_pair().await;
+    let id = integration(&cloud, &admin, "web_hooks", json!({"url": receiver.url}), &["siem"]).await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let time = recent(&cloud);
+    let path = format!("/v2/integration/{id}/deliveries?limit=100");
+    let rows = async || {
+        let rows = cloud.get(&admin, &path).await.body()["object"].clone();
+        rows.as_array().unwrap().clone()
+    };
+    node.upload(&cloud, &[hit_with("first", time, json!({}))]).await;
+    let inner = &cloud.running.cloud;
+    loop {
+        let first = &rows().await[0];
+        // The next pause is one of 30 seconds, longer than the rest of this test.
+        if first["attempts"] == 10 {
+            break;
+        }
+        let wait = first["next_attempt_at"].as_i64().unwrap() + 1 - inner.now();
+        inner.clock.shift_ms(wait.max(0) * 1000);
+        delivery::pass(inner).await.unwrap();
+    }
+    for index in 0..5 {
+        node.upload(&cloud, &[hit_with(&format!("p{index}"), time, json!({}))]).await;
+    }
+    assert_eq!(delivery::pass(inner).await.unwrap(), 0);
+    assert_eq!(rows().await.iter().filter(|row| row["attempts"] == 0).count(), 5);
+    while receiver.now().await.is_some() {}
+    receiver.answer(200, "");
+    inner.clock.shift_ms(31_000);
+    for _ in 0..6 {
+        receiver.next().await;
+    }
+}
+
+#[tokio::test]
 async fn the_letters_of_a_client_are_counted() {
     let mail = MailServer::start().await;
     let port = mail.port;

@@ -388,3 +388,25 @@ async fn a_rule_for_an_application_of_another_tenant_is_refused() {
     let taken = create(&cloud, &admin, rule(cloud.client.id, "8")).await;
     assert_eq!(taken.status, 200);
 }
+
+#[tokio::test]
+async fn the_rule_that_was_changed_last_has_the_latest_time_however_fast_changes_come() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let rule = |mode: &str| json!({"type": "wallarm_mode", "action": login_action(), "validated": false, "mode": mode});
+    let first = create(&cloud, &admin, rule("off")).await.body();
+    let path = format!("/v3/hint/{}", first["id"]);
+    let order = |rule: &Value| (rule["updated_at"].as_i64().unwrap(), rule["id"].as_i64().unwrap());
+    let mut last = order(&first);
+    for round in 0..20 {
+        let changed = json!({"comment": format!("round {round}")});
+        let changed = cloud.call(&admin, Method::PUT, &path, Some(&changed)).await.body();
+        assert!(order(&changed) > last, "{round}: {changed}");
+        last = order(&changed);
+    }
+    // Far ahead of the clock by now.
+    let second = create(&cloud, &admin, rule("block")).await.body();
+    assert!(order(&second) > last, "{second}");
+    let changed = cloud.call(&admin, Method::PUT, &path, Some(&json!({"comment": "again"}))).await.body();
+    assert!(order(&changed) > order(&second), "{changed}");
+}
