@@ -19,7 +19,10 @@ use bartizan_api::ApiError;
 use bartizan_events_index::IndexError;
 use bartizan_store::{Store, StoreError, StoreOptions};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioTimer;
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto::Builder,
+};
 use tokio::task::JoinHandle;
 use tower::{Layer, util::MapRequestLayer};
 use tower_http::{
@@ -35,6 +38,7 @@ use crate::{
     auth,
     certificates::Certificates,
     config::CloudConfig,
+    connection::{Acceptor, Times},
     console, edge, endpoints,
     keys::{Keys, KeysError},
     limits,
@@ -47,7 +51,7 @@ use crate::{
     state::Cloud,
 };
 
-/// How long a client may take for the head of a request.
+/// How long a client may take for the head of a request, and for its first bytes.
 const HEAD: Duration = Duration::from_secs(30);
 
 /// Why a cloud does not start: one clear line.
@@ -144,17 +148,18 @@ impl RunningCloud {
         let service = service(cloud.clone());
         let serving = handle.clone();
         let tls_config = tls.as_ref().map(Certificates::config);
+        let times = Times { beginning: HEAD, end: Duration::from_millis(cloud.config.limits.unread_body_ms) };
         let server = tokio::spawn(async move {
             match tls_config {
                 Some(tls) => {
                     let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(serving);
-                    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-                    server.serve(service).await
+                    limit(server.http_builder());
+                    server.map(|tls| Acceptor::new(tls, times)).serve(service).await
                 }
                 None => {
                     let mut server = axum_server::from_tcp(listener)?.handle(serving);
-                    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-                    server.serve(service).await
+                    limit(server.http_builder());
+                    server.map(|plain| Acceptor::new(plain, times)).serve(service).await
                 }
             }
         });
@@ -188,6 +193,13 @@ impl RunningCloud {
         self.cloud.event_index.close().await;
         self.cloud.store.clone().close().await;
     }
+}
+
+/// How long clients of either version of HTTP may be silent.
+fn limit(http: &mut Builder<TokioExecutor>) {
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    // HTTP/2 is asked whether it is still there.
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD).keep_alive_timeout(HEAD);
 }
 
 /// Takes a port; answers the address in force, too.
