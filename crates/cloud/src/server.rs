@@ -357,41 +357,43 @@ async fn housekeeping(cloud: Cloud) {
     let mut tick = tokio::time::interval(Duration::from_secs(600));
     loop {
         tick.tick().await;
-        cloud.limits.shrink();
-        if let Err(error) = cloud.store.purge_sessions(cloud.now()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "ended sessions were not purged");
-        }
-        let now = cloud.now();
-        if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
-        }
-        accounts::clean(&cloud).await;
-        if let Err(error) = cloud.store.purge_rate_limits().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "full buckets were not removed");
-        }
-        let hour = now / 3600 - 48;
-        let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
-        if let Err(error) = purged {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries were not removed");
-        }
-        if let Err(error) = cloud.store.purge_verifications(now - KEPT_VERIFICATIONS_S).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old verifications were not removed");
-        }
-        if let Err(error) = cloud.store.purge_trigger_state(now - LONGEST_WINDOW_S, now).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "old counts of triggers were not removed"
-            );
-        }
-        if let Err(error) = cloud.store.purge_reports(now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "expired reports were not removed");
-        }
-        let expired = crate::services::listing::oldest(now);
-        if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S, now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
-        }
-        if let Err(failure) = crate::services::privacy::housekeeping(&cloud).await {
-            tracing::warn!(error = %failure.0, "data that is kept no longer was not removed");
-        }
+        clean(&cloud).await;
+    }
+}
+
+/// Removes what has had its time, as it is removed every ten minutes.
+pub async fn clean(cloud: &Cloud) {
+    cloud.limits.shrink();
+    if let Err(error) = cloud.store.purge_sessions(cloud.now()).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "ended sessions were not purged");
+    }
+    let now = cloud.now();
+    if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
+    }
+    accounts::clean(cloud).await;
+    if let Err(error) = cloud.store.purge_rate_limits().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "full buckets were not removed");
+    }
+    let hour = now / 3600 - 48;
+    let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
+    if let Err(error) = purged {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries were not removed");
+    }
+    if let Err(error) = cloud.store.purge_verifications(now - KEPT_VERIFICATIONS_S).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old verifications were not removed");
+    }
+    if let Err(error) = cloud.store.purge_trigger_state(now - LONGEST_WINDOW_S, now).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old counts of triggers were not removed");
+    }
+    if let Err(error) = cloud.store.purge_reports(now).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "expired reports were not removed");
+    }
+    let expired = crate::services::listing::oldest(now);
+    if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S, now).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
+    }
+    if let Err(failure) = crate::services::privacy::housekeeping(cloud).await {
+        tracing::warn!(error = %failure.0, "data that is kept no longer was not removed");
     }
 }
