@@ -16839,6 +16839,15 @@ export interface components {
                 "application/scim+json": components["schemas"]["ScimError"];
             };
         };
+        /** @description The body came too slowly */
+        ScimTooSlow: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/scim+json": components["schemas"]["ScimError"];
+            };
+        };
         /** @description The session expired */
         SessionExpired: {
             headers: {
@@ -16859,6 +16868,15 @@ export interface components {
         };
         /** @description Too many requests; see `Retry-After` */
         TooMany: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description The body came too slowly */
+        TooSlow: {
             headers: {
                 [name: string]: unknown;
             };
@@ -16958,6 +16976,7 @@ export interface operations {
             400: components["responses"]["Invalid"];
             401: components["responses"]["SessionExpired"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The batch is too large, split it */
             413: {
                 headers: {
@@ -16996,6 +17015,7 @@ export interface operations {
             400: components["responses"]["Invalid"];
             401: components["responses"]["SessionExpired"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -17077,6 +17097,7 @@ export interface operations {
             400: components["responses"]["Invalid"];
             401: components["responses"]["SessionExpired"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -17230,6 +17251,7 @@ export interface operations {
             401: components["responses"]["ScimSessionExpired"];
             402: components["responses"]["ScimQuotaUsedUp"];
             403: components["responses"]["ScimDenied"];
+            408: components["responses"]["ScimTooSlow"];
             /** @description The name is taken */
             409: {
                 headers: {
@@ -17306,6 +17328,7 @@ export interface operations {
             402: components["responses"]["ScimQuotaUsedUp"];
             403: components["responses"]["ScimDenied"];
             404: components["responses"]["ScimNotFound"];
+            408: components["responses"]["ScimTooSlow"];
             413: components["responses"]["ScimTooLarge"];
             415: components["responses"]["ScimOtherType"];
             429: components["responses"]["ScimTooMany"];
@@ -17368,6 +17391,7 @@ export interface operations {
             402: components["responses"]["ScimQuotaUsedUp"];
             403: components["responses"]["ScimDenied"];
             404: components["responses"]["ScimNotFound"];
+            408: components["responses"]["ScimTooSlow"];
             413: components["responses"]["ScimTooLarge"];
             415: components["responses"]["ScimOtherType"];
             429: components["responses"]["ScimTooMany"];
@@ -17571,6 +17595,7 @@ export interface operations {
             401: components["responses"]["ScimSessionExpired"];
             402: components["responses"]["ScimQuotaUsedUp"];
             403: components["responses"]["ScimDenied"];
+            408: components["responses"]["ScimTooSlow"];
             /** @description The address is taken */
             409: {
                 headers: {
@@ -17644,6 +17669,7 @@ export interface operations {
             402: components["responses"]["ScimQuotaUsedUp"];
             403: components["responses"]["ScimDenied"];
             404: components["responses"]["ScimNotFound"];
+            408: components["responses"]["ScimTooSlow"];
             413: components["responses"]["ScimTooLarge"];
             415: components["responses"]["ScimOtherType"];
             429: components["responses"]["ScimTooMany"];
@@ -17706,6 +17732,7 @@ export interface operations {
             402: components["responses"]["ScimQuotaUsedUp"];
             403: components["responses"]["ScimDenied"];
             404: components["responses"]["ScimNotFound"];
+            408: components["responses"]["ScimTooSlow"];
             413: components["responses"]["ScimTooLarge"];
             415: components["responses"]["ScimOtherType"];
             429: components["responses"]["ScimTooMany"];
@@ -17931,6 +17958,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18014,6 +18042,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -18164,6 +18193,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18195,6 +18225,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18251,6 +18282,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18294,6 +18326,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18334,6 +18367,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18368,6 +18402,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description Conflicting entries */
             409: {
                 headers: {
@@ -18483,6 +18518,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18532,6 +18568,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description Conflicting entries */
             409: {
                 headers: {
@@ -18576,6 +18613,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18613,6 +18651,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18650,6 +18689,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18693,6 +18733,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18816,6 +18857,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18890,6 +18932,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -18958,6 +19001,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The name is taken */
             409: {
                 headers: {
@@ -19047,6 +19091,7 @@ export interface operations {
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
             /** @description The name is taken */
             409: {
                 headers: {
@@ -19143,6 +19188,7 @@ export interface operations {
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
             /** @description The name is taken */
             409: {
                 headers: {
@@ -19254,6 +19300,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -19292,6 +19339,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -19434,6 +19482,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -19542,6 +19591,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -19624,6 +19674,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -19700,6 +19751,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The document is too large */
             413: {
                 headers: {
@@ -19780,6 +19832,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -19937,6 +19990,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The e-mail address is taken: `Already exists` */
             409: {
                 headers: {
@@ -19977,6 +20031,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The e-mail address is taken: `Already exists` */
             409: {
                 headers: {
@@ -20095,6 +20150,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20126,6 +20182,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20157,6 +20214,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20213,6 +20271,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20244,6 +20303,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20282,6 +20342,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20313,6 +20374,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20344,6 +20406,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20375,6 +20438,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20406,6 +20470,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20437,6 +20502,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20468,6 +20534,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20499,6 +20566,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20530,6 +20598,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20561,6 +20630,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20630,6 +20700,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20661,6 +20732,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The address of `admin` is taken */
             409: {
                 headers: {
@@ -20701,6 +20773,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20732,6 +20805,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20763,6 +20837,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20794,6 +20869,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20825,6 +20901,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -20856,6 +20933,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             /** @description Rules are locked */
@@ -20894,6 +20972,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             /** @description Rules are locked */
@@ -20932,6 +21011,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             /** @description Rules are locked */
@@ -20970,6 +21050,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21035,6 +21116,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21066,6 +21148,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21097,6 +21180,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21128,6 +21212,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21159,6 +21244,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21190,6 +21276,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21221,6 +21308,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21286,6 +21374,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21317,6 +21406,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21348,6 +21438,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21379,6 +21470,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21410,6 +21502,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21441,6 +21534,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21481,6 +21575,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             /** @description Not ready */
             409: {
                 headers: {
@@ -21521,6 +21616,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21552,6 +21648,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             /** @description Too many reports wait */
@@ -21591,6 +21688,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21622,6 +21720,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The e-mail address is taken: `Already exists` */
             409: {
                 headers: {
@@ -21662,6 +21761,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21696,6 +21796,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -21731,6 +21832,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -21763,6 +21865,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The e-mail address is taken: `Already exists` */
             409: {
                 headers: {
@@ -21803,6 +21906,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21834,6 +21938,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21865,6 +21970,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21896,6 +22002,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description It is known already */
             409: {
                 headers: {
@@ -21936,6 +22043,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -21967,6 +22075,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22007,6 +22116,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22038,6 +22148,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22081,6 +22192,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22149,6 +22261,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22180,6 +22293,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22220,6 +22334,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22260,6 +22375,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22339,6 +22455,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22379,6 +22496,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22419,6 +22537,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22459,6 +22578,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22490,6 +22610,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22576,6 +22697,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22607,6 +22729,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22668,6 +22791,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22711,6 +22835,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22779,6 +22904,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22810,6 +22936,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22841,6 +22968,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22926,6 +23054,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22985,6 +23114,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23017,6 +23147,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -23160,6 +23291,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -23221,6 +23353,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23372,6 +23505,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23456,6 +23590,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23532,6 +23667,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23567,6 +23703,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23630,6 +23767,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23665,6 +23803,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23768,6 +23907,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23798,6 +23938,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -23842,6 +23983,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -23960,6 +24102,7 @@ export interface operations {
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -24178,6 +24321,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -24260,6 +24404,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -24294,6 +24439,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -24329,6 +24475,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -24369,6 +24516,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             /** @description The e-mail address is taken: `Already exists` */
             409: {
                 headers: {
@@ -24434,6 +24582,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -24465,6 +24614,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -24496,6 +24646,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -24530,6 +24681,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -24577,6 +24729,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -24624,6 +24777,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -24708,6 +24862,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             409: components["responses"]["KeyInUse"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
@@ -24807,6 +24962,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -24914,6 +25070,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             /** @description Rules are locked */
@@ -24983,6 +25140,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25045,6 +25203,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25176,6 +25335,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             /** @description Rules are locked */
@@ -25248,6 +25408,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25293,6 +25454,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25394,6 +25556,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25494,6 +25657,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25528,6 +25692,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25562,6 +25727,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25596,6 +25762,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25630,6 +25797,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25664,6 +25832,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25698,6 +25867,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25733,6 +25903,7 @@ export interface operations {
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25768,6 +25939,7 @@ export interface operations {
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25802,6 +25974,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25864,6 +26037,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -25898,6 +26072,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26003,6 +26178,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26062,6 +26238,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26093,6 +26270,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26124,6 +26302,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26167,6 +26346,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26393,6 +26573,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26494,6 +26675,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26528,6 +26710,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26631,6 +26814,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26671,6 +26855,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -26846,6 +27031,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             /** @description Rules are locked */
@@ -26920,6 +27106,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description The file is too large */
             413: {
                 headers: {
@@ -27012,6 +27199,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             /** @description The file is too large */
             413: {
                 headers: {
@@ -27158,6 +27346,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -27253,6 +27442,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             /** @description Conflicting entries */
             409: {
                 headers: {
@@ -27291,6 +27481,7 @@ export interface operations {
             401: components["responses"]["SessionExpired"];
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
+            408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];

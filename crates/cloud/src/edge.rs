@@ -22,6 +22,7 @@ use crate::{
         Access, SECRET_ANSWERS, WITHOUT_CONSOLE, access_of, change_of, is_of_own_account, needs_payment,
     },
     auth::{self, Caller, Origin, Principal, Scheme},
+    extract,
     failure::Failure,
     idempotency,
     limits::Remaining,
@@ -34,7 +35,10 @@ use crate::{
 };
 
 mod media;
+mod pace;
 mod unread;
+
+pub(crate) use pace::TooSlow;
 
 /// Name of the request-id header.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -290,9 +294,7 @@ async fn take_token(cloud: &Cloud, request: &mut Request) -> Result<(), Failure>
     let mut token = query.get("token").and_then(|token| token.as_str()).map(str::to_owned);
     if token.is_none() {
         let body = std::mem::take(request.body_mut());
-        let bytes = axum::body::to_bytes(body, cloud.config.limits.body_bytes)
-            .await
-            .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
+        let bytes = extract::read(body, cloud.config.limits.body_bytes).await?;
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         token = value.get("token").and_then(|token| token.as_str()).map(str::to_owned);
         *request.body_mut() = axum::body::Body::from(bytes);

@@ -5,20 +5,19 @@
 
 use axum::{
     body::Bytes,
-    extract::{
-        FromRequest, FromRequestParts, Request,
-        rejection::{BytesRejection, FailedToBufferBody},
-    },
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
     http::{StatusCode, request::Parts},
 };
 use bartizan_api::{
     ApiError,
     filter::{query_to_json, undecodable},
 };
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
+    edge::TooSlow,
     state::Cloud,
     strict_json::{self, Refusal},
 };
@@ -72,14 +71,32 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Value, ApiError> {
 /// The bytes of a body that was read.
 ///
 /// # Errors
-/// 413 beyond the limit, which holds after inflating; 400 for a body cut short or not inflatable.
+/// As [`read`].
 pub(crate) fn whole(read: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
-    read.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large")
+    read.map_err(|rejection| unreadable(&rejection))
+}
+
+/// Reads a body that has a limit of its own.
+///
+/// # Errors
+/// 413 beyond the limit, which holds after inflating; 408 when it comes too slowly; 400 for a body cut short or not
+/// inflatable.
+pub(crate) async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, ApiError> {
+    axum::body::to_bytes(body, limit).await.map_err(|error| unreadable(&error))
+}
+
+/// Why a body was not read. The cause is somewhere below what axum and the decoder make of it.
+fn unreadable(error: &(dyn std::error::Error + 'static)) -> ApiError {
+    for cause in std::iter::successors(Some(error), |error| error.source()) {
+        // axum's own rejection boxes it.
+        if cause.is::<LengthLimitError>() || cause.is::<Box<LengthLimitError>>() {
+            return ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
         }
-        _ => ApiError::invalid("the body cannot be read", Value::Null),
-    })
+        if cause.is::<TooSlow>() {
+            return ApiError::text(StatusCode::REQUEST_TIMEOUT, "Request timeout");
+        }
+    }
+    ApiError::invalid("the body cannot be read", Value::Null)
 }
 
 /// Why a text with U+0000 is refused: PostgreSQL cannot store one, and no name or pattern needs one.

@@ -25,6 +25,7 @@ use tracing::Instrument;
 use crate::{
     access::{SECRET_ANSWERS, is_repeatable},
     auth::{Caller, Scheme},
+    extract,
     failure::Failure,
     secrets,
     state::Cloud,
@@ -90,9 +91,7 @@ async fn take(cloud: &Cloud, caller: &Caller, path: &str, request: Request) -> R
         return Err(ApiError::invalid(text, "Idempotency-Key").into());
     }
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, cloud.config.limits.body_bytes)
-        .await
-        .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
+    let body = extract::read(body, cloud.config.limits.body_bytes).await?;
     let target = parts.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
     let request_mac = secrets::mac_of(
         &cloud.keys,

@@ -8,6 +8,7 @@ pub mod access;
 pub mod auth;
 mod certificates;
 pub mod config;
+mod connection;
 mod console;
 mod edge;
 pub mod endpoints;

@@ -141,18 +141,20 @@ const KEY_IN_USE: SharedError = SharedError::new(
     "KeyInUse",
     "The first request with this `Idempotency-Key` is still being handled, or its answer was not kept",
 );
+const TOO_SLOW: SharedError = SharedError::new("408", "TooSlow", "The body came too slowly");
 const TOO_LARGE: SharedError = SharedError::new("413", "TooLarge", "The body is larger than the limit");
 const OTHER_TYPE: SharedError =
     SharedError::new("415", "OtherType", "The body is of another type than the operation takes");
 const TOO_MANY: SharedError = SharedError::new("429", "TooMany", "Too many requests; see `Retry-After`");
 /// Every one of them.
-const SHARED_ERRORS: [&SharedError; 9] = [
+const SHARED_ERRORS: [&SharedError; 10] = [
     &INVALID,
     &SESSION_EXPIRED,
     &QUOTA_USED_UP,
     &DENIED,
     &NOT_FOUND,
     &KEY_IN_USE,
+    &TOO_SLOW,
     &TOO_LARGE,
     &OTHER_TYPE,
     &TOO_MANY,
@@ -185,7 +187,7 @@ fn add_errors(path: &str, operation: &mut Operation) {
         shared.push(&NOT_FOUND);
     }
     if operation.request_body.is_some() {
-        shared.extend([&TOO_LARGE, &OTHER_TYPE]);
+        shared.extend([&TOO_SLOW, &TOO_LARGE, &OTHER_TYPE]);
     }
     for error in shared {
         add_error(path, operation, error);

@@ -19,7 +19,10 @@ use bartizan_api::ApiError;
 use bartizan_events_index::IndexError;
 use bartizan_store::{Store, StoreError, StoreOptions};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioTimer;
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto::Builder,
+};
 use tokio::task::JoinHandle;
 use tower::{Layer, util::MapRequestLayer};
 use tower_http::{
@@ -35,6 +38,7 @@ use crate::{
     auth,
     certificates::Certificates,
     config::CloudConfig,
+    connection::{Acceptor, Times},
     console, edge, endpoints,
     keys::{Keys, KeysError},
     limits,
@@ -47,7 +51,7 @@ use crate::{
     state::Cloud,
 };
 
-/// How long a client may take for the head of a request.
+/// How long a client may take for the head of a request, and for its first bytes.
 const HEAD: Duration = Duration::from_secs(30);
 
 /// Why a cloud does not start: one clear line.
@@ -144,17 +148,18 @@ impl RunningCloud {
         let service = service(cloud.clone());
         let serving = handle.clone();
         let tls_config = tls.as_ref().map(Certificates::config);
+        let times = Times { beginning: HEAD, end: Duration::from_millis(cloud.config.limits.unread_body_ms) };
         let server = tokio::spawn(async move {
             match tls_config {
                 Some(tls) => {
                     let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(serving);
-                    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-                    server.serve(service).await
+                    limit(server.http_builder());
+                    server.map(|tls| Acceptor::new(tls, times)).serve(service).await
                 }
                 None => {
                     let mut server = axum_server::from_tcp(listener)?.handle(serving);
-                    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-                    server.serve(service).await
+                    limit(server.http_builder());
+                    server.map(|plain| Acceptor::new(plain, times)).serve(service).await
                 }
             }
         });
@@ -188,6 +193,13 @@ impl RunningCloud {
         self.cloud.event_index.close().await;
         self.cloud.store.clone().close().await;
     }
+}
+
+/// How long clients of either version of HTTP may be silent.
+fn limit(http: &mut Builder<TokioExecutor>) {
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    // HTTP/2 is asked whether it is still there.
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD).keep_alive_timeout(HEAD);
 }
 
 /// Takes a port; answers the address in force, too.
@@ -345,41 +357,43 @@ async fn housekeeping(cloud: Cloud) {
     let mut tick = tokio::time::interval(Duration::from_secs(600));
     loop {
         tick.tick().await;
-        cloud.limits.shrink();
-        if let Err(error) = cloud.store.purge_sessions(cloud.now()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "ended sessions were not purged");
-        }
-        let now = cloud.now();
-        if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
-        }
-        accounts::clean(&cloud).await;
-        if let Err(error) = cloud.store.purge_rate_limits().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "full buckets were not removed");
-        }
-        let hour = now / 3600 - 48;
-        let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
-        if let Err(error) = purged {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries were not removed");
-        }
-        if let Err(error) = cloud.store.purge_verifications(now - KEPT_VERIFICATIONS_S).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old verifications were not removed");
-        }
-        if let Err(error) = cloud.store.purge_trigger_state(now - LONGEST_WINDOW_S, now).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "old counts of triggers were not removed"
-            );
-        }
-        if let Err(error) = cloud.store.purge_reports(now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "expired reports were not removed");
-        }
-        let expired = crate::services::listing::oldest(now);
-        if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S, now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
-        }
-        if let Err(failure) = crate::services::privacy::housekeeping(&cloud).await {
-            tracing::warn!(error = %failure.0, "data that is kept no longer was not removed");
-        }
+        clean(&cloud).await;
+    }
+}
+
+/// Removes what has had its time, as it is removed every ten minutes.
+pub async fn clean(cloud: &Cloud) {
+    cloud.limits.shrink();
+    if let Err(error) = cloud.store.purge_sessions(cloud.now()).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "ended sessions were not purged");
+    }
+    let now = cloud.now();
+    if let Err(error) = cloud.store.expire_api_tokens(now, now - KEPT_DISABLED_S).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "API tokens were not expired");
+    }
+    accounts::clean(cloud).await;
+    if let Err(error) = cloud.store.purge_rate_limits().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "full buckets were not removed");
+    }
+    let hour = now / 3600 - 48;
+    let purged = cloud.store.purge_deliveries(now - KEPT_DELIVERED_S, now - KEPT_DEAD_S, hour).await;
+    if let Err(error) = purged {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries were not removed");
+    }
+    if let Err(error) = cloud.store.purge_verifications(now - KEPT_VERIFICATIONS_S).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old verifications were not removed");
+    }
+    if let Err(error) = cloud.store.purge_trigger_state(now - LONGEST_WINDOW_S, now).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old counts of triggers were not removed");
+    }
+    if let Err(error) = cloud.store.purge_reports(now).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "expired reports were not removed");
+    }
+    let expired = crate::services::listing::oldest(now);
+    if let Err(error) = cloud.store.purge_events(expired, now - KEPT_BATCHES_S, now).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "expired events were not removed");
+    }
+    if let Err(failure) = crate::services::privacy::housekeeping(cloud).await {
+        tracing::warn!(error = %failure.0, "data that is kept no longer was not removed");
     }
 }

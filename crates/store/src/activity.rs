@@ -52,6 +52,8 @@ pub struct ActivityFilter {
     pub query: Option<String>,
     /// Only entries before this id, for paging by cursor.
     pub before_id: Option<i64>,
+    /// Whether entries without an object are left out.
+    pub with_object: bool,
 }
 
 /// Entries of the tenants.
@@ -99,6 +101,9 @@ fn selected(tenants: &Tenants, filter: &ActivityFilter) -> Select<Entity> {
     }
     if let Some(id) = filter.before_id {
         query = query.filter(Column::Id.lt(id));
+    }
+    if filter.with_object {
+        query = query.filter(Column::ObjectId.is_not_null());
     }
     if let Some(text) = &filter.query {
         let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

@@ -1,4 +1,5 @@
-import { expect, test } from '../support/test'
+import { request } from '@playwright/test'
+import { expect, test, type Person } from '../support/test'
 
 test('signed out, the API Console says how to sign in', async ({ page }) => {
   await page.goto('/apiconsole/')
@@ -67,6 +68,67 @@ test('keys entered under Authorize are used instead of the session', async ({ pa
   await operation.getByRole('button', { name: 'Try it out' }).click()
   await operation.getByRole('button', { name: 'Execute' }).click()
   await expect(operation.locator('.live-responses-table .response .response-col_status')).toContainText('200')
+})
+
+interface Keys {
+  uuid: string
+  secret: string
+}
+
+/** A new pair of keys, as the page for them asks for it. */
+async function pairOf(origin: string, { email, password }: Person): Promise<Keys> {
+  const api = await request.newContext({ baseURL: origin })
+  const signedIn = await api.post('/v1/login', { data: { username: email, password } })
+  expect(signedIn.status(), await signedIn.text()).toBe(200)
+  const session = (await (await api.get('/v1/session')).json()) as { body: { csrf: string } }
+  const headers = { Origin: origin, 'X-CSRF-Token': session.body.csrf }
+  const renewed = await api.post('/v1/user/credentials/renew', { headers, data: { password } })
+  expect(renewed.status(), await renewed.text()).toBe(200)
+  const { body } = (await renewed.json()) as { body: Keys }
+  await api.dispose()
+  return body
+}
+
+test('UUID and secret under Authorize are used until they are removed', async ({ page, demo, newPerson }) => {
+  const person = await newPerson()
+  const keys = await pairOf(new URL(demo.console_url).origin, person)
+  await page.goto('/apiconsole/')
+  const authorize = page.getByRole('button', { name: 'Authorize' })
+  const modal = page.locator('.modal-ux')
+  const form = (header: string) => modal.locator('.auth-container').filter({ hasText: header })
+  await authorize.click()
+  for (const [header, value] of [['X-WallarmAPI-UUID', keys.uuid], ['X-WallarmAPI-Secret', keys.secret]] as const) {
+    await form(header).getByRole('textbox').fill(value)
+    await form(header).getByRole('button', { name: 'Apply credentials' }).click()
+  }
+  await modal.getByRole('button', { name: 'Close' }).last().click()
+
+  await page.getByPlaceholder('Filter by tag or path').fill('Users')
+  const operation = page.locator('.opblock-get').filter({ has: page.locator('[data-path="/v1/user"]') })
+  await operation.getByRole('button').first().click()
+  await operation.getByRole('button', { name: 'Try it out' }).click()
+  const execute = async () => {
+    const call = page.waitForRequest((request) => request.url().endsWith('/v1/user'))
+    await operation.getByRole('button', { name: 'Execute' }).click()
+    return (await call).headers()
+  }
+  const answer = operation.locator('.live-responses-table')
+  const status = answer.locator('.response .response-col_status')
+  const sent = await execute()
+  expect(sent['x-wallarmapi-uuid']).toBe(keys.uuid)
+  expect(sent['x-wallarmapi-secret']).toBe(keys.secret)
+  await expect(status).toContainText('200')
+  await expect(answer).toContainText(person.email)
+
+  await authorize.click()
+  for (const header of ['X-WallarmAPI-UUID', 'X-WallarmAPI-Secret']) {
+    await form(header).getByRole('button', { name: 'Remove authorization' }).click()
+    await expect(form(header).getByRole('textbox')).toBeEmpty()
+  }
+  await modal.getByRole('button', { name: 'Close' }).last().click()
+  const without = await execute()
+  expect(Object.keys(without).filter((name) => name.startsWith('x-wallarmapi-'))).toEqual([])
+  await expect(status).toContainText('403')
 })
 
 test('a call is shown as a program, and its address leads back to it', async ({ console: page }) => {

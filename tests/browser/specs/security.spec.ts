@@ -83,6 +83,32 @@ test('an invited person chooses a password and signs in', async ({ page, api }) 
   await expect(page.getByRole('heading', { level: 1, name: 'Attacks' })).toBeVisible()
 })
 
+test('every page forbids to load anything from elsewhere, and to be shown inside of another', async ({ request }) => {
+  for (const path of ['/', '/sign-in', '/settings/users', '/attacks/no-such', '/apiconsole/']) {
+    const answer = await request.get(path)
+    expect(answer.status(), path).toBe(200)
+    const policy = new Map(
+      (answer.headers()['content-security-policy'] ?? '').split(';').map((rule) => {
+        const [name = '', ...sources] = rule.trim().split(/\s+/)
+        return [name, sources.join(' ')]
+      }),
+    )
+    for (const [name, sources] of [
+      ['default-src', "'self'"],
+      ['script-src', "'self'"],
+      ['connect-src', "'self'"],
+      ['object-src', "'none'"],
+      ['base-uri', "'self'"],
+      ['form-action', "'self'"],
+      ['frame-ancestors', "'none'"],
+    ] as const) {
+      expect(policy.get(name), `${path} ${name}`).toBe(sources)
+    }
+    expect(answer.headers()['x-content-type-options'], path).toBe('nosniff')
+    expect(answer.headers()['referrer-policy'], path).toBe('same-origin')
+  }
+})
+
 test('a link that does not work says so', async ({ page }) => {
   await page.goto('/invitation#bzi_nothing')
   await expect(page.getByRole('alert')).toContainText('It is not complete, was used or withdrawn')

@@ -78,6 +78,10 @@ limits! {
     node_requests_per_second: u32 = 200, 1, RATE;
     /// Largest API request body, bytes.
     body_bytes: usize = 1 << 20, 1 << 10, BYTES;
+    /// Milliseconds that a body may take while it is read, however slowly it comes.
+    body_ms: u64 = 30_000, 100, 3_600_000;
+    /// Bytes per second by which it may take longer.
+    body_bytes_per_second: u32 = 16_384, 1, 1 << 30;
     /// Bytes of a body nobody needs that are read so that the connection can go on; beyond, it is closed after the answer.
     unread_body_bytes: usize = 4 << 20, 0, BYTES;
     /// Milliseconds that this may take.

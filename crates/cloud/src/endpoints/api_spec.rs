@@ -3,7 +3,7 @@
 use axum::{
     body::Bytes,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use bartizan_api::{
@@ -187,9 +187,7 @@ pub async fn api_spec_file(
 async fn sent(request: Request) -> Result<(ApiSpecRequest, Option<Upload>), ApiError> {
     let boundary = form_boundary(request.headers());
     // Larger than other bodies may be, so it is read here.
-    let bytes = axum::body::to_bytes(request.into_body(), MAX_UPLOAD)
-        .await
-        .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
+    let bytes = extract::read(request.into_body(), MAX_UPLOAD).await?;
     match boundary {
         None => Ok((extract::events_json(&bytes)?, None)),
         Some(boundary) => form(bytes, boundary).await,

@@ -1,9 +1,6 @@
 //! The whole configuration of a tenant as one document.
 
-use axum::{
-    extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
-};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use bartizan_api::{
     ApiError, Envelope,
     configuration::{Configuration, ConfigurationImportQuery, ConfigurationQuery, ConfigurationReport},
@@ -12,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Path, RackQuery, parse},
+    extract::{self, Path, RackQuery, parse},
     failure::Failure,
     services::configuration::{self, Author},
     state::Cloud,
@@ -65,9 +62,7 @@ pub async fn configuration_import(
 ) -> Result<Envelope<ConfigurationReport>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     // Larger than other bodies may be, so it is read here.
-    let bytes = axum::body::to_bytes(request.into_body(), cloud.config.limits.configuration_bytes)
-        .await
-        .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
+    let bytes = extract::read(request.into_body(), cloud.config.limits.configuration_bytes).await?;
     let dry_run = query.dry_run.unwrap_or(false);
     // Large ones take their time.
     let document = tokio::task::spawn_blocking(move || parse(&bytes)).await;

@@ -2,18 +2,23 @@
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
     response::Response,
 };
 use bartizan_api::{
-    ApiError, Envelope,
+    Envelope,
     abuse_event::{AbuseEvents, AbuseTaken},
     json_response,
     node::{EventsRequest, EventsResponse},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{auth::node::NodeCaller, extract::EventsBody, failure::Failure, services::ingest, state::Cloud};
+use crate::{
+    auth::node::NodeCaller,
+    extract::{self, EventsBody},
+    failure::Failure,
+    services::ingest,
+    state::Cloud,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Cloud> {
     OpenApiRouter::new().routes(routes!(events_upload)).routes(routes!(abuse_attacks_create))
@@ -34,9 +39,7 @@ pub async fn events_upload(
     request: Request,
 ) -> Result<Response, Failure> {
     // Larger than other bodies may be, so it is read here.
-    let bytes = axum::body::to_bytes(request.into_body(), cloud.config.limits.event_batch_bytes)
-        .await
-        .map_err(|_| ApiError::text(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"))?;
+    let bytes = extract::read(request.into_body(), cloud.config.limits.event_batch_bytes).await?;
     Ok(json_response(&ingest::take(&cloud, &node, &bytes).await?))
 }
 

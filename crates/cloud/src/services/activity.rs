@@ -83,7 +83,8 @@ pub async fn log_refusal(cloud: &Cloud, caller: &Caller, refusal: Refusal<'_>) -
     Ok(transaction.commit().await?)
 }
 
-/// Hands on the rows of a change by filter; a change that found none is appended without an object.
+/// Hands on the rows of a change by filter; a change that found none is appended without an object, to the log of the client
+/// that the filter was about.
 ///
 /// # Errors
 /// 500 when the store fails.
@@ -97,7 +98,7 @@ pub async fn note_none<T>(
         let entry = entity::activity::Model {
             object_type: object_type.to_owned(),
             action_type: action.to_owned(),
-            description: Some("the filter selected nothing".to_owned()),
+            description: Some("the filter selected nothing that can be changed".to_owned()),
             ..by_caller(caller, caller.acted_on(), cloud.now())
         };
         let transaction = cloud.store.begin().await?;

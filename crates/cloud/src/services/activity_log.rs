@@ -413,6 +413,8 @@ pub async fn older(cloud: &Cloud, caller: &Caller, request: &AuditRequest) -> Re
         outcomes: vec!["success".to_owned()],
         from: cloud.now() - LOOK_BACK_S,
         before_id,
+        // There an entry is about what was changed.
+        with_object: true,
         ..ActivityFilter::default()
     };
     let tenants = caller.tenants_of(&asked);

@@ -1,11 +1,26 @@
-//! Changes by filter: how many rows one may touch.
+//! Changes by filter: how many rows one may touch, and which client it is about.
 
-use bartizan_api::{ApiError, list::Page};
+use std::collections::BTreeSet;
+
+use bartizan_api::{ApiError, filter::Filter, list::Page};
+use bartizan_store::TenantId;
+
+use crate::auth::Caller;
 
 /// Most rows of one change.
 const MOST: usize = 1000;
 /// The rows of a change, and one more, which tells that there are too many.
 pub const PAGE: Page = Page { limit: MOST as u64 + 1, offset: 0 };
+
+/// Notes the client that a filter names by one of the fields, if it names one alone and within reach: a change that is
+/// refused, or that finds nothing, belongs in its log. Rows that are found may say something else.
+pub fn about(caller: &Caller, filter: &Filter, fields: &[&str]) {
+    let named: BTreeSet<i64> = fields.iter().flat_map(|field| filter.ints(field)).collect();
+    let one = named.first().copied().map(TenantId).filter(|_| named.len() == 1);
+    if let Some(tenant) = one.filter(|tenant| caller.tenants.contains(*tenant)) {
+        caller.act_on(tenant);
+    }
+}
 
 /// Refuses a change of more rows than one may touch, rather than leave some as they are.
 ///

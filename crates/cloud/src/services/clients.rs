@@ -66,8 +66,9 @@ fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
     Ok(filter)
 }
 
-fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
+fn parse_selection(caller: &Caller, value: &Value) -> Result<Filter, ApiError> {
     let filter = parse_filter(value)?;
+    changes::about(caller, &filter, &["id", "clientid"]);
     filter.require_selective(&["partnerid"])?;
     Ok(filter)
 }
@@ -200,7 +201,7 @@ pub async fn update(
     caller: &Caller,
     request: &ClientUpdate,
 ) -> Result<Vec<ClientView>, Failure> {
-    let filter = parse_selection(&request.filter)?;
+    let filter = parse_selection(caller, &request.filter)?;
     let fields = request.fields.as_ref();
     let transaction = cloud.store.begin().await?;
     let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), changes::PAGE).await?;
@@ -328,7 +329,7 @@ fn link_view(row: entity::partner_client::Model) -> PartnerClientView {
 /// # Errors
 /// 400 `tenant is enabled`, 400 for an empty filter, 403 for the own and the technical tenant.
 pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
-    let filter = parse_selection(&request.filter)?;
+    let filter = parse_selection(caller, &request.filter)?;
     let transaction = cloud.store.begin().await?;
     let rows = clients::list(&transaction, &caller.tenants, &filter, caller.tenant(), changes::PAGE).await?;
     changes::bounded(&rows)?;

@@ -56,8 +56,9 @@ fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
     Ok(filter)
 }
 
-fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
+fn parse_selection(caller: &Caller, value: &Value) -> Result<Filter, ApiError> {
     let filter = parse_filter(value)?;
+    changes::about(caller, &filter, &["clientid", "client_id"]);
     filter.require_selective(&["clientid", "client_id"])?;
     Ok(filter)
 }
@@ -122,7 +123,7 @@ fn next_id(rows: &[entity::pool::Model]) -> Result<i64, ApiError> {
 /// # Errors
 /// 400 for an empty filter or a name out of range.
 pub async fn update(cloud: &Cloud, caller: &Caller, request: &PoolUpdate) -> Result<Vec<PoolView>, Failure> {
-    let filter = parse_selection(&request.filter)?;
+    let filter = parse_selection(caller, &request.filter)?;
     let name = request.fields.name.as_deref().map(valid_name).transpose()?;
     let transaction = cloud.store.begin().await?;
     let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
@@ -145,7 +146,7 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: &PoolUpdate) -> Res
 /// # Errors
 /// 400 for an empty filter.
 pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
-    let filter = parse_selection(&request.filter)?;
+    let filter = parse_selection(caller, &request.filter)?;
     let transaction = cloud.store.begin().await?;
     let mut rows = pools::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
     changes::bounded(&rows)?;

@@ -86,8 +86,9 @@ fn parse_filter(value: &Value) -> Result<Filter, ApiError> {
 }
 
 /// The filter of a change, which must name its rows.
-fn parse_selection(value: &Value) -> Result<Filter, ApiError> {
+fn parse_selection(caller: &Caller, value: &Value) -> Result<Filter, ApiError> {
     let filter = parse_filter(value)?;
+    changes::about(caller, &filter, &["clientid", "client_id"]);
     filter.require_selective(&["clientid", "client_id"])?;
     Ok(filter)
 }
@@ -253,7 +254,7 @@ pub(super) async fn end_links<C: ConnectionTrait>(
 /// # Errors
 /// 400 for an empty filter or a broken guard, 403 for rights.
 pub async fn delete(cloud: &Cloud, caller: &Caller, request: &SelectRequest) -> Result<Vec<i64>, Failure> {
-    let filter = parse_selection(&request.filter)?;
+    let filter = parse_selection(caller, &request.filter)?;
     let transaction = cloud.store.begin().await?;
     let rows = users::list(&transaction, &caller.tenants, &filter, BY_ID, changes::PAGE).await?;
     changes::bounded(&rows)?;

@@ -183,6 +183,32 @@ async fn a_token_ends_at_its_end() {
 }
 
 #[tokio::test]
+async fn a_token_is_removed_a_week_after_it_was_disabled() {
+    let cloud = TestCloud::start().await;
+    let session = cloud.sign_in("admin@acme.test").await;
+    let pair = cloud.admin_pair().await;
+    let disabled = create(&cloud, &session, json!({"name": "off"})).await.body();
+    let enabled = create(&cloud, &session, json!({"name": "on"})).await.body();
+    change(&cloud, &session, &disabled["id"], json!({"enabled": false})).await.body();
+    let week_ms = 7 * 86_400_000;
+    let mut seen = vec![];
+    for shift_ms in [week_ms - 60_000, 61_000] {
+        cloud.running.cloud.clock.shift_ms(shift_ms);
+        bartizan_cloud::server::clean(&cloud.running.cloud).await;
+        let listed = cloud.get(&pair, "/v1/api_tokens").await.body();
+        let regular = listed.as_array().unwrap().iter().filter(|token| token["kind"] == "regular");
+        let mut names: Vec<String> =
+            regular.map(|token| token["name"].as_str().unwrap().to_owned()).collect();
+        names.sort_unstable();
+        seen.push(names);
+    }
+    assert_eq!(seen, [vec!["off", "on"], vec!["on"]]);
+    assert_eq!(status(&cloud, &token(&enabled), "/v1/user").await, 200);
+    let gone = cloud.get(&pair, &format!("/v1/api_tokens/{}", disabled["id"])).await;
+    assert_eq!(gone.status, 404);
+}
+
+#[tokio::test]
 async fn rights_stay_within_those_of_the_owner() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;

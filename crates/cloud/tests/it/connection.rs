@@ -1,6 +1,15 @@
 //! What every answer has, and what becomes of a connection whose request was refused by its head.
 
-use bartizan_testkit::{PATIENCE, TestCloud, cloud::PASSWORD};
+use bartizan_testkit::{
+    PATIENCE, TestCloud,
+    cloud::{Credential, PASSWORD},
+};
+use http_body_util::StreamBody;
+use hyper::body::{Bytes, Frame};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -14,6 +23,7 @@ struct Answer {
     status: u16,
     /// In lower case.
     head: String,
+    body: String,
 }
 
 impl Answer {
@@ -57,7 +67,7 @@ impl Wire {
         let length = head.split("content-length: ").nth(1).map_or("0", |rest| rest.lines().next().unwrap());
         let mut body = vec![0; length.parse().unwrap()];
         self.0.read_exact(&mut body).await.ok()?;
-        Some(Answer { status, head })
+        Some(Answer { status, head, body: String::from_utf8(body).unwrap() })
     }
 
     /// Whether the server still answers here.
@@ -151,6 +161,75 @@ async fn beyond_the_limits_the_answer_says_that_the_connection_ends() {
     wire.begin("POST /v1/nowhere", "Transfer-Encoding: chunked\r\n").await;
     wire.send(&format!("401\r\n{}\r\n", "x".repeat(1025))).await;
     assert!(wire.answer().await.unwrap().says_close());
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_refused() {
+    let cloud = TestCloud::start_with(|config| {
+        config.limits.body_ms = 200;
+        config.limits.body_bytes_per_second = 1 << 20;
+    })
+    .await;
+    let Credential::Pair(uuid, secret) = cloud.admin_pair().await else { panic!("no pair") };
+    let pair = format!("{JSON}X-WallarmAPI-UUID: {uuid}\r\nX-WallarmAPI-Secret: {secret}\r\n");
+    for (line, headers) in [
+        ("POST /v1/login", JSON.to_owned()),
+        // Read before the credentials are known.
+        ("POST /v1/security_issues", JSON.to_owned()),
+        // Inflated while it is read.
+        ("POST /v1/login", format!("{JSON}Content-Encoding: gzip\r\n")),
+        // Read to know whether it is the same again.
+        ("POST /v1/objects/pool/create", format!("{pair}Idempotency-Key: a\r\n")),
+        // Read by the handler itself.
+        (&format!("PUT /v1/clients/{}/configuration", cloud.client.id), pair.clone()),
+    ] {
+        // What a document begins with, or what is inflated.
+        let first = if headers.contains("gzip") { "\u{1f}" } else { "{" };
+        for begun in ["", first] {
+            let mut wire = Wire::to(&cloud).await;
+            wire.begin(line, &format!("{headers}Content-Length: 50\r\n")).await;
+            wire.send(begun).await;
+            let answer = wire.answer().await.unwrap_or_else(|| panic!("{line}: no answer"));
+            assert_eq!((answer.status, answer.says_close()), (408, true), "{line}: {}", answer.head);
+            assert_eq!(answer.body, r#"{"status":408,"body":"Request timeout"}"#, "{line}");
+            assert!(wire.answer().await.is_none(), "{line}: the connection is still there");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_sends_too_much_gets_the_answer() {
+    let cloud = TestCloud::start_with(|config| config.limits.unread_body_ms = 60_000).await;
+    let mut wire = Wire::to(&cloud).await;
+    let length = 64 << 20;
+    wire.begin("POST /v1/session/token", &format!("{JSON}Content-Length: {length}\r\n")).await;
+    // As clients do that look for an answer only when everything is sent.
+    let part = "x".repeat(1 << 20);
+    for _ in 0..length / part.len() {
+        wire.send(&part).await;
+    }
+    let answer = wire.answer().await.expect("no answer");
+    assert_eq!((answer.status, answer.says_close()), (401, true));
+    assert!(wire.answer().await.is_none());
+}
+
+#[tokio::test]
+async fn over_http2_a_refusal_does_not_break_the_upload_off() {
+    let cloud = TestCloud::start_with(|config| config.limits.unread_body_ms = 60_000).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    // More than fits into the windows of a connection whose server reads nothing.
+    let parts = 48;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let body = futures_util::stream::iter((0..parts).map(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![b'x'; 64 << 10])))
+    }));
+    let request =
+        client.post(format!("{}/v1/session/token", cloud.url)).header("Content-Type", "application/json");
+    let answer = request.body(reqwest::Body::wrap(StreamBody::new(body))).send().await.unwrap();
+    assert_eq!((answer.version(), answer.status().as_u16()), (reqwest::Version::HTTP_2, 401));
+    assert_eq!(sent.load(Ordering::SeqCst), parts, "the upload was broken off");
 }
 
 #[tokio::test]

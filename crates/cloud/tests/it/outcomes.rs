@@ -120,8 +120,68 @@ async fn a_change_whose_filter_selects_nothing_is_logged_without_an_object() {
             (&json!("success"), &json!(action), &Value::Null, &json!("")),
             "{path}"
         );
-        assert_eq!(entry["description"], "the filter selected nothing", "{path}");
+        assert_eq!(entry["description"], "the filter selected nothing that can be changed", "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_change_of_nothing_is_in_the_log_of_the_client_that_the_filter_names() {
+    let cloud = TestCloud::start().await;
+    let (home, linked) = cloud.add_global_account().await;
+    let global = cloud.add_user(home.id, "global@home.test", &["partner_admin"]).await;
+    let global = cloud.pair_of(&global).await;
+    // Every client has the default application, which can be renamed, but not be deleted.
+    let default = |client: i64| json!({"id": -1, "clientid": client});
+    let named = json!({"filter": default(linked.id), "fields": {"name": "Everything else"}});
+    assert_eq!(cloud.post(&global, "/v1/objects/pool/update", named).await.body()[0]["id"], -1);
+    let entry = log(&cloud, &global, linked.id, "application").await.remove(0);
+    assert_eq!(
+        (&entry["object_id"], &entry["object"]["name"], &entry["action_type"]),
+        (&json!("-1"), &json!("Everything else"), &json!("Update"))
+    );
+    let what =
+        |entry: &Value| (entry["outcome"].clone(), entry["object_id"].clone(), entry["description"].clone());
+    let nothing = (json!("success"), Value::Null, json!("the filter selected nothing that can be changed"));
+    for (path, filter, fields, kind) in [
+        ("pool/delete", default(linked.id), Value::Null, "application"),
+        (
+            "pool/update",
+            json!({"client_id": [linked.id], "name": "none"}),
+            json!({"name": "x"}),
+            "application",
+        ),
+        ("user/delete", json!({"clientid": linked.id, "email": "none@x.test"}), Value::Null, "user"),
+        ("client/update", json!({"id": linked.id, "name": "none"}), json!({"name": "x"}), "client"),
+    ] {
+        let at_home = log(&cloud, &global, home.id, kind).await.len();
+        let mut body = json!({ "filter": filter });
+        if !fields.is_null() {
+            body["fields"] = fields;
+        }
+        assert_eq!(
+            cloud.post(&global, &format!("/v1/objects/{path}"), body).await.body(),
+            json!([]),
+            "{path}"
+        );
+        assert_eq!(what(&log(&cloud, &global, linked.id, kind).await[0]), nothing, "{path}");
+        assert_eq!(log(&cloud, &global, home.id, kind).await.len(), at_home, "{path}");
+    }
+    // Of a client out of reach, or of several, nothing is told to them.
+    for clients in [json!(cloud.client.id), json!([linked.id, home.id])] {
+        let body = json!({"filter": {"clientid": clients, "name": "none"}});
+        assert_eq!(cloud.post(&global, "/v1/objects/pool/delete", body).await.body(), json!([]), "{clients}");
+        assert_eq!(what(&log(&cloud, &global, home.id, "application").await[0]), nothing, "{clients}");
+    }
+    // So is a refusal.
+    let wrong = json!({"filter": {"clientid": linked.id, "name": "none"}, "fields": {"name": ""}});
+    assert_eq!(cloud.post(&global, "/v1/objects/pool/update", wrong).await.status, 400);
+    assert_eq!(log(&cloud, &global, linked.id, "application").await[0]["outcome"], "failure");
+    // The older form tells what was changed, and nothing of what was not.
+    let older = cloud.post(&global, "/v1/audit_log", json!({"filter": {"clientid": linked.id}})).await.body();
+    let entries = older["objects"].as_array().unwrap();
+    let renamed = entries.iter().find(|entry| entry["subject_id"] == -1).expect("the renaming is told");
+    assert_eq!((&renamed["entity"], &renamed["object_type"]), (&json!("Everything else"), &json!("pool")));
+    assert!(entries.iter().all(|entry| entry["subject_id"] != ""), "{older}");
 }
 
 #[tokio::test]

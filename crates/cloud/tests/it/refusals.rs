@@ -68,6 +68,53 @@ async fn a_credential_that_comes_twice_counts_for_nothing() {
 }
 
 #[tokio::test]
+async fn a_credential_that_is_nearly_right_is_none() {
+    let cloud = TestCloud::start().await;
+    let Credential::Pair(uuid, secret) = cloud.admin_pair().await else { unreachable!() };
+    let session = cloud.sign_in("admin@acme.test").await;
+    let made = cloud.post(&session, "/v1/api_tokens", json!({"name": "CI"})).await.body();
+    let token = made["token"].as_str().unwrap();
+    let ask = async |headers: &[(&str, &str)]| {
+        let anybody = Credential::Anonymous;
+        let reply = cloud.call_with(&anybody, Method::POST, "/v1/user", headers, Some(&json!({}))).await;
+        (reply.status, reply.text)
+    };
+    assert_eq!(ask(&[("X-WallarmApi-Token", token)]).await.0, 200);
+    assert_eq!(ask(&[("X-WallarmAPI-UUID", &uuid), ("X-WallarmAPI-Secret", &secret)]).await.0, 200);
+    let unknown = (403, r#"{"status":403,"body":"User not authenticated"}"#.to_owned());
+    for wrong in nearly(token) {
+        assert_eq!(ask(&[("X-WallarmApi-Token", &wrong)]).await, unknown, "{}", wrong.len());
+    }
+    for wrong in nearly(&secret) {
+        let pair = [("X-WallarmAPI-UUID", uuid.as_str()), ("X-WallarmAPI-Secret", &wrong)];
+        assert_eq!(ask(&pair).await, unknown, "{}", wrong.len());
+    }
+    for wrong in nearly(&uuid) {
+        let pair = [("X-WallarmAPI-UUID", wrong.as_str()), ("X-WallarmAPI-Secret", &secret)];
+        assert_eq!(ask(&pair).await, unknown, "{wrong}");
+    }
+    // Half of a pair, and schemes that there are not.
+    for headers in [
+        ("X-WallarmAPI-UUID", uuid.as_str()),
+        ("X-WallarmAPI-Secret", &secret),
+        ("Authorization", "Bearer"),
+        ("Authorization", &format!("Bearer {token}")),
+        ("Authorization", &format!("Basic {token}")),
+        ("Authorization", &format!("Node {uuid}:{secret}")),
+    ] {
+        let (status, text) = ask(&[headers]).await;
+        assert!([401, 403].contains(&status), "{}: {status} {text}", headers.0);
+    }
+}
+
+/// A text with one character less, more, another, and without its digits.
+fn nearly(text: &str) -> [String; 4] {
+    let (first, rest) = text.split_at(1);
+    let other = if first == "0" { "1" } else { "0" };
+    [rest.to_owned(), format!("{text}0"), format!("{other}{rest}"), "~".repeat(text.len())]
+}
+
+#[tokio::test]
 async fn wrong_credentials_in_headers_are_not_a_session_that_ended() {
     let cloud = TestCloud::start().await;
     let ask = async |headers: &[(&str, &str)]| {

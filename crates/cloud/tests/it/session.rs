@@ -88,6 +88,36 @@ async fn a_wrong_password_and_an_unknown_user_look_alike() {
 }
 
 #[tokio::test]
+async fn many_sign_ins_at_once_do_not_keep_others_waiting() {
+    const SIGN_INS: usize = 24;
+    let cloud = TestCloud::start_with(|config| {
+        config.limits.password_checks_per_minute = 1000;
+        config.limits.password_checks_per_minute_account = 1000;
+        config.limits.password_checks_per_minute_address = 1000;
+    })
+    .await;
+    let pair = cloud.admin_pair().await;
+    let client = reqwest::Client::new();
+    let mut sign_ins = tokio::task::JoinSet::new();
+    for _ in 0..SIGN_INS {
+        let body = json!({"username": "admin@acme.test", "password": bartizan_testkit::cloud::PASSWORD});
+        let request = client.post(format!("{}/v1/login", cloud.url)).json(&body);
+        sign_ins.spawn(async move { request.send().await.unwrap().status().as_u16() });
+    }
+    // When the first is answered the others are in line.
+    let mut answered = vec![sign_ins.join_next().await.unwrap().unwrap()];
+    for _ in 0..5 {
+        assert_eq!(cloud.get(&pair, "/v1/user").await.status, 200);
+    }
+    while let Some(status) = sign_ins.try_join_next() {
+        answered.push(status.unwrap());
+    }
+    assert!(answered.len() < SIGN_INS, "other calls waited for all sign-ins");
+    answered.extend(sign_ins.join_all().await);
+    assert_eq!(answered, [200; SIGN_INS]);
+}
+
+#[tokio::test]
 async fn a_changing_call_by_cookie_needs_the_csrf_value() {
     let cloud = TestCloud::start().await;
     let Credential::Cookie(cookie, _) = cloud.sign_in("admin@acme.test").await else { unreachable!() };

@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// 400 for an empty filter, invalid fields or a broken guard, 403 for rights, 409 for a taken address.
 pub async fn update(cloud: &Cloud, caller: &Caller, request: UserUpdate) -> Result<Vec<UserView>, Failure> {
-    let filter = parse_selection(&request.filter)?;
+    let filter = parse_selection(caller, &request.filter)?;
     let fields = request.fields.unwrap_or_default();
     let moved = match fields.clientid.filter(|id| *id != 0) {
         Some(id) => Some(destination(cloud, caller, id).await?),
