@@ -46,6 +46,7 @@ mod m0151_attack_orders;
 mod m0155_delivery_pauses;
 mod m0156_rule_order;
 mod m0160_mark_rule_expressions;
+mod m0161_missed_calls;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -98,6 +99,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0155_delivery_pauses::Migration),
             Box::new(m0156_rule_order::Migration),
             Box::new(m0160_mark_rule_expressions::Migration),
+            Box::new(m0161_missed_calls::Migration),
         ]
     }
 }
