@@ -11984,7 +11984,8 @@ export interface components {
         /** @description What a node or a feature knows of a request beyond the request itself; everything may be absent. */
         HitContext: {
             /**
-             * @description Country of the source, ISO 3166-1 alpha-2.
+             * @description Country of the source, ISO 3166-1 alpha-2, or what databases of addresses say where there is none: `A1`, `A2`, `AP`,
+             *     `EU`, `O1`, `T1`, `XX`. Anything else counts as unknown.
              * @default null
              */
             country: string | null;

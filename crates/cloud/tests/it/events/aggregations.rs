@@ -171,6 +171,28 @@ async fn addresses_protections_and_sums_are_reported() {
 }
 
 #[tokio::test]
+async fn every_country_that_is_stored_can_be_searched() {
+    let (cloud, admin, now) = cloud_with_hits().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let from = |id: &str, country: &str| {
+        hit_with(id, now, json!({"path": format!("/{id}"), "context": {"country": country}}))
+    };
+    node.upload(&cloud, &[from("m", "eu"), from("n", "T1"), from("o", "Germany"), from("p", "-")]).await;
+    let found = async |query: &str| -> Vec<Value> {
+        let search = cloud.post(&admin, "/v1/search", json!({"query": query})).await.body();
+        let found = attacks(&cloud, &admin, search["attacks"].clone()).await;
+        found.iter().map(|attack| attack["path"].clone()).collect()
+    };
+    assert_eq!(found("country:EU").await, ["/m"]);
+    assert_eq!(found("country:eu,t1").await.len(), 2);
+    assert!(found("country:AP").await.is_empty());
+    for id in ["/o", "/p"] {
+        let unknown = json!({"path": id, "remote_country": null});
+        assert_eq!(hits(&cloud, &admin, unknown).await.len(), 1, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn attacks_are_counted_over_time() {
     let (cloud, admin, now) = cloud_with_hits().await;
     let attack = attacks(&cloud, &admin, json!({"type": "sqli"})).await[0]["attackid"].clone();
