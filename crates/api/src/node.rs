@@ -553,7 +553,8 @@ pub struct HitEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct HitContext {
-    /// Country of the source, ISO 3166-1 alpha-2.
+    /// Country of the source, ISO 3166-1 alpha-2, or what databases of addresses say where there is none: `A1`, `A2`, `AP`,
+    /// `EU`, `O1`, `T1`, `XX`. Anything else counts as unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// Data centre of the source: `aws`, `azure`, `gce`, ….

@@ -214,7 +214,7 @@ impl Default for AuthConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EventsConfig {
-    /// Bytes of columns that the event index keeps in memory; its dictionaries come on top.
+    /// Bytes of columns and rankings that the event index keeps in memory; its dictionaries come on top.
     pub index_cache_bytes: usize,
 }
 

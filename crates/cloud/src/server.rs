@@ -180,7 +180,10 @@ impl RunningCloud {
             tokio::spawn(limits::shared::exchange(cloud.clone())),
         ];
         jobs.extend(tls.map(|certificates| tokio::spawn(certificates.watch())));
-        jobs.extend(callback.map(|(listener, _)| tokio::spawn(take_calls(cloud.clone(), listener))));
+        if let Some((listener, _)) = callback {
+            jobs.push(tokio::spawn(take_calls(cloud.clone(), listener)));
+            jobs.push(tokio::spawn(verification::missed::share(cloud.clone())));
+        }
         Ok(RunningCloud { cloud, address, callback_address, handle, server, jobs })
     }
 

@@ -16,6 +16,7 @@ pub mod billing;
 pub mod changes;
 pub mod clients;
 pub mod configuration;
+pub mod country;
 pub mod csv;
 pub mod cursor;
 pub mod dashboards;

@@ -20,7 +20,7 @@ use crate::{
     outgoing::Outgoing,
     services::{
         event_index::EventIndex, ingest::Ingestion, quotas::Levels, ruleset::Bundles, sso::oidc::Providers,
-        verification::callback::Missed,
+        verification::missed::Missed,
     },
 };
 

@@ -13,11 +13,12 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use bartizan_events_index::{
-    Aggregation, Dimension, Filter, Index, Metric, Number, Options, Row, Subject, Text,
+    Aggregation, Dimension, Filter, Index, Metric, Number, Options, Order, Row, Subject, Text,
 };
 
 /// A small generator of pseudo-random numbers (`SplitMix64`).
@@ -183,6 +184,43 @@ fn groups(index: &Index, filter: &Filter, dimensions: &[Dimension], details: &[M
     all
 }
 
+/// The first ranking of attacks by addresses while hits come in one by one: how long it takes, how long the hit that
+/// waited longest waited, and a page afterwards.
+fn ranking(index: &Index, hits: i64) {
+    let measure = Metric::Distinct(Subject::Text(Text::Ip), None);
+    let asked = Order { measure: &measure, descending: true, after: None, limit: 50 };
+    let stopped = AtomicBool::new(false);
+    let (start, mut random) = (Instant::now(), Random(11));
+    let (first, again, longest, added) = std::thread::scope(|scope| {
+        let adding = scope.spawn(|| {
+            let (mut longest, mut id) = (Duration::ZERO, hits);
+            while !stopped.load(Ordering::Relaxed) {
+                id += 1;
+                let row = row(&mut random, id, hits);
+                let start = Instant::now();
+                index.append(0, &[row]).unwrap();
+                longest = longest.max(start.elapsed());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            (longest, id - hits)
+        });
+        index.ranked(0, &asked).unwrap();
+        let first = start.elapsed();
+        index.ranked(0, &asked).unwrap();
+        let again = start.elapsed().saturating_sub(first);
+        stopped.store(true, Ordering::Relaxed);
+        let (longest, added) = adding.join().unwrap();
+        (first, again, longest, added)
+    });
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    println!(
+        "ranking by addresses: first {:.1} ms, then {:.1} ms; longest wait of {added} hits {:.1} ms",
+        ms(first),
+        ms(again),
+        ms(longest)
+    );
+}
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let hits: i64 = arguments.next().map_or(1_000_000, |text| text.parse().unwrap());
@@ -236,6 +274,7 @@ fn main() {
         weight: None,
     };
     measure("attacks, hits, addresses, 30 d", || index.aggregate(0, &total, |_| vec![0]).unwrap().len());
+    ranking(&index, hits);
     println!("resident      {:>9} MiB", resident_mib());
     let _ = std::fs::remove_dir_all(&folder);
 }

@@ -15,7 +15,7 @@ use crate::{
     column::{Mark, Number, Row},
     error::IndexError,
     filter::{Filter, Test},
-    ranking::Order,
+    ranking::{self, Order, Turns},
     scan::{self, Part, in_parallel},
     tenant::{Change, Tenant, file_path, tenant_of_file},
 };
@@ -25,7 +25,7 @@ use crate::{
 pub struct Options {
     /// Folder of the files; made when it is missing.
     pub folder: PathBuf,
-    /// Bytes of columns kept in memory. Dictionaries come on top.
+    /// Bytes of columns and rankings kept in memory. Dictionaries come on top.
     pub cache_bytes: usize,
 }
 
@@ -41,7 +41,8 @@ pub struct Index {
 /// so that a process that never asks does not stand in the way.
 #[derive(Debug, Default)]
 struct Open {
-    tenants: HashMap<i64, Arc<RwLock<Tenant>>>,
+    /// Each with its serial number.
+    tenants: HashMap<i64, (u64, Arc<RwLock<Tenant>>)>,
     lock: Option<File>,
 }
 
@@ -59,14 +60,16 @@ impl Index {
 
     fn tenant(&self, id: i64) -> Result<Arc<RwLock<Tenant>>, IndexError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tenant) = open.tenants.get(&id) {
+        if let Some((_, tenant)) = open.tenants.get(&id) {
             return Ok(Arc::clone(tenant));
         }
         if open.lock.is_none() {
             open.lock = Some(self.lock()?);
         }
-        let tenant = Arc::new(RwLock::new(Tenant::open(&self.options.folder, id)?));
-        open.tenants.insert(id, Arc::clone(&tenant));
+        let tenant = Tenant::open(&self.options.folder, id)?;
+        let serial = tenant.serial;
+        let tenant = Arc::new(RwLock::new(tenant));
+        open.tenants.insert(id, (serial, Arc::clone(&tenant)));
         Ok(tenant)
     }
 
@@ -87,7 +90,8 @@ impl Index {
     /// [`IndexError::Io`].
     pub fn close(&self) -> Result<(), IndexError> {
         let flushed = self.flush();
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
+        let closed = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
+        closed.tenants.into_values().for_each(|(serial, _)| self.cache.forget_rankings(serial));
         flushed
     }
 
@@ -188,7 +192,7 @@ impl Index {
     pub fn flush(&self) -> Result<(), IndexError> {
         let tenants: Vec<_> = {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.tenants.values().cloned().collect()
+            open.tenants.values().map(|(_, tenant)| Arc::clone(tenant)).collect()
         };
         for tenant in tenants {
             tenant.write().unwrap_or_else(PoisonError::into_inner).flush()?;
@@ -214,7 +218,9 @@ impl Index {
             }
             _ => {}
         }
-        open.tenants.remove(&tenant);
+        if let Some((serial, _)) = open.tenants.remove(&tenant) {
+            self.cache.forget_rankings(serial);
+        }
         Ok(aside)
     }
 
@@ -249,14 +255,32 @@ impl Index {
 
     /// Attacks in the order of what their rows measure, as (measure, row number of the attack); see [`Order`].
     ///
-    /// The first question of a kind looks at every row; later ones at attacks that changed.
+    /// The first question of a kind looks at every row, in turns between which rows can be added; later ones look at
+    /// attacks that changed. Rankings are kept while there is room for them beside the columns.
     ///
     /// # Errors
     /// [`IndexError`].
     pub fn ranked(&self, tenant: i64, asked: &Order<'_>) -> Result<Vec<(i64, i64)>, IndexError> {
-        let tenant = self.tenant(tenant)?;
-        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
-        tenant.rankings.page(&tenant, &self.cache, asked)
+        let (rows, attacks) = (ranking::TURN_ROWS, ranking::TURN_ATTACKS);
+        let turns = Turns { rows, attacks, between: &mut || {} };
+        ranking::page(&*self.tenant(tenant)?, &self.cache, asked, turns)
+    }
+
+    /// The same in turns of their own.
+    #[cfg(test)]
+    pub(crate) fn ranked_in(
+        &self,
+        tenant: i64,
+        asked: &Order<'_>,
+        turns: Turns<'_>,
+    ) -> Result<Vec<(i64, i64)>, IndexError> {
+        ranking::page(&*self.tenant(tenant)?, &self.cache, asked, turns)
+    }
+
+    /// Bytes in the cache, and the number of rankings.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> (usize, usize) {
+        self.cache.held()
     }
 
     /// Columns of blocks that were read and are kept.

@@ -16,7 +16,6 @@ use crate::{
     column::{Mark, Number, Row, Text},
     dictionary::{Dictionary, Requests, request_hash},
     error::IndexError,
-    ranking::Rankings,
 };
 
 /// The first bytes of a file; the last one is the version of the format.
@@ -33,7 +32,7 @@ const PREFIX: usize = 12;
 /// A header is a few kilobytes; one that claims more is damaged.
 const MAX_HEADER: usize = 1 << 20;
 
-/// Numbers blocks of the process, so that a cache never mixes two up.
+/// Numbers blocks and openings of the process, so that a cache never mixes two up.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// A full block.
@@ -56,6 +55,8 @@ pub(crate) struct Change {
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) id: i64,
+    /// Of this opening: what a cache holds of an earlier one is not meant.
+    pub(crate) serial: u64,
     path: PathBuf,
     file: File,
     pub(crate) dictionaries: Vec<Dictionary>,
@@ -64,8 +65,6 @@ pub(crate) struct Tenant {
     pub(crate) tail: Tail,
     /// Changed hits by row number, ascending.
     pub(crate) changes: Vec<Change>,
-    /// Attacks in order, by what was asked.
-    pub(crate) rankings: Rankings,
     /// Row number of the last row.
     position: i64,
     /// How often the events were deleted before those that are here.
@@ -97,6 +96,7 @@ impl Tenant {
             .map_err(io)?;
         let mut tenant = Tenant {
             id,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             path: path.clone(),
             file,
             dictionaries: Text::ALL.iter().map(|_| Dictionary::default()).collect(),
@@ -104,7 +104,6 @@ impl Tenant {
             blocks: vec![],
             tail: Tail::default(),
             changes: vec![],
-            rankings: Rankings::default(),
             position: 0,
             full_until: START,
             epoch: 0,

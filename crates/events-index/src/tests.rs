@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     Aggregation, Condition, Dimension, Filter, Group, Index, IndexError, Mark, Metric, Number, Options,
-    Order, Row, Subject, Text, Value, tenant::Tenant,
+    Order, Row, Subject, Text, Value, ranking::Turns, tenant::Tenant,
 };
 
 const TENANT: i64 = 7;
@@ -260,6 +260,36 @@ proptest! {
                 let behind = Order { after: Some(after), limit: 2, ..down };
                 let page: Vec<_> = expected.into_iter().filter(|one| *one < after).take(2).collect();
                 prop_assert_eq!(&index.ranked(TENANT, &behind).unwrap(), &page);
+            }
+        }
+    }
+
+    #[test]
+    fn a_ranking_is_of_one_moment_whatever_comes_between_its_turns(
+        rows in rows(120), turn in (1_usize..60, 1_usize..4),
+        steps in prop::collection::vec((0_usize..30, prop::collection::btree_set(0_i64..120, 0..20)), 1..25),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let index = open(folder.path());
+        let measure = Metric::Distinct(Subject::Text(Text::Ip), None);
+        let asked = Order { measure: &measure, descending: false, after: None, limit: 100 };
+        let (mut count, mut marks, mut steps) = (0, BTreeMap::new(), steps.into_iter());
+        loop {
+            let mut between = || {
+                let Some((more, marked)) = steps.next() else { return };
+                count = (count + more).min(rows.len());
+                index.append(TENANT, &rows[..count]).unwrap();
+                // Of rows that came: marks come and go with them.
+                marks = marked.into_iter().map(|place| (3 * place + 1, 1)).filter(|(id, _)| *id < 3 * count as i64).collect();
+                let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
+                index.set_changes(TENANT, &changes).unwrap();
+            };
+            between();
+            let turns = Turns { rows: turn.0, attacks: turn.1, between: &mut between };
+            let ranked = index.ranked_in(TENANT, &asked, turns).unwrap();
+            prop_assert_eq!(ranked, ranks(&rows[..count], &measure, &marks));
+            if steps.len() == 0 {
+                break;
             }
         }
     }
@@ -576,4 +606,71 @@ fn rows_of_few_attacks_are_the_same_in_full_blocks() {
     let mut ranked = index.ranked(TENANT, &asked).unwrap();
     ranked.reverse();
     assert_eq!(ranked, ranks(&[rows, vec![more]].concat(), &measure, &BTreeMap::new()));
+}
+
+#[test]
+fn rows_can_be_added_while_a_ranking_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    let rows: Vec<Row> = (1..=150_000)
+        .map(|id| {
+            Row::new(id, format!("r{id}"))
+                .with_text(Text::Ip, format!("192.0.2.{}", id % 97 % 30))
+                .with_number(Number::Attack, id * id % 2003)
+        })
+        .collect();
+    let mut count = 140_000;
+    index.append(TENANT, &rows[..count]).unwrap();
+    let mut between = || {
+        count = (count + 1).min(rows.len());
+        // Would wait for ever if the tenant were held.
+        index.append(TENANT, &rows[..count]).unwrap();
+    };
+    let measure = Metric::Distinct(Subject::Text(Text::Ip), None);
+    let asked = Order { measure: &measure, descending: false, after: None, limit: 10_000 };
+    let turns = Turns { rows: 10_000, attacks: 1, between: &mut between };
+    let ranked = index.ranked_in(TENANT, &asked, turns).unwrap();
+    assert!(count > 140_014, "{count}");
+    assert_eq!(ranked, ranks(&rows[..count], &measure, &BTreeMap::new()));
+    index.append(TENANT, &rows).unwrap();
+    assert_eq!(index.ranked(TENANT, &asked).unwrap(), ranks(&rows, &measure, &BTreeMap::new()));
+}
+
+#[test]
+fn rankings_count_in_the_cache_and_leave_with_their_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache_bytes = 200_000;
+    let index = Index::open(Options { folder: folder.path().to_owned(), cache_bytes }).unwrap();
+    let rows: Vec<Row> = (1..=1000)
+        .map(|id| {
+            let row = Row::new(id, "r").with_text(Text::Ip, format!("192.0.2.{}", id % 7));
+            row.with_number(Number::Attack, id % 900).with_number(Number::Status, id % 5)
+        })
+        .collect();
+    let measures = [Metric::Distinct(Subject::Text(Text::Ip), None), Metric::Min(Number::Status)];
+    let ask = |tenant: i64, measure: &Metric| {
+        let asked = Order { measure, descending: false, after: None, limit: 10_000 };
+        assert_eq!(index.ranked(tenant, &asked).unwrap(), ranks(&rows, measure, &BTreeMap::new()));
+        index.held()
+    };
+    index.append(1, &rows).unwrap();
+    let (bytes, count) = ask(1, &measures[0]);
+    assert!(count == 1 && bytes > 900 * 40, "{bytes}");
+    assert_eq!(ask(1, &measures[0]), (bytes, 1), "it is kept");
+    for tenant in 2..=20 {
+        index.append(tenant, &rows).unwrap();
+        for measure in &measures {
+            assert!(ask(tenant, measure).0 <= cache_bytes);
+        }
+    }
+    let (held, count) = index.held();
+    assert!((2..=5).contains(&count), "{count}");
+    // The last ones stayed; the first one is made again.
+    assert_eq!(ask(20, &measures[1]), (held, count));
+    ask(1, &measures[0]);
+    let (held, count) = index.held();
+    index.forget(1).unwrap();
+    assert_eq!(index.held(), (held - bytes, count - 1));
+    index.close().unwrap();
+    assert_eq!(index.held(), (0, 0));
 }

@@ -65,6 +65,7 @@ pub mod user;
 pub mod verification;
 pub mod verification_callback;
 pub mod verification_host;
+pub mod verification_missed_call;
 pub mod vuln;
 pub mod vuln_change;
 pub mod vuln_proof;

@@ -2,18 +2,21 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
+    sea_query::ExprTrait,
+};
 
 use crate::{
     StoreError, TenantId,
     entity::{
-        attack,
+        hit,
         mark_rule::{Column, Entity, Model},
     },
-    hits::MarkedGroup,
+    hits::{MarkedGroup, Verdict},
 };
 
-/// The rules that marks of a group made.
+/// The rules that marks of a group made: those that disable an expression, or the attack type.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -21,6 +24,7 @@ pub async fn of_group<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     group: &MarkedGroup,
+    regex_id: Option<i64>,
 ) -> Result<Vec<Model>, StoreError> {
     Ok(Entity::find()
         .filter(Column::ClientId.eq(tenant.0))
@@ -29,6 +33,7 @@ pub async fn of_group<C: ConnectionTrait>(
         .filter(Column::Domain.eq(group.domain.as_str()))
         .filter(Column::Path.eq(group.path.as_str()))
         .filter(Column::Parameter.eq(group.parameter.as_str()))
+        .filter(regex_id.map_or_else(|| Column::RegexId.is_null(), |id| Column::RegexId.eq(id)))
         .all(connection)
         .await?)
 }
@@ -50,7 +55,7 @@ pub async fn among<C: ConnectionTrait>(
     Ok(rows.into_iter().map(|row| row.hint_id).collect())
 }
 
-/// Whether a hit of the group is still marked false.
+/// Whether a hit of the group that an expression found, or none, is still marked false.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -58,17 +63,25 @@ pub async fn is_needed<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     group: &MarkedGroup,
+    regex_id: Option<i64>,
 ) -> Result<bool, StoreError> {
-    use attack::Column;
-    let marked = attack::Entity::find()
+    use hit::Column;
+    let found_by = match regex_id {
+        Some(id) => Column::Regex.contains(format!(",{id},")),
+        None => Column::Regex.eq(""),
+    };
+    let marked = hit::Entity::find()
         .filter(Column::ClientId.eq(tenant.0))
-        .filter(Column::FalseHits.gt(0))
+        .filter(Column::State.eq(Verdict::False.state()))
+        // As the partial index has it.
+        .filter(Column::State.is_not_null().or(Column::VulnId.is_not_null()))
         .filter(Column::Kind.eq(group.kind.as_str()))
         .filter(Column::Pool.eq(group.pool))
         .filter(Column::Domain.eq(group.domain.as_str()))
         .filter(Column::Path.eq(group.path.as_str()))
-        .filter(Column::Parameter.eq(group.parameter.as_str()));
-    Ok(marked.count(connection).await? > 0)
+        .filter(Column::Parameter.eq(group.parameter.as_str()))
+        .filter(found_by);
+    Ok(marked.limit(1).count(connection).await? > 0)
 }
 
 /// Notes the rule of a mark.

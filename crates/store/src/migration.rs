@@ -45,6 +45,8 @@ mod m0150_payload_spans;
 mod m0151_attack_orders;
 mod m0155_delivery_pauses;
 mod m0156_rule_order;
+mod m0160_mark_rule_expressions;
+mod m0161_missed_calls;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -96,6 +98,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0151_attack_orders::Migration),
             Box::new(m0155_delivery_pauses::Migration),
             Box::new(m0156_rule_order::Migration),
+            Box::new(m0160_mark_rule_expressions::Migration),
+            Box::new(m0161_missed_calls::Migration),
         ]
     }
 }

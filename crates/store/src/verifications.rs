@@ -8,7 +8,7 @@ use sea_orm::{
     ActiveValue::NotSet,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
-    sea_query::{Expr, OnConflict, Query},
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     entity::{
         attack, client, hit, hit_raw,
         verification::{Column, Entity, Model},
-        verification_callback, verification_host, vuln,
+        verification_callback, verification_host, verification_missed_call, vuln,
     },
 };
 
@@ -354,6 +354,28 @@ impl Store {
             .order_by_asc(C::Token)
             .one(self.reader())
             .await?)
+    }
+
+    /// Calls that any process may have missed.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn missed_calls(&self) -> Result<i64, StoreError> {
+        let row = verification_missed_call::Entity::find().one(self.reader()).await?;
+        Ok(row.map_or(0, |row| row.number))
+    }
+
+    /// Tells all processes of calls that this one may have missed.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn note_missed_calls(&self, more: i64) -> Result<(), StoreError> {
+        use verification_missed_call::{Column, Entity};
+        Entity::update_many()
+            .col_expr(Column::Number, Expr::col(Column::Number).add(more))
+            .exec(self.writer())
+            .await?;
+        Ok(())
     }
 
     /// Tenants that let something be verified. The worker serves all of them.

@@ -38,7 +38,7 @@ mod values;
 
 pub use automatic::{Automatic, list_automatically};
 pub use names::{List, RuleType, Spelling};
-pub use values::{DATACENTERS, canonical_network, is_country};
+pub use values::{DATACENTERS, canonical_network};
 
 /// The expiry that means never.
 pub const NEVER: i64 = 33_223_139_044;

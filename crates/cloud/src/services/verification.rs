@@ -43,6 +43,7 @@ use crate::{
 pub(crate) mod callback;
 mod exchange;
 pub(crate) mod mark;
+pub(crate) mod missed;
 mod places;
 mod plan;
 mod probe;
@@ -381,20 +382,25 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
     };
     store::start(cloud.store.writer(), row, cloud.now()).await?;
     let token = || callback::token(&cloud.keys, row.id, cloud.now());
+    let callback = if cloud.config.verification.calls_back() {
+        Some(Callback {
+            store: &cloud.store,
+            tenant,
+            url: &cloud.config.verification.callback_url,
+            token: &token,
+            missed: &cloud.missed_calls,
+            missed_before: cloud.missed_calls.count(&cloud.store).await?,
+        })
+    } else {
+        None
+    };
     let target = Target {
         outgoing: &cloud.outgoing,
         origin,
         host: &target.host,
         mark: &|| mark::value(&cloud.keys, tenant, &hit.domain, row.id, cloud.now()),
         pause: Duration::from_millis(cloud.config.verification.pause_ms),
-        callback: cloud.config.verification.calls_back().then(|| Callback {
-            store: &cloud.store,
-            tenant,
-            url: &cloud.config.verification.callback_url,
-            token: &token,
-            missed: &cloud.missed_calls,
-            missed_before: cloud.missed_calls.number(),
-        }),
+        callback,
     };
     Ok(match exchange::check(&target, &plan, kind).await {
         Ok(Some(finding)) => Outcome::Found(Box::new(Found { hit: hit.clone(), finding })),

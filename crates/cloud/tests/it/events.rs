@@ -13,6 +13,7 @@ mod group_commit;
 mod hits;
 pub(crate) mod incidents;
 mod indexed;
+mod keys;
 mod rechecker;
 mod refusals;
 mod reports;

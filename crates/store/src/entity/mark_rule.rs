@@ -21,6 +21,8 @@ pub struct Model {
     pub path: String,
     /// Rendered point.
     pub parameter: String,
+    /// Expression that the rule disables; none where it disables the attack type.
+    pub regex_id: Option<i64>,
 }
 
 /// None: rows are joined by explicit queries.

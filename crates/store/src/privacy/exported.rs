@@ -367,7 +367,11 @@ pub const EXPORTED: &[Exported] = &[
             "author_trigger_id",
         ],
     ),
-    of("mark_rules", &["hint_id"], &["hint_id", "client_id", "kind", "pool", "domain", "path", "parameter"]),
+    of(
+        "mark_rules",
+        &["hint_id"],
+        &["hint_id", "client_id", "kind", "pool", "domain", "path", "parameter", "regex_id"],
+    ),
     of(
         "node_groups",
         &["id"],

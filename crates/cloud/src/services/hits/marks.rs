@@ -2,7 +2,7 @@
 //! node from finding the same again (`spec/events.md` section 2.6).
 //!
 //! A mark alone changes data; it is the rule that changes detection. The rule for one attack type at one point of one address is
-//! `disable_attack_type` there, or `disable_regex` for what a custom expression found. It goes when the last such hit
+//! `disable_attack_type` there, or `disable_regex` for each custom expression that found it. Each goes when the last such hit
 //! loses its mark, unless somebody edited it meanwhile, and is never made where the tenant has one like it already; a
 //! rule that was deleted is made again with the next mark. Whoever may not create rules only marks. Of marks at the same
 //! time one makes the rule: each looks once more when nobody else can change the tenant's rules.
@@ -147,9 +147,17 @@ pub(in crate::services) async fn judge(
     }
     // Taking marks away removes the rules that marking made, asked or not.
     if rule || !is_false {
-        settle_rules(cloud, caller, tenant, groups, is_false).await?;
+        settle_rules(cloud, caller, tenant, &groups, is_false).await?;
     }
     Ok(marked)
+}
+
+/// A rule that keeps a group from being found again.
+struct RuleOfMark<'a> {
+    group: &'a MarkedGroup,
+    /// Expression that it disables; none where it disables the attack type.
+    regex_id: Option<i64>,
+    body: Map<String, Value>,
 }
 
 /// Makes or removes the rules of groups of hits whose mark changed.
@@ -157,45 +165,46 @@ async fn settle_rules(
     cloud: &Cloud,
     caller: &Caller,
     tenant: TenantId,
-    groups: Vec<MarkedGroup>,
+    groups: &[MarkedGroup],
     marked: bool,
 ) -> Result<(), Failure> {
-    for group in groups {
-        let known = rules_made(cloud, tenant, &group).await?;
+    for rule in groups.iter().flat_map(|group| rules_of(tenant, group)) {
+        let (group, regex_id) = (rule.group, rule.regex_id);
+        let known = rules_made(cloud, tenant, &rule).await?;
         if marked && known.is_empty() {
-            make_rules(cloud, caller, tenant, &group).await?;
-        } else if !marked && !mark_rules::is_needed(cloud.store.reader(), tenant, &group).await? {
+            try_rule(cloud, caller, tenant, &rule).await?;
+        } else if !marked && !mark_rules::is_needed(cloud.store.reader(), tenant, group, regex_id).await? {
             remove_rules(cloud, caller, tenant, &known).await?;
             // A mark that came meanwhile may have found the rule still there.
-            if !known.is_empty() && mark_rules::is_needed(cloud.store.writer(), tenant, &group).await? {
-                make_rules(cloud, caller, tenant, &group).await?;
+            if !known.is_empty()
+                && mark_rules::is_needed(cloud.store.writer(), tenant, group, regex_id).await?
+            {
+                try_rule(cloud, caller, tenant, &rule).await?;
             }
         }
     }
     Ok(())
 }
 
-async fn make_rules(
+async fn try_rule(
     cloud: &Cloud,
     caller: &Caller,
     tenant: TenantId,
-    group: &MarkedGroup,
+    rule: &RuleOfMark<'_>,
 ) -> Result<(), Failure> {
-    for body in rules_of(tenant, group) {
-        match make_rule(cloud, caller, tenant, group, &body).await {
-            // No rule can say it, or the caller may not, or rules are locked: the mark stands all the same.
-            Err(Failure(error)) if error.status.is_client_error() => {
-                tracing::debug!(%error, attack.kind = group.kind, "no rule for a false-positive mark");
-            }
-            made => made?,
+    match make_rule(cloud, caller, tenant, rule).await {
+        // No rule can say it, or the caller may not, or rules are locked: the mark stands all the same.
+        Err(Failure(error)) if error.status.is_client_error() => {
+            tracing::debug!(%error, attack.kind = rule.group.kind, "no rule for a false-positive mark");
+            Ok(())
         }
+        made => made,
     }
-    Ok(())
 }
 
-/// The rules that marks of a group made and that are still there; the others are forgotten.
-async fn rules_made(cloud: &Cloud, tenant: TenantId, group: &MarkedGroup) -> Result<Vec<i64>, Failure> {
-    let noted = mark_rules::of_group(cloud.store.reader(), tenant, group).await?;
+/// Such rules that marks made and that are still there; the others are forgotten.
+async fn rules_made(cloud: &Cloud, tenant: TenantId, rule: &RuleOfMark<'_>) -> Result<Vec<i64>, Failure> {
+    let noted = mark_rules::of_group(cloud.store.reader(), tenant, rule.group, rule.regex_id).await?;
     let noted: Vec<i64> = noted.iter().map(|row| row.hint_id).collect();
     let rules = hints::by_ids(cloud.store.reader(), &tenant.into(), &noted).await?;
     let (known, gone): (Vec<i64>, Vec<i64>) =
@@ -210,48 +219,47 @@ async fn rules_made(cloud: &Cloud, tenant: TenantId, group: &MarkedGroup) -> Res
 async fn has_own_rule<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
-    group: &MarkedGroup,
-    body: &Map<String, Value>,
+    rule: &RuleOfMark<'_>,
 ) -> Result<bool, Failure> {
-    let same = rule::same(connection, tenant, body).await?;
+    let same = rule::same(connection, tenant, &rule.body).await?;
     let of_marks = mark_rules::among(connection, tenant, &same).await?;
-    let of_group = mark_rules::of_group(connection, tenant, group).await?;
+    let of_group = mark_rules::of_group(connection, tenant, rule.group, rule.regex_id).await?;
     Ok(same.iter().any(|id| !of_marks.contains(id) || of_group.iter().any(|row| row.hint_id == *id)))
 }
 
 /// The rules that keep a group from being found again; none where no rule can.
-fn rules_of(tenant: TenantId, group: &MarkedGroup) -> Vec<Map<String, Value>> {
+fn rules_of(tenant: TenantId, group: &MarkedGroup) -> Vec<RuleOfMark<'_>> {
     let scope = Scope::by_hit(group.pool, &group.domain, &group.path).to_json();
-    let base = |kind: &str, name: &str, value: Value| {
+    let of = |kind: &str, name: &str, value: Value, regex_id: Option<i64>| {
         let rule = json!({
             "type": kind, "clientid": tenant.0, "action": scope, "point": group.point, name: value,
             "comment": COMMENT,
         });
-        rule.as_object().cloned().unwrap_or_default()
+        RuleOfMark { group, regex_id, body: rule.as_object().cloned().unwrap_or_default() }
     };
     let expressions = items(&group.regex);
     if expressions.is_empty() {
-        return vec![base("disable_attack_type", "attack_type", json!(group.kind))];
+        return vec![of("disable_attack_type", "attack_type", json!(group.kind), None)];
     }
     let ids = expressions.iter().filter_map(|id| id.parse::<i64>().ok());
-    ids.map(|id| base("disable_regex", "regex_id", json!(id))).collect()
+    ids.map(|id| of("disable_regex", "regex_id", json!(id), Some(id))).collect()
 }
 
 async fn make_rule(
     cloud: &Cloud,
     caller: &Caller,
     tenant: TenantId,
-    group: &MarkedGroup,
-    body: &Map<String, Value>,
+    rule: &RuleOfMark<'_>,
 ) -> Result<(), Failure> {
-    let new = rule::prepare(cloud, caller, body).await?;
+    let new = rule::prepare(cloud, caller, &rule.body).await?;
     let transaction = cloud.store.begin().await?;
     // Every change of rules takes this lock.
     config_versions::lock(&transaction, tenant).await?;
-    if has_own_rule(&transaction, tenant, group, body).await? {
+    if has_own_rule(&transaction, tenant, rule).await? {
         return Ok(());
     }
     let made = rule::create_within(cloud, caller, &transaction, new).await?;
+    let group = rule.group;
     let row = mark_rule::Model {
         hint_id: made.id,
         client_id: tenant.0,
@@ -260,6 +268,7 @@ async fn make_rule(
         domain: group.domain.clone(),
         path: group.path.clone(),
         parameter: group.parameter.clone(),
+        regex_id: rule.regex_id,
     };
     mark_rules::insert(&transaction, row).await?;
     transaction.commit().await?;

@@ -10,7 +10,7 @@ use bartizan_store::{JsonText, conditions::address_key, entity};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::auth::node::NodeCaller;
+use crate::{auth::node::NodeCaller, services::country::is_origin};
 
 /// Oldest request time that is believed, relative to receipt.
 const MAX_AGE_MS: i64 = 86_400_000;
@@ -218,7 +218,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         ip: ip.to_string(),
         ip_key: address_key(ip),
         remote_port: i64::from(hit.remote_port),
-        remote_country: text(context.country).map(|code| code.to_uppercase()),
+        remote_country: context.country.map(|code| code.to_uppercase()).filter(|code| is_origin(code)),
         request_id: without_nul(hit.request_id),
         domain: without_nul(hit.domain),
         path: without_nul(hit.path),

@@ -11,7 +11,7 @@ use bartizan_api::{
 use serde_json::{Map, Value, json};
 
 use super::{SearchError, words::Term};
-use crate::services::ip_list::{DATACENTERS, is_country};
+use crate::services::{country::is_origin, ip_list::DATACENTERS};
 
 /// API protocols of hits.
 pub(super) const PROTOCOLS: &[&str] =
@@ -30,7 +30,7 @@ pub(super) const NO_AUTH_PROTOCOL: &str = "must be one of: api-key, awsv2, awsv4
      jwt, none, ntlm, oauth1, oauth2, openid, scram, spnego";
 pub(super) const NO_SOURCE: &str = "must be one of: tor, vpn, proxy, spider, malicious, unknown, alibaba, aws, azure, \
      docean, gce, hetzner, huawei, ibm, linode, oracle, ovh, plusserver, rackspace, tencent";
-const NO_COUNTRY: &str = "must be a country of ISO 3166-1, as DE";
+const NO_COUNTRY: &str = "must be a country of ISO 3166-1, as DE, or A1, A2, AP, EU, O1, T1 or XX";
 
 /// What a query asks, term by term.
 #[derive(Debug, Default)]
@@ -173,7 +173,7 @@ fn pair(term: &Term, key: &str, found: &mut Found) -> Result<(), SearchError> {
             },
             "source" if !is_source(&lower) => return Err(unknown(term, value, NO_SOURCE)),
             "source" => source(&lower, not, found),
-            "country" if !is_country(value) => return Err(unknown(term, value, NO_COUNTRY)),
+            "country" if !is_origin(value) => return Err(unknown(term, value, NO_COUNTRY)),
             "country" => found.add("remote_country", not, json!(value.to_uppercase())),
             "statuscode" => found.add("statuscode", not, status_class(&lower).map_or_else(number, Ok)?),
             "s" | "size" => found.add("size", not, number()?),

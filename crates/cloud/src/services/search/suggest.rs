@@ -6,7 +6,7 @@ use super::{
     attribute::{AUTH_PROTOCOLS, NO_AUTH_PROTOCOL, NO_PROTOCOL, NO_SOURCE, PROTOCOLS, SOURCES},
     period::MONTHS,
 };
-use crate::services::{ip_list::DATACENTERS, nearest::nearest};
+use crate::services::{country, ip_list::DATACENTERS, nearest::nearest};
 
 /// Most suggestions of one answer.
 const MAX: usize = 50;
@@ -86,6 +86,7 @@ fn values(key: &str) -> Vec<&'static str> {
         "proto" => PROTOCOLS.to_vec(),
         "auth" => AUTH_PROTOCOLS.to_vec(),
         "source" => SOURCES.iter().chain(&DATACENTERS).copied().collect(),
+        "country" => country::origins().collect(),
         "method" => vec!["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
         "statuscode" => vec!["2xx", "3xx", "4xx", "5xx", "400-499", "500+", "404"],
         "a" | "anomaly" => vec!["size", "statuscode", "time", "stamps", "impression", "vector"],
@@ -208,6 +209,11 @@ mod tests {
         assert_eq!(texts("xss stat"), ["statuscode:"]);
         assert_eq!(texts("statuscode:5"), ["statuscode:5xx", "statuscode:500+"]);
         assert_eq!(texts("!proto:gr"), ["!proto:graphql", "!proto:grpc"]);
+        assert_eq!(texts("country:t1"), ["country:T1"]);
+        assert_eq!(
+            texts("!country:d"),
+            ["DE", "DJ", "DK", "DM", "DO", "DZ"].map(|code| format!("!country:{code}"))
+        );
         assert_eq!(texts("app:m"), ["app:\"My \\\"app\\\"\""]);
         assert!(texts("owasp_api1_").contains(&"owasp_api1_2023".to_owned()));
         assert!(texts("").len() == MAX && texts("sqli ").len() == MAX);

@@ -5,14 +5,12 @@
 //! minutes. Whoever asks that address is noted; every path gets the same answer, so asking around tells nothing, and
 //! nothing is stored without a token. The listener is one of its own: hosts under test need not reach the API. It takes
 //! `verification.callback_connections` connections at a time, each for [`LIFE`] at most. What it turns away may be the
-//! call that a check waits for, so it is counted ([`Missed`]), and such a check does not say that none came.
+//! call that a check waits for, so it is counted, in whatever process it was ([`Missed`]), and such a check does not say that
+//! none came.
 
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,7 +23,12 @@ use bartizan_store::{Store, TenantId, entity::verification_callback::Model};
 use hyper_util::rt::TokioTimer;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{exchange::Stop, mark::code_of, places::Places};
+use super::{
+    exchange::Stop,
+    mark::code_of,
+    missed::{Count, Missed, SHARED_WITHIN},
+    places::Places,
+};
 use crate::{keys::Keys, secrets::same, state::Cloud};
 
 /// Seconds for which a token is good.
@@ -36,8 +39,6 @@ const SKEW_S: i64 = 60;
 const HEAD: Duration = Duration::from_secs(10);
 /// How long a connection may last, whatever is sent on it: a call is one request.
 const LIFE: Duration = Duration::from_secs(15);
-/// Connections that are turned away are told of this often.
-const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How long a call is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked for one.
@@ -46,42 +47,6 @@ const LOOK: Duration = Duration::from_millis(150);
 const CONCURRENT: usize = 32;
 /// Characters of a caller's name that are kept.
 const MAX_NAME: usize = 200;
-
-/// Calls that this process may have missed, because it turned connections away or could not note what they said.
-#[derive(Debug, Default)]
-pub(crate) struct Missed {
-    number: AtomicU64,
-    warned: Mutex<Option<Instant>>,
-}
-
-impl Missed {
-    pub(super) fn number(&self) -> u64 {
-        self.number.load(Ordering::Relaxed)
-    }
-
-    fn note(&self) {
-        self.number.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Notes a connection that was turned away; whether it is time to tell of it.
-    fn is_to_be_told(&self, now: Instant) -> bool {
-        self.note();
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = warned.is_none_or(|last| now.duration_since(last) >= WARN_EVERY);
-        if is_due {
-            *warned = Some(now);
-        }
-        is_due
-    }
-
-    /// Notes a connection that was turned away.
-    pub(super) fn turned_away(&self, places: usize) {
-        if self.is_to_be_told(Instant::now()) {
-            let text = "connections for calls of verified hosts are turned away: all places are taken";
-            tracing::warn!(places, missed = self.number(), "{text}");
-        }
-    }
-}
 
 /// How payloads of one verification make a host call.
 pub(super) struct Callback<'a> {
@@ -93,8 +58,8 @@ pub(super) struct Callback<'a> {
     pub(super) token: &'a (dyn Fn() -> String + Sync),
     /// Calls that were missed.
     pub(super) missed: &'a Missed,
-    /// Their number before the first payload was sent.
-    pub(super) missed_before: u64,
+    /// How many those were before the first payload was sent.
+    pub(super) missed_before: Count,
 }
 
 impl Callback<'_> {
@@ -112,10 +77,8 @@ impl Callback<'_> {
             let is_over = tokens.is_empty() || Instant::now() >= end;
             match found {
                 Ok(Some(call)) => return Ok(Some(call)),
-                Ok(None) if is_over => {
-                    let is_sure = tokens.is_empty() || self.missed.number() == self.missed_before;
-                    return if is_sure { Ok(None) } else { Err(Stop::Trouble) };
-                }
+                Ok(None) if tokens.is_empty() => return Ok(None),
+                Ok(None) if is_over => return self.none_was_missed().await.map(|()| None),
                 Ok(None) => {}
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -126,6 +89,21 @@ impl Callback<'_> {
                 }
             }
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Makes sure that no process missed a call since the check began.
+    async fn none_was_missed(&self) -> Result<(), Stop> {
+        // What another process missed just now is not known at once.
+        tokio::time::sleep(SHARED_WITHIN).await;
+        match self.missed.count(self.store).await {
+            Ok(count) if count == self.missed_before => Ok(()),
+            Ok(_) => Err(Stop::Trouble),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "missed calls of verified hosts could not be looked for");
+                Err(Stop::Trouble)
+            }
         }
     }
 }
@@ -264,16 +242,6 @@ mod tests {
         let mut other = TcpStream::connect(address).await.unwrap();
         other.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
         assert!(is_closed(other).await);
-    }
-
-    #[test]
-    fn what_is_turned_away_is_counted_and_told_of_now_and_then() {
-        let missed = Missed::default();
-        let start = Instant::now();
-        for now in [start, start + WARN_EVERY] {
-            assert!(missed.is_to_be_told(now) && !missed.is_to_be_told(now));
-        }
-        assert_eq!(missed.number(), 4);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::callback::Missed;
+use super::missed::Missed;
 
 /// Takes so many connections at a time; others are closed at once, and counted.
 #[derive(Clone, Debug)]

@@ -171,6 +171,28 @@ async fn addresses_protections_and_sums_are_reported() {
 }
 
 #[tokio::test]
+async fn every_country_that_is_stored_can_be_searched() {
+    let (cloud, admin, now) = cloud_with_hits().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let from = |id: &str, country: &str| {
+        hit_with(id, now, json!({"path": format!("/{id}"), "context": {"country": country}}))
+    };
+    node.upload(&cloud, &[from("m", "eu"), from("n", "T1"), from("o", "Germany"), from("p", "-")]).await;
+    let found = async |query: &str| -> Vec<Value> {
+        let search = cloud.post(&admin, "/v1/search", json!({"query": query})).await.body();
+        let found = attacks(&cloud, &admin, search["attacks"].clone()).await;
+        found.iter().map(|attack| attack["path"].clone()).collect()
+    };
+    assert_eq!(found("country:EU").await, ["/m"]);
+    assert_eq!(found("country:eu,t1").await.len(), 2);
+    assert!(found("country:AP").await.is_empty());
+    for id in ["/o", "/p"] {
+        let unknown = json!({"path": id, "remote_country": null});
+        assert_eq!(hits(&cloud, &admin, unknown).await.len(), 1, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn attacks_are_counted_over_time() {
     let (cloud, admin, now) = cloud_with_hits().await;
     let attack = attacks(&cloud, &admin, json!({"type": "sqli"})).await[0]["attackid"].clone();
@@ -234,6 +256,56 @@ async fn a_mark_makes_a_rule_unless_declined_and_takes_it_back() {
     let other = hits(&cloud, &admin, json!({"type": "credential_stuffing"})).await;
     assert_eq!(mark(&other[0]["id"], "true").await, 1);
     assert_eq!(rules().await.len(), 0);
+}
+
+#[tokio::test]
+async fn marks_of_what_expressions_found_keep_their_rules_apart() {
+    let (cloud, admin, now) = cloud_with_hits().await;
+    let make = async |text: &str| -> i64 {
+        let body = json!({
+            "type": "regex", "regex": text, "attack_type": "sqli", "point": [["uri"]], "clientid": cloud.client.id,
+            "action": [],
+        });
+        let made = cloud.post(&admin, "/v1/objects/hint/create", body).await.body();
+        made["regex_id"].as_i64().unwrap()
+    };
+    let (first, second) = (make("abc").await, make("xyz").await);
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let found_by = |id: &str, regex: &[i64]| hit_with(id, now, json!({"path": "/marked", "regex": regex}));
+    node.upload(&cloud, &[found_by("m", &[]), found_by("n", &[first]), found_by("o", &[first, second])])
+        .await;
+    let mark = async |id: &str, mode: &str| {
+        let request = json!({"path": "/marked", "request_id": format!("{:0>32x}", id.as_bytes()[0])});
+        let found = hits(&cloud, &admin, request).await;
+        let body = json!({"filter": {"id": found[0]["id"]}, "mode": mode});
+        let marked = cloud.post(&admin, "/v1/objects/hit/mark_false", body).await.body();
+        assert_eq!((found.len(), &marked["marked"]), (1, &json!(1)));
+    };
+    // Whether the type is disabled, and which expressions are.
+    let rules = async || -> (usize, Vec<i64>) {
+        let of = async |kind: &str| {
+            let body = json!({"filter": {"type": kind}, "order_by": "id", "order_desc": false});
+            cloud.post(&admin, "/v1/objects/hint", body).await.body().as_array().unwrap().clone()
+        };
+        let expressions = of("disable_regex").await;
+        let mut expressions: Vec<i64> =
+            expressions.iter().map(|rule| rule["regex_id"].as_i64().unwrap()).collect();
+        expressions.sort_unstable();
+        (of("disable_attack_type").await.len(), expressions)
+    };
+    for (id, mode, expected) in [
+        ("m", "true", (1, vec![])),
+        ("n", "true", (1, vec![first])),
+        ("o", "true", (1, vec![first, second])),
+        ("n", "false", (1, vec![first, second])),
+        ("m", "false", (0, vec![first, second])),
+        ("n", "true", (0, vec![first, second])),
+        ("o", "false", (0, vec![first])),
+        ("n", "false", (0, vec![])),
+    ] {
+        mark(id, mode).await;
+        assert_eq!(rules().await, expected, "{id} {mode}");
+    }
 }
 
 #[tokio::test]

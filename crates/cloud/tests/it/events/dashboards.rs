@@ -131,6 +131,20 @@ async fn sums_of_a_period_have_their_wire_forms() {
 }
 
 #[tokio::test]
+async fn figures_are_compared_with_the_period_before() {
+    let (cloud, admin, _, now) = with_traffic().await;
+    let path = format!("/v2/graph_data/attack_types/total/client/{}", cloud.client.id);
+    let ask = async |from: i64, to: i64, compare: bool| {
+        let body = json!({"start_time": from, "end_time": to, "compare": compare});
+        cloud.post(&admin, &path, body).await.json()
+    };
+    let (before, now_alone) = (ask(now - 59, now - 29, false).await, ask(now - 29, now + 1, false).await);
+    assert!(now_alone["before"].is_null() && before["body"] != now_alone["body"]);
+    let compared = ask(now - 29, now + 1, true).await;
+    assert_eq!((&compared["body"], &compared["before"]), (&now_alone["body"], &before["body"]));
+}
+
+#[tokio::test]
 async fn each_tenant_keeps_its_events_as_long_as_it_wants() {
     let cloud = TestCloud::start().await;
     let other = cloud.add_company("Other").await;

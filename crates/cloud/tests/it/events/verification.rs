@@ -415,6 +415,43 @@ async fn a_check_whose_calls_may_have_been_turned_away_says_nothing() {
     assert_eq!(ended(&cloud, &admin, json!({})).await, ["tech_failed"]);
 }
 
+/// On PostgreSQL whatever database the other tests use.
+#[tokio::test]
+async fn calls_count_in_whichever_process_they_arrive_or_are_turned_away() {
+    let database = tokio::task::spawn_blocking(bartizan_testkit::postgres::fresh_database).await.unwrap();
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |config| {
+        config.database.url = database;
+        config.verification.callback_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.verification.callback_url = "http://callback.test".to_owned();
+    })
+    .await;
+    let mut config = cloud.running.cloud.config.clone();
+    config.database.url = config.database_url();
+    config.listen.address = "127.0.0.1:0".parse().unwrap();
+    config.verification.callback_connections = 1;
+    // It takes calls and leaves the checks to the other one.
+    let hour = u8::try_from(cloud.running.cloud.now() / 3600 % 24).unwrap();
+    config.verification.from_hour = (hour + 2) % 24;
+    config.verification.to_hour = config.verification.from_hour + 1;
+    let second = bartizan_cloud::RunningCloud::start(config).await.unwrap();
+    *shop.callback.lock().unwrap() = second.callback_address;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    let now = recent(&cloud);
+    // A stranger has the only place.
+    let silent = tokio::net::TcpStream::connect(second.callback_address.unwrap()).await.unwrap();
+    node.upload(&cloud, &[attack_on("s", now, "ssrf", "/fetch")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({"type": "ssrf"})).await, ["tech_failed"]);
+    drop(silent);
+    let id = attacks(&cloud, &admin, json!({"type": "ssrf"})).await[0]["id"].clone();
+    let again = json!({"attackindex": id[0], "attackid": id[1]});
+    cloud.post(&admin, "/v1/rechecker/forced", again).await.body();
+    assert_eq!(ended(&cloud, &admin, json!({"type": "ssrf"})).await, ["vuln_found"]);
+    second.shutdown().await;
+}
+
 #[tokio::test]
 async fn the_address_for_calls_takes_so_many_connections() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
