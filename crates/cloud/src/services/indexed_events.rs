@@ -268,10 +268,16 @@ async fn addresses(cloud: &Cloud, query: AttackQuery<'_>) -> Result<Option<i64>,
 /// # Errors
 /// 500 when the store fails.
 pub async fn attacks_with_hit(cloud: &Cloud, query: AttackQuery<'_>) -> Result<Option<Vec<i64>>, Failure> {
-    let of_hit = AttackQuery::of_one_hit(query.filter).and_then(|of_hit| filter::clause(&of_hit));
-    let (Some(filter), Some((tenant, _))) = (of_hit, single(cloud, query.tenants, query.since).await?) else {
+    let of_hit = AttackQuery::of_one_hit(query.filter);
+    let (Some(mut of_hit), Some((tenant, _))) = (of_hit, single(cloud, query.tenants, query.since).await?)
+    else {
         return Ok(None);
     };
+    // Fewer to name; but hits of a source's attack have types and places of their own.
+    if !attacks::any_in_groups(cloud.store.reader(), query.tenants, ingest::SOURCE_GROUPS).await? {
+        of_hit.extend(filter::shared(query.filter));
+    }
+    let Some(filter) = filter::clause(&of_hit) else { return Ok(None) };
     let attacks = ask(cloud, tenant, move |index| index.values(tenant.0, &filter, Number::Attack)).await;
     Ok(attacks.filter(|attacks| attacks.len() <= MAX_NAMED))
 }

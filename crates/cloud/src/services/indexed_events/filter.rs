@@ -39,6 +39,14 @@ pub(super) fn of_page(attacks: &[i64], clauses: Option<&[Vec<Condition>]>) -> Op
     Some(Filter::All(all))
 }
 
+/// What the only clause of a filter of attacks asks of what each hit shares with its attack.
+pub(super) fn shared(asked: &Asked) -> Vec<Condition> {
+    let [clause] = asked.clauses.as_slice() else { return vec![] };
+    let shared =
+        |condition: &&Condition| ["type", "domain", "parameter", "poolid"].contains(&condition.field);
+    clause.iter().filter(shared).cloned().collect()
+}
+
 /// Not marked false.
 fn counted() -> Filter {
     Filter::Not(Box::new(Filter::number(Number::Mark, Mark::False.code()..=Mark::False.code())))
