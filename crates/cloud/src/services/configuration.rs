@@ -17,7 +17,7 @@ use super::{
     activity::{self, Change},
     api_discovery, api_spec, integration, ip_list, pools, rule, rules_settings,
     ruleset::builds,
-    trigger,
+    trigger::{self, named::Gone},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
@@ -234,24 +234,42 @@ async fn apply(
     if let Some(lists) = document.ip_lists {
         sections.insert("ip_lists", ip_list::transfer::import(work, lists).await?);
     }
-    let mut ids = HashMap::new();
     let names_counters = sections.contains_key("rules") || document.triggers.is_some();
-    if let Some(integrations) = document.integrations {
-        let (report, numbered) = integration::transfer::import(work, integrations).await?;
-        sections.insert("integrations", report);
-        ids = numbered;
-    }
-    if let Some(triggers) = document.triggers {
-        sections.insert("triggers", trigger::transfer::import(work, triggers, &ids).await?);
-    }
+    sections.extend(named(work, document.integrations, specs, document.triggers).await?);
     if names_counters {
         // A counter that was made anew ends in a day unless a trigger names it, and that may be one that was kept.
         let all = triggers::list(work.transaction, work.tenant).await?;
         rule::counters::settle(work.transaction, work.tenant, &all.iter().collect::<Vec<_>>(), work.now)
             .await?;
     }
+    Ok(sections)
+}
+
+/// Triggers, and before them what they name. Those of the tenant that stay as they are name no more what went.
+async fn named(
+    work: &Work<'_>,
+    integrations: Option<Vec<integration::transfer::Entry>>,
+    specs: Option<Vec<api_spec::transfer::Read>>,
+    triggers: Option<Vec<trigger::transfer::Entry>>,
+) -> Result<BTreeMap<&'static str, SectionReport>, Failure> {
+    let mut sections = BTreeMap::new();
+    let (mut integration_ids, mut gone_integrations, mut gone_specs) = (HashMap::new(), vec![], vec![]);
+    if let Some(integrations) = integrations {
+        let done = integration::transfer::import(work, integrations).await?;
+        sections.insert("integrations", done.report);
+        (integration_ids, gone_integrations) = (done.ids, done.gone);
+    }
     if let Some(specs) = specs {
-        sections.insert("api_specifications", api_spec::transfer::import(work, specs).await?);
+        let (report, gone) = api_spec::transfer::import(work, specs).await?;
+        sections.insert("api_specifications", report);
+        gone_specs = gone;
+    }
+    let gone = Gone { integrations: &gone_integrations, specifications: &gone_specs };
+    let released = trigger::named::release(work.transaction, work.tenant, gone, work.now).await?;
+    if let Some(triggers) = triggers {
+        sections.insert("triggers", trigger::transfer::import(work, triggers, &integration_ids).await?);
+    } else if !released.is_empty() {
+        sections.insert("triggers", SectionReport { updated: released.len(), ..SectionReport::default() });
     }
     Ok(sections)
 }

@@ -24,6 +24,7 @@ pub mod changes;
 pub mod evaluate;
 mod firing;
 pub mod flood;
+pub(super) mod named;
 mod parse;
 mod template;
 pub(super) mod transfer;
@@ -56,7 +57,7 @@ pub async fn create(
     client_id: i64,
     sent: Option<&TriggerFields>,
 ) -> Result<TriggerView, Failure> {
-    let (tenant, parsed) = (caller.tenant_of(Some(client_id))?, parsed(sent)?);
+    let (tenant, parsed) = (caller.tenant_of(Some(client_id))?, parsed(sent, None)?);
     let transaction = cloud.store.begin().await?;
     // Beside others at work on counters, one of them could be taken from under its trigger.
     clients::lock(&transaction, tenant).await?;
@@ -94,7 +95,8 @@ pub async fn replace(
     clients::lock(&transaction, tenant).await?;
     let before = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     let now = cloud.now();
-    let mut row = filled(&transaction, tenant, before.clone(), parsed(sent)?, now).await?;
+    let parsed = parsed(sent, Some(&before))?;
+    let mut row = filled(&transaction, tenant, before.clone(), parsed, now).await?;
     // Whoever changes the default trigger makes it his own.
     row.is_default = false;
     let row = triggers::replace(&transaction, row).await?;
@@ -178,8 +180,11 @@ fn blank(tenant: TenantId, now: i64) -> Model {
     }
 }
 
-fn parsed(sent: Option<&TriggerFields>) -> Result<Parsed, ApiError> {
-    parse::parse(sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?)
+fn parsed(sent: Option<&TriggerFields>, before: Option<&Model>) -> Result<Parsed, Failure> {
+    let sent = sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?;
+    let parsed = parse::parse(sent)?;
+    named::check_told(&parsed, before)?;
+    Ok(parsed)
 }
 
 /// A row with what was parsed, checked against the tenant's other objects.

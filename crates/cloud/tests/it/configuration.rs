@@ -402,3 +402,50 @@ async fn a_counter_that_is_made_anew_stays_as_long_as_a_trigger_names_it() {
         assert_eq!(left().await, 1);
     }
 }
+
+/// Triggers stay when what they name is deleted, and what is left of them can be exported and imported.
+#[tokio::test]
+async fn what_is_left_of_a_trigger_is_exported_and_imported() {
+    let cloud = TestCloud::start().await;
+    let (admin, one, other) = two_tenants(&cloud).await;
+    configured(&cloud, &admin, one).await;
+    let triggers = async |client: i64| {
+        cloud.get(&admin, &format!("/v2/clients/{client}/triggers")).await.json()["triggers"].clone()
+    };
+    let telling = |triggers: &Value| {
+        let found = triggers.as_array().unwrap().iter().find(|one| one["template_id"] == "attacks_exceeded");
+        found.unwrap().clone()
+    };
+    let named = |triggers: &Value| telling(triggers)["actions"][0]["params"]["integration_ids"].clone();
+    let ids = |triggers: &Value| {
+        triggers.as_array().unwrap().iter().map(|trigger| trigger["id"].clone()).collect::<Vec<_>>()
+    };
+    let before = triggers(one).await;
+    let id = named(&before)[0].clone();
+    for way in ["deleted", "replaced"] {
+        if way == "deleted" {
+            cloud.call(&admin, Method::DELETE, &format!("/v2/integration/{id}"), None).await.body();
+        } else {
+            // A file with the one section; the report tells of the trigger, too.
+            let only = json!({"format": "bartizan-configuration", "version": 1, "integrations": []});
+            let report = import(&cloud, &admin, one, "", &only).await.body();
+            assert_eq!(report["sections"]["triggers"]["updated"], 1, "{report}");
+        }
+        let left = triggers(one).await;
+        assert_eq!(named(&left), json!([]), "{way}");
+        let document = export(&cloud, &admin, one, "?secrets=true").await;
+        for client in [one, other] {
+            import(&cloud, &admin, client, "", &document).await.body();
+            assert_eq!(export(&cloud, &admin, client, "?secrets=true").await, document, "{way}");
+        }
+        assert_eq!(ids(&triggers(one).await), ids(&before), "{way}");
+        // For the next way.
+        let slack = json!({"clientid": one, "type": "slack", "name": "On call", "target": SLACK});
+        let slack = cloud.post(&admin, "/v2/integration", slack).await.body()["object"]["id"].clone();
+        let mut trigger = telling(&left);
+        trigger["actions"][0]["params"]["integration_ids"] = json!([slack]);
+        let path = format!("/v2/clients/{one}/triggers/{}", trigger["id"]);
+        let reply = cloud.call(&admin, Method::PUT, &path, Some(&json!({ "trigger": trigger }))).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+}

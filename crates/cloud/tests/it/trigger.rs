@@ -156,6 +156,45 @@ async fn counters_and_integrations_must_be_the_tenants_own() {
 }
 
 #[tokio::test]
+async fn what_was_deleted_is_named_by_no_trigger() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let (first, second) = (integration(&cloud, &admin).await, integration(&cloud, &admin).await);
+    let actions = |ids: Value| json!([{"id": "send_notification", "params": {"integration_ids": ids}}]);
+    let sent = json!({"template_id": "attacks_exceeded", "name": "Many", "actions": actions(json!([first, second])),
+        "threshold": {"operator": "gt", "period": 60, "count": 5}});
+    let id = create(&cloud, &admin, sent.clone()).await.json()["trigger"]["id"].clone();
+    let read = async || {
+        list(&cloud, &admin).await.into_iter().find(|trigger| trigger["id"] == id).unwrap()["actions"].clone()
+    };
+    cloud.call(&admin, Method::DELETE, &format!("/v2/integration/{first}"), None).await.body();
+    assert_eq!(read().await, actions(json!([second])));
+    cloud.call(&admin, Method::DELETE, &format!("/v2/integration/{second}"), None).await.body();
+    assert_eq!(read().await, actions(json!([])));
+    let path = "/v1/activity_log/1/events?filter[object_types][]=trigger";
+    let log = cloud.get(&admin, path).await.body();
+    assert_eq!(log["objects"][0]["action_type"], "Update", "{log}");
+
+    // Something else of it can be changed, and it can be given an integration; a new one needs one.
+    let mut other = sent;
+    other["actions"] = actions(json!([]));
+    other["enabled"] = json!(false);
+    let path = format!("{PATH}/{id}");
+    let change = async |trigger: &Value| {
+        cloud.call(&admin, Method::PUT, &path, Some(&json!({ "trigger": trigger }))).await
+    };
+    let changed = change(&other).await;
+    assert_eq!((changed.status, &changed.json()["trigger"]["enabled"]), (200, &json!(false)), "{}", changed.text);
+    let blank = r#"{"status":400,"body":{"integration_ids":{"error":"can't be blank"}}}"#;
+    assert_eq!(create(&cloud, &admin, other.clone()).await.text, blank);
+    let third = integration(&cloud, &admin).await;
+    let mut told = other.clone();
+    told["actions"] = actions(json!([third]));
+    assert_eq!(change(&told).await.status, 200);
+    assert_eq!(change(&other).await.text, blank);
+}
+
+#[tokio::test]
 async fn triggers_of_another_tenant_are_out_of_reach() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;

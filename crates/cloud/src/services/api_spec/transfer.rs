@@ -98,11 +98,15 @@ pub(in crate::services) async fn read(
     Ok(specs)
 }
 
-/// Makes the specifications of a tenant those of a document. One of the same title keeps its identity.
+/// Makes the specifications of a tenant those of a document, and returns which it does not have. One of the same title
+/// keeps its identity.
 ///
 /// # Errors
 /// 400 with the specification and field at fault.
-pub(in crate::services) async fn import(work: &Work<'_>, specs: Vec<Read>) -> Result<SectionReport, Failure> {
+pub(in crate::services) async fn import(
+    work: &Work<'_>,
+    specs: Vec<Read>,
+) -> Result<(SectionReport, Vec<i64>), Failure> {
     let (mut present, _) = api_specs::list(work.transaction, work.tenant, 0, u64::MAX >> 1).await?;
     let mut report = SectionReport::default();
     for (index, spec) in specs.into_iter().enumerate() {
@@ -112,11 +116,12 @@ pub(in crate::services) async fn import(work: &Work<'_>, specs: Vec<Read>) -> Re
             .await
             .map_err(|error| at(&place("api_specifications", index), error))?;
     }
-    for row in present {
-        api_specs::delete(work.transaction, work.tenant, row.id).await?;
-        report.deleted += 1;
+    let gone: Vec<i64> = present.into_iter().map(|row| row.id).collect();
+    for id in &gone {
+        api_specs::delete(work.transaction, work.tenant, *id).await?;
     }
-    Ok(report)
+    report.deleted = gone.len();
+    Ok((report, gone))
 }
 
 async fn put(

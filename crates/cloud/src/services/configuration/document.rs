@@ -19,7 +19,8 @@ use serde_json::{Map, Value, json};
 use super::super::{api_discovery, integration, ip_list, pools, rule, rules_settings, trigger};
 use crate::{config::Limits, failure::Failure};
 
-/// Sections of a document, in the order in which they are imported: rules name counters that triggers name.
+/// Sections of a document, in the order in which they are imported: triggers name counters of rules, integrations and
+/// specifications.
 const SECTIONS: [&str; 10] = [
     "applications",
     "rules_settings",
@@ -28,8 +29,8 @@ const SECTIONS: [&str; 10] = [
     "rules",
     "ip_lists",
     "integrations",
-    "triggers",
     "api_specifications",
+    "triggers",
     "api_discovery",
 ];
 

@@ -100,15 +100,24 @@ fn read_one(entry: IntegrationEntry) -> Result<Entry, ApiError> {
     Ok(Entry { number: entry.id, kind, name, active: entry.active, target: entry.target, events })
 }
 
-/// Makes the integrations of a tenant those of a document, and returns the ids of the document's numbers. One of
-/// the same type and name keeps its identity and its deliveries.
+/// Integrations that were imported.
+pub(in crate::services) struct Imported {
+    pub(in crate::services) report: SectionReport,
+    /// Ids of the document's numbers.
+    pub(in crate::services) ids: Numbers,
+    /// Those that the document does not have.
+    pub(in crate::services) gone: Vec<i64>,
+}
+
+/// Makes the integrations of a tenant those of a document. One of the same type and name keeps its identity and its
+/// deliveries.
 ///
 /// # Errors
 /// 400 with the integration whose target is at fault.
 pub(in crate::services) async fn import(
     work: &Work<'_>,
     entries: Vec<Entry>,
-) -> Result<(SectionReport, Numbers), Failure> {
+) -> Result<Imported, Failure> {
     let mut present = integrations::list(work.transaction, &work.tenant.into()).await?;
     let mut report = SectionReport::default();
     let mut ids = Numbers::new();
@@ -120,11 +129,12 @@ pub(in crate::services) async fn import(
         let id = put.map_err(|error| at(&place("integrations", index), error))?;
         ids.insert(number, id);
     }
-    for row in present {
-        integrations::delete(work.transaction, work.tenant, row.id).await?;
-        report.deleted += 1;
+    let gone: Vec<i64> = present.into_iter().map(|row| row.id).collect();
+    for id in &gone {
+        integrations::delete(work.transaction, work.tenant, *id).await?;
     }
-    Ok((report, ids))
+    report.deleted = gone.len();
+    Ok(Imported { report, ids, gone })
 }
 
 /// Creates or changes one integration.
