@@ -24,7 +24,7 @@ use crate::{auth::Caller, failure::Failure, state::Cloud};
 mod difference;
 mod document;
 
-pub(super) use difference::{canonical, holds_mask, plan};
+pub(super) use difference::{Fit, Plan, canonical, closest, holds_mask, plan};
 use document::Document;
 pub(super) use document::{at, place};
 

@@ -449,3 +449,85 @@ async fn what_is_left_of_a_trigger_is_exported_and_imported() {
         assert_eq!(reply.status, 200, "{}", reply.text);
     }
 }
+
+/// Names need not be unique: a tenant's own document changes nothing, however many have the same.
+#[tokio::test]
+async fn namesakes_keep_their_ids() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let client = cloud.client.id;
+    // In an order that is not the one of the document.
+    for secret in ["ZZZZ", "CCCC", "MMMM"] {
+        for body in [
+            json!({"type": "slack", "name": "Chat", "target": format!("https://hooks.slack.com/services/{secret}1234")}),
+            json!({"type": "web_hooks", "name": "Hook", "active": secret != "CCCC", "target": {"url": "https://siem.acme.test/in",
+                "http_method": "POST", "headers": {"X-Key": format!("the-secret-{secret}")}}}),
+        ] {
+            let made = cloud.post(&admin, "/v2/integration", body).await;
+            assert_eq!(made.status, 200, "{}", made.text);
+        }
+    }
+    let hooks = |of: &Value| {
+        let rows = of.as_array().unwrap().iter().filter(|row| row["name"] == "Hook");
+        rows.map(|row| row["id"].clone()).collect::<Vec<_>>()
+    };
+    let integrations = async || {
+        cloud.get(&admin, &format!("/v2/integration?clientid={client}")).await.body()["object"].clone()
+    };
+    for id in hooks(&integrations().await) {
+        let trigger = json!({"template_id": "user_created", "name": format!("tells {id}"),
+            "actions": [{"id": "send_notification", "params": {"integration_ids": [id]}}]});
+        let path = format!("/v2/clients/{client}/triggers");
+        assert_eq!(cloud.post(&admin, &path, json!({ "trigger": trigger })).await.status, 200);
+    }
+    let spec = |domain: &str, secret: &str| {
+        json!({"title": "Shop", "domains": [domain], "file": {"name": "shop.yaml", "content": SPEC},
+            "auth_headers": [{"key": format!("X-{secret}"), "value": secret}]})
+    };
+    let specs = [spec("z.test", "Z"), spec("a.test", "A")];
+    // One after the other, so that the first has the smaller id.
+    for count in 1..=2 {
+        let document =
+            json!({"format": "bartizan-configuration", "version": 1, "api_specifications": specs[..count]});
+        import(&cloud, &admin, client, "", &document).await.body();
+    }
+    let state = async || {
+        let specs = cloud.get(&admin, &format!("/v4/clients/{client}/rules/api-specs")).await.json();
+        let specs: Vec<_> = specs["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|spec| (spec["id"].clone(), spec["domains"].clone(), spec["auth_headers"].clone()))
+            .collect();
+        let triggers = cloud.get(&admin, &format!("/v2/clients/{client}/triggers")).await.json();
+        (integrations().await, specs, triggers)
+    };
+    let before = state().await;
+    for query in ["?secrets=true", ""] {
+        let document = export(&cloud, &admin, client, query).await;
+        let report = import(&cloud, &admin, client, "", &document).await;
+        assert_eq!(report.status, 200, "{}", report.text);
+        for (section, done) in report.body()["sections"].as_object().unwrap() {
+            let nothing = (&json!(0), &json!(0), &json!(0));
+            assert_eq!((&done["created"], &done["updated"], &done["deleted"]), nothing, "{section}, {query}");
+        }
+        assert_eq!(state().await, before, "{query}");
+    }
+
+    // One that is changed is the one that has its secret.
+    let mut document = export(&cloud, &admin, client, "").await;
+    let changed = document["integrations"].as_array_mut().unwrap();
+    let changed = changed.iter_mut().find(|entry| entry["target"].to_string().contains("****ZZZZ")).unwrap();
+    changed["active"] = json!(false);
+    let report = import(&cloud, &admin, client, "", &document).await.body();
+    assert_eq!(report["sections"]["integrations"]["updated"], 1, "{report}");
+    let off: Vec<Value> = integrations()
+        .await
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["active"] == false && row["target"].to_string().contains("ZZZZ"))
+        .cloned()
+        .collect();
+    assert_eq!(off.len(), 1);
+}

@@ -184,7 +184,12 @@ async fn what_was_deleted_is_named_by_no_trigger() {
         cloud.call(&admin, Method::PUT, &path, Some(&json!({ "trigger": trigger }))).await
     };
     let changed = change(&other).await;
-    assert_eq!((changed.status, &changed.json()["trigger"]["enabled"]), (200, &json!(false)), "{}", changed.text);
+    assert_eq!(
+        (changed.status, &changed.json()["trigger"]["enabled"]),
+        (200, &json!(false)),
+        "{}",
+        changed.text
+    );
     let blank = r#"{"status":400,"body":{"integration_ids":{"error":"can't be blank"}}}"#;
     assert_eq!(create(&cloud, &admin, other.clone()).await.text, blank);
     let third = integration(&cloud, &admin).await;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     failure::Failure,
     keys::Keys,
-    services::configuration::{Work, at, canonical, place},
+    services::configuration::{Fit, Work, at, canonical, closest, place},
     state::Cloud,
 };
 
@@ -98,6 +98,103 @@ pub(in crate::services) async fn read(
     Ok(specs)
 }
 
+impl Read {
+    /// What it says besides its title, headers and file, as a text to compare by.
+    fn text(&self) -> String {
+        let entry = &self.entry;
+        canonical(&json!([
+            entry.description,
+            entry.file_remote_url,
+            entry.regular_file_update,
+            entry.api_detection,
+            entry.instances,
+            entry.domains,
+            entry.policy,
+        ]))
+    }
+}
+
+/// A specification of a tenant, as it is compared with those of a document.
+struct Present {
+    row: Model,
+    headers: Vec<AuthHeader>,
+    text: String,
+}
+
+impl Present {
+    fn of(keys: &Keys, row: Model) -> Present {
+        let text = canonical(&json!([
+            row.description,
+            row.file_remote_url,
+            row.regular_file_update,
+            row.api_detection,
+            row.instances.0,
+            row.domains.0,
+            row.policy.as_ref().map(|policy| &policy.0),
+        ]));
+        Present { headers: headers_of(keys, &row), text, row }
+    }
+
+    fn is_namesake(&self, spec: &Read) -> bool {
+        self.row.title == spec.entry.title.trim()
+    }
+
+    /// Whether it has the file of a specification, which may have none of its own.
+    fn has_file(&self, spec: &Read) -> bool {
+        spec.loaded.as_ref().is_none_or(|loaded| {
+            self.row.file_checksum.as_ref() == Some(&loaded.checksum)
+                && self.row.file_name.as_ref() == Some(&loaded.name)
+        })
+    }
+
+    /// Whether the headers of a specification are this one's, their masks filled.
+    fn has_headers(&self, spec: &Read) -> bool {
+        unmasked(&spec.entry.auth_headers, &self.headers).is_ok_and(|headers| headers == self.headers)
+    }
+
+    /// Whether the file is the same, and comes from the same address.
+    fn has_source(&self, spec: &Read) -> bool {
+        self.is_namesake(spec)
+            && self.row.file_remote_url == spec.entry.file_remote_url
+            && self.has_file(spec)
+            && self.has_headers(spec)
+    }
+
+    /// Whether it can fill the masks that a specification has.
+    fn fills(&self, spec: &Read) -> bool {
+        let headers = &spec.entry.auth_headers;
+        self.is_namesake(spec)
+            && headers.iter().any(|header| header.value == MASK)
+            && unmasked(headers, &self.headers).is_ok()
+    }
+}
+
+/// For each specification of a document the one of the tenant that it is: among those of its title the one that is equal or
+/// has the same file, or the headers that are masked.
+async fn pairs(work: &Work<'_>, specs: Vec<Read>) -> Result<Pairs, Failure> {
+    let (rows, _) = api_specs::list(work.transaction, work.tenant, 0, u64::MAX >> 1).await?;
+    let present = rows.into_iter().map(|row| Present::of(&work.cloud.keys, row)).collect();
+    let wanted: Vec<(String, Read)> = specs.into_iter().map(|spec| (spec.text(), spec)).collect();
+    let fits: [Fit<'_, (String, Read), Present>; 4] = [
+        &|(text, spec), one| one.text == *text && one.has_source(spec),
+        &|(_, spec), one| one.has_source(spec),
+        &|(_, spec), one| one.fills(spec),
+        &|(_, spec), one| one.is_namesake(spec),
+    ];
+    let plan = closest(present, &wanted, &fits);
+    let kept = plan.kept.into_iter().map(|one| one.map(|one| one.row));
+    Ok(Pairs {
+        found: wanted.into_iter().map(|(_, spec)| spec).zip(kept).collect(),
+        gone: plan.gone.into_iter().map(|one| one.row.id).collect(),
+    })
+}
+
+/// What a document has of the specifications of a tenant.
+struct Pairs {
+    found: Vec<(Read, Option<Model>)>,
+    gone: Vec<i64>,
+}
+
 /// Makes the specifications of a tenant those of a document, and returns which it does not have. One of the same title
 /// keeps its identity.
 ///
@@ -107,16 +204,13 @@ pub(in crate::services) async fn import(
     work: &Work<'_>,
     specs: Vec<Read>,
 ) -> Result<(SectionReport, Vec<i64>), Failure> {
-    let (mut present, _) = api_specs::list(work.transaction, work.tenant, 0, u64::MAX >> 1).await?;
+    let Pairs { found, gone } = pairs(work, specs).await?;
     let mut report = SectionReport::default();
-    for (index, spec) in specs.into_iter().enumerate() {
-        let found = present.iter().position(|row| row.title == spec.entry.title.trim());
-        let found = found.map(|index| present.remove(index));
+    for (index, (spec, found)) in found.into_iter().enumerate() {
         put(work, &spec, found, &mut report)
             .await
             .map_err(|error| at(&place("api_specifications", index), error))?;
     }
-    let gone: Vec<i64> = present.into_iter().map(|row| row.id).collect();
     for id in &gone {
         api_specs::delete(work.transaction, work.tenant, *id).await?;
     }

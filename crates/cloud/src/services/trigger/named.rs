@@ -4,9 +4,7 @@ use bartizan_api::{
     ApiError,
     trigger::{ActionView, FilterView},
 };
-use bartizan_store::{
-    JsonText, TenantId, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers,
-};
+use bartizan_store::{JsonText, TenantId, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers};
 use serde_json::{Value, json};
 
 use super::{build, change, parse::Parsed, state};
@@ -68,9 +66,7 @@ fn without(row: &Model, gone: Gone<'_>) -> Result<Option<Model>, Failure> {
     for ids in actions.iter_mut().filter_map(|action| action.params.integration_ids.as_mut()) {
         ids.retain(|id| !gone.integrations.contains(id));
     }
-    let watches = keep_specifications(&mut filters, |id| {
-        (!gone.specifications.contains(&id)).then_some(id)
-    });
+    let watches = keep_specifications(&mut filters, |id| (!gone.specifications.contains(&id)).then_some(id));
     if (told, watched) == (named(&actions), specifications(&filters)) {
         return Ok(None);
     }
