@@ -119,6 +119,25 @@ impl Author<'_> {
     }
 }
 
+/// Numbers of a document by ids of a tenant, or the other way round.
+pub(super) type Numbers = HashMap<i64, i64>;
+
+/// Of each kind of object that triggers name by number.
+#[derive(Default)]
+pub(super) struct Numbered<T> {
+    pub(super) integrations: T,
+    pub(super) specifications: T,
+}
+
+/// Objects that were imported and have numbers.
+pub(super) struct Imported {
+    pub(super) report: SectionReport,
+    /// Ids of the document's numbers.
+    pub(super) ids: Numbers,
+    /// Those of the tenant that the document does not have.
+    pub(super) gone: Vec<i64>,
+}
+
 /// One import at work.
 pub(super) struct Work<'a> {
     pub(super) cloud: &'a Cloud,
@@ -150,8 +169,12 @@ pub async fn export(
     let client = clients::lock(&transaction, tenant).await?.ok_or_else(ApiError::absent)?;
     config_versions::lock(&transaction, tenant).await?;
     let stored = rules_settings::stored(&transaction, tenant).await?;
-    let (integrations, numbers) =
+    let mut numbers = Numbered::default();
+    let (integrations, api_specifications);
+    (integrations, numbers.integrations) =
         integration::transfer::export(&transaction, &cloud.keys, tenant, with_secrets).await?;
+    (api_specifications, numbers.specifications) =
+        api_spec::transfer::export(&transaction, &cloud.keys, tenant, with_secrets).await?;
     let document = Configuration {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -163,8 +186,7 @@ pub async fn export(
         ip_lists: ip_list::transfer::export(&transaction, tenant, cloud.now()).await?,
         integrations,
         triggers: trigger::transfer::export(&transaction, tenant, &numbers).await?,
-        api_specifications: api_spec::transfer::export(&transaction, &cloud.keys, tenant, with_secrets)
-            .await?,
+        api_specifications,
         api_discovery: api_discovery::export(&transaction, tenant).await?,
     };
     if with_secrets {
@@ -253,21 +275,21 @@ async fn named(
     triggers: Option<Vec<trigger::transfer::Entry>>,
 ) -> Result<BTreeMap<&'static str, SectionReport>, Failure> {
     let mut sections = BTreeMap::new();
-    let (mut integration_ids, mut gone_integrations, mut gone_specs) = (HashMap::new(), vec![], vec![]);
+    let (mut ids, mut gone) = (Numbered::<Numbers>::default(), Numbered::<Vec<i64>>::default());
     if let Some(integrations) = integrations {
         let done = integration::transfer::import(work, integrations).await?;
         sections.insert("integrations", done.report);
-        (integration_ids, gone_integrations) = (done.ids, done.gone);
+        (ids.integrations, gone.integrations) = (done.ids, done.gone);
     }
     if let Some(specs) = specs {
-        let (report, gone) = api_spec::transfer::import(work, specs).await?;
-        sections.insert("api_specifications", report);
-        gone_specs = gone;
+        let done = api_spec::transfer::import(work, specs).await?;
+        sections.insert("api_specifications", done.report);
+        (ids.specifications, gone.specifications) = (done.ids, done.gone);
     }
-    let gone = Gone { integrations: &gone_integrations, specifications: &gone_specs };
+    let gone = Gone { integrations: &gone.integrations, specifications: &gone.specifications };
     let released = trigger::named::release(work.transaction, work.tenant, gone, work.now).await?;
     if let Some(triggers) = triggers {
-        sections.insert("triggers", trigger::transfer::import(work, triggers, &integration_ids).await?);
+        sections.insert("triggers", trigger::transfer::import(work, triggers, &ids).await?);
     } else if !released.is_empty() {
         sections.insert("triggers", SectionReport { updated: released.len(), ..SectionReport::default() });
     }

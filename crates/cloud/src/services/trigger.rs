@@ -5,10 +5,10 @@
 
 use bartizan_api::{
     ApiError,
-    trigger::{ActionView, FilterView, ThresholdView, TriggerFields, TriggerView},
+    trigger::{FilterView, ThresholdView, TriggerFields, TriggerView},
 };
 use bartizan_store::{
-    JsonText, TenantId, clients, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers,
+    JsonText, TenantId, api_specs, clients, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers,
 };
 use serde_json::{Value, json};
 
@@ -208,6 +208,14 @@ async fn filled(
             return Err(ApiError::field("filters", "is invalid", tag.clone()).into());
         }
     }
+    let specs = named::specifications(&parsed.filters);
+    if !specs.is_empty() {
+        let own = api_specs::ids(transaction, tenant).await?;
+        if let Some(foreign) = specs.into_iter().find(|id| !own.contains(id)) {
+            let error = "api_spec_ids names no specification of this client";
+            return Err(ApiError::field("filters", error, foreign).into());
+        }
+    }
     Ok(Model {
         template: parsed.template.id.to_owned(),
         name: parsed.name,
@@ -224,10 +232,7 @@ async fn filled(
 
 fn view(row: &Model) -> Result<TriggerView, Failure> {
     let template = Template::parse(&row.template).ok_or_else(ApiError::internal)?;
-    let mut filters: Vec<FilterView> =
-        serde_json::from_value(row.filters.0.clone()).map_err(|_| ApiError::internal())?;
-    let actions: Vec<ActionView> =
-        serde_json::from_value(row.actions.0.clone()).map_err(|_| ApiError::internal())?;
+    let (mut filters, actions) = (named::filters(row)?, named::actions(row)?);
     let threshold = match (row.threshold_period, row.threshold_count) {
         (Some(period), Some(count)) => Some(ThresholdView { operator: "gt", period, count }),
         _ => None,

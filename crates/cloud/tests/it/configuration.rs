@@ -531,3 +531,66 @@ async fn namesakes_keep_their_ids() {
         .collect();
     assert_eq!(off.len(), 1);
 }
+
+/// Triggers name specifications by their numbers in the document, as they name integrations.
+#[tokio::test]
+async fn specifications_that_triggers_name_are_those_of_the_document() {
+    let cloud = TestCloud::start().await;
+    let (admin, one, other) = two_tenants(&cloud).await;
+    configured(&cloud, &admin, one).await;
+    let specs = async |client: i64| {
+        let specs = cloud.get(&admin, &format!("/v4/clients/{client}/rules/api-specs")).await.json();
+        specs["items"].as_array().unwrap().iter().map(|spec| spec["id"].clone()).collect::<Vec<_>>()
+    };
+    let triggers = async |client: i64| {
+        let triggers = cloud.get(&admin, &format!("/v2/clients/{client}/triggers")).await.json();
+        let found = triggers["triggers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["template_id"] == "rogue_api_detected");
+        found.unwrap()["filters"][0]["values"].clone()
+    };
+    let slack =
+        cloud.get(&admin, &format!("/v2/integration?clientid={one}")).await.body()["object"][0]["id"].clone();
+    let trigger = json!({"template_id": "rogue_api_detected",
+        "filters": [{"id": "api_spec_ids", "operator": "eq", "values": specs(one).await}],
+        "actions": [{"id": "send_notification", "params": {"integration_ids": [slack]}}]});
+    let made =
+        cloud.post(&admin, &format!("/v2/clients/{one}/triggers"), json!({ "trigger": trigger })).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+
+    let document = export(&cloud, &admin, one, "?secrets=true").await;
+    import(&cloud, &admin, other, "", &document).await.body();
+    assert_eq!(json!(triggers(other).await), json!(specs(other).await));
+    assert_ne!(specs(one).await, specs(other).await);
+    assert_eq!(export(&cloud, &admin, other, "?secrets=true").await, document);
+    let again = import(&cloud, &admin, other, "", &document).await.body();
+    assert_eq!(again["sections"]["triggers"]["created"], 0, "{again}");
+
+    let place = document["triggers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|one| one["template_id"] == "rogue_api_detected");
+    let place = place.unwrap();
+    let mut unknown = document.clone();
+    unknown["triggers"][place]["filters"][0]["values"] = json!([7]);
+    let mut twice = document.clone();
+    let spec = twice["api_specifications"][0].clone();
+    twice["api_specifications"].as_array_mut().unwrap().push(spec);
+    for (document, body) in [
+        (
+            unknown,
+            json!({format!("triggers[{place}].filters"):
+            {"error": "api_spec_ids names no specification of this document", "value": 7}}),
+        ),
+        (
+            twice,
+            json!({"api_specifications[1].id": {"error": "is that of another specification, too", "value": 1}}),
+        ),
+    ] {
+        let reply = import(&cloud, &admin, one, "", &document).await;
+        assert_eq!((reply.status, &reply.json()["body"]), (400, &body), "{}", reply.text);
+    }
+}

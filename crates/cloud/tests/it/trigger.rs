@@ -251,3 +251,47 @@ async fn counters_go_after_the_last_trigger_that_names_them() {
     clock.shift_ms(500_000);
     assert_eq!(counters().await, 0);
 }
+
+#[tokio::test]
+async fn specifications_must_be_the_tenants_own() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let spec = async |client: i64, by: &Credential| {
+        let file = json!({"name": "a.yaml", "content": "openapi: 3.0.3\ninfo: {title: A, version: '1'}\npaths: {}\n"});
+        let document = json!({"format": "bartizan-configuration", "version": 1,
+            "api_specifications": [{"title": "A", "file": file}]});
+        let path = format!("/v1/clients/{client}/configuration");
+        cloud.call(by, Method::PUT, &path, Some(&document)).await.body();
+        let specs = cloud.get(by, &format!("/v4/clients/{client}/rules/api-specs")).await.json();
+        specs["items"][0]["id"].clone()
+    };
+    let other = cloud.add_company("Other").await;
+    let stranger = cloud.add_user(other.id, "a@other.test", &["admin"]).await;
+    let stranger = cloud.pair_of(&stranger).await;
+    let (own, foreign) = (spec(1, &admin).await, spec(other.id, &stranger).await);
+    assert_ne!(own, foreign);
+    let id = integration(&cloud, &admin).await;
+    let trigger = |operator: &str, specs: Value| {
+        json!({"template_id": "rogue_api_detected", "filters": [{"id": "api_spec_ids", "operator": operator, "values": specs}],
+            "actions": [{"id": "send_notification", "params": {"integration_ids": [id]}}]})
+    };
+    for bad in [&foreign, &json!(99_999)] {
+        let refused = create(&cloud, &admin, trigger("eq", json!([own, bad]))).await;
+        let text = "api_spec_ids names no specification of this client";
+        let expected = json!({"status": 400, "body": {"filters": {"error": text, "value": bad}}});
+        assert_eq!(refused.json(), expected);
+    }
+    for operator in ["eq", "ne"] {
+        let made = create(&cloud, &admin, trigger(operator, json!([own]))).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+    }
+    // One that was for it alone would be for all: it is switched off.
+    cloud.call(&admin, Method::DELETE, &format!("/v4/clients/1/rules/api-specs/{own}"), None).await.body();
+    let left: Vec<(Value, Value)> = list(&cloud, &admin)
+        .await
+        .iter()
+        .filter(|trigger| trigger["template_id"] == "rogue_api_detected")
+        .map(|trigger| (trigger["filters"][0]["values"].clone(), trigger["enabled"].clone()))
+        .collect();
+    assert_eq!(left, [(json!([]), json!(false)), (json!([]), json!(true))]);
+}

@@ -1,5 +1,7 @@
 //! API specifications of a tenant in a document, with their files.
 
+use std::collections::HashSet;
+
 use bartizan_api::{
     ApiError,
     api_spec::{ApiSpecRequest, AuthHeader},
@@ -16,13 +18,13 @@ use super::{
 use crate::{
     failure::Failure,
     keys::Keys,
-    services::configuration::{Fit, Work, at, canonical, closest, place},
+    services::configuration::{Fit, Imported, Numbers, Work, at, canonical, closest, place},
     state::Cloud,
 };
 
 const MASK: &str = "****";
 
-/// The specifications of a tenant, in an order that does not depend on when they were made.
+/// The specifications of a tenant, numbered in an order that does not depend on when they were made.
 ///
 /// # Errors
 /// 500 when the store fails.
@@ -31,7 +33,7 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
     keys: &Keys,
     tenant: TenantId,
     with_secrets: bool,
-) -> Result<Vec<ApiSpecEntry>, Failure> {
+) -> Result<(Vec<ApiSpecEntry>, Numbers), Failure> {
     let (rows, _) = api_specs::list(connection, tenant, 0, u64::MAX >> 1).await?;
     let mut entries = Vec::new();
     for row in rows {
@@ -40,7 +42,8 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
         if !with_secrets {
             auth_headers.iter_mut().for_each(|header| MASK.clone_into(&mut header.value));
         }
-        entries.push(ApiSpecEntry {
+        let entry = ApiSpecEntry {
+            id: None,
             title: row.title,
             description: row.description,
             file_remote_url: row.file_remote_url,
@@ -52,10 +55,33 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
             file: content
                 .map(|content| ApiSpecFileEntry { name: row.file_name.unwrap_or_default(), content }),
             policy: row.policy.and_then(|policy| policy.0.as_object().cloned()),
-        });
+        };
+        entries.push((row.id, entry));
     }
-    entries.sort_by_cached_key(|entry| (entry.title.clone(), canonical(&json!(entry))));
-    Ok(entries)
+    entries.sort_by_cached_key(|(_, entry)| (entry.title.clone(), canonical(&json!(entry))));
+    let mut numbers = Numbers::new();
+    let numbered = (1..).zip(entries).map(|(number, (id, entry))| {
+        numbers.insert(id, number);
+        ApiSpecEntry { id: Some(number), ..entry }
+    });
+    Ok((numbered.collect(), numbers))
+}
+
+/// The numbers that specifications have in a document; one that no trigger names needs none.
+///
+/// # Errors
+/// 400 with the specification that has the number of another.
+pub(in crate::services) fn numbers(entries: &[ApiSpecEntry]) -> Result<HashSet<i64>, Failure> {
+    let mut numbers = HashSet::new();
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(number) = entry.id
+            && !numbers.insert(number)
+        {
+            let error = ApiError::field("id", "is that of another specification, too", number);
+            return Err(at(&place("api_specifications", index), error));
+        }
+    }
+    Ok(numbers)
 }
 
 /// A specification of a document, its file read.
@@ -195,27 +221,25 @@ struct Pairs {
     gone: Vec<i64>,
 }
 
-/// Makes the specifications of a tenant those of a document, and returns which it does not have. One of the same title
-/// keeps its identity.
+/// Makes the specifications of a tenant those of a document. One of the same title keeps its identity.
 ///
 /// # Errors
 /// 400 with the specification and field at fault.
-pub(in crate::services) async fn import(
-    work: &Work<'_>,
-    specs: Vec<Read>,
-) -> Result<(SectionReport, Vec<i64>), Failure> {
+pub(in crate::services) async fn import(work: &Work<'_>, specs: Vec<Read>) -> Result<Imported, Failure> {
     let Pairs { found, gone } = pairs(work, specs).await?;
-    let mut report = SectionReport::default();
+    let (mut report, mut ids) = (SectionReport::default(), Numbers::new());
     for (index, (spec, found)) in found.into_iter().enumerate() {
-        put(work, &spec, found, &mut report)
-            .await
-            .map_err(|error| at(&place("api_specifications", index), error))?;
+        let put = put(work, &spec, found, &mut report).await;
+        let id = put.map_err(|error| at(&place("api_specifications", index), error))?;
+        if let Some(number) = spec.entry.id {
+            ids.insert(number, id);
+        }
     }
     for id in &gone {
         api_specs::delete(work.transaction, work.tenant, *id).await?;
     }
     report.deleted = gone.len();
-    Ok((report, gone))
+    Ok(Imported { report, ids, gone })
 }
 
 async fn put(
@@ -223,7 +247,7 @@ async fn put(
     spec: &Read,
     found: Option<Model>,
     report: &mut SectionReport,
-) -> Result<(), Failure> {
+) -> Result<i64, Failure> {
     let (entry, keys, now) = (&spec.entry, &work.cloud.keys, work.now);
     if entry.title.trim().is_empty() {
         return Err(ApiError::field("title", "can't be blank", Value::Null).into());
@@ -264,7 +288,7 @@ async fn put(
     });
     if found.is_some() && row == before && same_file {
         report.unchanged += 1;
-        return Ok(());
+        return Ok(row.id);
     }
     if spec.loaded.is_none() && before.file_remote_url != row.file_remote_url {
         // The job that fetches files takes it next; until then it has none.
@@ -287,7 +311,7 @@ async fn put(
     if let Some(loaded) = loaded {
         put_content(work.transaction, &row, loaded).await?;
     }
-    Ok(())
+    Ok(row.id)
 }
 
 /// Headers with the values that the tenant's specification has where they are masked.

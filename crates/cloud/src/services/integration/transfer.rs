@@ -1,6 +1,6 @@
 //! Integrations of a tenant in a document.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use bartizan_api::{
     ApiError,
@@ -15,11 +15,10 @@ use super::{Kind, Target, kind_of, mask, may_send, seal, unseal, valid_name};
 use crate::{
     failure::Failure,
     keys::Keys,
-    services::configuration::{Author, Fit, Plan, Work, at, canonical, closest, holds_mask, place},
+    services::configuration::{
+        Author, Fit, Imported, Numbers, Plan, Work, at, canonical, closest, holds_mask, place,
+    },
 };
-
-/// Numbers of a document by ids of a tenant, or the other way round.
-pub(in crate::services) type Numbers = HashMap<i64, i64>;
 
 /// The integrations of a tenant, numbered in an order that does not depend on when they were made.
 ///
@@ -141,15 +140,6 @@ fn read_one(entry: IntegrationEntry) -> Result<Entry, ApiError> {
     };
     let events = json!(kind.switches(&entry.events)?);
     Ok(Entry { number: entry.id, kind, name, active: entry.active, target: entry.target, events })
-}
-
-/// Integrations that were imported.
-pub(in crate::services) struct Imported {
-    pub(in crate::services) report: SectionReport,
-    /// Ids of the document's numbers.
-    pub(in crate::services) ids: Numbers,
-    /// Those that the document does not have.
-    pub(in crate::services) gone: Vec<i64>,
 }
 
 /// For each integration of a document the one of the tenant that it is.

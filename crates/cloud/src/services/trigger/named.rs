@@ -60,14 +60,11 @@ pub(in crate::services) async fn release_by(
 
 /// A trigger without what was deleted; none when it names nothing of that.
 fn without(row: &Model, gone: Gone<'_>) -> Result<Option<Model>, Failure> {
-    let mut actions: Vec<ActionView> = read(&row.actions)?;
-    let mut filters: Vec<FilterView> = read(&row.filters)?;
-    let (told, watched) = (named(&actions), specifications(&filters));
-    for ids in actions.iter_mut().filter_map(|action| action.params.integration_ids.as_mut()) {
-        ids.retain(|id| !gone.integrations.contains(id));
-    }
+    let (mut actions, mut filters) = (actions(row)?, filters(row)?);
+    let (told, watched) = (integrations(&actions), specifications(&filters));
+    keep_integrations(&mut actions, |id| (!gone.integrations.contains(&id)).then_some(id));
     let watches = keep_specifications(&mut filters, |id| (!gone.specifications.contains(&id)).then_some(id));
-    if (told, watched) == (named(&actions), specifications(&filters)) {
+    if (told, watched) == (integrations(&actions), specifications(&filters)) {
         return Ok(None);
     }
     Ok(Some(Model {
@@ -78,12 +75,18 @@ fn without(row: &Model, gone: Gone<'_>) -> Result<Option<Model>, Failure> {
     }))
 }
 
-fn read<T: serde::de::DeserializeOwned>(stored: &JsonText) -> Result<Vec<T>, Failure> {
-    Ok(serde_json::from_value(stored.0.clone()).map_err(|_| ApiError::internal())?)
+/// The actions of a stored trigger.
+pub(super) fn actions(row: &Model) -> Result<Vec<ActionView>, ApiError> {
+    serde_json::from_value(row.actions.0.clone()).map_err(|_| ApiError::internal())
+}
+
+/// The filters of a stored trigger.
+pub(super) fn filters(row: &Model) -> Result<Vec<FilterView>, ApiError> {
+    serde_json::from_value(row.filters.0.clone()).map_err(|_| ApiError::internal())
 }
 
 /// The integrations that actions tell.
-pub(super) fn named(actions: &[ActionView]) -> Vec<i64> {
+pub(super) fn integrations(actions: &[ActionView]) -> Vec<i64> {
     actions.iter().filter_map(|action| action.params.integration_ids.as_deref()).flatten().copied().collect()
 }
 
@@ -91,6 +94,13 @@ pub(super) fn named(actions: &[ActionView]) -> Vec<i64> {
 pub(super) fn specifications(filters: &[FilterView]) -> Vec<i64> {
     let of_specifications = filters.iter().filter(|filter| filter.id == "api_spec_ids");
     of_specifications.flat_map(|filter| &filter.values).filter_map(Value::as_i64).collect()
+}
+
+/// Changes the ids of integrations in actions; those without another id go.
+pub(super) fn keep_integrations(actions: &mut [ActionView], other: impl Fn(i64) -> Option<i64>) {
+    for ids in actions.iter_mut().filter_map(|action| action.params.integration_ids.as_mut()) {
+        *ids = ids.iter().filter_map(|id| other(*id)).collect();
+    }
 }
 
 /// Changes the ids of specifications in filters; those without another id go. Returns whether there is still something to
@@ -116,8 +126,8 @@ fn tells_nobody(actions: &[ActionView]) -> bool {
 /// # Errors
 /// 400 for a notification that nobody gets.
 pub(super) fn check_told(parsed: &Parsed, before: Option<&Model>) -> Result<(), Failure> {
-    let lost = |row: &Model| Ok::<_, Failure>(tells_nobody(&read(&row.actions)?));
-    if tells_nobody(&parsed.actions) && !before.map(lost).transpose()?.unwrap_or(false) {
+    let lost = before.map(actions).transpose()?.is_some_and(|actions| tells_nobody(&actions));
+    if tells_nobody(&parsed.actions) && !lost {
         return Err(ApiError::field("integration_ids", "can't be blank", Value::Null).into());
     }
     Ok(())
