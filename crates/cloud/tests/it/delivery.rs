@@ -66,6 +66,30 @@ async fn test_message(cloud: &TestCloud, by: &Credential, id: i64) {
     assert_eq!(reply.text, r#"{"status":200,"body":{"result":"success"}}"#);
 }
 
+/// Receivers drop what has the id of something that they have.
+#[tokio::test]
+async fn each_test_message_has_an_id_of_its_own() {
+    let receiver = Receiver::start().await;
+    let cloud = start(|_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let make = async |kind: &str, target: Value| {
+        let body = json!({"type": kind, "target": target});
+        cloud.post(&admin, "/v2/integration", body).await.body()["object"]["id"].as_i64().unwrap()
+    };
+    let hook = make("web_hooks", json!({"url": format!("{}/hook", receiver.url)})).await;
+    let opsgenie = make("opsgenie", json!({"token": "0123456789abcdef", "api": receiver.url})).await;
+    let (mut ids, mut aliases) = (vec![], vec![]);
+    for _ in 0..2 {
+        test_message(&cloud, &admin, hook).await;
+        ids.push(receiver.next().await.header("webhook-id").to_owned());
+        test_message(&cloud, &admin, opsgenie).await;
+        aliases.push(receiver.next().await.json()["alias"].clone());
+    }
+    assert!(ids.iter().all(|id| id.starts_with("msg_test-")), "{ids:?}");
+    assert_ne!(ids[0], ids[1]);
+    assert_ne!(aliases[0], aliases[1]);
+}
+
 #[tokio::test]
 async fn hits_reach_a_webhook_whole() {
     let receiver = Receiver::start().await;
