@@ -474,11 +474,29 @@ async fn sources_of_many_payloads_are_listed() {
     for _ in 0..2 {
         let event = receiver.next().await.json()[0].clone();
         assert_eq!(event["details"]["notification_type"], "ip_blocked");
+        assert!(event["details"]["application"].is_array(), "{event}");
         assert!(event["details"]["ip"].as_str().unwrap().starts_with("203.0.113.7"));
         names.push(event["details"]["trigger_name"].as_str().unwrap().to_owned());
     }
     names.sort();
     assert_eq!(names, ["Denied", "Strict"]);
+
+    // One that only tells blocks nobody, and does not say so.
+    let only = json!([actions[0]]);
+    let told = json!({"template_id": "vector_attack", "name": "Told", "actions": only,
+        "threshold": {"operator": "gt", "period": 3600, "count": 1}});
+    trigger(&cloud, &admin, told).await;
+    node.upload(&cloud, &[payload("i", "203.0.113.8", "one"), payload("j", "203.0.113.8", "two")]).await;
+    let mut kinds = Vec::new();
+    for _ in 0..3 {
+        let details = receiver.next().await.json()[0]["details"].clone();
+        kinds.push((
+            details["trigger_name"].clone(),
+            details["notification_type"].clone(),
+            details.get("expire_at").is_some(),
+        ));
+    }
+    assert!(kinds.contains(&(json!("Told"), json!("rules_and_triggers"), false)), "{kinds:?}");
 }
 
 #[tokio::test]
