@@ -66,6 +66,23 @@ async fn test_message(cloud: &TestCloud, by: &Credential, id: i64) {
     assert_eq!(reply.text, r#"{"status":200,"body":{"result":"success"}}"#);
 }
 
+/// The example of the public Terraform provider has a `HOST` among the headers of a webhook.
+#[tokio::test]
+async fn a_host_among_the_headers_of_a_webhook_is_kept_and_not_sent() {
+    let receiver = Receiver::start().await;
+    let cloud = start(|_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let target =
+        json!({"url": format!("{}/hook", receiver.url), "headers": {"HOST": "localhost", "X-Team": "soc"}});
+    let body = json!({"type": "web_hooks", "target": target});
+    let made = cloud.post(&admin, "/v2/integration", body).await.body()["object"].clone();
+    assert!(made["target"]["headers"].get("HOST").is_some(), "{made}");
+    test_message(&cloud, &admin, made["id"].as_i64().unwrap()).await;
+    let got = receiver.next().await;
+    assert_eq!(got.header("host"), receiver.url.trim_start_matches("http://"));
+    assert_eq!(got.header("x-team"), "soc");
+}
+
 /// Receivers drop what has the id of something that they have.
 #[tokio::test]
 async fn each_test_message_has_an_id_of_its_own() {

@@ -128,7 +128,7 @@ fn webhook_request(webhook: &Webhook, message: &Message, now: i64) -> Result<Out
     let content_type = if as_lines { "application/x-ndjson" } else { "application/json" };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    for (name, value) in &webhook.headers {
+    for (name, value) in webhook.sent_headers() {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| DeliveryError::Unusable("a header has no valid name".to_owned()))?;
         headers.insert(name, header(value.as_str().unwrap_or_default())?);
