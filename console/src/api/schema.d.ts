@@ -5502,6 +5502,12 @@ export interface components {
         /** @description An API specification. */
         ApiSpecEntry: {
             /**
+             * Format: int64
+             * @description Number in this document, which triggers name.
+             * @example 1
+             */
+            id?: number | null;
+            /**
              * @description Title.
              * @example Shop API
              */
@@ -11984,7 +11990,8 @@ export interface components {
         /** @description What a node or a feature knows of a request beyond the request itself; everything may be absent. */
         HitContext: {
             /**
-             * @description Country of the source, ISO 3166-1 alpha-2.
+             * @description Country of the source, ISO 3166-1 alpha-2, or what databases of addresses say where there is none: `A1`, `A2`, `AP`,
+             *     `EU`, `O1`, `T1`, `XX`. Anything else counts as unknown.
              * @default null
              */
             country: string | null;
@@ -15822,7 +15829,7 @@ export interface components {
             comment?: string;
             /** @description Whether it is in force. */
             enabled: boolean;
-            /** @description Filters; a `hint_tag` names a counter rule of this document. */
+            /** @description Filters; a `hint_tag` names a counter rule of this document, `api_spec_ids` are numbers of its specifications. */
             filters?: components["schemas"]["FilterView"][];
             /** @description Actions; `integration_ids` are numbers of this document. */
             actions: components["schemas"]["TriggerActionView"][];

@@ -1,7 +1,7 @@
 //! The whole configuration of a tenant as one document: exported, kept under version control, imported.
 //!
-//! Ids are those of the document: rules name expressions, and triggers name integrations, by numbers that mean
-//! something in this document only. So the same configuration is the same document in every tenant.
+//! Ids are those of the document: rules name expressions, and triggers name integrations and specifications, by numbers
+//! that mean something in this document only. So the same configuration is the same document in every tenant.
 
 use std::collections::BTreeMap;
 
@@ -138,7 +138,7 @@ pub struct TriggerEntry {
     pub comment: String,
     /// Whether it is in force.
     pub enabled: bool,
-    /// Filters; a `hint_tag` names a counter rule of this document.
+    /// Filters; a `hint_tag` names a counter rule of this document, `api_spec_ids` are numbers of its specifications.
     #[serde(default)]
     #[schema(value_type = Vec<crate::trigger::FilterView>)]
     pub filters: Vec<Value>,
@@ -166,6 +166,10 @@ pub struct ThresholdEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiSpecEntry {
+    /// Number in this document, which triggers name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    pub id: Option<i64>,
     /// Title.
     #[schema(example = "Shop API")]
     pub title: String,

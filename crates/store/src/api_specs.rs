@@ -1,5 +1,7 @@
 //! API specifications of tenants with their files.
 
+use std::collections::HashSet;
+
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
@@ -30,6 +32,16 @@ pub async fn list<C: ConnectionTrait>(
     let own = Entity::find().filter(Column::ClientId.eq(tenant.0));
     let total = own.clone().count(connection).await?;
     Ok((own.order_by_asc(Column::Id).offset(offset).limit(limit).all(connection).await?, total))
+}
+
+/// The ids of the specifications of a tenant.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn ids<C: ConnectionTrait>(connection: &C, tenant: TenantId) -> Result<HashSet<i64>, StoreError> {
+    let own = Entity::find().select_only().column(Column::Id).filter(Column::ClientId.eq(tenant.0));
+    let ids: Vec<i64> = own.into_tuple().all(connection).await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// One specification.

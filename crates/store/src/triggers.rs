@@ -182,6 +182,19 @@ pub async fn replace<C: ConnectionTrait>(connection: &C, row: Model) -> Result<M
     Ok(change.update(connection).await?)
 }
 
+/// Writes a trigger back that says of other objects what is left of them; it counts on.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn rewrite<C: ConnectionTrait>(connection: &C, row: Model) -> Result<Model, StoreError> {
+    let mut change = row.clone().into_active_model();
+    change.enabled = Set(row.enabled);
+    change.filters = Set(row.filters);
+    change.actions = Set(row.actions);
+    change.updated_at = Set(row.updated_at);
+    Ok(change.update(connection).await?)
+}
+
 /// Deletes a trigger with what it counted.
 ///
 /// # Errors

@@ -226,13 +226,19 @@ pub async fn ip_list_import(
     let options = Value::Object(options);
     let text = whole(body)?;
     let text = std::str::from_utf8(&text).map_err(|_| ApiError::field("body", "is not text", Value::Null))?;
+    // Editors of some systems begin a text with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let option = |key: &str| texts(&options, key).first().copied().unwrap_or_default();
     let new = NewEntries {
         tenant: caller.tenant_of(Some(client_id))?,
         spelling: Spelling::Current,
         list: List::parse(option("list"))
             .ok_or_else(|| ApiError::field("list", "is invalid", option("list")))?,
-        force: option("force") == "true",
+        force: match option("force") {
+            "true" | "1" => true,
+            "" | "false" | "0" => false,
+            other => return Err(ApiError::field("force", "should be true or false", other).into()),
+        },
         reason: option("reason").to_owned(),
         applications: applications(&options)?,
         expired_at: options.get("expired_at").cloned().unwrap_or_default(),

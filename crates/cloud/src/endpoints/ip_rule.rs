@@ -113,6 +113,9 @@ pub async fn ip_rule_create(
     EventsBody(request): EventsBody<IpRuleCreateRequest>,
 ) -> Result<Envelope<Objects<IpRuleView>>, Failure> {
     let rule = request.ip_rule;
+    if rule.list.is_none() && rule.rule_type.is_none() {
+        return Err(ApiError::field("ip_rule", "can't be blank", Value::Null).into());
+    }
     let list = rule.list.as_deref().unwrap_or_default();
     let kind = rule_type("rule_type", rule.rule_type.as_deref().unwrap_or_default())?;
     let values = match kind {
@@ -129,7 +132,22 @@ pub async fn ip_rule_create(
         expired_at: rule.expired_at,
         rules: vec![(kind, values)],
     };
-    views(&cloud, &ip_list::create(&cloud, &caller, new).await?).await
+    let created = ip_list::create(&cloud, &caller, new).await.map_err(|error| legacy(error, kind))?;
+    views(&cloud, &created).await
+}
+
+/// A refusal that names the values by the member of the legacy form.
+fn legacy(Failure(mut error): Failure, kind: RuleType) -> Failure {
+    if let Some(fields) = error.body.as_object_mut()
+        && let Some(mut fault) = fields.remove("values")
+    {
+        if let (RuleType::Subnet, Some(fault)) = (kind, fault.as_object_mut()) {
+            // It is one value, not a list of lines.
+            fault.remove("line");
+        }
+        fields.insert(if kind == RuleType::Subnet { "subnet" } else { "source_values" }.to_owned(), fault);
+    }
+    Failure(error)
 }
 
 /// Delete entries of the IP lists in the legacy form

@@ -12,7 +12,7 @@ use bartizan_api::{
     filter::int,
 };
 use bartizan_store::{
-    JsonText, StoreError, TenantId, api_specs,
+    JsonText, StoreError, TenantId, api_specs, clients,
     entity::{api_spec::Model, api_spec_file},
     sea_orm::{ConnectionTrait, DatabaseTransaction},
 };
@@ -23,6 +23,7 @@ use super::{
     activity::{self, Change},
     pools::{DEFAULT_ID, MAX_ID},
     ruleset::builds,
+    trigger::{self, named::Gone},
 };
 use crate::{auth::Caller, failure::Failure, keys::Keys, secrets, state::Cloud};
 
@@ -174,17 +175,23 @@ pub async fn update(
     view(cloud, caller, &row)
 }
 
-/// Deletes a specification with its policy.
+/// Deletes a specification with its policy. Triggers name it no more.
 ///
 /// # Errors
 /// 403 for a foreign tenant, 404.
 pub async fn delete(cloud: &Cloud, caller: &Caller, client_id: i64, id: i64) -> Result<(), Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let transaction = cloud.store.begin().await?;
+    // A trigger that is written meanwhile could name it.
+    clients::lock(&transaction, tenant).await?;
     let row = api_specs::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     api_specs::delete(&transaction, tenant, id).await?;
-    log(&transaction, caller, cloud.now(), "delete", Some(&row), None).await?;
+    let now = cloud.now();
+    log(&transaction, caller, now, "delete", Some(&row), None).await?;
+    let gone = Gone { specifications: &[id], ..Gone::default() };
+    trigger::named::release_by(&transaction, caller, tenant, gone, now).await?;
     transaction.commit().await?;
+    cloud.notices.changed(tenant);
     Ok(())
 }
 

@@ -17,14 +17,14 @@ use super::{
     activity::{self, Change},
     api_discovery, api_spec, integration, ip_list, pools, rule, rules_settings,
     ruleset::builds,
-    trigger,
+    trigger::{self, named::Gone},
 };
 use crate::{auth::Caller, failure::Failure, state::Cloud};
 
 mod difference;
 mod document;
 
-pub(super) use difference::{canonical, holds_mask, plan};
+pub(super) use difference::{Fit, Plan, canonical, closest, holds_mask, plan};
 use document::Document;
 pub(super) use document::{at, place};
 
@@ -119,6 +119,25 @@ impl Author<'_> {
     }
 }
 
+/// Numbers of a document by ids of a tenant, or the other way round.
+pub(super) type Numbers = HashMap<i64, i64>;
+
+/// Of each kind of object that triggers name by number.
+#[derive(Default)]
+pub(super) struct Numbered<T> {
+    pub(super) integrations: T,
+    pub(super) specifications: T,
+}
+
+/// Objects that were imported and have numbers.
+pub(super) struct Imported {
+    pub(super) report: SectionReport,
+    /// Ids of the document's numbers.
+    pub(super) ids: Numbers,
+    /// Those of the tenant that the document does not have.
+    pub(super) gone: Vec<i64>,
+}
+
 /// One import at work.
 pub(super) struct Work<'a> {
     pub(super) cloud: &'a Cloud,
@@ -150,8 +169,12 @@ pub async fn export(
     let client = clients::lock(&transaction, tenant).await?.ok_or_else(ApiError::absent)?;
     config_versions::lock(&transaction, tenant).await?;
     let stored = rules_settings::stored(&transaction, tenant).await?;
-    let (integrations, numbers) =
+    let mut numbers = Numbered::default();
+    let (integrations, api_specifications);
+    (integrations, numbers.integrations) =
         integration::transfer::export(&transaction, &cloud.keys, tenant, with_secrets).await?;
+    (api_specifications, numbers.specifications) =
+        api_spec::transfer::export(&transaction, &cloud.keys, tenant, with_secrets).await?;
     let document = Configuration {
         format: FORMAT.to_owned(),
         version: VERSION,
@@ -163,8 +186,7 @@ pub async fn export(
         ip_lists: ip_list::transfer::export(&transaction, tenant, cloud.now()).await?,
         integrations,
         triggers: trigger::transfer::export(&transaction, tenant, &numbers).await?,
-        api_specifications: api_spec::transfer::export(&transaction, &cloud.keys, tenant, with_secrets)
-            .await?,
+        api_specifications,
         api_discovery: api_discovery::export(&transaction, tenant).await?,
     };
     if with_secrets {
@@ -234,24 +256,42 @@ async fn apply(
     if let Some(lists) = document.ip_lists {
         sections.insert("ip_lists", ip_list::transfer::import(work, lists).await?);
     }
-    let mut ids = HashMap::new();
     let names_counters = sections.contains_key("rules") || document.triggers.is_some();
-    if let Some(integrations) = document.integrations {
-        let (report, numbered) = integration::transfer::import(work, integrations).await?;
-        sections.insert("integrations", report);
-        ids = numbered;
-    }
-    if let Some(triggers) = document.triggers {
-        sections.insert("triggers", trigger::transfer::import(work, triggers, &ids).await?);
-    }
+    sections.extend(named(work, document.integrations, specs, document.triggers).await?);
     if names_counters {
         // A counter that was made anew ends in a day unless a trigger names it, and that may be one that was kept.
         let all = triggers::list(work.transaction, work.tenant).await?;
         rule::counters::settle(work.transaction, work.tenant, &all.iter().collect::<Vec<_>>(), work.now)
             .await?;
     }
+    Ok(sections)
+}
+
+/// Triggers, and before them what they name. Those of the tenant that stay as they are name no more what went.
+async fn named(
+    work: &Work<'_>,
+    integrations: Option<Vec<integration::transfer::Entry>>,
+    specs: Option<Vec<api_spec::transfer::Read>>,
+    triggers: Option<Vec<trigger::transfer::Entry>>,
+) -> Result<BTreeMap<&'static str, SectionReport>, Failure> {
+    let mut sections = BTreeMap::new();
+    let (mut ids, mut gone) = (Numbered::<Numbers>::default(), Numbered::<Vec<i64>>::default());
+    if let Some(integrations) = integrations {
+        let done = integration::transfer::import(work, integrations).await?;
+        sections.insert("integrations", done.report);
+        (ids.integrations, gone.integrations) = (done.ids, done.gone);
+    }
     if let Some(specs) = specs {
-        sections.insert("api_specifications", api_spec::transfer::import(work, specs).await?);
+        let done = api_spec::transfer::import(work, specs).await?;
+        sections.insert("api_specifications", done.report);
+        (ids.specifications, gone.specifications) = (done.ids, done.gone);
+    }
+    let gone = Gone { integrations: &gone.integrations, specifications: &gone.specifications };
+    let released = trigger::named::release(work.transaction, work.tenant, gone, work.now).await?;
+    if let Some(triggers) = triggers {
+        sections.insert("triggers", trigger::transfer::import(work, triggers, &ids).await?);
+    } else if !released.is_empty() {
+        sections.insert("triggers", SectionReport { updated: released.len(), ..SectionReport::default() });
     }
     Ok(sections)
 }

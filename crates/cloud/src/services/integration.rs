@@ -11,7 +11,7 @@ use bartizan_api::{
     },
 };
 use bartizan_store::{
-    JsonText, TenantId, deliveries,
+    JsonText, TenantId, clients, deliveries,
     entity::{delivery, integration::Model},
     integrations,
 };
@@ -21,6 +21,7 @@ use super::{
     activity::{self, Change},
     delivery as outbox,
     notification::{ACTIVITY, switch_among},
+    trigger::{self, named::Gone},
 };
 use crate::{auth::Caller, failure::Failure, keys::Keys, secrets, state::Cloud};
 
@@ -210,7 +211,7 @@ fn sent_target(kind: Kind, stored: &Value, request: &IntegrationUpdate) -> Optio
     (target != *stored).then_some(target)
 }
 
-/// Deletes an integration with everything that waits for it.
+/// Deletes an integration with everything that waits for it. Triggers name it no more.
 ///
 /// # Errors
 /// 404.
@@ -218,10 +219,15 @@ pub async fn delete(cloud: &Cloud, caller: &Caller, id: i64) -> Result<(), Failu
     let transaction = cloud.store.begin().await?;
     let row = integrations::find(&transaction, &caller.tenants, id).await?.ok_or_else(ApiError::absent)?;
     let tenant = TenantId(row.client_id);
+    // A trigger that is written meanwhile could name it.
+    clients::lock(&transaction, tenant).await?;
     integrations::delete(&transaction, tenant, id).await?;
-    activity::log(&transaction, caller, tenant, cloud.now(), change(&row, "delete", Some(state(&row)), None))
-        .await?;
+    let now = cloud.now();
+    activity::log(&transaction, caller, tenant, now, change(&row, "delete", Some(state(&row)), None)).await?;
+    let gone = Gone { integrations: &[id], ..Gone::default() };
+    trigger::named::release_by(&transaction, caller, tenant, gone, now).await?;
     transaction.commit().await?;
+    cloud.notices.changed(tenant);
     Ok(())
 }
 

@@ -5,10 +5,10 @@
 
 use bartizan_api::{
     ApiError,
-    trigger::{ActionView, FilterView, ThresholdView, TriggerFields, TriggerView},
+    trigger::{FilterView, ThresholdView, TriggerFields, TriggerView},
 };
 use bartizan_store::{
-    JsonText, TenantId, clients, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers,
+    JsonText, TenantId, api_specs, clients, entity::trigger::Model, sea_orm::DatabaseTransaction, triggers,
 };
 use serde_json::{Value, json};
 
@@ -24,6 +24,7 @@ pub mod changes;
 pub mod evaluate;
 mod firing;
 pub mod flood;
+pub(super) mod named;
 mod parse;
 mod template;
 pub(super) mod transfer;
@@ -56,7 +57,7 @@ pub async fn create(
     client_id: i64,
     sent: Option<&TriggerFields>,
 ) -> Result<TriggerView, Failure> {
-    let (tenant, parsed) = (caller.tenant_of(Some(client_id))?, parsed(sent)?);
+    let (tenant, parsed) = (caller.tenant_of(Some(client_id))?, parsed(sent, None)?);
     let transaction = cloud.store.begin().await?;
     // Beside others at work on counters, one of them could be taken from under its trigger.
     clients::lock(&transaction, tenant).await?;
@@ -94,7 +95,8 @@ pub async fn replace(
     clients::lock(&transaction, tenant).await?;
     let before = triggers::find(&transaction, tenant, id).await?.ok_or_else(ApiError::absent)?;
     let now = cloud.now();
-    let mut row = filled(&transaction, tenant, before.clone(), parsed(sent)?, now).await?;
+    let parsed = parsed(sent, Some(&before))?;
+    let mut row = filled(&transaction, tenant, before.clone(), parsed, now).await?;
     // Whoever changes the default trigger makes it his own.
     row.is_default = false;
     let row = triggers::replace(&transaction, row).await?;
@@ -178,8 +180,11 @@ fn blank(tenant: TenantId, now: i64) -> Model {
     }
 }
 
-fn parsed(sent: Option<&TriggerFields>) -> Result<Parsed, ApiError> {
-    parse::parse(sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?)
+fn parsed(sent: Option<&TriggerFields>, before: Option<&Model>) -> Result<Parsed, Failure> {
+    let sent = sent.ok_or_else(|| ApiError::field("trigger", "can't be blank", Value::Null))?;
+    let parsed = parse::parse(sent)?;
+    named::check_told(&parsed, before)?;
+    Ok(parsed)
 }
 
 /// A row with what was parsed, checked against the tenant's other objects.
@@ -203,6 +208,14 @@ async fn filled(
             return Err(ApiError::field("filters", "is invalid", tag.clone()).into());
         }
     }
+    let specs = named::specifications(&parsed.filters);
+    if !specs.is_empty() {
+        let own = api_specs::ids(transaction, tenant).await?;
+        if let Some(foreign) = specs.into_iter().find(|id| !own.contains(id)) {
+            let error = "api_spec_ids names no specification of this client";
+            return Err(ApiError::field("filters", error, foreign).into());
+        }
+    }
     Ok(Model {
         template: parsed.template.id.to_owned(),
         name: parsed.name,
@@ -219,10 +232,7 @@ async fn filled(
 
 fn view(row: &Model) -> Result<TriggerView, Failure> {
     let template = Template::parse(&row.template).ok_or_else(ApiError::internal)?;
-    let mut filters: Vec<FilterView> =
-        serde_json::from_value(row.filters.0.clone()).map_err(|_| ApiError::internal())?;
-    let actions: Vec<ActionView> =
-        serde_json::from_value(row.actions.0.clone()).map_err(|_| ApiError::internal())?;
+    let (mut filters, actions) = (named::filters(row)?, named::actions(row)?);
     let threshold = match (row.threshold_period, row.threshold_count) {
         (Some(period), Some(count)) => Some(ThresholdView { operator: "gt", period, count }),
         _ => None,

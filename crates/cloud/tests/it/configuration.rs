@@ -402,3 +402,195 @@ async fn a_counter_that_is_made_anew_stays_as_long_as_a_trigger_names_it() {
         assert_eq!(left().await, 1);
     }
 }
+
+/// Triggers stay when what they name is deleted, and what is left of them can be exported and imported.
+#[tokio::test]
+async fn what_is_left_of_a_trigger_is_exported_and_imported() {
+    let cloud = TestCloud::start().await;
+    let (admin, one, other) = two_tenants(&cloud).await;
+    configured(&cloud, &admin, one).await;
+    let triggers = async |client: i64| {
+        cloud.get(&admin, &format!("/v2/clients/{client}/triggers")).await.json()["triggers"].clone()
+    };
+    let telling = |triggers: &Value| {
+        let found = triggers.as_array().unwrap().iter().find(|one| one["template_id"] == "attacks_exceeded");
+        found.unwrap().clone()
+    };
+    let named = |triggers: &Value| telling(triggers)["actions"][0]["params"]["integration_ids"].clone();
+    let ids = |triggers: &Value| {
+        triggers.as_array().unwrap().iter().map(|trigger| trigger["id"].clone()).collect::<Vec<_>>()
+    };
+    let before = triggers(one).await;
+    let id = named(&before)[0].clone();
+    for way in ["deleted", "replaced"] {
+        if way == "deleted" {
+            cloud.call(&admin, Method::DELETE, &format!("/v2/integration/{id}"), None).await.body();
+        } else {
+            // A file with the one section; the report tells of the trigger, too.
+            let only = json!({"format": "bartizan-configuration", "version": 1, "integrations": []});
+            let report = import(&cloud, &admin, one, "", &only).await.body();
+            assert_eq!(report["sections"]["triggers"]["updated"], 1, "{report}");
+        }
+        let left = triggers(one).await;
+        assert_eq!(named(&left), json!([]), "{way}");
+        let document = export(&cloud, &admin, one, "?secrets=true").await;
+        for client in [one, other] {
+            import(&cloud, &admin, client, "", &document).await.body();
+            assert_eq!(export(&cloud, &admin, client, "?secrets=true").await, document, "{way}");
+        }
+        assert_eq!(ids(&triggers(one).await), ids(&before), "{way}");
+        // For the next way.
+        let slack = json!({"clientid": one, "type": "slack", "name": "On call", "target": SLACK});
+        let slack = cloud.post(&admin, "/v2/integration", slack).await.body()["object"]["id"].clone();
+        let mut trigger = telling(&left);
+        trigger["actions"][0]["params"]["integration_ids"] = json!([slack]);
+        let path = format!("/v2/clients/{one}/triggers/{}", trigger["id"]);
+        let reply = cloud.call(&admin, Method::PUT, &path, Some(&json!({ "trigger": trigger }))).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+}
+
+/// Names need not be unique: a tenant's own document changes nothing, however many have the same.
+#[tokio::test]
+async fn namesakes_keep_their_ids() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let client = cloud.client.id;
+    // In an order that is not the one of the document.
+    for secret in ["ZZZZ", "CCCC", "MMMM"] {
+        for body in [
+            json!({"type": "slack", "name": "Chat", "target": format!("https://hooks.slack.com/services/{secret}1234")}),
+            json!({"type": "web_hooks", "name": "Hook", "active": secret != "CCCC", "target": {"url": "https://siem.acme.test/in",
+                "http_method": "POST", "headers": {"X-Key": format!("the-secret-{secret}")}}}),
+        ] {
+            let made = cloud.post(&admin, "/v2/integration", body).await;
+            assert_eq!(made.status, 200, "{}", made.text);
+        }
+    }
+    let hooks = |of: &Value| {
+        let rows = of.as_array().unwrap().iter().filter(|row| row["name"] == "Hook");
+        rows.map(|row| row["id"].clone()).collect::<Vec<_>>()
+    };
+    let integrations = async || {
+        cloud.get(&admin, &format!("/v2/integration?clientid={client}")).await.body()["object"].clone()
+    };
+    for id in hooks(&integrations().await) {
+        let trigger = json!({"template_id": "user_created", "name": format!("tells {id}"),
+            "actions": [{"id": "send_notification", "params": {"integration_ids": [id]}}]});
+        let path = format!("/v2/clients/{client}/triggers");
+        assert_eq!(cloud.post(&admin, &path, json!({ "trigger": trigger })).await.status, 200);
+    }
+    let spec = |domain: &str, secret: &str| {
+        json!({"title": "Shop", "domains": [domain], "file": {"name": "shop.yaml", "content": SPEC},
+            "auth_headers": [{"key": format!("X-{secret}"), "value": secret}]})
+    };
+    let specs = [spec("z.test", "Z"), spec("a.test", "A")];
+    // One after the other, so that the first has the smaller id.
+    for count in 1..=2 {
+        let document =
+            json!({"format": "bartizan-configuration", "version": 1, "api_specifications": specs[..count]});
+        import(&cloud, &admin, client, "", &document).await.body();
+    }
+    let state = async || {
+        let specs = cloud.get(&admin, &format!("/v4/clients/{client}/rules/api-specs")).await.json();
+        let specs: Vec<_> = specs["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|spec| (spec["id"].clone(), spec["domains"].clone(), spec["auth_headers"].clone()))
+            .collect();
+        let triggers = cloud.get(&admin, &format!("/v2/clients/{client}/triggers")).await.json();
+        (integrations().await, specs, triggers)
+    };
+    let before = state().await;
+    for query in ["?secrets=true", ""] {
+        let document = export(&cloud, &admin, client, query).await;
+        let report = import(&cloud, &admin, client, "", &document).await;
+        assert_eq!(report.status, 200, "{}", report.text);
+        for (section, done) in report.body()["sections"].as_object().unwrap() {
+            let nothing = (&json!(0), &json!(0), &json!(0));
+            assert_eq!((&done["created"], &done["updated"], &done["deleted"]), nothing, "{section}, {query}");
+        }
+        assert_eq!(state().await, before, "{query}");
+    }
+
+    // One that is changed is the one that has its secret.
+    let mut document = export(&cloud, &admin, client, "").await;
+    let changed = document["integrations"].as_array_mut().unwrap();
+    let changed = changed.iter_mut().find(|entry| entry["target"].to_string().contains("****ZZZZ")).unwrap();
+    changed["active"] = json!(false);
+    let report = import(&cloud, &admin, client, "", &document).await.body();
+    assert_eq!(report["sections"]["integrations"]["updated"], 1, "{report}");
+    let off: Vec<Value> = integrations()
+        .await
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["active"] == false && row["target"].to_string().contains("ZZZZ"))
+        .cloned()
+        .collect();
+    assert_eq!(off.len(), 1);
+}
+
+/// Triggers name specifications by their numbers in the document, as they name integrations.
+#[tokio::test]
+async fn specifications_that_triggers_name_are_those_of_the_document() {
+    let cloud = TestCloud::start().await;
+    let (admin, one, other) = two_tenants(&cloud).await;
+    configured(&cloud, &admin, one).await;
+    let specs = async |client: i64| {
+        let specs = cloud.get(&admin, &format!("/v4/clients/{client}/rules/api-specs")).await.json();
+        specs["items"].as_array().unwrap().iter().map(|spec| spec["id"].clone()).collect::<Vec<_>>()
+    };
+    let triggers = async |client: i64| {
+        let triggers = cloud.get(&admin, &format!("/v2/clients/{client}/triggers")).await.json();
+        let found = triggers["triggers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["template_id"] == "rogue_api_detected");
+        found.unwrap()["filters"][0]["values"].clone()
+    };
+    let slack =
+        cloud.get(&admin, &format!("/v2/integration?clientid={one}")).await.body()["object"][0]["id"].clone();
+    let trigger = json!({"template_id": "rogue_api_detected",
+        "filters": [{"id": "api_spec_ids", "operator": "eq", "values": specs(one).await}],
+        "actions": [{"id": "send_notification", "params": {"integration_ids": [slack]}}]});
+    let made =
+        cloud.post(&admin, &format!("/v2/clients/{one}/triggers"), json!({ "trigger": trigger })).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+
+    let document = export(&cloud, &admin, one, "?secrets=true").await;
+    import(&cloud, &admin, other, "", &document).await.body();
+    assert_eq!(json!(triggers(other).await), json!(specs(other).await));
+    assert_ne!(specs(one).await, specs(other).await);
+    assert_eq!(export(&cloud, &admin, other, "?secrets=true").await, document);
+    let again = import(&cloud, &admin, other, "", &document).await.body();
+    assert_eq!(again["sections"]["triggers"]["created"], 0, "{again}");
+
+    let place = document["triggers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|one| one["template_id"] == "rogue_api_detected");
+    let place = place.unwrap();
+    let mut unknown = document.clone();
+    unknown["triggers"][place]["filters"][0]["values"] = json!([7]);
+    let mut twice = document.clone();
+    let spec = twice["api_specifications"][0].clone();
+    twice["api_specifications"].as_array_mut().unwrap().push(spec);
+    for (document, body) in [
+        (
+            unknown,
+            json!({format!("triggers[{place}].filters"):
+            {"error": "api_spec_ids names no specification of this document", "value": 7}}),
+        ),
+        (
+            twice,
+            json!({"api_specifications[1].id": {"error": "is that of another specification, too", "value": 1}}),
+        ),
+    ] {
+        let reply = import(&cloud, &admin, one, "", &document).await;
+        assert_eq!((reply.status, &reply.json()["body"]), (400, &body), "{}", reply.text);
+    }
+}

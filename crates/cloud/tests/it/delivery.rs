@@ -66,6 +66,47 @@ async fn test_message(cloud: &TestCloud, by: &Credential, id: i64) {
     assert_eq!(reply.text, r#"{"status":200,"body":{"result":"success"}}"#);
 }
 
+/// The example of the public Terraform provider has a `HOST` among the headers of a webhook.
+#[tokio::test]
+async fn a_host_among_the_headers_of_a_webhook_is_kept_and_not_sent() {
+    let receiver = Receiver::start().await;
+    let cloud = start(|_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let target =
+        json!({"url": format!("{}/hook", receiver.url), "headers": {"HOST": "localhost", "X-Team": "soc"}});
+    let body = json!({"type": "web_hooks", "target": target});
+    let made = cloud.post(&admin, "/v2/integration", body).await.body()["object"].clone();
+    assert!(made["target"]["headers"].get("HOST").is_some(), "{made}");
+    test_message(&cloud, &admin, made["id"].as_i64().unwrap()).await;
+    let got = receiver.next().await;
+    assert_eq!(got.header("host"), receiver.url.trim_start_matches("http://"));
+    assert_eq!(got.header("x-team"), "soc");
+}
+
+/// Receivers drop what has the id of something that they have.
+#[tokio::test]
+async fn each_test_message_has_an_id_of_its_own() {
+    let receiver = Receiver::start().await;
+    let cloud = start(|_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let make = async |kind: &str, target: Value| {
+        let body = json!({"type": kind, "target": target});
+        cloud.post(&admin, "/v2/integration", body).await.body()["object"]["id"].as_i64().unwrap()
+    };
+    let hook = make("web_hooks", json!({"url": format!("{}/hook", receiver.url)})).await;
+    let opsgenie = make("opsgenie", json!({"token": "0123456789abcdef", "api": receiver.url})).await;
+    let (mut ids, mut aliases) = (vec![], vec![]);
+    for _ in 0..2 {
+        test_message(&cloud, &admin, hook).await;
+        ids.push(receiver.next().await.header("webhook-id").to_owned());
+        test_message(&cloud, &admin, opsgenie).await;
+        aliases.push(receiver.next().await.json()["alias"].clone());
+    }
+    assert!(ids.iter().all(|id| id.starts_with("msg_test-")), "{ids:?}");
+    assert_ne!(ids[0], ids[1]);
+    assert_ne!(aliases[0], aliases[1]);
+}
+
 #[tokio::test]
 async fn hits_reach_a_webhook_whole() {
     let receiver = Receiver::start().await;
@@ -450,11 +491,29 @@ async fn sources_of_many_payloads_are_listed() {
     for _ in 0..2 {
         let event = receiver.next().await.json()[0].clone();
         assert_eq!(event["details"]["notification_type"], "ip_blocked");
+        assert!(event["details"]["application"].is_array(), "{event}");
         assert!(event["details"]["ip"].as_str().unwrap().starts_with("203.0.113.7"));
         names.push(event["details"]["trigger_name"].as_str().unwrap().to_owned());
     }
     names.sort();
     assert_eq!(names, ["Denied", "Strict"]);
+
+    // One that only tells blocks nobody, and does not say so.
+    let only = json!([actions[0]]);
+    let told = json!({"template_id": "vector_attack", "name": "Told", "actions": only,
+        "threshold": {"operator": "gt", "period": 3600, "count": 1}});
+    trigger(&cloud, &admin, told).await;
+    node.upload(&cloud, &[payload("i", "203.0.113.8", "one"), payload("j", "203.0.113.8", "two")]).await;
+    let mut kinds = Vec::new();
+    for _ in 0..3 {
+        let details = receiver.next().await.json()[0]["details"].clone();
+        kinds.push((
+            details["trigger_name"].clone(),
+            details["notification_type"].clone(),
+            details.get("expire_at").is_some(),
+        ));
+    }
+    assert!(kinds.contains(&(json!("Told"), json!("rules_and_triggers"), false)), "{kinds:?}");
 }
 
 #[tokio::test]

@@ -192,6 +192,43 @@ async fn import(cloud: &TestCloud, query: &str, text: String) -> Reply {
 }
 
 #[tokio::test]
+async fn refusals_name_what_was_sent() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let legacy = |rule: Value| json!({"clientid": 1, "ip_rule": rule});
+    let path = "/v1/blocklist/clients/1/access_rules";
+    let rules = json!([{"rules_type": "subnet", "values": ["198.51.100.7"]}, {"rules_type": "subnet", "values": ["nope"]}]);
+    for (path, sent, body) in [
+        (
+            "/v4/ip_rules",
+            legacy(json!({"list": "black", "rule_type": "ip_range", "subnet": "nope", "expired_at": 0})),
+            json!({"subnet": {"error": "is invalid", "value": "nope"}}),
+        ),
+        (
+            "/v4/ip_rules",
+            legacy(json!({"list": "black", "rule_type": "country", "country": "HU", "expired_at": 0})),
+            json!({"source_values": {"error": "can't be blank"}}),
+        ),
+        ("/v4/ip_rules", json!({"clientid": 1}), json!({"ip_rule": {"error": "can't be blank"}})),
+        (
+            path,
+            json!({"list": "block", "expired_at": 0, "rules": rules}),
+            json!({"values": {"error": "is invalid", "value": "nope", "line": 1, "rule": 2}}),
+        ),
+    ] {
+        let reply = cloud.post(&admin, path, sent).await;
+        assert_eq!((reply.status, &reply.json()["body"]), (400, &body), "{}", reply.text);
+    }
+    let query = "list=block&expired_at=0&force=";
+    let reply = import(&cloud, &format!("{query}maybe"), "97.1.1.1".to_owned()).await;
+    let body = json!({"force": {"error": "should be true or false", "value": "maybe"}});
+    assert_eq!((reply.status, &reply.json()["body"]), (400, &body));
+    // A byte order mark is no part of the first line.
+    let reply = import(&cloud, &format!("{query}false"), "\u{feff}97.1.1.1\n".to_owned()).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+}
+
+#[tokio::test]
 async fn a_text_is_imported_whole_or_not_at_all() {
     let cloud = TestCloud::start().await;
     let lines = |bad: Option<usize>| {

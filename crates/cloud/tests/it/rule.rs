@@ -138,8 +138,10 @@ async fn refusals_name_the_field() {
         (blank.status, blank.text.as_str()),
         (400, r#"{"status":400,"body":{"comment":{"error":"can't be blank","value":""}}}"#)
     );
-    let regex = json!({"type": "regex", "regex": "(?=a)", "attack_type": "sqli", "point": [["uri"]]});
-    assert_eq!(create(&cloud, &admin, regex).await.json()["body"]["regex"]["error"], "is invalid");
+    for expression in ["(?=a)", "[[:alpha:]]"] {
+        let regex = json!({"type": "regex", "regex": expression, "attack_type": "sqli", "point": [["uri"]]});
+        assert_eq!(create(&cloud, &admin, regex).await.json()["body"]["regex"]["error"], "is invalid");
+    }
     let absent = cloud.get(&admin, "/v3/hint/999").await;
     assert_eq!((absent.status, absent.text.as_str()), (404, r#"{"status":404,"body":"Not found"}"#));
     let other = cloud.add_company("Other").await;

@@ -156,6 +156,50 @@ async fn counters_and_integrations_must_be_the_tenants_own() {
 }
 
 #[tokio::test]
+async fn what_was_deleted_is_named_by_no_trigger() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let (first, second) = (integration(&cloud, &admin).await, integration(&cloud, &admin).await);
+    let actions = |ids: Value| json!([{"id": "send_notification", "params": {"integration_ids": ids}}]);
+    let sent = json!({"template_id": "attacks_exceeded", "name": "Many", "actions": actions(json!([first, second])),
+        "threshold": {"operator": "gt", "period": 60, "count": 5}});
+    let id = create(&cloud, &admin, sent.clone()).await.json()["trigger"]["id"].clone();
+    let read = async || {
+        list(&cloud, &admin).await.into_iter().find(|trigger| trigger["id"] == id).unwrap()["actions"].clone()
+    };
+    cloud.call(&admin, Method::DELETE, &format!("/v2/integration/{first}"), None).await.body();
+    assert_eq!(read().await, actions(json!([second])));
+    cloud.call(&admin, Method::DELETE, &format!("/v2/integration/{second}"), None).await.body();
+    assert_eq!(read().await, actions(json!([])));
+    let path = "/v1/activity_log/1/events?filter[object_types][]=trigger";
+    let log = cloud.get(&admin, path).await.body();
+    assert_eq!(log["objects"][0]["action_type"], "Update", "{log}");
+
+    // Something else of it can be changed, and it can be given an integration; a new one needs one.
+    let mut other = sent;
+    other["actions"] = actions(json!([]));
+    other["enabled"] = json!(false);
+    let path = format!("{PATH}/{id}");
+    let change = async |trigger: &Value| {
+        cloud.call(&admin, Method::PUT, &path, Some(&json!({ "trigger": trigger }))).await
+    };
+    let changed = change(&other).await;
+    assert_eq!(
+        (changed.status, &changed.json()["trigger"]["enabled"]),
+        (200, &json!(false)),
+        "{}",
+        changed.text
+    );
+    let blank = r#"{"status":400,"body":{"integration_ids":{"error":"can't be blank"}}}"#;
+    assert_eq!(create(&cloud, &admin, other.clone()).await.text, blank);
+    let third = integration(&cloud, &admin).await;
+    let mut told = other.clone();
+    told["actions"] = actions(json!([third]));
+    assert_eq!(change(&told).await.status, 200);
+    assert_eq!(change(&other).await.text, blank);
+}
+
+#[tokio::test]
 async fn triggers_of_another_tenant_are_out_of_reach() {
     let cloud = TestCloud::start().await;
     let admin = cloud.admin_pair().await;
@@ -206,4 +250,48 @@ async fn counters_go_after_the_last_trigger_that_names_them() {
     assert_eq!(counters().await, 1);
     clock.shift_ms(500_000);
     assert_eq!(counters().await, 0);
+}
+
+#[tokio::test]
+async fn specifications_must_be_the_tenants_own() {
+    let cloud = TestCloud::start().await;
+    let admin = cloud.admin_pair().await;
+    let spec = async |client: i64, by: &Credential| {
+        let file = json!({"name": "a.yaml", "content": "openapi: 3.0.3\ninfo: {title: A, version: '1'}\npaths: {}\n"});
+        let document = json!({"format": "bartizan-configuration", "version": 1,
+            "api_specifications": [{"title": "A", "file": file}]});
+        let path = format!("/v1/clients/{client}/configuration");
+        cloud.call(by, Method::PUT, &path, Some(&document)).await.body();
+        let specs = cloud.get(by, &format!("/v4/clients/{client}/rules/api-specs")).await.json();
+        specs["items"][0]["id"].clone()
+    };
+    let other = cloud.add_company("Other").await;
+    let stranger = cloud.add_user(other.id, "a@other.test", &["admin"]).await;
+    let stranger = cloud.pair_of(&stranger).await;
+    let (own, foreign) = (spec(1, &admin).await, spec(other.id, &stranger).await);
+    assert_ne!(own, foreign);
+    let id = integration(&cloud, &admin).await;
+    let trigger = |operator: &str, specs: Value| {
+        json!({"template_id": "rogue_api_detected", "filters": [{"id": "api_spec_ids", "operator": operator, "values": specs}],
+            "actions": [{"id": "send_notification", "params": {"integration_ids": [id]}}]})
+    };
+    for bad in [&foreign, &json!(99_999)] {
+        let refused = create(&cloud, &admin, trigger("eq", json!([own, bad]))).await;
+        let text = "api_spec_ids names no specification of this client";
+        let expected = json!({"status": 400, "body": {"filters": {"error": text, "value": bad}}});
+        assert_eq!(refused.json(), expected);
+    }
+    for operator in ["eq", "ne"] {
+        let made = create(&cloud, &admin, trigger(operator, json!([own]))).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+    }
+    // One that was for it alone would be for all: it is switched off.
+    cloud.call(&admin, Method::DELETE, &format!("/v4/clients/1/rules/api-specs/{own}"), None).await.body();
+    let left: Vec<(Value, Value)> = list(&cloud, &admin)
+        .await
+        .iter()
+        .filter(|trigger| trigger["template_id"] == "rogue_api_detected")
+        .map(|trigger| (trigger["filters"][0]["values"].clone(), trigger["enabled"].clone()))
+        .collect();
+    assert_eq!(left, [(json!([]), json!(false)), (json!([]), json!(true))]);
 }

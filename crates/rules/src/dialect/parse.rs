@@ -227,6 +227,9 @@ impl Parser<'_> {
         let mut first = true;
         loop {
             let at = self.at();
+            if is_posix_class(self.chars.as_str()) {
+                return Err(self.fail("POSIX classes such as [:alpha:] are not supported: write [a-zA-Z]"));
+            }
             let item = match self.chars.next() {
                 None => return Err(self.fail("a class is not closed")),
                 Some(']') if !first => break,
@@ -261,6 +264,16 @@ impl Parser<'_> {
         }
         Ok(class.into_ast(negated))
     }
+}
+
+/// Whether an item of a class is what other languages read as `[:alpha:]`. Taken for single characters, it would mean
+/// something else than its author wants; a bracket beside a colon is still a bracket and a colon.
+fn is_posix_class(item: &str) -> bool {
+    let name = item.strip_prefix("[:").and_then(|rest| rest.split_once(":]")).map(|(name, _)| name);
+    name.is_some_and(|name| {
+        let name = name.strip_prefix('^').unwrap_or(name);
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 enum Escape {

@@ -22,6 +22,24 @@ pub(in crate::services) fn plan<T>(present: Vec<(String, T)>, wanted: &[String])
     Plan { kept, gone: by_key.into_values().flatten().collect() }
 }
 
+/// Whether a present object is the one that is wanted, by one measure.
+pub(in crate::services) type Fit<'a, W, T> = &'a dyn Fn(&W, &T) -> bool;
+
+/// Pairs objects that need not be equal to be one: each wanted one takes the first present one that fits it best. `fits` go
+/// from the strictest on, and each is asked for all that are wanted before the next, so that none takes what another is
+/// equal to.
+pub(in crate::services) fn closest<W, T>(present: Vec<T>, wanted: &[W], fits: &[Fit<'_, W, T>]) -> Plan<T> {
+    let mut present: Vec<Option<T>> = present.into_iter().map(Some).collect();
+    let mut kept: Vec<Option<T>> = wanted.iter().map(|_| None).collect();
+    for fits in fits {
+        for (wanted, kept) in wanted.iter().zip(&mut kept).filter(|(_, kept)| kept.is_none()) {
+            let found = present.iter_mut().find(|one| one.as_ref().is_some_and(|one| fits(wanted, one)));
+            *kept = found.and_then(Option::take);
+        }
+    }
+    Plan { kept, gone: present.into_iter().flatten().collect() }
+}
+
 /// A value as a text that does not depend on the order of members.
 pub(in crate::services) fn canonical(value: &Value) -> String {
     match value {
@@ -58,6 +76,19 @@ mod tests {
         let wanted = ["a", "c", "a", "a"].map(str::to_owned);
         let plan = plan(present, &wanted);
         assert_eq!((plan.kept, plan.gone), (vec![Some(1), None, Some(3), None], vec![2]));
+    }
+
+    #[test]
+    fn the_best_fit_is_taken_before_the_next_best() {
+        let fits: [Fit<'_, (char, u8), (char, u8)>; 2] =
+            [&|one, other| one == other, &|one, other| one.0 == other.0];
+        let plan = closest(
+            vec![('a', 1), ('a', 2), ('b', 1), ('a', 3)],
+            &[('a', 9), ('a', 1), ('c', 1), ('a', 2)],
+            &fits,
+        );
+        assert_eq!(plan.kept, [Some(('a', 3)), Some(('a', 1)), None, Some(('a', 2))]);
+        assert_eq!(plan.gone, [('b', 1)]);
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! This is the work of an import: up to some ten thousand rules with their expressions, which are compiled as nodes would,
 //! and lists of some hundred thousand addresses. So it happens before the transaction, beside the threads that answer requests.
 
-use std::collections::HashSet;
-
 use bartizan_api::{
     ApiError,
     api_discovery::ApiDiscoveryConfig,
@@ -16,10 +14,14 @@ use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::super::{api_discovery, integration, ip_list, pools, rule, rules_settings, trigger};
+use super::{
+    super::{api_discovery, api_spec, integration, ip_list, pools, rule, rules_settings, trigger},
+    Numbered,
+};
 use crate::{config::Limits, failure::Failure};
 
-/// Sections of a document, in the order in which they are imported: rules name counters that triggers name.
+/// Sections of a document, in the order in which they are imported: triggers name counters of rules, integrations and
+/// specifications.
 const SECTIONS: [&str; 10] = [
     "applications",
     "rules_settings",
@@ -28,8 +30,8 @@ const SECTIONS: [&str; 10] = [
     "rules",
     "ip_lists",
     "integrations",
-    "triggers",
     "api_specifications",
+    "triggers",
     "api_discovery",
 ];
 
@@ -74,7 +76,11 @@ impl Document {
         let integrations = entries(sent, "integrations")?
             .map(|entries| integration::transfer::read(entries, limits.integrations))
             .transpose()?;
-        let numbers: HashSet<i64> = integrations.iter().flatten().map(|entry| entry.number).collect();
+        let api_specifications = entries(sent, "api_specifications")?;
+        let numbers = Numbered {
+            integrations: integrations.iter().flatten().map(|entry| entry.number).collect(),
+            specifications: api_spec::transfer::numbers(api_specifications.as_deref().unwrap_or_default())?,
+        };
         let read_triggers = |triggers| trigger::transfer::read(triggers, tenant, &numbers, limits.triggers);
         Ok(Document {
             applications,
@@ -85,7 +91,7 @@ impl Document {
             ip_lists,
             triggers: entries(sent, "triggers")?.map(read_triggers).transpose()?,
             integrations,
-            api_specifications: entries(sent, "api_specifications")?,
+            api_specifications,
             api_discovery,
         })
     }

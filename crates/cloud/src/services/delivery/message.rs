@@ -1,5 +1,6 @@
 //! A notification as it goes out: complete events, and the text for channels that people read.
 
+use rand::Rng;
 use serde_json::{Map, Value, json};
 
 use crate::mail::Letter;
@@ -21,8 +22,8 @@ pub struct Sender {
 /// One message to one destination.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Identity of the delivery; the same in each attempt.
-    pub id: i64,
+    /// What receivers tell repetitions by: the same in each attempt, and another for each test.
+    pub reference: String,
     /// What it tells of.
     pub notification_type: String,
     /// Events, complete.
@@ -36,7 +37,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Completes stored events with what is the same for all of a tenant.
+    /// Completes stored events with what is the same for all of a tenant. `id` is that of the delivery, 0 for a test,
+    /// which is none.
     #[must_use]
     pub fn new(id: i64, kind: &str, events: Vec<Value>, sender: Sender) -> Message {
         let complete = |mut event: Value| {
@@ -54,7 +56,10 @@ impl Message {
             event
         };
         Message {
-            id,
+            reference: match id {
+                0 => format!("test-{:016x}", rand::rng().random::<u64>()),
+                id => id.to_string(),
+            },
             notification_type: kind.to_owned(),
             events: events.into_iter().map(complete).collect(),
             sender,

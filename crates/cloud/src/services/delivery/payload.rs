@@ -128,7 +128,7 @@ fn webhook_request(webhook: &Webhook, message: &Message, now: i64) -> Result<Out
     let content_type = if as_lines { "application/x-ndjson" } else { "application/json" };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    for (name, value) in &webhook.headers {
+    for (name, value) in webhook.sent_headers() {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| DeliveryError::Unusable("a header has no valid name".to_owned()))?;
         headers.insert(name, header(value.as_str().unwrap_or_default())?);
@@ -153,7 +153,7 @@ fn sign(
     body: &[u8],
     now: i64,
 ) -> Result<(), DeliveryError> {
-    let (id, time) = (format!("msg_{}", message.id), now.to_string());
+    let (id, time) = (format!("msg_{}", message.reference), now.to_string());
     if !webhook.secret.is_empty() {
         let unusable = || DeliveryError::Unusable("the secret cannot sign".to_owned());
         let key = match webhook.secret.strip_prefix("whsec_") {
@@ -200,7 +200,7 @@ fn pager_duty(key: &str, message: &Message) -> Value {
         "routing_key": key,
         "event_action": "trigger",
         // A repeated attempt adds to the same incident.
-        "dedup_key": format!("bartizan-{}-{}", message.sender.cloud, message.id),
+        "dedup_key": format!("bartizan-{}-{}", message.sender.cloud, message.reference),
         "payload": {
             "summary": cut(&message.summary(), PAGER_DUTY_TITLE),
             "source": format!("Bartizan {}", message.sender.cloud),
@@ -221,7 +221,7 @@ fn opsgenie(message: &Message) -> Value {
     };
     json!({
         "message": cut(&message.summary(), OPSGENIE_TITLE),
-        "alias": format!("bartizan-{}-{}", message.sender.cloud, message.id),
+        "alias": format!("bartizan-{}-{}", message.sender.cloud, message.reference),
         "description": message.text(),
         "source": "Bartizan",
         "tags": [message.notification_type, message.sender.cloud],

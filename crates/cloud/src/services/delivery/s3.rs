@@ -71,7 +71,8 @@ fn file_name(target: &S3, message: &Message) -> String {
         "new_hits" => "hitlogs",
         other => other,
     };
-    format!("{kind}-{}-{}.{}", message.time, message.id, target.format)
+    let number = message.reference.trim_start_matches("test-");
+    format!("{kind}-{}-{number}.{}", message.time, target.format)
 }
 
 /// A hit in the form of files; what is none, as it is.

@@ -75,7 +75,7 @@ pub(super) async fn service_now(
         "urgency": urgency,
         "impact": urgency,
         // A repeated attempt can be told by it.
-        "correlation_id": format!("bartizan-{}-{}", message.sender.cloud, message.id),
+        "correlation_id": format!("bartizan-{}-{}", message.sender.cloud, message.reference),
         "correlation_display": "Bartizan",
     });
     json_post(

@@ -320,8 +320,8 @@ mod tests {
             ),
             (
                 Kind::WebHooks,
-                json!({"url": "https://a.test", "headers": {"Host": "b"}}),
-                json!({"target": {"headers": {"error": "is invalid"}}}),
+                json!({"url": "https://a.test", "headers": {"Upgrade": "b"}}),
+                json!({"target": {"headers": {"error": "Upgrade: belongs to the connection, which the cloud makes"}}}),
             ),
             (Kind::WebHooks, Value::Null, json!({"target": {"error": "can't be blank"}})),
         ] {

@@ -1,6 +1,6 @@
 //! Integrations of a tenant in a document.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use bartizan_api::{
     ApiError,
@@ -15,11 +15,10 @@ use super::{Kind, Target, kind_of, mask, may_send, seal, unseal, valid_name};
 use crate::{
     failure::Failure,
     keys::Keys,
-    services::configuration::{Author, Work, at, canonical, holds_mask, place},
+    services::configuration::{
+        Author, Fit, Imported, Numbers, Plan, Work, at, canonical, closest, holds_mask, place,
+    },
 };
-
-/// Numbers of a document by ids of a tenant, or the other way round.
-pub(in crate::services) type Numbers = HashMap<i64, i64>;
 
 /// The integrations of a tenant, numbered in an order that does not depend on when they were made.
 ///
@@ -31,17 +30,9 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
     tenant: TenantId,
     with_secrets: bool,
 ) -> Result<(Vec<IntegrationEntry>, Numbers), Failure> {
-    let mut rows = Vec::new();
-    for row in integrations::list(connection, &tenant.into()).await? {
-        let stored = unseal(keys, &row.target)?;
-        rows.push((canonical(&stored), stored, row));
-    }
-    rows.sort_by(|(left, _, one), (right, _, other)| {
-        (&one.kind, &one.name, left, one.id).cmp(&(&other.kind, &other.name, right, other.id))
-    });
     let mut numbers = Numbers::new();
     let mut entries = Vec::new();
-    for (number, (_, stored, row)) in (1..).zip(rows) {
+    for (number, Present { row, stored, .. }) in (1..).zip(present(connection, keys, tenant).await?) {
         numbers.insert(row.id, number);
         let kind = kind_of(&row)?;
         entries.push(IntegrationEntry {
@@ -54,6 +45,57 @@ pub(in crate::services) async fn export<C: ConnectionTrait>(
         });
     }
     Ok((entries, numbers))
+}
+
+/// An integration of a tenant, its target open.
+struct Present {
+    row: Model,
+    stored: Value,
+    /// The target as a text, to compare by.
+    text: String,
+}
+
+/// The integrations of a tenant in the order of documents: of several that read alike, the first here is the first there.
+async fn present<C: ConnectionTrait>(
+    connection: &C,
+    keys: &Keys,
+    tenant: TenantId,
+) -> Result<Vec<Present>, Failure> {
+    let mut present = Vec::new();
+    for row in integrations::list(connection, &tenant.into()).await? {
+        let stored = unseal(keys, &row.target)?;
+        present.push(Present { text: canonical(&stored), stored, row });
+    }
+    present
+        .sort_by_cached_key(|one| (one.row.kind.clone(), one.row.name.clone(), one.text.clone(), one.row.id));
+    Ok(present)
+}
+
+impl Present {
+    fn is_namesake(&self, entry: &Entry) -> bool {
+        self.row.kind == entry.kind.name() && self.row.name == entry.name
+    }
+
+    /// Whether the target of an entry is this one's, its masks filled.
+    fn has_target(&self, entry: &Entry) -> bool {
+        let merged = mask::merged(entry.kind, &self.stored, &entry.target);
+        self.is_namesake(entry) && merged.is_ok_and(|merged| canonical(&merged) == self.text)
+    }
+
+    /// Whether it can fill the masks that an entry has.
+    fn fills(&self, entry: &Entry) -> bool {
+        let merged = || mask::merged(entry.kind, &self.stored, &entry.target);
+        self.is_namesake(entry)
+            && holds_mask(&entry.target)
+            && merged().is_ok_and(|merged| !holds_mask(&merged))
+    }
+
+    /// Whether everything is as an entry says.
+    fn is(&self, entry: &Entry) -> bool {
+        self.row.active == entry.active
+            && canonical(&self.row.events.0) == canonical(&entry.events)
+            && self.has_target(entry)
+    }
 }
 
 /// An integration of a document. Its target may hold masks, which only the tenant's own can fill.
@@ -100,45 +142,52 @@ fn read_one(entry: IntegrationEntry) -> Result<Entry, ApiError> {
     Ok(Entry { number: entry.id, kind, name, active: entry.active, target: entry.target, events })
 }
 
-/// Makes the integrations of a tenant those of a document, and returns the ids of the document's numbers. One of
-/// the same type and name keeps its identity and its deliveries.
+/// For each integration of a document the one of the tenant that it is.
+fn pairs(present: Vec<Present>, entries: &[Entry]) -> Plan<Present> {
+    let fits: [Fit<'_, Entry, Present>; 4] = [
+        &|entry, one| one.is(entry),
+        &|entry, one| one.has_target(entry),
+        &|entry, one| one.fills(entry),
+        &|entry, one| one.is_namesake(entry),
+    ];
+    closest(present, entries, &fits)
+}
+
+/// Makes the integrations of a tenant those of a document. One of the same type and name keeps its identity and its
+/// deliveries; of several, the one that is equal or has the same target, or the secrets that are masked.
 ///
 /// # Errors
 /// 400 with the integration whose target is at fault.
-pub(in crate::services) async fn import(
-    work: &Work<'_>,
-    entries: Vec<Entry>,
-) -> Result<(SectionReport, Numbers), Failure> {
-    let mut present = integrations::list(work.transaction, &work.tenant.into()).await?;
+pub(in crate::services) async fn import(work: &Work<'_>, entries: Vec<Entry>) -> Result<Imported, Failure> {
+    let present = present(work.transaction, &work.cloud.keys, work.tenant).await?;
+    let plan = pairs(present, &entries);
     let mut report = SectionReport::default();
     let mut ids = Numbers::new();
-    for (index, entry) in entries.into_iter().enumerate() {
+    for (index, (entry, found)) in entries.into_iter().zip(plan.kept).enumerate() {
         let number = entry.number;
-        let found = present.iter().position(|row| row.kind == entry.kind.name() && row.name == entry.name);
-        let found = found.map(|index| present.remove(index));
         let put = put(work, entry, found, &mut report).await;
         let id = put.map_err(|error| at(&place("integrations", index), error))?;
         ids.insert(number, id);
     }
-    for row in present {
-        integrations::delete(work.transaction, work.tenant, row.id).await?;
-        report.deleted += 1;
+    let gone: Vec<i64> = plan.gone.into_iter().map(|one| one.row.id).collect();
+    for id in &gone {
+        integrations::delete(work.transaction, work.tenant, *id).await?;
     }
-    Ok((report, ids))
+    report.deleted = gone.len();
+    Ok(Imported { report, ids, gone })
 }
 
 /// Creates or changes one integration.
 async fn put(
     work: &Work<'_>,
     entry: Entry,
-    found: Option<Model>,
+    found: Option<Present>,
     report: &mut SectionReport,
 ) -> Result<i64, Failure> {
     let (keys, now) = (&work.cloud.keys, work.now);
     let Entry { kind, name, events, .. } = entry;
-    let stored = found.as_ref().map(|row| unseal(keys, &row.target)).transpose()?;
-    let merged = match &stored {
-        Some(stored) => mask::merged(kind, stored, &entry.target)?,
+    let merged = match &found {
+        Some(found) => mask::merged(kind, &found.stored, &entry.target)?,
         None => entry.target.clone(),
     };
     if holds_mask(&merged) {
@@ -147,13 +196,13 @@ async fn put(
         return Err(ApiError::field("target", error, Value::Null).into());
     }
     // What is stored was checked when it was.
-    let wire = match &stored {
-        Some(stored) if canonical(stored) == canonical(&merged) => stored.clone(),
+    let wire = match &found {
+        Some(found) if found.text == canonical(&merged) => found.stored.clone(),
         _ => Target::parse(kind, &merged, &work.cloud.outgoing)?.to_wire(),
     };
-    if let (Some(row), Some(stored)) = (&found, &stored)
+    if let Some(Present { row, text, .. }) = &found
         && (row.active, canonical(&row.events.0)) == (entry.active, canonical(&events))
-        && canonical(stored) == canonical(&wire)
+        && *text == canonical(&wire)
     {
         report.unchanged += 1;
         return Ok(row.id);
@@ -163,7 +212,7 @@ async fn put(
         may_send(caller, work.tenant, &events)?;
     }
     let sealed = seal(keys, &wire)?;
-    let row = if let Some(row) = found {
+    let row = if let Some(Present { row, .. }) = found {
         report.updated += 1;
         let disabled_reason = row.disabled_reason.clone().filter(|_| !entry.active);
         let row =

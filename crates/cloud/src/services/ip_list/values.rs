@@ -46,27 +46,35 @@ pub(super) struct Group {
 }
 
 /// The groups of a request: one per subnet, one per rule of codes. Values are judged before they are counted, so
-/// that a bad one among many is named.
+/// that a bad one among many is named, and of several rules the one it is in, counted from 1.
 pub(super) fn groups(rules: &[(RuleType, Vec<String>)], most: usize) -> Result<Vec<Group>, ApiError> {
     if rules.is_empty() {
         return Err(ApiError::field("rules", "can't be blank", Value::Null));
     }
     let mut groups: Vec<Group> = Vec::new();
     let mut networks = HashSet::new();
-    for (rule_type, values) in rules {
+    for (rule, (rule_type, values)) in rules.iter().enumerate() {
+        let of_rule = |mut error: ApiError| {
+            let fault = error.body.get_mut("values").and_then(Value::as_object_mut);
+            if let Some(fault) = fault.filter(|_| rules.len() > 1) {
+                fault.insert("rule".to_owned(), json!(rule + 1));
+            }
+            error
+        };
         if values.is_empty() {
-            return Err(ApiError::field("values", "can't be blank", Value::Null));
+            return Err(of_rule(ApiError::field("values", "can't be blank", Value::Null)));
         }
         if *rule_type == RuleType::Subnet {
             for (index, value) in values.iter().enumerate() {
-                let (echo, network) = subnet(value).ok_or_else(|| bad_value(index, value))?;
+                let (echo, network) = subnet(value).ok_or_else(|| of_rule(bad_value(index, value)))?;
                 // The same network twice is one entry.
                 if networks.insert(network.clone()) {
                     groups.push(Group { rule_type: *rule_type, values: vec![echo], network: Some(network) });
                 }
             }
         } else {
-            groups.push(Group { rule_type: *rule_type, values: codes(*rule_type, values)?, network: None });
+            let values = codes(*rule_type, values).map_err(of_rule)?;
+            groups.push(Group { rule_type: *rule_type, values, network: None });
         }
     }
     let count: usize = rules.iter().map(|(_, values)| values.len()).sum();

@@ -2,7 +2,7 @@
 
 use bartizan_store::{TenantId, entity::trigger_firing, sea_orm::ConnectionTrait, triggers};
 use chrono::DateTime;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     FOREVER_S,
@@ -113,21 +113,36 @@ fn notification_of(fired: &Fired<'_>) -> Notification {
             Action::Block(seconds) | Action::Graylist(seconds) => Some(*seconds),
             Action::Notify(_) => None,
         });
-        let expire_at = lock.map_or(Value::Null, |seconds| json!(expiry(seconds, fired.now_ms / 1000)));
+        let applications: Vec<i64> = fired.pool.into_iter().collect();
+        let reason = format!("more than {count} malicious payloads within {period} s");
+        let details = match lock {
+            Some(seconds) => json!({
+                "trigger_name": watch.name,
+                "trigger_id": watch.id,
+                "application": applications,
+                "reason": reason,
+                "expire_at": expiry(seconds, fired.now_ms / 1000),
+                "ip": source,
+            }),
+            None => json!({
+                "object": {"type": "trigger", "id": watch.id, "name": watch.name},
+                "action": "fire",
+                "trigger_name": watch.name,
+                "trigger_id": watch.id,
+                "application": applications,
+                "reason": reason,
+                "count": total,
+                "ip": source,
+            }),
+        };
         return Notification {
-            kind: "ip_blocked",
+            // A trigger that only tells puts the source onto no list.
+            kind: if lock.is_some() { "ip_blocked" } else { "rules_and_triggers" },
             summary: format!("{source} sent {total} different malicious payloads"),
             description: format!(
                 "The source {source} sent more than {count} different malicious payloads within {period} s."
             ),
-            details: json!({
-                "trigger_name": watch.name,
-                "trigger_id": watch.id,
-                "application": fired.pool,
-                "reason": format!("more than {count} malicious payloads within {period} s"),
-                "expire_at": expire_at,
-                "ip": source,
-            }),
+            details,
         };
     }
     let (kind, noun) = match watch.template.as_str() {

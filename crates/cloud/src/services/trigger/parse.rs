@@ -44,7 +44,8 @@ pub(super) struct Parsed {
     pub(super) threshold: Option<(i64, i64)>,
 }
 
-/// Checks what can be checked without the store.
+/// Checks what can be checked without the store. A notification may name no integration: all of its own may have been
+/// deleted.
 ///
 /// # Errors
 /// 400 with the field at fault.
@@ -172,9 +173,11 @@ fn actions(template: &Template, sent: &[Value]) -> Result<Vec<ActionView>, ApiEr
 }
 
 fn integration_ids(params: &Value) -> Result<Vec<i64>, ApiError> {
-    let sent = params.get("integration_ids").and_then(Value::as_array).cloned().unwrap_or_default();
-    if sent.is_empty() || sent.len() > MAX_VALUES {
-        return Err(ApiError::field("integration_ids", "can't be blank", Value::Null));
+    let sent = params.get("integration_ids").and_then(Value::as_array).cloned();
+    let sent = sent.ok_or_else(|| ApiError::field("integration_ids", "can't be blank", Value::Null))?;
+    if sent.len() > MAX_VALUES {
+        let error = format!("has too many values (maximum is {MAX_VALUES})");
+        return Err(ApiError::field("integration_ids", error, Value::Null));
     }
     let ids: Option<Vec<i64>> = sent.iter().map(int).collect();
     ids.ok_or_else(|| ApiError::field("integration_ids", "is invalid", Value::Array(sent)))

@@ -8,18 +8,18 @@ use bartizan_api::{
     trigger::TriggerFields,
 };
 use bartizan_store::{TenantId, entity::trigger::Model, sea_orm::ConnectionTrait, triggers};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    DEFAULT_TEMPLATE, blank, filled,
+    DEFAULT_TEMPLATE, blank, filled, named,
     parse::{self, Parsed},
     settle_default,
 };
 use crate::{
     failure::Failure,
     services::{
-        configuration::{Work, at, canonical, place, plan},
-        integration::transfer::Numbers,
+        configuration::{Numbered, Numbers, Work, at, canonical, place, plan},
         rule::{
             counters,
             transfer::{local_counter, own_counter},
@@ -27,54 +27,47 @@ use crate::{
     },
 };
 
-/// The triggers that a tenant made, in an order that does not depend on when. `numbers` are those of integrations.
+/// The triggers that a tenant made, in an order that does not depend on when. `numbers` are those of what they
+/// name.
 ///
 /// # Errors
 /// 500 when the store fails.
 pub(in crate::services) async fn export<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
-    numbers: &Numbers,
+    numbers: &Numbered<Numbers>,
 ) -> Result<Vec<TriggerEntry>, Failure> {
     let rows = triggers::list(connection, tenant).await?.into_iter().filter(|row| !row.is_default);
-    let mut entries: Vec<TriggerEntry> = rows.map(|row| entry(row, numbers)).collect();
+    let mut entries = rows.map(|row| entry(row, numbers)).collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_cached_key(|entry| {
         (entry.template_id.clone(), entry.name.clone(), canonical(&json!(entry)))
     });
     Ok(entries)
 }
 
-fn entry(row: Model, numbers: &Numbers) -> TriggerEntry {
+fn entry(row: Model, numbers: &Numbered<Numbers>) -> Result<TriggerEntry, Failure> {
     let threshold = match (row.threshold_period, row.threshold_count) {
         (Some(period), Some(count)) => Some(ThresholdEntry { period, count }),
         _ => None,
     };
-    let mut filters = items(row.filters.0);
+    let (mut filters, mut actions) = (named::filters(&row)?, named::actions(&row)?);
+    let watches = named::keep_specifications(&mut filters, |id| numbers.specifications.get(&id).copied());
+    named::keep_integrations(&mut actions, |id| numbers.integrations.get(&id).copied());
+    let mut filters = values(&filters);
     each_counter(&mut filters, |text| Some(local_counter(text)));
-    let mut actions = items(row.actions.0);
-    // One that was deleted since is named no more.
-    each_integration(&mut actions, |ids| {
-        ids.retain_mut(|id| {
-            let number = id.as_i64().and_then(|id| numbers.get(&id));
-            number.map(|number| *id = json!(number)).is_some()
-        });
-    });
-    TriggerEntry {
+    Ok(TriggerEntry {
         template_id: row.template,
         name: row.name,
         comment: row.comment,
-        enabled: row.enabled,
+        enabled: row.enabled && watches,
         filters,
-        actions,
+        actions: values(&actions),
         threshold,
-    }
+    })
 }
 
-fn items(value: Value) -> Vec<Value> {
-    match value {
-        Value::Array(items) => items,
-        _ => vec![],
-    }
+fn values<T: Serialize>(items: &[T]) -> Vec<Value> {
+    items.iter().map(|item| json!(item)).collect()
 }
 
 /// Changes the names of counters in filters; one that has no other name stays.
@@ -88,27 +81,17 @@ fn each_counter(filters: &mut [Value], other: impl Fn(&str) -> Option<String>) {
     }
 }
 
-/// Shows the lists of integrations of actions to a function that may change them.
-fn each_integration(actions: &mut [Value], mut change: impl FnMut(&mut Vec<Value>)) {
-    for action in actions {
-        let ids = action.get_mut("params").and_then(|params| params.get_mut("integration_ids"));
-        if let Some(ids) = ids.and_then(Value::as_array_mut) {
-            change(ids);
-        }
-    }
-}
-
-/// A trigger of a document, which names integrations by their numbers there.
+/// A trigger of a document, which names integrations and specifications by their numbers there.
 pub(in crate::services) struct Entry(Parsed);
 
-/// Reads the triggers of a document for a tenant. `numbers` are those of the document's integrations.
+/// Reads the triggers of a document for a tenant. `numbers` are those of what the document has.
 ///
 /// # Errors
 /// 400 with the trigger and field at fault.
 pub(in crate::services) fn read(
     entries: Vec<TriggerEntry>,
     tenant: TenantId,
-    numbers: &HashSet<i64>,
+    numbers: &Numbered<HashSet<i64>>,
     most: u64,
 ) -> Result<Vec<Entry>, Failure> {
     if entries.len() as u64 > most {
@@ -120,20 +103,19 @@ pub(in crate::services) fn read(
     entries.into_iter().enumerate().map(read).collect()
 }
 
-/// Makes the triggers of a tenant those of a document. `ids` are those of the document's integrations.
+/// Makes the triggers of a tenant those of a document. `ids` are those of the document's numbers.
 ///
 /// # Errors
 /// 400 with the trigger that names a counter which the tenant has not.
 pub(in crate::services) async fn import(
     work: &Work<'_>,
     entries: Vec<Entry>,
-    ids: &Numbers,
+    ids: &Numbered<Numbers>,
 ) -> Result<SectionReport, Failure> {
     let mut wanted = Vec::with_capacity(entries.len());
     for (index, Entry(mut parsed)) in entries.into_iter().enumerate() {
-        for numbers in parsed.actions.iter_mut().filter_map(|action| action.params.integration_ids.as_mut()) {
-            numbers.iter_mut().for_each(|number| *number = ids.get(number).copied().unwrap_or_default());
-        }
+        named::keep_integrations(&mut parsed.actions, |number| ids.integrations.get(&number).copied());
+        named::keep_specifications(&mut parsed.filters, |number| ids.specifications.get(&number).copied());
         let row = filled(work.transaction, work.tenant, blank(work.tenant, work.now), parsed, work.now).await;
         wanted.push(row.map_err(|error| at(&place("triggers", index), error))?);
     }
@@ -164,17 +146,12 @@ pub(in crate::services) async fn import(
     Ok(report)
 }
 
-fn read_one(mut entry: TriggerEntry, tenant: TenantId, numbers: &HashSet<i64>) -> Result<Parsed, ApiError> {
+fn read_one(
+    mut entry: TriggerEntry,
+    tenant: TenantId,
+    numbers: &Numbered<HashSet<i64>>,
+) -> Result<Parsed, ApiError> {
     each_counter(&mut entry.filters, |text| own_counter(text, tenant));
-    let mut unknown = None;
-    each_integration(&mut entry.actions, |named| {
-        let is_known = |number: &&Value| number.as_i64().is_some_and(|number| numbers.contains(&number));
-        unknown = unknown.take().or_else(|| named.iter().find(|number| !is_known(number)).cloned());
-    });
-    if let Some(number) = unknown {
-        let error = "names no integration of this document";
-        return Err(ApiError::field("integration_ids", error, number));
-    }
     let threshold = entry
         .threshold
         .map(|threshold| json!({"operator": "gt", "period": threshold.period, "count": threshold.count}));
@@ -187,7 +164,17 @@ fn read_one(mut entry: TriggerEntry, tenant: TenantId, numbers: &HashSet<i64>) -
         actions: Some(entry.actions),
         threshold,
     };
-    parse::parse(&fields)
+    let parsed = parse::parse(&fields)?;
+    let unknown = |named: Vec<i64>, known: &HashSet<i64>| named.into_iter().find(|id| !known.contains(id));
+    if let Some(number) = unknown(named::integrations(&parsed.actions), &numbers.integrations) {
+        let error = "names no integration of this document";
+        return Err(ApiError::field("integration_ids", error, number));
+    }
+    if let Some(number) = unknown(named::specifications(&parsed.filters), &numbers.specifications) {
+        let error = "api_spec_ids names no specification of this document";
+        return Err(ApiError::field("filters", error, number));
+    }
+    Ok(parsed)
 }
 
 fn key(row: &Model) -> String {

@@ -10,8 +10,10 @@ use crate::outgoing::Outgoing;
 
 /// Most headers of a webhook.
 const MAX_HEADERS: usize = 50;
+/// Longest part of a bad name that is shown, characters.
+const MAX_SHOWN_CHARS: usize = 100;
 /// Headers that belong to the connection.
-const RESERVED_HEADERS: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "upgrade"];
+const RESERVED_HEADERS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "upgrade"];
 
 /// Any HTTP receiver.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,7 +26,7 @@ pub struct Webhook {
     /// `json` or `jsonl`.
     #[serde(default = "default_format")]
     pub format: String,
-    /// Headers.
+    /// Headers. A `Host` is kept, because clients write one, and not sent: see [`Webhook::sent_headers`].
     #[serde(default)]
     pub headers: Map<String, Value>,
     /// PEM certificate of an authority to trust, or empty.
@@ -112,6 +114,14 @@ fn is_certificate(text: &str) -> bool {
         && reqwest::Certificate::from_pem_bundle(text.as_bytes()).is_ok_and(|found| !found.is_empty())
 }
 
+impl Webhook {
+    /// The headers that go out with a message. The host that is asked is always that of the address, which was checked: by
+    /// another name, a server that many share would be asked for what is not public.
+    pub fn sent_headers(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host"))
+    }
+}
+
 fn headers(sent: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
     if sent.len() > MAX_HEADERS {
         return Err(wrong_in("headers", "should have at most 50 headers"));
@@ -123,9 +133,15 @@ fn headers(sent: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
             Value::Number(_) | Value::Bool(_) => value.to_string(),
             _ => return Err(wrong_in("headers", "should have texts as values")),
         };
-        let known = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong_in("headers", "is invalid"))?;
-        if RESERVED_HEADERS.contains(&known.as_str()) || text.len() > MAX_TEXT || !is_header_value(&text) {
-            return Err(wrong_in("headers", "is invalid"));
+        let shown: String = name.chars().take(MAX_SHOWN_CHARS).collect();
+        let wrong = |why: &str| wrong_in("headers", &format!("{shown}: {why}"));
+        let known =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("is not the name of a header"))?;
+        if RESERVED_HEADERS.contains(&known.as_str()) {
+            return Err(wrong("belongs to the connection, which the cloud makes"));
+        }
+        if text.len() > MAX_TEXT || !is_header_value(&text) {
+            return Err(wrong("has a value that no header can have"));
         }
         headers.insert(name.clone(), Value::String(text));
     }
