@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{self, EventsBody, Path, RackQuery},
+    extract::{self, EventsBody, EventsQuery, Path},
     failure::Failure,
     services::api_spec::{self, MAX_UPLOAD, Upload},
     state::Cloud,
@@ -52,7 +52,7 @@ pub async fn api_spec_list(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    RackQuery(query): RackQuery<PageQuery>,
+    EventsQuery(query): EventsQuery<PageQuery>,
 ) -> Result<Response, Failure> {
     let page = (query.page, query.per_page);
     Ok(json_response(&api_spec::list(&cloud, &caller, client_id, page).await?))
@@ -170,7 +170,7 @@ pub struct LinkQuery {
 pub async fn api_spec_file(
     State(cloud): State<Cloud>,
     Path(path): Path<(i64, i64)>,
-    RackQuery(query): RackQuery<LinkQuery>,
+    EventsQuery(query): EventsQuery<LinkQuery>,
 ) -> Result<Response, Failure> {
     let link = (query.expires.unwrap_or_default(), query.nonce.as_str(), query.signature.as_str());
     let (kind, content) = api_spec::download(&cloud, path, link).await?;

@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::RackQuery,
+    extract::EventsQuery,
     failure::Failure,
     services::{ip_list, page},
     state::Cloud,
@@ -47,7 +47,7 @@ async fn records(
 pub async fn blacklist(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(request): RackQuery<ListRequest>,
+    EventsQuery(request): EventsQuery<ListRequest>,
 ) -> Result<Envelope<Objects<BlacklistRecord>>, Failure> {
     records(&cloud, &caller, &request, false).await
 }
@@ -63,7 +63,7 @@ pub async fn blacklist(
 pub async fn blacklist_history(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(request): RackQuery<ListRequest>,
+    EventsQuery(request): EventsQuery<ListRequest>,
 ) -> Result<Envelope<Objects<BlacklistRecord>>, Failure> {
     records(&cloud, &caller, &request, true).await
 }

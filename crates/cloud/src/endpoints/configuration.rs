@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{self, Path, RackQuery, parse},
+    extract::{self, EventsQuery, Path, parse},
     failure::Failure,
     services::configuration::{self, Author},
     state::Cloud,
@@ -33,7 +33,7 @@ pub async fn configuration_export(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    RackQuery(query): RackQuery<ConfigurationQuery>,
+    EventsQuery(query): EventsQuery<ConfigurationQuery>,
 ) -> Result<Envelope<Configuration>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let with_secrets = query.secrets.unwrap_or(false);
@@ -57,7 +57,7 @@ pub async fn configuration_import(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    RackQuery(query): RackQuery<ConfigurationImportQuery>,
+    EventsQuery(query): EventsQuery<ConfigurationImportQuery>,
     request: Request,
 ) -> Result<Envelope<ConfigurationReport>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{EventsBody, NoFields, Path, RackQuery},
+    extract::{EventsBody, EventsQuery, NoFields, Path},
     failure::Failure,
     services::integration,
     state::Cloud,
@@ -44,7 +44,7 @@ fn answer<T>(object: T) -> Envelope<ResultObject<T>> {
 pub async fn integration_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(query): RackQuery<IntegrationListQuery>,
+    EventsQuery(query): EventsQuery<IntegrationListQuery>,
 ) -> Answer<Vec<IntegrationView>> {
     Ok(answer(integration::list(&cloud, &caller, query.clientid).await?))
 }
@@ -154,7 +154,7 @@ pub async fn delivery_list(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(id): Path<i64>,
-    RackQuery(query): RackQuery<DeliveryListQuery>,
+    EventsQuery(query): EventsQuery<DeliveryListQuery>,
 ) -> Answer<Vec<DeliveryView>> {
     Ok(answer(integration::delivery_list(&cloud, &caller, id, &query).await?))
 }

@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::{Caller, strings},
-    extract::{EventsBody, Path, RackQuery, whole},
+    extract::{EventsBody, EventsQuery, Path, whole},
     failure::Failure,
     services::{
         ip_list::{self, List, NewEntries, RuleType, Spelling},
@@ -112,7 +112,7 @@ pub async fn ip_group_list(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    RackQuery(request): RackQuery<ListRequest>,
+    EventsQuery(request): EventsQuery<ListRequest>,
 ) -> Result<Envelope<Objects<IpGroupView>>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let types = texts(&request.filter, "rule_type").into_iter().map(|name| rule_type("rule_type", name));
@@ -195,7 +195,7 @@ pub async fn access_rule_counts(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    RackQuery(request): RackQuery<ListRequest>,
+    EventsQuery(request): EventsQuery<ListRequest>,
 ) -> Result<Envelope<IpListCounts>, Failure> {
     let tenant = caller.tenant_of(Some(client_id))?;
     let asked = lists(&request.filter)?;
@@ -220,7 +220,7 @@ pub async fn ip_list_import(
     State(cloud): State<Cloud>,
     caller: Caller,
     Path(client_id): Path<i64>,
-    RackQuery(options): RackQuery<Map<String, Value>>,
+    EventsQuery(options): EventsQuery<Map<String, Value>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Envelope<IpListImported>, Failure> {
     let options = Value::Object(options);

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::ip_list::{lists, rule_type, texts};
 use crate::{
     auth::{Caller, strings},
-    extract::{EventsBody, RackQuery},
+    extract::{EventsBody, EventsQuery},
     failure::Failure,
     services::{
         ip_list::{self, List, NewEntries, RuleType, Spelling},
@@ -87,7 +87,7 @@ fn ints(sent: &Value, key: &str) -> Result<Vec<i64>, ApiError> {
 pub async fn ip_rule_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(request): RackQuery<ListRequest>,
+    EventsQuery(request): EventsQuery<ListRequest>,
 ) -> Result<Envelope<Objects<IpRuleView>>, Failure> {
     let tenants = caller.tenants_or_own(&ints(&request.filter, "clientid")?);
     let ids = ints(&request.filter, "id")?;

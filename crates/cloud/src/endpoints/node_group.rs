@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::{Body, Path, RackQuery},
+    extract::{EventsBody, EventsQuery, Path},
     failure::Failure,
     services::node_group,
     state::Cloud,
@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 pub async fn node_create(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<NodeCreateRequest>,
+    EventsBody(request): EventsBody<NodeCreateRequest>,
 ) -> Result<Envelope<NodeView>, Failure> {
     Ok(Envelope::new(node_group::create(&cloud, &caller, &request).await?))
 }
@@ -54,7 +54,7 @@ pub async fn node_create(
 pub async fn node_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    RackQuery(request): RackQuery<ListRequest>,
+    EventsQuery(request): EventsQuery<ListRequest>,
 ) -> Result<Envelope<Vec<NodeView>>, Failure> {
     Ok(Envelope::new(node_group::list(&cloud, &caller, &request).await?))
 }
@@ -98,7 +98,7 @@ pub async fn node_token_regenerate(
 pub async fn node_find(
     State(cloud): State<Cloud>,
     caller: Caller,
-    Body(request): Body<ListRequest>,
+    EventsBody(request): EventsBody<ListRequest>,
 ) -> Result<Envelope<Vec<NodeFlatView>>, Failure> {
     Ok(Envelope::new(node_group::list_flat(&cloud, &caller, &request).await?))
 }

@@ -238,10 +238,12 @@ async fn message(cloud: &Cloud, tenant: TenantId, first: &Model, rows: &[Model])
     let sender = sender(cloud, tenant).await?;
     let mut events: Vec<Value> =
         rows.iter().filter_map(|row| row.events.0.as_array()).flatten().cloned().collect();
-    for link in events.iter_mut().filter_map(|event| event.pointer_mut("/details/security_issue_link")) {
-        // Noted without the Console's address, which may change until it is sent.
-        let path = link.as_str().unwrap_or_default();
-        *link = json!(format!("{}{path}", cloud.config.public.console_url.trim_end_matches('/')));
+    for place in ["/details/security_issue_link", "/details/link"] {
+        for link in events.iter_mut().filter_map(|event| event.pointer_mut(place)) {
+            // Noted without the Console's address, which may change until it is sent.
+            let path = link.as_str().unwrap_or_default();
+            *link = json!(format!("{}{path}", cloud.config.public.console_url.trim_end_matches('/')));
+        }
     }
     let mut message = Message::new(first.id, &first.notification_type, events, sender);
     message.time = first.batch_until.unwrap_or(first.created_at);

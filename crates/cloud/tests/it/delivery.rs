@@ -342,6 +342,8 @@ async fn counting_triggers_fire_once_in_a_window() {
         );
         assert_eq!((&details["client_name"], &details["cloud"]), (&json!("Acme"), &json!("us1")));
         assert_eq!(details["filters"], filters);
+        assert!(details["link"].as_str().unwrap().ends_with("/attacks"), "{}", details["link"]);
+        assert!(details["link"].as_str().unwrap().starts_with("http"), "{}", details["link"]);
         kinds.push(details["notification_type"].as_str().unwrap().to_owned());
     }
     kinds.sort();
@@ -382,6 +384,7 @@ async fn incidents_are_counted_once_each() {
         (&details["notification_type"], &details["trigger_name"], &details["count"]),
         (&json!("incidents_exceeded"), &json!("Worst"), &json!(2))
     );
+    assert!(details["link"].as_str().unwrap().ends_with("/incidents"), "{}", details["link"]);
     assert_eq!(details["filters"], filters);
 }
 

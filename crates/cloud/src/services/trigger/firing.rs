@@ -145,10 +145,10 @@ fn notification_of(fired: &Fired<'_>) -> Notification {
             details,
         };
     }
-    let (kind, noun) = match watch.template.as_str() {
-        "attacks_exceeded" => ("attacks_exceeded", "attacks"),
-        "incidents_exceeded" => ("incidents_exceeded", "incidents"),
-        _ => ("hits_exceeded", "hits"),
+    let (kind, noun, link) = match watch.template.as_str() {
+        "attacks_exceeded" => ("attacks_exceeded", "attacks", "/attacks"),
+        "incidents_exceeded" => ("incidents_exceeded", "incidents", "/incidents"),
+        _ => ("hits_exceeded", "hits", "/attacks"),
     };
     Notification {
         kind,
@@ -161,6 +161,7 @@ fn notification_of(fired: &Fired<'_>) -> Notification {
             "threshold": count,
             "period": period,
             "filters": watch.clauses(),
+            "link": link,
         }),
     }
 }
