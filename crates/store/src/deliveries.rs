@@ -17,9 +17,9 @@ use crate::{
     Store, StoreError, TenantId,
     entity::{
         delivery::{Column, Entity, Model},
-        delivery_hour, delivery_pause,
+        delivery_hour, delivery_pause, integration,
     },
-    fair::first_of_each_receiver,
+    fair::{Share, first_of_each_receiver},
 };
 
 /// Waiting for an attempt.
@@ -60,28 +60,31 @@ pub async fn enqueue<C: ConnectionTrait>(connection: &C, rows: Vec<Model>) -> Re
 /// Most notifications that go out together.
 const MOST_TOGETHER: u64 = 100;
 
-/// How many notifications are claimed.
-#[derive(Clone, Copy, Debug)]
+/// How many notifications may be on their way, and how many are.
+#[derive(Clone, Debug)]
 pub struct Room {
-    /// In all.
+    /// In all, besides those that are.
     pub all: u64,
     /// Of each tenant.
     pub of_tenant: i64,
     /// Of each integration.
     pub of_integration: i64,
+    /// Those that are: tenants, with how many each.
+    pub tenants: Vec<(i64, i64)>,
+    /// Those that are: integrations, with how many each.
+    pub integrations: Vec<(i64, i64)>,
 }
 
-/// Who gets nothing more for now.
-#[derive(Clone, Debug, Default)]
-pub struct Busy {
-    /// Tenants.
-    pub tenants: Vec<TenantId>,
-    /// Integrations.
-    pub integrations: Vec<i64>,
+impl Room {
+    /// Integrations that there is no room for.
+    fn full(&self) -> impl Iterator<Item = i64> + '_ {
+        let full = |(_, count): &&(i64, i64)| *count >= self.of_integration;
+        self.integrations.iter().filter(full).map(|(id, _)| *id)
+    }
 }
 
-/// Claims due notifications, oldest first, none of those that are `busy` or have a pause: until `lease_ms` nobody else
-/// gets them. Each comes with the others of its batch, if it has one.
+/// Claims due notifications that there is room for, oldest first, none of integrations that have a pause: until `lease_ms`
+/// nobody else gets them. Each comes with the others of its batch, if it has one.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -89,17 +92,17 @@ pub async fn claim(
     transaction: &DatabaseTransaction,
     now_ms: i64,
     lease_ms: i64,
-    room: Room,
-    busy: &Busy,
+    room: &Room,
 ) -> Result<Vec<Vec<Model>>, StoreError> {
     let is_due = Expr::col(Column::State)
         .eq(PENDING)
         .and(Expr::col(Column::DueMs).lte(now_ms))
-        .and(Expr::col(Column::ClientId).is_not_in(busy.tenants.iter().map(|tenant| tenant.0)))
-        .and(Expr::col(Column::IntegrationId).is_not_in(busy.integrations.iter().copied()))
+        .and(Expr::col(Column::IntegrationId).is_not_in(room.full()))
         .and(Expr::col(Column::IntegrationId).not_in_subquery(paused(now_ms)));
-    let most = (room.of_tenant, room.of_integration);
-    let first = first_of_each_receiver("deliveries", "integration_id", "due_ms", is_due, most);
+    let of_tenant = Share { most: room.of_tenant, at_work: &room.tenants };
+    let of_integration = Share { most: room.of_integration, at_work: &room.integrations };
+    let shares = (&of_tenant, &of_integration);
+    let first = first_of_each_receiver("deliveries", "integration_id", "due_ms", is_due, shares);
     let due = Entity::find()
         .filter(Column::Id.in_subquery(first))
         // Again on the row itself: another process may have claimed it while this one waited.
@@ -205,16 +208,28 @@ async fn batch(
         .await?)
 }
 
-/// Whether anything is due: a look without a lock, so that idle workers do not write.
+/// Whether anything is due that there is room for: a look without a lock, so that idle workers do not write. It asks for
+/// one notification of each integration, however many wait for one that has a pause.
 ///
 /// # Errors
 /// [`StoreError::Query`].
-pub async fn any_due(store: &Store, now_ms: i64) -> Result<bool, StoreError> {
+pub async fn any_due(store: &Store, now_ms: i64, room: &Room) -> Result<bool, StoreError> {
+    use integration::Column as Of;
     let due = Entity::find()
+        .select_only()
+        .expr(Expr::val(1))
+        .filter(Expr::col((Entity, Column::IntegrationId)).equals((integration::Entity, Of::Id)))
         .filter(Column::State.eq(PENDING))
         .filter(Column::DueMs.lte(now_ms))
-        .filter(Column::IntegrationId.not_in_subquery(paused(now_ms)));
-    Ok(due.one(store.reader()).await?.is_some())
+        .into_query();
+    let ready = integration::Entity::find()
+        .select_only()
+        .column(Of::Id)
+        .filter(Of::Id.is_not_in(room.full()))
+        .filter(Of::Id.not_in_subquery(paused(now_ms)))
+        .filter(Expr::exists(due))
+        .into_tuple::<i64>();
+    Ok(ready.one(store.reader()).await?.is_some())
 }
 
 /// Notes how an attempt went: on the notifications that went out together, and once in the statistics of their
@@ -367,7 +382,7 @@ pub async fn give_up<C: ConnectionTrait>(
 }
 
 impl Store {
-    /// Removes what was delivered before `delivered` and given up before `dead`, and statistics before `hour`.
+    /// Removes what was delivered before `delivered` and given up before `dead`, statistics and pauses before `hour`.
     /// Housekeeping: it knows no tenant.
     ///
     /// # Errors
@@ -382,6 +397,11 @@ impl Store {
         }
         delivery_hour::Entity::delete_many()
             .filter(delivery_hour::Column::Hour.lt(hour))
+            .exec(self.writer())
+            .await?;
+        // Of integrations that were deleted while something was on its way to them.
+        delivery_pause::Entity::delete_many()
+            .filter(delivery_pause::Column::UntilMs.lt(hour * 3_600_000))
             .exec(self.writer())
             .await?;
         Ok(())

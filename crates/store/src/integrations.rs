@@ -3,8 +3,8 @@
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Query},
 };
 
@@ -72,6 +72,16 @@ pub async fn find<C: ConnectionTrait>(
     id: i64,
 ) -> Result<Option<Model>, StoreError> {
     Ok(Entity::find_by_id(id).filter(tenants.holds("client_id")).one(connection).await?)
+}
+
+/// Holds an integration until the end of the transaction, so that what concerns it is done one after the other.
+///
+/// # Errors
+/// [`StoreError::Query`].
+pub async fn lock(transaction: &DatabaseTransaction, tenant: TenantId, id: i64) -> Result<(), StoreError> {
+    let row = Entity::find_by_id(id).filter(Column::ClientId.eq(tenant.0)).lock_exclusive();
+    row.one(transaction).await?;
+    Ok(())
 }
 
 /// How many of these ids are integrations of the tenant.

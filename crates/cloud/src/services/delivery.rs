@@ -9,14 +9,11 @@
 //! What fails comes again after longer and longer waits, until it is given up. A destination that mostly fails
 //! is switched off.
 
-use std::{collections::HashMap, hash::Hash, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use bartizan_api::ApiError;
 use bartizan_store::{
-    TenantId, Tenants, clients, deliveries,
-    deliveries::{Busy, Room},
-    entity::delivery::Model,
-    integrations,
+    TenantId, Tenants, clients, deliveries, deliveries::Room, entity::delivery::Model, integrations,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -151,37 +148,37 @@ impl Flying {
         }
     }
 
-    /// Who has enough on the way.
-    fn busy(&self, limits: &Limits) -> Busy {
-        let tenants = full(self.receivers.values().map(|(tenant, _)| *tenant), limits.deliveries_per_client);
-        let integrations = self.receivers.values().map(|(_, integration)| *integration);
-        Busy { tenants, integrations: full(integrations, limits.deliveries_per_integration) }
+    /// What else there is room for.
+    fn room(&self, limits: &Limits) -> Room {
+        let integer = |limit: usize| i64::try_from(limit).unwrap_or(i64::MAX);
+        let all = limits.deliveries.saturating_sub(self.tasks.len());
+        Room {
+            all: u64::try_from(all).unwrap_or(0),
+            of_tenant: integer(limits.deliveries_per_client),
+            of_integration: integer(limits.deliveries_per_integration),
+            tenants: counted(self.receivers.values().map(|(tenant, _)| tenant.0)),
+            integrations: counted(self.receivers.values().map(|(_, integration)| *integration)),
+        }
     }
 }
 
-/// What occurs at least `most` times.
-fn full<T: Eq + Hash>(each: impl Iterator<Item = T>, most: usize) -> Vec<T> {
-    let mut counts: HashMap<T, usize> = HashMap::new();
-    for one in each {
-        *counts.entry(one).or_default() += 1;
+/// How often each id occurs.
+fn counted(ids: impl Iterator<Item = i64>) -> Vec<(i64, i64)> {
+    let mut counts: HashMap<i64, i64> = HashMap::new();
+    for id in ids {
+        *counts.entry(id).or_default() += 1;
     }
-    counts.into_iter().filter(|(_, count)| *count >= most).map(|(one, _)| one).collect()
+    counts.into_iter().collect()
 }
 
 /// Claims as many as there is room for and begins to send them; how many.
 async fn launch(cloud: &Cloud, flying: &mut Flying) -> Result<usize, Failure> {
-    let limits = &cloud.config.limits;
-    let (now_ms, room) = (cloud.clock.now_ms(), limits.deliveries.saturating_sub(flying.tasks.len()));
-    if room == 0 || !deliveries::any_due(&cloud.store, now_ms).await? {
+    let (now_ms, room) = (cloud.clock.now_ms(), flying.room(&cloud.config.limits));
+    if room.all == 0 || !deliveries::any_due(&cloud.store, now_ms, &room).await? {
         return Ok(0);
     }
-    let room = Room {
-        all: u64::try_from(room).unwrap_or(0),
-        of_tenant: i64::try_from(limits.deliveries_per_client).unwrap_or(1),
-        of_integration: i64::try_from(limits.deliveries_per_integration).unwrap_or(1),
-    };
-    let (transaction, lease_ms) = (cloud.store.begin().await?, now_ms + LEASE_MS);
-    let claimed = deliveries::claim(&transaction, now_ms, lease_ms, room, &flying.busy(limits)).await?;
+    let transaction = cloud.store.begin().await?;
+    let claimed = deliveries::claim(&transaction, now_ms, now_ms + LEASE_MS, &room).await?;
     transaction.commit().await?;
     let count = claimed.len();
     for rows in claimed {

@@ -140,8 +140,10 @@ impl EventIndex {
         for _ in 0..2 {
             self.ready(tenant, patience).await?;
             // Each may need memory for every hit of the tenant, and uses every core.
-            let Ok(place) = self.0.questions.acquire().await else {
-                return Err(ApiError::internal().into());
+            let place = match tokio::time::timeout(patience, self.0.questions.acquire()).await {
+                Ok(Ok(place)) => place,
+                Ok(Err(_)) => return Err(ApiError::internal().into()),
+                Err(_) => return Err(busy()),
             };
             match self.answer(&question).await {
                 Err(FollowError::Index(IndexError::Corrupt { .. })) => {

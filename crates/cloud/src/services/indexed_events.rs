@@ -273,10 +273,8 @@ pub async fn attacks_with_hit(cloud: &Cloud, query: AttackQuery<'_>) -> Result<O
     else {
         return Ok(None);
     };
-    // Fewer to name; but hits of a source's attack have types and places of their own.
-    if !attacks::any_in_groups(cloud.store.reader(), query.tenants, ingest::SOURCE_GROUPS).await? {
-        of_hit.extend(filter::shared(query.filter));
-    }
+    // Fewer to name.
+    of_hit.extend(filter::shared(query.filter));
     let Some(filter) = filter::clause(&of_hit) else { return Ok(None) };
     let attacks = ask(cloud, tenant, move |index| index.values(tenant.0, &filter, Number::Attack)).await;
     Ok(attacks.filter(|attacks| attacks.len() <= MAX_NAMED))

@@ -23,7 +23,7 @@ mod write;
 
 pub use abuse::take as take_abuse;
 pub use commit::Ingestion;
-pub use grouping::group_key;
+pub use grouping::{MULTIPLE, group_key};
 pub use sources::{SOURCE_GROUPS, is_of_source};
 
 /// Takes a batch. Returns once everything in it is durable.

@@ -764,11 +764,14 @@ async fn nothing_is_sent_to_a_receiver_in_the_pause_after_a_failure() {
     loop {
         let first = &rows().await[0];
         // The next pause is one of 30 seconds, longer than the rest of this test.
-        if first["attempts"] == 10 {
+        if first["attempts"].as_i64().unwrap() >= 10 {
             break;
         }
+        // Never while one is on its way: that is a due time far ahead.
         let wait = first["next_attempt_at"].as_i64().unwrap() + 1 - inner.now();
-        inner.clock.shift_ms(wait.max(0) * 1000);
+        if wait <= 61 {
+            inner.clock.shift_ms(wait.max(0) * 1000);
+        }
         delivery::pass(inner).await.unwrap();
     }
     for index in 0..5 {

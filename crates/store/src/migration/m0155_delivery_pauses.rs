@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-/// Adds the table.
+/// Adds the table, and an index that tells at once whether anything waits for an integration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -16,6 +16,10 @@ impl MigrationTrait for Migration {
             .col(big_integer("failures"))
             .col(big_integer("until_ms"))
             .to_owned();
-        manager.create_table(pauses).await
+        manager.create_table(pauses).await?;
+        let mut waiting = Index::create();
+        waiting.table("deliveries").name("ix_deliveries_integration_id_state_due_ms");
+        waiting.col("integration_id").col("state").col("due_ms");
+        manager.create_index(waiting.to_owned()).await
     }
 }

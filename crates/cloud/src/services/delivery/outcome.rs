@@ -57,10 +57,12 @@ pub(super) async fn settle(
         }
     };
     let transaction = cloud.store.begin().await?;
+    integrations::lock(&transaction, tenant, row.integration_id).await?;
     deliveries::settle(&transaction, rows, &attempt).await?;
     match &outcome {
         Ok(()) => deliveries::resume(&transaction, tenant, row.integration_id).await?,
-        Err(error) if error.is_temporary() => {
+        // Letters that are used up say nothing of the receiver.
+        Err(error) if error.is_temporary() && !matches!(error, DeliveryError::Budget) => {
             let pause_ms = |failures| wait_ms(failures).unwrap_or(MAX_PAUSE_MS).min(MAX_PAUSE_MS);
             deliveries::pause(&transaction, tenant, row.integration_id, now_ms, pause_ms).await?;
         }
@@ -75,9 +77,10 @@ pub(super) async fn settle(
             "a notification was given up"
         );
     }
-    // While there is a pause, much that waits is tried rarely, and none of it as often as it may be.
-    if dead || (outcome.is_err() && attempt.now - row.created_at > WAITS_S.iter().sum()) {
-        switch_off_if_failing(&transaction, tenant, row.integration_id, now_ms).await?;
+    if outcome.is_err() {
+        // While there is a pause, much that waits is tried rarely, and none of it as often as it may be.
+        let since = if dead { i64::MIN } else { row.created_at };
+        switch_off_if_failing(&transaction, tenant, row.integration_id, since, now_ms).await?;
     }
     transaction.commit().await?;
     Ok(())
@@ -89,14 +92,19 @@ fn wait_ms(failures: i64) -> Option<i64> {
     WAITS_S.get(failures).map(|seconds| seconds * 1000)
 }
 
-/// Switches an integration off when most attempts of half a day failed, and says so to the others.
+/// Switches an integration off when most attempts of half a day failed, and says so to the others. That takes as long as
+/// a notification is tried: from `since`, Unix seconds, or from the last change of the integration, if that is later.
 async fn switch_off_if_failing<C: ConnectionTrait>(
     connection: &C,
     tenant: TenantId,
     id: i64,
+    since: i64,
     now_ms: i64,
 ) -> Result<(), Failure> {
-    let now = now_ms / 1000;
+    let (now, tried) = (now_ms / 1000, WAITS_S.iter().sum::<i64>());
+    if since > now - tried {
+        return Ok(());
+    }
     let (delivered, failed) =
         deliveries::attempts_since(connection, tenant, id, now / 3600 - WATCHED_HOURS).await?;
     // One letter to a mailbox that does not exist is no outage.
@@ -107,7 +115,7 @@ async fn switch_off_if_failing<C: ConnectionTrait>(
     let Some(mut row) = integrations::find(connection, &Tenants::from(tenant), id).await? else {
         return Ok(());
     };
-    if !row.active {
+    if !row.active || (since != i64::MIN && row.updated_at > now - tried) {
         return Ok(());
     }
     let reason = format!("{failed} of {} attempts failed within 12 hours", delivered + failed);

@@ -6,6 +6,8 @@ use bartizan_api::filter::{Condition, Filter as Asked, IpTest, Mask, Range, Test
 use bartizan_events_index::{Filter, Mark, Number, Text};
 use bartizan_store::attacks;
 
+use crate::services::ingest::MULTIPLE;
+
 /// The milliseconds of a span of seconds, both ends included.
 pub(super) fn span_ms(from: Option<i64>, to: Option<i64>) -> RangeInclusive<i64> {
     let from = from.map_or(i64::MIN, |from| from.saturating_mul(1000));
@@ -39,12 +41,23 @@ pub(super) fn of_page(attacks: &[i64], clauses: Option<&[Vec<Condition>]>) -> Op
     Some(Filter::All(all))
 }
 
-/// What the only clause of a filter of attacks asks of what each hit shares with its attack.
+/// What the only clause of a filter of attacks asks that each hit of an attack that passes has as well.
 pub(super) fn shared(asked: &Asked) -> Vec<Condition> {
     let [clause] = asked.clauses.as_slice() else { return vec![] };
-    let shared =
-        |condition: &&Condition| ["type", "domain", "parameter", "poolid"].contains(&condition.field);
-    clause.iter().filter(shared).cloned().collect()
+    clause.iter().filter(|condition| is_of_one(condition)).cloned().collect()
+}
+
+/// Whether a condition lets no attack through whose hits have several values of the field: all hits have that of the
+/// attack then.
+fn is_of_one(asked: &Condition) -> bool {
+    let several = match (asked.field, &asked.test) {
+        ("type", Test::Texts(texts)) => texts.iter().any(|text| text == MULTIPLE),
+        ("domain" | "parameter", Test::Masks(masks)) => {
+            masks.iter().any(|mask| Pattern::of(mask).matches(MULTIPLE))
+        }
+        _ => return false,
+    };
+    several == asked.negated
 }
 
 /// Not marked false.
@@ -71,6 +84,8 @@ fn of_attack(asked: &Condition, incidents: &[i64]) -> Option<Filter> {
     match (asked.field, &asked.test) {
         // An attack that overlaps the period is out, with its hits of other times.
         ("time", _) if asked.negated => None,
+        // Hits of an attack may have several parameters; types and hosts only where the caller has looked.
+        ("parameter", _) if !is_of_one(asked) => None,
         // An attack with a hit in the period overlaps it, and only hits of the period count.
         ("time" | "clientid" | "type" | "domain" | "parameter" | "poolid", _) => condition(asked),
         ("vulnid" | "security_issue_id", Test::Null) => {

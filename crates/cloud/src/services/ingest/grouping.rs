@@ -17,7 +17,7 @@ use crate::services::event_view::month_of;
 /// Longest gap inside one attack, seconds.
 pub(super) const WINDOW_S: i64 = 3600;
 /// Stands for fields that differ within an attack.
-const MULTIPLE: &str = "[multiple]";
+pub const MULTIPLE: &str = "[multiple]";
 /// Stands for the application where hits of several are in one attack.
 const UNSPECIFIED: i64 = 0;
 

@@ -76,6 +76,7 @@ impl Missed {
 /// Tells the other processes, as long as the cloud runs.
 pub(crate) async fn share(cloud: Cloud) {
     let (missed, mut told) = (&cloud.missed_calls, 0);
+    let mut warned: Option<Instant> = None;
     loop {
         let number = missed.number();
         if number == told {
@@ -85,13 +86,15 @@ pub(crate) async fn share(cloud: Cloud) {
         let more = i64::try_from(number - told).unwrap_or(i64::MAX);
         match cloud.store.note_missed_calls(more).await {
             Ok(()) => told = number,
-            Err(error) => {
+            Err(error) if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) => {
+                warned = Some(Instant::now());
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(
                     error,
                     "other processes do not know yet that calls of verified hosts were missed"
                 );
             }
+            Err(_) => {}
         }
         tokio::time::sleep(GATHER).await;
     }

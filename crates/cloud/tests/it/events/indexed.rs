@@ -24,6 +24,7 @@ fn events(now: i64) -> Vec<Value> {
                 "path": format!("/p{}", pick(5)), "domain": format!("Shop{}.test", pick(2)), "statuscode": 200 + pick(3) * 100,
                 "value": format!("1' UNION select {}", pick(6)), "aggregated_count": 1 + pick(4),
                 "block_status": if pick(3) == 0 { "blocked" } else { "monitored" },
+                "parameter": format!("GET_q{}_value", pick(2)),
                 "known_attack": if pick(4) == 0 { json!([]) } else { json!(["CVE-2017-9841", "generic"]) },
                 "context": {"country": country, "datacenter": (pick(5) == 0).then_some("aws"), "tor": pick(9) == 0},
             });
@@ -44,6 +45,8 @@ fn tests(now: i64) -> Vec<(&'static str, Test)> {
         ("statuscode", Test::Ints(vec![200], vec![Range { from: Some(400), to: None }])),
         ("domain", like("shop1%")),
         ("path", like("%/p_")),
+        ("parameter", Test::Masks(vec![Mask::Exact("GET_q1_value".to_owned())])),
+        ("parameter", like("%mult%")),
         ("value", like("%union%3")),
         (
             "ip",
@@ -82,6 +85,16 @@ async fn the_index_and_the_database_say_the_same() {
             cases.push(vec![Condition { field, negated, test: test.clone() }]);
             let other = Condition { field: "type", negated: true, test: Test::Texts(vec!["xss".to_owned()]) };
             cases.push(vec![Condition { field, negated, test: test.clone() }, other]);
+            for of_hit in [
+                Condition {
+                    field: "parameter",
+                    negated,
+                    test: Test::Masks(vec![Mask::Exact("GET_q0_value".to_owned())]),
+                },
+                Condition { field: "type", negated: false, test: Test::Texts(vec!["dirbust".to_owned()]) },
+            ] {
+                cases.push(vec![Condition { field, negated, test: test.clone() }, of_hit]);
+            }
         }
     }
     let mut described = 0;
