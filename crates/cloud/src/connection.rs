@@ -3,6 +3,8 @@
 //! **Beginning.** Which version a client speaks is told by its first bytes, and nothing else limits how long it may take for
 //! them: the limit on heads begins after that. Whoever says nothing is let go here.
 //!
+//! **Middle.** Whoever takes nothing of an answer for a while is let go, too, so that answers nobody reads are not kept.
+//!
 //! **End.** A connection that is closed while its client still sends is reset, and with it goes what the client has not
 //! read: the answer that says why (RFC 9112, section 9.6). So the server ends its own side only, and throws away what comes
 //! until the client ends its side or the time is over.
@@ -22,6 +24,8 @@ use tokio::{
     time::Sleep,
 };
 
+use crate::config::Limits;
+
 /// What a client of HTTP/2 begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -30,8 +34,20 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) struct Times {
     /// For the first bytes.
     pub(crate) beginning: Duration,
+    /// For the client to take something of what is written.
+    pub(crate) stalled: Duration,
     /// For the client to notice the end.
     pub(crate) end: Duration,
+}
+
+impl Times {
+    pub(crate) fn of(limits: &Limits) -> Times {
+        Times {
+            beginning: Duration::from_millis(limits.idle_ms),
+            stalled: Duration::from_millis(limits.stalled_ms),
+            end: Duration::from_millis(limits.unread_body_ms),
+        }
+    }
 }
 
 /// Makes a [`Connection`] of what another acceptor accepts.
@@ -72,7 +88,9 @@ pub(crate) struct Connection<S: AsyncRead + Send + Unpin + 'static> {
     /// Gone when this is dropped.
     stream: Option<S>,
     beginning: Option<Beginning>,
-    end: Duration,
+    times: Times,
+    /// While the client takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// Whether the server ended its side.
     shut_down: bool,
     /// Whether nothing more comes.
@@ -98,7 +116,19 @@ impl<S: AsyncRead + Send + Unpin + 'static> Connection<S> {
     fn new(stream: S, times: Times) -> Connection<S> {
         let timer = Box::pin(tokio::time::sleep(times.beginning));
         let beginning = Some(Beginning { timer, read: 0 });
-        Connection { stream: Some(stream), beginning, end: times.end, shut_down: false, ended: false }
+        Connection { stream: Some(stream), beginning, times, stalled: None, shut_down: false, ended: false }
+    }
+
+    /// What became of writing something, which may not take for ever.
+    fn written<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let time = self.times.stalled;
+        let timer = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        std::task::ready!(timer.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -138,7 +168,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Connecti
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return gone() };
-        Pin::new(stream).poll_write(context, bytes)
+        let polled = Pin::new(stream).poll_write(context, bytes);
+        self.written(context, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -158,7 +189,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Connecti
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return gone() };
-        Pin::new(stream).poll_write_vectored(context, parts)
+        let polled = Pin::new(stream).poll_write_vectored(context, parts);
+        self.written(context, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -168,11 +200,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Connecti
 
 impl<S: AsyncRead + Send + Unpin + 'static> Drop for Connection<S> {
     fn drop(&mut self) {
-        let lingers = self.shut_down && !self.ended && !self.end.is_zero();
+        let lingers = self.shut_down && !self.ended && !self.times.end.is_zero();
         let Some(stream) = self.stream.take().filter(|_| lingers) else { return };
         // Without a runtime the process is on its way out.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(tokio::time::timeout(self.end, throw_away(stream)));
+            runtime.spawn(tokio::time::timeout(self.times.end, throw_away(stream)));
         }
     }
 }
@@ -189,7 +221,16 @@ mod tests {
     use tokio::io::{AsyncWriteExt, DuplexStream};
 
     fn times(beginning_ms: u64, end_ms: u64) -> Times {
-        Times { beginning: Duration::from_millis(beginning_ms), end: Duration::from_millis(end_ms) }
+        let [beginning, end] = [beginning_ms, end_ms].map(Duration::from_millis);
+        Times { beginning, stalled: Duration::from_millis(1), end }
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_let_go() {
+        let (_client, server) = tokio::io::duplex(64);
+        let mut server = Connection::new(server, times(60_000, 0));
+        server.write_all(&[0; 64]).await.unwrap();
+        assert_eq!(server.write_all(&[0]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     /// The server's side of a connection whose client said this, bit by bit, and nothing more, with the client's side.

@@ -3,11 +3,13 @@
 use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
+    sync::OnceLock,
     time::Duration,
 };
 
 use axum::{
     Router, ServiceExt,
+    body::Bytes,
     extract::{DefaultBodyLimit, Request},
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version},
     middleware,
@@ -51,8 +53,10 @@ use crate::{
     state::Cloud,
 };
 
-/// How long a client may take for the head of a request, and for its first bytes.
-const HEAD: Duration = Duration::from_secs(30);
+/// Requests that a connection of HTTP/2 may have open at the same time.
+const STREAMS: u32 = 100;
+/// Bytes of the answer to each of them that wait for the client to take them.
+const STREAM_BUFFER: usize = 64 << 10;
 
 /// Why a cloud does not start: one clear line.
 #[derive(Debug, thiserror::Error)]
@@ -148,17 +152,17 @@ impl RunningCloud {
         let service = service(cloud.clone());
         let serving = handle.clone();
         let tls_config = tls.as_ref().map(Certificates::config);
-        let times = Times { beginning: HEAD, end: Duration::from_millis(cloud.config.limits.unread_body_ms) };
+        let times = Times::of(&cloud.config.limits);
         let server = tokio::spawn(async move {
             match tls_config {
                 Some(tls) => {
                     let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(serving);
-                    limit(server.http_builder());
+                    limit(server.http_builder(), times);
                     server.map(|tls| Acceptor::new(tls, times)).serve(service).await
                 }
                 None => {
                     let mut server = axum_server::from_tcp(listener)?.handle(serving);
-                    limit(server.http_builder());
+                    limit(server.http_builder(), times);
                     server.map(|plain| Acceptor::new(plain, times)).serve(service).await
                 }
             }
@@ -199,10 +203,12 @@ impl RunningCloud {
 }
 
 /// How long clients of either version of HTTP may be silent.
-fn limit(http: &mut Builder<TokioExecutor>) {
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    // HTTP/2 is asked whether it is still there.
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD).keep_alive_timeout(HEAD);
+fn limit(http: &mut Builder<TokioExecutor>, times: Times) {
+    http.http1().timer(TokioTimer::new()).header_read_timeout(times.beginning);
+    // HTTP/2 is asked whether it is still there. The question queues behind answers that are on their way.
+    let mut http2 = http.http2();
+    http2.timer(TokioTimer::new()).keep_alive_interval(times.beginning).keep_alive_timeout(times.stalled);
+    http2.max_concurrent_streams(STREAMS).max_send_buf_size(STREAM_BUFFER);
 }
 
 /// Takes a port; answers the address in force, too.
@@ -290,10 +296,12 @@ fn may_be_compressed(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Exte
     extensions.get::<edge::Plain>().is_none()
 }
 
+/// The description of the API, which everybody may ask for: made once, and shared by all who take it.
 async fn openapi_json() -> Response {
-    match openapi::document_json() {
-        Ok(text) => ([("content-type", "application/json")], text).into_response(),
-        Err(_) => ApiError::internal().into_response(),
+    static DOCUMENT: OnceLock<Option<Bytes>> = OnceLock::new();
+    match DOCUMENT.get_or_init(|| openapi::document_json().ok().map(Bytes::from)) {
+        Some(document) => ([("content-type", "application/json")], document.clone()).into_response(),
+        None => ApiError::internal().into_response(),
     }
 }
 

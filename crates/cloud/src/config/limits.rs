@@ -81,7 +81,12 @@ limits! {
     /// Milliseconds that a body may take while it is read, however slowly it comes.
     body_ms: u64 = 30_000, 100, 3_600_000;
     /// Bytes per second by which it may take longer.
-    body_bytes_per_second: u32 = 16_384, 1, 1 << 30;
+    body_bytes_per_second: u32 = 16_384, 512, 1 << 30;
+    /// Milliseconds that a connection may be without a request, and that the head of one may take. HTTP/2 is asked after as
+    /// long whether it is still there.
+    idle_ms: u64 = 75_000, 1000, 3_600_000;
+    /// Milliseconds in which a client must take something of an answer, or say over HTTP/2 that it is still there.
+    stalled_ms: u64 = 300_000, 1000, 3_600_000;
     /// Bytes of a body nobody needs that are read so that the connection can go on; beyond, it is closed after the answer.
     unread_body_bytes: usize = 4 << 20, 0, BYTES;
     /// Milliseconds that this may take.

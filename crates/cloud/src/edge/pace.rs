@@ -46,6 +46,11 @@ impl Paced {
         }
     }
 
+    /// The body without a pace.
+    pub(super) fn into_inner(self) -> Body {
+        self.body
+    }
+
     /// Whether anybody began to read it.
     pub(super) fn is_begun(&self) -> bool {
         self.begun.is_some()
@@ -103,6 +108,31 @@ impl HttpBody for Paced {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A part of a body.
+    type Part = Result<Frame<Bytes>, axum::Error>;
+
+    #[tokio::test]
+    async fn what_was_read_gives_time() {
+        use http_body_util::BodyExt;
+
+        let limits = Limits { body_ms: 1, body_bytes_per_second: 1, ..Limits::default() };
+        let (parts, body) = tokio::sync::mpsc::unbounded_channel::<Part>();
+        let stream = futures_util::stream::unfold(body, async |mut body| Some((body.recv().await?, body)));
+        let body = Body::new(http_body_util::StreamBody::new(Box::pin(stream)));
+        let mut body = Paced::new(body, &limits);
+        // An hour for these, however slow this machine is.
+        parts.send(Ok(Frame::data(Bytes::from(vec![0; 3600])))).unwrap();
+        assert!(body.frame().await.unwrap().is_ok());
+        let next = tokio::time::timeout(Duration::from_millis(50), body.frame()).await;
+        assert!(next.is_err(), "a body that came fast enough ended");
+        // Nothing came of this one.
+        let (_silent, body) = tokio::sync::mpsc::unbounded_channel::<Part>();
+        let stream = futures_util::stream::unfold(body, async |mut body| Some((body.recv().await?, body)));
+        let body = Body::new(http_body_util::StreamBody::new(Box::pin(stream)));
+        let late = Paced::new(body, &limits).frame().await.unwrap().unwrap_err();
+        assert!(late.into_inner().is::<TooSlow>());
+    }
 
     #[test]
     fn a_body_has_its_time_and_more_by_what_came() {

@@ -5,7 +5,8 @@
 //! answer, within `limits.unread_body_bytes` and `limits.unread_body_ms`; beyond them the answer says `Connection: close`.
 //!
 //! HTTP/2 keeps the connection and resets the stream after the answer, with `NO_ERROR` (RFC 9113, section 8.1). Some clients
-//! report that reset instead of the answer (curl 7.88), so the rest is thrown away first there too, within the same limits.
+//! report that reset instead of the answer (curl 7.88), so the rest is thrown away first there too, within the same limits;
+//! beyond them the answer goes out and what comes is thrown away as long again before the stream is reset.
 
 use std::{
     pin::Pin,
@@ -38,28 +39,39 @@ pub(super) async fn run(limits: &Limits, request: Request, next: Next) -> Respon
     let (back, returned) = oneshot::channel();
     let mut response =
         next.run(request.map(|body| Body::new(Lent::new(Paced::new(body, limits), back)))).await;
-    if !is_taken(limits, returned, waits).await && closes {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if let Some(rest) = left_over(limits, returned, waits).await {
+        if closes {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else {
+            let time = Duration::from_millis(limits.unread_body_ms);
+            tokio::spawn(tokio::time::timeout(time, throw_away(rest.into_inner())));
+        }
     }
     response
 }
 
-/// Whether nothing of the body is left on the wire, as far as this request knows.
-async fn is_taken(limits: &Limits, mut returned: oneshot::Receiver<Paced>, waits: bool) -> bool {
+/// What of the body is left on the wire, as far as this request knows.
+async fn left_over(limits: &Limits, mut returned: oneshot::Receiver<Paced>, waits: bool) -> Option<Paced> {
     match returned.try_recv() {
         // It was read to its end, or whoever has it still reads.
-        Err(TryRecvError::Closed | TryRecvError::Empty) => true,
-        Ok(rest) if waits && !rest.is_begun() => false,
-        Ok(rest) => {
+        Err(TryRecvError::Closed | TryRecvError::Empty) => None,
+        Ok(rest) if waits && !rest.is_begun() => Some(rest),
+        Ok(mut rest) => {
             let time = Duration::from_millis(limits.unread_body_ms);
-            let discarding = discard(rest, limits.unread_body_bytes);
-            tokio::time::timeout(time, discarding).await.unwrap_or(false)
+            let discarding = discard(&mut rest, limits.unread_body_bytes);
+            let is_taken = tokio::time::timeout(time, discarding).await.unwrap_or(false);
+            (!is_taken).then_some(rest)
         }
     }
 }
 
+/// Reads a body to its end.
+async fn throw_away(mut body: Body) {
+    while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
+}
+
 /// Reads a body to its end; false when that takes more bytes than allowed, or it breaks off.
-async fn discard(mut body: Paced, mut left: usize) -> bool {
+async fn discard(body: &mut Paced, mut left: usize) -> bool {
     // More than that was announced: waiting for a part of it would help nobody.
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > left) {
         return false;

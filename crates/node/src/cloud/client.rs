@@ -52,6 +52,8 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(SILENCE)
+            // Before the cloud, or a proxy in front of it, closes what is not used.
+            .pool_idle_timeout(Duration::from_secs(20))
             .user_agent(concat!("bartizan-node/", env!("CARGO_PKG_VERSION")))
             .danger_accept_invalid_certs(!cloud.ca_verify);
         if let Some(path) = &cloud.ca_file {

@@ -51,9 +51,10 @@ pub(super) async fn keep_uploading(state: &State, client: &Client) {
                 backoff.reset();
                 room = BATCH_BYTES;
             }
-            // The cloud sets bad events aside, so a batch that it does not understand holds one that breaks the whole.
+            // The cloud sets bad events aside, so a batch that it does not understand holds one that breaks the whole. Over a
+            // very slow line a smaller one arrives in time.
             Err(LinkError::Status {
-                status: StatusCode::PAYLOAD_TOO_LARGE | StatusCode::BAD_REQUEST,
+                status: StatusCode::PAYLOAD_TOO_LARGE | StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT,
                 ..
             }) if batch.records.len() > 1 => {
                 room = (room / 2).max(1);

@@ -83,7 +83,11 @@ struct Plan<'a> {
 
 /// The tenant that users are moved to: within reach of a caller that administers tenants.
 async fn destination(cloud: &Cloud, caller: &Caller, id: i64) -> Result<entity::client::Model, Failure> {
-    let tenant = caller.tenant_of(Some(id))?;
+    // The change is about the clients that the users belong to.
+    let tenant = TenantId(id);
+    if !caller.tenants.contains(tenant) {
+        return Err(ApiError::access_denied().into());
+    }
     Ok(cloud.store.identify_client(tenant.0).await?.ok_or_else(ApiError::access_denied)?)
 }
 
