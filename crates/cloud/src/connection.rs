@@ -120,6 +120,7 @@ impl<S: AsyncRead + Send + Unpin + 'static> Connection<S> {
     }
 
     /// What became of writing something, which may not take for ever.
+    // TLS keeps what it is given, so what stalls is often the flush or the end.
     fn written<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.stalled = None;
@@ -174,13 +175,15 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncWrite for Connecti
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(stream) = &mut self.stream else { return gone() };
-        Pin::new(stream).poll_flush(context)
+        let polled = Pin::new(stream).poll_flush(context);
+        self.written(context, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.shut_down = true;
         let Some(stream) = &mut self.stream else { return gone() };
-        Pin::new(stream).poll_shutdown(context)
+        let polled = Pin::new(stream).poll_shutdown(context);
+        self.written(context, polled)
     }
 
     fn poll_write_vectored(

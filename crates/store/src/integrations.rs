@@ -140,8 +140,10 @@ pub async fn update<C: ConnectionTrait>(connection: &C, row: Model) -> Result<Mo
 ///
 /// # Errors
 /// [`StoreError::Query`].
-pub async fn delete<C: ConnectionTrait>(connection: &C, tenant: TenantId, id: i64) -> Result<(), StoreError> {
+pub async fn delete(connection: &DatabaseTransaction, tenant: TenantId, id: i64) -> Result<(), StoreError> {
     use crate::entity::{delivery, delivery_hour};
+    // As who notes an attempt does, so that neither holds what the other waits for.
+    lock(connection, tenant, id).await?;
     delivery::Entity::delete_many()
         .filter(delivery::Column::ClientId.eq(tenant.0))
         .filter(delivery::Column::IntegrationId.eq(id))

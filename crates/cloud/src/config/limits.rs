@@ -84,7 +84,7 @@ limits! {
     body_bytes_per_second: u32 = 16_384, 512, 1 << 30;
     /// Milliseconds that a connection may be without a request, and that the head of one may take. HTTP/2 is asked after as
     /// long whether it is still there.
-    idle_ms: u64 = 75_000, 1000, 3_600_000;
+    idle_ms: u64 = 75_000, 25_000, 3_600_000;
     /// Milliseconds in which a client must take something of an answer, or say over HTTP/2 that it is still there.
     stalled_ms: u64 = 300_000, 1000, 3_600_000;
     /// Bytes of a body nobody needs that are read so that the connection can go on; beyond, it is closed after the answer.

@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Caller,
-    extract::EventsBody,
+    extract::Body,
     failure::Failure,
     services::{activity, pools},
     state::Cloud,
@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 pub async fn pool_list(
     State(cloud): State<Cloud>,
     caller: Caller,
-    EventsBody(request): EventsBody<ListRequest>,
+    Body(request): Body<ListRequest>,
 ) -> Result<Envelope<Vec<PoolView>>, Failure> {
     Ok(Envelope::new(pools::list(&cloud, &caller, &request).await?))
 }
@@ -45,7 +45,7 @@ pub async fn pool_list(
 pub async fn pool_create(
     State(cloud): State<Cloud>,
     caller: Caller,
-    EventsBody(request): EventsBody<PoolCreate>,
+    Body(request): Body<PoolCreate>,
 ) -> Result<Envelope<PoolView>, Failure> {
     Ok(Envelope::new(pools::create(&cloud, &caller, &request).await?))
 }
@@ -58,7 +58,7 @@ pub async fn pool_create(
 pub async fn pool_update(
     State(cloud): State<Cloud>,
     caller: Caller,
-    EventsBody(request): EventsBody<PoolUpdate>,
+    Body(request): Body<PoolUpdate>,
 ) -> Result<Envelope<Vec<PoolView>>, Failure> {
     let changed = pools::update(&cloud, &caller, &request).await?;
     Ok(Envelope::new(activity::note_none(&cloud, &caller, ("application", "update"), changed).await?))
@@ -72,7 +72,7 @@ pub async fn pool_update(
 pub async fn pool_delete(
     State(cloud): State<Cloud>,
     caller: Caller,
-    EventsBody(request): EventsBody<SelectRequest>,
+    Body(request): Body<SelectRequest>,
 ) -> Result<Envelope<Vec<i64>>, Failure> {
     let changed = pools::delete(&cloud, &caller, &request).await?;
     Ok(Envelope::new(activity::note_none(&cloud, &caller, ("application", "delete"), changed).await?))

@@ -143,7 +143,7 @@ impl EventIndex {
             let place = match tokio::time::timeout(patience, self.0.questions.acquire()).await {
                 Ok(Ok(place)) => place,
                 Ok(Err(_)) => return Err(ApiError::internal().into()),
-                Err(_) => return Err(busy()),
+                Err(_) => return Err(unavailable("The event index is busy")),
             };
             match self.answer(&question).await {
                 Err(FollowError::Index(IndexError::Corrupt { .. })) => {

@@ -180,8 +180,8 @@ async fn two_processes_count_failed_authentications_together() {
     second.shutdown().await;
 }
 
-/// Asks one process again and again until it is told to end; counts what it admitted and what it refused.
-/// Asks until then: admitted, refused, and the time in which this machine stood still.
+/// Asks one process again and again until it is told to end: what it admitted, what it refused, and for how long this
+/// machine stood still.
 async fn ask(
     url: String,
     credential: Credential,
@@ -242,6 +242,7 @@ async fn two_processes_hold_the_limit_of_a_client_together() {
     let allowed = 50.0 + 50.0 * begin.elapsed().as_secs_f64();
     assert!(refused > 0, "nothing was refused of {admitted}");
     assert!(f64::from(admitted) <= 1.1 * allowed, "{admitted} of {allowed} were admitted");
+    assert!(still.as_secs() < SECONDS / 2, "this machine stood still for {still:?}");
     // What one process does not use is for the other.
     let due = 50.0 + 50.0 * (SECONDS as f64 - still.as_secs_f64());
     assert!(

@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 use super::identity::Identity;
 use crate::config::{Config, Role};
 
-/// Longest silence of the cloud, and longer than it holds a watch call (55 s). What is large (bundles, lists, events) has
-/// no other bound: over a slow link it takes its time.
+/// Longest silence of the cloud, and longer than it holds a watch call (55 s). What is large and comes (bundles, lists) has
+/// no other bound: over a slow link it takes its time. While events are sent the cloud is silent, so a batch that takes
+/// longer is sent in halves.
 const SILENCE: Duration = Duration::from_secs(70);
 /// For what is small.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

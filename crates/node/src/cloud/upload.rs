@@ -49,7 +49,8 @@ pub(super) async fn keep_uploading(state: &State, client: &Client) {
                 }
                 reader.ack(answer.acked_seq.min(batch.last_seq()));
                 backoff.reset();
-                room = BATCH_BYTES;
+                // Not at once what was too much for the line before.
+                room = (room * 2).min(BATCH_BYTES);
             }
             // The cloud sets bad events aside, so a batch that it does not understand holds one that breaks the whole. Over a
             // very slow line a smaller one arrives in time.
@@ -71,6 +72,10 @@ pub(super) async fn keep_uploading(state: &State, client: &Client) {
                 room = BATCH_BYTES;
             }
             Err(error) => {
+                if matches!(&error, LinkError::Transport(cause) if cause.is_timeout()) {
+                    // Perhaps the line is too slow for so many.
+                    room = (room / 2).max(1);
+                }
                 state.link.api_errors.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,

@@ -44,6 +44,7 @@ pub(super) async fn settle(
             now: now_ms / 1000,
             status: None,
             error: None,
+            counts: true,
         },
         Err(error) => {
             let wait_ms = wait_ms(row.attempts).filter(|_| error.is_temporary());
@@ -53,6 +54,7 @@ pub(super) async fn settle(
                 now: now_ms / 1000,
                 status: error.status(),
                 error: Some(error.to_string()),
+                counts: says_something_of_the_receiver(error),
             }
         }
     };
@@ -61,8 +63,7 @@ pub(super) async fn settle(
     deliveries::settle(&transaction, rows, &attempt).await?;
     match &outcome {
         Ok(()) => deliveries::resume(&transaction, tenant, row.integration_id).await?,
-        // Letters that are used up say nothing of the receiver.
-        Err(error) if error.is_temporary() && !matches!(error, DeliveryError::Budget) => {
+        Err(error) if error.is_temporary() && attempt.counts => {
             let pause_ms = |failures| wait_ms(failures).unwrap_or(MAX_PAUSE_MS).min(MAX_PAUSE_MS);
             deliveries::pause(&transaction, tenant, row.integration_id, now_ms, pause_ms).await?;
         }
@@ -77,13 +78,18 @@ pub(super) async fn settle(
             "a notification was given up"
         );
     }
-    if outcome.is_err() {
+    if outcome.is_err() && attempt.counts {
         // While there is a pause, much that waits is tried rarely, and none of it as often as it may be.
         let since = if dead { i64::MIN } else { row.created_at };
         switch_off_if_failing(&transaction, tenant, row.integration_id, since, now_ms).await?;
     }
     transaction.commit().await?;
     Ok(())
+}
+
+/// Letters that are used up are no fault of the mailbox.
+fn says_something_of_the_receiver(error: &DeliveryError) -> bool {
+    !matches!(error, DeliveryError::Budget)
 }
 
 /// How long to wait after so many attempts that failed, and one more; `None` when there were enough.
