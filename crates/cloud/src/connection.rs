@@ -234,6 +234,14 @@ mod tests {
         let mut server = Connection::new(server, times(60_000, 0));
         server.write_all(&[0; 64]).await.unwrap();
         assert_eq!(server.write_all(&[0]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        // What keeps it for a while stalls later.
+        for ends in [false, true] {
+            let (_client, server) = tokio::io::duplex(64);
+            let mut server = Connection::new(tokio::io::BufWriter::new(server), times(60_000, 0));
+            server.write_all(&[0; 65]).await.unwrap();
+            let stalled = if ends { server.shutdown().await } else { server.flush().await };
+            assert_eq!(stalled.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        }
     }
 
     /// The server's side of a connection whose client said this, bit by bit, and nothing more, with the client's side.
