@@ -30,7 +30,7 @@ const isSecret = (token: ApiToken) => token.kind === 'backward_compatible'
 
 const columnsWith = (people: readonly User[] | undefined): readonly Column<ApiToken>[] => [
   {
-    id: 'name', header: 'Name', value: (token) => token.name, minWidth: 180,
+    id: 'name', header: 'Name', value: (token) => token.name, minWidth: 130,
     cell: (token) => (
       <Stack gap={0}>
         <Text span inherit fw={600}>{token.name}</Text>
@@ -39,7 +39,7 @@ const columnsWith = (people: readonly User[] | undefined): readonly Column<ApiTo
     ),
   },
   {
-    id: 'owner', header: 'Owner', minWidth: 170,
+    id: 'owner', header: 'Owner', minWidth: 140,
     // The address is part of it, so that it is found and exported.
     value: (token) => {
       const { name, email } = ownerOf(people, token)
