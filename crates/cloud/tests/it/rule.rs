@@ -377,6 +377,10 @@ async fn a_rule_for_an_application_of_another_tenant_is_refused() {
         let taken = create(&cloud, &global, rule(linked.id, application)).await;
         assert_eq!(taken.status, 200, "{application}");
     }
+    // Also beside another, with which it can never hold.
+    let mut both = rule(home.id, "9");
+    both["action"].as_array_mut().unwrap().push(rule(home.id, "7")["action"][0].clone());
+    assert_eq!(create(&cloud, &global, both).await.status, 400);
     // Nobody has it, so a node may still report it; and the default one is everybody's.
     for application in ["9", "-1"] {
         let taken = create(&cloud, &global, rule(home.id, application)).await;

@@ -21,16 +21,17 @@ pub(super) async fn foreign<C: ConnectionTrait>(
     tenant: TenantId,
     scope: &Scope,
 ) -> Result<Option<ApiError>, Failure> {
-    let Some((id, condition)) = scope.conditions().iter().find_map(named) else { return Ok(None) };
-    let mut owners = pools::owners(connection, &caller.tenants, id).await?;
-    owners.extend(partner_clients::owners(connection, &caller.tenants, id).await?);
-    if owners.contains(&tenant) {
-        return Ok(None);
+    for (id, condition) in scope.conditions().iter().filter_map(named) {
+        let mut owners = pools::owners(connection, &caller.tenants, id).await?;
+        owners.extend(partner_clients::owners(connection, &caller.tenants, id).await?);
+        if let Some(owner) = owners.first().filter(|_| !owners.contains(&tenant)) {
+            return Ok(Some(fault(condition, id, *owner)));
+        }
     }
-    Ok(owners.first().map(|owner| fault(condition, id, *owner)))
+    Ok(None)
 }
 
-/// The application that a condition asks for; each request has one, so no scope asks for two.
+/// The application that a condition asks for.
 fn named(condition: &Condition) -> Option<(i64, &Condition)> {
     let exact = [ConditionKind::Equal, ConditionKind::Iequal].contains(&condition.kind());
     let id = condition.value().filter(|_| exact && *condition.point() == ConditionPoint::Instance)?;
