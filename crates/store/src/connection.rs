@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -112,6 +112,23 @@ impl Store {
             .writer
             .begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() })
             .await?)
+    }
+
+    /// Begins a transaction that only reads and sees one state of everything, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`] when no connection is free in time.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = match self.reader.get_database_backend() {
+            // Any transaction of SQLite reads one state from its first question on.
+            DbBackend::Sqlite => TransactionOptions::default(),
+            _ => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..Default::default()
+            },
+        };
+        Ok(self.reader.begin_with_options(options).await?)
     }
 
     /// Writes and reads, for the readiness probe.

@@ -17,7 +17,7 @@ use bartizan_api::{
 };
 use bartizan_rules::{HintSource, HintType, RulesetSource};
 use bartizan_store::{
-    TenantId, config_versions,
+    StoreError, TenantId, config_versions,
     entity::{action, hint},
     hints,
 };
@@ -27,9 +27,6 @@ use sha2::{Digest, Sha256};
 
 use super::{quotas, rules_settings};
 use crate::{failure::Failure, keys::Keys, state::Cloud};
-
-/// How often a bundle is made anew because the rules changed while it was being made.
-const ATTEMPTS: usize = 20;
 
 /// A signed bundle.
 #[derive(Debug)]
@@ -68,37 +65,34 @@ impl Bundles {
 /// # Errors
 /// 500 when the store fails.
 pub async fn current(cloud: &Cloud, tenant: TenantId) -> Result<(i64, Arc<Bundle>), Failure> {
-    for _ in 0..ATTEMPTS {
-        let before = config_versions::current(cloud.store.reader(), tenant).await?;
-        if let Some(bundle) = cloud.bundles.of(tenant, before.ruleset_version) {
-            return Ok((before.seq, bundle));
-        }
-        let settings = rules_settings::stored(cloud.store.reader(), tenant).await?;
-        let protects = quotas::protects(cloud.store.reader(), tenant).await?;
-        if let Some(held) = settings.held.filter(|_| protects) {
-            // Builds are off or wait: the version that was in force then.
-            if let Some(bundle) = cloud.bundles.of(tenant, held.version) {
-                return Ok((before.seq, bundle));
-            }
-            let bundle = Arc::new(sign(&cloud.keys, &held)?);
-            cloud.bundles.keep(tenant, &bundle);
-            return Ok((before.seq, bundle));
-        }
-        let rows = hints::active(cloud.store.reader(), tenant).await?;
-        let after = config_versions::current(cloud.store.reader(), tenant).await?;
-        // Every change of rules bumps the version in its own transaction: if it stood still, the rows are its.
-        if after.ruleset_version == before.ruleset_version {
-            let version = before.ruleset_version;
-            let source = match protects {
-                true => source(tenant, version, &rows, settings.overlimit.as_ref()),
-                false => off(tenant, version),
-            };
-            let bundle = Arc::new(sign(&cloud.keys, &source)?);
-            cloud.bundles.keep(tenant, &bundle);
-            return Ok((before.seq, bundle));
-        }
+    let versions = config_versions::current(cloud.store.reader(), tenant).await?;
+    if let Some(bundle) = cloud.bundles.of(tenant, versions.ruleset_version) {
+        return Ok((versions.seq, bundle));
     }
-    Err(ApiError::internal().into())
+    // Every change of rules raises the version in its own transaction. One snapshot holds both, however fast rules
+    // change.
+    let snapshot = cloud.store.snapshot().await?;
+    let versions = config_versions::current(&snapshot, tenant).await?;
+    let settings = rules_settings::stored(&snapshot, tenant).await?;
+    let protects = quotas::protects(&snapshot, tenant).await?;
+    // Builds are off or wait: the version that was in force then.
+    let held = settings.held.filter(|_| protects);
+    let version = held.as_ref().map_or(versions.ruleset_version, |held| held.version);
+    if let Some(bundle) = cloud.bundles.of(tenant, version) {
+        return Ok((versions.seq, bundle));
+    }
+    let source = match held {
+        Some(held) => held,
+        None if protects => {
+            let rows = hints::active(&snapshot, tenant).await?;
+            source(tenant, version, &rows, settings.overlimit.as_ref())
+        }
+        None => off(tenant, version),
+    };
+    snapshot.commit().await.map_err(StoreError::from)?;
+    let bundle = Arc::new(sign(&cloud.keys, &source)?);
+    cloud.bundles.keep(tenant, &bundle);
+    Ok((versions.seq, bundle))
 }
 
 /// The content of a bundle. The general time budget goes as a rule of the default branch that every other one
