@@ -12,6 +12,8 @@ export default defineConfig({
   use: {
     locale: 'en-GB',
     viewport: { width: 1360, height: 900 },
+    // Nothing slides while it is clicked.
+    contextOptions: { reducedMotion: 'reduce' },
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env['BROWSER_PATH'] ?? '/usr/bin/chromium',

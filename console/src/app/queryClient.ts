@@ -2,7 +2,7 @@ import { QueryClient } from '@tanstack/react-query'
 import { ApiError } from '../api/errors'
 
 /** Refusals stay refusals when repeated; only a server in trouble is asked again. */
-function worthRetrying(failures: number, error: unknown): boolean {
+export function worthRetrying(failures: number, error: unknown): boolean {
   const refused = error instanceof ApiError && error.status < 500 && error.status !== 429
   return !refused && failures < 2
 }

@@ -39,7 +39,8 @@ export function AttackDrawer({ id, onClose }: AttackDrawerProps) {
 
 function AttackDetails({ id }: { id: string }) {
   const { data: attack, error, refetch } = useQuery(attackQuery(id))
-  if (error) return <ErrorState error={error} onRetry={() => void refetch()} />
+  // What was read before stays when reading it again fails.
+  if (error && !attack) return <ErrorState error={error} onRetry={() => void refetch()} />
   if (attack === undefined) return <Skeleton height={180} />
   if (attack === null) return <EmptyState title="This attack is gone">It may be older than what is kept.</EmptyState>
   return <AttackView attack={attack} />

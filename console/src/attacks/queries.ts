@@ -1,6 +1,7 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, bodyOf, comparedOf } from '../api/client'
 import { ApiError } from '../api/errors'
+import { worthRetrying } from '../app/queryClient'
 import type { Attack, Condition, Filter, Hit } from '../api/types'
 import { nowSeconds } from '../domain/time'
 import { failed, succeeded } from '../ui/feedback'
@@ -136,7 +137,7 @@ function useRefreshEvents() {
   ])
 }
 
-/** Marks a whole attack, or takes the mark back. */
+/** Marks a whole attack, or takes the mark back. Said twice it is the same, so it is said again when no answer came. */
 export function useMarkAttack() {
   const refresh = useRefreshEvents()
   return useMutation({
@@ -144,11 +145,10 @@ export function useMarkAttack() {
       bodyOf(api.POST('/v1/objects/attack/mark_false', {
         body: { filter: { attackid: [attack.attackid] }, mode: mark ? 'true' : 'false' },
       })),
-    onSuccess: async (_, { mark }) => {
-      succeeded(mark ? 'Marked as a false positive' : 'No longer a false positive')
-      await refresh()
-    },
+    retry: worthRetrying,
+    onSuccess: (_, { mark }) => succeeded(mark ? 'Marked as a false positive' : 'No longer a false positive'),
     onError: failed,
+    onSettled: refresh,
   })
 }
 
@@ -160,11 +160,11 @@ export function useMarkHit() {
       bodyOf(api.POST('/v1/objects/hit/mark_false', {
         body: { filter: { id: [hit.id] }, mode: mark ? 'true' : 'false' },
       })),
-    onSuccess: async (_, { mark }) => {
-      succeeded(mark ? 'Hit marked as a false positive' : 'Hit is no longer a false positive')
-      await refresh()
-    },
+    retry: worthRetrying,
+    onSuccess: (_, { mark }) =>
+      succeeded(mark ? 'Hit marked as a false positive' : 'Hit is no longer a false positive'),
     onError: failed,
+    onSettled: refresh,
   })
 }
 

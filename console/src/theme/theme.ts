@@ -19,6 +19,7 @@ const night: MantineColorsTuple = [
 const dialogTitle = { fontSize: 17, fontWeight: 650 }
 
 export const theme = createTheme({
+  respectReducedMotion: true,
   primaryColor: 'verdigris',
   primaryShade: 7,
   colors: { verdigris, gray: stone, dark: night },

@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, bodyOf } from '../api/client'
 import type { Vulnerability } from '../api/types'
+import { worthRetrying } from '../app/queryClient'
 import { failed, succeeded } from '../ui/feedback'
 import type { VulnerabilityStatus } from './search'
 
@@ -35,12 +36,12 @@ export function useChangeStatus() {
   return useMutation({
     mutationFn: ({ vuln, status }: { vuln: Vulnerability; status: VulnerabilityStatus }) =>
       bodyOf(api.POST(changes[status].path, { body: { id: [vuln.id] } })),
-    onSuccess: async (_, { status }) => {
-      succeeded(changes[status].done)
-      await Promise.all(
-        ['vulnerabilities', 'vulnerability', 'attacks', 'attack'].map((key) => client.invalidateQueries({ queryKey: [key] })),
-      )
-    },
+    // A status said twice is the same.
+    retry: worthRetrying,
+    onSuccess: (_, { status }) => succeeded(changes[status].done),
     onError: failed,
+    onSettled: () => Promise.all(
+      ['vulnerabilities', 'vulnerability', 'attacks', 'attack'].map((key) => client.invalidateQueries({ queryKey: [key] })),
+    ),
   })
 }

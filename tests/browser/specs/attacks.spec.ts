@@ -106,6 +106,7 @@ test('a false positive leaves the list and can be brought back', async ({ consol
   await row.getByRole('button', { name: /details$/ }).click()
   const details = page.getByRole('dialog', { name: 'Attack details' })
   await details.getByRole('button', { name: 'Mark as false positive', exact: true }).click()
+  await expect(page.getByRole('alert')).toContainText('Marked as a false positive')
   await expect(details.getByRole('button', { name: 'Unmark false positive' })).toBeVisible()
   await details.getByRole('button', { name: 'Close details' }).click()
   await expect(row).toBeHidden()

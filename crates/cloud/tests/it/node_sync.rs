@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use bartizan_cloud::secrets::Secret;
 use bartizan_store::{
-    entity,
+    TenantId, config_versions, entity,
     sea_orm::{ActiveModelTrait, ActiveValue::NotSet, IntoActiveModel},
 };
 use bartizan_testkit::{Credential, Reply, TestCloud};
@@ -212,6 +212,31 @@ async fn the_bundle_is_signed_and_stable() {
     assert_eq!(cloud.get(&node, "/node/v1/bundle/other/1").await.status, 404);
 }
 
+#[tokio::test]
+async fn rules_that_change_all_the_time_are_handed_out_all_the_same() {
+    let cloud = TestCloud::start().await;
+    let token = node_token(&cloud).await;
+    let node = node_of(&register(&cloud, &token, json!({})).await.json());
+    let (store, tenant) = (cloud.running.cloud.store.clone(), TenantId(cloud.client.id));
+    let changes = tokio::spawn(async move {
+        loop {
+            let transaction = store.begin().await.unwrap();
+            config_versions::bump_ruleset(&transaction, tenant, 1).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+    });
+    let mut last = 0;
+    for _ in 0..20 {
+        let manifest = cloud.get(&node, "/node/v1/manifest").await;
+        assert_eq!(manifest.status, 200, "{}", manifest.text);
+        let version = manifest.json()["bundles"][0]["version"].as_i64().unwrap();
+        assert!(version >= last, "{version} after {last}");
+        last = version;
+    }
+    assert!(!changes.is_finished());
+    changes.abort();
+}
+
 /// Downloads the current ruleset as a node would, checking hash and signature; returns manifest and content.
 async fn verified_bundle(cloud: &TestCloud, node: &Credential, registered: &Value) -> (Value, Value) {
     use bartizan_api::node::{BUNDLE_FORMAT, BundleEntry, BundleKind};
@@ -270,7 +295,7 @@ async fn a_change_made_elsewhere_wakes_the_watch() {
     let bump = async {
         // As another process would: the database changes, nobody is notified.
         let inner = &cloud.running.cloud;
-        let tenant = bartizan_store::TenantId(cloud.client.id);
+        let tenant = TenantId(cloud.client.id);
         bartizan_store::config_versions::bump_ruleset(inner.store.writer(), tenant, inner.now())
             .await
             .unwrap();
@@ -354,7 +379,7 @@ async fn waiting_nodes_do_not_hold_up_the_end() {
         .send();
     let watch = tokio::spawn(watch);
     // Until the call waits: its tenant has a wake-up point that somebody holds.
-    let tenant = bartizan_store::TenantId(cloud.client.id);
+    let tenant = TenantId(cloud.client.id);
     let notices = &cloud.running.cloud.notices;
     while std::sync::Arc::strong_count(&notices.of(tenant)) < 3 {
         tokio::task::yield_now().await;
