@@ -44,9 +44,12 @@ pub(super) fn executable(payload: &str, response: &ResponseParts<'_>) -> Option<
     if is_page { page::runs(body, &spans, is_xml(response)) } else { script::left(body, 0, &spans) }
 }
 
-/// Whether a browser shows the answer as a page.
+/// Whether a browser shows the answer as a page: what it saves to a file or leaves for another address runs nothing.
 pub(super) fn is_page(response: &ResponseParts<'_>) -> bool {
-    if !response.parse_html {
+    let leads_on = (300..400).contains(&response.status) && response.header("location").is_some();
+    let kept = response.header("content-disposition").unwrap_or_default().trim_ascii_start();
+    let is_saved = kept.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"attachment"));
+    if !response.parse_html || leads_on || is_saved {
         return false;
     }
     let Some(kind) = response.header("content-type") else {

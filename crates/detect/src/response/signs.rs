@@ -43,11 +43,6 @@ impl Family {
         wanted.contains(&attempt.attack_type)
     }
 
-    /// Whether the application shows the same to anybody when it is in trouble.
-    pub(super) fn is_error(self) -> bool {
-        matches!(self, Family::SqlError | Family::NosqlError | Family::LdapError)
-    }
-
     /// What leaks, as a word.
     pub(super) fn class(self) -> &'static str {
         match self {
@@ -115,13 +110,14 @@ fn at_start(body: &[u8], span: &Range<usize>) -> bool {
     body.get(..span.start).is_some_and(|before| before.trim_ascii().is_empty())
 }
 
-/// `uid=0(root) gid=`.
+/// `uid=0(root) gid=`, or without a name where the account has none.
 fn is_identity(body: &[u8], span: &Range<usize>) -> bool {
     let rest = body.get(span.end..).unwrap_or_default();
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let after = rest.get(digits..).unwrap_or_default();
     let after = after.get(..48).unwrap_or(after);
-    digits > 0 && memchr::memmem::find(after, b" gid=").is_some()
+    let name = after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"()_-.".contains(byte)).count();
+    digits > 0 && after.get(name..).is_some_and(|after| after.starts_with(b" gid="))
 }
 
 /// `total 12` and then a line of `ls -l`.
@@ -159,6 +155,33 @@ fn is_kernel(body: &[u8], span: &Range<usize>) -> bool {
     });
     let is_build = |word: &[u8]| word.first() == Some(&b'#') && word.get(1).is_some_and(u8::is_ascii_digit);
     is_version && words.take(2).any(is_build)
+}
+
+/// `Linux version 5.10.0-21-amd64 (debian-kernel@lists.debian.org) (gcc-10`, as `/proc/version` has it.
+fn is_kernel_file(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default();
+    let line = rest.get(..160).unwrap_or(rest).split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let version = words.next().unwrap_or_default();
+    let builder = words.next().unwrap_or_default();
+    version.first().is_some_and(u8::is_ascii_digit) && builder.starts_with(b"(") && builder.contains(&b'@')
+}
+
+/// A section with a setting in the line behind it.
+fn is_section(body: &[u8], span: &Range<usize>) -> bool {
+    let rest = body.get(span.end..).unwrap_or_default().trim_ascii_start();
+    let line = rest.get(..80).unwrap_or(rest).split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let name = line.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    at_line_start(body, span) && name > 0 && line.get(name) == Some(&b'=')
+}
+
+/// `PATH=/usr/bin` between NULs, as `/proc/self/environ` has it.
+fn is_environment(body: &[u8], span: &Range<usize>) -> bool {
+    let is_begun = span.start == 0 || body.get(span.start - 1) == Some(&0);
+    let rest = body.get(span.end..).unwrap_or_default();
+    let rest = rest.get(..1024).unwrap_or(rest);
+    let end = rest.iter().position(|byte| *byte == 0);
+    is_begun && end.is_some_and(|end| rest.get(end + 1).is_none_or(u8::is_ascii_uppercase))
 }
 
 /// The title, and the version behind it.
@@ -209,9 +232,12 @@ signs! {
     UnixFile "The password file of a Unix system" at_line_start [
         b"root:x:0:0:", b"root:*:0:0:", b"daemon:x:1:1:", b"nobody:x:65534:"];
     UnixFile "The shadow file of a Unix system" at_line_start [b"root:$6$", b"root:$y$", b"root:$1$"];
-    UnixFile "The version of the kernel" always [b"Linux version 2.", b"Linux version 3.", b"Linux version 4.",
-        b"Linux version 5.", b"Linux version 6."];
-    WindowsFile "The start-up file of a Windows system" always [b"[boot loader]", b"; for 16-bit app support"];
+    UnixFile "The version of the kernel" is_kernel_file [b"Linux version "];
+    UnixFile "The names of hosts of a Unix system" at_line_start [b"127.0.0.1\tlocalhost\n", b"127.0.0.1 localhost\n",
+        b"127.0.0.1\tlocalhost "];
+    UnixFile "The environment of a process" is_environment [b"PATH=/"];
+    WindowsFile "The start-up file of a Windows system" is_section [b"[boot loader]"];
+    WindowsFile "The start-up file of a Windows system" at_line_start [b"; for 16-bit app support"];
     Command "The identity of the server's account" is_identity [b"uid="];
     Command "A folder listing of the server" is_listing [b"total "];
     Command "The output of a Windows command" always [
@@ -220,7 +246,8 @@ signs! {
     Settings "The page of phpinfo" is_settings_page [b"phpinfo()</title>"];
     Metadata "The metadata of a cloud machine" always [
         b"ami-launch-index", b"instance-id\ninstance-type", b"\"AccessKeyId\" : \"", b"\"accountId\" : \"",
-        b"computeMetadata/v1", b"\"azEnvironment\"", b"public-keys/\nreservation-id"];
+        b"\"serviceAccounts\":{\"", b"\"azEnvironment\"", b"public-keys/\nreservation-id"];
+    Metadata "The metadata of a cloud machine" at_line_start [b"service-accounts/\n", b"computeMetadata/\n"];
     Metadata "The greeting of an internal service" always [
         b"SSH-2.0-OpenSSH", b"redis_version:", b"-ERR wrong number of arguments for 'get' command",
         b"STAT pid ", b"\"cluster_name\" : \"", b"-ERR unknown command"];
@@ -242,6 +269,8 @@ signs! {
         b"unrecognized token: \"", b"near \"'\": syntax error", b"near \"union\": syntax error"];
     SqlError "An error of a database driver" always [
         b"SQLSTATE[", b"java.sql.SQLException", b"java.sql.SQLSyntaxErrorException", b"DB2 SQL error",
+        b"DB2 SQL Error: SQLCODE=", b"org.h2.jdbc.Jdbc", b"org.hibernate.exception.SQLGrammarException",
+        b"DB::Exception: Syntax error",
         b"SequelizeDatabaseError", b"ODBC SQL ", b"[Microsoft][ODBC"];
     NosqlError "An error of MongoDB" always [
         b"MongoError", b"MongoServerError", b"MongoDB.Driver.", b"com.mongodb.", b"unknown operator: $",
@@ -268,12 +297,13 @@ signs! {
         b"Whoops! There was an error.", b"Symfony Exception"];
     Secret "A private key" always [b"-----BEGIN RSA PRIVATE KEY-----", b"-----BEGIN PRIVATE KEY-----",
         b"-----BEGIN EC PRIVATE KEY-----", b"-----BEGIN OPENSSH PRIVATE KEY-----",
-        b"-----BEGIN DSA PRIVATE KEY-----"];
+        b"-----BEGIN DSA PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----"];
     Secret "A password in a configuration" has_value [b"DB_PASSWORD=", b"MYSQL_ROOT_PASSWORD=", b"APP_KEY=base64:",
         b"aws_secret_access_key = ", b"AWS_SECRET_ACCESS_KEY=", b"SECRET_KEY_BASE="];
     Secret "The secret key of a cloud account" is_cloud_key [b"aws_secret_access_key", b"AWS_SECRET_ACCESS_KEY",
         b"aws_secret_key", b"awsSecretAccessKey", b"secretAccessKey", b"SecretAccessKey"];
     Secret "The password of a database in source code" always [b"define('DB_PASSWORD'", b"define( 'DB_PASSWORD'"];
+    Source "The descriptor of a Java web application" always [b"<web-app xmlns=", b"<web-app version="];
     Source "A file of a Git repository" always [b"repositoryformatversion = "];
     Source "Source code of PHP" at_start [b"<?php"];
     Listing "A folder listing" always [b"<title>Index of /", b"<title>Directory listing for /",

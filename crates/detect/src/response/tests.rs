@@ -20,7 +20,7 @@ fn proofs(case: &Case<'_>) -> Vec<Proof> {
     let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
     let body = case.body.as_bytes();
     let response = ResponseParts { status: case.status, headers: &headers, body, parse_html: true };
-    ResponseEngine::new().inspect(&asked, &response)
+    ResponseEngine::new().inspect(&asked, &response).proofs
 }
 
 fn types(attempts: &[(AttackType, &str)], status: u16, body: &str) -> Vec<(&'static str, bool)> {
@@ -152,7 +152,70 @@ fn the_name_of_the_system_proves_commands() {
 fn errors_may_be_the_same_for_everybody() {
     let body = "You have an error in your SQL syntax";
     let case = Case { attempts: &[(AttackType::Sqli, "'")], status: 500, headers: &[], body };
-    assert!(proofs(&case)[0].needs_baseline);
+    assert!(proofs(&case)[0].needs_baseline && proofs(&case)[0].is_leak);
+    // A manual that shows such a file to everybody neither proves nor leaks anything.
+    let case = Case {
+        attempts: &[(AttackType::Ptrav, "../../etc/passwd")],
+        status: 200,
+        headers: &[],
+        body: "root:x:0:0:",
+    };
+    assert!(proofs(&case)[0].needs_baseline && !proofs(&case)[0].is_leak);
+}
+
+#[test]
+fn pages_about_files_and_services_hold_none() {
+    use AttackType::{Ptrav, Ssrf, Ssti, Xss};
+    for (attack, payload, body) in [
+        (Ptrav, "../../etc/passwd", "Requires Linux version 5.4 or later."),
+        (Ptrav, "..\\..\\boot.ini", "Edit [boot loader] in boot.ini"),
+        (Ptrav, "../../etc/hosts", "Map 127.0.0.1 to localhost first"),
+        (Ptrav, "/proc/self/environ", "export PATH=/usr/local/bin:$PATH"),
+        (Ssrf, "http://169.254.169.254/latest/meta-data/", "ask computeMetadata/v1 for it"),
+        (
+            Ssti,
+            "{{7*7}}",
+            "<html><body><h1>Shop</h1><p>Price 49 EUR, delivered within two days</p></body></html>",
+        ),
+    ] {
+        assert_eq!(types(&[(attack, payload)], 200, body), [], "{payload}");
+    }
+    // What no browser shows as a page runs nothing.
+    let attempts = [(Xss, "<script>alert(1)</script>")];
+    let body = "<a href=/x>here</a><script>alert(1)</script>";
+    let html = ("content-type", "text/html");
+    for (status, headers) in [
+        (302, [html, ("location", "/x")]),
+        (200, [html, ("content-disposition", "Attachment; filename=report.html")]),
+    ] {
+        assert_eq!(proofs(&Case { attempts: &attempts, status, headers: &headers, body }), [], "{status}");
+    }
+    for (status, headers) in [(302, [html, html]), (200, [html, ("content-disposition", "inline")])] {
+        assert_eq!(
+            proofs(&Case { attempts: &attempts, status, headers: &headers, body }).len(),
+            1,
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn more_files_and_databases_are_known() {
+    use AttackType::{Ptrav, Sqli, Ssrf};
+    let kernel =
+        "Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0)";
+    for (attack, payload, body, expected) in [
+        (Ptrav, "../../proc/version", kernel, "ptrav"),
+        (Ptrav, "../../etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n", "ptrav"),
+        (Ptrav, "/proc/self/environ", "HOSTNAME=web\0PATH=/usr/bin:/bin\0HOME=/root\0", "ptrav"),
+        (Ptrav, "../WEB-INF/web.xml", "<web-app xmlns=\"http://xmlns.jcp.org/xml/ns/javaee\">", "ptrav"),
+        (Ssrf, "http://metadata.google.internal/", "instance/\nservice-accounts/\n", "ssrf"),
+        (Sqli, "'", "DB2 SQL Error: SQLCODE=-104, SQLSTATE=42601", "sqli"),
+        (Sqli, "'", "org.h2.jdbc.JdbcSQLSyntaxErrorException: Syntax error", "sqli"),
+        (Sqli, "'", "DB::Exception: Syntax error: failed at position 5", "sqli"),
+    ] {
+        assert_eq!(types(&[(attack, payload)], 200, body), [(expected, true)], "{payload}");
+    }
 }
 
 #[test]
@@ -172,7 +235,7 @@ fn proven(attempts: &[(AttackType, &str, &str)], body: &str) -> Vec<(&'static st
         .collect();
     let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
     let response = ResponseParts { status: 200, headers: &[], body: body.as_bytes(), parse_html: true };
-    let proofs = ResponseEngine::new().inspect(&asked, &response);
+    let proofs = ResponseEngine::new().inspect(&asked, &response).proofs;
     proofs.iter().map(|proof| (proof.vuln_type, proof.attempt)).collect()
 }
 

@@ -53,6 +53,7 @@ pub(super) fn check(hit: &HitEvent, most_hits: u32) -> Result<(), &'static str> 
         (hit.value.len(), 1 << 20),
         (hit.raw.body.len(), 1 << 20),
         (hit.stamps.len().max(hit.regex.len()).max(hit.known_attack.len()), 1024),
+        (hit.known_attack.iter().map(String::len).sum(), 65_536),
         (hit.context.context_params.len(), 1024),
         (hit.raw.ebpf.as_ref().map_or(0, ebpf_length), 8192),
     ];
