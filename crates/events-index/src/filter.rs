@@ -129,9 +129,18 @@ impl Test {
 
     /// The passing rows of a part, ascending.
     pub(crate) fn rows(&self, part: &Part<'_>) -> Result<Vec<u32>, IndexError> {
-        if let Some(rows) = self.looked_up(part)? {
-            return Ok(rows);
+        let mut rows = match self.looked_up(part)? {
+            Some(rows) => rows,
+            None => self.seen(part)?,
+        };
+        if !part.gone().is_empty() {
+            remove(&mut rows, part.gone());
         }
+        Ok(rows)
+    }
+
+    /// The passing rows, by looking at every row.
+    fn seen(&self, part: &Part<'_>) -> Result<Vec<u32>, IndexError> {
         let all = || 0..u32::try_from(part.rows()).unwrap_or(u32::MAX);
         Ok(match self.passing(part)? {
             Passing::All => all().collect(),

@@ -16,8 +16,9 @@ use crate::{
     error::IndexError,
     filter::{Filter, Test},
     ranking::{self, Order, Turns},
+    removal,
     scan::{self, Part, in_parallel},
-    tenant::{Change, Tenant, file_path, tenant_of_file},
+    tenant::{Change, Seen, Tenant, file_path, tenant_of_file},
 };
 
 /// Where the index lives and what it may use.
@@ -172,16 +173,57 @@ impl Index {
         Ok(())
     }
 
-    /// Replaces what is known of changed hits of a tenant: everything that is marked or led to a vulnerability.
+    /// What was heard of changes and removed attacks since the tenant was opened.
     ///
     /// # Errors
     /// [`IndexError`].
-    pub fn set_changes(&self, tenant: i64, changes: &[(i64, Mark, i64)]) -> Result<(), IndexError> {
+    pub fn seen(&self, tenant: i64) -> Result<Seen, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(tenant.seen)
+    }
+
+    /// Replaces what is known of changed hits of a tenant: everything that is marked or led to a vulnerability. `number`
+    /// says how often something changed.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn set_changes(
+        &self,
+        tenant: i64,
+        number: i64,
+        changes: &[(i64, Mark, i64)],
+    ) -> Result<(), IndexError> {
         let tenant = self.tenant(tenant)?;
         let mut changes: Vec<Change> =
             changes.iter().map(|&(id, mark, issue)| Change { id, mark, issue }).collect();
         changes.sort_unstable_by_key(|change| change.id);
-        tenant.write().unwrap_or_else(PoisonError::into_inner).changes = changes;
+        let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
+        tenant.changes = changes;
+        tenant.seen.changes = Some(number);
+        Ok(())
+    }
+
+    /// Attacks whose rows are all older than a time (Unix milliseconds), ascending: what a purge may have removed.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn ended_before(&self, tenant: i64, time_ms: i64) -> Result<Vec<i64>, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        removal::ended_before(&tenant, &self.cache, time_ms)
+    }
+
+    /// Hides the rows of attacks that are no longer in the database, all that were removed because they ended before a
+    /// moment (Unix seconds). It is not written: after a start it has to be said again.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn remove_attacks(&self, tenant: i64, purged_before: i64, attacks: &[i64]) -> Result<(), IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
+        removal::remove(&mut tenant, &self.cache, attacks)?;
+        tenant.seen.purged_before = Some(purged_before);
         Ok(())
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct Ranking {
     base: Option<Base>,
     by_attack: HashMap<i64, i64>,
     order: BTreeSet<(i64, i64)>,
+    /// How many attacks had been removed when it was last followed.
+    removed: usize,
 }
 
 /// A state of a tenant.
@@ -131,7 +133,8 @@ impl Base {
         let parts = parts(tenant, cache);
         let mut changed = attacks_after(&parts, self.position)?;
         changed.extend(attacks_of_rows(&parts, &self.unsettled)?);
-        let mut changed: Vec<i64> = changed.into_iter().collect();
+        let left = |attack: &i64| !tenant.removed.contains(attack);
+        let mut changed: Vec<i64> = changed.into_iter().filter(left).collect();
         changed.sort_unstable();
         Ok(changed)
     }
@@ -164,6 +167,15 @@ impl Ranking {
             self.order.insert((measure, attack));
         }
     }
+
+    /// Leaves out attacks that were removed.
+    fn leave(&mut self, removed: &HashSet<i64>) {
+        if self.removed != removed.len() {
+            self.by_attack.retain(|attack, _| !removed.contains(attack));
+            self.order.retain(|(_, attack)| !removed.contains(attack));
+            self.removed = removed.len();
+        }
+    }
 }
 
 fn read(tenant: &RwLock<Tenant>) -> RwLockReadGuard<'_, Tenant> {
@@ -193,6 +205,7 @@ impl Pass<'_, '_> {
                     for attacks in changed.chunks(self.turns.attacks) {
                         ranking.set(again(&tenant, self.cache, self.measure, attacks)?);
                     }
+                    ranking.leave(&tenant.removed);
                     ranking.base = Some(now);
                     break;
                 }

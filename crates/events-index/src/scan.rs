@@ -39,6 +39,11 @@ impl Part<'_> {
         self.block.map_or_else(|| self.tenant.tail.rows(), |block| block.header.rows)
     }
 
+    /// Rows whose attack was removed, ascending.
+    pub(crate) fn gone(&self) -> &[u32] {
+        self.block.map_or(&self.tenant.tail.gone, |block| &block.gone)
+    }
+
     /// The smallest and largest value of a number in this part.
     pub(crate) fn bounds(&self, number: Number) -> (i64, i64) {
         match number {
@@ -80,7 +85,7 @@ impl Part<'_> {
         codes.map(Some)
     }
 
-    /// The rows of some attacks, ascending.
+    /// The rows of some attacks, ascending, those that are gone among them.
     pub(crate) fn rows_of_attacks(&self, attacks: &HashSet<i64>) -> Result<Vec<u32>, IndexError> {
         let (smallest, largest) = self.bounds(Number::Attack);
         let here: Vec<i64> =

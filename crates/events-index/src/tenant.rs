@@ -11,6 +11,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use hashbrown::HashSet;
+
 use crate::{
     block::{BLOCK_ROWS, COLUMNS, ColumnId, Data, Header, Tail},
     column::{Mark, Number, Row, Text},
@@ -41,6 +43,8 @@ pub(crate) struct Block {
     pub(crate) serial: u64,
     pub(crate) header: Header,
     columns_at: u64,
+    /// Rows whose attack was removed, ascending.
+    pub(crate) gone: Vec<u32>,
 }
 
 /// What changed on a hit after it was written.
@@ -49,6 +53,15 @@ pub(crate) struct Change {
     pub(crate) id: i64,
     pub(crate) mark: Mark,
     pub(crate) issue: i64,
+}
+
+/// What the index of a tenant has heard of besides rows. Its file knows nothing of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// As [`crate::Index::set_changes`] was told.
+    pub changes: Option<i64>,
+    /// As [`crate::Index::remove_attacks`] was told.
+    pub purged_before: Option<i64>,
 }
 
 /// The index of one tenant.
@@ -65,6 +78,9 @@ pub(crate) struct Tenant {
     pub(crate) tail: Tail,
     /// Changed hits by row number, ascending.
     pub(crate) changes: Vec<Change>,
+    /// Attacks that were removed since the opening.
+    pub(crate) removed: HashSet<i64>,
+    pub(crate) seen: Seen,
     /// Row number of the last row.
     position: i64,
     /// How often the events were deleted before those that are here.
@@ -104,6 +120,8 @@ impl Tenant {
             blocks: vec![],
             tail: Tail::default(),
             changes: vec![],
+            removed: HashSet::new(),
+            seen: Seen::default(),
             position: 0,
             full_until: START,
             epoch: 0,
@@ -162,7 +180,17 @@ impl Tenant {
     }
 
     pub(crate) fn rows(&self) -> usize {
-        self.blocks.iter().map(|block| block.header.rows).sum::<usize>() + self.tail.rows()
+        let blocks = self.blocks.iter().map(|block| block.header.rows - block.gone.len());
+        blocks.sum::<usize>() + self.tail.rows() - self.tail.gone.len()
+    }
+
+    /// Hides the rows of removed attacks; `gone` has those of each block, and of the tail if it has any.
+    pub(crate) fn hide(&mut self, attacks: HashSet<i64>, gone: Vec<Vec<u32>>) {
+        self.removed.extend(attacks);
+        let tail = std::iter::once(&mut self.tail.gone);
+        for (rows, gone) in self.blocks.iter_mut().map(|block| &mut block.gone).chain(tail).zip(gone) {
+            *rows = gone;
+        }
     }
 
     /// Adds rows in ascending order; those up to the position are known already.
@@ -206,7 +234,8 @@ impl Tenant {
 
     fn seal(&mut self) -> Result<(), IndexError> {
         let (header, columns_at, end) = self.write_tail()?;
-        self.blocks.push(Block { serial: SERIAL.fetch_add(1, Ordering::Relaxed), header, columns_at });
+        let (serial, gone) = (SERIAL.fetch_add(1, Ordering::Relaxed), std::mem::take(&mut self.tail.gone));
+        self.blocks.push(Block { serial, header, columns_at, gone });
         self.start_block(end);
         Ok(())
     }
@@ -306,7 +335,8 @@ impl Tenant {
             }
             let deltas = self.read(deltas_at, usize::try_from(header.deltas_len).unwrap_or(usize::MAX))?;
             let partial = header.rows < BLOCK_ROWS;
-            let block = Block { serial: SERIAL.fetch_add(1, Ordering::Relaxed), header, columns_at };
+            let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+            let block = Block { serial, header, columns_at, gone: vec![] };
             let tail = if partial { self.read_tail(&block)? } else { None };
             if crc32fast::hash(&deltas) != block.header.deltas_crc || (partial && tail.is_none()) {
                 // Only the block that is written again and again can be torn.

@@ -225,6 +225,15 @@ fn ranks(rows: &[Row], measure: &Metric, marks: &BTreeMap<i64, i64>) -> Vec<(i64
     ranks
 }
 
+/// The rows of other attacks.
+fn without(rows: &[Row], attacks: &BTreeSet<i64>) -> Vec<Row> {
+    rows.iter().filter(|row| !attacks.contains(&row.number(Number::Attack))).cloned().collect()
+}
+
+fn remove(index: &Index, attacks: &BTreeSet<i64>) {
+    index.remove_attacks(TENANT, 1, &attacks.iter().copied().collect::<Vec<_>>()).unwrap();
+}
+
 fn all_groups(index: &Index, asked: &Aggregation) -> Vec<Group> {
     index.aggregate(TENANT, asked, |table| (0..table.len()).collect()).unwrap()
 }
@@ -236,20 +245,29 @@ proptest! {
     fn a_ranking_follows_new_rows_and_marks(
         rows in rows(120), split in 0_usize..120, after in (0_i64..4, 0_i64..10),
         marked in prop::collection::vec(prop::collection::btree_set(0_i64..120, 0..40), 3),
+        removed in prop::collection::vec(prop::collection::btree_set(1_i64..9, 0..4), 3),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let index = open(folder.path());
         let split = split.min(rows.len());
-        for (count, marked) in [(split, &marked[0]), (rows.len(), &marked[1]), (rows.len(), &marked[2])] {
-            index.append(TENANT, &rows[..count]).unwrap();
+        let mut gone = BTreeSet::new();
+        for (step, (count, marked)) in
+            [(split, &marked[0]), (rows.len(), &marked[1]), (rows.len(), &marked[2])].into_iter().enumerate()
+        {
             let known = 3 * count as i64;
+            // An attack that was removed gets no more hits.
+            let rows: Vec<Row> = without(&rows[..count], &gone);
+            index.append(TENANT, &rows).unwrap();
+            remove(&index, &removed[step]);
+            gone.extend(removed[step].iter().copied());
+            let rows = without(&rows, &gone);
             let marks: BTreeMap<i64, i64> =
                 marked.iter().map(|place| (3 * place + 1, 1)).filter(|(id, _)| *id < known).collect();
             let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
-            index.set_changes(TENANT, &changes).unwrap();
+            index.set_changes(TENANT, 1, &changes).unwrap();
             for measure in [Metric::Distinct(Subject::Text(Text::Ip), None), Metric::Min(Number::Status)] {
                 let asked = Order { measure: &measure, descending: false, after: None, limit: 100 };
-                let mut expected = ranks(&rows[..count], &measure, &marks);
+                let mut expected = ranks(&rows, &measure, &marks);
                 prop_assert_eq!(&index.ranked(TENANT, &asked).unwrap(), &expected);
                 let behind = Order { after: Some(after), limit: 2, ..asked.clone() };
                 let page: Vec<_> = expected.iter().copied().filter(|one| *one > after).take(2).collect();
@@ -282,7 +300,7 @@ proptest! {
                 // Of rows that came: marks come and go with them.
                 marks = marked.into_iter().map(|place| (3 * place + 1, 1)).filter(|(id, _)| *id < 3 * count as i64).collect();
                 let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
-                index.set_changes(TENANT, &changes).unwrap();
+                index.set_changes(TENANT, 1, &changes).unwrap();
             };
             between();
             let turns = Turns { rows: turn.0, attacks: turn.1, between: &mut between };
@@ -297,7 +315,8 @@ proptest! {
     #[test]
     fn groups_and_lists_agree_with_the_model(
         rows in rows(120), filter in filters(), split in 0_usize..120, marked in prop::collection::btree_set(0_i64..120, 0..20),
-        picked in prop::collection::vec(0_usize..5, 0..3),
+        picked in prop::collection::vec(0_usize..5, 0..3), purged in 0_i64..400_000_000,
+        kept in prop::collection::btree_set(1_i64..9, 0..4),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let index = open(folder.path());
@@ -309,7 +328,21 @@ proptest! {
         index.append(TENANT, &rows).unwrap();
         let marks: BTreeMap<i64, i64> = marked.into_iter().map(|place| (3 * place + 1, 1)).collect();
         let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
-        index.set_changes(TENANT, &changes).unwrap();
+        index.set_changes(TENANT, 1, &changes).unwrap();
+
+        let mut last: BTreeMap<i64, i64> = BTreeMap::new();
+        for row in &rows {
+            let time = last.entry(row.number(Number::Attack)).or_insert(i64::MIN);
+            *time = row.number(Number::Time).max(*time);
+        }
+        let mut ended: Vec<i64> = last.into_iter().filter(|(_, time)| *time < purged).map(|(id, _)| id).collect();
+        prop_assert_eq!(&index.ended_before(TENANT, purged).unwrap(), &ended);
+        // Some came in after the purge and are still there.
+        ended.retain(|attack| !kept.contains(attack));
+        index.remove_attacks(TENANT, purged, &ended).unwrap();
+        prop_assert_eq!(index.seen(TENANT).unwrap().purged_before, Some(purged));
+        let rows = without(&rows, &ended.into_iter().collect());
+        prop_assert_eq!(index.rows(TENANT).unwrap(), rows.len());
 
         let dimensions: Vec<Dimension> = picked.into_iter().map(|place| dimensions()[place].clone()).collect();
         let expected = model(&rows, &filter, &dimensions, &marks);
@@ -409,6 +442,35 @@ fn a_file_cut_anywhere_loses_at_most_its_last_block() {
         index.append(TENANT, &rows).unwrap();
         assert_eq!(by_kind(&index), expected);
     }
+}
+
+#[test]
+fn removed_attacks_stay_hidden_when_their_block_is_full_and_come_back_to_be_removed_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: Vec<Row> =
+        many().into_iter().map(|row| row.clone().with_number(Number::Attack, row.id() % 1000)).collect();
+    let index = open(folder.path());
+    let first: BTreeSet<i64> = (0..10).collect();
+    index.append(TENANT, &rows[..60_000]).unwrap();
+    remove(&index, &first);
+    assert_eq!(index.rows(TENANT).unwrap(), 59_400);
+    let others = without(&rows[60_000..], &first);
+    index.append(TENANT, &others).unwrap();
+    assert_eq!(index.rows(TENANT).unwrap(), 59_400 + others.len());
+    let second: BTreeSet<i64> = (500..503).collect();
+    remove(&index, &second);
+    let both: BTreeSet<i64> = &first | &second;
+    let left = without(&rows, &both).len();
+    assert_eq!(index.rows(TENANT).unwrap(), left);
+    assert_eq!(by_kind(&index).iter().map(|group| group.metrics[0]).sum::<i64>(), left as i64);
+    let kept = Filter::AnyOf(Number::Attack, vec![5, 501, 700]);
+    assert_eq!(index.matching(TENANT, &kept).unwrap().len(), 140);
+    index.flush().unwrap();
+    drop(index);
+    let index = open(folder.path());
+    assert_eq!(index.seen(TENANT).unwrap(), crate::Seen::default(), "it has to be told again");
+    remove(&index, &both);
+    assert_eq!(index.rows(TENANT).unwrap(), left);
 }
 
 #[test]
