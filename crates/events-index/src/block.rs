@@ -172,7 +172,7 @@ impl Header {
 }
 
 /// The block that is filling.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tail {
     pub(crate) texts: Vec<Vec<u32>>,
     pub(crate) numbers: Vec<Vec<i64>>,

@@ -1,6 +1,10 @@
 //! Which rows: a tree of tests, decided once per distinct value where a column is coded.
 
-use std::{fmt, ops::RangeInclusive, sync::Arc};
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    sync::{Arc, PoisonError},
+};
 
 use hashbrown::HashSet;
 
@@ -10,7 +14,7 @@ use crate::{
     dictionary::request_hash,
     error::IndexError,
     scan::Part,
-    tenant::Tenant,
+    tenant::View,
 };
 
 /// Most attacks whose rows are looked up one by one. For more, looking at every row is as fast.
@@ -79,7 +83,7 @@ pub(crate) enum Test {
 }
 
 impl Test {
-    pub(crate) fn compile(filter: &Filter, tenant: &Tenant) -> Test {
+    pub(crate) fn compile(filter: &Filter, tenant: &View) -> Test {
         let members =
             |filters: &[Filter]| filters.iter().map(|filter| Test::compile(filter, tenant)).collect();
         match filter {
@@ -90,7 +94,7 @@ impl Test {
                 test => Test::Not(Box::new(test)),
             },
             Filter::Text(column, passes) => {
-                let words = tenant.dictionaries.get(column.slot());
+                let words = tenant.words.get(column.slot());
                 let codes: Vec<bool> =
                     words.map(|words| words.iter().map(|text| passes(text)).collect()).unwrap_or_default();
                 // Code 0, the empty text, exists in every dictionary but perhaps in no row.
@@ -104,8 +108,9 @@ impl Test {
             Filter::AnyOf(_, values) if values.is_empty() => Test::Constant(false),
             Filter::AnyOf(column, values) => Test::Values(*column, values.iter().copied().collect()),
             Filter::Requests(ids) => {
+                let requests = tenant.requests.read().unwrap_or_else(PoisonError::into_inner);
                 let codes: HashSet<u32> =
-                    ids.iter().filter_map(|id| tenant.requests.find(request_hash(id))).collect();
+                    ids.iter().filter_map(|id| requests.find(request_hash(id))).collect();
                 if codes.is_empty() { Test::Constant(false) } else { Test::Requests(codes) }
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     cache::Cache,
     column::{Number, Text},
     error::IndexError,
-    tenant::{Block, Change, Tenant},
+    tenant::{Block, Change, View},
 };
 
 /// Where the cache keeps the rows of a block in the order of their attacks: behind the columns.
@@ -22,13 +22,13 @@ const _: () =
 /// A block, or the tail.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
-    pub(crate) tenant: &'a Tenant,
+    pub(crate) tenant: &'a View,
     cache: &'a Cache,
     block: Option<&'a Block>,
 }
 
 /// Every part of a tenant, oldest first.
-pub(crate) fn parts<'a>(tenant: &'a Tenant, cache: &'a Cache) -> Vec<Part<'a>> {
+pub(crate) fn parts<'a>(tenant: &'a View, cache: &'a Cache) -> Vec<Part<'a>> {
     let blocks = tenant.blocks.iter().map(|block| Part { tenant, cache, block: Some(block) });
     let tail = (tenant.tail.rows() > 0).then_some(Part { tenant, cache, block: None });
     blocks.chain(tail).collect()

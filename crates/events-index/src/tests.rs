@@ -285,18 +285,23 @@ proptest! {
     #[test]
     fn a_ranking_is_of_one_moment_whatever_comes_between_its_turns(
         rows in rows(120), turn in (1_usize..60, 1_usize..4),
-        steps in prop::collection::vec((0_usize..30, prop::collection::btree_set(0_i64..120, 0..20)), 1..25),
+        steps in prop::collection::vec(
+            (0_usize..30, prop::collection::btree_set(0_i64..120, 0..20), prop::option::weighted(0.2, 1_i64..9)),
+            1..25,
+        ),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let index = open(folder.path());
         let measure = Metric::Distinct(Subject::Text(Text::Ip), None);
         let asked = Order { measure: &measure, descending: false, after: None, limit: 100 };
-        let (mut count, mut marks, mut steps) = (0, BTreeMap::new(), steps.into_iter());
+        let (mut count, mut marks, mut gone, mut steps) = (0, BTreeMap::new(), BTreeSet::new(), steps.into_iter());
         loop {
             let mut between = || {
-                let Some((more, marked)) = steps.next() else { return };
+                let Some((more, marked, removed)) = steps.next() else { return };
                 count = (count + more).min(rows.len());
-                index.append(TENANT, &rows[..count]).unwrap();
+                index.append(TENANT, &without(&rows[..count], &gone)).unwrap();
+                gone.extend(removed);
+                remove(&index, &gone);
                 // Of rows that came: marks come and go with them.
                 marks = marked.into_iter().map(|place| (3 * place + 1, 1)).filter(|(id, _)| *id < 3 * count as i64).collect();
                 let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
@@ -305,7 +310,7 @@ proptest! {
             between();
             let turns = Turns { rows: turn.0, attacks: turn.1, between: &mut between };
             let ranked = index.ranked_in(TENANT, &asked, turns).unwrap();
-            prop_assert_eq!(ranked, ranks(&rows[..count], &measure, &marks));
+            prop_assert_eq!(ranked, ranks(&without(&rows[..count], &gone), &measure, &marks));
             if steps.len() == 0 {
                 break;
             }
@@ -573,7 +578,7 @@ fn a_disk_that_cannot_be_written_loses_nothing() {
     let mut tenant = Tenant::open(folder.path(), TENANT).unwrap();
     tenant.append(&rows[..60_000]).unwrap();
     // As a full disk does, every write fails.
-    let writable = tenant.replace_file(std::fs::File::open(&path).unwrap());
+    let writable = tenant.replace_file(std::sync::Arc::new(std::fs::File::open(&path).unwrap()));
     let mut known = 60_000;
     while known < rows.len() {
         // The follower asks from where to go on, and tries again.
@@ -584,7 +589,7 @@ fn a_disk_that_cannot_be_written_loses_nothing() {
         }
     }
     assert!(tenant.append(&rows[known..]).is_err() && tenant.flush().is_err());
-    assert_eq!(tenant.position(), 65_536, "a full block does not grow");
+    assert_eq!(tenant.view.position(), 65_536, "a full block does not grow");
     tenant.replace_file(writable);
     tenant.append(&rows).unwrap();
     tenant.flush().unwrap();
@@ -696,6 +701,52 @@ fn rows_can_be_added_while_a_ranking_is_made() {
     assert_eq!(ranked, ranks(&rows[..count], &measure, &BTreeMap::new()));
     index.append(TENANT, &rows).unwrap();
     assert_eq!(index.ranked(TENANT, &asked).unwrap(), ranks(&rows, &measure, &BTreeMap::new()));
+}
+
+#[test]
+fn rows_come_in_and_short_questions_are_answered_while_a_long_one_is_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = std::sync::Arc::new(open(folder.path()));
+    let rows = many();
+    index.append(TENANT, &rows[..60_000]).unwrap();
+    let all = Filter::All(vec![]);
+    let rows_now = {
+        let (index, all) = (std::sync::Arc::clone(&index), all.clone());
+        move || index.matching(TENANT, &all).unwrap().len()
+    };
+    // While the words of a filter are looked at, and while the groups are chosen: both would wait for ever if the tenant
+    // were held, for it is this thread that would have to let go of it.
+    let in_filter = {
+        let (index, rows, rows_now) = (std::sync::Arc::clone(&index), rows.clone(), rows_now.clone());
+        Filter::text(Text::Kind, move |kind| {
+            let (known, last) = (rows_now(), rows.len());
+            index.append(TENANT, &rows[..(known + 10).min(last)]).unwrap();
+            index.flush().unwrap();
+            assert_eq!(rows_now(), (known + 10).min(last));
+            kind != "xss"
+        })
+    };
+    let asked = asked(&in_filter, vec![Dimension::Text(Text::Payload)]);
+    let groups = index.aggregate(TENANT, &asked, |table| {
+        // A full block and a new one, new words and requests, marks, and attacks that leave.
+        index.append(TENANT, &rows).unwrap();
+        index.set_changes(TENANT, 1, &[(2, Mark::False, 0)]).unwrap();
+        let new = Row::new(150_000, "new").with_text(Text::Payload, "new").with_number(Number::Attack, 1);
+        index.append(TENANT, &[new]).unwrap();
+        index.remove_attacks(TENANT, 1, &[0]).unwrap();
+        assert_eq!(rows_now(), 1);
+        (0..table.len()).collect()
+    });
+    let found: BTreeMap<_, _> = groups
+        .unwrap()
+        .into_iter()
+        .map(|group| (group.key.clone(), (group.metrics, group.details)))
+        .collect();
+    let left = Filter::text(Text::Kind, |kind| kind != "xss");
+    let expected = model(&rows[..60_000], &left, &[Dimension::Text(Text::Payload)], &BTreeMap::new());
+    let expected: BTreeMap<_, _> =
+        expected.into_iter().map(|(key, metrics)| (key, (metrics.clone(), metrics))).collect();
+    assert_eq!(found, expected, "all of it is of the moment when it was asked");
 }
 
 #[test]
