@@ -18,7 +18,7 @@ use crate::{
     filter::{Filter, Test},
     frequent::top,
     scan::{Part, in_parallel, parts},
-    tenant::Tenant,
+    tenant::View,
 };
 
 /// What is counted once per group.
@@ -173,7 +173,7 @@ pub(crate) struct Rows<'a> {
 
 /// Runs an aggregation.
 pub(crate) fn run(
-    tenant: &Tenant,
+    tenant: &View,
     cache: &Cache,
     asked: &Aggregation,
     choose: impl FnOnce(&Table<'_>) -> Vec<usize>,
@@ -215,7 +215,7 @@ pub(crate) fn run(
 
 /// The different values of a number among the rows that pass, ascending.
 pub(crate) fn values(
-    tenant: &Tenant,
+    tenant: &View,
     cache: &Cache,
     filter: &Filter,
     number: Number,
@@ -471,14 +471,14 @@ fn first_of_requests(
     mut visit: impl FnMut(usize, u32, u32),
 ) -> Result<(), IndexError> {
     let Some(tenant) = found.first().map(|rows| rows.part.tenant) else { return Ok(()) };
-    let mut seen = SeenRequests::new(tenant.requests.len());
+    let mut seen = SeenRequests::new(tenant.request_count);
     for (place, rows) in found.iter().enumerate().filter(|(_, rows)| !rows.rows.is_empty()) {
         let data = rows.part.column(ColumnId::Request)?;
         let codes = data.codes();
         each_of(rows, condition, |row, group| {
             let request = codes.get(row as usize).copied().unwrap_or_default();
             // Most requests have one row, which needs no memory.
-            if !tenant.requests.repeated.contains(request as usize) || seen.insert(group, request) {
+            if !tenant.repeated.contains(request as usize) || seen.insert(group, request) {
                 visit(place, row, group);
             }
         })?;

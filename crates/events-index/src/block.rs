@@ -172,11 +172,13 @@ impl Header {
 }
 
 /// The block that is filling.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tail {
     pub(crate) texts: Vec<Vec<u32>>,
     pub(crate) numbers: Vec<Vec<i64>>,
     pub(crate) requests: Vec<u32>,
+    /// Rows whose attack was removed, ascending.
+    pub(crate) gone: Vec<u32>,
 }
 
 impl Default for Tail {
@@ -185,6 +187,7 @@ impl Default for Tail {
             texts: vec![Vec::new(); Text::ALL.len()],
             numbers: vec![Vec::new(); Number::STORED.len()],
             requests: Vec::new(),
+            gone: Vec::new(),
         }
     }
 }

@@ -1,72 +1,101 @@
 //! Distinct values and their codes. Codes are dense, start at 0 and never change.
 
-use std::hash::BuildHasher;
+use std::{hash::BuildHasher, sync::Arc};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// The distinct texts of a column. Code 0 is the empty text.
-#[derive(Debug)]
-pub(crate) struct Dictionary {
+/// Texts of a chunk.
+const CHUNK: usize = 4096;
+
+/// The distinct texts of a column by their codes. Code 0 is the empty text. Full chunks never change, so a copy shares
+/// them and stays what it is while more texts come.
+#[derive(Clone, Debug)]
+pub(crate) struct Words {
+    chunks: Vec<Arc<Chunk>>,
+    len: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Chunk {
     bytes: String,
     /// Where each text ends in `bytes`.
     ends: Vec<usize>,
-    codes: HashTable<u32>,
-    hasher: DefaultHashBuilder,
 }
 
-impl Default for Dictionary {
-    fn default() -> Dictionary {
-        let mut dictionary = Dictionary {
-            bytes: String::new(),
-            ends: Vec::new(),
-            codes: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
-        };
-        dictionary.code("");
-        dictionary
+impl Default for Words {
+    fn default() -> Words {
+        let mut words = Words { chunks: Vec::new(), len: 0 };
+        words.push("");
+        words
     }
 }
 
-impl Dictionary {
+impl Words {
     /// Number of distinct texts.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.len
     }
 
     /// The text of a code; empty for a code that was never given out.
     pub(crate) fn text(&self, code: u32) -> &str {
-        text_of(&self.bytes, &self.ends, code)
-    }
-
-    /// The code of a text, made when it is new.
-    pub(crate) fn code(&mut self, text: &str) -> u32 {
-        let Dictionary { bytes, ends, codes, hasher } = self;
-        let hash = hasher.hash_one(text);
-        if let Some(&code) = codes.find(hash, |&code| text_of(bytes, ends, code) == text) {
-            return code;
-        }
-        let code = u32::try_from(ends.len()).unwrap_or(u32::MAX);
-        bytes.push_str(text);
-        ends.push(bytes.len());
-        codes.insert_unique(hash, code, |&code| hasher.hash_one(text_of(bytes, ends, code)));
-        code
+        let code = code as usize;
+        self.chunks.get(code / CHUNK).map_or("", |chunk| chunk.text(code % CHUNK))
     }
 
     /// Every text with its code.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).map(|code| self.text(u32::try_from(code).unwrap_or(u32::MAX)))
+        self.since(0)
     }
 
     /// Texts from a code on.
     pub(crate) fn since(&self, code: usize) -> impl Iterator<Item = &str> {
-        self.iter().skip(code)
+        (code..self.len).map(|code| self.text(u32::try_from(code).unwrap_or(u32::MAX)))
+    }
+
+    fn push(&mut self, text: &str) {
+        if self.len.is_multiple_of(CHUNK) {
+            self.chunks.push(Arc::default());
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            // Copied when somebody still reads it: it is small.
+            let chunk = Arc::make_mut(chunk);
+            chunk.bytes.push_str(text);
+            chunk.ends.push(chunk.bytes.len());
+        }
+        self.len += 1;
     }
 }
 
-fn text_of<'a>(bytes: &'a str, ends: &[usize], code: u32) -> &'a str {
-    let code = code as usize;
-    let start = code.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
-    ends.get(code).and_then(|&end| bytes.get(start..end)).unwrap_or("")
+impl Chunk {
+    fn text(&self, place: usize) -> &str {
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(place).and_then(|&end| self.bytes.get(start..end)).unwrap_or("")
+    }
+}
+
+/// Finds the codes of texts; only whoever adds rows needs it.
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Codes {
+    /// The code of a text, made when it is new. Code 0 is known beforehand.
+    pub(crate) fn code(&mut self, words: &mut Words, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        let Codes { table, hasher } = self;
+        let hash = hasher.hash_one(text);
+        if let Some(&code) = table.find(hash, |&code| words.text(code) == text) {
+            return code;
+        }
+        let code = u32::try_from(words.len()).unwrap_or(u32::MAX);
+        words.push(text);
+        table.insert_unique(hash, code, |&code| hasher.hash_one(words.text(code)));
+        code
+    }
 }
 
 /// The distinct request ids of a tenant, known by 64 bits of hash: of a billion requests two collide with a
@@ -75,8 +104,6 @@ fn text_of<'a>(bytes: &'a str, ends: &[usize], code: u32) -> &'a str {
 pub(crate) struct Requests {
     hashes: Vec<u64>,
     codes: HashTable<u32>,
-    /// Requests that have more than one row.
-    pub(crate) repeated: Bits,
 }
 
 impl Requests {
@@ -86,7 +113,7 @@ impl Requests {
 
     /// The code of a request, made when it is new, and whether it is new.
     pub(crate) fn code(&mut self, hash: u64) -> (u32, bool) {
-        let Requests { hashes, codes, .. } = self;
+        let Requests { hashes, codes } = self;
         if let Some(code) = find(codes, hashes, hash) {
             return (code, false);
         }

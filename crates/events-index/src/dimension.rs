@@ -9,7 +9,7 @@ use crate::{
     column::{Number, Text},
     error::IndexError,
     scan::Part,
-    tenant::Tenant,
+    tenant::View,
 };
 
 /// The values that a text stands for; a row counts under each. None is the same as one empty value.
@@ -79,7 +79,7 @@ pub enum Value {
 
 /// A dimension against the codes of one tenant.
 pub(crate) enum Axis<'a> {
-    Text(&'a Tenant, Text),
+    Text(&'a View, Text),
     Mapped { column: Text, lists: Vec<Vec<u32>>, labels: Vec<String>, single: bool },
     Number { column: Number, divisor: i64, first: i64, count: u64 },
     Span { column: Number, span: Span, first: i64, count: u64 },
@@ -88,10 +88,10 @@ pub(crate) enum Axis<'a> {
 }
 
 impl<'a> Axis<'a> {
-    pub(crate) fn compile(dimension: &Dimension, tenant: &'a Tenant, parts: &[Part<'_>]) -> Axis<'a> {
+    pub(crate) fn compile(dimension: &Dimension, tenant: &'a View, parts: &[Part<'_>]) -> Axis<'a> {
         match dimension {
             Dimension::Text(column) => Axis::Text(tenant, *column),
-            Dimension::Request => Axis::Request(tenant.requests.len() as u64),
+            Dimension::Request => Axis::Request(tenant.request_count as u64),
             Dimension::Mapped(column, map) => mapped(tenant, *column, map),
             Dimension::Number(column, divisor) => {
                 let divisor = (*divisor).max(1);
@@ -126,7 +126,7 @@ impl<'a> Axis<'a> {
     pub(crate) fn count(&self) -> u64 {
         let count = match self {
             Axis::Text(tenant, column) => {
-                tenant.dictionaries.get(column.slot()).map_or(1, |words| words.len() as u64)
+                tenant.words.get(column.slot()).map_or(1, |words| words.len() as u64)
             }
             Axis::Mapped { labels, .. } => labels.len() as u64,
             Axis::Number { count, .. } | Axis::Span { count, .. } => *count,
@@ -203,7 +203,7 @@ impl<'a> Axis<'a> {
         let place = usize::try_from(code).unwrap_or(usize::MAX);
         match self {
             Axis::Text(tenant, column) => {
-                let words = tenant.dictionaries.get(column.slot());
+                let words = tenant.words.get(column.slot());
                 let code = u32::try_from(code).unwrap_or(u32::MAX);
                 Label::Text(Cow::Borrowed(words.map_or("", |words| words.text(code))))
             }
@@ -235,7 +235,7 @@ impl Label<'_> {
     }
 }
 
-fn mapped<'a>(tenant: &Tenant, column: Text, map: &TextMap) -> Axis<'a> {
+fn mapped<'a>(tenant: &View, column: Text, map: &TextMap) -> Axis<'a> {
     let mut labels: Vec<String> = vec![];
     let mut known: HashMap<String, u32> = HashMap::new();
     let mut code = |label: String| {
@@ -244,7 +244,7 @@ fn mapped<'a>(tenant: &Tenant, column: Text, map: &TextMap) -> Axis<'a> {
             u32::try_from(labels.len() - 1).unwrap_or(u32::MAX)
         })
     };
-    let words = tenant.dictionaries.get(column.slot());
+    let words = tenant.words.get(column.slot());
     let lists: Vec<Vec<u32>> = words
         .into_iter()
         .flat_map(|words| words.iter())

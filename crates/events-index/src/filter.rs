@@ -1,6 +1,10 @@
 //! Which rows: a tree of tests, decided once per distinct value where a column is coded.
 
-use std::{fmt, ops::RangeInclusive, sync::Arc};
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    sync::{Arc, PoisonError},
+};
 
 use hashbrown::HashSet;
 
@@ -10,7 +14,7 @@ use crate::{
     dictionary::request_hash,
     error::IndexError,
     scan::Part,
-    tenant::Tenant,
+    tenant::View,
 };
 
 /// Most attacks whose rows are looked up one by one. For more, looking at every row is as fast.
@@ -79,7 +83,7 @@ pub(crate) enum Test {
 }
 
 impl Test {
-    pub(crate) fn compile(filter: &Filter, tenant: &Tenant) -> Test {
+    pub(crate) fn compile(filter: &Filter, tenant: &View) -> Test {
         let members =
             |filters: &[Filter]| filters.iter().map(|filter| Test::compile(filter, tenant)).collect();
         match filter {
@@ -90,7 +94,7 @@ impl Test {
                 test => Test::Not(Box::new(test)),
             },
             Filter::Text(column, passes) => {
-                let words = tenant.dictionaries.get(column.slot());
+                let words = tenant.words.get(column.slot());
                 let codes: Vec<bool> =
                     words.map(|words| words.iter().map(|text| passes(text)).collect()).unwrap_or_default();
                 // Code 0, the empty text, exists in every dictionary but perhaps in no row.
@@ -104,8 +108,9 @@ impl Test {
             Filter::AnyOf(_, values) if values.is_empty() => Test::Constant(false),
             Filter::AnyOf(column, values) => Test::Values(*column, values.iter().copied().collect()),
             Filter::Requests(ids) => {
+                let requests = tenant.requests.read().unwrap_or_else(PoisonError::into_inner);
                 let codes: HashSet<u32> =
-                    ids.iter().filter_map(|id| tenant.requests.find(request_hash(id))).collect();
+                    ids.iter().filter_map(|id| requests.find(request_hash(id))).collect();
                 if codes.is_empty() { Test::Constant(false) } else { Test::Requests(codes) }
             }
         }
@@ -129,9 +134,18 @@ impl Test {
 
     /// The passing rows of a part, ascending.
     pub(crate) fn rows(&self, part: &Part<'_>) -> Result<Vec<u32>, IndexError> {
-        if let Some(rows) = self.looked_up(part)? {
-            return Ok(rows);
+        let mut rows = match self.looked_up(part)? {
+            Some(rows) => rows,
+            None => self.seen(part)?,
+        };
+        if !part.gone().is_empty() {
+            remove(&mut rows, part.gone());
         }
+        Ok(rows)
+    }
+
+    /// The passing rows, by looking at every row.
+    fn seen(&self, part: &Part<'_>) -> Result<Vec<u32>, IndexError> {
         let all = || 0..u32::try_from(part.rows()).unwrap_or(u32::MAX);
         Ok(match self.passing(part)? {
             Passing::All => all().collect(),

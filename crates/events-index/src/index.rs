@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::{
     aggregate::{self, Aggregation, Group, Table},
@@ -16,8 +16,9 @@ use crate::{
     error::IndexError,
     filter::{Filter, Test},
     ranking::{self, Order, Turns},
+    removal,
     scan::{self, Part, in_parallel},
-    tenant::{Change, Tenant, file_path, tenant_of_file},
+    tenant::{Change, Seen, Tenant, View, file_path, tenant_of_file},
 };
 
 /// Where the index lives and what it may use.
@@ -67,10 +68,18 @@ impl Index {
             open.lock = Some(self.lock()?);
         }
         let tenant = Tenant::open(&self.options.folder, id)?;
-        let serial = tenant.serial;
+        let serial = tenant.view.serial;
         let tenant = Arc::new(RwLock::new(tenant));
         open.tenants.insert(id, (serial, Arc::clone(&tenant)));
         Ok(tenant)
+    }
+
+    /// The tenant as it is now. It is held for as long as it takes to copy that, so neither rows nor other questions wait
+    /// for whoever looks at it.
+    fn view(&self, id: i64) -> Result<View, IndexError> {
+        let tenant = self.tenant(id)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(tenant.view.clone())
     }
 
     fn lock(&self) -> Result<File, IndexError> {
@@ -118,7 +127,7 @@ impl Index {
     pub fn position(&self, tenant: i64) -> Result<i64, IndexError> {
         let tenant = self.tenant(tenant)?;
         let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(tenant.position())
+        Ok(tenant.view.position())
     }
 
     /// How often the events of a tenant were deleted before those that the index has.
@@ -149,7 +158,7 @@ impl Index {
     pub fn rows(&self, tenant: i64) -> Result<usize, IndexError> {
         let tenant = self.tenant(tenant)?;
         let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(tenant.rows())
+        Ok(tenant.view.rows())
     }
 
     /// Adds rows, in ascending order of their numbers; those that are known are skipped.
@@ -172,16 +181,71 @@ impl Index {
         Ok(())
     }
 
-    /// Replaces what is known of changed hits of a tenant: everything that is marked or led to a vulnerability.
+    /// What was heard of changes and removed attacks since the tenant was opened.
     ///
     /// # Errors
     /// [`IndexError`].
-    pub fn set_changes(&self, tenant: i64, changes: &[(i64, Mark, i64)]) -> Result<(), IndexError> {
+    pub fn seen(&self, tenant: i64) -> Result<Seen, IndexError> {
+        let tenant = self.tenant(tenant)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(tenant.seen)
+    }
+
+    /// Replaces what is known of changed hits of a tenant: everything that is marked or led to a vulnerability. `number`
+    /// says how often something changed.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn set_changes(
+        &self,
+        tenant: i64,
+        number: i64,
+        changes: &[(i64, Mark, i64)],
+    ) -> Result<(), IndexError> {
         let tenant = self.tenant(tenant)?;
         let mut changes: Vec<Change> =
             changes.iter().map(|&(id, mark, issue)| Change { id, mark, issue }).collect();
         changes.sort_unstable_by_key(|change| change.id);
-        tenant.write().unwrap_or_else(PoisonError::into_inner).changes = changes;
+        let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
+        tenant.view.changes = Arc::new(changes);
+        tenant.seen.changes = Some(number);
+        Ok(())
+    }
+
+    /// Attacks whose rows are all older than a time (Unix milliseconds), ascending: what a purge may have removed.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn ended_before(&self, tenant: i64, time_ms: i64) -> Result<Vec<i64>, IndexError> {
+        let tenant = self.view(tenant)?;
+        removal::ended_before(&tenant, &self.cache, time_ms)
+    }
+
+    /// Hides the rows of attacks that are no longer in the database, all that were removed because they ended before a
+    /// moment (Unix seconds). It is not written: after a start it has to be said again.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn remove_attacks(&self, tenant: i64, purged_before: i64, attacks: &[i64]) -> Result<(), IndexError> {
+        let attacks: HashSet<i64> = attacks.iter().copied().collect();
+        let before = self.view(tenant)?;
+        let gone = removal::gone(&before, &self.cache, &attacks)?;
+        let moment = |view: &View| (view.serial, view.position(), view.removed.len());
+        let seen = moment(&before);
+        // Who still has it makes everybody who changes something copy it.
+        drop(before);
+        let tenant = self.tenant(tenant)?;
+        let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
+        // Rows came meanwhile: with the tenant held, for they may come again.
+        let gone = if moment(&tenant.view) == seen {
+            gone
+        } else {
+            removal::gone(&tenant.view, &self.cache, &attacks)?
+        };
+        if !attacks.is_empty() {
+            tenant.hide(attacks, gone);
+        }
+        tenant.seen.purged_before = Some(purged_before);
         Ok(())
     }
 
@@ -248,15 +312,14 @@ impl Index {
         asked: &Aggregation,
         choose: impl FnOnce(&Table<'_>) -> Vec<usize>,
     ) -> Result<Vec<Group>, IndexError> {
-        let tenant = self.tenant(tenant)?;
-        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let tenant = self.view(tenant)?;
         aggregate::run(&tenant, &self.cache, asked, choose)
     }
 
     /// Attacks in the order of what their rows measure, as (measure, row number of the attack); see [`Order`].
     ///
-    /// The first question of a kind looks at every row, in turns between which rows can be added; later ones look at
-    /// attacks that changed. Rankings are kept while there is room for them beside the columns.
+    /// The first question of a kind looks at every row, in turns of a bounded size; later ones look at attacks that
+    /// changed. Rankings are kept while there is room for them beside the columns.
     ///
     /// # Errors
     /// [`IndexError`].
@@ -300,8 +363,7 @@ impl Index {
         after: Option<(i64, i64)>,
         limit: usize,
     ) -> Result<Vec<(i64, i64)>, IndexError> {
-        let tenant = self.tenant(tenant)?;
-        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let tenant = self.view(tenant)?;
         let test = Test::compile(filter, &tenant);
         let mut parts = scan::parts(&tenant, &self.cache);
         let latest = |part: &Part<'_>| part.bounds(Number::Time).1;
@@ -336,8 +398,7 @@ impl Index {
     /// # Errors
     /// [`IndexError`].
     pub fn values(&self, tenant: i64, filter: &Filter, number: Number) -> Result<Vec<i64>, IndexError> {
-        let tenant = self.tenant(tenant)?;
-        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let tenant = self.view(tenant)?;
         aggregate::values(&tenant, &self.cache, filter, number)
     }
 
@@ -346,8 +407,7 @@ impl Index {
     /// # Errors
     /// [`IndexError`].
     pub fn matching(&self, tenant: i64, filter: &Filter) -> Result<Vec<(i64, i64)>, IndexError> {
-        let tenant = self.tenant(tenant)?;
-        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let tenant = self.view(tenant)?;
         let test = Test::compile(filter, &tenant);
         let parts = scan::parts(&tenant, &self.cache);
         let found = in_parallel(&parts, |part| pairs(&test, part))?;

@@ -22,6 +22,7 @@ mod filter;
 mod frequent;
 mod index;
 mod ranking;
+mod removal;
 mod scan;
 mod tenant;
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use error::IndexError;
 pub use filter::{Filter, TextTest};
 pub use index::{Index, Options};
 pub use ranking::Order;
+pub use tenant::Seen;

@@ -4,16 +4,16 @@
 //! a pass over every row; afterwards only attacks with new rows, or with rows whose mark changed, are measured again,
 //! from their own rows alone. It is as exact as measuring all of them, and never written to disk.
 //!
-//! Whoever adds rows to a tenant must not wait for a pass over all of them, so everything but the last step is done in
-//! turns: some attacks each time, with the tenant let go in between. Each attack is as of its own turn then. What came
-//! since the turns began is known from the row numbers and marks, and the last step, which holds the tenant, measures
-//! just those attacks again: the order is that of one moment. [`Cache`] keeps rankings and drops those that were not
-//! used for the longest time.
+//! A pass over every row is done in turns, some attacks each time, so that it takes no memory for all rows at once.
+//! Each turn looks at the tenant as it is then, and each attack is as of its own turn. What came since the turns began is
+//! known from the row numbers and marks, and the last step, which looks at one state of the tenant, measures just those
+//! attacks again: the order is that of one moment. [`Cache`] keeps rankings and drops those that were not used for the
+//! longest time.
 
 use std::{
     collections::BTreeSet,
     ops::{Bound, RangeInclusive},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{PoisonError, RwLock},
 };
 
 use hashbrown::{HashMap, HashSet};
@@ -27,7 +27,7 @@ use crate::{
     error::IndexError,
     filter::Filter,
     scan::{Part, in_parallel, parts},
-    tenant::Tenant,
+    tenant::{Tenant, View},
 };
 
 /// Rows that are looked at in one turn.
@@ -49,9 +49,9 @@ pub(crate) fn page(
     asked: &Order<'_>,
     turns: Turns<'_>,
 ) -> Result<Vec<(i64, i64)>, IndexError> {
-    let serial = read(tenant).serial;
+    let serial = now(tenant).serial;
     let kept = cache.ranking(serial, asked.measure);
-    // Who asks at the same time would have to do the same. The tenant is not held while waiting.
+    // Who asks at the same time would have to do the same.
     let mut ranking = kept.lock().unwrap_or_else(|poisoned| {
         kept.clear_poison();
         let mut broken = poisoned.into_inner();
@@ -87,7 +87,7 @@ pub(crate) struct Turns<'a> {
     pub(crate) rows: usize,
     /// Attacks of a turn that measures some again.
     pub(crate) attacks: usize,
-    /// Called between two turns, when nothing is held.
+    /// Called between two turns.
     pub(crate) between: &'a mut dyn FnMut(),
 }
 
@@ -97,6 +97,8 @@ pub(crate) struct Ranking {
     base: Option<Base>,
     by_attack: HashMap<i64, i64>,
     order: BTreeSet<(i64, i64)>,
+    /// How many attacks had been removed when it was last followed.
+    removed: usize,
 }
 
 /// A state of a tenant.
@@ -111,12 +113,12 @@ struct Base {
 }
 
 impl Base {
-    fn of(tenant: &Tenant) -> Base {
+    fn of(tenant: &View) -> Base {
         Base { position: tenant.position(), marked: tenant.marked_false(), unsettled: vec![] }
     }
 
     /// Takes note of the marks by which a turn measures.
-    fn see(&mut self, tenant: &Tenant) {
+    fn see(&mut self, tenant: &View) {
         let marked = tenant.marked_false();
         if marked != self.marked {
             self.unsettled.extend(difference(&self.marked, &marked));
@@ -126,12 +128,13 @@ impl Base {
     }
 
     /// Attacks whose rows may measure otherwise by now, ascending.
-    fn changed(&mut self, tenant: &Tenant, cache: &Cache) -> Result<Vec<i64>, IndexError> {
+    fn changed(&mut self, tenant: &View, cache: &Cache) -> Result<Vec<i64>, IndexError> {
         self.see(tenant);
         let parts = parts(tenant, cache);
         let mut changed = attacks_after(&parts, self.position)?;
         changed.extend(attacks_of_rows(&parts, &self.unsettled)?);
-        let mut changed: Vec<i64> = changed.into_iter().collect();
+        let left = |attack: &i64| !tenant.removed.contains(attack);
+        let mut changed: Vec<i64> = changed.into_iter().filter(left).collect();
         changed.sort_unstable();
         Ok(changed)
     }
@@ -164,10 +167,20 @@ impl Ranking {
             self.order.insert((measure, attack));
         }
     }
+
+    /// Leaves out attacks that were removed.
+    fn leave(&mut self, removed: &HashSet<i64>) {
+        if self.removed != removed.len() {
+            self.by_attack.retain(|attack, _| !removed.contains(attack));
+            self.order.retain(|(_, attack)| !removed.contains(attack));
+            self.removed = removed.len();
+        }
+    }
 }
 
-fn read(tenant: &RwLock<Tenant>) -> RwLockReadGuard<'_, Tenant> {
-    tenant.read().unwrap_or_else(PoisonError::into_inner)
+/// The tenant as it is now.
+fn now(tenant: &RwLock<Tenant>) -> View {
+    tenant.read().unwrap_or_else(PoisonError::into_inner).view.clone()
 }
 
 /// What it takes to bring a ranking up to date.
@@ -182,7 +195,7 @@ impl Pass<'_, '_> {
     /// Measures what changed since the last time.
     fn follow(mut self, ranking: &mut Ranking) -> Result<(), IndexError> {
         for round in 0.. {
-            let tenant = read(self.tenant);
+            let tenant = now(self.tenant);
             let now = Base::of(&tenant);
             let changed = match &mut ranking.base {
                 Some(base) => Some(base.changed(&tenant, self.cache)?),
@@ -193,6 +206,7 @@ impl Pass<'_, '_> {
                     for attacks in changed.chunks(self.turns.attacks) {
                         ranking.set(again(&tenant, self.cache, self.measure, attacks)?);
                     }
+                    ranking.leave(&tenant.removed);
                     ranking.base = Some(now);
                     break;
                 }
@@ -209,13 +223,13 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    /// One turn, with the tenant held.
+    /// One turn, with the tenant as it is now.
     fn turn<R>(
         &mut self,
         base: Option<&mut Base>,
-        work: impl FnOnce(&Tenant, &Cache, &Metric) -> Result<R, IndexError>,
+        work: impl FnOnce(&View, &Cache, &Metric) -> Result<R, IndexError>,
     ) -> Result<R, IndexError> {
-        let tenant = read(self.tenant);
+        let tenant = now(self.tenant);
         if let Some(base) = base {
             base.see(&tenant);
         }
@@ -261,7 +275,7 @@ impl Pass<'_, '_> {
     fn spans(&mut self) -> Result<Vec<RangeInclusive<i64>>, IndexError> {
         let (rows, step) = (self.turns.rows.max(1), (self.turns.rows / 128).clamp(1, 1024));
         let (mut all_rows, mut sample, mut seen) = (0, vec![], 0);
-        let count = parts(&read(self.tenant), self.cache).len();
+        let count = parts(&now(self.tenant), self.cache).len();
         while seen < count {
             let here = seen..(seen + rows.div_ceil(BLOCK_ROWS)).min(count);
             seen = here.end;
@@ -290,7 +304,7 @@ impl Pass<'_, '_> {
 
 /// The measure of each attack that has a row that passes and is not marked false.
 fn measured(
-    tenant: &Tenant,
+    tenant: &View,
     cache: &Cache,
     measure: &Metric,
     filter: Filter,
@@ -318,7 +332,7 @@ fn measured(
 
 /// What some attacks measure, each with its measure.
 fn again(
-    tenant: &Tenant,
+    tenant: &View,
     cache: &Cache,
     measure: &Metric,
     attacks: &[i64],

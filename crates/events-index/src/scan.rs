@@ -9,7 +9,7 @@ use crate::{
     cache::Cache,
     column::{Number, Text},
     error::IndexError,
-    tenant::{Block, Change, Tenant},
+    tenant::{Block, Change, View},
 };
 
 /// Where the cache keeps the rows of a block in the order of their attacks: behind the columns.
@@ -22,13 +22,13 @@ const _: () =
 /// A block, or the tail.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
-    pub(crate) tenant: &'a Tenant,
+    pub(crate) tenant: &'a View,
     cache: &'a Cache,
     block: Option<&'a Block>,
 }
 
 /// Every part of a tenant, oldest first.
-pub(crate) fn parts<'a>(tenant: &'a Tenant, cache: &'a Cache) -> Vec<Part<'a>> {
+pub(crate) fn parts<'a>(tenant: &'a View, cache: &'a Cache) -> Vec<Part<'a>> {
     let blocks = tenant.blocks.iter().map(|block| Part { tenant, cache, block: Some(block) });
     let tail = (tenant.tail.rows() > 0).then_some(Part { tenant, cache, block: None });
     blocks.chain(tail).collect()
@@ -37,6 +37,11 @@ pub(crate) fn parts<'a>(tenant: &'a Tenant, cache: &'a Cache) -> Vec<Part<'a>> {
 impl Part<'_> {
     pub(crate) fn rows(&self) -> usize {
         self.block.map_or_else(|| self.tenant.tail.rows(), |block| block.header.rows)
+    }
+
+    /// Rows whose attack was removed, ascending.
+    pub(crate) fn gone(&self) -> &[u32] {
+        self.block.map_or(&self.tenant.tail.gone, |block| &block.gone)
     }
 
     /// The smallest and largest value of a number in this part.
@@ -80,7 +85,7 @@ impl Part<'_> {
         codes.map(Some)
     }
 
-    /// The rows of some attacks, ascending.
+    /// The rows of some attacks, ascending, those that are gone among them.
     pub(crate) fn rows_of_attacks(&self, attacks: &HashSet<i64>) -> Result<Vec<u32>, IndexError> {
         let (smallest, largest) = self.bounds(Number::Attack);
         let here: Vec<i64> =

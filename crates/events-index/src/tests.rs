@@ -225,6 +225,15 @@ fn ranks(rows: &[Row], measure: &Metric, marks: &BTreeMap<i64, i64>) -> Vec<(i64
     ranks
 }
 
+/// The rows of other attacks.
+fn without(rows: &[Row], attacks: &BTreeSet<i64>) -> Vec<Row> {
+    rows.iter().filter(|row| !attacks.contains(&row.number(Number::Attack))).cloned().collect()
+}
+
+fn remove(index: &Index, attacks: &BTreeSet<i64>) {
+    index.remove_attacks(TENANT, 1, &attacks.iter().copied().collect::<Vec<_>>()).unwrap();
+}
+
 fn all_groups(index: &Index, asked: &Aggregation) -> Vec<Group> {
     index.aggregate(TENANT, asked, |table| (0..table.len()).collect()).unwrap()
 }
@@ -236,20 +245,29 @@ proptest! {
     fn a_ranking_follows_new_rows_and_marks(
         rows in rows(120), split in 0_usize..120, after in (0_i64..4, 0_i64..10),
         marked in prop::collection::vec(prop::collection::btree_set(0_i64..120, 0..40), 3),
+        removed in prop::collection::vec(prop::collection::btree_set(1_i64..9, 0..4), 3),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let index = open(folder.path());
         let split = split.min(rows.len());
-        for (count, marked) in [(split, &marked[0]), (rows.len(), &marked[1]), (rows.len(), &marked[2])] {
-            index.append(TENANT, &rows[..count]).unwrap();
+        let mut gone = BTreeSet::new();
+        for (step, (count, marked)) in
+            [(split, &marked[0]), (rows.len(), &marked[1]), (rows.len(), &marked[2])].into_iter().enumerate()
+        {
             let known = 3 * count as i64;
+            // An attack that was removed gets no more hits.
+            let rows: Vec<Row> = without(&rows[..count], &gone);
+            index.append(TENANT, &rows).unwrap();
+            remove(&index, &removed[step]);
+            gone.extend(removed[step].iter().copied());
+            let rows = without(&rows, &gone);
             let marks: BTreeMap<i64, i64> =
                 marked.iter().map(|place| (3 * place + 1, 1)).filter(|(id, _)| *id < known).collect();
             let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
-            index.set_changes(TENANT, &changes).unwrap();
+            index.set_changes(TENANT, 1, &changes).unwrap();
             for measure in [Metric::Distinct(Subject::Text(Text::Ip), None), Metric::Min(Number::Status)] {
                 let asked = Order { measure: &measure, descending: false, after: None, limit: 100 };
-                let mut expected = ranks(&rows[..count], &measure, &marks);
+                let mut expected = ranks(&rows, &measure, &marks);
                 prop_assert_eq!(&index.ranked(TENANT, &asked).unwrap(), &expected);
                 let behind = Order { after: Some(after), limit: 2, ..asked.clone() };
                 let page: Vec<_> = expected.iter().copied().filter(|one| *one > after).take(2).collect();
@@ -267,27 +285,32 @@ proptest! {
     #[test]
     fn a_ranking_is_of_one_moment_whatever_comes_between_its_turns(
         rows in rows(120), turn in (1_usize..60, 1_usize..4),
-        steps in prop::collection::vec((0_usize..30, prop::collection::btree_set(0_i64..120, 0..20)), 1..25),
+        steps in prop::collection::vec(
+            (0_usize..30, prop::collection::btree_set(0_i64..120, 0..20), prop::option::weighted(0.2, 1_i64..9)),
+            1..25,
+        ),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let index = open(folder.path());
         let measure = Metric::Distinct(Subject::Text(Text::Ip), None);
         let asked = Order { measure: &measure, descending: false, after: None, limit: 100 };
-        let (mut count, mut marks, mut steps) = (0, BTreeMap::new(), steps.into_iter());
+        let (mut count, mut marks, mut gone, mut steps) = (0, BTreeMap::new(), BTreeSet::new(), steps.into_iter());
         loop {
             let mut between = || {
-                let Some((more, marked)) = steps.next() else { return };
+                let Some((more, marked, removed)) = steps.next() else { return };
                 count = (count + more).min(rows.len());
-                index.append(TENANT, &rows[..count]).unwrap();
+                index.append(TENANT, &without(&rows[..count], &gone)).unwrap();
+                gone.extend(removed);
+                remove(&index, &gone);
                 // Of rows that came: marks come and go with them.
                 marks = marked.into_iter().map(|place| (3 * place + 1, 1)).filter(|(id, _)| *id < 3 * count as i64).collect();
                 let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
-                index.set_changes(TENANT, &changes).unwrap();
+                index.set_changes(TENANT, 1, &changes).unwrap();
             };
             between();
             let turns = Turns { rows: turn.0, attacks: turn.1, between: &mut between };
             let ranked = index.ranked_in(TENANT, &asked, turns).unwrap();
-            prop_assert_eq!(ranked, ranks(&rows[..count], &measure, &marks));
+            prop_assert_eq!(ranked, ranks(&without(&rows[..count], &gone), &measure, &marks));
             if steps.len() == 0 {
                 break;
             }
@@ -297,7 +320,8 @@ proptest! {
     #[test]
     fn groups_and_lists_agree_with_the_model(
         rows in rows(120), filter in filters(), split in 0_usize..120, marked in prop::collection::btree_set(0_i64..120, 0..20),
-        picked in prop::collection::vec(0_usize..5, 0..3),
+        picked in prop::collection::vec(0_usize..5, 0..3), purged in 0_i64..400_000_000,
+        kept in prop::collection::btree_set(1_i64..9, 0..4),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let index = open(folder.path());
@@ -309,7 +333,21 @@ proptest! {
         index.append(TENANT, &rows).unwrap();
         let marks: BTreeMap<i64, i64> = marked.into_iter().map(|place| (3 * place + 1, 1)).collect();
         let changes: Vec<_> = marks.keys().map(|id| (*id, Mark::False, 0)).collect();
-        index.set_changes(TENANT, &changes).unwrap();
+        index.set_changes(TENANT, 1, &changes).unwrap();
+
+        let mut last: BTreeMap<i64, i64> = BTreeMap::new();
+        for row in &rows {
+            let time = last.entry(row.number(Number::Attack)).or_insert(i64::MIN);
+            *time = row.number(Number::Time).max(*time);
+        }
+        let mut ended: Vec<i64> = last.into_iter().filter(|(_, time)| *time < purged).map(|(id, _)| id).collect();
+        prop_assert_eq!(&index.ended_before(TENANT, purged).unwrap(), &ended);
+        // Some came in after the purge and are still there.
+        ended.retain(|attack| !kept.contains(attack));
+        index.remove_attacks(TENANT, purged, &ended).unwrap();
+        prop_assert_eq!(index.seen(TENANT).unwrap().purged_before, Some(purged));
+        let rows = without(&rows, &ended.into_iter().collect());
+        prop_assert_eq!(index.rows(TENANT).unwrap(), rows.len());
 
         let dimensions: Vec<Dimension> = picked.into_iter().map(|place| dimensions()[place].clone()).collect();
         let expected = model(&rows, &filter, &dimensions, &marks);
@@ -412,6 +450,35 @@ fn a_file_cut_anywhere_loses_at_most_its_last_block() {
 }
 
 #[test]
+fn removed_attacks_stay_hidden_when_their_block_is_full_and_come_back_to_be_removed_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: Vec<Row> =
+        many().into_iter().map(|row| row.clone().with_number(Number::Attack, row.id() % 1000)).collect();
+    let index = open(folder.path());
+    let first: BTreeSet<i64> = (0..10).collect();
+    index.append(TENANT, &rows[..60_000]).unwrap();
+    remove(&index, &first);
+    assert_eq!(index.rows(TENANT).unwrap(), 59_400);
+    let others = without(&rows[60_000..], &first);
+    index.append(TENANT, &others).unwrap();
+    assert_eq!(index.rows(TENANT).unwrap(), 59_400 + others.len());
+    let second: BTreeSet<i64> = (500..503).collect();
+    remove(&index, &second);
+    let both: BTreeSet<i64> = &first | &second;
+    let left = without(&rows, &both).len();
+    assert_eq!(index.rows(TENANT).unwrap(), left);
+    assert_eq!(by_kind(&index).iter().map(|group| group.metrics[0]).sum::<i64>(), left as i64);
+    let kept = Filter::AnyOf(Number::Attack, vec![5, 501, 700]);
+    assert_eq!(index.matching(TENANT, &kept).unwrap().len(), 140);
+    index.flush().unwrap();
+    drop(index);
+    let index = open(folder.path());
+    assert_eq!(index.seen(TENANT).unwrap(), crate::Seen::default(), "it has to be told again");
+    remove(&index, &both);
+    assert_eq!(index.rows(TENANT).unwrap(), left);
+}
+
+#[test]
 fn damage_is_told_and_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let rows = many();
@@ -511,7 +578,7 @@ fn a_disk_that_cannot_be_written_loses_nothing() {
     let mut tenant = Tenant::open(folder.path(), TENANT).unwrap();
     tenant.append(&rows[..60_000]).unwrap();
     // As a full disk does, every write fails.
-    let writable = tenant.replace_file(std::fs::File::open(&path).unwrap());
+    let writable = tenant.replace_file(std::sync::Arc::new(std::fs::File::open(&path).unwrap()));
     let mut known = 60_000;
     while known < rows.len() {
         // The follower asks from where to go on, and tries again.
@@ -522,7 +589,7 @@ fn a_disk_that_cannot_be_written_loses_nothing() {
         }
     }
     assert!(tenant.append(&rows[known..]).is_err() && tenant.flush().is_err());
-    assert_eq!(tenant.position(), 65_536, "a full block does not grow");
+    assert_eq!(tenant.view.position(), 65_536, "a full block does not grow");
     tenant.replace_file(writable);
     tenant.append(&rows).unwrap();
     tenant.flush().unwrap();
@@ -634,6 +701,52 @@ fn rows_can_be_added_while_a_ranking_is_made() {
     assert_eq!(ranked, ranks(&rows[..count], &measure, &BTreeMap::new()));
     index.append(TENANT, &rows).unwrap();
     assert_eq!(index.ranked(TENANT, &asked).unwrap(), ranks(&rows, &measure, &BTreeMap::new()));
+}
+
+#[test]
+fn rows_come_in_and_short_questions_are_answered_while_a_long_one_is_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = std::sync::Arc::new(open(folder.path()));
+    let rows = many();
+    index.append(TENANT, &rows[..60_000]).unwrap();
+    let all = Filter::All(vec![]);
+    let rows_now = {
+        let (index, all) = (std::sync::Arc::clone(&index), all.clone());
+        move || index.matching(TENANT, &all).unwrap().len()
+    };
+    // While the words of a filter are looked at, and while the groups are chosen: both would wait for ever if the tenant
+    // were held, for it is this thread that would have to let go of it.
+    let in_filter = {
+        let (index, rows, rows_now) = (std::sync::Arc::clone(&index), rows.clone(), rows_now.clone());
+        Filter::text(Text::Kind, move |kind| {
+            let (known, last) = (rows_now(), rows.len());
+            index.append(TENANT, &rows[..(known + 10).min(last)]).unwrap();
+            index.flush().unwrap();
+            assert_eq!(rows_now(), (known + 10).min(last));
+            kind != "xss"
+        })
+    };
+    let asked = asked(&in_filter, vec![Dimension::Text(Text::Payload)]);
+    let groups = index.aggregate(TENANT, &asked, |table| {
+        // A full block and a new one, new words and requests, marks, and attacks that leave.
+        index.append(TENANT, &rows).unwrap();
+        index.set_changes(TENANT, 1, &[(2, Mark::False, 0)]).unwrap();
+        let new = Row::new(150_000, "new").with_text(Text::Payload, "new").with_number(Number::Attack, 1);
+        index.append(TENANT, &[new]).unwrap();
+        index.remove_attacks(TENANT, 1, &[0]).unwrap();
+        assert_eq!(rows_now(), 1);
+        (0..table.len()).collect()
+    });
+    let found: BTreeMap<_, _> = groups
+        .unwrap()
+        .into_iter()
+        .map(|group| (group.key.clone(), (group.metrics, group.details)))
+        .collect();
+    let left = Filter::text(Text::Kind, |kind| kind != "xss");
+    let expected = model(&rows[..60_000], &left, &[Dimension::Text(Text::Payload)], &BTreeMap::new());
+    let expected: BTreeMap<_, _> =
+        expected.into_iter().map(|(key, metrics)| (key, (metrics.clone(), metrics))).collect();
+    assert_eq!(found, expected, "all of it is of the moment when it was asked");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Writers of one tenant's events take turns, so its rows become visible in the order of their numbers: whoever has
 //! read up to a head has missed none below it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::{
     ActiveValue::Set,
@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::{
     Store, StoreError, TenantId, Tenants,
-    entity::{event_head, hit, hit_raw},
+    entity::{attack, event_head, hit, hit_raw},
 };
 
 /// Rows of one statement.
@@ -253,6 +253,26 @@ impl Store {
             .into_iter()
             .map(|raw| (raw.hit_id, raw.raw.0))
             .collect())
+    }
+
+    /// Those of some attacks, by row, that are still there.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`].
+    pub async fn attacks_left(&self, tenant: TenantId, rows: &[i64]) -> Result<HashSet<i64>, StoreError> {
+        let mut left = HashSet::new();
+        for rows in rows.chunks(CHUNK) {
+            let found: Vec<i64> = attack::Entity::find()
+                .select_only()
+                .column(attack::Column::Id)
+                .filter(attack::Column::Id.is_in(rows.iter().copied()))
+                .filter(Tenants::from(tenant).holds_named())
+                .into_tuple()
+                .all(self.reader())
+                .await?;
+            left.extend(found);
+        }
+        Ok(left)
     }
 
     /// Every hit of a tenant that is judged or led to a vulnerability.

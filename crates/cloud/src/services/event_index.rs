@@ -62,8 +62,8 @@ struct Shared {
     missed: Notify,
     /// Questions that are answered at once.
     questions: Semaphore,
-    /// One follower per tenant at a time; inside, the number of changes that the index has seen.
-    followers: StdMutex<HashMap<TenantId, Arc<Mutex<Option<i64>>>>>,
+    /// One follower per tenant at a time.
+    followers: StdMutex<HashMap<TenantId, Arc<Mutex<()>>>>,
 }
 
 impl EventIndex {
@@ -176,10 +176,10 @@ impl EventIndex {
         tenant: TenantId,
         question: &Arc<impl Fn(&Index) -> Result<R, IndexError> + Send + Sync + 'static>,
     ) -> Result<Option<R>, FollowError> {
-        let mut seen_changes = self.follower(tenant).lock_owned().await;
+        let _alone = self.follower(tenant).lock_owned().await;
         match self.answer(question).await {
             Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
-                self.set_aside(tenant, &error, &mut seen_changes).await.map(|()| None)
+                self.set_aside(tenant, &error).await.map(|()| None)
             }
             answer => answer.map(Some),
         }
@@ -209,14 +209,8 @@ impl EventIndex {
     }
 
     /// Sets a damaged file aside, so that it is built again.
-    async fn set_aside(
-        &self,
-        tenant: TenantId,
-        error: &IndexError,
-        seen_changes: &mut Option<i64>,
-    ) -> Result<(), FollowError> {
+    async fn set_aside(&self, tenant: TenantId, error: &IndexError) -> Result<(), FollowError> {
         let path = self.blocking(move |index| index.set_aside(tenant.0)).await?;
-        *seen_changes = None;
         tracing::error!(
             error = error as &dyn std::error::Error,
             tenant.id = tenant.0,
@@ -228,21 +222,20 @@ impl EventIndex {
 
     /// Reads what the index lacks, or begins anew when its events are not those of the database or its file is damaged.
     async fn catch_up(&self, tenant: TenantId) -> Result<(), FollowError> {
-        let mut seen_changes = self.follower(tenant).lock_owned().await;
-        match self.follow_head(tenant, &mut seen_changes).await {
+        let _alone = self.follower(tenant).lock_owned().await;
+        match self.follow_head(tenant).await {
             Err(FollowError::Index(error @ IndexError::Corrupt { .. })) => {
-                self.set_aside(tenant, &error, &mut seen_changes).await?;
-                self.follow_head(tenant, &mut seen_changes).await
+                self.set_aside(tenant, &error).await?;
+                self.follow_head(tenant).await
             }
             done => done,
         }
     }
 
-    async fn follow_head(&self, tenant: TenantId, seen_changes: &mut Option<i64>) -> Result<(), FollowError> {
+    async fn follow_head(&self, tenant: TenantId) -> Result<(), FollowError> {
         // Behind the lock: an older head must not undo what a newer one led to.
         let Some(head) = self.0.store.event_head(tenant).await? else {
             // None yet, or the tenant is gone.
-            *seen_changes = None;
             return self
                 .blocking(move |index| match index.position(tenant.0)? {
                     0 => Ok(()),
@@ -259,7 +252,7 @@ impl EventIndex {
             }
             let epoch = head.epoch;
             self.blocking(move |index| index.begin(tenant.0, epoch)).await?;
-            (position, *seen_changes) = (0, None);
+            position = 0;
         }
         while position < head.hit_id {
             let hits = self.0.store.hits_after(tenant, position, head.hit_id, PAGE).await?;
@@ -272,19 +265,32 @@ impl EventIndex {
             })
             .await?;
         }
-        if *seen_changes != Some(head.changes) {
+        let seen = self.blocking(move |index| index.seen(tenant.0)).await?;
+        if seen.purged_before != Some(head.purged_before) {
+            self.leave_removed(tenant, head.purged_before).await?;
+        }
+        if seen.changes != Some(head.changes) {
             let changed = self.0.store.changed_hits(tenant).await?;
             self.blocking(move |index| {
                 let changes: Vec<_> = changed
                     .iter()
                     .map(|hit| (hit.id, mark_of(hit.state.as_deref()), hit.vuln_id.unwrap_or_default()))
                     .collect();
-                index.set_changes(tenant.0, &changes)
+                index.set_changes(tenant.0, head.changes, &changes)
             })
             .await?;
-            *seen_changes = Some(head.changes);
         }
         Ok(())
+    }
+
+    /// Leaves out attacks that the database removed because they ended before a moment. The index has every hit that was
+    /// there then, so it knows which may be meant; which of them are still there only the database knows.
+    async fn leave_removed(&self, tenant: TenantId, purged_before: i64) -> Result<(), FollowError> {
+        let until_ms = purged_before.saturating_mul(1000);
+        let ended = self.blocking(move |index| index.ended_before(tenant.0, until_ms)).await?;
+        let left = self.0.store.attacks_left(tenant, &ended).await?;
+        let removed: Vec<i64> = ended.into_iter().filter(|attack| !left.contains(attack)).collect();
+        self.blocking(move |index| index.remove_attacks(tenant.0, purged_before, &removed)).await
     }
 
     async fn blocking<R: Send + 'static>(
@@ -296,15 +302,14 @@ impl EventIndex {
         Ok(done.map_err(|_| FollowError::Stopped)??)
     }
 
-    fn follower(&self, tenant: TenantId) -> Arc<Mutex<Option<i64>>> {
+    fn follower(&self, tenant: TenantId) -> Arc<Mutex<()>> {
         let mut followers = self.0.followers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(followers.entry(tenant).or_default())
     }
 
     /// Removes the file of a tenant.
     async fn remove(&self, tenant: TenantId) -> Result<(), FollowError> {
-        let mut seen_changes = self.follower(tenant).lock_owned().await;
-        *seen_changes = None;
+        let _alone = self.follower(tenant).lock_owned().await;
         self.blocking(move |index| index.forget(tenant.0)).await
     }
 

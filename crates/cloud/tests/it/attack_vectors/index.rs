@@ -189,6 +189,116 @@ async fn a_longer_retention_does_not_bring_removed_hits_back() {
     crate::events::assert_consistent(&scene.cloud).await;
 }
 
+/// Rows and measures of attacks in the order of their addresses, as the index ranks them.
+async fn ranked(scene: &Scene) -> Vec<(i64, i64)> {
+    let tenant = bartizan_store::TenantId(scene.cloud.client.id);
+    let ranked = move |index: &bartizan_events_index::Index| {
+        let ip = bartizan_events_index::Subject::Text(bartizan_events_index::Text::Ip);
+        let measure = bartizan_events_index::Metric::Distinct(ip, None);
+        let order =
+            bartizan_events_index::Order { measure: &measure, descending: true, after: None, limit: 100 };
+        index.ranked(tenant.0, &order)
+    };
+    scene.cloud.running.cloud.event_index.ask(tenant, ranked).await.unwrap()
+}
+
+/// Every attack of the database is ranked, and nothing else.
+async fn assert_ranked(scene: &Scene) {
+    let attacks = entity::attack::Entity::find().all(scene.cloud.running.cloud.store.reader()).await.unwrap();
+    let mut expected: Vec<i64> = attacks.iter().map(|attack| attack.id).collect();
+    let mut found: Vec<i64> = ranked(scene).await.iter().map(|(_, attack)| *attack).collect();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+/// A day that ends at the newest hit: attacks of its beginning, one that goes on, and those of [`Scene`].
+async fn day() -> Scene {
+    let scene = Scene::new().await;
+    let at = |id: &str, ago: i64, path: &str| {
+        crate::events::hit_with(id, scene.now - ago, json!({"path": path, "request_id": id}))
+    };
+    let hours = 3600;
+    let goes_on = (1..23).map(|hour| at(&format!("on{hour}"), hour * hours, "/goes-on"));
+    let ended = (0..5).map(|n| at(&format!("end{n}"), 22 * hours + n, &format!("/ended/{n}")));
+    let events: Vec<_> = goes_on.rev().chain(ended).collect();
+    scene.node.upload(&scene.cloud, &events).await;
+    assert_complete(&scene).await;
+    assert_ranked(&scene).await;
+    scene
+}
+
+/// Moves the time on and removes what is older than a day by then.
+async fn purge_later(scene: &Scene, hours: i64) {
+    let state = &scene.cloud.running.cloud;
+    state.clock.shift_ms(hours * 3600 * 1000);
+    let tenant = bartizan_store::TenantId(scene.cloud.client.id);
+    let transaction = state.store.begin().await.unwrap();
+    let before = state.now() - 86_400;
+    bartizan_store::privacy::purge_events(&transaction, tenant, before, state.now()).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+async fn attack_count(scene: &Scene) -> usize {
+    entity::attack::Entity::find().all(scene.cloud.running.cloud.store.reader()).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn what_retention_removed_leaves_the_index_and_its_rankings() {
+    let scene = day().await;
+    let before = attack_count(&scene).await;
+    purge_later(&scene, 4).await;
+    assert_eq!(attack_count(&scene).await, before - 5);
+    // Also what is older than a day, of the attack that goes on.
+    assert_complete(&scene).await;
+    assert_ranked(&scene).await;
+    crate::events::assert_consistent(&scene.cloud).await;
+    // New hits, and a second purge.
+    let new = crate::events::hit("new", scene.now + 4 * 3600);
+    scene.node.upload(&scene.cloud, &[new]).await;
+    purge_later(&scene, 21).await;
+    assert_eq!(attack_count(&scene).await, 1);
+    assert_complete(&scene).await;
+    assert_ranked(&scene).await;
+    crate::events::assert_consistent(&scene.cloud).await;
+}
+
+#[tokio::test]
+async fn a_process_that_dies_after_a_purge_finds_at_its_start_what_went() {
+    let scene = day().await;
+    // Everything is in the file, and the purge is of the database alone.
+    scene.cloud.running.cloud.event_index.close().await;
+    purge_later(&scene, 4).await;
+    assert_complete(&scene).await;
+    assert_ranked(&scene).await;
+    // Again: the file still has the rows, and another opening must not show them, nor forget marks.
+    let vector = scene.ok("by-request", json!({"request_id": "r3"})).await["data"][0]["vector_id"].clone();
+    scene.ok("mark", json!({"vector_ids": [vector], "mark": "fp"})).await;
+    let shown = scene.by_type(serde_json::Value::Null).await;
+    scene.cloud.running.cloud.event_index.close().await;
+    assert_eq!(scene.by_type(serde_json::Value::Null).await, shown);
+    assert_complete(&scene).await;
+    assert_ranked(&scene).await;
+    crate::events::assert_consistent(&scene.cloud).await;
+}
+
+#[tokio::test]
+async fn an_attack_that_came_late_and_was_not_removed_stays_in_the_index() {
+    let scene = day().await;
+    let state = &scene.cloud.running.cloud;
+    // It arrives between two purges, older than the first one.
+    let late = crate::events::hit_with("late", scene.now - 23 * 3600, json!({"path": "/late"}));
+    let store = &state.store;
+    store.purge_events(scene.now - 22 * 3600, 0, state.now()).await.unwrap();
+    scene.node.upload(&scene.cloud, &[late]).await;
+    assert_complete(&scene).await;
+    let count = attack_count(&scene).await;
+    store.purge_events(scene.now - 22 * 3600 + 1, 0, state.now()).await.unwrap();
+    assert_eq!(attack_count(&scene).await, count - 2, "the late one and one that ended a second later");
+    assert_complete(&scene).await;
+    assert_ranked(&scene).await;
+}
+
 #[tokio::test]
 async fn a_process_that_dies_between_deleting_and_forgetting_leaves_nothing_behind() {
     let scene = Scene::new().await;
