@@ -281,7 +281,7 @@ impl Visitor for Inspector<'_> {
             self.report_operator(listing);
         }
         self.policy.value_seen(point, value, role);
-        if matches!(point.first(), StepRef::Simple(Element::ActionName)) {
+        if point.root_element() == Element::ActionName {
             self.answers_statements |= names::answers_statements(value);
         }
         self.privileges.note(point, value, role);

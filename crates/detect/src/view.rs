@@ -305,26 +305,28 @@ const PROBE: usize = 24;
 
 /// A long value without a phrase that is repeated over most of it: `The quick brown fox … The quick brown fox …`.
 fn without_repetition(value: &[u8]) -> Option<Vec<u8>> {
-    // Frames of data are no text.
-    if value.iter().any(|b| b.is_ascii_control() && !b.is_ascii_whitespace()) {
-        return None;
-    }
     let mut rest = Cow::Borrowed(value);
     for _ in 0..2 {
-        // The phrase covers most of the value, so that it is met in the middle or at a quarter.
+        // What covers most of the value is met in the middle, or at a quarter if it stands on both sides of something.
         let found = [2, 4].into_iter().find_map(|part| repetition(&rest, rest.len() / part));
-        let found = found.or_else(|| repetition(&rest, rest.len() / 4 * 3));
         let Some(found) = found else { break };
         let left = [rest.get(..found.start).unwrap_or_default(), rest.get(found.end..).unwrap_or_default()];
         rest = Cow::Owned(left.concat());
     }
-    (rest.len() < value.len() && rest.len() <= MAX_UNPADDED && !rest.is_empty()).then(|| rest.into_owned())
+    let is_short = rest.len() < value.len() && rest.len() <= MAX_UNPADDED && !rest.is_empty();
+    // Frames of data are no text.
+    let is_text = |text: &[u8]| !text.iter().any(|b| b.is_ascii_control() && !b.is_ascii_whitespace());
+    (is_short && is_text(&rest)).then(|| rest.into_owned())
 }
 
 /// Where a phrase around `at` is repeated.
 fn repetition(value: &[u8], at: usize) -> Option<Range<usize>> {
     let tail = value.get(at..)?;
     let probe = tail.get(..PROBE)?;
+    // A phrase has words. Runs of one byte and endless words are found otherwise.
+    if !probe.contains(&b' ') || !probe.iter().any(u8::is_ascii_alphabetic) {
+        return None;
+    }
     let near = tail.get(1..).unwrap_or_default();
     let period = 1 + memchr::memmem::find(near.get(..LONGEST_PHRASE).unwrap_or(near), probe)?;
     let (before, _) = value.split_at(at);

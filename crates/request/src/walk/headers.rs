@@ -65,14 +65,15 @@ impl Walker<'_> {
             let value = fields.get(index).map(|field| &*field.value).unwrap_or_default();
             walker.value(path, value, Role::Leaf)
         })?;
-        headers
-            .iter()
-            .flat_map(|(_, value)| undivided_cookies(value))
-            .take(self.limits.max_leaves)
-            .try_for_each(|field| {
+        // Hardly any cookie has a quote or lacks a name.
+        let is_nameless = fields.iter().any(|field| field.name.is_empty());
+        let odd = headers.iter().filter(|(_, value)| is_nameless || memchr::memchr(b'"', value).is_some());
+        odd.flat_map(|(_, value)| undivided_cookies(value)).take(self.limits.max_leaves).try_for_each(
+            |field| {
                 let name = key_text(&field.name);
                 self.value(&path.child(StepRef::Keyed(Element::Cookie, &name)), &field.value, Role::Leaf)
-            })
+            },
+        )
     }
 }
 

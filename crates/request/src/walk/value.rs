@@ -220,7 +220,7 @@ impl Walker<'_> {
     fn text_decoders(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
         if let Some(digits) = value.strip_prefix(b"0x").or_else(|| value.strip_prefix(b"0X")) {
             self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)
-        } else if base64::is_grouped(value) {
+        } else if bytes.intersects(BLANK) && bytes.is_within(BASE64.or(BLANK)) && base64::is_grouped(value) {
             self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode_groups)
         } else if !bytes.is_within(BASE64) {
             let plus = || may_be_plus(value, bytes).then_some(value);
