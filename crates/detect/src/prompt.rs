@@ -17,7 +17,7 @@ use crate::signature::{Detector, Places, Signature, Test, Trust};
 /// To leave what was said before.
 macro_rules! leave {
     () => {
-        r"(?:^|[.!?:;,\n\x22'*#>)\]-][\s]*|\b(?:please|now|must|and|you[\s]+to)[\s]+)(?:ignore|disregard|forget|override|bypass)[\s]+(?:(?:all|any|every|everything|the|your|of|my|these|those|previous|prior|above|earlier|preceding|initial|original|system|safety|content)[\s]+){1,5}(?:instructions?|directions?|directives?|prompts?|rules|guidelines|guardrails|programming|filters|commands)\b"
+        r"(?:^|[.!?:;,\n\x22'*#>)\]-][\s]*|\b(?:please|now|must|and|you[\s]+to)[\s]+)(?:ignore|disregard|forget|override|bypass)[\s]+(?:(?:all|any|every|everything|the|your|of|my|these|those|previous|prior|above|earlier|preceding|initial|original|system|safety|content)[\s]+){1,5}(?:instructions?|directions?|directives?|prompts?|rules|guidelines|guardrails|programming|filters|commands|you[\s]+(?:were|have[\s]+been)[\s]+(?:told|given|taught)(?:[\s]+(?:before|so[\s]+far|above))?)\b"
     };
 }
 
@@ -71,7 +71,13 @@ pub(crate) static DETECTOR: Detector = Detector {
             test: Test::Checked(
                 r"\byou[\s]+are[\s]+now[\s]+(?:dan\b|in[\s]+(?:developer|debug|admin|god|unrestricted|jailbreak)[\s]+mode\b.{0,100}\b(?:ai|assistant|chatgpt|language[\s]+model|restrictions?|filters|prompt|instructions|guidelines|polic(?:y|ies))\b|an?[\s]+(?:unrestricted|unfiltered|uncensored|jailbroken)\b|an?[\s]+evil[\s]+(?:ai|assistant|bot|chatbot|model)\b)|\b(?:dan|ai|model|assistant|chatbot)\b.{0,80}\bdo[\s]+anything[\s]+now\b|\bdo[\s]+anything[\s]+now\b.{0,80}\b(?:dan|ai|chatgpt|openai)\b|\bdeveloper[\s]+mode[\s]+(?:enabled|output)\b.{0,80}\b(?:restrictions?|policy|policies|filters?|chatgpt|respond)|<\|im_start\|>[\s]*system\b|<\|system\|>|<<sys>>|\[inst\].{0,200}\[/inst\]|\b(?:pretend|act)[\s]+(?:to[\s]+be|you[\s]+are|as)\b.{1,80}\b(?:no|without(?:[\s]+any)?|free[\s]+of(?:[\s]+all)?)[\s]+(?:restrictions|ethical|moral|content[\s]+polic|safety|filters|guidelines|limitations)",
                 |context, span| {
-                    context.after(span.start).starts_with(b"<|im_start|>") || names_a_model(context, span)
+                    let matched = context.after(span.start);
+                    let both = |signs: [&[u8]; 2]| {
+                        signs.iter().all(|sign| memchr::memmem::find(matched, sign).is_some())
+                    };
+                    matched.starts_with(b"<|im_start|>")
+                        || both([b"<<SYS>>", b"<</SYS>>"])
+                        || names_a_model(context, span)
                 },
             ),
             trust: Trust::Prose,

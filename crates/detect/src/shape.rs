@@ -313,7 +313,7 @@ impl Shape {
     pub(crate) fn of(value: &[u8], bytes: ByteSet) -> Shape {
         // Without a blank or a line end there is no second word and no second line; seven words are 20 bytes.
         if value.len() <= LONG
-            && (!bytes.intersects(BLANK_OR_WIDE) || value.len() < SHORT && !value.starts_with(b"#!/"))
+            && (!bytes.intersects(BLANK_OR_WIDE) || value.len() < SHORT && !is_program(value))
         {
             return Shape::Tight;
         }
@@ -326,7 +326,7 @@ impl Shape {
         {
             return Shape::Document;
         }
-        if value.starts_with(b"#!/") && count.lines > 0 {
+        if is_program(value) && count.lines > 0 {
             return Shape::Document;
         }
         if count.lines >= 4 && sample.len() >= 80 || count.lines >= 2 && count.words >= 12 {
@@ -352,9 +352,14 @@ impl Shape {
     }
 }
 
+/// A script for an interpreter or a source file of C, told by its first line.
+fn is_program(value: &[u8]) -> bool {
+    value.starts_with(b"#!/") || value.starts_with(b"#include <") || value.starts_with(b"#include \"")
+}
+
 /// A whole page of HTML, as mail and content systems send it, with or without line ends. A short one has nothing to show.
 fn is_page(value: &[u8]) -> bool {
-    const SHORTEST: usize = 200;
+    const SHORTEST: usize = 120;
     if value.len() < SHORTEST {
         return false;
     }

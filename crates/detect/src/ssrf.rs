@@ -143,5 +143,34 @@ pub(crate) static DETECTOR: Detector = Detector {
             trust: Trust::Tight,
             places: Places::Query,
         },
+        // In a long text only at its beginning or end: words on one side are padding, on both they are documentation.
+        Signature {
+            stamp: 19009,
+            subtype: "ssrf_metadata",
+            gate: &["//169.254.169.254", "//metadata.google", "//100.100.100.200", "//[fd00:ec2"],
+            needs: "",
+            test: Test::Checked(
+                r"^[\s]*https?://(?:169\.254\.169\.254|metadata\.google(?:\.internal)?|100\.100\.100\.200|\[fd00:ec2::254\])(?:[:/?#]|[\s])|(?:^|[\s])https?://(?:169\.254\.169\.254|metadata\.google(?:\.internal)?|100\.100\.100\.200|\[fd00:ec2::254\])(?:[:/?#]\S*)?[\s]*$",
+                |context, _| context.value.len() > PADDED,
+            ),
+            trust: Trust::Any,
+            places: Places::Arguments,
+        },
+        // A host behind an at sign in the name of a parameter, and the path behind it that the front end is to route to.
+        Signature {
+            stamp: 19010,
+            subtype: "ssrf_routing",
+            gate: &["/mapi", "/owa", "/ecp", "/ews", "/oab", "/powershell", "/rpc", "autodiscover"],
+            needs: "@",
+            test: Test::Checked(
+                r"^[\w.+-]{0,64}@[\w.-]{1,64}/(?:mapi|owa|ecp|ews|oab|powershell|rpc|autodiscover)\b|autodiscover\.json(?:\?|%3f)[^&\s]{0,64}@",
+                |context, span| span.start > 0 || context.place.is_name() || !context.value.contains(&b' '),
+            ),
+            trust: Trust::Tight,
+            places: Places::Arguments,
+        },
     ],
 };
+
+/// Longer values are documents whatever is in them.
+const PADDED: usize = 1500;

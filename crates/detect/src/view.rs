@@ -5,6 +5,7 @@
 //! control characters and comments inside scripts.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bartizan_request::ByteSet;
 
@@ -256,7 +257,13 @@ fn comment(rest: &[u8]) -> Option<usize> {
 /// or when much is left, as of any document.
 pub(crate) fn without_padding(context: &Context<'_>) -> Option<Vec<u8>> {
     const BLOB: ByteSet = ByteSet::ALPHANUMERIC.or(ByteSet::of_bytes(b"+/-_=.\r\n"));
-    if context.value.len() <= MAX_UNPADDED || context.bytes.is_within(BLOB) || !may_be_padded(context.value) {
+    if context.value.len() <= MAX_UNPADDED || context.bytes.is_within(BLOB) {
+        return None;
+    }
+    if let Some(rest) = without_repetition(context.value) {
+        return Some(rest);
+    }
+    if !may_be_padded(context.value) {
         return None;
     }
     let mut out = Vec::new();
@@ -287,6 +294,54 @@ pub(crate) fn without_padding(context: &Context<'_>) -> Option<Vec<u8>> {
         rest = rest.get(used..).unwrap_or_default();
     }
     (out.len() < context.value.len()).then_some(out)
+}
+
+/// Longest phrase whose repetition is padding.
+const LONGEST_PHRASE: usize = 512;
+/// How often it is repeated at least; nobody says anything so often.
+const REPEATS: usize = 6;
+/// How much of a phrase is looked for.
+const PROBE: usize = 24;
+
+/// A long value without a phrase that is repeated over most of it: `The quick brown fox … The quick brown fox …`.
+fn without_repetition(value: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = Cow::Borrowed(value);
+    for _ in 0..2 {
+        // What covers most of the value is met in the middle, or at a quarter if it stands on both sides of something.
+        let found = [2, 4].into_iter().find_map(|part| repetition(&rest, rest.len() / part));
+        let Some(found) = found else { break };
+        let left = [rest.get(..found.start).unwrap_or_default(), rest.get(found.end..).unwrap_or_default()];
+        rest = Cow::Owned(left.concat());
+    }
+    let is_short = rest.len() < value.len() && rest.len() <= MAX_UNPADDED && !rest.is_empty();
+    // Frames of data are no text.
+    let is_text = |text: &[u8]| !text.iter().any(|b| b.is_ascii_control() && !b.is_ascii_whitespace());
+    (is_short && is_text(&rest)).then(|| rest.into_owned())
+}
+
+/// Where a phrase around `at` is repeated.
+fn repetition(value: &[u8], at: usize) -> Option<Range<usize>> {
+    let tail = value.get(at..)?;
+    let probe = tail.get(..PROBE)?;
+    // A phrase has words. Runs of one byte and endless words are found otherwise.
+    if !probe.contains(&b' ') || !probe.iter().any(u8::is_ascii_alphabetic) {
+        return None;
+    }
+    let near = tail.get(1..).unwrap_or_default();
+    let period = 1 + memchr::memmem::find(near.get(..LONGEST_PHRASE).unwrap_or(near), probe)?;
+    let (before, _) = value.split_at(at);
+    let repeats = |(byte, next): &(&u8, &u8)| byte == next;
+    let (shifted, _) = value.split_at(at + period);
+    let back = before.iter().rev().zip(shifted.iter().rev()).take_while(repeats).count();
+    let ahead = tail.iter().zip(tail.iter().skip(period)).take_while(repeats).count();
+    let times = (back + ahead) / period + 1;
+    if times < REPEATS {
+        return None;
+    }
+    // A letter of what stands beside may be that of the phrase by chance; at an end of the value nothing is.
+    let (start, end) = (at - back, at + ahead + period);
+    let length = times * period;
+    Some(if end == value.len() && start > 0 { end - length..end } else { start..start + length })
 }
 
 /// The value as a database sees it when the noise between its words goes: comments up to a line end (`#x\n`,
@@ -368,6 +423,21 @@ mod tests {
         assert_eq!(shell("wh$@oami").as_deref(), Some("whoami"));
         assert_eq!(shell("cat$u /etc$u/passwd$u").as_deref(), Some("cat /etc/passwd"));
         assert_eq!(shell("a plain text"), None);
+    }
+
+    #[test]
+    fn a_phrase_said_again_and_again_is_padding() {
+        let phrase = "The quick brown fox jumps over the lazy dog. ";
+        let rest = |text: &str| {
+            without_repetition(text.as_bytes()).map(|rest| String::from_utf8_lossy(&rest).into_owned())
+        };
+        for (before, after) in [("x' or 1=1", ""), ("", "1 or 1=1"), ("a-", "-b"), ("", "The x")] {
+            let left = rest(&format!("{before}{}{after}", phrase.repeat(40)));
+            assert_eq!(left, Some(format!("{before}{after}")), "{before}|{after}");
+        }
+        let words: String = (0..200_usize).map(|n| format!("word{} ", n * n % 97)).collect();
+        assert_eq!(rest(&words), None);
+        assert_eq!(rest(&phrase.repeat(4)), None);
     }
 
     fn script(text: &str) -> Option<Vec<u8>> {

@@ -22,6 +22,7 @@ mod body;
 mod fields;
 mod gql;
 mod headers;
+mod inner;
 mod json;
 mod jwt;
 mod multipart;

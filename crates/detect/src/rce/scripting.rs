@@ -92,8 +92,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "popen(",
             ],
             needs: "(._ ",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"__import__[\s]*\(|\bos[\s]*\.[\s]*(?:system|popen|exec[lv]?p?e?|spawn\w*|remove|environ)\b|\bsubprocess[\s]*\.[\s]*(?:popen|call|run|check_\w+|getoutput)|__(?:globals|builtins|subclasses|mro|bases?)__|\.popen[\s]*\([\s]*[\x22']|\b(?:request|config|self|session|app|g)\.__class__|(?:['\x22)\]}%]|attr\([\s]*['\x22]|\|[\s]*)\.?__class__|__class__['\x22\]]*\)?\.?\[?\(?['\x22]?__(?:init|dict|getattribute|name)__?['\x22]?[\].)]{0,2}\.?\[?__|__init__['\x22\]]*[.\[]['\x22]?__|\bimport[\s]+(?:os|subprocess|socket|pty)[\s]*(?:[;,\n%]|as\b)|\bpty\.spawn|commands\.getoutput|importlib\.import_module|\b(?:exec|eval|compile)[\s]*\([\s]*[\x22'(\w]|\bopen[\s]*\([\s]*[\x22'](?:/?(?:etc|proc|flag|\.\.)|\|)",
+                |context, span| !calls_a_method(context, span),
             ),
             trust: Trust::Tight,
             places: Places::All,
@@ -276,4 +277,12 @@ fn is_fenced(context: &Context<'_>, span: &Range<usize>) -> bool {
     });
     let end = value.get(line..).and_then(|code| memchr::memmem::find(code, b"\n```")).map(|end| line + end);
     opens && end.is_some_and(|end| line < span.start && span.end <= end) && !reaches_system(value)
+}
+
+/// `re.exec(text)`, `re.compile(pattern)`: the method of an object, given a name and no program.
+fn calls_a_method(context: &Context<'_>, span: &Range<usize>) -> bool {
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    let is_method = [&b"exec"[..], b"compile"].iter().any(|name| matched.starts_with(name));
+    let is_quoted = matched.last().is_some_and(|b| matches!(b, b'\'' | b'"'));
+    is_method && !is_quoted && context.before(span.start).ends_with(b".")
 }

@@ -331,9 +331,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "python",
                 "perl -",
             ],
-            needs: ";|&`",
+            needs: ";|&`$",
             test: Test::Checked(
-                r"(?:;|\|\|?|&&?|`)[\s]{0,4}(?:/(?:usr/)?bin/)?(?:(?:wget|curl)[\s]+(?:-[\w-]+[\s]+(?:[\w./-]+[\s]+)?){0,4}['\x22]?(?:(?:https?|ftp)://|\d{1,3}\.\d{1,3}\.\d)|n(?:et)?c(?:at)?[\s]+(?:-\w+[\s]+){0,3}(?:-e|[\w.-]+[\s]+\d{2,5}\b)|(?:ba|da|z)?sh[\s]+-(?:i|c[\s]+['\x22])|python\d?[\s]+-c[\s]+['\x22]|perl[\s]+-e[\s]+['\x22]|ping[\s]+-[cn][\s]*\d+[\s]+[\w.-]+|sleep[\s]+\d+[\s]*(?:[;|&`#]|$)|powershell(?:\.exe)?[\s]+-\w)",
+                r"(?:;|\|\|?|&&?|`|\$\()[\s]{0,4}(?:/(?:usr/)?bin/)?(?:(?:wget|curl)[\s]+(?:-[\w-]+[\s]+(?:[\w./-]+[\s]+)?){0,4}['\x22]?(?:(?:https?|ftp)://|\d{1,3}\.\d{1,3}\.\d)|n(?:et)?c(?:at)?[\s]+(?:-\w+[\s]+){0,3}(?:-e|[\w.-]+[\s]+\d{2,5}\b)|(?:ba|da|z)?sh[\s]+-(?:i|c[\s]+['\x22])|python\d?[\s]+-c[\s]+['\x22]|perl[\s]+-e[\s]+['\x22]|ping[\s]+-[cn][\s]*\d+[\s]+[\w.-]+|sleep[\s]+\d+[\s]*(?:[;|&`#]|$)|powershell(?:\.exe)?[\s]+-\w)",
                 breaks_into_words,
             ),
             trust: Trust::Any,

@@ -45,8 +45,11 @@ pub(crate) static DETECTOR: Detector = Detector {
             needs: "",
             test: Test::Checked(
                 r"(?:\b(?:x?or|and|having)\b{o}|\|\||&&){o}(?:not\b{o}|!|\(){0,3}{o}(?:\d{1,12}[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*(?:['\x22]?\w{0,24}['\x22]?)|(?:'[^']{0,24}'|\x22[^\x22]{0,24}\x22)[)]{0,3}{o}(?:=|<>|!=|<=>|\blike\b|\brlike\b){o}\(*['\x22\d]|(?:\d{1,12}){o}[<>]{o}\d{1,12}\b)",
-                // `“and 1=1”`: a text of another script quotes it.
-                |context, span| !context.before(span.start).ends_with("\u{201c}".as_bytes()),
+                // `“and 1=1”`: a text of another script quotes it. `2 + 2 = 4, and 4 > 3`: a sentence goes on.
+                |context, span| {
+                    let before = context.before(span.start);
+                    !before.ends_with("\u{201c}".as_bytes()) && !before.ends_with(b", ")
+                },
             ),
             trust: Trust::Tight,
             places: Places::All,

@@ -1,7 +1,10 @@
 //! A second statement behind the application's, or instead of it.
 
+use std::ops::Range;
+
 use bartizan_api::attack_type::AttackType;
 
+use crate::shape::Context;
 use crate::signature::{Detector, Places, Signature, Test, Trust};
 
 pub(crate) static DETECTOR: Detector = Detector {
@@ -16,8 +19,9 @@ pub(crate) static DETECTOR: Detector = Detector {
                 "handler", "desc", "load",
             ],
             needs: ";",
-            test: Test::Pattern(
+            test: Test::Checked(
                 r"(?:^|['\x22)`\d\w]){o}\)*{o};{o}(?:drop{g}(?:table|database|schema|view|user|index|procedure|function|column)\b|delete{g}(?:from|low_priority|quick|ignore)\b|load{g}(?:xml|data){g}(?:low_priority{g}|concurrent{g}|local{g})?infile\b|insert{g}into\b|update{g}\w+{g}set\b|alter{g}(?:table|database|user|login)\b|create{g}(?:table|user|login|function|or{g}replace|alias|extension)\b|truncate{g}table\b|exec(?:ute)?{g}(?:xp_|sp_|master|immediate|\(|@|')|exec(?:ute)?{o}[(@']|declare{g}@|select{g}(?:\*|pg_|sleep|@@|case|\(|count|if|load|dbms|utl|version|user|null|\d|\w+{g}from|[\w,.]{1,40}{g}from)|select{o}\(|waitfor{g}(?:delay|time)\b|shutdown\b|merge{g}into\b|set{g}@|call{g}\w+\(|copy{g}\w+{g}(?:from|to)\b|(?:grant|revoke){g}(?:\w+|all{g}privileges){g}(?:on|to|from)\b|handler{g}\w+{g}open|begin{g}(?:declare|dbms)|desc(?:ribe)?{g}\w+{o};)",
+                |context, span| !is_in_script(context, span),
             ),
             trust: Trust::Prose,
             places: Places::All,
@@ -78,3 +82,14 @@ pub(crate) static DETECTOR: Detector = Detector {
         },
     ],
 };
+
+/// Whether a statement stands on a line of its own in a script of statements, as set-ups of databases hold it.
+fn is_in_script(context: &Context<'_>, span: &Range<usize>) -> bool {
+    const BEGINNINGS: [&[u8]; 5] =
+        [b"create table ", b"create database ", b"create index ", b"create schema ", b"insert into "];
+    let matched = context.value.get(span.clone()).unwrap_or_default();
+    let next = memchr::memchr(b';', matched).and_then(|at| matched.get(at + 1..)).unwrap_or_default();
+    let blanks = next.iter().take_while(|b| b.is_ascii_whitespace());
+    let head: Vec<u8> = context.value.iter().take(16).map(u8::to_ascii_lowercase).collect();
+    blanks.into_iter().any(|b| *b == b'\n') && BEGINNINGS.iter().any(|word| head.starts_with(word))
+}

@@ -30,7 +30,7 @@ const JSON: &str = "application/json";
 const XML: &str = "application/xml";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-const FORMATS: [Format; 44] = [
+const FORMATS: [Format; 48] = [
     format("JSON", JSON, |a, b| json(a, b).into_bytes()),
     format("JSON without a declaration", "", |a, b| json(a, b).into_bytes()),
     format("JSON behind brackets", JSON, |a, b| deep(300, a, b)),
@@ -69,6 +69,20 @@ const FORMATS: [Format; 44] = [
     format("JSON in base64", FORM, |a, b| form(&STANDARD.encode(json(a, b)))),
     format("form", FORM, |a, b| {
         format!("a={}&b={}", percent(a.as_bytes()), percent(b.as_bytes())).into_bytes()
+    }),
+    format("form in JSON", JSON, |a, b| {
+        let form = format!("a={}&b={}", percent(a.as_bytes()), percent(b.as_bytes()));
+        serde_json::json!({ "f": form }).to_string().into_bytes()
+    }),
+    format("address in JSON", JSON, |a, b| {
+        let address = format!("https://a.example/b?a={}&b={}", percent(a.as_bytes()), percent(b.as_bytes()));
+        serde_json::json!({ "f": address }).to_string().into_bytes()
+    }),
+    format("form in base64", "", |a, b| {
+        STANDARD.encode(format!("a={}&b={}", percent(a.as_bytes()), percent(b.as_bytes()))).into_bytes()
+    }),
+    format("plain form in JSON", JSON, |a, b| {
+        serde_json::json!({ "f": format!("a={}&b={}", a.trim_end(), b) }).to_string().into_bytes()
     }),
     format("XML", XML, |a, b| xml(a, b).into_bytes()),
     format("XML behind elements", XML, |a, b| {

