@@ -9478,6 +9478,8 @@ export interface components {
                 incidents: unknown;
                 /** @description For vulnerabilities. */
                 vulns: unknown;
+                /** @description Whether the words name a period; where they do not, `time` is the last month. */
+                has_period: boolean;
             };
         };
         /** @description A success with its body. */
@@ -15100,6 +15102,8 @@ export interface components {
             incidents: unknown;
             /** @description For vulnerabilities. */
             vulns: unknown;
+            /** @description Whether the words name a period; where they do not, `time` is the last month. */
+            has_period: boolean;
         };
         /** @description Words to turn into filters. */
         SearchRequest: {

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { attackFilter, narrowest, saidBy } from './filter'
+import type { Filter } from '../api/types'
+import { attackFilter, narrowest, saidBy, type Words } from './filter'
 import { readAttackSearch } from './search'
 
 const now = 1_800_000_000
+
+function words(filter: Filter, hasPeriod = 'time' in filter): Words {
+  return { filter, hasPeriod }
+}
 
 describe('the filter of an event list', () => {
   test('shows attacks of the last day without false positives by default', () => {
@@ -22,44 +27,45 @@ describe('the filter of an event list', () => {
   })
 
   test('keeps what the search words said, within the chosen period', () => {
-    const words = { type: ['sqli'], ip: ['1.1.1.1'], time: [[now - 999_999, now]], '!state': 'falsepositive' }
-    const filter = attackFilter('attacks', { q: 'sqli', types: ['xss'], period: '24h' }, words, now)
+    const said = words({ type: ['sqli'], ip: ['1.1.1.1'], time: [[now - 999_999, now]], '!state': 'falsepositive' })
+    const filter = attackFilter('attacks', { q: 'sqli', types: ['xss'], period: '24h' }, said, now)
     expect(filter).toMatchObject({ ip: ['1.1.1.1'], type: ['xss'], time: [[now - 86_400, now]] })
   })
 
   test('leaves out what the words exclude, besides what is never shown', () => {
-    const some = { '!type': ['sqli', 'xss'], '!ip': ['1.1.1.1'] }
+    const some = words({ '!type': ['sqli', 'xss'], '!ip': ['1.1.1.1'] })
     const filter = attackFilter('attacks', { q: '!sqli !xss' }, some, now)
     expect(filter).toMatchObject({ '!type': ['warn', 'marker', 'bot', 'vectors', 'sqli', 'xss'], '!ip': ['1.1.1.1'] })
-    expect(attackFilter('incidents', {}, { '!type': 'rce' }, now)['!type']).toContain('rce')
+    expect(attackFilter('incidents', {}, words({ '!type': 'rce' }), now)['!type']).toContain('rce')
   })
 
   test('has the period of the words where none is chosen', () => {
-    const words = { time: [[now - 3 * 86_400, now], [5, 9]] }
-    expect(attackFilter('attacks', { q: 'x' }, words, now)).toHaveProperty('time', words.time)
-    expect(attackFilter('attacks', { q: 'x', period: 'all' }, words, now)).toHaveProperty('time', words.time)
-    expect(attackFilter('attacks', { q: 'x', period: '1h' }, words, now)).toHaveProperty('time', [[now - 3600, now], [now - 3600, 9]])
-    expect(saidBy(words)).toEqual({ period: true, marking: false })
+    const time = [[now - 3 * 86_400, now], [5, 9]]
+    const said = words({ time })
+    expect(attackFilter('attacks', { q: 'x' }, said, now)).toHaveProperty('time', time)
+    expect(attackFilter('attacks', { q: 'x', period: 'all' }, said, now)).toHaveProperty('time', time)
+    expect(attackFilter('attacks', { q: 'x', period: '1h' }, said, now)).toHaveProperty('time', [[now - 3600, now]])
+    expect(saidBy(said)).toEqual({ period: true, marking: false })
   })
 
-  test.each([
-    ['2026-11-30T10:00:00Z', '2026-10-30T10:00:00Z'],
-    ['2026-03-31T10:00:00Z', '2026-02-28T10:00:00Z'],
-    ['2027-01-05T00:00:00Z', '2026-12-05T00:00:00Z'],
-  ])('does not take the month before %s for a period of the words', (to, from) => {
-    const seconds = (text: string) => Date.parse(text) / 1000
-    const words = { time: [[seconds(from), seconds(to)]] }
-    expect(saidBy(words).period).toBe(false)
-    expect(attackFilter('attacks', { q: 'x' }, words, now)).toHaveProperty('time', [[now - 86_400, null]])
-    expect(attackFilter('attacks', { q: 'x', period: 'all' }, words, now)).not.toHaveProperty('time')
+  test('does not take the month of words without a period for one', () => {
+    const said = words({ time: [[now - 30 * 86_400, now]] }, false)
+    expect(saidBy(said).period).toBe(false)
+    expect(attackFilter('attacks', { q: 'x' }, said, now)).toHaveProperty('time', [[now - 86_400, null]])
+    expect(attackFilter('attacks', { q: 'x', period: 'all' }, said, now)).not.toHaveProperty('time')
+  })
+
+  test('asks for a time that never was where chosen period and words have none in common', () => {
+    const yesterday = words({ time: [[now - 2 * 86_400, now - 86_400]] })
+    expect(attackFilter('attacks', { q: 'x', period: '1h' }, yesterday, now)).toHaveProperty('time', [[0, 0]])
   })
 
   test('has the false positives that the words ask for, until something else is chosen', () => {
-    const words = { state: 'falsepositive' }
-    const filter = attackFilter('attacks', { q: 'falsepositive' }, words, now)
+    const said = words({ state: 'falsepositive' })
+    const filter = attackFilter('attacks', { q: 'falsepositive' }, said, now)
     expect(filter).toHaveProperty('state', 'falsepositive')
     expect(filter).not.toHaveProperty('!state')
-    const chosen = attackFilter('attacks', { q: 'falsepositive', marking: 'real' }, words, now)
+    const chosen = attackFilter('attacks', { q: 'falsepositive', marking: 'real' }, said, now)
     expect(chosen).toHaveProperty('!state', 'falsepositive')
     expect(chosen).not.toHaveProperty('state')
   })
@@ -71,7 +77,7 @@ describe('the filter of an event list', () => {
 })
 
 test('of two periods the later beginning wins', () => {
-  expect(narrowest([[100, null]], [[50, 80], [120, 130]])).toEqual([[100, 80], [120, 130]])
+  expect(narrowest([[100, null]], [[50, 80], [70, 110], [120, null]])).toEqual([[100, 110], [120, null]])
   expect(narrowest(undefined, [[50, null]])).toEqual([[50, null]])
   expect(narrowest([[100, null]], 'nonsense')).toEqual([[100, null]])
 })

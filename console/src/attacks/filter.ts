@@ -15,6 +15,13 @@ function isRanges(value: unknown): value is Ranges {
   return Array.isArray(value) && value.every((range) => Array.isArray(range))
 }
 
+/** What the server made of the search words. */
+export interface Words {
+  filter: Filter
+  /** Without one the filter is about the last month, which says nothing of what is wanted. */
+  hasPeriod: boolean
+}
+
 /** Reads one of the filters that the search answered. */
 export function readFilter(answer: unknown): Filter {
   return typeof answer === 'object' && answer !== null ? { ...answer } : {}
@@ -25,33 +32,24 @@ export function hasOnePeriod({ time }: Filter): boolean {
   return isRanges(time) && time.length === 1 && typeof time[0]?.[0] === 'number'
 }
 
+/** Nothing happened then, and unlike a range that ends before it begins the server takes it. */
+const never: Ranges = [[0, 0]]
+
 /** The later of two beginnings; what lies before either of them is not asked for. */
 export function narrowest(period: [[number, null]] | undefined, searched: unknown): Ranges | undefined {
   if (!isRanges(searched)) return period
   if (period === undefined) return searched
   const [[from]] = period
-  return searched.map(([start = null, end = null]) => [start === null ? from : Math.max(start, from), end])
+  const left = searched
+    .filter(([, end = null]) => end === null || end >= from)
+    .map(([start = null, end = null]) => [start === null ? from : Math.max(start, from), end])
+  return left.length === 0 ? never : left
 }
 
-/** The same time of day one month before, or the last day of that month where it is shorter. */
-function monthBefore(seconds: number): number {
-  const then = new Date(seconds * 1000)
-  const day = then.getUTCDate()
-  then.setUTCMonth(then.getUTCMonth() - 1)
-  if (then.getUTCDate() !== day) then.setUTCDate(0)
-  return Math.floor(then.getTime() / 1000)
-}
-
-/**
- * The period that the words name. Without one the server answers with the month that ends now
- * (`services/search.rs`, `filters`), which says nothing of what is wanted.
- */
-function namedPeriod(words: Filter | undefined): Ranges | undefined {
-  const time = words?.['time']
-  if (!isRanges(time)) return undefined
-  const [[from, to] = [], ...others] = time
-  const isDefault = others.length === 0 && typeof to === 'number' && from === monthBefore(to)
-  return isDefault ? undefined : time
+/** The period that the words name. */
+function namedPeriod(words: Words | undefined): Ranges | undefined {
+  const time = words?.filter['time']
+  return words?.hasPeriod === true && isRanges(time) ? time : undefined
 }
 
 /** What the words decide where nothing is chosen on the page. */
@@ -60,10 +58,10 @@ export interface Said {
   marking: boolean
 }
 
-export function saidBy(words: Filter | undefined): Said {
+export function saidBy(words: Words | undefined): Said {
   return {
     period: namedPeriod(words) !== undefined,
-    marking: words !== undefined && ('state' in words || '!state' in words),
+    marking: words !== undefined && ('state' in words.filter || '!state' in words.filter),
   }
 }
 
@@ -73,19 +71,18 @@ function asList(value: unknown): unknown[] {
 }
 
 /**
- * The filter in force. `words` is what the server made of the search words. What is chosen on the page wins over
- * the same in the words, and what the words say wins over what the page does by itself; a chosen period
- * narrows that of the words.
+ * The filter in force. What is chosen on the page wins over the same in the words, and what the words say wins over
+ * what the page does by itself; a chosen period narrows that of the words.
  */
-export function attackFilter(kind: EventKind, search: AttackSearch, words: Filter | undefined, now: number): Filter {
+export function attackFilter(kind: EventKind, search: AttackSearch, words: Words | undefined, now: number): Filter {
   const named = namedPeriod(words)
   const time = search.period === undefined && named !== undefined
     ? named
     : narrowest(periodRange(search.period ?? defaultPeriod, now), named)
   const filter: Filter = {
-    ...words,
+    ...words?.filter,
     [kind === 'incidents' ? '!vulnid' : 'vulnid']: null,
-    '!type': [...internal, ...asList(words?.['!type'])],
+    '!type': [...internal, ...asList(words?.filter['!type'])],
     ...(search.types === undefined ? {} : { type: search.types }),
     ...(search.status === undefined ? {} : { block_status: search.status }),
   }

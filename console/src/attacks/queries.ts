@@ -1,23 +1,23 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
 import { api, bodyOf, comparedOf } from '../api/client'
 import { ApiError } from '../api/errors'
+import type { Attack, Condition, Hit } from '../api/types'
 import { worthRetrying } from '../app/queryClient'
-import type { Attack, Condition, Filter, Hit } from '../api/types'
 import { nowSeconds } from '../domain/time'
 import { failed, succeeded } from '../ui/feedback'
 import { readOrder } from '../ui/tableState'
-import { attackFilter, hasOnePeriod, readFilter, saidBy, type EventKind } from './filter'
+import { attackFilter, hasOnePeriod, readFilter, saidBy, type EventKind, type Words } from './filter'
 import type { AttackSearch } from './search'
 
 export const PAGE_SIZE = 25
 export const HITS_SHOWN = 50
 
-async function wordsFilter(kind: EventKind, words: string | undefined): Promise<Filter | undefined> {
+async function wordsFilter(kind: EventKind, words: string | undefined): Promise<Words | undefined> {
   if (words === undefined) return undefined
   // All of them: the marking is the page's, unless the words name one.
   const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone
   const filters = await bodyOf(api.POST('/v1/search', { body: { query: words, time_zone, hits_type: 'all' } }))
-  return readFilter(kind === 'incidents' ? filters.incidents : filters.attacks)
+  return { filter: readFilter(kind === 'incidents' ? filters.incidents : filters.attacks), hasPeriod: filters.has_period }
 }
 
 /** The most that one call answers with. */

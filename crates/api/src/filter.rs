@@ -491,7 +491,9 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn boolean(value: &Value) -> Option<bool> {
+/// A flag: JSON, or words and digits for it.
+#[must_use]
+pub fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
         Value::Number(number) => number.as_i64().map(|number| number != 0),

@@ -60,4 +60,6 @@ pub struct SearchFilters {
     /// For vulnerabilities.
     #[schema(value_type = Object)]
     pub vulns: Map<String, Value>,
+    /// Whether the words name a period; where they do not, `time` is the last month.
+    pub has_period: bool,
 }

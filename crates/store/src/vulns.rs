@@ -4,9 +4,9 @@ use bartizan_api::filter::{Condition as Asked, Field, Filter, Kind, Test};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, Query},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, IntoSimpleExpr, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{CaseStatement, Expr, ExprTrait, NullOrdering, Query, SimpleExpr},
 };
 
 use crate::{
@@ -102,7 +102,37 @@ fn test(asked: &Asked) -> Option<Condition> {
     Some(if asked.negated { all.not() } else { all })
 }
 
-/// Vulnerabilities, sorted; equal ones by id.
+/// What vulnerabilities are sorted by.
+#[derive(Clone, Copy, Debug)]
+pub enum Sorting {
+    /// A column.
+    By(Column),
+    /// A column by what the API calls its words: stored word and name.
+    Renamed(Column, &'static [(&'static str, &'static str)]),
+    /// The states of security issues: a hidden one is hidden whatever its status.
+    State,
+}
+
+impl IntoSimpleExpr for Sorting {
+    fn into_simple_expr(self) -> SimpleExpr {
+        match self {
+            Sorting::By(column) => column.into_simple_expr(),
+            Sorting::Renamed(column, names) => {
+                let case = |case: CaseStatement, (word, name): &(&'static str, &'static str)| {
+                    case.case(column.eq(*word), *name)
+                };
+                names.iter().fold(CaseStatement::new(), case).finally(column.into_simple_expr()).into()
+            }
+            Sorting::State => CaseStatement::new()
+                .case(Column::Hidden.eq(true), "hidden")
+                .case(Column::Status.eq("falsepositive"), "marked_false")
+                .finally(Column::Status.into_simple_expr())
+                .into(),
+        }
+    }
+}
+
+/// Vulnerabilities, sorted; equal ones by id. Absent values are less than all others.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -110,14 +140,16 @@ pub async fn list<C: ConnectionTrait>(
     connection: &C,
     tenants: &Tenants,
     filter: &Filter,
-    (column, desc): (Column, bool),
+    (sorting, desc): (Sorting, bool),
     offset: u64,
     limit: u64,
 ) -> Result<Vec<Model>, StoreError> {
-    let direction = if desc { Order::Desc } else { Order::Asc };
+    // The databases differ in where null comes by itself.
+    let (direction, nulls) =
+        if desc { (Order::Desc, NullOrdering::Last) } else { (Order::Asc, NullOrdering::First) };
     Ok(Entity::find()
         .filter(condition(tenants, filter))
-        .order_by(column, direction.clone())
+        .order_by_with_nulls(sorting, direction.clone(), nulls)
         .order_by(Column::Id, direction)
         .offset(offset)
         .limit(limit)

@@ -145,7 +145,8 @@ fn filters(found: Found, hits_type: &str, now: i64) -> SearchFilters {
     let month_ago = DateTime::from_timestamp(now, 0)
         .and_then(|time| time.checked_sub_months(Months::new(1)))
         .map_or(0, |time| time.timestamp());
-    let periods = if found.periods.is_empty() { vec![(month_ago, now)] } else { found.periods };
+    let has_period = !found.periods.is_empty();
+    let periods = if has_period { found.periods } else { vec![(month_ago, now)] };
     let time = json!(periods.iter().map(|(from, to)| [from, to]).collect::<Vec<_>>());
     common.insert("time".to_owned(), time);
     let mut vulns: Map<String, Value> = common
@@ -171,7 +172,7 @@ fn filters(found: Found, hits_type: &str, now: i64) -> SearchFilters {
     let mut incidents = common.clone();
     common.insert("vulnid".to_owned(), Value::Null);
     incidents.insert("!vulnid".to_owned(), Value::Null);
-    SearchFilters { attacks: common, incidents, vulns }
+    SearchFilters { attacks: common, incidents, vulns, has_period }
 }
 
 fn date_order(caller: &Caller) -> DateOrder {

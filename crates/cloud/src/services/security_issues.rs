@@ -12,7 +12,8 @@ use bartizan_api::{
 use bartizan_store::{
     TenantId, Tenants,
     entity::vuln::{Column, Model},
-    verifications, vulns as store,
+    verifications,
+    vulns::{self as store, Sorting},
 };
 use serde_json::{Map, Value, json};
 
@@ -46,7 +47,7 @@ pub struct Report {
 struct Page {
     tenants: Tenants,
     filter: bartizan_api::filter::Filter,
-    order: (Column, bool),
+    order: (Sorting, bool),
     offset: u64,
     limit: u64,
 }
@@ -72,35 +73,43 @@ fn page(caller: &Caller, request: &IssueListRequest) -> Result<Page, ApiError> {
     Ok(Page { tenants: asked.tenants, filter: asked.filter, order: order(request)?, offset, limit })
 }
 
-fn order(request: &IssueListRequest) -> Result<(Column, bool), ApiError> {
+fn order(request: &IssueListRequest) -> Result<(Sorting, bool), ApiError> {
     let bad = || ApiError::field("order_by", "unknown field to sort by", request.order_by.clone());
     let (name, desc) = match &request.order_by {
         Value::Null => ("", true),
         Value::String(name) => (name.as_str(), flag("order_desc", &request.order_desc, false)?),
         Value::Object(order) => {
-            let desc = match order.get("direction").and_then(Value::as_str).unwrap_or("asc") {
+            let word = |key: &str| match order.get(key) {
+                None | Some(Value::Null) => Ok(""),
+                Some(value) => value.as_str().ok_or_else(bad),
+            };
+            let desc = match word("direction")? {
                 "asc" | "ASC" | "" => false,
                 "desc" | "DESC" => true,
-                _ => return Err(bad()),
+                _ => {
+                    let sent = request.order_by.clone();
+                    return Err(ApiError::field("order_by", "direction must be asc or desc", sent));
+                }
             };
-            (order.get("name").and_then(Value::as_str).unwrap_or_default(), desc)
+            (word("name")?, desc)
         }
         _ => return Err(bad()),
     };
-    Ok(match name {
-        "" => (Column::ValidateTime, true),
-        "id" => (Column::Id, desc),
-        "severity" => (Column::Threat, desc),
-        "state" => (Column::Status, desc),
-        "volume" => (Column::Volume, desc),
-        "name" => (Column::Title, desc),
-        "host" => (Column::Domain, desc),
-        "created_at" => (Column::CreatedAt, desc),
-        "discovered_at" => (Column::ValidateTime, desc),
-        "discovered_by" => (Column::DetectionMethod, desc),
-        "issue_type" => (Column::Kind, desc),
+    let column = match name {
+        "" => return Ok((Sorting::By(Column::ValidateTime), true)),
+        "state" => return Ok((Sorting::State, desc)),
+        "discovered_by" => return Ok((Sorting::Renamed(Column::DetectionMethod, source::NAMES), desc)),
+        "id" => Column::Id,
+        "severity" => Column::Threat,
+        "volume" => Column::Volume,
+        "name" => Column::Title,
+        "host" => Column::Domain,
+        "created_at" => Column::CreatedAt,
+        "discovered_at" => Column::ValidateTime,
+        "issue_type" => Column::Kind,
         _ => return Err(bad()),
-    })
+    };
+    Ok((Sorting::By(column), desc))
 }
 
 /// The issues of a request.
@@ -174,7 +183,7 @@ async fn all_groups(
         }
         _ => false,
     };
-    let order = if is_ordered { page.order } else { (Column::Id, false) };
+    let order = if is_ordered { page.order } else { (Sorting::By(Column::Id), false) };
     let rows = store::list(cloud.store.reader(), &page.tenants, &page.filter, order, 0, MAX_ROWS).await?;
     Ok(view::groups(&with_incidents(cloud, &page.tenants, rows).await?, is_ordered))
 }

@@ -14,7 +14,7 @@ use bartizan_store::{
         vuln::{Column, Model},
     },
     ingest,
-    vulns::{self as store, history, incidents},
+    vulns::{self as store, Sorting, history, incidents},
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -61,7 +61,7 @@ pub async fn list(
     let asked = asked(cloud, caller, &request.filter)?;
     let rows = Rows::parse(request)?;
     let column = choice("order_by", &request.order_by, Column::Id, order_named)?;
-    let order = (column, flag("order_desc", &request.order_desc, false)?);
+    let order = (Sorting::By(column), flag("order_desc", &request.order_desc, false)?);
     let found = if rows.limit == 0 {
         vec![]
     } else {

@@ -13,13 +13,16 @@ mod group_commit;
 mod hits;
 pub(crate) mod incidents;
 mod indexed;
+mod issue_keys;
 mod keys;
 mod rechecker;
 mod refusals;
 mod reports;
 mod security_issues;
 mod upload;
+mod varied;
 mod verification;
+mod vuln_orders;
 mod vulns;
 
 use std::sync::atomic::{AtomicU64, Ordering};

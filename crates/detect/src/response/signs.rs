@@ -116,7 +116,8 @@ fn is_identity(body: &[u8], span: &Range<usize>) -> bool {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let after = rest.get(digits..).unwrap_or_default();
     let after = after.get(..48).unwrap_or(after);
-    let name = after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"()_-.".contains(byte)).count();
+    let name =
+        after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"()_-.".contains(byte)).count();
     digits > 0 && after.get(name..).is_some_and(|after| after.starts_with(b" gid="))
 }
 

@@ -13,7 +13,8 @@ use bartizan_store::{
     clients,
     entity::{report, vuln::Column},
     hits::{self, HitQuery, Term, Timeline},
-    traffic, vulns,
+    traffic,
+    vulns::{self, Sorting},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -321,7 +322,8 @@ impl Asked<'_> {
         let filter = Filter { clauses: [open.clauses, found.clauses].concat(), ignored: vec![] };
         let most = MAX_ROWS as u64;
         let reader = self.cloud.store.reader();
-        let rows = vulns::list(reader, &self.tenants, &filter, (Column::Threat, true), 0, most).await?;
+        let rows =
+            vulns::list(reader, &self.tenants, &filter, (Sorting::By(Column::Threat), true), 0, most).await?;
         vuln_rows::views(self.cloud, &self.tenants, &rows).await
     }
 }

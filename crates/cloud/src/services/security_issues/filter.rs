@@ -2,7 +2,7 @@
 
 use bartizan_api::{
     ApiError,
-    filter::{Condition, Filter, Mask, Range, Test, int, like_pattern},
+    filter::{Condition, Filter, Mask, Range, Test, boolean, int, like_pattern},
     owasp, vuln_type,
 };
 use bartizan_store::Tenants;
@@ -38,12 +38,12 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
         Value::Object(keys) => keys.clone(),
         other => return Err(ApiError::field("filter", "filter must be an object", other.clone())),
     };
-    let mut clients = ids("client_id", client_id)?;
+    let mut clients = Vec::new();
     let mut ignored = Vec::new();
     let (mut allowed, mut refused): (Vec<String>, Vec<String>) = (vec![], vec![]);
     let mut factors: Vec<Alternatives> = Vec::new();
     // Clients without optional fields send false where they mean nothing, except of incidents.
-    let asks = |key: &str, sent: &Value| !is_zero(sent) || key == "incident" && *sent == Value::Bool(false);
+    let asks = |key: &str, sent: &Value| !is_zero(sent) || key == "incident" && says_false(sent);
     for (key, sent) in keys.iter().filter(|(key, sent)| asks(key, sent)) {
         let (name, negated) = key.strip_prefix('!').map_or((key.as_str(), false), |name| (name, true));
         let values = sent.as_array().cloned().unwrap_or_else(|| vec![sent.clone()]);
@@ -51,7 +51,13 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
             return Err(ApiError::field(name, "too many values", values.len()));
         }
         match name {
-            "client_id" if !negated => clients.extend(ids("client_id", sent)?),
+            "client_id" if negated => {
+                let others = Test::Ints(ids("client_id", sent)?, vec![]);
+                factors.push(vec![vec![Condition { field: "clientid", negated, test: others }]]);
+            }
+            "client_id" => clients.extend(ids("client_id", sent)?),
+            // Any host at all.
+            "host" if values.iter().any(is_anything) => {}
             "state" if negated => refused.extend(states(&values)?),
             "state" => allowed.extend(states(&values)?),
             "group_id" => factors.push(groups(&values, negated)?),
@@ -77,7 +83,22 @@ pub(super) fn parse(caller: &Caller, client_id: &Value, filter: &Value) -> Resul
     factors.push(allowed.iter().filter(|state| !refused.contains(state)).map(of_state).collect());
     let clauses = factors.into_iter().fold(vec![vec![]], |left, right| product(&left, &right));
     let clauses = if clauses.is_empty() { vec![vec![nothing("status")]] } else { clauses };
-    Ok(Asked { tenants: caller.own_tenants_of(&clients)?, filter: Filter { clauses, ignored } })
+    let tenants = tenants(caller, &ids("client_id", client_id)?, &clients)?;
+    Ok(Asked { tenants, filter: Filter { clauses, ignored } })
+}
+
+/// The tenants of a request, narrowed by those of its filter; the caller's own where neither names any.
+fn tenants(caller: &Caller, asked: &[i64], narrowed: &[i64]) -> Result<Tenants, ApiError> {
+    let is_named = |ids: &[i64]| ids.iter().any(|id| *id != 0);
+    if !is_named(asked) {
+        return caller.own_tenants_of(narrowed);
+    }
+    let tenants = caller.own_tenants_of(asked)?;
+    if !is_named(narrowed) {
+        return Ok(tenants);
+    }
+    let narrowed = caller.own_tenants_of(narrowed)?;
+    Ok(Tenants::new(tenants.ids().iter().copied().filter(|id| narrowed.contains(*id)).collect()))
 }
 
 /// Every combination of an alternative of one side with one of the other.
@@ -96,6 +117,15 @@ fn is_zero(value: &Value) -> bool {
     }
 }
 
+fn says_false(value: &Value) -> bool {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).first() == Some(&Value::Bool(false))
+}
+
+/// Whether a mask lets everything pass.
+fn is_anything(mask: &Value) -> bool {
+    mask.as_str().is_some_and(|mask| !mask.is_empty() && mask.bytes().all(|byte| byte == b'*'))
+}
+
 fn texts(field: &'static str, negated: bool, texts: Vec<String>) -> Condition {
     Condition { field, negated, test: Test::Texts(texts) }
 }
@@ -108,11 +138,21 @@ fn condition(name: &str, negated: bool, values: &[Value]) -> Result<Option<Condi
     let words = || values.iter().map(|value| word(name, value)).collect::<Result<Vec<String>, _>>();
     let number = |value: &Value| int(value).ok_or_else(|| bad(name, "must be a number", value));
     let since = |field: &'static str| {
-        let from = values.first().map(number).transpose()?;
-        Ok::<_, ApiError>(Condition {
-            field,
-            negated: false,
-            test: Test::Ints(vec![], vec![Range { from, to: None }]),
+        let times = values.iter().map(number).collect::<Result<Vec<_>, _>>()?;
+        let range = Range { from: times.into_iter().min(), to: None };
+        Ok::<_, ApiError>(Condition { field, negated: false, test: Test::Ints(vec![], vec![range]) })
+    };
+    let flag = |field: &'static str| {
+        let flags = values.iter().map(|value| boolean(value).ok_or(value)).collect::<Result<Vec<_>, _>>();
+        let flags = flags.map_err(|value| bad(name, "must be true or false", value))?;
+        Ok::<_, ApiError>(match (flags.contains(&true), flags.contains(&false)) {
+            (true, false) => Condition { field, negated, test: Test::Bool(true) },
+            (false, true) if name == "incident" && !negated => {
+                Condition { field, negated, test: Test::Bool(false) }
+            }
+            // One or the other is anything.
+            (true, true) if negated => nothing("status"),
+            _ => Condition { negated: true, ..nothing("status") },
         })
     };
     Ok(Some(match name {
@@ -136,7 +176,12 @@ fn condition(name: &str, negated: bool, values: &[Value]) -> Result<Option<Condi
             Condition { field: "id", negated, test: Test::Ints(ids, vec![]) }
         }
         // Nothing has domains or test runs of its own, so none is any of those named.
-        "domain_id" | "subdomain_id" | "test_run_public_uuids" => {
+        "domain_id" | "subdomain_id" => {
+            values.iter().try_for_each(|value| number(value).map(drop))?;
+            Condition { field: "testrun_id", negated, test: Test::Nothing }
+        }
+        "test_run_public_uuids" => {
+            words()?;
             Condition { field: "testrun_id", negated, test: Test::Nothing }
         }
         "issue_type" => {
@@ -148,11 +193,8 @@ fn condition(name: &str, negated: bool, values: &[Value]) -> Result<Option<Condi
         }
         "source_template" => texts("template", negated, words()?),
         "search_query" => texts("issue_search", negated, words()?),
-        "verified" => Condition { field: "validated", negated, test: Test::Bool(true) },
-        "incident" => {
-            let flag = values.first() != Some(&Value::Bool(false));
-            Condition { field: "incident", negated, test: Test::Bool(flag) }
-        }
+        "verified" => flag("validated")?,
+        "incident" => flag("incident")?,
         _ => return Ok(None),
     }))
 }
