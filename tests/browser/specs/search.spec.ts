@@ -147,7 +147,7 @@ test('types, sources, applications and groups of words', async ({ console: page,
     'ip:10.0.0.1', '!ip:10.0.0.0/8', '10.0.0.1', '192.0.2.0/24', 'ip:10.0.0.1-10.0.0.16', 'ip:10.', 'ip:2001:db8::1', '2001:db8::/32',
     'ip:2+', '!ip:2+', 'ip:10.0.0.1 ip:198.51.100.7',
     'country:DE', '!country:DE country:us,NL', 'source:aws', 'source:tor', '!source:aws', 'source:unknown',
-    'application:Website', 'app:2', '!app:website', 'application:"Mobile API"', 'app:1,2',
+    'application:Website', 'app:2', '!app:Website', 'application:"Mobile API"', 'app:1,2',
     'client', 'database', '!server', 'high', 'low', 'medium', '!high',
   ])
   mostlyTelling(found, found.get('attacks') ?? 0)
