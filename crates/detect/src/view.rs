@@ -260,7 +260,9 @@ pub(crate) fn without_padding(context: &Context<'_>) -> Option<Vec<u8>> {
     if context.value.len() <= MAX_UNPADDED || context.bytes.is_within(BLOB) {
         return None;
     }
-    if let Some(rest) = without_repetition(context.value) {
+    // Frames of data are no text.
+    let is_text = !context.bytes.intersects(ByteSet::DATA);
+    if let Some(rest) = is_text.then(|| without_repetition(context.value)).flatten() {
         return Some(rest);
     }
     if !may_be_padded(context.value) {
