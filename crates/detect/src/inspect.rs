@@ -19,7 +19,7 @@ use crate::engine::{Engine, Sign, StampInfo};
 use crate::names::{self, Privileges};
 use crate::place::Place;
 use crate::rce::{deserialization, framework};
-use crate::sqli::is_own_statement;
+use crate::sqli::{is_own_statement, is_plain_query};
 
 mod clauses;
 #[cfg(test)]
@@ -359,7 +359,7 @@ impl Inspector<'_> {
         if place.is_name() && !self.signs.is_empty() {
             self.defer_operator(point, value);
         }
-        if self.answers_statements && names::asks_a_statement(point) && is_own_statement(value) {
+        if self.answers_statements && names::asks_a_statement(point) && is_plain_query(value) {
             self.signs.retain(|sign| sign.attack_type != AttackType::Sqli);
         }
         if !self.signs.is_empty() {

@@ -117,17 +117,6 @@ pub struct Proof {
     pub text: String,
     /// Whether the same sign in answers to harmless requests speaks against an attack.
     pub needs_baseline: bool,
-    /// Whether it is worth a report where no attack led to it.
-    pub is_leak: bool,
-}
-
-/// What an answer shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// What it proves.
-    pub proofs: Vec<Proof>,
-    /// Every sign in the body, as [`Proof::sign`] names them: in answers to harmless requests they are usual.
-    pub signs: Vec<&'static str>,
 }
 
 /// Looks at answers. Build it once.
@@ -152,11 +141,10 @@ impl ResponseEngine {
     /// Everything that the answer proves, attacks first, at most one proof per vulnerability type, of leaks one per kind of
     /// thing; of attacks in several parameters one each, where what shows them stands apart.
     #[must_use]
-    pub fn inspect(&self, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Shown {
+    pub fn inspect(&self, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Vec<Proof> {
         let mut proofs: Vec<Proof> = Vec::new();
-        let found = self.signs.find(response.body);
-        for found in &found {
-            add(&mut proofs, asked, by_sign(found, asked, response));
+        for found in self.signs.find(response.body) {
+            add(&mut proofs, asked, by_sign(&found, asked, response));
         }
         for (index, attempt) in asked.attempts.iter().enumerate() {
             add(&mut proofs, asked, by_attempt(index, attempt, asked, response));
@@ -169,7 +157,7 @@ impl ResponseEngine {
         add(&mut proofs, asked, forms::without_token(asked, response));
         proofs.sort_by_key(|proof| proof.attempt.is_none());
         proofs.truncate(MAX_PROOFS);
-        Shown { proofs, signs: found.iter().map(|found| found.sign.name).collect() }
+        proofs
     }
 
     /// An open redirect that no attack was needed for: the answer sends the browser to the foreign host that a parameter
@@ -191,7 +179,6 @@ impl ResponseEngine {
             span: None,
             text,
             needs_baseline: false,
-            is_leak: true,
         };
         Some((index, proof))
     }
@@ -225,26 +212,27 @@ fn is_apart(asked: &Asked<'_>, one: &Proof, other: &Proof) -> bool {
 /// What a sign in the body proves: an attack that aims at it, or a leak where it shows without one.
 fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Option<Proof> {
     let sign = found.sign;
+    let proof = |vuln_type, attempt, needs_baseline| Proof {
+        vuln_type,
+        sign_class: sign.family.class(),
+        attempt,
+        sign: sign.name,
+        meaning: sign.family.meaning(),
+        span: Some(found.span.clone()),
+        text: String::new(),
+        needs_baseline,
+    };
+    if let Some((index, attempt)) = aimed(sign, asked.attempts) {
+        return Some(proof(attempt.attack_type.code(), Some(index), sign.family.is_error()));
+    }
     let failing = response.status >= 400;
-    let is_leak = match sign.family {
+    let leaks = match sign.family {
         Family::Crash | Family::Listing | Family::Secret | Family::Settings | Family::Source => true,
         // On pages that work they may be text about errors.
         Family::Trace | Family::SqlError | Family::NosqlError | Family::LdapError => failing,
         Family::UnixFile | Family::WindowsFile | Family::Metadata | Family::Command => false,
     };
-    let aimed = aimed(sign, asked.attempts);
-    (aimed.is_some() || is_leak).then(|| Proof {
-        vuln_type: aimed.map_or("infoleak", |(_, attempt)| attempt.attack_type.code()),
-        sign_class: sign.family.class(),
-        attempt: aimed.map(|(index, _)| index),
-        sign: sign.name,
-        meaning: sign.family.meaning(),
-        span: Some(found.span.clone()),
-        text: String::new(),
-        // The page may speak of such things to everybody.
-        needs_baseline: aimed.is_some(),
-        is_leak,
-    })
+    leaks.then(|| proof("infoleak", None, false))
 }
 
 /// The attempt that explains a sign. An external entity names a file, and what stands for the entity elsewhere in the
@@ -298,7 +286,6 @@ fn by_attempt(
         span,
         text,
         needs_baseline: false,
-        is_leak: false,
     })
 }
 

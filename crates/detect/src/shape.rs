@@ -313,7 +313,7 @@ impl Shape {
     pub(crate) fn of(value: &[u8], bytes: ByteSet) -> Shape {
         // Without a blank or a line end there is no second word and no second line; seven words are 20 bytes.
         if value.len() <= LONG
-            && (!bytes.intersects(BLANK_OR_WIDE) || value.len() < SHORT && !is_program(value))
+            && (!bytes.intersects(BLANK_OR_WIDE) || value.len() < SHORT && !value.starts_with(b"#!/"))
         {
             return Shape::Tight;
         }
@@ -326,7 +326,7 @@ impl Shape {
         {
             return Shape::Document;
         }
-        if is_program(value) && count.lines > 0 {
+        if is_program(value, count.lines) {
             return Shape::Document;
         }
         if count.lines >= 4 && sample.len() >= 80 || count.lines >= 2 && count.words >= 12 {
@@ -352,9 +352,15 @@ impl Shape {
     }
 }
 
-/// A script for an interpreter or a source file of C, told by its first line.
-fn is_program(value: &[u8]) -> bool {
-    value.starts_with(b"#!/") || value.starts_with(b"#include <") || value.starts_with(b"#include \"")
+/// A script for an interpreter, or a whole source file of C: one line in front makes no program of a command.
+fn is_program(value: &[u8], lines: usize) -> bool {
+    const SHORTEST: usize = 64;
+    let is_c = value.starts_with(b"#include <") || value.starts_with(b"#include \"");
+    let is_whole = value.len() >= SHORTEST
+        && lines >= 3
+        && value.trim_ascii_end().ends_with(b"}")
+        && memchr::memmem::find(value, b"{\n").is_some();
+    value.starts_with(b"#!/") && lines > 0 || is_c && is_whole
 }
 
 /// A whole page of HTML, as mail and content systems send it, with or without line ends. A short one has nothing to show.

@@ -2,8 +2,8 @@
 //!
 //! The index never decides by itself that an attack is gone: it names those that ended before a moment
 //! ([`ended_before`]), and whoever follows the database says which of them are not there any more. Their rows
-//! ([`gone`]) are left out then. What is hidden is known in memory only, so there is nothing that a crash could leave half done: after a start the
-//! question is asked again.
+//! ([`gone`]) are left out then. What is hidden is known in memory only, so there is nothing that a crash could leave half
+//! done: after a start the question is asked again.
 
 use hashbrown::HashSet;
 

@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 
 use bartizan_api::AttackType;
 use bartizan_api::node::{Event, VulnEvidence};
-use bartizan_detect::{Asked, Attempt, Proof, QueryParameter, RESPONSE_MAX, ResponseParts, Shown};
+use bartizan_detect::{Asked, Attempt, Proof, QueryParameter, RESPONSE_MAX, ResponseParts};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 
@@ -189,10 +189,7 @@ fn look(state: &State, watched: &Watched, answer: &Answer) {
     let credentials: Vec<&[u8]> =
         watched.credentials.iter().chain(&watched.tokens).map(Vec::as_slice).collect();
     let asked = Asked { host: watched.host(), credentials: &credentials, attempts: &attempts };
-    let Shown { mut proofs, signs } = state.response.engine.inspect(&asked, &response);
-    if attempts.is_empty() {
-        state.response.note_usual(watched.endpoint, &signs);
-    }
+    let mut proofs = state.response.engine.inspect(&asked, &response);
     proofs.extend(unprotected(state, watched, &response));
     proofs.extend(disowned(state, watched, &response));
     let mut events: Vec<VulnEvidence> =
@@ -278,12 +275,12 @@ fn event(
 ) -> Option<VulnEvidence> {
     let endpoint = watched.endpoint;
     let attempt = proof.attempt.and_then(|index| watched.attempts.get(index));
-    // What harmless requests get as well is no effect of the attack.
+    if proof.attempt.is_none() {
+        state.response.note_clean(endpoint, proof.sign, attempt.is_none() && watched.attempts.is_empty());
+    }
+    // An error that harmless requests get as well is no effect of the attack.
     let exploited =
         attempt.is_some() && !(proof.needs_baseline && state.response.is_usual(endpoint, proof.sign));
-    if !exploited && !proof.is_leak {
-        return None;
-    }
     let vuln_type = if attempt.is_some() && !exploited { "infoleak" } else { proof.vuln_type };
     let parameter = attempt.filter(|_| exploited).map_or(place, |attempt| attempt.parameter.as_str());
     let base = &watched.base;

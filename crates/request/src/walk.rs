@@ -154,6 +154,8 @@ pub(crate) struct Walker<'w> {
     decodings: Vec<(u64, usize)>,
     /// Where those of the value at hand begin.
     first_decoding: usize,
+    /// Whether the value at hand is a field inside another value.
+    in_field: bool,
 }
 
 /// What became of a value that a container parser was tried on.
@@ -195,6 +197,7 @@ impl<'w> Walker<'w> {
             percents_before: None,
             decodings: Vec::new(),
             first_decoding: 0,
+            in_field: false,
         }
     }
 

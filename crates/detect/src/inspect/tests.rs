@@ -183,9 +183,22 @@ fn a_resource_for_queries_is_asked_whole_statements() {
         format!("/query?name=SELECT+{soql}"),
         format!("/query?q=x'+UNION+SELECT+{soql}--"),
         format!("/query?q=SELECT+{soql}+UNION+SELECT+1--+"),
+        "/api/query?q=select+'+union+select+password+from+users+where+'1'%3D'1".to_owned(),
+        "/api/query?q=select+'+or+sleep(5)+or+'1'%3D'1".to_owned(),
+        format!("/services/data/v60.0/query?q=SELECT+{soql}+or+'1'%3D'1'"),
+        format!("/services/data/v60.0/query?q=SELECT+{soql}+or+sleep(5)+--+"),
     ] {
         let found = detections(&target, &[], "");
         assert!(found.iter().any(|d| d.attack_type == AttackType::Sqli), "{target}: {found:?}");
+    }
+}
+
+#[test]
+fn one_line_in_front_makes_no_program_of_a_command() {
+    for command in ["$(id)", "`id`", ";id", "|whoami"] {
+        let target = format!("/run?host=%23include+%3Ca%3E%0A{command}");
+        let found = detections(&target, &[], "");
+        assert!(found.iter().any(|d| d.attack_type == AttackType::Rce), "{target}: {found:?}");
     }
 }
 

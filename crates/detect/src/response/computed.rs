@@ -57,7 +57,7 @@ fn multiplication(payload: &str) -> Option<(Range<usize>, Vec<String>)> {
         let number = |text: &str| text.trim().trim_matches(['\'', '"', ' ']).parse::<u32>().ok();
         let (first, second) = (number(left)?, number(right)?);
         let mut results = vec![(u64::from(first) * u64::from(second)).to_string()];
-        if first <= MAX_TIMES && right.trim().starts_with(['\'', '"']) {
+        if (1..=MAX_TIMES).contains(&first) && right.trim().starts_with(['\'', '"']) {
             results.push(second.to_string().repeat(usize::try_from(first).unwrap_or_default()));
         }
         Some((start..inner + length + close.len(), results))
@@ -77,6 +77,7 @@ mod tests {
         assert!(result("{{7*'7'}}", b"<p>Hello 7777777!</p>").is_some());
         assert!(result("{{7*'7'}}", b"<p>Hello 77777777!</p>").is_none());
         assert!(result("{{0*'7'}}", b"<p>Hello</p>").is_none());
+        assert!(result("hello{{0*'7'}}bye", b"hellobye").is_none());
         assert!(result("{{4000000000*'7'}}", b"7").is_none());
         assert!(result("${7*7}", &[b'x', b' ', b'4', b'9', b' '].repeat(200)).is_none());
         let page = [b" ".repeat(600).as_slice(), b"hello49bye"].concat();

@@ -52,7 +52,6 @@ pub(super) fn without_token(asked: &Asked<'_>, response: &ResponseParts<'_>) -> 
         text: head(response.body.get(form.clone()).unwrap_or_default()),
         span: None,
         needs_baseline: false,
-        is_leak: true,
     })
 }
 

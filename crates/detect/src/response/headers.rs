@@ -84,7 +84,6 @@ pub(super) fn vulnerable_component(response: &ResponseParts<'_>) -> Option<Proof
             span: None,
             text: format!("{name}: {banner}"),
             needs_baseline: false,
-            is_leak: true,
         })
     })
 }

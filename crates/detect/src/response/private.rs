@@ -128,7 +128,6 @@ impl Values {
             span: None,
             text: format!("{count}{more}, such as {}", shown.join(", ")),
             needs_baseline: false,
-            is_leak: true,
         })
     }
 }

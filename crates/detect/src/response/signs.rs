@@ -43,6 +43,11 @@ impl Family {
         wanted.contains(&attempt.attack_type)
     }
 
+    /// Whether the application shows the same to anybody when it is in trouble.
+    pub(super) fn is_error(self) -> bool {
+        matches!(self, Family::SqlError | Family::NosqlError | Family::LdapError)
+    }
+
     /// What leaks, as a word.
     pub(super) fn class(self) -> &'static str {
         match self {
@@ -117,7 +122,7 @@ fn is_identity(body: &[u8], span: &Range<usize>) -> bool {
     let after = rest.get(digits..).unwrap_or_default();
     let after = after.get(..48).unwrap_or(after);
     let name =
-        after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"()_-.".contains(byte)).count();
+        after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"()_-.\\@+$".contains(byte)).count();
     digits > 0 && after.get(name..).is_some_and(|after| after.starts_with(b" gid="))
 }
 

@@ -20,7 +20,7 @@ fn proofs(case: &Case<'_>) -> Vec<Proof> {
     let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
     let body = case.body.as_bytes();
     let response = ResponseParts { status: case.status, headers: &headers, body, parse_html: true };
-    ResponseEngine::new().inspect(&asked, &response).proofs
+    ResponseEngine::new().inspect(&asked, &response)
 }
 
 fn types(attempts: &[(AttackType, &str)], status: u16, body: &str) -> Vec<(&'static str, bool)> {
@@ -41,6 +41,7 @@ fn effects_prove_attacks() {
         (Nosqli, "{$gt:1}", 500, "MongoServerError: unknown operator", "nosqli"),
         (Ldapi, "*)(uid=*", 500, "javax.naming.directory.InvalidSearchFilterException", "ldapi"),
         (Rce, ";id", 200, "uid=33(www-data) gid=33(www-data)", "rce"),
+        (Rce, ";id", 200, "uid=1000(CORP\\bob) gid=1000(users)", "rce"),
         (Rce, ";ls -l", 200, "total 12\ndrwxr-xr-x 2 root", "rce"),
         (Ssti, "{{1234*4}}", 200, "Hello 4936", "ssti"),
         (Ssrf, "http://169.254.169.254/latest/meta-data", 200, "ami-id\nami-launch-index\nhostname", "ssrf"),
@@ -152,15 +153,7 @@ fn the_name_of_the_system_proves_commands() {
 fn errors_may_be_the_same_for_everybody() {
     let body = "You have an error in your SQL syntax";
     let case = Case { attempts: &[(AttackType::Sqli, "'")], status: 500, headers: &[], body };
-    assert!(proofs(&case)[0].needs_baseline && proofs(&case)[0].is_leak);
-    // A manual that shows such a file to everybody neither proves nor leaks anything.
-    let case = Case {
-        attempts: &[(AttackType::Ptrav, "../../etc/passwd")],
-        status: 200,
-        headers: &[],
-        body: "root:x:0:0:",
-    };
-    assert!(proofs(&case)[0].needs_baseline && !proofs(&case)[0].is_leak);
+    assert!(proofs(&case)[0].needs_baseline);
 }
 
 #[test]
@@ -235,7 +228,7 @@ fn proven(attempts: &[(AttackType, &str, &str)], body: &str) -> Vec<(&'static st
         .collect();
     let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
     let response = ResponseParts { status: 200, headers: &[], body: body.as_bytes(), parse_html: true };
-    let proofs = ResponseEngine::new().inspect(&asked, &response).proofs;
+    let proofs = ResponseEngine::new().inspect(&asked, &response);
     proofs.iter().map(|proof| (proof.vuln_type, proof.attempt)).collect()
 }
 

@@ -79,7 +79,6 @@ pub(super) fn weak(asked: &Asked<'_>, response: &ResponseParts<'_>) -> Option<Pr
         span: None,
         text: format!("{sign}; the application {how} it"),
         needs_baseline: false,
-        is_leak: true,
     })
 }
 

@@ -91,5 +91,9 @@ fn is_in_script(context: &Context<'_>, span: &Range<usize>) -> bool {
     let next = memchr::memchr(b';', matched).and_then(|at| matched.get(at + 1..)).unwrap_or_default();
     let blanks = next.iter().take_while(|b| b.is_ascii_whitespace());
     let head: Vec<u8> = context.value.iter().take(16).map(u8::to_ascii_lowercase).collect();
-    blanks.into_iter().any(|b| *b == b'\n') && BEGINNINGS.iter().any(|word| head.starts_with(word))
+    // A quote that is open before the end of the statement was closed by whoever sent it.
+    let quotes = context.value.iter().take(span.start + matched.len() - next.len()).filter(|b| **b == b'\'');
+    quotes.count().is_multiple_of(2)
+        && blanks.into_iter().any(|b| *b == b'\n')
+        && BEGINNINGS.iter().any(|word| head.starts_with(word))
 }

@@ -93,15 +93,12 @@ impl ResponseState {
         self.watches.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Remembers the signs that an endpoint showed to a harmless request.
-    pub(crate) fn note_usual(&self, endpoint: u64, signs: &[&str]) {
-        if signs.is_empty() {
-            return;
-        }
-        let mut usual = self.usual.lock().unwrap_or_else(PoisonError::into_inner);
-        for sign in signs {
+    /// Remembers that an endpoint shows a sign to anybody, when the request was `harmless`.
+    pub(crate) fn note_clean(&self, endpoint: u64, sign: &str, harmless: bool) {
+        if harmless {
+            let mut usual = self.usual.lock().unwrap_or_else(PoisonError::into_inner);
             if usual.len() < SHARED_MAX {
-                usual.insert(key(&(endpoint, *sign)));
+                usual.insert(key(&(endpoint, sign)));
             }
         }
     }
@@ -179,8 +176,9 @@ mod tests {
     #[test]
     fn what_everybody_gets_is_usual() {
         let state = ResponseState::default();
+        state.note_clean(1, "An error of MySQL", false);
         assert!(!state.is_usual(1, "An error of MySQL"));
-        state.note_usual(1, &["An error of MySQL"]);
+        state.note_clean(1, "An error of MySQL", true);
         assert!(state.is_usual(1, "An error of MySQL") && !state.is_usual(2, "An error of MySQL"));
     }
 }

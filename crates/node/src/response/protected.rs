@@ -108,7 +108,6 @@ impl Protected {
                     // Not the answer: it is what was to be protected.
                     text: format!("{} without credentials, after 401 or 403 before", exchange.status),
                     needs_baseline: false,
-                    is_leak: true,
                 })
             }
             _ => None,

@@ -16,6 +16,8 @@ const JOINTS: ByteSet = ByteSet::of_bytes(b"=");
 const SHORTEST_FORM: usize = 16;
 /// Shorter addresses are: most are links that nobody takes apart.
 const SHORTEST_ADDRESS: usize = 512;
+/// Most decoders and parsers above such a value.
+const DEEPEST: usize = 2;
 /// Longest name of a field.
 const LONGEST_NAME: usize = 64;
 
@@ -28,6 +30,12 @@ impl Walker<'_> {
         bytes: ByteSet,
         role: Role,
     ) -> Flow {
+        // Once only, and near to what was sent: what is taken apart and decoded in every order is as many points as there
+        // are orders.
+        let is_unescaped = matches!(path.last().element(), Element::Percent | Element::HtmlJs);
+        if self.in_field || is_unescaped || path.decoder_depth() > DEEPEST {
+            return Flow::Continue(());
+        }
         if value.len() < SHORTEST_FORM || role == Role::Name || !bytes.intersects(JOINTS) {
             return Flow::Continue(());
         }
@@ -42,15 +50,17 @@ impl Walker<'_> {
             return Flow::Continue(());
         }
         let inner = path.child(StepRef::Simple(Element::Percent));
-        for (_, field) in raw_pairs(fields).take(self.limits.max_leaves) {
-            if field.is_empty() {
-                continue;
-            }
-            let field = decode_once(field, true);
-            self.note_reread(field.len());
-            self.value(&inner, &field, Role::Leaf)?;
-        }
-        Flow::Continue(())
+        self.in_field = true;
+        let flow = raw_pairs(fields)
+            .take(self.limits.max_leaves)
+            .filter(|(_, field)| !field.is_empty())
+            .try_for_each(|(_, field)| {
+                let field = decode_once(field, true);
+                self.note_reread(field.len());
+                self.value(&inner, &field, Role::Leaf)
+            });
+        self.in_field = false;
+        flow
     }
 }
 

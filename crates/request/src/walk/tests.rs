@@ -456,6 +456,19 @@ fn a_small_request_is_not_expanded_far() {
     }
 }
 
+/// Forms within forms are taken apart once; a parameter behind them is still read to its end.
+#[test]
+fn nested_forms_use_nothing_up() {
+    let encoded =
+        |text: &str| text.replace('%', "%25").replace('&', "%26").replace('=', "%3D").replace('<', "%3C");
+    let nested = (0..11).fold("m=1".to_owned(), |inner, n| format!("a{n}={}&b{n}=2", encoded(&inner)));
+    let target = format!("/?q={}&z=%2525253Cscript%2525253Ealert(1)", encoded(&nested));
+    let seen = see(&target, &[], b"");
+    let bytes: usize = seen.recorder.seen.iter().map(|(_, value, _)| value.len()).sum();
+    assert!(bytes < 24 * target.len(), "{bytes} bytes of {}", target.len());
+    assert!(seen.recorder.seen.iter().any(|(_, value, _)| value.starts_with("<script>")));
+}
+
 #[test]
 fn bombs_are_reported_and_cost_little() {
     let bomb = gzip(&vec![b'a'; 32 << 20]);

@@ -221,7 +221,9 @@ impl Walker<'_> {
         if let Some(digits) = value.strip_prefix(b"0x").or_else(|| value.strip_prefix(b"0X")) {
             self.decoded(path, Element::Hex, digits, role, Parser::Hex, hex::decode)
         } else if bytes.intersects(BLANK) && bytes.is_within(BASE64.or(BLANK)) && base64::is_grouped(value) {
-            self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode_groups)
+            self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode_groups)?;
+            // The blanks may be plus signs of a query.
+            self.decoded(path, Element::Base64, value, role, Parser::Base64, base64::decode)
         } else if !bytes.is_within(BASE64) {
             let plus = || may_be_plus(value, bytes).then_some(value);
             let Some(data) = embedded_base64(path, value).or_else(plus) else { return Flow::Continue(()) };

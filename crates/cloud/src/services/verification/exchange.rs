@@ -142,7 +142,6 @@ impl Conversation<'_> {
             span: None,
             text: format!("answered like {base}: {truth}\nanswered otherwise: {lie}"),
             needs_baseline: false,
-            is_leak: false,
         };
         Ok(Some(Finding { proof, sent, answer: of_truth }))
     }

@@ -145,7 +145,6 @@ pub(super) fn called(kind: AttackType, call: &Call) -> Proof {
         span: None,
         text: format!("{} from {}, {agent}", call.method, call.source),
         needs_baseline: false,
-        is_leak: false,
     }
 }
 
@@ -187,7 +186,7 @@ pub(super) fn judge(
             answer.headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
         let body = answer.body.get(..RESPONSE_MAX).unwrap_or(&answer.body);
         let response = ResponseParts { status: answer.status, headers: &headers, body, parse_html: true };
-        ENGINE.inspect(&Asked { host, credentials: &[], attempts: &attempts }, &response).proofs
+        ENGINE.inspect(&Asked { host, credentials: &[], attempts: &attempts }, &response)
     };
     let found = inspect(answer).into_iter().find(|proof| proof.attempt.is_some())?;
     let anyway = inspect(baseline).iter().any(|proof| proof.attempt.is_some() && proof.sign == found.sign);
