@@ -8249,6 +8249,8 @@ export interface components {
                 body_truncated: boolean;
                 /** @description Whether a limit ended the inspection before everything was seen. */
                 stopped: boolean;
+                /** @description Values that were nested too deep to be decoded further. */
+                depth_limited: number;
             };
         };
         /** @description A success with its body. */
@@ -10239,6 +10241,7 @@ export interface components {
                  *     ]
                  */
                 payload_span?: number[] | null;
+                sign_place?: components["schemas"]["SignPlace"] | null;
                 /**
                  * Format: int64
                  * @description Always null.
@@ -12129,6 +12132,7 @@ export interface components {
             value: string;
             /** @description First character of the sign itself in `value`, and the first one behind it; absent is unknown. */
             payload_span?: number[] | null;
+            sign_place?: components["schemas"]["SignPlace"] | null;
             /** @description Signature ids. */
             stamps?: number[];
             /** @description Ids of regexp rules that matched. */
@@ -12208,6 +12212,8 @@ export interface components {
             body_truncated: boolean;
             /** @description Whether a limit ended the inspection before everything was seen. */
             stopped: boolean;
+            /** @description Values that were nested too deep to be decoded further. */
+            depth_limited: number;
         };
         /** @description The serialised request of a hit. */
         HitRawView: {
@@ -12268,6 +12274,7 @@ export interface components {
              *     ]
              */
             payload_span?: number[] | null;
+            sign_place?: components["schemas"]["SignPlace"] | null;
             /**
              * Format: int64
              * @description Always null.
@@ -14389,6 +14396,11 @@ export interface components {
              */
             status: string;
         };
+        /**
+         * @description A text of a recorded request.
+         * @enum {string}
+         */
+        RecordedPart: "uri" | "header" | "body";
         /** @description Codes for the day when the authenticator is lost; each works once. Shown this once. */
         RecoveryCodesView: {
             /** @description Ten codes. */
@@ -14556,6 +14568,19 @@ export interface components {
              * @description When it was asked for, Unix seconds.
              */
             created_at: number;
+        };
+        /** @description Characters of a part of a recorded request. */
+        RequestSpan: {
+            /** @description The part. */
+            part: components["schemas"]["RecordedPart"];
+            /**
+             * @description First character, and the first one behind.
+             * @example [
+             *       11,
+             *       25
+             *     ]
+             */
+            span: number[];
         };
         /** @description A sign that an answer showed. */
         ResponseStamp: {
@@ -15350,6 +15375,19 @@ export interface components {
              * @description Days that the activity log is kept.
              */
             audit_retention_days: number;
+        };
+        /** @description Where the sign of a hit stands in its request: an addition to the wire form. */
+        SignPlace: {
+            /**
+             * @description First byte of the sign in the value of the point, as decoded by what the point names, and the first one behind it. All of the
+             *     value where the sign shows in a rewritten form of it only.
+             * @example [
+             *       1,
+             *       9
+             *     ]
+             */
+            value?: number[] | null;
+            request?: components["schemas"]["RequestSpan"] | null;
         };
         /** @description `POST /v1/signup`. */
         SignupRequest: {

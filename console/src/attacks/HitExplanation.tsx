@@ -1,16 +1,20 @@
 /** Why detection found a hit: the points of its request, and the signatures that matched there. */
-import { Alert, Badge, Button, Group, Skeleton, Stack, Table, Text } from '@mantine/core'
+import { Alert, Badge, Button, Code, Group, List, Skeleton, Stack, Table, Text } from '@mantine/core'
 import { IconListSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { Fragment, useState } from 'react'
 import { messageOf } from '../api/errors'
 import type { Explanation, Hit } from '../api/types'
+import { attackTypeLabel } from '../domain/attackTypes'
+import { markBytes, type Span } from '../domain/marks'
 import { pointText } from '../domain/points'
 import { visibleText } from '../domain/visibleText'
+import { Marked } from '../ui/Marked'
 import { explanationQuery } from './queries'
 
 type Point = Explanation['points'][number]
 type Sign = Point['signs'][number]
+type Finding = Explanation['detections'][number]
 
 export function HitExplanation({ hit }: { hit: Hit }) {
   const [open, setOpen] = useState(false)
@@ -29,14 +33,24 @@ export function HitExplanation({ hit }: { hit: Hit }) {
 
 function Explained({ hit }: { hit: Hit }) {
   const { data, error } = useQuery(explanationQuery(hit))
-  const [all, setAll] = useState(false)
   if (error) return <Alert color="red" title="The explanation did not load">{messageOf(error)}</Alert>
   if (data === undefined) return <Skeleton height={120} mt="xs" />
-  const telling = data.points.filter(({ signs }) => signs.length > 0)
-  const points = all ? data.points : telling
+  return <ExplanationView explanation={data} />
+}
+
+/** What `bartizan check request` prints: what was found, then the values with what each signature made of them. */
+export function ExplanationView({ explanation }: { explanation: Explanation }) {
+  const [all, setAll] = useState(false)
+  const telling = explanation.points.filter(({ signs }) => signs.length > 0)
+  const points = all ? explanation.points : telling
   return (
     <Stack gap="xs" mt="xs" role="region" aria-label="Explanation">
-      <Text size="sm">{summary(data, telling.length)}</Text>
+      <Text size="sm">{summary(explanation, telling.length)}</Text>
+      {explanation.detections.length > 0 ? (
+        <List size="sm" aria-label="Attacks found">
+          {explanation.detections.map((found, index) => <List.Item key={index}><Finding found={found} /></List.Item>)}
+        </List>
+      ) : null}
       {points.length > 0 ? (
         <Table.ScrollContainer minWidth={420}>
           <Table verticalSpacing="xs" fz="sm">
@@ -49,12 +63,26 @@ function Explained({ hit }: { hit: Hit }) {
           </Table>
         </Table.ScrollContainer>
       ) : null}
-      {data.points.length > telling.length ? (
+      {explanation.points.length > telling.length ? (
         <Button size="compact-xs" variant="subtle" style={{ alignSelf: 'flex-start' }} onClick={() => setAll(!all)}>
-          {all ? 'Only where something matched' : `All ${data.points.length} values of the request`}
+          {all ? 'Only where something matched' : `All ${explanation.points.length} values of the request`}
         </Button>
       ) : null}
     </Stack>
+  )
+}
+
+/** One attack: type and technique, where, by which signatures, and the payload. */
+function Finding({ found }: { found: Finding }) {
+  const stamps = found.stamps.length === 0 ? 'no stamp' : `${found.stamps.length === 1 ? 'stamp' : 'stamps'} ${found.stamps.join(', ')}`
+  const technique = found.subtype === '' ? '' : ` (${found.subtype})`
+  return (
+    <>
+      {attackTypeLabel(found.type)}{technique} in {pointText(found.point)}, {stamps}
+      {found.value === '' ? null : (
+        <>: <span className="mono" style={{ overflowWrap: 'anywhere' }}><Marked pieces={markBytes(found.value, [[found.start, found.end]])} /></span></>
+      )}
+    </>
   )
 }
 
@@ -62,6 +90,7 @@ function summary(explanation: Explanation, places: number): string {
   const limits = [
     explanation.body_truncated ? 'Only the beginning of the body was recorded.' : '',
     explanation.stopped ? 'A limit ended the inspection before everything was seen.' : '',
+    explanation.depth_limited > 0 ? `${explanation.depth_limited} values were nested too deep to be decoded further.` : '',
     explanation.points_left_out > 0 ? `${explanation.points_left_out} more values are not shown.` : '',
   ]
   const found = places === 0
@@ -77,14 +106,23 @@ function PointRow({ point }: { point: Point }) {
         {pointText(point.point)}
         <Text size="xs" c="dimmed">{kindOf(point)}</Text>
       </Table.Td>
-      <Table.Td><span className="mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(point.value)}</span></Table.Td>
+      <Table.Td>
+        <span className="mono" style={{ overflowWrap: 'anywhere' }}><Marked pieces={markBytes(point.value, countingSpans(point))} /></span>
+      </Table.Td>
       <Table.Td>{point.signs.length === 0 ? '–' : <Stack gap={6}>{point.signs.map((sign, index) => <SignLine key={index} sign={sign} />)}</Stack>}</Table.Td>
     </Table.Tr>
   )
 }
 
+/** Where signatures that count match the value itself; another reading of it has other bytes. */
+function countingSpans({ signs }: Point): Span[] {
+  return signs.filter(({ fired, form }) => fired && form === 'as sent').map(({ start, end }) => [start, end])
+}
+
 function kindOf({ role, shape, plain, bytes }: Point): string {
-  const kind = role === 'parsed' ? 'taken apart' : plain ? 'plain' : (shape ?? role)
+  // As the command says it: a header that keeps to its grammar is not inspected.
+  const passed = role === 'parsed' ? 'taken apart' : `${role}, passed by its grammar`
+  const kind = plain ? 'plain' : (shape ?? passed)
   return `${kind}, ${bytes.toLocaleString('en')} bytes`
 }
 
@@ -98,6 +136,8 @@ function SignLine({ sign }: { sign: Sign }) {
       <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
         {sign.form === 'as sent' ? '' : `Read as ${sign.form}. `}
         {sign.payload === null ? 'What surrounds the match explains it.' : <>Matches <span className="mono">{visibleText(sign.payload ?? '')}</span></>}
+        {` (bytes ${sign.start}..${sign.end}); opened by `}
+        {sign.literals.map((literal, index) => <Fragment key={index}>{index === 0 ? '' : ' '}<Code>{visibleText(literal)}</Code></Fragment>)}
       </Text>
     </div>
   )

@@ -7,16 +7,17 @@ import type { Attack, Hit } from '../api/types'
 import { messageOf } from '../api/errors'
 import { canMarkFalse } from '../domain/attackTypes'
 import { pointText } from '../domain/points'
-import { characters, highlight, requestText } from '../domain/rawRequest'
+import { markedRequest } from '../domain/rawRequest'
 import { visibleText } from '../domain/visibleText'
 import { useRefusal } from '../session/queries'
-import { CopyField } from '../ui/CopyField'
 import { Facts } from '../ui/Facts'
 import { GuardedButton } from '../ui/GuardedButton'
+import { Marked } from '../ui/Marked'
 import { ErrorState } from '../ui/States'
 import { StatusBadge } from '../ui/StatusBadge'
 import { Time } from '../ui/Time'
 import { HitExplanation } from './HitExplanation'
+import { Payload } from './Payload'
 import classes from './HitList.module.css'
 import { HITS_SHOWN, joinedId, requestQuery, useMarkHit } from './queries'
 
@@ -81,8 +82,7 @@ function HitDetails({ hit }: { hit: Hit }) {
     <Stack gap="md">
       <div>
         <Text size="xs" c="dimmed" fw={550} mb={4}>Payload</Text>
-        <CopyField label="Payload" value={hit.value === '' ? '–' : hit.value} />
-        <Sign hit={hit} />
+        <Payload hit={hit} />
       </div>
       <RequestView hit={hit} />
       <HitExplanation hit={hit} />
@@ -108,14 +108,6 @@ function HitDetails({ hit }: { hit: Hit }) {
   )
 }
 
-/** The sign itself, where the payload shows what surrounds it as well. */
-function Sign({ hit }: { hit: Hit }) {
-  if (hit.payload_span === null || hit.payload_span === undefined) return null
-  const sign = characters(hit.value, hit.payload_span)
-  if (sign === '' || sign === hit.value) return null
-  return <Text size="xs" c="dimmed" mt={4}>The sign in it: <mark className="mono">{visibleText(sign)}</mark></Text>
-}
-
 function RequestView({ hit }: { hit: Hit }) {
   const { data, error } = useQuery(requestQuery(hit))
   if (error) return <Alert color="red" title="The request did not load">{messageOf(error)}</Alert>
@@ -125,9 +117,7 @@ function RequestView({ hit }: { hit: Hit }) {
       <Text size="xs" c="dimmed" fw={550} mb={4}>Request</Text>
       <div className={classes.request} tabIndex={0} role="region" aria-label="Request">
         <Code block className={classes.code ?? ''}>
-          {highlight(requestText(data), hit.value).map((piece, index) =>
-            piece.hit ? <mark key={index}>{visibleText(piece.text)}</mark> : <span key={index}>{visibleText(piece.text)}</span>,
-          )}
+          <Marked pieces={markedRequest(data, hit)} />
         </Code>
       </div>
       {data.body_original_size ? (

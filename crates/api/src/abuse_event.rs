@@ -186,6 +186,7 @@ impl AbuseEvent {
             parameter: String::new(),
             value: String::new(),
             payload_span: None,
+            sign_place: None,
             stamps: vec![],
             regex: vec![],
             experimental: false,

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::node::SignPlace;
+
 /// What may be unusual about a hit, as filters name it. No hit is judged that way, so a filter for one finds none.
 pub const ANOMALIES: [&str; 6] = ["size", "statuscode", "response_time", "impression", "stamps", "vector"];
 
@@ -29,6 +31,8 @@ pub struct HitView {
     /// not known.
     #[schema(example = json!([1, 9]))]
     pub payload_span: Option<[i64; 2]>,
+    /// Where the sign itself stands in the request. Null where it is not known, and where the payload is masked.
+    pub sign_place: Option<SignPlace>,
     /// Always null.
     pub impression: Option<i64>,
     /// Signature ids.

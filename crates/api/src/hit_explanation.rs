@@ -18,6 +18,8 @@ pub struct HitExplanation {
     pub body_truncated: bool,
     /// Whether a limit ended the inspection before everything was seen.
     pub stopped: bool,
+    /// Values that were nested too deep to be decoded further.
+    pub depth_limited: usize,
 }
 
 /// One value of a request.

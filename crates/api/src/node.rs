@@ -488,6 +488,9 @@ pub struct HitEvent {
     /// First character of the sign itself in `value`, and the first one behind it; absent is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_span: Option<[u32; 2]>,
+    /// Where the sign itself stands in the request; absent is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_place: Option<SignPlace>,
     /// Signature ids.
     #[serde(default)]
     pub stamps: Vec<u32>,
@@ -547,6 +550,61 @@ pub struct HitEvent {
     /// What else is known of the request.
     #[serde(default, skip_serializing_if = "HitContext::is_empty")]
     pub context: HitContext,
+}
+
+/// Where the sign of a hit stands in its request: an addition to the wire form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignPlace {
+    /// First byte of the sign in the value of the point, as decoded by what the point names, and the first one behind it. All of the
+    /// value where the sign shows in a rewritten form of it only.
+    #[serde(default)]
+    #[schema(example = json!([1, 9]))]
+    pub value: Option<[u32; 2]>,
+    /// Where in the recorded request these bytes stand. Null where that is not certain: a decoder other than percent-encoding of
+    /// the query or a form made the value (escapes of JSON, base64, compression, …), two fields have the same value, or something
+    /// before the sign was masked or not recorded.
+    #[serde(default)]
+    pub request: Option<RequestSpan>,
+}
+
+/// Characters of a part of a recorded request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestSpan {
+    /// The part.
+    pub part: RecordedPart,
+    /// First character, and the first one behind.
+    #[schema(example = json!([11, 25]))]
+    pub span: [u32; 2],
+}
+
+/// A text of a recorded request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordedPart {
+    /// `uri`.
+    Uri,
+    /// The one value of the header that the point names.
+    Header,
+    /// `body`.
+    Body,
+}
+
+impl HitEvent {
+    /// The text of a part in the recorded request.
+    #[must_use]
+    pub fn recorded(&self, part: RecordedPart) -> Option<&str> {
+        match part {
+            RecordedPart::Uri => Some(&self.raw.uri),
+            RecordedPart::Body => Some(&self.raw.body),
+            RecordedPart::Header => {
+                let name = self.point.first().filter(|step| *step == "header").and(self.point.get(1))?;
+                match self.raw.headers.get(name.as_str()?)?.as_slice() {
+                    [value] => Some(value),
+                    _ => None,
+                }
+            }
+        }
+    }
 }
 
 /// What a node or a feature knows of a request beyond the request itself; everything may be absent.

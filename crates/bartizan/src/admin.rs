@@ -25,6 +25,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     cloud::start_failure,
     outcome::{Failure, chain},
+    output::{print, print_once},
 };
 
 mod activity_log;
@@ -185,10 +186,7 @@ async fn execute(cloud: &Cloud, command: Command) -> Result<(), Failure> {
         Command::ImportConfig { client, from, dry_run } => {
             configuration::from_file(cloud, client, &from, dry_run).await
         }
-        Command::Migrate => {
-            println!("the database schema is up to date");
-            Ok(())
-        }
+        Command::Migrate => print("the database schema is up to date"),
         Command::Reindex => reindex(cloud).await,
         Command::CheckEvents { index } => check_events(cloud, index).await,
         Command::CheckActivity { witness } => activity_log::check(cloud, witness.as_deref()).await,
@@ -207,8 +205,7 @@ fn store_failure(error: StoreError) -> Failure {
 async fn restore_client(cloud: &Cloud, client: i64) -> Result<(), Failure> {
     let restored = clients::restore(cloud, client).await;
     let row = restored.map_err(|failure| Failure::usage(format!("client {client}: {}", failure.0.body)))?;
-    println!("client {} ({}) is back, disabled", row.id, row.name);
-    Ok(())
+    print(format_args!("client {} ({}) is back, disabled", row.id, row.name))
 }
 
 async fn new_client(cloud: &Cloud, name: &str, technical: bool) -> Result<(), Failure> {
@@ -218,8 +215,7 @@ async fn new_client(cloud: &Cloud, name: &str, technical: bool) -> Result<(), Fa
         create_client(&transaction, partner.id, name, technical, cloud.now()).await.map_err(store_failure)?;
     log(cloud, &transaction, client.id, change("client", "create", client.id, &client.name)).await?;
     transaction.commit().await.map_err(|error| store_failure(error.into()))?;
-    println!("client {} ({})", client.id, client.name);
-    Ok(())
+    print(format_args!("client {} ({})", client.id, client.name))
 }
 
 async fn new_user(
@@ -247,9 +243,9 @@ async fn new_user(
     let user = create_user(&transaction, user, cloud.now()).await.map_err(store_failure)?;
     log(cloud, &transaction, client, users::made(&user)).await?;
     transaction.commit().await.map_err(|error| store_failure(error.into()))?;
-    println!("user {} ({})", user.id, user.email);
+    print(format_args!("user {} ({})", user.id, user.email))?;
     if made {
-        println!("password {password}");
+        print_once(format_args!("password {password}"))?;
     }
     Ok(())
 }
@@ -311,9 +307,9 @@ async fn reset_password(cloud: &Cloud, email: &str, from_stdin: bool) -> Result<
     cloud.store.update_user_row(tenant, row).await.map_err(store_failure)?;
     cloud.store.delete_user_sessions(tenant, id, None).await.map_err(store_failure)?;
     log(cloud, cloud.store.writer(), tenant.0, change("user", "update", id, email)).await?;
-    println!("the password of {email} was changed, all sessions ended");
+    print(format_args!("the password of {email} was changed, all sessions ended"))?;
     if made {
-        println!("password {password}");
+        print_once(format_args!("password {password}"))?;
     }
     Ok(())
 }
@@ -369,8 +365,7 @@ async fn insert_token(
     .into_active_model();
     row.id = NotSet;
     let row = row.insert(cloud.store.writer()).await.map_err(|error| store_failure(error.into()))?;
-    println!("token {} ({name})\n{token}", row.id);
-    Ok(())
+    print_once(format_args!("token {} ({name})\n{token}", row.id))
 }
 
 async fn backup(cloud: &Cloud, to: &std::path::Path) -> Result<(), Failure> {
@@ -394,8 +389,7 @@ async fn backup(cloud: &Cloud, to: &std::path::Path) -> Result<(), Failure> {
         .await
         .map_err(|error| store_failure(error.into()))?;
     std::fs::copy(cloud.config.data_dir.join("keys.toml"), to.join("keys.toml")).map_err(Failure::fault)?;
-    println!("{}", to.display());
-    Ok(())
+    print(to.display())
 }
 
 fn restore(config: &CloudConfig, from: &std::path::Path) -> Result<(), Failure> {
@@ -414,15 +408,13 @@ fn restore(config: &CloudConfig, from: &std::path::Path) -> Result<(), Failure> 
         std::fs::copy(&source, config.data_dir.join(name))
             .map_err(|error| Failure::usage(format!("{} cannot be restored: {error}", source.display())))?;
     }
-    println!("restored into {}", config.data_dir.display());
-    Ok(())
+    print(format_args!("restored into {}", config.data_dir.display()))
 }
 
 async fn reindex(cloud: &Cloud) -> Result<(), Failure> {
     let rows = cloud.event_index.rebuild().await.map_err(|error| Failure::fault(chain(error.as_ref())))?;
     cloud.event_index.close().await;
-    println!("the event index is built: {rows} hits");
-    Ok(())
+    print(format_args!("the event index is built: {rows} hits"))
 }
 
 /// Prints a line per tenant and one per fault; a fault is a failure.
@@ -434,11 +426,14 @@ async fn check_events(cloud: &Cloud, with_index: bool) -> Result<(), Failure> {
     let mut faults = 0;
     for tenant in found {
         let verdict = if tenant.faults.is_empty() { "consistent" } else { "NOT consistent" };
-        println!("client {}: {} attacks, {} hits: {verdict}", tenant.tenant.0, tenant.attacks, tenant.hits);
+        print(format_args!(
+            "client {}: {} attacks, {} hits: {verdict}",
+            tenant.tenant.0, tenant.attacks, tenant.hits
+        ))?;
         for fault in tenant.faults {
             faults += 1;
             let rows: Vec<String> = fault.rows.iter().map(ToString::to_string).collect();
-            println!("  {}: rows {}", fault.what, rows.join(", "));
+            print(format_args!("  {}: rows {}", fault.what, rows.join(", ")))?;
         }
     }
     if faults == 0 { Ok(()) } else { Err(Failure::fault("the events are not consistent")) }

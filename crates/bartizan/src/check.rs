@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bartizan_cloud::CloudConfig;
 
-use crate::outcome::Failure;
+use crate::{outcome::Failure, output::print};
 
 mod regex;
 mod request;
@@ -58,10 +58,10 @@ fn configuration(path: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
     if is_node_file(&text) {
         crate::node::load(path)?;
-        println!("{}: a valid node configuration", path.display());
+        print(format_args!("{}: a valid node configuration", path.display()))?;
     } else {
         CloudConfig::load(path).map_err(Failure::usage)?;
-        println!("{}: a valid cloud configuration", path.display());
+        print(format_args!("{}: a valid cloud configuration", path.display()))?;
     }
     Ok(())
 }

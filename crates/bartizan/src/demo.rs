@@ -23,6 +23,7 @@ use url::Url;
 use crate::{
     cloud::start_failure,
     outcome::{Failure, asked_to_stop},
+    output::print,
 };
 
 mod authority;
@@ -116,7 +117,7 @@ async fn with_cloud(
             .write(path)
             .map_err(|error| Failure::usage(format!("{} cannot be written: {error}", path.display())))?;
     }
-    announce(&credentials);
+    announce(&credentials)?;
     let traffic = (!args.no_traffic && args.upstream.is_none())
         .then(|| tokio::spawn(traffic::send(credentials.node_url.clone())));
     asked_to_stop().await;
@@ -127,8 +128,8 @@ async fn with_cloud(
     Ok(())
 }
 
-fn announce(credentials: &Credentials) {
-    println!(
+fn announce(credentials: &Credentials) -> Result<(), Failure> {
+    print(format_args!(
         "Bartizan demo is ready.\n\n  Console      {}\n  API Console  {}\n  API          {}\n  Node         {}  (in front of {})\n\n  \
          Sign in      {}  {}\n  UUID         {}\n  Secret       {}\n  API token    {}\n\n\
          Try:  curl '{}/files?name=../../etc/passwd'\n\
@@ -144,7 +145,7 @@ fn announce(credentials: &Credentials) {
         credentials.secret,
         credentials.api_token,
         credentials.node_url,
-    );
+    ))
 }
 
 /// The node's file: in front of one upstream, blocking, told what to do by the demo's cloud.

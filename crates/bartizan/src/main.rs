@@ -10,6 +10,7 @@ mod cloud;
 mod demo;
 mod node;
 mod outcome;
+mod output;
 
 /// Measured against the system allocator in `bench/RESULTS.md`: requests allocate small and free soon.
 #[global_allocator]

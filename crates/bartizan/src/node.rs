@@ -14,7 +14,10 @@ use clap::{Parser, Subcommand};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::outcome::{Failure, asked_to_stop, chain};
+use crate::{
+    outcome::{Failure, asked_to_stop, chain},
+    output::print,
+};
 
 mod trial;
 
@@ -69,22 +72,17 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let answer = match command {
         Command::Check => {
             load(&args.config)?;
-            return print(&format!("{}: a valid node configuration", args.config.display()));
+            return print(format_args!("{}: a valid node configuration", args.config.display()));
         }
         Command::Config { command: ConfigCommand::Schema } => Config::schema(),
         Command::Dump => ask(&state_dir, ControlRequest::Dump).await?,
         Command::Reload => ask(&state_dir, ControlRequest::Reload).await?,
         Command::Status => ask(&state_dir, ControlRequest::Status).await?,
         Command::Sync => ask(&state_dir, ControlRequest::Sync).await?,
-        Command::TestRequest(trial) => return print(&trial.run(&state_dir).await?),
+        Command::TestRequest(trial) => return print(trial.run(&state_dir).await?),
         Command::Unregister => return unregister(&args.config, &state_dir).await,
     };
-    print(&serde_json::to_string_pretty(&answer).map_err(Failure::fault)?)
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    // Standard output may be a pipe that its reader has closed.
-    writeln!(std::io::stdout(), "{text}").map_err(Failure::fault)
+    print(serde_json::to_string_pretty(&answer).map_err(Failure::fault)?)
 }
 
 /// Reads and validates a node's file.

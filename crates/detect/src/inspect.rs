@@ -10,8 +10,8 @@ use std::ops::{ControlFlow, Range};
 
 use bartizan_api::attack_type::AttackType;
 use bartizan_request::{
-    AnomalyKind, ByteSet, Element, Limits, Parser, Point, PointPath, Report, RequestParts, Role, StepRef,
-    Visitor, binary, walk,
+    AnomalyKind, ByteSet, Element, Limits, Origin, Parser, Point, PointPath, Report, RequestParts, Role,
+    StepRef, Visitor, binary, walk,
 };
 use serde::Serialize;
 
@@ -40,6 +40,11 @@ pub struct Detection {
     pub value: String,
     /// Where the sign stands in `value`, bytes; all of it when the sign was found in a rewritten form.
     pub span: Range<usize>,
+    /// Where the sign stands in the value of the point, bytes; all of it when the sign was found in a rewritten form, `None`
+    /// when the request as a whole is the sign.
+    pub point_span: Option<Range<usize>>,
+    /// Where the sign stands in the request as it was sent, where that is certain.
+    pub origin: Option<Origin>,
     /// Every stamp found at the point for this type, ascending.
     pub stamps: Vec<u32>,
     /// Public names of well-known attacks that the signs belong to.
@@ -107,8 +112,8 @@ pub fn inspect(
         signs: Vec::new(),
         open: Vec::new(),
         clauses: Vec::new(),
-        detections: Found::default(),
-        whole_path: Found::default(),
+        detections: Found::of(parts),
+        whole_path: Found::of(parts),
         excused: Vec::new(),
         privileges: Privileges::default(),
         operator: None,
@@ -152,6 +157,8 @@ pub fn inspect(
                 point: anomaly.point.clone(),
                 value: String::new(),
                 span: 0..0,
+                point_span: None,
+                origin: None,
                 stamps: Vec::new(),
                 known_attack: Vec::new(),
             });
@@ -168,8 +175,8 @@ struct Inspector<'a> {
     /// Signs of the current value that its open clause makes; kept to reuse its memory.
     open: Vec<Sign>,
     clauses: Vec<Clause>,
-    detections: Found,
-    whole_path: Found,
+    detections: Found<'a>,
+    whole_path: Found<'a>,
     /// Signs that rules switch off in segments of the path.
     excused: Vec<(AttackType, u32)>,
     privileges: Privileges,
@@ -188,8 +195,8 @@ struct Operator {
 }
 
 /// Detections in the order of the walk.
-#[derive(Default)]
-struct Found {
+struct Found<'a> {
+    parts: &'a RequestParts<'a>,
     list: Vec<Detection>,
     /// Where in the list a type at a point is, by a hash of both, so that a thousand findings do not slow down the next.
     places: BTreeMap<u64, usize>,
@@ -198,17 +205,30 @@ struct Found {
     hasher: RandomState,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     /// Most points of one type that are named. More of them say nothing new about a request, and naming them takes longer
     /// than finding them.
     const MAX_POINTS: usize = 100;
+    /// Most detections that are looked for in the request, which may have as many fields as detections.
+    const MAX_LOCATED: usize = 16;
+
+    fn of(parts: &'a RequestParts<'a>) -> Found<'a> {
+        Found {
+            parts,
+            list: Vec::new(),
+            places: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            hasher: RandomState::new(),
+        }
+    }
 
     /// The detection of a type at a point; made when there is none, up to a number that no honest mistake reaches.
     fn entry(
         &mut self,
         sign: &Sign,
         point: &Point,
-        excerpt: impl FnOnce() -> (String, Range<usize>),
+        path: &PointPath<'_>,
+        value: &[u8],
     ) -> Option<&mut Detection> {
         let next = self.list.len();
         let key = self.hasher.hash_one((sign.attack_type, point));
@@ -226,13 +246,17 @@ impl Found {
             }
             *count += 1;
             self.places.entry(key).or_insert(next);
-            let (value, span) = excerpt();
+            let located = next < Self::MAX_LOCATED;
+            let origin = located.then(|| self.parts.origin(path, value, &sign.span)).flatten();
+            let (value, span) = excerpt(value, &sign.span);
             self.list.push(Detection {
                 attack_type: sign.attack_type,
                 subtype: sign.subtype,
                 point: point.clone(),
                 value,
                 span,
+                point_span: Some(sign.span.clone()),
+                origin,
                 stamps: Vec::new(),
                 known_attack: Vec::new(),
             });
@@ -252,6 +276,8 @@ fn detection(point: Point, info: &StampInfo, value: String) -> Detection {
         point,
         span: 0..value.len(),
         value,
+        point_span: None,
+        origin: None,
         stamps: vec![info.stamp],
         known_attack: Vec::new(),
     }
@@ -384,7 +410,13 @@ impl Inspector<'_> {
             self.engine.scan_known(path, bytes, place, &mut self.signs);
         }
         if !self.signs.is_empty() {
+            let known = self.whole_path.list.len();
             collect(self.policy, point, path, &mut self.signs, &mut self.whole_path);
+            // The absolute form has the host before the path.
+            let before = path.as_ptr().addr().saturating_sub(value.as_ptr().addr());
+            let spans =
+                self.whole_path.list.iter_mut().skip(known).filter_map(|found| found.point_span.as_mut());
+            spans.for_each(|span| *span = span.start + before..span.end + before);
         }
     }
 }
@@ -521,7 +553,7 @@ fn collect(
             continue;
         }
         let at = owned.get_or_insert_with(|| point.to_point());
-        if let Some(detection) = detections.entry(&sign, at, || excerpt(value, &sign.span)) {
+        if let Some(detection) = detections.entry(&sign, at, point, value) {
             note_stamp(detection, sign.stamp);
         }
     }

@@ -4,6 +4,7 @@
 //! configured otherwise), and every point that a masking rule names (`spec/node.md` section 7.6).
 
 mod passwords;
+mod place;
 mod query;
 mod traits;
 
@@ -117,11 +118,12 @@ impl Report {
         }
     }
 
-    pub(crate) fn detection(&mut self, found: &Detection, patched: bool) {
+    pub(crate) fn detection(&mut self, found: &Detection, patched: bool, subject: &Subject<'_>) {
         let mut hit = self.hit(if patched { AttackType::Vpatch } else { found.attack_type }, &found.point);
         hit.attack_subtype = (!found.subtype.is_empty()).then(|| found.subtype.to_owned());
         hit.value = cut(&found.value);
         hit.payload_span = characters(&found.value, &found.span);
+        hit.sign_place = place::of(found, &hit, subject);
         hit.stamps.clone_from(&found.stamps);
         hit.known_attack = found.known_attack.iter().map(|&name| name.to_owned()).collect();
         self.push(&found.point, hit);
@@ -200,7 +202,11 @@ impl Report {
         }
         for (point, hit) in &mut self.hits {
             let mut mixed = false;
+            let before = place::shown(hit);
             points.iter().for_each(|sensitive| mixed |= mask_parts(&mut hit.raw, &mut hit.path, sensitive));
+            if place::shown(hit) != before {
+                place::forget_in_request(hit);
+            }
             let in_query = matches!(place(point), Place::Query(_));
             if mixed && in_query || points.iter().any(|sensitive| shows(point, sensitive)) {
                 clear_value(hit);
@@ -313,7 +319,7 @@ impl PendingHits {
                 record = None;
                 // The first says what the request was refused for.
                 events.truncate(1);
-                events.iter_mut().for_each(|hit| hit.raw = crate::sampling::trimmed(&hit.raw));
+                events.iter_mut().for_each(|hit| trim(hit));
             }
             Room::None => {
                 record = None;
@@ -335,6 +341,12 @@ impl Drop for PendingHits {
     fn drop(&mut self) {
         self.write(0, 0);
     }
+}
+
+/// Leaves nothing of the request.
+fn trim(hit: &mut HitEvent) {
+    hit.raw = crate::sampling::trimmed(&hit.raw);
+    place::forget_in_request(hit);
 }
 
 fn acl_reason(denial: Denial) -> String {
@@ -375,6 +387,7 @@ fn holds_credentials(point: &Point) -> bool {
 fn clear_value(hit: &mut HitEvent) {
     hit.value.clear();
     hit.payload_span = None;
+    hit.sign_place = None;
 }
 
 /// A span of bytes of a text as one of characters; `None` of nothing.
@@ -408,6 +421,7 @@ fn template(context: &Context<'_>, subject: &Subject<'_>, mode: FiltrationMode) 
         parameter: String::new(),
         value: String::new(),
         payload_span: None,
+        sign_place: None,
         stamps: Vec::new(),
         regex: Vec::new(),
         experimental: false,

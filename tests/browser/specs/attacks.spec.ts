@@ -16,9 +16,13 @@ test('an attack on a real service is blocked and appears by itself', async ({ co
   await details.getByRole('region', { name: 'Hits' }).getByRole('button').first().click()
   await expect(details.getByLabel('Payload', { exact: true })).toContainText('UNION SELECT')
   await expect(details.getByRole('region', { name: 'Request' })).toContainText(`GET ${path}?q=`)
+  // The sign is marked where it stands, decoded and as it travelled.
+  await expect(details.getByLabel('Payload', { exact: true }).locator('mark')).toContainText('UNION SELECT')
+  await expect(details.getByRole('region', { name: 'Request' }).locator('mark')).toHaveText(/^[^ ]*UNION(%20|\+)SELECT/)
   await details.getByRole('button', { name: 'Explain this hit' }).click()
   const explanation = details.getByRole('region', { name: 'Explanation' })
   await expect(explanation).toContainText('Signatures match')
+  await expect(explanation.getByRole('list', { name: 'Attacks found' })).toContainText(/SQL injection \(sqli_\w+\) in Query q, stamps? \d+/)
   await expect(explanation.getByRole('row', { name: /sqli_union/ })).toContainText('UNION SELECT')
 
   await page.keyboard.press('Escape')

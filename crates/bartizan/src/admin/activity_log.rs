@@ -13,7 +13,7 @@ use bartizan_cloud::{
 use bartizan_store::TenantId;
 
 use super::store_failure;
-use crate::outcome::Failure;
+use crate::{outcome::Failure, output::print};
 
 /// Prints a line per tenant and one per break; a break is a failure.
 pub(super) async fn check(cloud: &Cloud, witness: Option<&Path>) -> Result<(), Failure> {
@@ -23,15 +23,18 @@ pub(super) async fn check(cloud: &Cloud, witness: Option<&Path>) -> Result<(), F
     for chain in &found.chains {
         let tenant = chain.tenant.0;
         let verdict = if chain.fault.is_none() { "unbroken" } else { "BROKEN" };
-        println!("client {tenant}: {} entries, {} waiting: {verdict}", chain.entries, chain.waiting);
+        print(format_args!(
+            "client {tenant}: {} entries, {} waiting: {verdict}",
+            chain.entries, chain.waiting
+        ))?;
         if let Some(fault) = &chain.fault {
             holds = false;
             let entry = fault.id.map(|id| format!(", entry {id}")).unwrap_or_default();
-            println!("  at {}{entry}: {}", fault.seq, fault.what);
+            print(format_args!("  at {}{entry}: {}", fault.seq, fault.what))?;
         }
     }
     for (tenant, seq) in &found.contradicted {
-        println!("client {}: the entry at {seq} is not the one of the last check", tenant.0);
+        print(format_args!("client {}: the entry at {seq} is not the one of the last check", tenant.0))?;
     }
     if !holds {
         return Err(Failure::fault("the activity log is not what was written"));

@@ -10,7 +10,7 @@ use bartizan_cloud::{
 use bartizan_store::TenantId;
 use serde_json::{Map, Value};
 
-use crate::outcome::Failure;
+use crate::{outcome::Failure, output::print};
 
 /// Writes the configuration of a tenant to a file that only its owner may read, or to standard output.
 pub(super) async fn to_file(
@@ -24,15 +24,13 @@ pub(super) async fn to_file(
         .map_err(|error| refused(client, error))?;
     let text = serde_json::to_string_pretty(&document).map_err(Failure::fault)?;
     let Some(path) = to else {
-        println!("{text}");
-        return Ok(());
+        return print(text);
     };
     let cannot = |error| Failure::usage(format!("{} cannot be written: {error}", path.display()));
     // Secrets may be in it.
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     writeln!(file.map_err(cannot)?, "{text}").map_err(cannot)?;
-    println!("{}", path.display());
-    Ok(())
+    print(path.display())
 }
 
 /// Makes the configuration of a tenant what a file says, or with `dry_run` tells what that would change.
@@ -45,16 +43,15 @@ pub(super) async fn from_file(cloud: &Cloud, client: i64, from: &Path, dry_run: 
         .await
         .map_err(|error| refused(client, error))?;
     for (section, done) in &report.sections {
-        println!(
+        print(format_args!(
             "{section}: {} created, {} updated, {} deleted, {} unchanged",
             done.created, done.updated, done.deleted, done.unchanged
-        );
+        ))?;
         if done.expired > 0 {
-            println!("{section}: {} left out, their time is over", done.expired);
+            print(format_args!("{section}: {} left out, their time is over", done.expired))?;
         }
     }
-    println!("{}", if report.applied { "imported" } else { "nothing was changed" });
-    Ok(())
+    print(if report.applied { "imported" } else { "nothing was changed" })
 }
 
 /// A refusal in lines, each with its place in the document.

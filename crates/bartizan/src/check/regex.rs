@@ -3,11 +3,11 @@
 //! Judges as the cloud does when a rule is saved, and matches as nodes do. One word per value, as public testers of this
 //! dialect print it: `0` for a match, `FAIL` for none.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use bartizan_rules::Pattern;
 
-use crate::outcome::Failure;
+use crate::{outcome::Failure, output::print_to};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,7 +24,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     for value in std::io::stdin().lock().split(b'\n') {
         let value = value.map_err(Failure::fault)?;
         let value = value.strip_suffix(b"\r").unwrap_or(&value);
-        writeln!(out, "{}", if pattern.is_match(value) { "0" } else { "FAIL" }).map_err(Failure::fault)?;
+        if print_to(&mut out, &if pattern.is_match(value) { "0" } else { "FAIL" })?.is_break() {
+            break;
+        }
     }
     Ok(())
 }

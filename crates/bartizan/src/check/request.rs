@@ -6,9 +6,9 @@
 use std::{fmt::Write as _, io::Read, path::PathBuf};
 
 use bartizan_detect::{Candidate, Engine, Explanation, Outcome, PointView, explain};
-use bartizan_request::{Limits, Message};
+use bartizan_request::{Limits, Message, Origin, RequestPart};
 
-use crate::outcome::Failure;
+use crate::{outcome::Failure, output::print};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,11 +37,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let explanation = request.with_parts(|parts| explain(&Engine::new(), parts, &Limits::default()));
     if args.json {
         let text = serde_json::to_string_pretty(&explanation).map_err(Failure::fault)?;
-        println!("{text}");
+        print(text)
     } else {
-        print!("{}", page(&explanation, args.all));
+        print(page(&explanation, args.all).trim_end_matches('\n'))
     }
-    Ok(())
 }
 
 /// The explanation for a reader.
@@ -61,13 +60,14 @@ fn page(explanation: &Explanation, all: bool) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             out,
-            "Attack: {} ({}) at [{}], {stamps}, bytes {}..{} of {:?}",
+            "Attack: {} ({}) at [{}], {stamps}, bytes {}..{} of {:?}{}",
             detection.attack_type,
             detection.subtype,
             detection.point,
             detection.span.start,
             detection.span.end,
-            detection.value
+            detection.value,
+            detection.origin.as_ref().map(sent_at).unwrap_or_default()
         );
     }
     if explanation.stopped {
@@ -78,6 +78,16 @@ fn page(explanation: &Explanation, all: bool) -> String {
             writeln!(out, "{} values were nested too deep to be decoded further.", explanation.depth_limited);
     }
     out
+}
+
+/// Where in the request as it was sent.
+fn sent_at(Origin { part, span }: &Origin) -> String {
+    let part = match part {
+        RequestPart::Target => "target".to_owned(),
+        RequestPart::Header(index) => format!("value of header {}", index + 1),
+        RequestPart::Body => "body".to_owned(),
+    };
+    format!("; sent as bytes {}..{} of the {part}", span.start, span.end)
 }
 
 fn describe(out: &mut String, point: &PointView, all: bool) {
@@ -144,7 +154,8 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("Attack: sqli (sqli_boolean) at [get q"), "{page}");
-        assert!(page.contains(", bytes 1..9 of \"1' or 1=1--\""), "{page}");
+        let span = ", bytes 1..9 of \"1' or 1=1--\"; sent as bytes 11..23 of the target";
+        assert!(page.contains(span), "{page}");
         assert!(page.contains("[get page] leaf, plain, 1 bytes: \"2\""), "{page}");
     }
 
@@ -158,6 +169,15 @@ mod tests {
         assert!(!page.lines().nth(line + 1).is_some_and(|line| line.starts_with("    ")), "{page}");
         let broken = page_of(b"GET /a HTTP/1.1\nHost: a'b\n\n", false);
         assert!(broken.contains("[header HOST] leaf, argument"), "{broken}");
+    }
+
+    #[test]
+    fn a_body_in_chunks_is_read_without_their_sizes() {
+        let wire = b"POST /a HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n\
+            9\r\nid=1%27+U\r\n12\r\nNION+SELECT+a+FROM\r\n2\r\n+b\r\n0\r\n\r\n";
+        let page = page_of(wire, false);
+        assert!(page.contains("\"1' UNION SELECT a FROM b\""), "{page}");
+        assert!(page.contains("Attack: sqli") && page.contains("of the body"), "{page}");
     }
 
     #[test]

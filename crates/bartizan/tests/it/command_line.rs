@@ -95,6 +95,55 @@ fn an_expression_is_tried_on_values() {
     assert!(code == Some(2) && shown.contains("x.{50}y"), "{shown}");
 }
 
+/// A pipe that nobody reads any more: what is printed into it is lost.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+#[test]
+fn commands_end_quietly_when_their_output_is_not_read_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cloud = file("cloud.toml", &format!("data_dir = {:?}\n", folder.path().join("data")));
+    let node = file("node.toml", "version = 1\n");
+    let request = file("request", "GET /a?b=%27+or+1%3D1-- HTTP/1.1\n\n");
+    let ended = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(closed_pipe())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        // Services log there.
+        let said = said.lines().filter(|line| !line.starts_with('{')).collect::<Vec<_>>().join("\n");
+        (output.status.code(), said)
+    };
+    let admin = ["admin", "--config", &cloud];
+    for arguments in [
+        &["check", "request", &request][..],
+        &["check", "request", "--json", &request],
+        &["check", "--config", &cloud],
+        &["node", "--config", &node, "config", "schema"],
+        &[admin[0], admin[1], admin[2], "create-client", "--name", "Acme"],
+        &[admin[0], admin[1], admin[2], "export-config", "--client", "1"],
+        &[admin[0], admin[1], admin[2], "check-events"],
+        &[admin[0], admin[1], admin[2], "check-activity"],
+    ] {
+        assert_eq!(ended(arguments), (Some(0), String::new()), "{arguments:?}");
+    }
+    // What cannot be asked for again was not given to anybody.
+    let user = [admin[0], admin[1], admin[2], "create-user", "--client", "1", "--email", "eve@acme.test"];
+    assert_eq!(ended(&user).0, Some(1));
+}
+
 #[test]
 fn administrators_make_tenants_users_and_tokens() {
     let folder = tempfile::tempdir().unwrap();

@@ -58,6 +58,7 @@ pub fn hit_view(hit: &entity::hit::Model, attack: Option<&entity::attack::Model>
         time: hit.time,
         value: hit.value.clone(),
         payload_span: hit.payload_start.zip(hit.payload_end).map(|(start, end)| [start, end]),
+        sign_place: hit.sign_place.as_deref().and_then(|place| serde_json::from_str(place).ok()),
         impression: None,
         stamps: numbers(&hit.stamps),
         stamps_hash: hit.stamps_hash,

@@ -1,5 +1,7 @@
 //! Whole requests and what is found in them.
 
+use bartizan_request::RequestPart;
+
 use super::*;
 
 fn detections(target: &str, headers: &[(&str, &str)], body: &str) -> Vec<Detection> {
@@ -49,6 +51,37 @@ fn objects_in_a_view_state_are_judged_by_what_they_make() {
     assert!(form(list).is_empty(), "{:?}", form(list));
     let found = form("System.Collections.Generic.SortedSet`1[[System.String, mscorlib]]");
     assert!(found.iter().any(|found| found.subtype == "rce_dotnet_deser"), "{found:?}");
+}
+
+#[test]
+fn a_sign_is_placed_in_its_value_and_in_the_request() {
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for (target, header, body, sign, sent) in [
+        ("/?a=1&q=x%27+or+1%3D1--", ("a", "b"), "", "' or 1=1", "%27+or+1%3D1"),
+        ("/", form, "a=1&q=x%27+or+1%3D1--", "' or 1=1", "%27+or+1%3D1"),
+        ("/", ("content-type", "application/json"), r#"{"a":"x' or 1=1--"}"#, "' or 1=1", "' or 1=1"),
+        ("/", ("x-a", "x' or 1=1--"), "", "' or 1=1", "' or 1=1"),
+        ("/", ("content-type", "application/json"), r#"{"a":"x\u0027 or 1=1--"}"#, "' or 1=1", ""),
+        ("http://shop.test/a/../../../../etc/passwd", ("a", "b"), "", "../", "../"),
+    ] {
+        let found = detections(target, &[header], body);
+        let first = found.first().expect("nothing was found");
+        let shown = &first.value[first.span.clone()];
+        assert!(shown.starts_with(sign), "{first:?}");
+        let span = first.point_span.clone().unwrap();
+        // Short values are shown whole. That of the target has no scheme and host.
+        assert_eq!(span, first.span, "{first:?}");
+        let origin = first.origin.as_ref().map(|origin| {
+            let whole = match origin.part {
+                RequestPart::Target => target,
+                RequestPart::Header(_) => header.1,
+                RequestPart::Body => body,
+            };
+            &whole[origin.span.clone()]
+        });
+        assert!(origin.unwrap_or_default().starts_with(sent), "{first:?}");
+        assert_eq!(origin.is_none(), sent.is_empty(), "{first:?}");
+    }
 }
 
 #[test]

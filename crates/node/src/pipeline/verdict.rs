@@ -210,7 +210,7 @@ fn record(
             }
         }
         context.stats.note_found(detection.attack_type);
-        report.detection(detection, findings.vpatched.contains(&index));
+        report.detection(detection, findings.vpatched.contains(&index), subject);
     }
     for found in findings.matches.regexes.iter().take(most) {
         context.stats.note_found(found.attack_type);

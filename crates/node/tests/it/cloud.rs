@@ -618,6 +618,50 @@ async fn rules_find_hide_and_mask_at_their_points() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hits_say_where_the_sign_stands_in_what_is_recorded() {
+    let cloud = Cloud::start().await;
+    let setup = with_cloud(&cloud, "block").await;
+    cloud.set_hints(vec![hint(1, "sensitive_data", json!([]), json!({ "point": [["get", "pin"]] }))]);
+    eventually("rules are in force", || async { setup.node.ruleset_version() == 2 }).await;
+    let attack = "x%27%20union%20select%20password%20from%20users--";
+    // Masked before the sign, behind it, and the sign itself.
+    for query in [
+        format!("a={attack}"),
+        format!("pin=1&b={attack}"),
+        format!("c={attack}&pin=1"),
+        format!("pin={attack}"),
+    ] {
+        assert_eq!(setup.status(&format!("/?{query}")).await, 403);
+    }
+    let send = setup.http.post(setup.url("/")).header("content-type", "application/json");
+    let sent = send.body("{\"d\":\"äx' union select password from users--\"}").send().await.unwrap();
+    assert_eq!(sent.status(), 403);
+    eventually("all are uploaded", || async { cloud.hits() == 5 }).await;
+    let text = |hit: &Value, part: &str| {
+        let place = &hit["sign_place"]["request"];
+        assert_eq!(place["part"], part, "{hit}");
+        let at = |index: usize| usize::try_from(place["span"][index].as_u64().unwrap()).unwrap();
+        let recorded = hit["raw"][part].as_str().unwrap().chars();
+        recorded.skip(at(0)).take(at(1) - at(0)).collect::<String>()
+    };
+    cloud.content(|c| {
+        let hit = |parameter: &str| c.events.values().find(|hit| hit["parameter"] == parameter).unwrap();
+        for parameter in ["GET_a_value", "GET_c_value"] {
+            assert!(text(hit(parameter), "uri").starts_with("union%20select"), "{}", hit(parameter));
+        }
+        for parameter in ["GET_a_value", "GET_b_value"] {
+            assert_eq!(hit(parameter)["sign_place"]["value"][0], 3, "{}", hit(parameter));
+        }
+        assert_eq!(hit("GET_b_value")["sign_place"]["request"], Value::Null);
+        assert!(hit("GET_pin_value").get("sign_place").is_none());
+        let body = c.events.values().find(|hit| hit["raw"]["body"] != "").unwrap();
+        assert!(text(body, "body").starts_with("union select"), "{body}");
+        // Bytes there, characters here.
+        assert_eq!((&body["sign_place"]["value"][0], &body["payload_span"][0]), (&json!(5), &json!(4)));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn list_entry_ends_on_time_while_the_cloud_is_away() {
     let cloud = Cloud::start().await;
     let setup = with_cloud(&cloud, "monitoring").await;

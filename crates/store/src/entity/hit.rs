@@ -57,6 +57,8 @@ pub struct Model {
     pub payload_start: Option<i64>,
     /// First character behind it.
     pub payload_end: Option<i64>,
+    /// JSON of where the sign stands in the request; null is unknown.
+    pub sign_place: Option<String>,
     /// Comma list with outer commas.
     pub stamps: String,
     /// Signed 32-bit hash.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How many of [`HIT_COLUMNS`] most hits have; the others are null in most batches and left out then.
-const COMMON: usize = 44;
+const COMMON: usize = 45;
 const HIT_COLUMNS: &[&str] = &[
     "id",
     "event_id",
@@ -55,6 +55,7 @@ const HIT_COLUMNS: &[&str] = &[
     "local_mode",
     "payload_start",
     "payload_end",
+    "sign_place",
     "experimental",
     "state",
     "vuln_id",
@@ -217,6 +218,7 @@ fn hit_values(row: hit::Model) -> Vec<Value> {
         row.local_mode.into(),
         row.payload_start.into(),
         row.payload_end.into(),
+        row.sign_place.into(),
         row.experimental.into(),
         row.state.into(),
         row.vuln_id.into(),

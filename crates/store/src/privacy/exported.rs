@@ -270,6 +270,7 @@ pub const EXPORTED: &[Exported] = &[
             "value",
             "payload_start",
             "payload_end",
+            "sign_place",
             "stamps",
             "stamps_hash",
             "regex",

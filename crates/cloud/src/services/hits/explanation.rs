@@ -80,6 +80,7 @@ fn view(explained: &Explanation, body_truncated: bool) -> HitExplanation {
         detections: explained.detections.iter().map(detection).collect(),
         body_truncated,
         stopped: explained.stopped,
+        depth_limited: explained.depth_limited,
     }
 }
 

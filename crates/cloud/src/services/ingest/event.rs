@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use bartizan_api::{
-    node::{BlockStatus, ContextParam, DroppedHits, EbpfData, HitEvent, RawRequest, VulnEvidence},
+    node::{
+        BlockStatus, ContextParam, DroppedHits, EbpfData, HitEvent, RawRequest, RequestSpan, SignPlace,
+        VulnEvidence,
+    },
     vuln_type,
 };
 use bartizan_store::{JsonText, conditions::address_key, entity};
@@ -195,6 +198,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
     let ts_ms = believed(hit.ts_ms, now_ms);
     // Checked before; the unspecified address would be visible as such.
     let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let place = sign_place(&hit);
     let uri_length = i64::try_from(hit.raw.uri.chars().count()).unwrap_or(i64::MAX);
     let raw = raw_text(&hit.raw);
     let is_ebpf = hit.raw.ebpf.is_some();
@@ -205,7 +209,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
     let sent = hit.value.chars().count();
     let value: String = cut(without_nul(hit.value), MAX_VALUE);
     // What was left out of the value would move it.
-    let span = hit.payload_span.filter(|[start, end]| start < end && *end as usize <= value.chars().count());
+    let span = hit.payload_span.filter(|span| is_within(*span, value.chars().count()));
     let span = span.filter(|_| value.chars().count() == sent);
     let row = entity::hit::Model {
         id: 0,
@@ -238,6 +242,7 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         value,
         payload_start: span.map(|[start, _]| i64::from(start)),
         payload_end: span.map(|[_, end]| i64::from(end)),
+        sign_place: place.and_then(|place| serde_json::to_string(&place).ok()),
         stamps_hash: stamps_hash(&hit.stamps),
         stamps: comma_list(hit.stamps.iter()),
         regex: comma_list(hit.regex.iter()),
@@ -286,6 +291,23 @@ pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hi
         context_params: context_params(context.context_params),
     };
     (row, raw)
+}
+
+/// Where the sign stands, as far as that is within the request; a place beyond it is unknown.
+fn sign_place(hit: &HitEvent) -> Option<SignPlace> {
+    let place = hit.sign_place?;
+    let is_there = |found: &RequestSpan| {
+        // What is written otherwise than it was sent has its characters elsewhere.
+        let text = hit.recorded(found.part).filter(|text| !text.contains('\0'));
+        text.is_some_and(|text| is_within(found.span, text.chars().count()))
+    };
+    let value = place.value.filter(|span| is_within(*span, usize::MAX));
+    let request = place.request.filter(is_there);
+    (value.is_some() || request.is_some()).then_some(SignPlace { value, request })
+}
+
+fn is_within([start, end]: [u32; 2], length: usize) -> bool {
+    start < end && end as usize <= length
 }
 
 /// The request as JSON, without U+0000, which some may not be able to read.

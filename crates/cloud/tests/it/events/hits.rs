@@ -53,6 +53,64 @@ async fn a_hit_tells_where_in_its_payload_the_sign_stands() {
 }
 
 #[tokio::test]
+async fn a_hit_tells_where_in_the_request_its_sign_stands() {
+    let raw = json!({
+        "method": "GET", "uri": "/?q=1%27+or+1", "body": "ä' or 1", "headers": {"X-A": ["' or 1"], "X-B": ["a", "b"]},
+    });
+    let place =
+        |part: &str, span: [u32; 2]| json!({ "value": [1, 9], "request": {"part": part, "span": span} });
+    let changes: Vec<Value> = [
+        (place("uri", [5, 13]), json!(["get", "q"])),
+        (place("body", [1, 7]), json!(["post"])),
+        (place("header", [0, 6]), json!(["header", "X-A"])),
+        // Beyond the text, of nothing, and of one of two values.
+        (place("uri", [5, 14]), json!(["get", "q"])),
+        (place("body", [7, 1]), json!(["post"])),
+        (place("header", [0, 1]), json!(["header", "X-B"])),
+        (place("header", [0, 1]), json!(["get", "X-A"])),
+        (json!({ "value": [9, 9], "request": {"part": "uri", "span": [1, 1]} }), json!(["get", "q"])),
+        (json!({ "request": {"part": "uri", "span": [5, 13]} }), json!(["get", "q"])),
+        (Value::Null, json!(["get", "q"])),
+    ]
+    .into_iter()
+    .map(|(place, point)| json!({ "raw": raw, "sign_place": place, "point": point }))
+    .collect();
+    let (cloud, admin) = with_hits(&changes).await;
+    let all = hits(&cloud, &admin, json!({})).await;
+    let places: Vec<&Value> = all.iter().map(|hit| &hit["sign_place"]).collect();
+    insta::assert_json_snapshot!("sign_places", places);
+}
+
+#[tokio::test]
+async fn an_event_with_an_impossible_place_is_refused_alone() {
+    let cloud = TestCloud::start().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    let now = recent(&cloud);
+    let places = [
+        json!({ "value": ["a", 2] }),
+        json!({ "value": [-1, 2] }),
+        json!({ "request": {"part": "moon", "span": [1, 2]} }),
+        json!({ "request": {"part": "uri", "span": [1]} }),
+        json!("here"),
+    ];
+    let mut events: Vec<Value> = places
+        .iter()
+        .enumerate()
+        .map(|(number, place)| hit_with(&format!("b{number}"), now, json!({ "sign_place": place })))
+        .collect();
+    events.push(hit_with("good", now, json!({ "payload_span": ["a", 2] })));
+    events.push(hit_with("good2", now, json!({})));
+    let reply = node.upload(&cloud, &events).await;
+    let rejected: Vec<i64> =
+        reply["rejected"].as_array().unwrap().iter().map(|one| one["index"].as_i64().unwrap()).collect();
+    // Like any other field of the wrong kind.
+    assert_eq!(rejected, [0, 1, 2, 3, 4, 5], "{reply}");
+    let admin = cloud.admin_pair().await;
+    let stored = hits(&cloud, &admin, json!({})).await;
+    assert!(stored.len() == 1 && stored[0]["sign_place"].is_null(), "{stored:?}");
+}
+
+#[tokio::test]
 async fn the_request_of_a_hit_has_its_wire_forms() {
     let (cloud, admin) = with_hits(&[json!({})]).await;
     let id = hits(&cloud, &admin, json!({})).await[0]["id"].clone();
