@@ -5,7 +5,7 @@
 //! section 0.2 differ in empty arrays, unknown keys, range ends and masks; a [`Family`] says which holds.
 //! The result is typed: the store sees fields it declared and values of the right kind, nothing else.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
 use serde_json::{Value, json};
 
@@ -109,32 +109,61 @@ impl Range {
 /// What is wrong with a range that ends before it begins.
 pub const REVERSED: &str = "the range ends before it begins";
 
-/// An address test.
+/// An address test. IPv4 mapped into IPv6 (`::ffff:192.0.2.1`) is IPv4, and a range holds addresses of its family alone:
+/// `::/0` is every IPv6 address and no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IpTest {
     /// This address, in canonical text.
     Exact(String),
-    /// Addresses between two, both included.
+    /// Addresses between two of one family, both included.
     Between(IpAddr, IpAddr),
     /// Text prefix ending in a dot.
     Prefix(String),
 }
 
 impl IpTest {
-    /// Whether it is a range that ends before it begins.
-    fn is_reversed(&self) -> bool {
-        matches!(self, IpTest::Between(from, to) if is_reversed(*from, *to))
+    /// An address, a subnet, `a-b`, or a prefix ending in a dot.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<IpTest> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(IpTest::Exact(address.to_canonical().to_string()));
+        }
+        let of_family = |from: IpAddr, to: IpAddr| {
+            let (from, to) = (from.to_canonical(), to.to_canonical());
+            (from.is_ipv4() == to.is_ipv4()).then_some(IpTest::Between(from, to))
+        };
+        if let Ok(net) = text.parse::<ipnet::IpNet>() {
+            // A subnet that holds all of IPv4 has its ends beyond, and stays of IPv6.
+            return of_family(net.network(), net.broadcast())
+                .or(Some(IpTest::Between(net.network(), net.broadcast())));
+        }
+        if let Some((from, to)) = text.split_once('-')
+            && let (Ok(from), Ok(to)) = (from.trim().parse::<IpAddr>(), to.trim().parse::<IpAddr>())
+        {
+            return of_family(from, to);
+        }
+        (text.ends_with('.') && text.chars().all(|c| c.is_ascii_digit() || c == '.'))
+            .then(|| IpTest::Prefix(text.to_owned()))
     }
-}
 
-/// Whether a range of addresses ends before it begins, IPv4 within IPv6.
-#[must_use]
-pub fn is_reversed(from: IpAddr, to: IpAddr) -> bool {
-    let mapped = |address| match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    };
-    mapped(to) < mapped(from)
+    /// Whether an address passes, given in canonical text.
+    #[must_use]
+    pub fn holds(&self, text: &str) -> bool {
+        match self {
+            IpTest::Exact(address) => text == address,
+            IpTest::Prefix(prefix) => text.starts_with(prefix.as_str()),
+            IpTest::Between(from, to) => text.parse::<IpAddr>().is_ok_and(|address| {
+                let address = address.to_canonical();
+                address.is_ipv4() == from.is_ipv4() && (*from..=*to).contains(&address)
+            }),
+        }
+    }
+
+    /// Whether it is a range that ends before it begins.
+    #[must_use]
+    pub fn is_reversed(&self) -> bool {
+        matches!(self, IpTest::Between(from, to) if to < from)
+    }
 }
 
 /// What a condition asks of its field.
@@ -396,7 +425,7 @@ fn condition(
         }
         Kind::Ip => {
             let tests = items.iter().map(|item| {
-                let test = item.as_str().and_then(ip_test);
+                let test = item.as_str().and_then(IpTest::parse);
                 match test.ok_or_else(|| bad(item, "must be an address or subnet"))? {
                     test if family == Family::Events && test.is_reversed() => Err(bad(item, REVERSED)),
                     test => Ok(test),
@@ -414,9 +443,10 @@ fn flag_test(flags: &BTreeSet<bool>, negated: bool, family: Family) -> Option<(b
         // Clients of events and rules serialise zero values: `"!experimental": false` must not hide rows.
         (Some(false), 1) if negated && family != Family::Accounts => None,
         (Some(flag), 1) => Some((negated, Test::Bool(*flag))),
+        // What is not true and, as above, whatever is not false.
+        _ if negated && family != Family::Accounts => Some((negated, Test::Bool(true))),
         // Both are everything, said by name: a list that leaves something out unless asked must not.
-        _ if family == Family::Accounts => Some((!negated, Test::Nothing)),
-        _ => None,
+        _ => Some((!negated, Test::Nothing)),
     }
 }
 
@@ -523,12 +553,38 @@ fn masks(items: &[&Value]) -> Result<Option<Vec<Mask>>, Value> {
     Ok(Some(masks))
 }
 
+/// A text as masks and searches compare it, whatever its case. Letters without a single counterpart stay as they are.
+#[must_use]
+pub fn folded(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(folded_char).collect())
+}
+
+/// The lower case of a letter if that is one letter, whose upper case is this one.
+fn folded_char(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
+    }
+    only(c.to_lowercase()).filter(|lower| upper_case(*lower) == Some(c)).unwrap_or(c)
+}
+
+/// The other letter that [`folded`] makes this one of.
+#[must_use]
+pub fn upper_case(lower: char) -> Option<char> {
+    only(lower.to_uppercase()).filter(|upper| *upper != lower && only(upper.to_lowercase()) == Some(lower))
+}
+
+fn only(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    letters.next().filter(|_| letters.next().is_none())
+}
+
 /// A `*`/`?` mask as a lower-case LIKE pattern escaped with `\`.
 #[must_use]
 pub fn like_pattern(mask: &str) -> String {
     let mut pattern = String::with_capacity(mask.len() + 4);
-    // As SQLite folds and, by their collation, the columns of events on PostgreSQL: ASCII alone.
-    for c in mask.to_ascii_lowercase().chars() {
+    for c in folded(mask).chars() {
         match c {
             '*' => pattern.push('%'),
             '?' => pattern.push('_'),
@@ -537,22 +593,6 @@ pub fn like_pattern(mask: &str) -> String {
         }
     }
     pattern
-}
-
-fn ip_test(text: &str) -> Option<IpTest> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Some(IpTest::Exact(address.to_string()));
-    }
-    if let Ok(net) = text.parse::<ipnet::IpNet>() {
-        return Some(IpTest::Between(net.network(), net.broadcast()));
-    }
-    if let Some((from, to)) = text.split_once('-')
-        && let (Ok(from), Ok(to)) = (from.trim().parse::<IpAddr>(), to.trim().parse::<IpAddr>())
-    {
-        return Some(IpTest::Between(from, to));
-    }
-    (text.ends_with('.') && text.chars().all(|c| c.is_ascii_digit() || c == '.'))
-        .then(|| IpTest::Prefix(text.to_owned()))
 }
 
 #[cfg(test)]

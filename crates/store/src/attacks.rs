@@ -20,6 +20,7 @@ use crate::{
 mod aggregate;
 mod changes;
 mod filter;
+pub mod methods;
 mod page;
 mod series;
 pub use aggregate::{Aggregate, Source, TOP};

@@ -1,6 +1,8 @@
 //! Typed filters of the API as SQL conditions. Values are always bound, never spliced into text.
 
-use bartizan_api::filter::{Condition as Asked, Filter, IpTest, Mask, Range, Test};
+use std::net::{IpAddr, Ipv4Addr};
+
+use bartizan_api::filter::{Condition as Asked, Filter, IpTest, Mask, Range, Test, folded, upper_case};
 use sea_orm::{
     Condition,
     sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
@@ -57,7 +59,7 @@ pub fn test(place: &Place, asked: &Asked) -> Option<Condition> {
         Place::Column(column) => column_tests(column, &asked.test),
         Place::CommaList(column) => list_tests(column, &asked.test),
         Place::Address(text, key) => address_tests(text, key, &asked.test),
-        Place::Folded(column) => column_tests(column, &folded(&asked.test)),
+        Place::Folded(column) => column_tests(column, &lower_case(&asked.test)),
         Place::JsonList(column) => json_list_tests(column, &asked.test),
         Place::Search(columns) => search_tests(columns, &asked.test),
         Place::Or(column, word) => coalesced_tests([Expr::col(*column), Expr::val(*word)], &asked.test),
@@ -123,8 +125,11 @@ fn column_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
 
 fn list_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
     let holds = |text: &str| {
+        // SQLite compares without case here anyway.
+        let text = text.to_ascii_lowercase();
         let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        Expr::col(column).like(LikeExpr::new(format!("%,{escaped},%")).escape('\\'))
+        let list = SimpleExpr::from(Func::lower(Expr::col(column)));
+        list.like(LikeExpr::new(format!("%,{escaped},%")).escape('\\'))
     };
     match test {
         Test::Null => vec![Expr::col(column).eq("")],
@@ -137,7 +142,7 @@ fn list_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
     }
 }
 
-fn folded(test: &Test) -> Test {
+fn lower_case(test: &Test) -> Test {
     match test {
         Test::Texts(texts) => Test::Texts(texts.iter().map(|text| text.to_lowercase()).collect()),
         other => other.clone(),
@@ -153,13 +158,26 @@ fn json_list_tests(column: &'static str, test: &Test) -> Vec<SimpleExpr> {
 
 fn search_tests(columns: &'static [&'static str], test: &Test) -> Vec<SimpleExpr> {
     let Test::Texts(texts) = test else { return vec![] };
-    let folded = |column: &&'static str| Func::lower(Expr::col(*column).cast_as("text"));
-    // Some databases fold ASCII only, others all letters.
-    let mut words: Vec<String> =
-        texts.iter().flat_map(|text| [text.to_ascii_lowercase(), text.to_lowercase()]).collect();
-    words.sort_unstable();
-    words.dedup();
-    words.iter().flat_map(|word| columns.iter().map(|column| contains(folded(column).into(), word))).collect()
+    let tests = texts.iter().flat_map(|text| {
+        let word = folded(text);
+        columns
+            .iter()
+            .map(move |column| contains(folded_as(Expr::col(*column).cast_as("text"), &word), &word))
+    });
+    tests.collect()
+}
+
+/// A text folded as far as a folded pattern can tell: both databases fold ASCII, and other letters only by name.
+fn folded_as(column: SimpleExpr, pattern: &str) -> SimpleExpr {
+    let mut letters: Vec<char> = pattern.chars().filter(|c| !c.is_ascii()).collect();
+    letters.sort_unstable();
+    letters.dedup();
+    letters.into_iter().fold(Func::lower(column).into(), |column, lower| match upper_case(lower) {
+        Some(upper) => Func::cust("REPLACE")
+            .args([column, Expr::val(upper.to_string()), Expr::val(lower.to_string())])
+            .into(),
+        None => column,
+    })
 }
 
 fn contains(expression: SimpleExpr, text: &str) -> SimpleExpr {
@@ -177,7 +195,14 @@ fn address_tests(text: &'static str, key: &'static str, test: &Test) -> Vec<Simp
 fn address_test(text: &'static str, key: &'static str, test: &IpTest) -> SimpleExpr {
     match test {
         IpTest::Exact(address) => Expr::col(text).eq(address.clone()),
-        IpTest::Between(from, to) => Expr::col(key).between(address_key(*from), address_key(*to)),
+        IpTest::Between(from, to) => {
+            let within = Expr::col(key).between(address_key(*from), address_key(*to));
+            let (first, last) = (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::BROADCAST.into());
+            if from.is_ipv4() || *to < mapped(first) || *from > mapped(last) {
+                return within;
+            }
+            within.and(Expr::col(key).between(address_key(first), address_key(last)).not())
+        }
         IpTest::Prefix(prefix) => Expr::col(text).like(format!("{prefix}%")),
     }
 }
@@ -196,17 +221,25 @@ fn mask_test(column: &'static str, mask: &Mask) -> SimpleExpr {
     match mask {
         Mask::Exact(text) => Expr::col(column).eq(text.clone()),
         Mask::Like(pattern) => {
-            SimpleExpr::from(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern.clone()).escape('\\'))
+            folded_as(Expr::col(column), pattern).like(LikeExpr::new(pattern.clone()).escape('\\'))
         }
     }
 }
 
 /// An address as 32 hex digits in network order (IPv4 mapped into IPv6), so that text order is address order.
 #[must_use]
-pub fn address_key(address: std::net::IpAddr) -> String {
+pub fn address_key(address: IpAddr) -> String {
     let v6 = match address {
-        std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        std::net::IpAddr::V6(v6) => v6,
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
     };
     format!("{:032x}", u128::from(v6))
+}
+
+/// The place of an IPv4 address within IPv6.
+fn mapped(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => IpAddr::V6(v4.to_ipv6_mapped()),
+        v6 @ IpAddr::V6(_) => v6,
+    }
 }

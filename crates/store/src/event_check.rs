@@ -21,6 +21,14 @@ const COUNTERS: &str = "SELECT a.id AS id FROM attacks a LEFT JOIN (\
     OR a.hits <> h.counted OR a.blocked_hits <> h.blocked OR a.first_time <> h.first OR a.last_time <> h.last \
     OR (h.bad = h.stored) <> (a.state IS NOT NULL AND a.state = 'falsepositive'))";
 
+/// Attacks whose method is not that of most of their hits, as far as their methods are told apart.
+const METHODS: &str = "SELECT a.id AS id FROM attacks a LEFT JOIN (\
+    SELECT attack_id, method, COUNT(*) OVER (PARTITION BY attack_id) AS methods, \
+    RANK() OVER (PARTITION BY attack_id ORDER BY SUM(aggregated_count) DESC) AS place \
+    FROM hits WHERE client_id = ? AND (state IS NULL OR state <> 'falsepositive') GROUP BY attack_id, method\
+    ) h ON h.attack_id = a.id AND h.method = a.method WHERE a.client_id = ? AND a.hits > 0 \
+    AND (h.place IS NULL OR h.place > 1 AND h.methods <= 64)";
+
 /// Hits whose attack is not there or belongs to somebody else.
 const ORPHANS: &str = "SELECT h.id AS id FROM hits h LEFT JOIN attacks a ON a.id = h.attack_id AND a.client_id = h.client_id \
     WHERE h.client_id = ? AND a.id IS NULL";
@@ -48,6 +56,7 @@ const BEYOND_HEAD: &str = "SELECT h.id AS id FROM hits h LEFT JOIN event_heads e
 /// Questions, with what their rows are.
 const QUESTIONS: &[(&str, &str)] = &[
     ("attacks with wrong counters or times", COUNTERS),
+    ("attacks with a method of few hits", METHODS),
     ("hits without an attack", ORPHANS),
     ("hits without a request", NO_REQUEST),
     ("requests without a hit", NO_HIT),

@@ -253,7 +253,7 @@ pub async fn update_attacks<C: ConnectionTrait>(
         stored_hits = excluded.stored_hits, false_hits = excluded.false_hits, \
         experimental = excluded.experimental, state = excluded.state, path = excluded.path, \
         kind = excluded.kind, domain = excluded.domain, parameter = excluded.parameter, point = excluded.point, \
-        pool = excluded.pool, threat = excluded.threat, changed_at = excluded.changed_at";
+        method = excluded.method, methods = excluded.methods, pool = excluded.pool, threat = excluded.threat, changed_at = excluded.changed_at";
     rows::insert_attacks(connection, attacks, CHANGED).await
 }
 

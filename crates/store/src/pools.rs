@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use bartizan_api::{
     filter::Filter,
+    filter::folded,
     list::{Order, Page},
 };
 use sea_orm::{
@@ -125,7 +126,7 @@ fn place(field: &str) -> Place {
     }
 }
 
-/// Ids of the applications with this name.
+/// Ids of the applications with this name; where none has it so, of those that differ from it in case alone.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -134,8 +135,15 @@ pub async fn ids_named<C: ConnectionTrait>(
     tenants: &Tenants,
     name: &str,
 ) -> Result<Vec<i64>, StoreError> {
-    let pools = Entity::find().filter(tenants.holds("client_id")).filter(Column::Name.eq(name));
-    Ok(pools.all(connection).await?.into_iter().map(|pool| pool.id).collect())
+    let pools = || Entity::find().filter(tenants.holds("client_id"));
+    let ids = |pools: Vec<Model>| pools.into_iter().map(|pool| pool.id).collect::<Vec<_>>();
+    let exact = ids(pools().filter(Column::Name.eq(name)).all(connection).await?);
+    if !exact.is_empty() {
+        return Ok(exact);
+    }
+    let mut alike = pools().all(connection).await?;
+    alike.retain(|pool| folded(&pool.name) == folded(name));
+    Ok(ids(alike))
 }
 
 /// Names of the applications in use, in order.

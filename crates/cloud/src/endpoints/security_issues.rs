@@ -37,9 +37,10 @@ pub(super) fn routes() -> OpenApiRouter<Cloud> {
 
 /// List security issues
 ///
-/// Newest first unless `order_by` says otherwise. Filters by `severity`, `host`, `state`, `created_since`,
-/// `discovered_since`, `discovered_by`, `id`, `issue_type`, `owasp`, `source_template`, `group_id`, `search_query`,
-/// `verified` and `incident`; hidden issues only where `state` names them. The token may stand in the body.
+/// Newest first unless `order_by` says otherwise. Filters by `client_id`, `severity`, `host`, `state`, `created_since`,
+/// `discovered_since`, `discovered_by`, `id`, `domain_id`, `subdomain_id`, `issue_type`, `owasp`, `source_template`,
+/// `group_id`, `search_query`, `test_run_public_uuids`, `verified` and `incident`; hidden issues only where `state` names
+/// them. The token may stand in the body.
 #[utoipa::path(post, path = "/v1/security_issues", tag = "Security issues", request_body = IssueListRequest,
     responses((status = 200, description = "The issues", body = Vec<IssueView>)))]
 pub async fn security_issue_list(

@@ -192,7 +192,7 @@ fn attack_view(attack: &entity::attack::Model, hits: Aggregate, vulns: &[entity:
         clientid: attack.client_id,
         domain: Some(attack.domain.clone()),
         poolid: attack.pool,
-        method: hits.method.unwrap_or_else(|| attack.method.clone()),
+        method: attack.method.clone(),
         parameter: attack.parameter.clone(),
         point: attack.point.clone(),
         path: attack.path.clone(),

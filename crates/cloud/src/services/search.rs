@@ -93,7 +93,6 @@ pub async fn search(
             return Err(ApiError::field("hits_type", text, other.clone()).into());
         }
     };
-    let hits_type = if found.only_false { "only-false" } else { hits_type };
     if !asked.is_empty() {
         found
             .filter
@@ -137,6 +136,7 @@ fn understand(query: &str, calendar: &Calendar) -> Result<Found, SearchError> {
             rest = after;
         }
     }
+    found.settle();
     Ok(found)
 }
 
@@ -160,14 +160,17 @@ fn filters(found: Found, hits_type: &str, now: i64) -> SearchFilters {
     vulns.extend(found.of_vulns);
     common.shift_remove("status");
     common.shift_remove("!status");
-    match hits_type {
-        "only-true" => {
-            common.insert("!state".to_owned(), json!("falsepositive"));
-        }
-        "only-false" => {
-            common.insert("state".to_owned(), json!("falsepositive"));
-        }
-        _ => {}
+    // Words of the query count more than what its screen shows otherwise.
+    let is_said = found.only_true || found.only_false;
+    if found.only_true || !is_said && hits_type == "only-true" {
+        common.insert("!state".to_owned(), json!("falsepositive"));
+    }
+    if found.only_false || !is_said && hits_type == "only-false" {
+        common.insert("state".to_owned(), json!("falsepositive"));
+    }
+    if found.is_impossible {
+        // No request is without an id.
+        common.insert("request_id".to_owned(), json!([""]));
     }
     let mut incidents = common.clone();
     common.insert("vulnid".to_owned(), Value::Null);

@@ -7,6 +7,7 @@ mod clients;
 mod dashboards;
 mod exporters;
 mod faults;
+mod filters;
 mod floods;
 mod grammar;
 mod group_commit;
@@ -18,14 +19,19 @@ mod keys;
 mod rechecker;
 mod refusals;
 mod reports;
+mod searches;
 mod security_issues;
+mod statements;
 mod upload;
 mod varied;
 mod verification;
 mod vuln_orders;
 mod vulns;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use bartizan_cloud::{secrets::Secret, services::ingest};
 use bartizan_store::{
@@ -184,6 +190,10 @@ pub(crate) async fn assert_consistent(cloud: &TestCloud) {
         assert_eq!(attack.false_hits, i64::try_from(own.iter().filter(|hit| is_false(hit)).count()).unwrap());
         assert_eq!(Some(attack.first_time), own.iter().map(|hit| hit.time).min());
         assert_eq!(Some(attack.last_time), own.iter().map(|hit| hit.time).max());
+        let methods: BTreeSet<&str> = own.iter().map(|hit| hit.method.as_str()).collect();
+        let of_method = |method: &str| count(&|hit| !is_false(hit) && hit.method == method);
+        let most = methods.iter().map(|method| of_method(method)).max();
+        assert_eq!(Some(of_method(&attack.method)), most, "{:?}", attack.methods);
         let all_false = own.iter().all(|hit| is_false(hit));
         assert_eq!(attack.state.as_deref() == Some("falsepositive"), all_false);
     }

@@ -40,8 +40,6 @@ pub struct Aggregate {
     pub top_countries: Vec<(String, i64)>,
     /// Status codes.
     pub statuscodes: BTreeSet<i64>,
-    /// The most frequent method; of equal ones the first in the alphabet.
-    pub method: Option<String>,
     /// Signature ids.
     pub stamps: BTreeSet<i64>,
     /// CVE ids and tags.
@@ -111,7 +109,7 @@ impl Store {
             return Ok(page);
         }
         self.add_sources(ids, &mut page).await?;
-        self.add_methods(ids, &mut page).await?;
+        self.add_statuscodes(ids, &mut page).await?;
         self.add_signs(ids, &mut page).await?;
         self.add_filtered(ids, query.hit_condition(), &mut page).await?;
         Ok(page)
@@ -138,24 +136,15 @@ impl Store {
         Ok(())
     }
 
-    async fn add_methods(&self, ids: &[i64], page: &mut HashMap<i64, Aggregate>) -> Result<(), StoreError> {
-        let select = grouped(ids)
-            .columns(["method", "statuscode"])
-            .expr(total("aggregated_count"))
-            .group_by_columns(["method", "statuscode"])
-            .to_owned();
-        let mut attacks: HashMap<i64, BTreeMap<String, i64>> = HashMap::new();
+    async fn add_statuscodes(
+        &self,
+        ids: &[i64],
+        page: &mut HashMap<i64, Aggregate>,
+    ) -> Result<(), StoreError> {
+        let select = grouped(ids).column("statuscode").group_by_col("statuscode").to_owned();
         for row in self.reader().query_all(&select).await? {
-            let id = row.try_get_by_index(0)?;
-            let methods = attacks.entry(id).or_default();
-            *methods.entry(row.try_get_by_index(1)?).or_default() += row.try_get_by_index::<i64>(3)?;
-            if let Some(attack) = page.get_mut(&id) {
-                attack.statuscodes.insert(row.try_get_by_index(2)?);
-            }
-        }
-        for (id, methods) in attacks {
-            if let Some(attack) = page.get_mut(&id) {
-                attack.method = most(methods).into_iter().next().map(|(method, _)| method);
+            if let Some(attack) = page.get_mut(&row.try_get_by_index(0)?) {
+                attack.statuscodes.insert(row.try_get_by_index(1)?);
             }
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! Changes of attacks: counters after marks, the state of verification.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{Expr, Func, Query},
 };
 
-use super::total;
+use super::{methods, total};
 use crate::{
     StoreError, TenantId, Tenants,
     entity::{
@@ -35,19 +37,21 @@ pub async fn recount<C: ConnectionTrait>(
         let select = Query::select()
             .column("state")
             .column("block_status")
+            .column("method")
             .expr(total("aggregated_count"))
             .expr(Func::count(Expr::col("id")))
             .from(hit::Entity)
             .and_where(Expr::col("attack_id").eq(row.id))
             .group_by_col("state")
             .group_by_col("block_status")
+            .group_by_col("method")
             .to_owned();
         (row.hits, row.blocked_hits, row.stored_hits, row.false_hits) = (0, 0, 0, 0);
-        let mut confirmed = 0;
+        let (mut confirmed, mut of_methods) = (0, BTreeMap::new());
         for group in connection.query_all(&select).await? {
             let state: Option<String> = group.try_get_by_index(0)?;
             let blocked = group.try_get_by_index::<String>(1)? == "blocked";
-            let (sum, rows): (i64, i64) = (group.try_get_by_index(2)?, group.try_get_by_index(3)?);
+            let (sum, rows): (i64, i64) = (group.try_get_by_index(3)?, group.try_get_by_index(4)?);
             row.stored_hits += rows;
             confirmed += if state.as_deref() == Some("truepositive") { rows } else { 0 };
             if state.as_deref() == Some("falsepositive") {
@@ -55,8 +59,10 @@ pub async fn recount<C: ConnectionTrait>(
             } else {
                 row.hits += sum;
                 row.blocked_hits += if blocked { sum } else { 0 };
+                *of_methods.entry(group.try_get_by_index(2)?).or_default() += sum;
             }
         }
+        methods::set(&mut row, of_methods);
         let all_false = row.stored_hits > 0 && row.false_hits == row.stored_hits;
         row.changed_at = Some(now);
         // Confirmed when every hit that counts is.

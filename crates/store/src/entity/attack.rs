@@ -27,8 +27,10 @@ pub struct Model {
     pub domain: String,
     /// Path.
     pub path: String,
-    /// Method of the first hit.
+    /// Method of most hits that count; of equally many the first in the alphabet.
     pub method: String,
+    /// Hits that count by method, a JSON object, where they have several: [`crate::attacks::methods`].
+    pub methods: Option<String>,
     /// Application.
     pub pool: i64,
     /// Unix seconds.

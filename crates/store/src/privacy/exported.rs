@@ -160,6 +160,7 @@ pub const EXPORTED: &[Exported] = &[
             "domain",
             "path",
             "method",
+            "methods",
             "pool",
             "first_time",
             "last_time",

@@ -1,5 +1,7 @@
 //! `*` and `?` masks, whatever the case.
 
+use bartizan_api::filter::folded;
+
 /// A mask; made only of texts that hold a wildcard.
 #[derive(Clone, Debug)]
 pub(super) struct Glob(Vec<char>);
@@ -8,7 +10,7 @@ impl Glob {
     /// The mask of a text with wildcards.
     pub(super) fn parse(text: &str) -> Option<Glob> {
         text.contains(['*', '?']).then(|| {
-            let mut mask: Vec<char> = text.to_lowercase().chars().collect();
+            let mut mask: Vec<char> = folded(text).chars().collect();
             mask.dedup_by(|a, b| *a == '*' && *b == '*');
             Glob(mask)
         })
@@ -16,7 +18,7 @@ impl Glob {
 
     /// Whether a text as a whole fits. Time is at most the product of both lengths.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
+        let text: Vec<char> = folded(text).chars().collect();
         let (mut at, mut in_mask) = (0, 0);
         // Where to go on when what follows the last `*` does not fit: one character further.
         let mut retry: Option<(usize, usize)> = None;

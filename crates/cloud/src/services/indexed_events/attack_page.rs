@@ -104,7 +104,6 @@ fn tops() -> Vec<(Dimension, usize)> {
     vec![
         (Dimension::Text(Text::Ip), TOP),
         (Dimension::Text(Text::Country), TOP),
-        (Dimension::Text(Text::Method), 1),
         statuses(),
         list(Text::Stamps),
         list(Text::KnownAttack),
@@ -129,7 +128,6 @@ fn describe(attack: &mut Aggregate, group: Group) {
     let countries = tops.next();
     attack.countries = countries.as_ref().map_or(0, |top| i64::try_from(top.count).unwrap_or(i64::MAX));
     attack.top_countries = texts(countries).collect();
-    attack.method = texts(tops.next()).next().map(|(method, _)| method);
     attack.statuscodes = numbers(tops.next()).collect();
     attack.filtered_statuscodes.clone_from(&attack.statuscodes);
     let names = |top| texts(top).map(|(name, _)| name);

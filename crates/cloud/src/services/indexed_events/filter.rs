@@ -1,8 +1,8 @@
 //! Filters of hits and attacks as filters of the index; none for what it cannot tell.
 
-use std::{collections::HashSet, net::IpAddr, ops::RangeInclusive};
+use std::{collections::HashSet, ops::RangeInclusive};
 
-use bartizan_api::filter::{Condition, Filter as Asked, IpTest, Mask, Range, Test};
+use bartizan_api::filter::{Condition, Filter as Asked, Mask, Range, Test, folded};
 use bartizan_events_index::{Filter, Mark, Number, Text};
 use bartizan_store::attacks;
 
@@ -198,23 +198,7 @@ fn listed(column: Text, test: &Test) -> Option<Filter> {
 fn addresses(test: &Test) -> Option<Filter> {
     let Test::Ips(tests) = test else { return None };
     let tests = tests.clone();
-    Some(Filter::text(Text::Ip, move |text| {
-        tests.iter().any(|test| match test {
-            IpTest::Exact(address) => text == address,
-            IpTest::Prefix(prefix) => text.starts_with(prefix.as_str()),
-            IpTest::Between(from, to) => text
-                .parse::<IpAddr>()
-                .is_ok_and(|address| (mapped(*from)..=mapped(*to)).contains(&mapped(address))),
-        })
-    }))
-}
-
-/// As the database compares addresses: IPv4 within IPv6.
-fn mapped(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().into(),
-        IpAddr::V6(address) => address.into(),
-    }
+    Some(Filter::text(Text::Ip, move |text| tests.iter().any(|test| test.holds(text))))
 }
 
 fn outcomes(test: &Test) -> Option<Filter> {
@@ -300,11 +284,10 @@ impl Pattern {
     }
 
     fn matches(&self, text: &str) -> bool {
-        // As the databases fold: ASCII in SQLite, more in PostgreSQL; the index follows SQLite.
         match self {
             Pattern::Exact(exact) => text == exact,
-            Pattern::Contains(part) => text.to_ascii_lowercase().contains(part.as_str()),
-            Pattern::Like(steps) => like(steps, &text.to_ascii_lowercase()),
+            Pattern::Contains(part) => folded(text).contains(part.as_str()),
+            Pattern::Like(steps) => like(steps, &folded(text)),
         }
     }
 }

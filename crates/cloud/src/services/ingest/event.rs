@@ -197,7 +197,8 @@ pub(super) fn dropped_row(
 pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hit::Model, String) {
     let ts_ms = believed(hit.ts_ms, now_ms);
     // Checked before; the unspecified address would be visible as such.
-    let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    // IPv4 is IPv4, also where a socket of both families received it.
+    let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical();
     let place = sign_place(&hit);
     let uri_length = i64::try_from(hit.raw.uri.chars().count()).unwrap_or(i64::MAX);
     let raw = raw_text(&hit.raw);

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use bartizan_api::AttackType;
-use bartizan_store::entity;
+use bartizan_store::{attacks::methods, entity};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -155,6 +155,7 @@ fn attack_of(hit: &entity::hit::Model, key: &str) -> entity::attack::Model {
         domain: hit.domain.clone(),
         path: hit.path.clone(),
         method: hit.method.clone(),
+        methods: None,
         pool: hit.pool,
         first_time: hit.time,
         last_time: hit.time,
@@ -178,6 +179,7 @@ fn attack_of(hit: &entity::hit::Model, key: &str) -> entity::attack::Model {
 fn count(attack: &mut entity::attack::Model, hit: &entity::hit::Model) {
     attack.first_time = attack.first_time.min(hit.time);
     attack.last_time = attack.last_time.max(hit.time);
+    methods::count(attack, &hit.method, hit.aggregated_count);
     attack.hits += hit.aggregated_count;
     attack.stored_hits += 1;
     attack.changed_at = attack.changed_at.max(Some(hit.received_at));

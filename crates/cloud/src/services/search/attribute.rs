@@ -1,10 +1,10 @@
 //! One term of a query as keys of a filter (`spec/events.md` section 6.3).
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use bartizan_api::{
     AttackType,
-    filter::{REVERSED, is_reversed},
+    filter::{IpTest, REVERSED},
     hit::ANOMALIES,
     owasp, vuln_type,
 };
@@ -41,10 +41,15 @@ pub(super) struct Found {
     pub(super) of_vulns: Map<String, Value>,
     /// Periods, any of which.
     pub(super) periods: Vec<(i64, i64)>,
+    /// Keys that must have no value.
+    pub(super) without: BTreeSet<&'static str>,
     /// Applications by name, to be looked up.
     pub(super) applications: Vec<Term>,
-    /// Only false positives.
+    /// False positives are asked for, or asked not to be there, or both.
     pub(super) only_false: bool,
+    pub(super) only_true: bool,
+    /// Something is asked for that nothing is.
+    pub(super) is_impossible: bool,
 }
 
 impl Found {
@@ -60,9 +65,28 @@ impl Found {
     }
 
     /// Asks that a key has any value, or none.
-    fn has(&mut self, key: &str, negated: bool) {
-        let key = if negated { key.to_owned() } else { format!("!{key}") };
-        self.filter.insert(key, Value::Null);
+    fn has(&mut self, key: &'static str, negated: bool) {
+        if negated {
+            self.without.insert(key);
+        } else {
+            // None of the values that are left out, and not none.
+            self.add(key, true, Value::Null);
+        }
+    }
+
+    /// Closes the filter: what is left is what contradicts itself.
+    pub(super) fn settle(&mut self) {
+        for key in std::mem::take(&mut self.without) {
+            // Values of a key are alternatives, and no value is none of them.
+            self.is_impossible |= self.filter.contains_key(key);
+            self.filter.insert(key.to_owned(), Value::Null);
+        }
+        for values in self.filter.values_mut() {
+            // As scalar, which is how clients know it.
+            if matches!(values.as_array().map(Vec::as_slice), Some([Value::Null])) {
+                *values = Value::Null;
+            }
+        }
     }
 }
 
@@ -98,8 +122,8 @@ fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
     match lower.as_str() {
         // Which list is wanted: every filter is made anyway.
         "attacks" | "incidents" | "vulns" => {}
-        // Every hit has a request, and none has one without a name.
-        "request_id" if not => found.add("request_id", false, json!("")),
+        // Every hit has a request.
+        "request_id" if not => found.is_impossible = true,
         "request_id" => {}
         "known" => found.has("known_attack", not),
         "custom_rule" => found.has("regex", not),
@@ -109,8 +133,10 @@ fn word(term: &Term, found: &mut Found) -> Result<(), SearchError> {
         "high" => found.add("threat", not, json!([70, 100])),
         "blocked" | "monitored" | "partially_blocked" => found.add("block_status", not, json!(lower)),
         "open" | "closed" => found.add("status", not, json!(lower)),
-        "falsepositive" => found.only_false = !not,
+        "falsepositive" if not => found.only_true = true,
+        "falsepositive" => found.only_false = true,
         "sampled" => {
+            found.is_impossible |= found.filter.get("sampled") == Some(&json!(not));
             found.filter.insert("sampled".to_owned(), json!(!not));
         }
         word if owasp::preset(word).is_some() => found.add("preset", not, json!(word)),
@@ -223,15 +249,9 @@ fn error(term: &Term, text: &'static str) -> SearchError {
 }
 
 fn address(term: &Term, value: &str, found: &mut Found) -> Result<(), SearchError> {
-    let range = value
-        .split_once('-')
-        .and_then(|(from, to)| Some((from.parse::<IpAddr>().ok()?, to.parse::<IpAddr>().ok()?)));
-    if range.is_some_and(|(from, to)| is_reversed(from, to)) {
+    let test = IpTest::parse(value).ok_or_else(|| error(term, "an address is required"))?;
+    if test.is_reversed() {
         return Err(error(term, REVERSED));
-    }
-    let prefix = value.ends_with('.') && value.chars().all(|c| c.is_ascii_digit() || c == '.');
-    if !is_address(value) && range.is_none() && !prefix {
-        return Err(error(term, "an address is required"));
     }
     found.add("ip", term.negated, json!(value));
     Ok(())

@@ -5,6 +5,8 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime};
 
 use super::{SearchError, words::Term, zone::Zone};
 
+mod dates;
+
 /// How a user writes dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DateOrder {
@@ -104,6 +106,7 @@ pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, 
             None => dated(&word, calendar),
         },
     };
+    let is_dated = first.trim_start_matches(['<', '>', '=']).starts_with(|c: char| c.is_ascii_digit());
     let bad = |text, value: &str| SearchError {
         text,
         value: value.to_owned(),
@@ -111,11 +114,20 @@ pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, 
     };
     match found {
         Some((Ok((from, _)), _)) if from < 0 => Err(bad("the period begins before 1970", &first)),
-        Some((Ok(range), used)) => Ok((Some(range), used)),
+        Some((Ok(range), used)) => match word(used).filter(|next| is_dated && dates::is_like_time(next)) {
+            // The date would have taken a time of day.
+            Some(value) => {
+                let column = terms.get(used).map_or(1, |term| term.column);
+                Err(SearchError { text: dates::NO_TIME, value, column })
+            }
+            None => Ok((Some(range), used)),
+        },
         Some((Err(text), _)) => Err(bad(text, &first)),
         None if first == "last" || first == "this" => Err(bad(UNKNOWN, &first)),
-        None if is_like_date(&first) => Err(bad(calendar.order.expected(), &first)),
-        None => Ok((None, 0)),
+        None => match dates::misread(&first, &second, calendar.order.expected()) {
+            Some((text, value)) => Err(bad(text, value)),
+            None => Ok((None, 0)),
+        },
     }
 }
 
@@ -246,14 +258,6 @@ fn span(text: &str, day: Option<NaiveDate>, calendar: &Calendar) -> Option<(i64,
         Some(day) => Some(calendar.days(day, day)),
         None => minute(day?, text),
     }
-}
-
-/// Whether a word begins like a date with slashes.
-fn is_like_date(word: &str) -> bool {
-    let first = word.split('-').next().unwrap_or_default();
-    let is_number =
-        |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-    first.split('/').count() == 3 && first.split('/').all(is_number)
 }
 
 fn date(text: &str, order: DateOrder) -> Option<NaiveDate> {

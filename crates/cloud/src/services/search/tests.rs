@@ -51,8 +51,48 @@ fn mistakes_that_would_ask_for_something_else_are_refused() {
             "11/30/2026",
             1,
         ),
+        ("xss 2026-02-30", NO_ISO_DATE, "2026-02-30", 5),
+        ("2026-13-01", NO_ISO_DATE, "2026-13-01", 1),
+        ("xss >2026-02-30", NO_ISO_DATE, ">2026-02-30", 5),
+        ("2026-07-01-2026-06-31", NO_ISO_DATE, "2026-07-01-2026-06-31", 1),
+        (">31/02/2026", "no such date: dd/mm/yyyy is expected, or quotes around a text", ">31/02/2026", 1),
+        ("xss 2026-07-14 25:00", NO_TIME, "25:00", 16),
+        ("13/07/2026 11:12-12:60", NO_TIME, "11:12-12:60", 12),
+        ("13/07/2026 11:12-14/07/2026 24:14", NO_TIME, "24:14", 29),
+        ("22:00-24:30", NO_TIME, "22:00-24:30", 1),
     ] {
         assert_eq!(refused(query), (text, value.to_owned(), column), "{query}");
+    }
+    for (query, text) in
+        [("'2026-02-30'", "2026-02-30"), ("2026-02-30-a1", "2026-02-30-a1"), ("10:99", "10:99")]
+    {
+        assert_eq!(filter(query), json!({"search": [text]}), "{query}");
+    }
+}
+
+const NO_ISO_DATE: &str = "no such date: yyyy-mm-dd is expected, or quotes around a text";
+const NO_TIME: &str = "no such time: hh:mm is expected, or quotes around a text";
+
+#[test]
+fn what_contradicts_itself_asks_for_nothing() {
+    for (query, expected) in [
+        ("sampled !sampled", json!({"sampled": false, "request_id": [""]})),
+        ("!sampled sampled", json!({"sampled": true, "request_id": [""]})),
+        ("sampled sampled", json!({"sampled": true})),
+        ("known !known", json!({"known_attack": null, "!known_attack": null})),
+        ("known !known:CVE-1", json!({"!known_attack": [null, "CVE-1"]})),
+        ("!known:CVE-1 known", json!({"!known_attack": ["CVE-1", null]})),
+        ("!known known:CVE-1", json!({"known_attack": null, "request_id": [""]})),
+        ("known:CVE-1 !known", json!({"known_attack": null, "request_id": [""]})),
+        ("!custom_rule custom_rule", json!({"regex": null, "!regex": null})),
+        ("request_id:a !request_id", json!({"request_id": [""]})),
+        ("falsepositive !falsepositive", json!({"state": "falsepositive", "!state": "falsepositive"})),
+        ("!falsepositive", json!({"!state": "falsepositive"})),
+        ("low !low", json!({"threat": [[0, 39]], "!threat": [[0, 39]]})),
+    ] {
+        let mut reply = filters(found(query), "all", NOW).attacks;
+        assert!(reply.shift_remove("time").is_some() && reply.shift_remove("vulnid").is_some());
+        assert_eq!(Value::Object(reply), expected, "{query}");
     }
 }
 
@@ -115,7 +155,7 @@ fn words_and_pairs_become_keys() {
         ("hitid:hits_production_5_202611_v_1:abc", json!({"hitid": ["hits_production_5_202611_v_1:abc"]})),
         ("a:time d:x", json!({"anomality": ["response_time"], "domain": ["x"]})),
         ("known request_id", json!({"!known_attack": null})),
-        ("!known !request_id", json!({"known_attack": null, "request_id": [""]})),
+        ("!known !sampled", json!({"known_attack": null, "sampled": false})),
     ] {
         assert_eq!(filter(query), expected, "{query}");
     }

@@ -369,7 +369,7 @@ async fn masks_fold_letters_alike_on_every_database() {
         node.upload(&cloud, &hits.collect::<Vec<_>>()).await;
         let admin = cloud.admin_pair().await;
         for (mask, expected) in
-            [("/Äpfel*", 1), ("/äPFEL/*", 1), ("/apfel*", 1), ("/?pfel*", 3), ("*BIRNE", 2)]
+            [("/Äpfel*", 2), ("/äPFEL/*", 2), ("/apfel*", 1), ("/?pfel*", 3), ("*BIRNE", 2)]
         {
             let filter = json!({"path": mask});
             let counted = cloud.post(&admin, "/v1/objects/hit/count", json!({"filter": filter})).await.body();

@@ -148,6 +148,9 @@ async fn times_and_zones() {
         scene.query(body).await["data"].as_array().unwrap().len()
     };
     assert_eq!(total(json!("-4h")).await, 3);
+    for longest in ["-168h", "-180d", "-6m"] {
+        assert!(total(json!(longest)).await >= 4, "{longest}");
+    }
     assert!(total(json!("-24h")).await >= 4);
     assert_eq!(total(json!(format!("{}-{}", scene.now - 6 * 3600, scene.now - 4 * 3600))).await, 1);
     let reply = reqwest::Client::new()

@@ -20,9 +20,9 @@ fn events(now: i64) -> Vec<Value> {
             let pick = |count: i64| n * 7 % count;
             let country = (pick(3) > 0).then_some(["DE", "US"][usize::try_from(pick(2)).unwrap()]);
             let changes = json!({
-                "attack_type": KINDS[usize::try_from(pick(4)).unwrap()], "ip": format!("192.0.2.{}", pick(11)),
+                "attack_type": KINDS[usize::try_from(pick(4)).unwrap()], "ip": if pick(11) == 9 { "2001:db8::7".to_owned() } else { format!("192.0.2.{}", pick(11)) },
                 "path": format!("/p{}", pick(5)), "domain": format!("Shop{}.test", pick(2)), "statuscode": 200 + pick(3) * 100,
-                "value": format!("1' UNION select {}", pick(6)), "aggregated_count": 1 + pick(4),
+                "value": format!("1' UNION select Ü{}", pick(6)), "aggregated_count": 1 + pick(4),
                 "block_status": if pick(3) == 0 { "blocked" } else { "monitored" },
                 "parameter": format!("GET_q{}_value", pick(2)),
                 "known_attack": if pick(4) == 0 { json!([]) } else { json!(["CVE-2017-9841", "generic"]) },
@@ -48,15 +48,20 @@ fn tests(now: i64) -> Vec<(&'static str, Test)> {
         ("parameter", Test::Masks(vec![Mask::Exact("GET_q1_value".to_owned())])),
         ("parameter", like("%mult%")),
         ("value", like("%union%3")),
+        ("value", like("%üNION%")),
+        ("value", like("%ü2")),
         (
             "ip",
             Test::Ips(vec![IpTest::Prefix("192.0.2.1".to_owned()), IpTest::Exact("192.0.2.7".to_owned())]),
         ),
         ("ip", Test::Ips(vec![IpTest::Between("192.0.2.3".parse().unwrap(), "192.0.2.5".parse().unwrap())])),
+        ("ip", Test::Ips(["::/0", "2001:db8::/64"].map(|net| IpTest::parse(net).unwrap()).to_vec())),
+        ("ip", Test::Ips(vec![IpTest::parse("0.0.0.0/0").unwrap()])),
         ("remote_country", texts(&["DE", ""])),
         ("remote_country", Test::Null),
         ("known_attack", Test::Bool(true)),
         ("known_attack", texts(&["CVE-2017-9841"])),
+        ("known_attack", texts(&["cve-2017-9841"])),
         ("block_status", texts(&["blocked"])),
         ("state", Test::Null),
         ("state", texts(&["falsepositive"])),

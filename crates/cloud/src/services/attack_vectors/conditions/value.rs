@@ -1,11 +1,11 @@
 //! What one value of a condition asks of a column.
 
-use std::net::IpAddr;
-
 use aho_corasick::AhoCorasick;
-use bartizan_api::{ApiError, AttackType};
+use bartizan_api::{
+    ApiError, AttackType,
+    filter::{IpTest, REVERSED, folded},
+};
 use bartizan_events_index::{Filter, Text};
-use ipnet::IpNet;
 use serde_json::Value;
 
 use super::{
@@ -22,10 +22,8 @@ pub(super) fn text_test(column: Text, glob: Option<Glob>, anywhere: bool, value:
     }
     let value = value.to_owned();
     if anywhere {
-        let lower = value.to_lowercase();
-        return Filter::text(column, move |text| {
-            text.contains(&value) || text.to_lowercase().contains(&lower)
-        });
+        let value = folded(&value).into_owned();
+        return Filter::text(column, move |text| folded(text).contains(&value));
     }
     Filter::text(column, move |text| text == value)
 }
@@ -50,10 +48,10 @@ pub(super) fn context_test(key: Option<&str>, glob: Option<Glob>, none: bool, va
 
 /// As it was received, or as the endpoint has it.
 pub(super) fn path_test(glob: Option<Glob>, value: &str) -> Filter {
-    let lower = value.to_lowercase();
+    let value = folded(value).into_owned();
     let passes = move |path: &str| match &glob {
         Some(glob) => glob.matches(path),
-        None => path.to_lowercase().contains(&lower),
+        None => folded(path).contains(&value),
     };
     Filter::text(Text::Path, move |path| passes(path) || passes(&normal::path(path)))
 }
@@ -62,12 +60,12 @@ pub(super) fn address_test(glob: Option<Glob>, value: &str) -> Result<Filter, Ap
     if let Some(glob) = glob {
         return Ok(Filter::text(Text::Ip, move |text| glob.matches(text)));
     }
-    if let Ok(address) = value.parse::<IpAddr>() {
-        let text = address.to_string();
-        return Ok(Filter::text(Text::Ip, move |ip| ip == text));
+    // The same as the object endpoints take.
+    let test = IpTest::parse(value).ok_or_else(|| bad("must be an address, a network or a mask", value))?;
+    if test.is_reversed() {
+        return Err(bad(REVERSED, value));
     }
-    let net: IpNet = value.parse().map_err(|_| bad("must be an address, a network or a mask", value))?;
-    Ok(Filter::text(Text::Ip, move |ip| ip.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip))))
+    Ok(Filter::text(Text::Ip, move |ip| test.holds(ip)))
 }
 
 /// Whether a value of the attack type stands for types that no list offers.
@@ -93,6 +91,10 @@ pub(super) fn type_test(glob: Option<Glob>, value: &str) -> Filter {
 pub(super) fn search_test(column: Text, value: &str) -> Result<Filter, ApiError> {
     if value.chars().count() < MIN_SEARCH {
         return Err(bad("needs at least 3 characters", value));
+    }
+    if !value.is_ascii() {
+        let value = folded(value).into_owned();
+        return Ok(Filter::text(column, move |text| folded(text).contains(&value)));
     }
     let searcher = AhoCorasick::builder().ascii_case_insensitive(true).build([value]);
     let searcher = searcher.map_err(|_| bad("is too long", Value::Null))?;

@@ -1,0 +1,39 @@
+//! Which method an attack has: that of most of its hits that count, of equally many the first in the alphabet.
+//!
+//! Most attacks know one method, and then there is nothing to keep beside the number of hits.
+
+use std::collections::BTreeMap;
+
+use crate::entity::attack;
+
+/// Most methods that are told apart. Clients may make up any number of them; later ones are not counted.
+pub(crate) const MAX_METHODS: usize = 64;
+
+/// Counts hits of a method that an attack gets; before they are added to its own number of hits.
+pub fn count(attack: &mut attack::Model, method: &str, hits: i64) {
+    if attack.methods.is_none() && attack.method == method {
+        return;
+    }
+    let mut counts = match &attack.methods {
+        Some(text) => serde_json::from_str(text).unwrap_or_default(),
+        None => BTreeMap::from([(attack.method.clone(), attack.hits)]),
+    };
+    if counts.len() < MAX_METHODS || counts.contains_key(method) {
+        *counts.entry(method.to_owned()).or_default() += hits;
+    }
+    set(attack, counts);
+}
+
+/// Sets the numbers of hits by method. An attack none of whose hits counts keeps the method it had.
+pub(super) fn set(attack: &mut attack::Model, mut counts: BTreeMap<String, i64>) {
+    counts.retain(|_, hits| *hits > 0);
+    while counts.len() > MAX_METHODS {
+        counts.pop_last();
+    }
+    // The last of the greatest is the first of the alphabet when the alphabet is read backwards.
+    if let Some((method, _)) = counts.iter().rev().max_by_key(|(_, hits)| **hits) {
+        attack.method.clone_from(method);
+    }
+    // Plain data: serialising it cannot fail.
+    attack.methods = if counts.len() > 1 { serde_json::to_string(&counts).ok() } else { None };
+}
