@@ -2,7 +2,7 @@
 //!
 //! Most attacks know one method, and then there is nothing to keep beside the number of hits.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::entity::attack;
 
@@ -27,13 +27,36 @@ pub fn count(attack: &mut attack::Model, method: &str, hits: i64) {
 /// Sets the numbers of hits by method. An attack none of whose hits counts keeps the method it had.
 pub(super) fn set(attack: &mut attack::Model, mut counts: BTreeMap<String, i64>) {
     counts.retain(|_, hits| *hits > 0);
-    while counts.len() > MAX_METHODS {
-        counts.pop_last();
-    }
+    let counts = most_frequent(counts);
     // The last of the greatest is the first of the alphabet when the alphabet is read backwards.
     if let Some((method, _)) = counts.iter().rev().max_by_key(|(_, hits)| **hits) {
         attack.method.clone_from(method);
     }
     // Plain data: serialising it cannot fail.
     attack.methods = if counts.len() > 1 { serde_json::to_string(&counts).ok() } else { None };
+}
+
+/// As many as are told apart; of equally frequent ones the first in the alphabet.
+fn most_frequent(counts: BTreeMap<String, i64>) -> BTreeMap<String, i64> {
+    if counts.len() <= MAX_METHODS {
+        return counts;
+    }
+    let mut by_hits: Vec<_> = counts.into_iter().collect();
+    by_hits.sort_by_key(|(_, hits)| Reverse(*hits));
+    by_hits.truncate(MAX_METHODS);
+    by_hits.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_frequent_method_is_kept_among_too_many() {
+        let mut counts: BTreeMap<String, i64> =
+            (0..2 * MAX_METHODS).map(|n| (format!("A{n:03}"), 1)).collect();
+        counts.insert("POST".to_owned(), 9);
+        let kept = most_frequent(counts);
+        assert_eq!((kept.len(), kept.get("POST"), kept.contains_key("A000")), (MAX_METHODS, Some(&9), true));
+    }
 }
