@@ -47,6 +47,7 @@ mod m0155_delivery_pauses;
 mod m0156_rule_order;
 mod m0160_mark_rule_expressions;
 mod m0161_missed_calls;
+mod m0165_false_vulns;
 
 /// Runs migrations.
 pub struct Migrator;
@@ -100,6 +101,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0156_rule_order::Migration),
             Box::new(m0160_mark_rule_expressions::Migration),
             Box::new(m0161_missed_calls::Migration),
+            Box::new(m0165_false_vulns::Migration),
         ]
     }
 }

@@ -22,6 +22,7 @@ mod security_issues;
 mod upload;
 mod varied;
 mod verification;
+mod vuln_life;
 mod vuln_orders;
 mod vulns;
 
