@@ -2520,7 +2520,8 @@ export interface paths {
         put?: never;
         /**
          * Close vulnerabilities
-         * @description They are fixed.
+         * @description They are fixed. Those that are closed already stay as they are. One that was called false is a 409, and then none of
+         *     them is changed: the next proof would open it, so a person has to open it first.
          */
         post: operations["vuln_close"];
         delete?: never;
@@ -2580,7 +2581,7 @@ export interface paths {
         put?: never;
         /**
          * Mark vulnerabilities as false positives
-         * @description They are none.
+         * @description They are none, and stay so until a person opens them: neither proofs nor checks do.
          */
         post: operations["vuln_falsepositive"];
         delete?: never;
@@ -2640,7 +2641,8 @@ export interface paths {
         put?: never;
         /**
          * Change vulnerabilities
-         * @description Closing sets `invalidate_time`, reopening clears it. Values may be scalars or arrays of one.
+         * @description Closing sets `invalidate_time`, reopening clears it; what was called false cannot be closed. Values may be scalars or
+         *     arrays of one.
          */
         post: operations["vuln_update"];
         delete?: never;
@@ -10902,8 +10904,8 @@ export interface components {
                 /** @description How to show it. */
                 exploit_example: string;
                 /**
-                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
-                 *     active verification did; empty without one.
+                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, with only its
+                 *     secrets masked where active verification did; empty without one.
                  * @example root:x:0:0:root:/root:/bin/bash
                  */
                 evidence: string;
@@ -10928,7 +10930,7 @@ export interface components {
                 validate_time: number;
                 /**
                  * Format: int64
-                 * @description When it was closed.
+                 * @description When it was closed; null while it is open or called false.
                  */
                 invalidate_time?: number | null;
                 /**
@@ -11020,8 +11022,8 @@ export interface components {
                 /** @description How to show it. */
                 exploit_example: string;
                 /**
-                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
-                 *     active verification did; empty without one.
+                 * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, with only its
+                 *     secrets masked where active verification did; empty without one.
                  * @example root:x:0:0:root:/root:/bin/bash
                  */
                 evidence: string;
@@ -11046,7 +11048,7 @@ export interface components {
                 validate_time: number;
                 /**
                  * Format: int64
-                 * @description When it was closed.
+                 * @description When it was closed; null while it is open or called false.
                  */
                 invalidate_time?: number | null;
                 /**
@@ -12980,8 +12982,8 @@ export interface components {
             /** @description Requests that show it. */
             exploitation_examples: string[];
             /**
-             * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
-             *     active verification did; empty without one.
+             * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, with only its
+             *     secrets masked where active verification did; empty without one.
              * @example root:x:0:0:root:/root:/bin/bash
              */
             evidence: string;
@@ -13166,7 +13168,7 @@ export interface components {
             /** @description `info`, `low`, `medium`, `high` or `critical`. */
             severity?: string | null;
             /**
-             * @description Why; alone it only comments.
+             * @description Why; alone it only comments. At most `limits.vuln_comment_characters`, 4096 unless the operator says otherwise.
              * @example fixed in 2.4
              */
             comment?: string | null;
@@ -16616,7 +16618,10 @@ export interface components {
         VulnStatusRequest: {
             /** @description One id or a list. */
             id?: number[];
-            /** @description Why; kept in the activity log. */
+            /**
+             * @description Why; kept in the history and the activity log. At most `limits.vuln_comment_characters`, 4096 unless the operator
+             *     says otherwise.
+             */
             comment?: string | null;
         };
         /** @description Changes a vulnerability. */
@@ -16667,8 +16672,8 @@ export interface components {
             /** @description How to show it. */
             exploit_example: string;
             /**
-             * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
-             *     active verification did; empty without one.
+             * @description Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, with only its
+             *     secrets masked where active verification did; empty without one.
              * @example root:x:0:0:root:/root:/bin/bash
              */
             evidence: string;
@@ -16693,7 +16698,7 @@ export interface components {
             validate_time: number;
             /**
              * Format: int64
-             * @description When it was closed.
+             * @description When it was closed; null while it is open or called false.
              */
             invalidate_time?: number | null;
             /**
@@ -21988,6 +21993,15 @@ export interface operations {
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
             408: components["responses"]["TooSlow"];
+            /** @description One was called false */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -22198,6 +22212,15 @@ export interface operations {
             402: components["responses"]["QuotaUsedUp"];
             403: components["responses"]["Denied"];
             408: components["responses"]["TooSlow"];
+            /** @description One was called false and is to be closed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];
@@ -23104,6 +23127,15 @@ export interface operations {
                 };
             };
             408: components["responses"]["TooSlow"];
+            /** @description It was called false and is to be closed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             415: components["responses"]["OtherType"];
             429: components["responses"]["TooMany"];

@@ -168,8 +168,8 @@ pub struct IssueDetail {
     pub additional_info: String,
     /// Requests that show it.
     pub exploitation_examples: Vec<String>,
-    /// Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
-    /// active verification did; empty without one.
+    /// Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, with only its
+    /// secrets masked where active verification did; empty without one.
     #[schema(example = "root:x:0:0:root:/root:/bin/bash")]
     pub evidence: String,
     /// Interactions from outside.
@@ -282,7 +282,7 @@ pub struct IssueUpdate {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub severity: Value,
-    /// Why; alone it only comments.
+    /// Why; alone it only comments. At most `limits.vuln_comment_characters`, 4096 unless the operator says otherwise.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "fixed in 2.4")]
     pub comment: Value,

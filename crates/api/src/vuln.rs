@@ -40,8 +40,8 @@ pub struct VulnView {
     pub additional: String,
     /// How to show it.
     pub exploit_example: String,
-    /// Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, as it came where
-    /// active verification did; empty without one.
+    /// Excerpt of the answer that proved it, at most 8 KiB, masked where the node found it, with only its
+    /// secrets masked where active verification did; empty without one.
     #[schema(example = "root:x:0:0:root:/root:/bin/bash")]
     pub evidence: String,
     /// HTTP method.
@@ -62,7 +62,7 @@ pub struct VulnView {
     pub template_params: Value,
     /// When it was confirmed, Unix seconds.
     pub validate_time: i64,
-    /// When it was closed.
+    /// When it was closed; null while it is open or called false.
     pub invalidate_time: Option<i64>,
     /// When it was looked at last.
     pub last_check: Option<i64>,
@@ -250,7 +250,8 @@ pub struct VulnStatusRequest {
     #[serde(default)]
     #[schema(value_type = Vec<i64>)]
     pub id: Value,
-    /// Why; kept in the activity log.
+    /// Why; kept in the history and the activity log. At most `limits.vuln_comment_characters`, 4096 unless the operator
+    /// says otherwise.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub comment: Value,

@@ -11,9 +11,11 @@
 mod computed;
 mod forms;
 mod headers;
+mod navigation;
 mod private;
 mod redirects;
 mod reflection;
+mod secrets;
 mod signs;
 mod token;
 
@@ -21,11 +23,14 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
+pub use secrets::masked_excerpt;
 use signs::{Family, SignSet};
 pub use token::token_claims;
 
 /// Bytes of an answer that are looked at.
 pub const RESPONSE_MAX: usize = 256 << 10;
+/// Bytes of a secret by which it is known again.
+const SHOWN: usize = 16;
 /// Most proofs of one answer.
 const MAX_PROOFS: usize = 8;
 
@@ -89,7 +94,7 @@ pub struct Asked<'a> {
     pub attempts: &'a [Attempt<'a>],
 }
 
-/// A parameter of the query, decoded.
+/// A parameter of the query or the body, decoded.
 #[derive(Clone, Copy, Debug)]
 pub struct QueryParameter<'a> {
     /// Name.
@@ -161,20 +166,20 @@ impl ResponseEngine {
     }
 
     /// An open redirect that no attack was needed for: the answer sends the browser to the foreign host that a parameter
-    /// of the query names. With the index of that parameter.
+    /// names, by its head or by its page. With the index of that parameter.
     #[must_use]
     pub fn open_redirect(
         &self,
         host: &str,
-        query: &[QueryParameter<'_>],
+        parameters: &[QueryParameter<'_>],
         response: &ResponseParts<'_>,
     ) -> Option<(usize, Proof)> {
-        let (index, text) = redirects::asked_for(host, query, response)?;
+        let (index, via, text) = redirects::asked_for(host, parameters, response)?;
         let proof = Proof {
             vuln_type: AttackType::Redir.code(),
             sign_class: "",
             attempt: None,
-            sign: "Location names the host of a parameter",
+            sign: via.asked(),
             meaning: headers::REDIRECT_MEANING,
             span: None,
             text,
@@ -227,12 +232,20 @@ fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>
     }
     let failing = response.status >= 400;
     let leaks = match sign.family {
-        Family::Crash | Family::Listing | Family::Secret | Family::Settings | Family::Source => true,
+        Family::Crash | Family::Listing | Family::Settings | Family::Source => true,
+        // Whoever shows a key gets it back now and then.
+        Family::Connection | Family::Secret | Family::Token => !is_shown(&found.span, asked, response),
         // On pages that work they may be text about errors.
         Family::Trace | Family::SqlError | Family::NosqlError | Family::LdapError => failing,
         Family::UnixFile | Family::WindowsFile | Family::Metadata | Family::Command => false,
     };
     leaks.then(|| proof("infoleak", None, false))
+}
+
+/// Whether the client itself named what stands here, as a credential.
+fn is_shown(span: &Range<usize>, asked: &Asked<'_>, response: &ResponseParts<'_>) -> bool {
+    let text = response.body.get(span.start..(span.end + SHOWN).min(response.body.len())).unwrap_or_default();
+    asked.credentials.iter().any(|credential| memchr::memmem::find(credential, text).is_some())
 }
 
 /// The attempt that explains a sign. An external entity names a file, and what stands for the entity elsewhere in the
@@ -264,8 +277,8 @@ fn by_attempt(
             ("The payload stands unescaped in the page", reflection::MEANING, Some(span), String::new())
         }
         AttackType::Redir => {
-            let text = headers::redirected(attempt.value, asked.host, response)?;
-            ("Location names the injected host", headers::REDIRECT_MEANING, None, text)
+            let (via, text) = headers::redirected(attempt.value, asked.host, response)?;
+            (via.injected(), headers::REDIRECT_MEANING, None, text)
         }
         AttackType::Crlf => {
             let text = headers::injected(attempt.value, response)?;

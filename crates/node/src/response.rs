@@ -10,6 +10,7 @@
 
 mod memory;
 mod ownership;
+mod parameters;
 mod protected;
 mod watched;
 
@@ -34,8 +35,6 @@ use crate::state::State;
 const EVIDENCE: usize = 8 << 10;
 /// Bytes by which text is told from other data.
 const SAMPLE: usize = 1024;
-/// Most parameters of a query that a redirect is compared with.
-const QUERY_MAX: usize = 64;
 /// Bytes shown before the sign.
 const LEAD: usize = 512;
 
@@ -208,25 +207,13 @@ fn look(state: &State, watched: &Watched, answer: &Answer) {
     }
 }
 
-/// A redirect to the host that a parameter names. The query is read as it is reported: what a rule masks names no host.
+/// An answer that leads to the host that a parameter names.
 fn open_redirect(state: &State, watched: &Watched, response: &ResponseParts<'_>) -> Option<VulnEvidence> {
-    let (_, query) = watched.base.raw.uri.split_once('?')?;
-    let fields: Vec<(String, String)> = query
-        .split('&')
-        .take(QUERY_MAX)
-        .filter_map(|field| field.split_once('='))
-        .map(|(name, value)| (unescaped(name), unescaped(value)))
-        .collect();
-    let query: Vec<QueryParameter<'_>> =
-        fields.iter().map(|(name, value)| QueryParameter { name, value }).collect();
-    let (index, proof) = state.response.engine.open_redirect(watched.host(), &query, response)?;
-    let parameter = format!("GET_{}_value", query.get(index)?.name);
-    event(state, watched, &proof, &parameter, response)
-}
-
-/// A name or value of a query.
-fn unescaped(text: &str) -> String {
-    percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    let fields = parameters::of(&watched.base.raw);
+    let parameters: Vec<QueryParameter<'_>> =
+        fields.iter().map(|field| QueryParameter { name: &field.name, value: &field.value }).collect();
+    let (index, proof) = state.response.engine.open_redirect(watched.host(), &parameters, response)?;
+    event(state, watched, &proof, &fields.get(index)?.place(), response)
 }
 
 /// What it proves that a request without credentials was answered. One with attacks proves nothing: what it tried may
@@ -323,11 +310,11 @@ fn event(
     })
 }
 
-/// The sign with what surrounds it.
+/// The sign with what surrounds it, without the secrets in it.
 fn excerpt(proof: &Proof, body: &[u8]) -> String {
     let Some(span) = &proof.span else { return proof.text.clone() };
     let start = span.start.saturating_sub(LEAD);
-    printable(body.get(start..).unwrap_or_default(), EVIDENCE / 2)
+    printable(&bartizan_detect::masked_excerpt(body, start..start + EVIDENCE / 2), EVIDENCE / 2)
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ mod m0156_rule_order;
 mod m0160_mark_rule_expressions;
 mod m0161_missed_calls;
 mod m0162_sign_places;
+mod m0165_false_vulns;
 mod m0170_attack_methods;
 
 /// Runs migrations.
@@ -103,6 +104,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0160_mark_rule_expressions::Migration),
             Box::new(m0161_missed_calls::Migration),
             Box::new(m0162_sign_places::Migration),
+            Box::new(m0165_false_vulns::Migration),
             Box::new(m0170_attack_methods::Migration),
         ]
     }

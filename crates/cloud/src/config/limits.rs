@@ -101,6 +101,8 @@ limits! {
     waiting_event_bytes: usize = 256 << 20, 1 << 20, BYTES * 64;
     /// Hits that one event of a node may stand for; an event that claims more is set aside.
     aggregated_count: u32 = 10_000_000, 1, u32::MAX;
+    /// Characters of what a person says about a change of a vulnerability.
+    vuln_comment_characters: usize = 4096, 1, 1 << 16;
     /// Idle seconds that end a session.
     session_idle_s: i64 = 86_400, 1, 31_536_000;
     /// Seconds after sign-in that end a session.

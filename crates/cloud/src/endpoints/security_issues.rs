@@ -144,7 +144,8 @@ pub async fn security_issue_view(
 #[utoipa::path(put, path = "/v1/security_issues/{id}", tag = "Security issues",
     params(("id" = i64, Path, description = "Issue")), request_body = IssueUpdate,
     responses((status = 200, description = "After the change", body = IssueView),
-        (status = 404, description = "No such issue", body = bartizan_api::ErrorBody)))]
+        (status = 404, description = "No such issue", body = bartizan_api::ErrorBody),
+        (status = 409, description = "It was called false and is to be closed", body = bartizan_api::ErrorBody)))]
 pub async fn security_issue_update(
     State(cloud): State<Cloud>,
     caller: Caller,

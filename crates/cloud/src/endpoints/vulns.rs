@@ -73,9 +73,11 @@ pub async fn vuln_create(
 
 /// Change vulnerabilities
 ///
-/// Closing sets `invalidate_time`, reopening clears it. Values may be scalars or arrays of one.
+/// Closing sets `invalidate_time`, reopening clears it; what was called false cannot be closed. Values may be scalars or
+/// arrays of one.
 #[utoipa::path(post, path = "/v1/objects/vuln/update", tag = "Vulnerabilities", request_body = VulnUpdate,
-    responses((status = 200, description = "After the change", body = Envelope<VulnsView>)))]
+    responses((status = 200, description = "After the change", body = Envelope<VulnsView>),
+        (status = 409, description = "One was called false and is to be closed", body = bartizan_api::ErrorBody)))]
 pub async fn vuln_update(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -86,9 +88,11 @@ pub async fn vuln_update(
 
 /// Close vulnerabilities
 ///
-/// They are fixed.
+/// They are fixed. Those that are closed already stay as they are. One that was called false is a 409, and then none of
+/// them is changed: the next proof would open it, so a person has to open it first.
 #[utoipa::path(post, path = "/v1/objects/vuln/close", tag = "Vulnerabilities", request_body = VulnStatusRequest,
-    responses((status = 200, description = "After the change", body = Envelope<VulnsView>)))]
+    responses((status = 200, description = "After the change", body = Envelope<VulnsView>),
+        (status = 409, description = "One was called false", body = bartizan_api::ErrorBody)))]
 pub async fn vuln_close(
     State(cloud): State<Cloud>,
     caller: Caller,
@@ -112,7 +116,7 @@ pub async fn vuln_open(
 
 /// Mark vulnerabilities as false positives
 ///
-/// They are none.
+/// They are none, and stay so until a person opens them: neither proofs nor checks do.
 #[utoipa::path(post, path = "/v1/objects/vuln/falsepositive", tag = "Vulnerabilities", request_body = VulnStatusRequest,
     responses((status = 200, description = "After the change", body = Envelope<VulnsView>)))]
 pub async fn vuln_falsepositive(

@@ -228,7 +228,7 @@ pub async fn detail(
 /// Changes state or severity, or only comments.
 ///
 /// # Errors
-/// 400 by field or when nothing is asked, 403, 404.
+/// 400 by field or when nothing is asked, 403, 404, 409 when one that was called false is to be closed.
 pub async fn update(
     cloud: &Cloud,
     caller: &Caller,
@@ -250,7 +250,8 @@ pub async fn update(
             .ok_or_else(|| ApiError::field("severity", "unknown severity", request.severity.clone()))?;
         fields.insert("threat".to_owned(), json!((from + to) / 2));
     }
-    let comment = request.comment.as_str().filter(|text| !text.is_empty());
+    let comment = vulns::comment_of(cloud, &request.comment)?;
+    let comment = comment.as_deref();
     if fields.is_empty() && comment.is_none() {
         return Err(ApiError::field("state", "state, severity or comment is required", Value::Null).into());
     }

@@ -17,6 +17,7 @@ use bartizan_api::{
     AttackType,
     node::{RawRequest, VulnEvidence},
 };
+use bartizan_detect::masked_excerpt;
 use bartizan_store::{
     TenantId, Tenants, attacks, clients,
     entity::{self, verification::Model},
@@ -364,7 +365,7 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
     };
     let mode =
         if row.vuln_id.is_some() { &client.vuln_rechecker_mode } else { &client.attack_rechecker_mode };
-    if mode != "on" {
+    if mode != "on" || is_called_false(cloud, tenant, row).await? {
         return Ok(Outcome::Skipped);
     }
     let seeds = store::seeds(cloud.store.reader(), tenant, row.attack_id, HITS).await?;
@@ -412,6 +413,13 @@ async fn outcome(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<Outcome
             Outcome::ConnectFailed
         }
     })
+}
+
+/// Whether somebody called the vulnerability false since it was queued.
+async fn is_called_false(cloud: &Cloud, tenant: TenantId, row: &Model) -> Result<bool, Failure> {
+    let Some(vuln) = row.vuln_id else { return Ok(false) };
+    let known = vulns::of_ids(cloud.store.reader(), &tenant.into(), &[vuln]).await?;
+    Ok(known.iter().any(|vuln| vuln.status == "falsepositive"))
 }
 
 /// Whether the flaw that is checked shows in no answer, only in a call of the host.
@@ -490,7 +498,7 @@ fn evidence(cloud: &Cloud, row: &Model, found: &Found) -> VulnEvidence {
     let shown = match &proof.span {
         Some(span) => {
             let around = span.start.saturating_sub(AROUND)..(span.end + AROUND).min(answer.body.len());
-            String::from_utf8_lossy(answer.body.get(around).unwrap_or_default()).into_owned()
+            String::from_utf8_lossy(&masked_excerpt(&answer.body, around)).into_owned()
         }
         None => proof.text.clone(),
     };

@@ -1,5 +1,7 @@
 //! Vulnerabilities: lists, manual entry, changes of status.
 
+use std::collections::BTreeSet;
+
 use bartizan_api::{
     ApiError, AttackType,
     filter::{Field, Test, int},
@@ -14,6 +16,7 @@ use bartizan_store::{
         vuln::{Column, Model},
     },
     ingest,
+    sea_orm::DatabaseTransaction,
     vulns::{self as store, Sorting, history, incidents},
 };
 use http::StatusCode;
@@ -32,7 +35,10 @@ use crate::{
 };
 
 pub(crate) mod detection;
+mod status;
 mod view;
+
+use status::Step;
 
 /// Most attacks that a page of vulnerabilities names, each the same number of them.
 const MAX_INCIDENTS: u64 = 10_000;
@@ -175,8 +181,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, request: &VulnCreate) -> Res
             return Err(ApiError::text(StatusCode::CONFLICT, text).into());
         }
         Judgement::False(rule) => {
-            "falsepositive".clone_into(&mut row.status);
-            row.invalidate_time = Some(now);
+            status::take(&mut row, Step::CallFalse, now)?;
             row.false_positive_rule_id = Some(rule);
         }
         Judgement::None => {}
@@ -245,10 +250,28 @@ pub async fn update(cloud: &Cloud, caller: &Caller, request: &VulnUpdate) -> Res
     change(cloud, caller, &tenants, &id, &request.fields, None).await
 }
 
+/// What a person says about a change; none where nothing is said.
+///
+/// # Errors
+/// 400 when it is no text, or longer than `limits.vuln_comment_characters`.
+pub(super) fn comment_of(cloud: &Cloud, sent: &Value) -> Result<Option<String>, ApiError> {
+    let text = match sent {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.replace('\0', ""),
+        other => return Err(ApiError::field("comment", "must be a string", other.clone())),
+    };
+    let most = cloud.config.limits.vuln_comment_characters;
+    if text.chars().count() > most {
+        let error = format!("comment must be at most {most} characters");
+        return Err(ApiError::field("comment", error, Value::Null));
+    }
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+}
+
 /// Opens, closes or disproves the vulnerabilities that `id` names.
 ///
 /// # Errors
-/// 400 without an id.
+/// 400 without an id or with too long a comment, 409 when one that was called false is to be closed.
 pub async fn set_status(
     cloud: &Cloud,
     caller: &Caller,
@@ -256,7 +279,8 @@ pub async fn set_status(
     status: &str,
 ) -> Result<VulnsView, Failure> {
     let fields = Map::from_iter([("status".to_owned(), json!(status))]);
-    change(cloud, caller, &caller.tenants, &request.id, &fields, request.comment.as_str()).await
+    let comment = comment_of(cloud, &request.comment)?;
+    change(cloud, caller, &caller.tenants, &request.id, &fields, comment.as_deref()).await
 }
 
 async fn change(
@@ -279,10 +303,25 @@ fn ids_of(id: &Value) -> Result<Vec<i64>, ApiError> {
         .ok_or_else(|| ApiError::field("id", "one id or a list is required", id.clone()))
 }
 
-/// Changes rows of the tenants and keeps what happened to them.
+/// Rows by id, and nobody else changes them until the end of the transaction: proofs and checks write whole rows.
+async fn locked(
+    transaction: &DatabaseTransaction,
+    tenants: &Tenants,
+    ids: &[i64],
+) -> Result<Vec<Model>, Failure> {
+    let of = store::of_ids(transaction, tenants, ids).await?;
+    let owners: BTreeSet<i64> = of.iter().map(|row| row.client_id).collect();
+    for owner in owners {
+        ingest::lock(transaction, TenantId(owner)).await?;
+    }
+    Ok(store::of_ids(transaction, tenants, ids).await?)
+}
+
+/// Changes rows of the tenants and keeps what happened to them. What is as it is to be already stays, without a trace;
+/// so does what was said of it last by the same caller.
 ///
 /// # Errors
-/// 400 by field.
+/// 400 by field, 409 when one that was called false is to be closed; then none is changed.
 pub(super) async fn change_rows(
     cloud: &Cloud,
     caller: &Caller,
@@ -293,33 +332,56 @@ pub(super) async fn change_rows(
 ) -> Result<Vec<Model>, Failure> {
     let transaction = cloud.store.begin().await?;
     let mut rows = Vec::new();
-    for before in store::of_ids(&transaction, tenants, ids).await? {
+    for before in locked(&transaction, tenants, ids).await? {
         let mut row = before.clone();
         for (name, value) in fields {
             set(&mut row, name, value, cloud.now())?;
         }
-        if row.status != "falsepositive" {
-            row.false_positive_rule_id = None;
+        let is_changed = row != before;
+        if is_changed {
+            row = store::update(&transaction, row).await?;
         }
-        let row = store::update(&transaction, row).await?;
-        log(cloud, caller, &transaction, "update", Some(&before), &row, comment).await?;
+        let said = match comment {
+            Some(comment) if !is_changed && !fields.is_empty() => {
+                !is_repeated(&transaction, caller, &row, comment).await?
+            }
+            comment => comment.is_some(),
+        };
+        if is_changed || said {
+            log(cloud, caller, &transaction, "update", Some(&before), &row, comment).await?;
+        }
         rows.push(row);
     }
     transaction.commit().await?;
     Ok(rows)
 }
 
-/// Notes that vulnerabilities are to be checked again.
+/// Whether the last that happened to a row is that this caller said these words, as when a request is sent again.
+async fn is_repeated(
+    transaction: &DatabaseTransaction,
+    caller: &Caller,
+    row: &Model,
+    comment: &str,
+) -> Result<bool, Failure> {
+    let changes = history::of_vuln(transaction, TenantId(row.client_id), row.id).await?;
+    let is_same = |last: &entity::vuln_change::Model| {
+        last.author == caller.name.to_string() && last.after == status_word(row) && last.comment == comment
+    };
+    Ok(changes.last().is_some_and(is_same))
+}
+
+/// Notes that vulnerabilities are to be checked again; one that waits for it already goes on waiting.
 ///
 /// # Errors
-/// 400 without an id or when one cannot be checked, 404 when there is none.
+/// 400 without an id, with too long a comment or when one cannot be checked, 404 when there is none.
 pub async fn recheck(
     cloud: &Cloud,
     caller: &Caller,
     request: &VulnStatusRequest,
 ) -> Result<RecheckView, Failure> {
+    let comment = comment_of(cloud, &request.comment)?;
     let transaction = cloud.store.begin().await?;
-    let rows = store::of_ids(&transaction, &caller.tenants, &ids_of(&request.id)?).await?;
+    let rows = locked(&transaction, &caller.tenants, &ids_of(&request.id)?).await?;
     if rows.is_empty() {
         return Err(ApiError::absent().into());
     }
@@ -327,10 +389,13 @@ pub async fn recheck(
         if row.vuln_recheck_type.is_none() || row.status == "falsepositive" {
             return Err(ApiError::field("id", "cannot be checked again", row.id).into());
         }
-        row.recheck_requested_at = Some(cloud.now());
+        if row.recheck_requested_at.is_some() {
+            continue;
+        }
         let before = row.clone();
+        row.recheck_requested_at = Some(cloud.now());
         let row = store::update(&transaction, row).await?;
-        log(cloud, caller, &transaction, "recheck", Some(&before), &row, request.comment.as_str()).await?;
+        log(cloud, caller, &transaction, "recheck", Some(&before), &row, comment.as_deref()).await?;
     }
     transaction.commit().await?;
     cloud.verification.notify_one();
@@ -380,9 +445,8 @@ async fn log<C: bartizan_store::sea_orm::ConnectionTrait>(
         before: before.map(state),
         after: Some(now),
     };
-    let status = |row: &Model| if row.hidden { "hidden".to_owned() } else { row.status.clone() };
-    let was = before.map(status).unwrap_or_default();
-    if was != status(after) || comment.is_some() {
+    let was = before.map(status_word).unwrap_or_default();
+    if was != status_word(after) || comment.is_some() {
         let entry = entity::vuln_change::Model {
             id: 0,
             client_id: after.client_id,
@@ -390,12 +454,17 @@ async fn log<C: bartizan_store::sea_orm::ConnectionTrait>(
             time: cloud.now(),
             author: caller.name.to_string(),
             before: was,
-            after: status(after),
-            comment: comment.unwrap_or_default().replace('\0', "").chars().take(4096).collect(),
+            after: status_word(after),
+            comment: comment.unwrap_or_default().to_owned(),
         };
         history::append(connection, entry).await?;
     }
     activity::log(connection, caller, TenantId(after.client_id), cloud.now(), change).await
+}
+
+/// The status that histories name.
+fn status_word(row: &Model) -> String {
+    if row.hidden { "hidden".to_owned() } else { row.status.clone() }
 }
 
 /// Clients send scalars and arrays of one alike.
@@ -410,18 +479,8 @@ fn set(row: &mut Model, name: &str, sent: &Value, now: i64) -> Result<(), ApiErr
     let boolean = || value.as_bool().ok_or_else(|| bad("must be true or false"));
     match name {
         "status" => {
-            let status = match text()?.as_str() {
-                "active" => "open".to_owned(),
-                known @ ("open" | "closed" | "falsepositive") => known.to_owned(),
-                _ => return Err(bad("must be open, closed or falsepositive")),
-            };
-            // When it ceased to be open, as a flaw that is gone or that never was one.
-            row.invalidate_time = match status.as_str() {
-                "open" => None,
-                _ if row.status == "open" => Some(now),
-                _ => row.invalidate_time.or(Some(now)),
-            };
-            row.status = status;
+            let step = Step::to(&text()?).ok_or_else(|| bad("must be open, closed or falsepositive"))?;
+            status::take(row, step, now)?;
         }
         "threat" => {
             let threat = int(value).filter(|threat| (0..=100).contains(threat));

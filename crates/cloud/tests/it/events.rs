@@ -25,6 +25,7 @@ mod statements;
 mod upload;
 mod varied;
 mod verification;
+mod vuln_life;
 mod vuln_orders;
 mod vulns;
 

@@ -1,21 +1,23 @@
 //! What the head of an answer proves: injected redirects and headers, banners of vulnerable versions.
 
-use super::{Proof, ResponseParts};
+use super::{
+    Proof, ResponseParts,
+    navigation::{self, Via},
+};
 
 pub(super) const REDIRECT_MEANING: &str = "The application sends visitors to an address of the request.";
 pub(super) const CRLF_MEANING: &str = "A line break of the request begins a header of the answer.";
 
-/// The `Location`, when it names a host of the payload that is not the one asked.
-pub(super) fn redirected(payload: &str, host: &str, response: &ResponseParts<'_>) -> Option<String> {
-    if !(300..400).contains(&response.status) {
-        return None;
-    }
-    let location = std::str::from_utf8(response.header("location")?).ok()?.trim();
-    let target = host_of(location)?;
+/// Where the answer leads, when that is a host of the payload that is not the one asked.
+pub(super) fn redirected(payload: &str, host: &str, response: &ResponseParts<'_>) -> Option<(Via, String)> {
     let own = host.split(':').next().unwrap_or_default();
-    let foreign = !target.eq_ignore_ascii_case(own) && !target.is_empty();
-    let injected = payload.to_ascii_lowercase().contains(&target.to_ascii_lowercase());
-    (foreign && injected).then(|| format!("Location: {location}"))
+    let payload = payload.to_ascii_lowercase();
+    navigation::destinations(response).into_iter().find_map(|found| {
+        let target = host_of(&found.address)?;
+        let is_foreign = !target.eq_ignore_ascii_case(own) && !target.is_empty();
+        let is_injected = payload.contains(&target.to_ascii_lowercase());
+        (is_foreign && is_injected).then(|| (found.via, format!("{}{}", found.via.label(), found.address)))
+    })
 }
 
 /// The host of an address as browsers read it: backslashes are slashes, and the scheme may be missing.

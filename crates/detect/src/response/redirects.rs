@@ -5,6 +5,7 @@
 //! that send the user back to a registered application, and links that are signed are passed by.
 
 use super::headers::host_of;
+use super::navigation::{self, Via};
 use super::{QueryParameter, ResponseParts};
 
 /// Parameters of protocols whose addresses are registered (OAuth 2.0, OpenID Connect, SAML, CAS), in lower case.
@@ -26,25 +27,31 @@ const SIGNED: [&str; 5] = ["sig", "hmac", "token", "hash", "nonce"];
 const SECOND_LEVEL: [&str; 14] =
     ["ac", "co", "com", "edu", "go", "gob", "gov", "mil", "ne", "net", "nom", "or", "org", "sch"];
 
-/// The parameter that names the host that the answer leads to, and the `Location` as far as that host.
+/// The parameter that names the host that the answer leads to, how it does, and the address as far as that host.
 pub(super) fn asked_for(
     host: &str,
-    query: &[QueryParameter<'_>],
+    parameters: &[QueryParameter<'_>],
     response: &ResponseParts<'_>,
-) -> Option<(usize, String)> {
-    // Others than these send no browser anywhere.
-    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+) -> Option<(usize, Via, String)> {
+    if parameters.iter().any(|parameter| is_guarded(parameter.name)) {
         return None;
     }
-    let location = std::str::from_utf8(response.header("location")?).ok()?.trim();
-    let target = web_host(location)?;
-    if !is_foreign(&target, host) || query.iter().any(|parameter| is_guarded(parameter.name)) {
+    let named: Vec<Option<String>> = parameters.iter().map(|parameter| web_host(parameter.value)).collect();
+    // Most requests name none, and then the page needs no reading.
+    if named.iter().all(Option::is_none) {
         return None;
     }
-    let index = query.iter().position(|parameter| web_host(parameter.value).as_ref() == Some(&target))?;
-    // No more of it: what follows the host may be a secret of the request, or one that the application adds.
-    let scheme = location.split("//").next().unwrap_or_default();
-    Some((index, format!("Location: {scheme}//{target}")))
+    navigation::destinations(response).into_iter().find_map(|found| {
+        // Others than these send no browser anywhere.
+        if found.via == Via::Location && !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+            return None;
+        }
+        let target = web_host(&found.address).filter(|target| is_foreign(target, host))?;
+        let index = named.iter().position(|name| name.as_ref() == Some(&target))?;
+        // No more of it: what follows the host may be a secret of the request, or one that the application adds.
+        let scheme = found.address.split("//").next().unwrap_or_default();
+        Some((index, found.via, format!("{}{scheme}//{target}", found.via.label())))
+    })
 }
 
 /// The host of an absolute address of the web, in lower case.
@@ -87,7 +94,7 @@ mod tests {
         let headers = [(&b"location"[..], location.as_bytes())];
         let response = ResponseParts { status, headers: &headers, body: b"", parse_html: true };
         let query: Vec<_> = query.iter().map(|(name, value)| QueryParameter { name, value }).collect();
-        asked_for(host, &query, &response).map(|(index, _)| index)
+        asked_for(host, &query, &response).map(|(index, ..)| index)
     }
 
     #[test]
@@ -107,7 +114,7 @@ mod tests {
         let response = ResponseParts { status: 302, headers: &headers, body: b"", parse_html: true };
         let query = [QueryParameter { name: "next", value: "https://evil.example/" }];
         let found = asked_for("shop.test", &query, &response);
-        assert_eq!(found, Some((0, "Location: https://evil.example".to_owned())));
+        assert_eq!(found, Some((0, Via::Location, "Location: https://evil.example".to_owned())));
     }
 
     #[test]
@@ -128,6 +135,32 @@ mod tests {
             ("shop.test", "next", "ftp://evil.example/", 302, "ftp://evil.example/"),
         ] {
             assert_eq!(found(host, &[(name, value)], status, location), None, "{host} {value} {location}");
+        }
+    }
+
+    #[test]
+    fn pages_that_go_on_to_the_host_of_a_parameter_count() {
+        let evil = "https://evil.example/?sid=SECRET";
+        let meta = format!("<meta http-equiv=refresh content='0;url={evil}'>");
+        let script = format!("<script>location.replace('{evil}')</script>");
+        let refresh = format!("0;url={evil}");
+        let html = (&b"content-type"[..], &b"text/html"[..]);
+        for (header, body, via, text) in [
+            ((&b"refresh"[..], refresh.as_bytes()), "", Via::Refresh, "Refresh: https://evil.example"),
+            (html, meta.as_str(), Via::Meta, "meta refresh: https://evil.example"),
+            (html, script.as_str(), Via::Script, "location = https://evil.example"),
+        ] {
+            let headers = [header];
+            let response =
+                ResponseParts { status: 200, headers: &headers, body: body.as_bytes(), parse_html: true };
+            let asked = |value| {
+                let query =
+                    [QueryParameter { name: "a", value: "1" }, QueryParameter { name: "next", value }];
+                asked_for("shop.test", &query, &response)
+            };
+            assert_eq!(asked("https://evil.example/"), Some((1, via, text.to_owned())));
+            assert_eq!(asked("https://other.example/"), None);
+            assert_eq!(asked("https://shop.test/"), None);
         }
     }
 

@@ -4,8 +4,8 @@
 //! that runs script (`reflection/page.rs`), or to leave the string or comment of a script that it was put in
 //! (`reflection/script.rs`). Comments, plain text and quoted values run nothing.
 
-mod page;
-mod script;
+pub(super) mod page;
+pub(super) mod script;
 
 use std::ops::Range;
 
@@ -65,7 +65,7 @@ fn is_xml(response: &ResponseParts<'_>) -> bool {
 }
 
 /// Whether pages include the answer as a script.
-fn is_script(response: &ResponseParts<'_>) -> bool {
+pub(super) fn is_script(response: &ResponseParts<'_>) -> bool {
     let kind = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     kind.ends_with(b"javascript") || kind.ends_with(b"ecmascript")

@@ -5,12 +5,14 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 use bartizan_api::attack_type::AttackType;
 
-use super::Attempt;
+use super::{Attempt, secrets};
 
 /// What a sign is a sign of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Command,
+    /// An address with a password.
+    Connection,
     /// An error that the program shows on a page that may have worked, in the words of its interpreter.
     Crash,
     LdapError,
@@ -21,6 +23,8 @@ pub(super) enum Family {
     Settings,
     Source,
     SqlError,
+    /// A key of a service.
+    Token,
     Trace,
     UnixFile,
     WindowsFile,
@@ -37,7 +41,7 @@ impl Family {
             Family::SqlError => &[Sqli],
             Family::NosqlError => &[Nosqli],
             Family::LdapError => &[Ldapi],
-            Family::Secret | Family::Source => &[Ptrav, Xxe],
+            Family::Connection | Family::Secret | Family::Source | Family::Token => &[Ptrav, Xxe],
             Family::Crash | Family::Listing | Family::Trace => &[],
         };
         wanted.contains(&attempt.attack_type)
@@ -52,6 +56,7 @@ impl Family {
     pub(super) fn class(self) -> &'static str {
         match self {
             Family::Command => "command_output",
+            Family::Connection => "connection_string",
             Family::Crash | Family::Trace => "stack_trace",
             Family::LdapError => "ldap_error",
             Family::Listing => "listing",
@@ -61,6 +66,7 @@ impl Family {
             Family::Settings => "settings",
             Family::Source => "source_code",
             Family::SqlError => "sql_error",
+            Family::Token => "access_token",
             Family::UnixFile | Family::WindowsFile => "system_file",
         }
     }
@@ -73,7 +79,9 @@ impl Family {
             Family::Listing => "The server lists the files of a folder.",
             Family::Metadata => "The answer holds data of an internal service.",
             Family::NosqlError => "The answer holds an error of the document database.",
+            Family::Connection => "The answer holds the password of a database or another service.",
             Family::Secret => "The answer holds a secret.",
+            Family::Token => "The answer holds a key that other services accept.",
             Family::Settings => "The answer shows how the server is set up.",
             Family::Source => "The answer holds source code or files of a repository.",
             Family::SqlError => "The answer holds an error of the database.",
@@ -210,21 +218,7 @@ fn is_php_error(body: &[u8], span: &Range<usize>) -> bool {
         || rest.trim_ascii_start().starts_with(b"Uncaught ") && holds(b"Stack trace:") && holds(b"#0 ")
 }
 
-/// The name of a key, and then a key: not the one of the manual, nor what is masked.
-fn is_cloud_key(body: &[u8], span: &Range<usize>) -> bool {
-    let rest = body.get(span.end..).unwrap_or_default();
-    let value =
-        rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest).trim_ascii_start();
-    let Some((b':' | b'=', value)) = value.split_first() else { return false };
-    let value = value.trim_ascii_start();
-    let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
-    let is_key = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
-    let key = value.get(..value.iter().take_while(is_key).count()).unwrap_or_default();
-    let mut letters: Vec<u8> = key.to_vec();
-    letters.sort_unstable();
-    letters.dedup();
-    (32..=64).contains(&key.len()) && letters.len() >= 12 && memchr::memmem::find(key, b"EXAMPLE").is_none()
-}
+use secrets::{is_environment_file, is_key, is_key_block, is_password, is_token};
 
 macro_rules! signs {
     ($($family:ident $name:literal $check:ident [$($needle:literal),* $(,)?];)*) => {
@@ -301,14 +295,26 @@ signs! {
     Trace "A stack trace of Ruby" is_ruby_frame [b".rb:"];
     Trace "A debugging page" always [b"seeing this error because you have <code>DEBUG = True</code>",
         b"Whoops! There was an error.", b"Symfony Exception"];
-    Secret "A private key" always [b"-----BEGIN RSA PRIVATE KEY-----", b"-----BEGIN PRIVATE KEY-----",
+    Secret "A private key" is_key_block [b"-----BEGIN RSA PRIVATE KEY-----", b"-----BEGIN PRIVATE KEY-----",
         b"-----BEGIN EC PRIVATE KEY-----", b"-----BEGIN OPENSSH PRIVATE KEY-----",
         b"-----BEGIN DSA PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----"];
-    Secret "A password in a configuration" has_value [b"DB_PASSWORD=", b"MYSQL_ROOT_PASSWORD=", b"APP_KEY=base64:",
-        b"aws_secret_access_key = ", b"AWS_SECRET_ACCESS_KEY=", b"SECRET_KEY_BASE="];
-    Secret "The secret key of a cloud account" is_cloud_key [b"aws_secret_access_key", b"AWS_SECRET_ACCESS_KEY",
-        b"aws_secret_key", b"awsSecretAccessKey", b"secretAccessKey", b"SecretAccessKey"];
-    Secret "The password of a database in source code" always [b"define('DB_PASSWORD'", b"define( 'DB_PASSWORD'"];
+    Secret "A password in a configuration" is_password [b"DB_PASSWORD=", b"MYSQL_ROOT_PASSWORD=", b"SECRET_KEY_BASE="];
+    Secret "A password in a configuration" has_value [b"APP_KEY=base64:"];
+    Secret "The secret key of a cloud account" is_key [b"aws_secret_access_key", b"AWS_SECRET_ACCESS_KEY",
+        b"aws_secret_key", b"awsSecretAccessKey", b"secretAccessKey", b"SecretAccessKey", b"AKIA", b"ASIA"];
+    Secret "The password of a database in source code" is_password [b"define('DB_PASSWORD'", b"define( 'DB_PASSWORD'"];
+    Secret "A file of environment variables" is_environment_file [b"PASSWORD=", b"PASSWD=", b"SECRET=", b"TOKEN=", b"KEY="];
+    Token "A token of GitHub" is_token [b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"];
+    Token "A token of GitLab" is_token [b"glpat-"];
+    Token "A token of npm" is_token [b"npm_"];
+    Token "A secret key of Stripe" is_token [b"sk_live_", b"rk_live_"];
+    Token "A token of Slack" is_token [b"xoxb-", b"xoxp-", b"xoxa-", b"xoxr-", b"xoxs-", b"hooks.slack.com/services/"];
+    Token "A key of SendGrid" is_token [b"SG."];
+    Token "A key of Google" is_token [b"AIza", b"GOCSPX-"];
+    Token "A token of DigitalOcean" is_token [b"dop_v1_"];
+    Token "A key of a language model" is_token [b"sk-proj-", b"sk-svcacct-", b"sk-ant-"];
+    Connection "An address with a password" is_password [b"jdbc:", b"postgres://", b"postgresql://", b"mysql://",
+        b"mongodb://", b"mongodb+srv://", b"redis://", b"rediss://", b"amqp://", b"amqps://"];
     Source "The descriptor of a Java web application" always [b"<web-app xmlns=", b"<web-app version="];
     Source "A file of a Git repository" always [b"repositoryformatversion = "];
     Source "Source code of PHP" at_start [b"<?php"];

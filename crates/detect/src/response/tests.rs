@@ -69,7 +69,6 @@ fn without_the_effect_an_attempt_proves_nothing() {
 fn leaks_need_no_attack_and_articles_are_none() {
     assert_eq!(types(&[], 500, "Traceback (most recent call last):\n"), [("infoleak", false)]);
     assert_eq!(types(&[], 500, "SQLSTATE[42000]: Syntax error"), [("infoleak", false)]);
-    assert_eq!(types(&[], 200, "-----BEGIN RSA PRIVATE KEY-----\nMIIE"), [("infoleak", false)]);
     assert_eq!(types(&[], 200, "APP=1\nDB_PASSWORD=hunter22\n"), [("infoleak", false)]);
     assert_eq!(types(&[], 200, "<title>Index of /backup</title>"), [("infoleak", false)]);
     assert_eq!(types(&[], 200, "<?php echo 1;"), [("infoleak", false)]);
@@ -271,4 +270,35 @@ fn an_attempt_that_sends_the_sign_itself_leaves_it_to_the_others() {
     assert_eq!(proven(&[sent], "root:x:0:0:root"), []);
     let other = (Ptrav, "GET_f_value", "../../etc/passwd");
     assert_eq!(proven(&[sent, other], "root:x:0:0:root"), [("ptrav", Some(1))]);
+}
+
+#[test]
+fn pages_that_go_on_to_the_injected_host_are_redirects() {
+    let attempts = [(AttackType::Redir, "https://evil.example/")];
+    let html = ("content-type", "text/html");
+    for (headers, body, sign) in [
+        (vec![("refresh", "0; url=https://evil.example/")], "", "Refresh names the injected host"),
+        (
+            vec![html],
+            "<meta http-equiv=\"refresh\" content=\"0;url=https://evil.example/\">",
+            "The page goes on to the injected host",
+        ),
+        (
+            vec![html],
+            "<script>window.location.href = \"https://evil.example/\";</script>",
+            "A script of the page goes to the injected host",
+        ),
+    ] {
+        let found = proofs(&Case { attempts: &attempts, status: 200, headers: &headers, body });
+        let found: Vec<_> = found.iter().map(|proof| (proof.vuln_type, proof.attempt, proof.sign)).collect();
+        assert_eq!(found, [("redir", Some(0), sign)]);
+    }
+    for body in [
+        "<a href=\"https://evil.example/\">leave</a>",
+        "<script>location.href = \"/login?next=https://evil.example/\"</script>",
+        "<script>location.href = \"https://shop.test/?next=https://evil.example/\"</script>",
+    ] {
+        let found = proofs(&Case { attempts: &attempts, status: 200, headers: &[html], body });
+        assert_eq!(found, [], "{body}");
+    }
 }

@@ -121,6 +121,121 @@ async fn compressed_and_long_answers_are_read_within_bounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_that_explode_are_read_as_far_as_the_bound() {
+    let setup = Setup::in_mode("monitoring").await;
+    // 48 MiB after the error, in 50 kB.
+    let answer = Ordered { status: 500, gzip: true, padding: (0, 48 << 20), ..ordered(ERROR) };
+    send(&setup, SQLI, answer).await;
+    let found = proof(&setup, 1).await;
+    assert_eq!(found["vuln_type"], "sqli");
+    assert!(found["evidence"].as_str().unwrap().len() <= 8 << 10);
+    // The same before it: the error is beyond the bound.
+    let far = Ordered { padding: (48 << 20, 0), ..answer };
+    send(&setup, &SQLI.replace("search", "far"), far).await;
+    // What is of no known coding is passed on and not looked at.
+    let reply = setup
+        .http
+        .get(setup.url(&SQLI.replace("search", "unknown")))
+        .header("x-answer", hex::encode(ERROR))
+        .header("x-answer-status", "500")
+        .header("x-answer-header", hex::encode("content-encoding: gzip, unknown"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(reply.bytes().await.unwrap(), ERROR);
+    send(&setup, &SQLI.replace("search", "last"), Ordered { status: 500, ..ordered(ERROR) }).await;
+    assert_eq!(proof(&setup, 2).await["path"], "/last");
+    let (state, _upstream) = setup.stop().await;
+    let spooled = crate::harness::spooled(&state.path().join("state/spool"));
+    assert_eq!(spooled.iter().filter(|event| event["kind"] == "vuln_evidence").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_answers_are_told_of_and_masked() {
+    let setup = Setup::in_mode("monitoring").await;
+    let secret = "k9Xw2QvR7mTz4LbN8cYp3HsJ6gDf1KqA5eUo";
+    let body = format!("{{\"github\":\"ghp_{secret}\",\"database\":\"postgres://shop:t9kLm2vQ@db/shop\"}}");
+    let kind = "application/json";
+    // A page about tokens is none.
+    let manual = "<p>Tokens look like <code>ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx</code></p>";
+    send(&setup, "/manual", ordered(manual)).await;
+    send(&setup, "/settings", Ordered { kind, ..ordered(&body) }).await;
+    proof(&setup, 2).await;
+    let found = proofs(&setup);
+    let mut classes: Vec<&str> = found.iter().map(|proof| proof["sign_class"].as_str().unwrap()).collect();
+    classes.sort_unstable();
+    assert_eq!(classes, ["access_token", "connection_string"]);
+    for proof in &found {
+        assert_eq!((&proof["vuln_type"], &proof["path"]), (&"infoleak".into(), &"/settings".into()));
+        let text = proof.to_string();
+        assert!(text.contains("ghp_****") && text.contains("shop:****@db"), "{text}");
+        assert!(!text.contains(secret) && !text.contains("t9kLm2vQ"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_by_forms_and_by_pages_are_told_of() {
+    let setup = Setup::in_mode("monitoring").await;
+    let evil = "https://evil.example/";
+    let form = "a=1&next=https%3A%2F%2Fevil.example%2F";
+    let post = async |path: &str, kind: &str, body: &str, headers: &[(&str, String)]| {
+        let mut request = setup.http.post(setup.url(path)).header("content-type", kind).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        request.send().await.unwrap();
+    };
+    let form_kind = "application/x-www-form-urlencoded";
+    let to = |location: &str| {
+        [
+            ("x-answer", String::new()),
+            ("x-answer-status", "302".to_owned()),
+            ("x-answer-location", location.to_owned()),
+        ]
+    };
+    post("/own", form_kind, form, &to("/login?next=https://evil.example/")).await;
+    post("/guarded", form_kind, &format!("{form}&csrf_token=1"), &to(evil)).await;
+    post("/form", form_kind, form, &to(evil)).await;
+    let object = r#"{"a":1,"next":"https://evil.example/"}"#;
+    post("/json", "application/json", object, &to(evil)).await;
+    let refresh =
+        [("x-answer", String::new()), ("x-answer-header", hex::encode(format!("refresh: 0; url={evil}")))];
+    post("/refresh", form_kind, form, &refresh).await;
+    let query = "next=https%3A%2F%2Fevil.example%2F";
+    let meta = format!("<meta http-equiv=\"refresh\" content=\"0; url={evil}\">");
+    let script = format!("<script>window.location.href = \"{}\";</script>", evil.replace('/', "\\/"));
+    let link = format!("<p>You leave us for <a href=\"{evil}\">this page</a>.</p>");
+    for (path, page) in [("link", link), ("meta", meta), ("script", script)] {
+        // Backwards, so that inspection does not read the markup in the order.
+        let order: String = hex::encode(page).chars().rev().collect();
+        let request = setup.http.get(setup.url(&format!("/{path}?{query}"))).header("x-answer", order);
+        request.header("x-answer-backwards", "1").send().await.unwrap();
+    }
+    proof(&setup, 5).await;
+    let mut found: Vec<(String, String, String)> = proofs(&setup)
+        .iter()
+        .map(|proof| {
+            assert_eq!((&proof["vuln_type"], &proof["exploited"]), (&"redir".into(), &false.into()));
+            let text = |key: &str| proof[key].as_str().unwrap().to_owned();
+            (text("path"), text("parameter"), text("evidence"))
+        })
+        .collect();
+    found.sort();
+    let row =
+        |path: &str, parameter: &str, text: &str| (path.to_owned(), parameter.to_owned(), text.to_owned());
+    assert_eq!(
+        found,
+        [
+            row("/form", "POST_FORM_URLENCODED_next_value", "Location: https://evil.example"),
+            row("/json", "POST_JSON_DOC_HASH_next_value", "Location: https://evil.example"),
+            row("/meta", "GET_next_value", "meta refresh: https://evil.example"),
+            row("/refresh", "POST_FORM_URLENCODED_next_value", "Refresh: https://evil.example"),
+            row("/script", "GET_next_value", "location = https://evil.example"),
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn leaks_are_found_without_an_attack() {
     let setup = Setup::in_mode("monitoring").await;
     let trace = "Traceback (most recent call last):\n  File \"app.py\"";

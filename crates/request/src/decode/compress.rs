@@ -125,7 +125,7 @@ fn pump(mut from: impl Read, compressed: usize, out: &mut Vec<u8>, bounds: Bound
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Read as _, Write};
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -177,6 +177,12 @@ mod tests {
         );
         assert_eq!(inflate_prefix(b"gzip", b"plain", 1000), None);
         assert_eq!(inflate_prefix(b"gzip, br", &packed, 1000), None);
+        let brotli = [0x0B, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
+        assert_eq!(inflate_prefix(b"br", &brotli, 3).unwrap(), b"hel");
+        // 64 MiB in a few bytes.
+        let bomb = zstd::encode_all(std::io::repeat(b'a').take(64 << 20), 3).unwrap();
+        let out = inflate_prefix(b"zstd", &bomb, 1000).unwrap();
+        assert!(bomb.len() < 16 << 10 && out == text[..1000] && out.capacity() <= 64 << 10);
     }
 
     #[test]

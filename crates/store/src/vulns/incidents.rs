@@ -54,7 +54,7 @@ pub async fn settle_proof<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Proofs of exploits by these requests.
+/// Proofs of exploits by these requests, but of what was called false: it was not exploited.
 ///
 /// # Errors
 /// [`StoreError::Query`].
@@ -69,11 +69,18 @@ pub async fn proofs_of<C: ConnectionTrait>(
     if requests.is_empty() || own().one(connection).await?.is_none() {
         return Ok(vec![]);
     }
+    let called_false = Query::select()
+        .column("id")
+        .from(vuln::Entity)
+        .and_where(Expr::col("client_id").eq(tenant.0))
+        .and_where(Expr::col("status").eq("falsepositive"))
+        .to_owned();
     let mut proofs = Vec::new();
     for requests in requests.chunks(500) {
         let found = own()
             .filter(Column::Exploited.eq(true))
             .filter(Column::VulnId.ne(0))
+            .filter(Column::VulnId.not_in_subquery(called_false.clone()))
             .filter(Column::RequestId.is_in(requests.iter().copied()))
             .order_by_asc(Column::EventId);
         proofs.extend(found.all(connection).await?);

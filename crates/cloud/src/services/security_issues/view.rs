@@ -143,7 +143,7 @@ pub(super) fn detail(
         leaks_info: vec![],
         url_active: row.status == "open",
         status_history: history.into_iter().map(change).collect(),
-        recheckable: row.vuln_recheck_type.is_some(),
+        recheckable: row.vuln_recheck_type.is_some() && row.status != "falsepositive",
         last_recheck: recheck.map_or_else(|| json!({}), |time| json!({"time": time})),
         issue: issue(row, incident),
     }

@@ -40,6 +40,17 @@ const SECRETS: &[&str] = &[
     "pin",
 ];
 
+/// Names by which frameworks take another method than that of the request: a `GET` would change something after all.
+const OVERRIDES: &[&str] = &[
+    "_method",
+    "_http_method",
+    "_httpmethod",
+    "http-method",
+    "http_method",
+    "method-override",
+    "method_override",
+];
+
 /// Where the payload stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
@@ -251,9 +262,12 @@ fn place(point: &[Value]) -> Option<Place> {
                 "PROXY-CONNECTION",
                 "CONTENT-ENCODING",
                 "ACCEPT-ENCODING",
+                // They name another address than the one that is allowed.
+                "X-ORIGINAL-URL",
+                "X-REWRITE-URL",
             ];
             let upper = name.to_ascii_uppercase();
-            let fits = !OWN.contains(&upper.as_str()) && !is_secret(name);
+            let fits = !OWN.contains(&upper.as_str()) && !is_left_out(name);
             HeaderName::from_bytes(name.as_bytes()).ok().filter(|_| fits).map(Place::Header)
         }
         _ => None,
@@ -281,6 +295,12 @@ fn is_secret(name: &str) -> bool {
         || ["key", "code", "sig", "hash"].contains(&lower.as_str())
 }
 
+/// Whether what has this name is not sent again.
+fn is_left_out(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    is_secret(name) || OVERRIDES.iter().any(|part| lower.contains(part))
+}
+
 /// A value as it may be sent again.
 fn kept(value: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_.,:@ ".contains(c);
@@ -297,7 +317,7 @@ fn neutralize(value: &mut Value, name: &str) {
     match value {
         Value::Object(map) => map.iter_mut().for_each(|(name, value)| neutralize(value, name)),
         Value::Array(items) => items.iter_mut().for_each(|value| neutralize(value, name)),
-        Value::String(text) => *text = if is_secret(name) { NEUTRAL.to_owned() } else { kept(text) },
+        Value::String(text) => *text = if is_left_out(name) { NEUTRAL.to_owned() } else { kept(text) },
         Value::Number(_) if is_secret(name) => *value = Value::from(1),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -318,7 +338,7 @@ fn written(pairs: &[(String, String)], payload: Option<(&String, usize, &str)>) 
         });
         let value = match attacked {
             Some((_, _, payload)) => payload.to_owned(),
-            None if is_secret(name) => continue,
+            None if is_left_out(name) => continue,
             None => kept(value),
         };
         // Names may hold what an attacker wrote, too.
@@ -401,6 +421,27 @@ mod tests {
         assert!(
             filled(&raw("POST", "/import", attack), &json!(["post", "xml", "hash", "a"]), "bz1").is_none()
         );
+    }
+
+    #[test]
+    fn nothing_makes_another_method_or_address_of_a_request() {
+        let uri = "/items?q=1'&_method=DELETE&X-HTTP-Method-Override=PUT&method=card";
+        let sent = filled(&raw("GET", uri, ""), &json!(["get", "q"]), "2").unwrap();
+        assert_eq!(sent.path_and_query, "/items?q=2&method=card");
+        let body = "{\"q\":\"1'\",\"_method\":\"DELETE\"}";
+        let sent =
+            filled(&raw("POST", "/items", body), &json!(["post", "json_doc", "hash", "q"]), "2").unwrap();
+        assert_eq!(sent.body, "{\"q\":\"2\",\"_method\":\"1\"}");
+        for name in [
+            "X-HTTP-Method-Override",
+            "X-HTTP-METHOD",
+            "X-Method-Override",
+            "X-Original-URL",
+            "X-Rewrite-Url",
+        ] {
+            assert!(filled(&raw("GET", "/items", ""), &json!(["header", name]), "2").is_none(), "{name}");
+        }
+        assert!(filled(&raw("GET", "/items", ""), &json!(["header", "REFERER"]), "2").is_some());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Vulnerabilities that nodes saw: from the proof in an answer to the vulnerability and its incident
 //! (`spec/events.md` sections 3 and 4.3, `spec/node.md` section 6.1).
 //!
-//! A flaw is known by type, host, path and parameter, a leak also by what leaks; every later proof of it attaches to the same row. One that was
-//! closed before the proof opens again; one that a user judged false stays so. Proofs are known by their event, so a
+//! A flaw is known by type, host, path and parameter, a leak also by what leaks; every later proof of it attaches to the
+//! same row, and [`status`] says what that does to it. Proofs are known by their event, so a
 //! repeated batch changes nothing, and a proof that overtakes its hits finds them when they arrive.
 
 use bartizan_api::{AttackType, node::VulnEvidence, vuln_type};
@@ -14,7 +14,10 @@ use bartizan_store::{
 };
 use serde_json::json;
 
-use super::blank;
+use super::{
+    blank,
+    status::{self, Step},
+};
 use crate::{
     failure::Failure,
     services::{
@@ -134,17 +137,15 @@ pub(crate) async fn checked<C: ConnectionTrait>(
     };
     row.last_check = Some(now);
     row.recheck_requested_at = None;
-    if is_there {
+    let (step, comment) = if is_there {
         row.validated = true;
-        if row.status == "closed" {
-            "open".clone_into(&mut row.status);
-            row.invalidate_time = None;
-            note(connection, &row, "closed", "Reproduced by active verification", now).await?;
-        }
-    } else if row.status == "open" {
-        "closed".clone_into(&mut row.status);
-        row.invalidate_time = Some(now);
-        note(connection, &row, "open", "Not reproduced by active verification", now).await?;
+        (Step::Reproduced, "Reproduced by active verification")
+    } else {
+        (Step::Missed, "Not reproduced by active verification")
+    };
+    let was = row.status.clone();
+    if status::take(&mut row, step, now)? {
+        note(connection, &row, &was, comment, now).await?;
     }
     store::update(connection, row).await?;
     Ok(())
@@ -192,11 +193,8 @@ async fn attach<C: ConnectionTrait>(
     row.volume = Some(known.volume.unwrap_or(1).saturating_add(1));
     row.last_seen = known.last_seen.max(Some(fresh.validate_time));
     row.sign_class = known.sign_class.clone().or_else(|| fresh.sign_class.clone());
-    let seen_after = known.invalidate_time.is_none_or(|closed| fresh.validate_time > closed);
-    if known.status == "closed" && seen_after {
-        "open".clone_into(&mut row.status);
-        row.invalidate_time = None;
-        note(connection, &row, "closed", "Seen again", now).await?;
+    if status::take(&mut row, Step::Seen(fresh.validate_time), now)? {
+        note(connection, &row, &known.status, "Seen again", now).await?;
     }
     Ok(Some(store::update(connection, row).await?))
 }
@@ -216,7 +214,7 @@ async fn create<C: ConnectionTrait>(
         Judgement::None => {}
         Judgement::Drop => return Ok(None),
         Judgement::False(rule) => {
-            "falsepositive".clone_into(&mut row.status);
+            status::take(&mut row, Step::CallFalse, now)?;
             row.false_positive_rule_id = Some(rule);
             comment = "Judged false by a rule";
         }

@@ -48,6 +48,7 @@ impl Shop {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shop = Shop { url, ..Shop::default() };
         let routes = Router::new().route("/search", get(search)).route("/items", get(items));
+        let routes = routes.route("/moved", get(moved));
         let routes = routes.route("/fetch", get(fetch)).route("/import", axum::routing::post(import));
         let app = routes.fallback(missing).with_state(shop.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -108,6 +109,13 @@ async fn import(State(shop): State<Shop>, uri: Uri, headers: HeaderMap, body: St
         shop.call(address).await;
     }
     "imported"
+}
+
+/// Sends whoever comes to the other address, with what they sent.
+async fn moved(State(shop): State<Shop>, uri: Uri, headers: HeaderMap) -> Response {
+    shop.asked.lock().unwrap().push((uri.clone(), headers));
+    let to = shop.callback.lock().unwrap().unwrap();
+    (StatusCode::TEMPORARY_REDIRECT, [("location", format!("http://{to}{uri}"))]).into_response()
 }
 
 async fn missing(State(shop): State<Shop>, uri: Uri, headers: HeaderMap) -> StatusCode {
@@ -673,6 +681,56 @@ async fn wait_for_a_miss(cloud: &TestCloud, misses: i64) {
         }
     });
     waited.await.expect("the miss is not noted");
+}
+
+#[tokio::test]
+async fn what_is_called_false_while_it_waits_is_not_asked_any_more() {
+    let shop = Shop::start().await;
+    let cloud = cloud_for(&shop, |_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on", "vuln_rechecker_mode": "on"})).await;
+    node.upload(&cloud, &[attack_on("x", recent(&cloud), "xss", "/search")]).await;
+    assert_eq!(ended(&cloud, &admin, json!({})).await, ["vuln_found"]);
+    let id = vulns(&cloud, &admin).await[0]["id"].clone();
+    shop.is_fixed.store(true, Ordering::SeqCst);
+    cloud.post(&admin, "/v1/objects/vuln/recheck", json!({"id": id})).await.body();
+    wait_for_a_miss(&cloud, 1).await;
+    cloud.post(&admin, "/v1/objects/vuln/falsepositive", json!({"id": id})).await.body();
+    let asked = shop.asked().len();
+    cloud.running.cloud.clock.shift_ms(600_000);
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while checks_of_vulns(&cloud).await.iter().any(|row| row.outcome.is_none()) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.expect("the check does not end");
+    let outcomes: Vec<_> =
+        checks_of_vulns(&cloud).await.into_iter().map(|row| row.outcome.unwrap()).collect();
+    assert_eq!(outcomes, ["vuln_found", "skipped"]);
+    assert_eq!(shop.asked().len(), asked);
+    assert_eq!(vulns(&cloud, &admin).await[0]["status"], "falsepositive");
+    assert_eq!(cloud.post(&admin, "/v1/objects/vuln/recheck", json!({"id": id})).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_is_not_followed() {
+    let (shop, other) = (Shop::start().await, Shop::start().await);
+    let to = other.url.trim_start_matches("http://").parse().unwrap();
+    *shop.callback.lock().unwrap() = Some(to);
+    let cloud = cloud_for(&shop, |_| {}).await;
+    let admin = cloud.admin_pair().await;
+    let node = TestNode::register(&cloud, cloud.client.id).await;
+    switch(&cloud, &admin, json!({"attack_rechecker_mode": "on"})).await;
+    // A path that reads like another authority stays a path.
+    let now = recent(&cloud);
+    let mut strange = attack_on("s", now, "xss", "/search");
+    let uri = strange["raw"]["uri"].as_str().unwrap().replace("/search", &format!("@{to}/search"));
+    strange["raw"]["uri"] = json!(uri);
+    node.upload(&cloud, &[attack_on("x", now, "xss", "/moved"), strange]).await;
+    ended(&cloud, &admin, json!({})).await;
+    assert!(shop.asked().iter().any(|(uri, _)| uri.path() == "/moved"));
+    assert!(other.asked().is_empty(), "{:?}", other.asked());
 }
 
 #[tokio::test]

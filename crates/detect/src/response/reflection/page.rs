@@ -16,6 +16,9 @@ const TEXT: [&[u8]; 9] =
 const ACTIVE: [&[u8]; 9] =
     [b"script", b"iframe", b"frame", b"object", b"embed", b"applet", b"base", b"meta", b"link"];
 
+/// Most elements of a page that may lead elsewhere.
+const STEERING_MAX: usize = 256;
+
 /// The first span in which something begins that runs.
 pub(super) fn runs(page: &[u8], spans: &[Range<usize>], is_xml: bool) -> Option<Range<usize>> {
     let last = spans.iter().map(|span| span.end).max()?;
@@ -55,6 +58,49 @@ pub(super) fn runs(page: &[u8], spans: &[Range<usize>], is_xml: bool) -> Option<
         };
     }
     None
+}
+
+/// An element that says where the page goes on, as [`steering`] finds it.
+pub(in crate::response) enum Steering<'a> {
+    /// The content of `<meta http-equiv=refresh>`, as it is written.
+    Refresh(&'a [u8]),
+    /// The code of a script.
+    Script(&'a [u8]),
+}
+
+/// Everything in a page that may lead the browser elsewhere by itself: not what stands in comments or texts.
+pub(in crate::response) fn steering(page: &[u8]) -> Vec<Steering<'_>> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some(open) = page.get(at..).and_then(|rest| memchr(b'<', rest)).map(|found| at + found) {
+        let rest = page.get(open + 1..).unwrap_or_default();
+        at = match rest {
+            [b'!' | b'?', ..] => open + 1 + comment(rest, false),
+            [letter, ..] if letter.is_ascii_alphabetic() && found.len() < STEERING_MAX => {
+                let (mut content, mut is_refresh, mut is_code) = (None, false, true);
+                let tag = Tag::read(page, open + 1, |attribute| {
+                    let is_kind = attribute.is(b"http-equiv");
+                    is_refresh |= is_kind && attribute.value.trim_ascii().eq_ignore_ascii_case(b"refresh");
+                    is_code &= attribute.is_of_code();
+                    if attribute.is(b"content") {
+                        content = Some(attribute.value);
+                    }
+                });
+                found.extend(content.filter(|_| tag.is(b"meta") && is_refresh).map(Steering::Refresh));
+                let is_script = tag.is(b"script");
+                if is_script || TEXT.iter().any(|name| tag.is(name)) {
+                    let end = end_tag(page, tag.end, tag.name);
+                    let code = page.get(tag.end..end).filter(|_| is_script && is_code);
+                    found.extend(code.map(Steering::Script));
+                    end
+                } else {
+                    tag.end
+                }
+            }
+            [letter, ..] if letter.is_ascii_alphabetic() => return found,
+            _ => open + 1,
+        };
+    }
+    found
 }
 
 enum Content {

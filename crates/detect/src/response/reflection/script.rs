@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::MAX_PLACES;
+
 /// What a place in a script is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -21,6 +23,22 @@ pub(super) fn run(script: &[u8], from: usize, spans: &[Range<usize>]) -> Option<
 /// The first span that breaks out of a string or comment that began before it.
 pub(super) fn left(script: &[u8], from: usize, spans: &[Range<usize>]) -> Option<Range<usize>> {
     walk(script, from, spans, false)
+}
+
+/// Where a word begins in the code of a script, not in its strings and comments; the first places of many.
+pub(in crate::response) fn places(script: &[u8], word: &[u8]) -> Vec<usize> {
+    let (mut state, mut at, mut before, mut found) = (State::Code, 0, b';', Vec::new());
+    while let Some(byte) = script.get(at).copied().filter(|_| found.len() < MAX_PLACES) {
+        if state == State::Code && script.get(at..).is_some_and(|rest| rest.starts_with(word)) {
+            found.push(at);
+        }
+        let (now, length) = step(state, byte, script.get(at + 1).copied(), before);
+        if state == State::Code && !byte.is_ascii_whitespace() {
+            before = byte;
+        }
+        (state, at) = (now, at + length.max(1));
+    }
+    found
 }
 
 fn walk(script: &[u8], from: usize, spans: &[Range<usize>], counts_code: bool) -> Option<Range<usize>> {

@@ -1,0 +1,485 @@
+//! Secrets in answers: keys of services, private keys, addresses with passwords, files of environment variables.
+//!
+//! Pages that explain such things are full of them, so each has to have its form (prefix, length, alphabet) and to look
+//! chosen by a machine: values that people make up for examples have words or sequences in them, or few letters. What is
+//! found is never shown: [`masked_excerpt`] hides it, and hides also what has the form only.
+
+use std::{ops::Range, sync::LazyLock};
+
+use aho_corasick::AhoCorasick;
+use memchr::memmem;
+
+/// Bytes before and behind an excerpt in which what reaches into it may begin or end.
+const AROUND: usize = 8 << 10;
+/// Longest address that is read.
+const ADDRESS_MAX: usize = 512;
+/// Longest value that is read.
+const VALUE_MAX: usize = 1024;
+/// Bytes before and behind a setting in which others are looked for.
+const LINES: usize = 1024;
+/// Longest private key that is read: one of RSA with 16,384 bits.
+const KEY_MAX: usize = 16 << 10;
+/// Bytes between the two parts of a key pair.
+const PAIR: usize = 256;
+/// Different letters of a value that a machine chose.
+const DISTINCT: usize = 10;
+/// What stands for a secret in an excerpt.
+const MASK: &[u8] = b"****";
+
+/// How far a secret goes that begins with a needle: the part of it that is to be hidden.
+type Extent = fn(&[u8], &Range<usize>) -> Option<Range<usize>>;
+
+/// Needles and what follows them, for hiding; what each proves is in the table of signs.
+static HIDDEN: &[(&[&[u8]], Extent)] = &[
+    (
+        &[
+            b"-----BEGIN RSA PRIVATE KEY-----",
+            b"-----BEGIN PRIVATE KEY-----",
+            b"-----BEGIN EC PRIVATE KEY-----",
+            b"-----BEGIN OPENSSH PRIVATE KEY-----",
+            b"-----BEGIN DSA PRIVATE KEY-----",
+            b"-----BEGIN ENCRYPTED PRIVATE KEY-----",
+        ],
+        key_block,
+    ),
+    (&[b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"npm_"], word_36),
+    (&[b"github_pat_"], github_fine),
+    (&[b"sk_live_", b"rk_live_"], word_24),
+    (&[b"xoxb-", b"xoxp-", b"xoxa-", b"xoxr-", b"xoxs-"], slack),
+    (&[b"hooks.slack.com/services/"], slack_hook),
+    (&[b"glpat-"], text_20),
+    (&[b"SG."], sendgrid),
+    (&[b"AIza"], google),
+    (&[b"GOCSPX-"], text_28),
+    (&[b"dop_v1_"], hex_64),
+    (&[b"sk-proj-", b"sk-svcacct-", b"sk-ant-"], text_40),
+    (&[b"AKIA", b"ASIA"], key_pair),
+    (
+        &[
+            b"aws_secret_access_key",
+            b"AWS_SECRET_ACCESS_KEY",
+            b"aws_secret_key",
+            b"awsSecretAccessKey",
+            b"secretAccessKey",
+            b"SecretAccessKey",
+        ],
+        named_key,
+    ),
+    (&[b"jdbc:"], jdbc),
+    (
+        &[
+            b"postgres://",
+            b"postgresql://",
+            b"mysql://",
+            b"mongodb://",
+            b"mongodb+srv://",
+            b"redis://",
+            b"rediss://",
+            b"amqp://",
+            b"amqps://",
+        ],
+        user_info,
+    ),
+    (&[b"PASSWORD=", b"PASSWD=", b"PWD=", b"SECRET=", b"TOKEN=", b"KEY=", b"SECRET_KEY_BASE="], setting),
+    (&[b"'DB_PASSWORD'"], defined),
+];
+
+/// The needles in one automaton, with what follows each.
+static HIDING: LazyLock<Option<(AhoCorasick, Vec<Extent>)>> = LazyLock::new(|| {
+    let all =
+        || HIDDEN.iter().flat_map(|(needles, extent)| needles.iter().map(move |needle| (*needle, *extent)));
+    // A table that does not build is a bug that the tests show; without it no excerpt is shown.
+    let automaton = AhoCorasick::new(all().map(|(needle, _)| needle)).ok()?;
+    Some((automaton, all().map(|(_, extent)| extent).collect()))
+});
+
+/// A part of a text in which every secret is masked, also those that begin before it or end behind it.
+#[must_use]
+pub fn masked_excerpt(text: &[u8], part: Range<usize>) -> Vec<u8> {
+    let part = part.start.min(text.len())..part.end.min(text.len());
+    let from = part.start.saturating_sub(AROUND);
+    let window = text.get(from..(part.end + AROUND).min(text.len())).unwrap_or_default();
+    let Some((automaton, extents)) = HIDING.as_ref() else { return Vec::new() };
+    let mut ranges: Vec<Range<usize>> = automaton
+        .find_overlapping_iter(window)
+        .filter_map(|found| {
+            let range = extents.get(found.pattern().as_usize())?(window, &found.range())?;
+            Some(range.start + from..range.end + from)
+        })
+        .collect();
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let (mut shown, mut at) = (Vec::with_capacity(part.len()), part.start);
+    for range in ranges.into_iter().filter(|range| range.end > part.start && range.start < part.end) {
+        if range.start >= at {
+            shown.extend_from_slice(text.get(at..range.start).unwrap_or_default());
+            shown.extend_from_slice(MASK);
+        } else if at == part.start {
+            shown.extend_from_slice(MASK);
+        }
+        at = at.max(range.end);
+    }
+    shown.extend_from_slice(text.get(at..part.end).unwrap_or_default());
+    shown
+}
+
+/// A token that a machine made.
+pub(super) fn is_token(body: &[u8], span: &Range<usize>) -> bool {
+    holds(body, span, |value| is_random(value))
+}
+
+/// The two parts of a key pair near each other, or the secret one by its name.
+pub(super) fn is_key(body: &[u8], span: &Range<usize>) -> bool {
+    holds(body, span, |value| (32..=64).contains(&value.len()) && is_random(value))
+}
+
+/// A private key, not only its first line.
+pub(super) fn is_key_block(body: &[u8], span: &Range<usize>) -> bool {
+    let Some(range) = extent(body, span) else { return false };
+    let key = body.get(range).unwrap_or_default();
+    if memmem::find(key, b"...").is_some() || memmem::find(key, "…".as_bytes()).is_some() {
+        return false;
+    }
+    let letters = key.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte));
+    let letters: Vec<u8> = letters.collect();
+    // Words and sequences stand in long keys by chance.
+    letters.len() >= 60 && distinct(&letters) >= 16
+}
+
+/// A password in an address or a setting that is none of those that stand for one.
+pub(super) fn is_password(body: &[u8], span: &Range<usize>) -> bool {
+    holds(body, span, is_no_stand_in)
+}
+
+/// A file of environment variables: lines of names and values, one of them a secret, and no page.
+pub(super) fn is_environment_file(body: &[u8], span: &Range<usize>) -> bool {
+    let begin = body.get(..VALUE_MAX).unwrap_or(body).trim_ascii_start();
+    if begin.first().is_some_and(|first| b"<{[".contains(first)) {
+        return false;
+    }
+    let (before, after) = (span.start.saturating_sub(LINES), (span.end + LINES).min(body.len()));
+    let (before, after) = (body.get(before..span.start), body.get(span.end..after));
+    let (Some(before), Some(after)) = (before, after) else { return false };
+    let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+    let end = memchr::memchr(b'\n', after).unwrap_or(after.len());
+    let is_line = |line: &[u8]| {
+        let line = line.trim_ascii();
+        let line = line.strip_prefix(b"export ").unwrap_or(line);
+        let name = line
+            .iter()
+            .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_');
+        let name = name.count();
+        name >= 2 && line.get(name) == Some(&b'=')
+    };
+    let own = body.get(span.start - (before.len() - start)..span.end + end).unwrap_or_default();
+    // The nearest lines that say anything.
+    let says = |line: &&[u8]| !line.trim_ascii().is_empty() && !line.trim_ascii_start().starts_with(b"#");
+    let mut above = before.get(..start).unwrap_or_default().rsplit(|byte| *byte == b'\n');
+    let mut below = after.get(end..).unwrap_or_default().split(|byte| *byte == b'\n');
+    let (above, below) = (above.find(says), below.find(says));
+    is_line(own)
+        && (above.is_some_and(is_line) || below.is_some_and(is_line))
+        && holds(body, span, |value| value.len() >= 6 && is_no_stand_in(value))
+}
+
+/// Whether what a needle begins has its form, and its value is so.
+fn holds(body: &[u8], span: &Range<usize>, is_real: impl Fn(&[u8]) -> bool) -> bool {
+    if is_introduced(body, span) {
+        return false;
+    }
+    extent(body, span).and_then(|range| body.get(range)).is_some_and(is_real)
+}
+
+/// What is to be hidden of what a needle begins.
+fn extent(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let needle = body.get(span.clone())?;
+    let of = HIDDEN.iter().find(|(needles, _)| {
+        needles.contains(&needle) || needles.iter().any(|known| needle.ends_with(known))
+    });
+    of?.1(body, span)
+}
+
+/// Whether the text says that an example comes.
+fn is_introduced(body: &[u8], span: &Range<usize>) -> bool {
+    let before = body.get(span.start.saturating_sub(48)..span.start).unwrap_or_default().to_ascii_lowercase();
+    [&b"e.g."[..], b"for example", b"example:", b"sample"]
+        .iter()
+        .any(|word| memmem::find(&before, word).is_some())
+}
+
+/// Parts of values that people make up, in lower case.
+const MADE_UP: [&[u8]; 18] = [
+    b"example",
+    b"sample",
+    b"placeholder",
+    b"changeme",
+    b"replace",
+    b"redacted",
+    b"dummy",
+    b"fake",
+    b"your",
+    b"xxxx",
+    b"****",
+    b"0000",
+    b"1111",
+    b"aaaa",
+    b"abcdef",
+    b"123456",
+    b"qwerty",
+    b"todo",
+];
+
+fn is_made_up(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    MADE_UP.iter().any(|part| memmem::find(&lower, part).is_some())
+}
+
+fn distinct(value: &[u8]) -> usize {
+    let mut letters = value.to_vec();
+    letters.sort_unstable();
+    letters.dedup();
+    letters.len()
+}
+
+/// Whether a value has digits and letters as random ones have.
+fn is_random(value: &[u8]) -> bool {
+    distinct(value) >= DISTINCT
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_alphabetic)
+        && !is_made_up(value)
+}
+
+/// Passwords of manuals.
+const STAND_INS: [&[u8]; 14] = [
+    b"pass",
+    b"passwd",
+    b"secret",
+    b"root",
+    b"admin",
+    b"user",
+    b"test",
+    b"guest",
+    b"postgres",
+    b"mysql",
+    b"mongo",
+    b"redis",
+    b"null",
+    b"none",
+];
+
+/// Whether a password is none that stands for one: a variable, a mask, a word of manuals.
+fn is_no_stand_in(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let begins = lower.first().is_some_and(|first| b"$%{<[(*".contains(first));
+    value.len() >= 4
+        && !begins
+        && distinct(value) >= 3
+        && !STAND_INS.contains(&lower.as_slice())
+        && memmem::find(&lower, b"password").is_none()
+        && !is_made_up(value)
+}
+
+/// Whether a place is in the middle of a word.
+fn is_inside(body: &[u8], at: usize) -> bool {
+    at.checked_sub(1)
+        .and_then(|at| body.get(at))
+        .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn is_text(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// Where the bytes of a kind from a place on end; of very many not all, since every needle looks at them anew.
+fn run(body: &[u8], from: usize, is_wanted: impl Fn(u8) -> bool) -> Range<usize> {
+    let rest = body.get(from..).unwrap_or_default();
+    let rest = rest.get(..VALUE_MAX).unwrap_or(rest);
+    from..from + rest.iter().take_while(|byte| is_wanted(**byte)).count()
+}
+
+/// The value behind a prefix, when it is as long as it has to be.
+fn value(
+    body: &[u8],
+    span: &Range<usize>,
+    is_wanted: fn(u8) -> bool,
+    lengths: std::ops::RangeInclusive<usize>,
+) -> Option<Range<usize>> {
+    let found = run(body, span.end, is_wanted);
+    let goes_on = body.get(found.end) == Some(&b'_');
+    (!is_inside(body, span.start) && !goes_on && lengths.contains(&found.len())).then_some(found)
+}
+
+fn word_36(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    value(body, span, is_word, 36..=255)
+}
+
+fn word_24(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    value(body, span, is_word, 24..=247)
+}
+
+fn text_20(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    value(body, span, is_text, 20..=64)
+}
+
+fn text_28(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    value(body, span, is_text, 28..=28)
+}
+
+fn text_40(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    value(body, span, is_text, 40..=300)
+}
+
+fn hex_64(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    value(body, span, |byte| byte.is_ascii_hexdigit(), 64..=64)
+}
+
+/// 22 characters, a line, 59 characters.
+fn github_fine(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let found = value(body, span, |byte| is_word(byte) || byte == b'_', 82..=82)?;
+    (body.get(found.start + 22) == Some(&b'_')).then_some(found)
+}
+
+/// Groups of digits and then the secret one.
+fn slack(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let found = run(body, span.end, |byte| is_word(byte) || byte == b'-');
+    let groups: Vec<&[u8]> = body.get(found.clone())?.split(|byte| *byte == b'-').collect();
+    let (last, before) = groups.split_last()?;
+    let is_number = |group: &&[u8]| group.len() >= 9 && group.iter().all(u8::is_ascii_digit);
+    let is_whole =
+        !is_inside(body, span.start) && (24..=64).contains(&last.len()) && before.iter().any(is_number);
+    is_whole.then(|| found.end - last.len()..found.end)
+}
+
+/// `T…/B…/` and then the secret part.
+fn slack_hook(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let found = run(body, span.end, |byte| is_word(byte) || byte == b'/');
+    let parts: Vec<&[u8]> = body.get(found.clone())?.split(|byte| *byte == b'/').collect();
+    let [team @ [b'T', ..], bot @ [b'B', ..], secret] = parts.as_slice() else { return None };
+    (team.len() >= 9 && bot.len() >= 9 && secret.len() == 24).then(|| found.end - 24..found.end)
+}
+
+/// 22 characters, a full stop, 43 characters.
+fn sendgrid(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let first = run(body, span.end, is_text);
+    let second = run(body, first.end + 1, is_text);
+    let is_whole = first.len() == 22 && body.get(first.end) == Some(&b'.') && second.len() == 43;
+    (is_whole && !is_inside(body, span.start)).then(|| first.start..second.end)
+}
+
+/// A key of Google, but for those that pages show to everybody: in the address of a script, or beside the settings of
+/// an application for browsers.
+fn google(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let found = value(body, span, is_text, 35..=35)?;
+    let near =
+        body.get(span.start.saturating_sub(PAIR)..(found.end + PAIR).min(body.len())).unwrap_or_default();
+    let is_public = body.get(..span.start).is_some_and(|before| before.ends_with(b"key="))
+        || memmem::find(near, b"authDomain").is_some();
+    (!is_public).then_some(found)
+}
+
+/// The secret part of a pair: it stands near the one with a name.
+fn key_pair(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let id = run(body, span.end, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let is_id = id.len() == 16
+        && !is_inside(body, span.start)
+        && !body.get(id.end).is_some_and(|byte| is_text(*byte));
+    if !is_id || is_made_up(body.get(id.clone())?) {
+        return None;
+    }
+    let secret = |range: Range<usize>| {
+        let mut at = range.start;
+        while at < range.end {
+            let found = run(body, at, |byte| is_word(byte) || byte == b'+' || byte == b'/');
+            let text = body.get(found.clone())?;
+            let has = |is: fn(&u8) -> bool| text.iter().any(is);
+            let is_mixed =
+                has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+            if found.len() == 40 && is_mixed && body.get(found.end) != Some(&b'=') {
+                return Some(found);
+            }
+            at = found.end + 1;
+        }
+        None
+    };
+    // From the beginning of a word on.
+    let before = span.start.saturating_sub(PAIR);
+    let before = before + run(body, before, is_word).len() + 1;
+    secret(id.end..(id.end + PAIR).min(body.len())).or_else(|| secret(before.min(span.start)..span.start))
+}
+
+/// The value behind the name of a key.
+fn named_key(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let quote = |at: usize| at + usize::from(matches!(body.get(at), Some(b'"' | b'\'')));
+    let blank = |at: usize| at + run(body, at, |byte| byte == b' ' || byte == b'\t').len();
+    let at = blank(quote(span.end));
+    if !matches!(body.get(at), Some(b':' | b'=')) {
+        return None;
+    }
+    let found = run(body, quote(blank(at + 1)), |byte| is_word(byte) || byte == b'+' || byte == b'/');
+    (!found.is_empty()).then_some(found)
+}
+
+/// What an address goes on with.
+fn address(body: &[u8], from: usize) -> Range<usize> {
+    let found = run(body, from, |byte| byte > b' ' && !b"\"'`<>\\".contains(&byte));
+    found.start..found.end.min(from + ADDRESS_MAX)
+}
+
+/// The password of an address: a parameter, or behind the name of the user.
+fn jdbc(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let range = address(body, span.end);
+    let text = body.get(range.clone())?;
+    let lower = text.to_ascii_lowercase();
+    for name in [&b"password="[..], b"pwd="] {
+        if let Some(at) = memmem::find(&lower, name) {
+            let from = range.start + at + name.len();
+            let found = run(body, from, |byte| byte > b' ' && !b"\"'`<>\\&;,)}".contains(&byte));
+            return (!found.is_empty()).then_some(found);
+        }
+    }
+    if let Some(at) = memmem::find(&lower, b"//") {
+        return user_info(body, &(range.start..range.start + at + 2));
+    }
+    // `oracle:thin:user/password@host`.
+    let at = memchr::memchr(b'@', text)?;
+    let slash = memchr::memrchr(b'/', text.get(..at)?)?;
+    (slash + 1 < at).then(|| range.start + slash + 1..range.start + at)
+}
+
+/// The password in `user:password@host`.
+fn user_info(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let range = address(body, span.end);
+    let text = body.get(range.clone())?;
+    let authority = text.split(|byte| matches!(byte, b'/' | b'?')).next()?;
+    let at = memchr::memrchr(b'@', authority)?;
+    let colon = memchr::memchr(b':', authority.get(..at)?)?;
+    (colon + 1 < at).then(|| range.start + colon + 1..range.start + at)
+}
+
+/// The value of a setting, without quotes.
+fn setting(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let at = span.end + usize::from(matches!(body.get(span.end), Some(b'"' | b'\'')));
+    let found = run(body, at, |byte| byte > b' ' && !b"\"'<".contains(&byte));
+    (!found.is_empty()).then_some(found)
+}
+
+/// The value in `define('DB_PASSWORD', 'value')`.
+fn defined(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let gap = run(body, span.end, |byte| matches!(byte, b' ' | b','));
+    let quote = body.get(gap.end).copied().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let found = run(body, gap.end + 1, |byte| byte != quote && byte != b'\n');
+    (!gap.is_empty() && !found.is_empty()).then_some(found)
+}
+
+/// A key up to its last line, or to the end of what is here.
+fn key_block(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    let rest = body.get(span.end..(span.end + KEY_MAX).min(body.len()))?;
+    let length = memmem::find(rest, b"-----").unwrap_or(rest.len());
+    Some(span.end..span.end + length)
+}
+
+#[cfg(test)]
+mod tests;
