@@ -319,7 +319,7 @@ impl PendingHits {
                 record = None;
                 // The first says what the request was refused for.
                 events.truncate(1);
-                events.iter_mut().for_each(|hit| trim(hit));
+                events.iter_mut().for_each(trim);
             }
             Room::None => {
                 record = None;

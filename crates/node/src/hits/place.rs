@@ -49,3 +49,95 @@ pub(super) fn forget_in_request(hit: &mut HitEvent) {
         value.map(|value| SignPlace { value: Some(value), request: None })
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use bartizan_detect::{Engine, NoPolicy, inspect};
+    use bartizan_request::{Limits, RequestParts};
+    use http::Version;
+    use serde_json::json;
+    use smallvec::SmallVec;
+
+    use super::*;
+    use crate::pipeline::Extent;
+
+    /// The first finding of a request, and the hit with what is recorded of it.
+    fn found(
+        target: &str,
+        header: &[u8],
+        body: &[u8],
+        recorded: &serde_json::Value,
+    ) -> (HitEvent, Option<SignPlace>) {
+        let fields: [(&[u8], &[u8]); 2] = [(b"content-type", b"application/json"), (b"x-a", header)];
+        let headers = SmallVec::from_slice(&fields);
+        let subject = Subject {
+            method: "POST",
+            target: target.as_bytes(),
+            version: Version::HTTP_11,
+            headers,
+            secure: false,
+            body,
+            extent: Extent::Whole,
+            body_bytes: body.len() as u64,
+        };
+        let parts = RequestParts {
+            method: "POST",
+            target: target.as_bytes(),
+            headers: &fields,
+            body,
+            body_truncated: false,
+        };
+        let detections = inspect(&Engine::new(), &parts, &Limits::default(), &mut NoPolicy).detections;
+        let detection = detections.first().expect("nothing was found");
+        let hit: HitEvent = serde_json::from_value(json!({
+            "event_id": "", "request_id": "", "ts_ms": 0, "node_uuid": "", "application": -1, "ruleset_version": 1,
+            "attack_type": "sqli", "point": detection.point, "parameter": "", "value": "", "ip": "", "domain": "",
+            "path": "", "method": "", "proto": "", "scheme": "", "statuscode": 0, "response_time": 0,
+            "response_size": 0, "block_status": "blocked", "block_reason": "", "mode": "block", "raw": recorded,
+        }))
+        .unwrap();
+        let place = of(detection, &hit, &subject);
+        (HitEvent { sign_place: place, ..hit }, place)
+    }
+
+    const ATTACK: &str = "' union select password from users--";
+
+    #[test]
+    fn bytes_become_characters_of_what_is_recorded() {
+        // A byte that is no UTF-8 is written as four characters, of two of a character one is.
+        let body = [b"{\"a\":\"\xFF\xC3\xA4".as_slice(), ATTACK.as_bytes(), b"\"}"].concat();
+        let text = format!("{{\"a\":\"\\xffä{ATTACK}\"}}");
+        let (hit, place) = found("/", b"", &body, &json!({ "body": text }));
+        let SignPlace { value, request } = place.unwrap();
+        assert_eq!(value.unwrap()[0], 5);
+        assert_eq!(request.unwrap().span[0], 6 + 5 + 2);
+        assert!(shown(&hit).unwrap().ends_with("union select password from"), "{hit:?}");
+    }
+
+    #[test]
+    fn a_header_is_placed_where_it_has_one_value() {
+        let header = format!("x{ATTACK}");
+        let place =
+            |values: &[&str]| found("/", header.as_bytes(), b"", &json!({ "headers": {"X-A": values} })).1;
+        let request = place(&[&header]).unwrap().request.unwrap();
+        assert_eq!((request.part, request.span[0]), (RecordedPart::Header, 3));
+        assert_eq!(place(&[&header, "b"]).unwrap().request, None);
+        assert_eq!(place(&["********"]).unwrap().request, None);
+    }
+
+    #[test]
+    fn nothing_is_placed_in_what_was_cut_or_masked() {
+        let target = format!("/?pin=12345678&q=x{ATTACK}&z=1");
+        let place = |recorded: &str| found(&target, b"", b"", &json!({ "uri": recorded })).1.unwrap();
+        assert!(place(&target).request.is_some());
+        // Behind the sign it changes nothing.
+        assert!(place(&target.replace("z=1", "z=********")).request.is_some());
+        for recorded in [target.replace("12345678", "********"), target[..30].to_owned(), String::new()] {
+            let SignPlace { value, request } = place(&recorded);
+            assert!(value.is_some() && request.is_none(), "{recorded}");
+        }
+        let (mut hit, _) = found(&target, b"", b"", &json!({ "uri": target }));
+        forget_in_request(&mut hit);
+        assert!(hit.sign_place.is_some_and(|place| place.request.is_none() && place.value.is_some()));
+    }
+}
