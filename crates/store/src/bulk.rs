@@ -27,22 +27,40 @@ impl Bulk {
     pub(crate) async fn insert<C: ConnectionTrait>(
         &self,
         connection: &C,
-        rows: impl ExactSizeIterator<Item = Vec<Value>>,
+        mut rows: impl ExactSizeIterator<Item = Vec<Value>>,
     ) -> Result<(), StoreError> {
         let backend = connection.get_database_backend();
-        let mut rows = rows;
-        while rows.len() > 0 {
-            let count = largest(rows.len(), self.columns.len());
-            let mut values = Vec::with_capacity(count * self.columns.len());
-            rows.by_ref().take(count).for_each(|row| values.extend(row));
-            let statement = Statement::from_sql_and_values(backend, self.text(backend, count), values);
-            connection.execute_raw(statement).await?;
+        let mut next = self.statement(backend, &mut rows);
+        while let Some(statement) = next {
+            // While the database works on one statement the next one is put together.
+            let (done, following) =
+                tokio::join!(connection.execute_raw(statement), async { self.statement(backend, &mut rows) });
+            done?;
+            next = following;
         }
         Ok(())
     }
 
+    /// A statement with the next rows; none when no row is left.
+    fn statement(
+        &self,
+        backend: DbBackend,
+        rows: &mut impl ExactSizeIterator<Item = Vec<Value>>,
+    ) -> Option<Statement> {
+        if rows.len() == 0 {
+            return None;
+        }
+        let count = largest(rows.len(), self.columns.len());
+        let mut values = Vec::with_capacity(count * self.columns.len());
+        rows.take(count).for_each(|row| values.extend(row));
+        Some(Statement::from_sql_and_values(backend, self.text(backend, count), values))
+    }
+
     fn text(&self, backend: DbBackend, rows: usize) -> String {
-        let mut text = format!("INSERT INTO {} ({}) VALUES ", self.table, self.columns.join(","));
+        // Whoever meets an error takes the whole batch back. So SQLite need not be able to take back one statement of it,
+        // for which it would keep a copy of every page that the statement changes.
+        let insert = if backend == DbBackend::Sqlite { "INSERT OR FAIL" } else { "INSERT" };
+        let mut text = format!("{insert} INTO {} ({}) VALUES ", self.table, self.columns.join(","));
         let mut number = 0;
         for row in 0..rows {
             text.push_str(if row == 0 { "(" } else { ",(" });
@@ -123,7 +141,7 @@ mod tests {
     fn statements_have_few_sizes() {
         assert_eq!(
             BULK.text(DbBackend::Sqlite, 2),
-            "INSERT INTO t (a,b) VALUES (?,?),(?,?) ON CONFLICT DO NOTHING"
+            "INSERT OR FAIL INTO t (a,b) VALUES (?,?),(?,?) ON CONFLICT DO NOTHING"
         );
         assert_eq!(
             BULK.text(DbBackend::Postgres, 2),

@@ -1,8 +1,8 @@
 //! Measures security events through a whole cloud: hits per second that nodes can upload, until they are durable and
 //! grouped into attacks, how soon a single hit is seen meanwhile, then the queries of the API for the largest tenant.
 //!
-//! `events [HITS] [BATCH] [FOLDER]`: so many hits, in uploads of `BATCH` hits, one at a time per node, 20 nodes of 20
-//! tenants at once. A folder that has data already is only queried. The sender runs in the same process; its
+//! `events [HITS] [BATCH] [FOLDER] [NODES]`: so many hits, in uploads of `BATCH` hits, one at a time per node, 20 tenants
+//! with `NODES` nodes each (1 unless said). A folder that has data already is only queried. The sender runs in the same process; its
 //! processor time is measured beforehand and printed, so that it can be taken off.
 
 #![allow(
@@ -32,7 +32,7 @@ use bartizan_store::{
     sea_orm::{ActiveModelTrait, IntoActiveModel},
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 mod queries;
 mod traffic;
@@ -47,7 +47,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Who uploads and who asks; kept in the folder for the next run.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Access {
-    /// `Node uuid:secret` per tenant.
+    /// `Node uuid:secret`, those of a tenant side by side.
     nodes: Vec<String>,
     /// Administrator of the largest tenant.
     uuid: String,
@@ -63,6 +63,7 @@ async fn main() {
     let hits: i64 = arguments.next().map_or(1_000_000, |text| text.parse().unwrap());
     let batch: usize = arguments.next().map_or(500, |text| text.parse().unwrap());
     let folder = arguments.next().map_or_else(|| std::env::temp_dir().join("bartizan-events"), PathBuf::from);
+    let per_tenant: usize = arguments.next().map_or(1, |text| text.parse().unwrap());
     let mut config = CloudConfig { data_dir: folder.clone(), ..CloudConfig::default() };
     config.listen.address = "127.0.0.1:0".parse().unwrap();
     config.limits.node_requests_per_second = 100_000;
@@ -72,7 +73,7 @@ async fn main() {
     let access = match known {
         Some(known) => serde_json::from_slice(&known).unwrap(),
         None => {
-            let access = provision(&running).await;
+            let access = provision(&running, per_tenant).await;
             std::fs::write(folder.join("bench.json"), serde_json::to_vec(&access).unwrap()).unwrap();
             upload(&running, &access, hits, batch).await;
             access
@@ -84,7 +85,7 @@ async fn main() {
     running.shutdown().await;
 }
 
-async fn provision(running: &RunningCloud) -> Access {
+async fn provision(running: &RunningCloud, per_tenant: usize) -> Access {
     let cloud = &running.cloud;
     let now = cloud.now();
     let mut access = Access {
@@ -108,37 +109,44 @@ async fn provision(running: &RunningCloud) -> Access {
             let user = user.update(&transaction).await.unwrap();
             (access.uuid, access.secret, access.client_id) = (user.uuid, secret.hex(), client.id);
         }
-        let (uuid, secret) = (format!("00000000-0000-4000-8000-{tenant:012}"), Secret::random());
-        let node = entity::node_instance::Model {
-            uuid: uuid.clone(),
-            group_id: 0,
-            client_id: client.id,
-            token_id: None,
-            secret_mac: secret.mac(&cloud.keys),
-            hostname: "bench".into(),
-            ip: "127.0.0.1".into(),
-            version: "0".into(),
-            packages: json!({}),
-            created_at: now,
-            last_seen_at: now,
-            last_event_at: None,
-            startid: String::new(),
-            heartbeat_seq: 0,
-            ruleset_version: 0,
-            ruleset_updated_at: None,
-            detectdb_version: 0,
-            detectdb_updated_at: None,
-            lists_seq: 0,
-            requests: 0,
-            requests_month: 0,
-            rps: 0.0,
-            last_error: None,
-        };
-        node.into_active_model().insert(&transaction).await.unwrap();
+        for number in 0..per_tenant {
+            let uuid = format!("00000000-0000-4000-{:04}-{tenant:012}", 8000 + number);
+            let secret = Secret::random();
+            node_row(&uuid, client.id, secret.mac(&cloud.keys), now).insert(&transaction).await.unwrap();
+            access.nodes.push(format!("Node {uuid}:{}", secret.hex()));
+        }
         transaction.commit().await.unwrap();
-        access.nodes.push(format!("Node {uuid}:{}", secret.hex()));
     }
     access
+}
+
+fn node_row(uuid: &str, client_id: i64, secret_mac: String, now: i64) -> entity::node_instance::ActiveModel {
+    let node = entity::node_instance::Model {
+        uuid: uuid.to_owned(),
+        group_id: 0,
+        client_id,
+        token_id: None,
+        secret_mac,
+        hostname: "bench".into(),
+        ip: "127.0.0.1".into(),
+        version: "0".into(),
+        packages: json!({}),
+        created_at: now,
+        last_seen_at: now,
+        last_event_at: None,
+        startid: String::new(),
+        heartbeat_seq: 0,
+        ruleset_version: 0,
+        ruleset_updated_at: None,
+        detectdb_version: 0,
+        detectdb_updated_at: None,
+        lists_seq: 0,
+        requests: 0,
+        requests_month: 0,
+        rps: 0.0,
+        last_error: None,
+    };
+    node.into_active_model()
 }
 
 /// Processor seconds of this process so far.
@@ -163,10 +171,13 @@ async fn upload(running: &RunningCloud, access: &Access, hits: i64, batch: usize
     let (spent, start) = (processor_s(), Instant::now());
     let watch = visibility::Watch::start(running, access);
     let (mut nodes, mut workers) = (vec![], vec![]);
-    for authorization in &access.nodes {
+    for of_tenant in access.nodes.chunks(access.nodes.len() / TENANTS) {
         let (sender, receiver) = mpsc::channel::<String>(1);
         nodes.push(sender);
-        workers.push(tokio::spawn(node(address.clone(), authorization.clone(), receiver)));
+        let receiver = Arc::new(Mutex::new(receiver));
+        for authorization in of_tenant {
+            workers.push(tokio::spawn(node(address.clone(), authorization.clone(), receiver.clone())));
+        }
     }
     let mut traffic = Traffic::new(hits, access.start_ms);
     let (mut batches, mut counts) = (vec![String::new(); TENANTS], [0; TENANTS]);
@@ -175,7 +186,9 @@ async fn upload(running: &RunningCloud, access: &Access, hits: i64, batch: usize
         if counts[tenant] == batch {
             counts[tenant] = 0;
             clock.shift_ms(traffic.now_ms() - clock.now_ms());
-            nodes[tenant].send(std::mem::take(&mut batches[tenant])).await.unwrap();
+            // As large as the last one: a text that grows costs the sender more than what it writes.
+            let room = String::with_capacity(batches[tenant].len() + (64 << 10));
+            nodes[tenant].send(std::mem::replace(&mut batches[tenant], room)).await.unwrap();
         }
     }
     for (node, rest) in nodes.iter().zip(batches).filter(|(_, rest)| !rest.is_empty()) {
@@ -189,7 +202,10 @@ async fn upload(running: &RunningCloud, access: &Access, hits: i64, batch: usize
     watch.finish();
     let (wall, processor) = (start.elapsed().as_secs_f64(), processor_s() - spent);
     times.sort();
-    println!("{hits} hits, {TENANTS} tenants, {DAYS} days, {batch} hits per upload");
+    println!(
+        "{hits} hits, {TENANTS} tenants, {} nodes, {DAYS} days, {batch} hits per upload",
+        access.nodes.len()
+    );
     println!("upload        {:>9.0} hits/s", hits as f64 / wall);
     println!("processor     {processor:>9.1} s, {sender_s:.1} s of them for making the hits");
     println!("per upload    p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
@@ -197,10 +213,15 @@ async fn upload(running: &RunningCloud, access: &Access, hits: i64, batch: usize
 }
 
 /// One node: an upload at a time. Returns how long each took.
-async fn node(address: String, authorization: String, mut batches: mpsc::Receiver<String>) -> Vec<Duration> {
+async fn node(
+    address: String,
+    authorization: String,
+    batches: Arc<Mutex<mpsc::Receiver<String>>>,
+) -> Vec<Duration> {
     let (client, mut times) = (reqwest::Client::new(), vec![]);
     let address: Arc<str> = address.into();
-    while let Some(events) = batches.recv().await {
+    loop {
+        let Some(events) = batches.lock().await.recv().await else { return times };
         let body = format!(r#"{{"batch_id":"b{}","seq":{},"events":[{events}]}}"#, times.len(), times.len());
         let start = Instant::now();
         let sending = client.post(&*address).header("Authorization", &authorization).body(body);
@@ -210,7 +231,6 @@ async fn node(address: String, authorization: String, mut batches: mpsc::Receive
         let reply: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(reply["rejected"], json!([]), "{text}");
     }
-    times
 }
 
 fn size(folder: &Path) -> u64 {

@@ -1,4 +1,7 @@
-use bartizan_store::{Store, sea_orm::ConnectionTrait};
+use bartizan_store::{
+    Store,
+    sea_orm::{ConnectionTrait, DbBackend, Statement},
+};
 use bartizan_testkit::store::TestStore;
 
 #[tokio::test]
@@ -29,4 +32,21 @@ async fn an_open_transaction_holds_up_no_reader() {
     assert!(test.store.identify_partner("later").await.unwrap().is_none());
     transaction.commit().await.unwrap();
     assert!(test.store.identify_partner("later").await.unwrap().is_some());
+}
+
+/// Whoever builds without `.cargo/config.toml` has a database that takes events more slowly.
+#[tokio::test]
+async fn sqlite_is_compiled_as_the_workspace_says() {
+    let test = TestStore::open().await;
+    let connection = test.store.writer();
+    if connection.get_database_backend() != DbBackend::Sqlite {
+        return;
+    }
+    let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA compile_options");
+    let rows = connection.query_all_raw(statement).await.unwrap();
+    let options: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    for option in ["ENABLE_QPSG", "DEFAULT_MEMSTATUS=0", "STMTJRNL_SPILL=4194304"] {
+        assert!(options.iter().any(|known| known == option), "{option} is not in {options:?}");
+    }
+    assert!(!options.iter().any(|known| known == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
