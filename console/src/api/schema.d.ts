@@ -2913,9 +2913,10 @@ export interface paths {
         put?: never;
         /**
          * List security issues
-         * @description Newest first unless `order_by` says otherwise. Filters by `severity`, `host`, `state`, `created_since`,
-         *     `discovered_since`, `discovered_by`, `id`, `issue_type`, `owasp`, `source_template`, `group_id`, `search_query`,
-         *     `verified` and `incident`; hidden issues only where `state` names them. The token may stand in the body.
+         * @description Newest first unless `order_by` says otherwise. Filters by `client_id`, `severity`, `host`, `state`, `created_since`,
+         *     `discovered_since`, `discovered_by`, `id`, `domain_id`, `subdomain_id`, `issue_type`, `owasp`, `source_template`,
+         *     `group_id`, `search_query`, `test_run_public_uuids`, `verified` and `incident`; hidden issues only where `state` names
+         *     them. The token may stand in the body.
          */
         post: operations["security_issue_list"];
         delete?: never;

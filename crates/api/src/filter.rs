@@ -556,8 +556,10 @@ fn masks(items: &[&Value]) -> Result<Option<Vec<Mask>>, Value> {
 /// A text as masks and searches compare it, whatever its case. Letters without a single counterpart stay as they are.
 #[must_use]
 pub fn folded(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        return Cow::Borrowed(text);
+    // Nearly all texts are ASCII, and searches fold millions of them.
+    if text.is_ascii() {
+        let is_folded = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        return if is_folded { Cow::Borrowed(text) } else { Cow::Owned(text.to_ascii_lowercase()) };
     }
     Cow::Owned(text.chars().map(folded_char).collect())
 }

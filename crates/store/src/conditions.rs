@@ -1,6 +1,9 @@
 //! Typed filters of the API as SQL conditions. Values are always bound, never spliced into text.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use bartizan_api::filter::{Condition as Asked, Filter, IpTest, Mask, Range, Test, folded, upper_case};
 use sea_orm::{
@@ -167,16 +170,18 @@ fn search_tests(columns: &'static [&'static str], test: &Test) -> Vec<SimpleExpr
     tests.collect()
 }
 
+/// Most different letters beyond ASCII that a column is folded for: each nests the expression once more, and the parser of
+/// SQLite only takes so many levels. More of them are found in lower case only.
+const MAX_FOLDED: usize = 16;
+
 /// A text folded as far as a folded pattern can tell: both databases fold ASCII, and other letters only by name.
 fn folded_as(column: SimpleExpr, pattern: &str) -> SimpleExpr {
-    let mut letters: Vec<char> = pattern.chars().filter(|c| !c.is_ascii()).collect();
-    letters.sort_unstable();
-    letters.dedup();
-    letters.into_iter().fold(Func::lower(column).into(), |column, lower| match upper_case(lower) {
-        Some(upper) => Func::cust("REPLACE")
-            .args([column, Expr::val(upper.to_string()), Expr::val(lower.to_string())])
-            .into(),
-        None => column,
+    let letters: BTreeSet<char> = pattern.chars().filter(|c| !c.is_ascii()).collect();
+    let pairs = letters.into_iter().filter_map(|lower| Some((upper_case(lower)?, lower)));
+    pairs.take(MAX_FOLDED).fold(Func::lower(column).into(), |column, (upper, lower)| {
+        // Letters, so nothing to bind: databases bind only so many values.
+        let letter = |letter: char| Expr::cust(format!("'{letter}'"));
+        Func::cust("REPLACE").args([column, letter(upper), letter(lower)]).into()
     })
 }
 

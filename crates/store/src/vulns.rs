@@ -58,14 +58,11 @@ pub const FIELDS: &[(Field, Place)] = &[
     (Field::nullable("scid", Kind::Text), Place::Constant(None)),
 ];
 
-/// The vulnerabilities of a filter. Hidden ones only where the filter speaks of them.
+/// The vulnerabilities of a filter. Hidden ones only by an alternative that speaks of them.
 fn condition(tenants: &Tenants, filter: &Filter) -> Condition {
-    let mut all = Condition::all().add(tenants.holds("client_id"));
-    if filter.clauses.iter().flatten().all(|asked| asked.field != "hidden") {
-        all = all.add(Column::Hidden.eq(false));
-    }
+    let all = Condition::all().add(tenants.holds("client_id"));
     if filter.clauses.is_empty() {
-        return all;
+        return all.add(Column::Hidden.eq(false));
     }
     all.add(filter.clauses.iter().fold(Condition::any(), |any, clause| {
         let tests = clause.iter().filter_map(|asked| {
@@ -75,7 +72,9 @@ fn condition(tenants: &Tenants, filter: &Filter) -> Condition {
             }
             test(asked)
         });
-        any.add(tests.fold(Condition::all().add(Expr::val(1).eq(1)), Condition::add))
+        let speaks = clause.iter().any(|asked| asked.field == "hidden");
+        let shown = if speaks { Expr::val(1).eq(1) } else { Column::Hidden.eq(false) };
+        any.add(tests.fold(Condition::all().add(shown), Condition::add))
     }))
 }
 

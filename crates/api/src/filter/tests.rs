@@ -166,7 +166,7 @@ fn ipv4_within_ipv6_is_ipv4_and_families_are_apart() {
 fn letters_fold_one_to_one() {
     assert_eq!(folded("/API/ÜBER/Москва"), "/api/über/москва");
     // None of them has one counterpart.
-    assert_eq!(folded("ßİK"), "ßİK");
+    assert_eq!(folded("ßİ\u{212a}"), "ßİ\u{212a}");
     assert_eq!((upper_case('ü'), upper_case('ß'), upper_case('1')), (Some('Ü'), None, None));
     assert_eq!(like_pattern("*ÜB?r_"), "%üb_r\\_");
 }

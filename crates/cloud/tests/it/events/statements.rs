@@ -128,6 +128,8 @@ async fn hidden_vulnerabilities_come_where_both_are_asked_for() {
         // Clients send it for nothing.
         (json!({"!hidden": false}), vec!["/a"]),
         (json!([{"hidden": [true, false], "path": "/b"}]), vec!["/b"]),
+        (json!([{"path": "/b"}, {"hidden": true, "path": "/a"}]), vec![]),
+        (json!([{"path": "/a"}, {"hidden": true, "type": "sqli"}]), vec!["/a", "/b"]),
     ] {
         let found = cloud
             .post(&admin, "/v1/objects/vuln", json!({"filter": filter, "order_by": "path"}))
