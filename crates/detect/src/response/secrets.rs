@@ -82,6 +82,7 @@ static HIDDEN: &[(&[&[u8]], Extent)] = &[
     ),
     (&[b"PASSWORD=", b"PASSWD=", b"PWD=", b"SECRET=", b"TOKEN=", b"KEY=", b"SECRET_KEY_BASE="], setting),
     (&[b"'DB_PASSWORD'"], defined),
+    (&[b":$6$", b":$5$", b":$1$", b":$y$", b":$2y$", b":$2b$"], hash),
 ];
 
 /// The needles in one automaton, with what follows each.
@@ -124,7 +125,7 @@ pub fn masked_excerpt(text: &[u8], part: Range<usize>) -> Vec<u8> {
 
 /// A token that a machine made.
 pub(super) fn is_token(body: &[u8], span: &Range<usize>) -> bool {
-    holds(body, span, |value| is_random(value))
+    holds(body, span, is_random)
 }
 
 /// The two parts of a key pair near each other, or the secret one by its name.
@@ -366,7 +367,7 @@ fn sendgrid(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
     let first = run(body, span.end, is_text);
     let second = run(body, first.end + 1, is_text);
     let is_whole = first.len() == 22 && body.get(first.end) == Some(&b'.') && second.len() == 43;
-    (is_whole && !is_inside(body, span.start)).then(|| first.start..second.end)
+    (is_whole && !is_inside(body, span.start)).then_some(first.start..second.end)
 }
 
 /// A key of Google, but for those that pages show to everybody: in the address of a script, or beside the settings of
@@ -472,6 +473,11 @@ fn defined(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
     let quote = body.get(gap.end).copied().filter(|byte| matches!(byte, b'"' | b'\''))?;
     let found = run(body, gap.end + 1, |byte| byte != quote && byte != b'\n');
     (!gap.is_empty() && !found.is_empty()).then_some(found)
+}
+
+/// The hash of a password in a line of `/etc/shadow`.
+fn hash(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
+    Some(run(body, span.end, |byte| byte > b' ' && byte != b':'))
 }
 
 /// A key up to its last line, or to the end of what is here.

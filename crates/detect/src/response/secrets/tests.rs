@@ -275,6 +275,11 @@ fn an_excerpt_hides_what_reaches_into_it() {
         "-----BEGIN PRIVATE KEY-----****-----END PRIVATE KEY-----\nTraceback (most recent call last)\n\
          postgres://a:****@db ghp_**** tail"
     );
+    let shadow = b"root:$6$Kz1x$9QmR7vT2bN8cYp3HsJ6gDf1KqA5eUo:19000:0:99999:7:::\nbin:*:19000";
+    assert_eq!(masked_excerpt(shadow, 0..99), b"root:$6$****:19000:0:99999:7:::\nbin:*:19000");
+    let metadata = b"\"AccessKeyId\" : \"ASIAX\",\n\"SecretAccessKey\" : \"q9Zt3Lx/V7bN\",";
+    let shown = masked_excerpt(metadata, 0..metadata.len());
+    assert_eq!(shown, b"\"AccessKeyId\" : \"ASIAX\",\n\"SecretAccessKey\" : \"****\",");
     assert_eq!(masked_excerpt(b"nothing to hide", 3..10), b"hing to");
     assert_eq!(masked_excerpt(b"short", 9..20), b"");
 }
