@@ -241,10 +241,8 @@ async fn frequent(
 pub async fn attack_count(cloud: &Cloud, query: AttackQuery<'_>) -> Result<(i64, i64, i64), Failure> {
     let among = attacks_with_hit(cloud, query).await?;
     let query = AttackQuery { among: among.as_deref(), ..query };
-    // The database counts on another core.
-    let totals = async { Ok::<_, Failure>(cloud.store.attack_totals(query).await?) };
-    let ((attacks, hits), ips) = tokio::try_join!(totals, addresses(cloud, query))?;
-    let ips = match ips {
+    let (attacks, hits) = cloud.store.attack_totals(query).await?;
+    let ips = match addresses(cloud, query).await? {
         Some(ips) => ips,
         None => cloud.store.attack_addresses(query).await?,
     };
