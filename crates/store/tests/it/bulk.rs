@@ -21,6 +21,7 @@ fn attack(id: i64, public_id: &str) -> attack::Model {
         domain: "a.test".into(),
         path: "/".into(),
         method: "GET".into(),
+        methods: None,
         pool: -1,
         first_time: 1,
         last_time: 2,
