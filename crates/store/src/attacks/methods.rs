@@ -6,7 +6,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::entity::attack;
 
-/// Most methods that are told apart. Clients may make up any number of them; later ones are not counted.
+/// Most methods that are told apart. Clients may make up any number of them; of more, the rare ones are counted roughly.
 pub(crate) const MAX_METHODS: usize = 64;
 
 /// Counts hits of a method that an attack gets; before they are added to its own number of hits.
@@ -18,10 +18,19 @@ pub fn count(attack: &mut attack::Model, method: &str, hits: i64) {
         Some(text) => serde_json::from_str(text).unwrap_or_default(),
         None => BTreeMap::from([(attack.method.clone(), attack.hits)]),
     };
-    if counts.len() < MAX_METHODS || counts.contains_key(method) {
-        *counts.entry(method.to_owned()).or_default() += hits;
-    }
+    add(&mut counts, method, hits);
     set(attack, counts);
+}
+
+/// Adds hits of a method.
+fn add(counts: &mut BTreeMap<String, i64>, method: &str, hits: i64) {
+    let mut before = 0;
+    if counts.len() >= MAX_METHODS && !counts.contains_key(method) {
+        // The rarest gives up its place and its number, so that a method that comes often wins whenever it begins.
+        let rarest = counts.iter().min_by_key(|(_, hits)| **hits).map(|(method, _)| method.clone());
+        before = rarest.and_then(|method| counts.remove(&method)).unwrap_or(0);
+    }
+    *counts.entry(method.to_owned()).or_insert(before) += hits;
 }
 
 /// Sets the numbers of hits by method. An attack none of whose hits counts keeps the method it had.
@@ -58,5 +67,13 @@ mod tests {
         counts.insert("POST".to_owned(), 9);
         let kept = most_frequent(counts);
         assert_eq!((kept.len(), kept.get("POST"), kept.contains_key("A000")), (MAX_METHODS, Some(&9), true));
+    }
+    #[test]
+    fn a_frequent_method_wins_although_many_came_before() {
+        let mut counts = BTreeMap::new();
+        (0..2 * MAX_METHODS).for_each(|number| add(&mut counts, &format!("A{number:03}"), 1));
+        (0..9).for_each(|_| add(&mut counts, "GET", 1));
+        let most = counts.iter().max_by_key(|(_, hits)| **hits).map(|(method, _)| method.as_str());
+        assert_eq!((counts.len(), most), (MAX_METHODS, Some("GET")));
     }
 }

@@ -164,6 +164,12 @@ pub(super) fn believed(ts_ms: i64, now_ms: i64) -> i64 {
     if (now_ms - MAX_AGE_MS..=now_ms + MAX_AHEAD_MS).contains(&ts_ms) { ts_ms } else { now_ms }
 }
 
+/// The address of a source. IPv4 is IPv4, also where a socket of both families received it.
+fn address(text: &str) -> IpAddr {
+    // Checked before; the unspecified address would be visible as such.
+    text.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical()
+}
+
 /// The row of a request without its hits.
 pub(super) fn dropped_row(
     dropped: DroppedHits,
@@ -181,7 +187,7 @@ pub(super) fn dropped_row(
         method: without_nul(dropped.method),
         domain: without_nul(dropped.domain),
         path: without_nul(dropped.path),
-        ip: without_nul(dropped.ip),
+        ip: address(&dropped.ip).to_string(),
         server_addr: without_nul(dropped.server_addr),
         statuscode: i64::from(dropped.statuscode),
         // Plain data: serialising it cannot fail.
@@ -196,9 +202,7 @@ pub(super) fn dropped_row(
 /// The row of an event, not yet in an attack, and its serialised request.
 pub(super) fn rows(hit: HitEvent, node: &NodeCaller, now_ms: i64) -> (entity::hit::Model, String) {
     let ts_ms = believed(hit.ts_ms, now_ms);
-    // Checked before; the unspecified address would be visible as such.
-    // IPv4 is IPv4, also where a socket of both families received it.
-    let ip = hit.ip.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])).to_canonical();
+    let ip = address(&hit.ip);
     let place = sign_place(&hit);
     let uri_length = i64::try_from(hit.raw.uri.chars().count()).unwrap_or(i64::MAX);
     let raw = raw_text(&hit.raw);

@@ -115,12 +115,12 @@ pub(super) fn read(terms: &[Term], calendar: &Calendar) -> Result<(Option<(i64, 
     match found {
         Some((Ok((from, _)), _)) if from < 0 => Err(bad("the period begins before 1970", &first)),
         Some((Ok(range), used)) => match word(used).filter(|next| is_dated && dates::is_like_time(next)) {
-            // The date would have taken a time of day.
-            Some(value) => {
+            // The date would have taken a time of day, and it is no period of its own.
+            Some(value) if dated(&|index| word(used + index), calendar).is_none() => {
                 let column = terms.get(used).map_or(1, |term| term.column);
                 Err(SearchError { text: dates::NO_TIME, value, column })
             }
-            None => Ok((Some(range), used)),
+            _ => Ok((Some(range), used)),
         },
         Some((Err(text), _)) => Err(bad(text, &first)),
         None if first == "last" || first == "this" => Err(bad(UNKNOWN, &first)),

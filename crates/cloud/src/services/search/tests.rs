@@ -217,6 +217,8 @@ fn periods_are_ranges() {
     let zoned = Calendar::new(NOW, "Europe/Berlin", DateOrder::DayMonthYear);
     assert_eq!(understand("today", &zoned).unwrap().periods, [(midnight - 2 * 3600, NOW)]);
     assert!(found("sqli").periods.is_empty());
+    assert_eq!(found("10:00-11:00 12:00-13:00").periods.len(), 2);
+    assert_eq!(found("2026-07-14 10:00-11:00 12:00-13:00").periods.len(), 2);
 }
 
 proptest! {
