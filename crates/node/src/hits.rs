@@ -344,7 +344,7 @@ impl Drop for PendingHits {
 }
 
 /// Leaves nothing of the request.
-fn trim(hit: &mut HitEvent) {
+pub(crate) fn trim(hit: &mut HitEvent) {
     hit.raw = crate::sampling::trimmed(&hit.raw);
     place::forget_in_request(hit);
 }

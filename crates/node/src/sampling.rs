@@ -255,7 +255,9 @@ impl Table {
             (self.waiting, seen.since) = (self.waiting + 1, now);
         }
         seen.skipped = seen.skipped.saturating_add(hit.aggregated_count);
-        seen.last = Some(Box::new(HitEvent { raw: trimmed(&hit.raw), ..hit.clone() }));
+        let mut last = Box::new(hit.clone());
+        crate::hits::trim(&mut last);
+        seen.last = Some(last);
         reason
     }
 

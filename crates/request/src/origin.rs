@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
 use serde::Serialize;
 
 use crate::decode::percent::hex_pair;
@@ -35,6 +36,9 @@ pub struct Origin {
     pub span: Range<usize>,
 }
 
+/// Most fields that are looked through; among more of them no place is certain.
+const MAX_FIELDS: usize = 4096;
+
 impl RequestParts<'_> {
     /// Where bytes of a value that a walk of this request visits at `point` stand in the request; `None` where that is not
     /// certain. Looks through the fields of the query or form, so it is for what was found, not for every value.
@@ -56,23 +60,42 @@ impl RequestParts<'_> {
         )
     }
 
-    /// A field of the query or of a form. Where two fields have the value, either may be meant.
+    /// Whether the body says that its bytes are other characters than they look like.
+    fn names_a_charset(&self) -> bool {
+        self.headers.iter().any(|(name, value)| {
+            let value = value.to_ascii_lowercase();
+            let charset = memmem::find(&value, b"charset").and_then(|at| value.get(at..));
+            name.eq_ignore_ascii_case(b"content-type")
+                && charset.is_some_and(|charset| memmem::find(charset, b"utf-8").is_none())
+        })
+    }
+
+    /// A field of the query or of a form: the one pair of this name and this value. Fields that are no pair of their own
+    /// (behind a semicolon, say) have no place, nor have those of a form in another character set.
     fn in_a_field(&self, point: &PointPath<'_>, value: &[u8], span: &Range<usize>) -> Option<Origin> {
         let steps = point.steps();
-        let (part, whole, names) = match steps.as_slice() {
-            [StepRef::Keyed(Element::Get, _), names @ ..] => {
-                (RequestPart::Target, Target::parse(self.target).query()?, names)
+        let (part, whole, (key, names)) = match steps.as_slice() {
+            [StepRef::Keyed(Element::Get, key), names @ ..] => {
+                (RequestPart::Target, Target::parse(self.target).query()?, (key, names))
             }
-            [StepRef::Simple(Element::Post), StepRef::Keyed(Element::FormUrlencoded, _), names @ ..] => {
-                (RequestPart::Body, self.body, names)
+            [StepRef::Simple(Element::Post), StepRef::Keyed(Element::FormUrlencoded, key), names @ ..]
+                if !self.names_a_charset() =>
+            {
+                (RequestPart::Body, self.body, (key, names))
             }
             _ => return None,
         };
         if !names.iter().all(|step| matches!(step.element(), Element::Array | Element::Hash)) {
             return None;
         }
-        let mut same = raw_pairs(whole).map(|(_, raw)| raw).filter(|raw| is_form_of(raw, value));
-        let raw = same.next().filter(|_| same.next().is_none())?;
+        let mut same = None;
+        for (count, (name, raw)) in raw_pairs(whole).enumerate() {
+            let is_meant = is_form_of(raw, value) && begins_with(name, key.as_bytes());
+            if count >= MAX_FIELDS || is_meant && same.replace(raw).is_some() {
+                return None;
+            }
+        }
+        let raw = same?;
         let of = match part {
             RequestPart::Target => self.target,
             _ => self.body,
@@ -81,6 +104,12 @@ impl RequestParts<'_> {
         let place = |index| at + bytes(raw).nth(index).map_or(raw.len(), |(_, start)| start);
         Some(Origin { part, span: place(span.start)..place(span.end) })
     }
+}
+
+/// Whether the name of a field is a key, or goes on after it with a bracket.
+fn begins_with(name: &[u8], key: &[u8]) -> bool {
+    let mut name = bytes(name).map(|(byte, _)| byte);
+    key.iter().all(|&byte| name.next() == Some(byte)) && matches!(name.next(), None | Some(b'['))
 }
 
 /// Where a piece begins in a whole of which it is a piece.
@@ -190,7 +219,14 @@ mod tests {
         // Escapes of JSON, another layer of percent-encoding, two fields alike.
         assert_eq!(first("/", "application/json", br#"{"a":"x\u003cb>"}"#, "<b>"), None);
         assert_eq!(first("/?a=%253Cb%253E", "", b"", "<b>"), None);
-        assert_eq!(first("/?a=<i>&b=<i>", "", b"", "<i>"), None);
+        assert_eq!(first("/?a=<i>&a=<i>", "", b"", "<i>"), None);
+        // A pair that looks alike is another field.
+        let places = found("/?a=1;q=%3Cq%3E&z=%3Cq%3E", "", b"", "<q>");
+        assert!(places.iter().any(|(point, place)| point.contains("q") && place.is_none()), "{places:?}");
+        let charset = "application/x-www-form-urlencoded; charset=ibm037";
+        assert!(found("/", charset, b"q=%3Cq%3E", "<q>").iter().all(|(_, place)| place.is_none()));
+        let many = format!("q=%3Cq%3E{}", "&z".repeat(MAX_FIELDS));
+        assert_eq!(first("/", FORM, many.as_bytes(), "<q>"), None);
         let empty =
             RequestParts { method: "GET", target: b"/?q=", headers: &[], body: b"", body_truncated: false };
         let point = PointPath::root(StepRef::Keyed(Element::Get, "q"));

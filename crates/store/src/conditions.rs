@@ -71,12 +71,20 @@ pub fn test(place: &Place, asked: &Asked) -> Option<Condition> {
         }
         Place::Constant(value) => vec![Expr::val(i32::from(constant_passes(*value, &asked.test))).eq(1)],
     };
-    let any = if tests.is_empty() {
-        Condition::any().add(Expr::val(1).eq(0))
-    } else {
-        tests.into_iter().fold(Condition::any(), Condition::add)
-    };
+    let any = if tests.is_empty() { Condition::any().add(Expr::val(1).eq(0)) } else { any_of(tests) };
     Some(if asked.negated { negate(place, &asked.test, any) } else { any })
+}
+
+/// Tests of one chain of OR. SQLite takes expressions of a thousand levels, and in a chain each test is one.
+const CHAIN: usize = 100;
+
+/// Any of the tests, a long list in several chains.
+fn any_of(tests: Vec<SimpleExpr>) -> Condition {
+    if tests.len() <= CHAIN {
+        return tests.into_iter().fold(Condition::any(), Condition::add);
+    }
+    let chain = |tests: &[SimpleExpr]| tests.iter().cloned().fold(Condition::any(), Condition::add);
+    tests.chunks(CHAIN).map(chain).fold(Condition::any(), Condition::add)
 }
 
 /// NOT, with rows whose column is null on the passing side, unless null is what was asked about.

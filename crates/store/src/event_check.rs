@@ -27,7 +27,7 @@ const METHODS: &str = "SELECT a.id AS id FROM attacks a LEFT JOIN (\
     RANK() OVER (PARTITION BY attack_id ORDER BY SUM(aggregated_count) DESC) AS place \
     FROM hits WHERE client_id = ? AND (state IS NULL OR state <> 'falsepositive') GROUP BY attack_id, method\
     ) h ON h.attack_id = a.id AND h.method = a.method WHERE a.client_id = ? AND a.hits > 0 \
-    AND (h.place IS NULL OR h.place > 1 AND h.methods <= 64)";
+    AND (h.place > 1 AND h.methods <= 64 OR h.place IS NULL AND EXISTS (SELECT 1 FROM hits o WHERE o.attack_id = a.id))";
 
 /// Hits whose attack is not there or belongs to somebody else.
 const ORPHANS: &str = "SELECT h.id AS id FROM hits h LEFT JOIN attacks a ON a.id = h.attack_id AND a.client_id = h.client_id \

@@ -29,8 +29,9 @@ fn recorded(Origin { part, span }: &Origin, hit: &HitEvent, subject: &Subject<'_
     let text = hit.recorded(part)?;
     // Far behind what is recorded is not worth a copy.
     let before = whole.get(..span.start).filter(|before| before.len() <= text.len())?;
-    let before = printable(before, usize::MAX);
-    let sign = printable(whole.get(span.clone())?, usize::MAX);
+    // Each byte is recorded as one at least.
+    let sign = whole.get(span.clone()).filter(|sign| before.len() + sign.len() <= text.len())?;
+    let (before, sign) = (printable(before, usize::MAX), printable(sign, usize::MAX));
     let is_there = text.strip_prefix(before.as_str()).is_some_and(|rest| rest.starts_with(&sign));
     let start = u32::try_from(before.chars().count()).ok()?;
     let end = start.checked_add(u32::try_from(sign.chars().count()).ok()?)?;

@@ -306,7 +306,8 @@ fn sign_place(hit: &HitEvent) -> Option<SignPlace> {
         let text = hit.recorded(found.part).filter(|text| !text.contains('\0'));
         text.is_some_and(|text| is_within(found.span, text.chars().count()))
     };
-    let value = place.value.filter(|span| is_within(*span, usize::MAX));
+    // Without a payload nothing is said of its value either: it was masked. How long the value was is not known here.
+    let value = place.value.filter(|span| !hit.value.is_empty() && is_within(*span, usize::MAX));
     let request = place.request.filter(is_there);
     (value.is_some() || request.is_some()).then_some(SignPlace { value, request })
 }

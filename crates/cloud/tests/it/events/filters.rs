@@ -248,6 +248,13 @@ async fn masks_take_letters_of_either_case() {
     assert_eq!(scene.of_hits("path", json!({"search": "ЗАКАЗ"})).await, both);
     assert_eq!(scene.of_vectors("normalized_path", "payload_search", "ЗАКАЗ").await, both);
     assert_eq!(scene.of_vectors("normalized_path", "normalized_path", "ЗАКАЗ").await, both);
+    // More letters, and more masks, than anybody writes.
+    let letters: String = ('\u{c0}'..='\u{58f}').collect();
+    let many: Vec<String> = (0..250).map(|n| format!("*{letters}{n}*")).collect();
+    for filter in [json!({"path": many}), json!({"value": many}), json!({"search": many})] {
+        assert!(scene.of_hits("path", filter.clone()).await.is_empty());
+        assert!(scene.of_attacks("path", filter).await.is_empty());
+    }
     // Without a mask the object endpoints compare exactly.
     assert_eq!(scene.of_hits("path", json!({"path": "/über/заказ"})).await, ["/über/заказ"]);
 }
