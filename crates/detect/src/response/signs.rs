@@ -310,7 +310,7 @@ signs! {
     Token "A secret key of Stripe" is_token [b"sk_live_", b"rk_live_"];
     Token "A token of Slack" is_token [b"xoxb-", b"xoxp-", b"xoxa-", b"xoxr-", b"xoxs-", b"hooks.slack.com/services/"];
     Token "A key of SendGrid" is_token [b"SG."];
-    Token "A key of Google" is_token [b"AIza", b"GOCSPX-"];
+    Token "A secret of Google" is_token [b"GOCSPX-"];
     Token "A token of DigitalOcean" is_token [b"dop_v1_"];
     Token "A key of a language model" is_token [b"sk-proj-", b"sk-svcacct-", b"sk-ant-"];
     Connection "An address with a password" is_password [b"jdbc:", b"postgres://", b"postgresql://", b"mysql://",

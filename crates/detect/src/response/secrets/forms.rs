@@ -106,15 +106,9 @@ pub(super) fn sendgrid(body: &[u8], span: &Range<usize>) -> Option<Range<usize>>
     (is_whole && !is_inside(body, span.start)).then_some(first.start..second.end)
 }
 
-/// A key of Google, but for those that pages show to everybody: in the address of a script, or beside the settings of
-/// an application for browsers.
+/// A key of Google: hidden, and never a leak, for pages show those of maps, videos and sign-in to everybody.
 pub(super) fn google(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
-    let found = value(body, span, is_text, 35..=35)?;
-    let near =
-        body.get(span.start.saturating_sub(PAIR)..(found.end + PAIR).min(body.len())).unwrap_or_default();
-    let is_public = body.get(..span.start).is_some_and(|before| before.ends_with(b"key="))
-        || memmem::find(near, b"authDomain").is_some();
-    (!is_public).then_some(found)
+    value(body, span, is_text, 35..=35)
 }
 
 /// The secret part of a pair: it stands near the one with a name.
