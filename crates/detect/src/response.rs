@@ -151,8 +151,11 @@ impl ResponseEngine {
         for found in self.signs.find(response.body) {
             add(&mut proofs, asked, by_sign(&found, asked, response));
         }
+        // Once for all of them: to find them is to read the page.
+        let leads = asked.attempts.iter().any(|attempt| attempt.attack_type == AttackType::Redir);
+        let destinations = if leads { navigation::destinations(response) } else { Vec::new() };
         for (index, attempt) in asked.attempts.iter().enumerate() {
-            add(&mut proofs, asked, by_attempt(index, attempt, asked, response));
+            add(&mut proofs, asked, by_attempt(index, attempt, asked, response, &destinations));
         }
         add(&mut proofs, asked, token::weak(asked, response));
         add(&mut proofs, asked, headers::vulnerable_component(response));
@@ -270,6 +273,7 @@ fn by_attempt(
     attempt: &Attempt<'_>,
     asked: &Asked<'_>,
     response: &ResponseParts<'_>,
+    destinations: &[navigation::Destination],
 ) -> Option<Proof> {
     let (sign, meaning, span, text) = match attempt.attack_type {
         AttackType::Xss => {
@@ -277,7 +281,7 @@ fn by_attempt(
             ("The payload stands unescaped in the page", reflection::MEANING, Some(span), String::new())
         }
         AttackType::Redir => {
-            let (via, text) = headers::redirected(attempt.value, asked.host, response)?;
+            let (via, text) = headers::redirected(attempt.value, asked.host, destinations)?;
             (via.injected(), headers::REDIRECT_MEANING, None, text)
         }
         AttackType::Crlf => {

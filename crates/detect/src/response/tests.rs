@@ -276,6 +276,9 @@ fn an_attempt_that_sends_the_sign_itself_leaves_it_to_the_others() {
 fn pages_that_go_on_to_the_injected_host_are_redirects() {
     let attempts = [(AttackType::Redir, "https://evil.example/")];
     let html = ("content-type", "text/html");
+    let asks =
+        "<button id=go></button><script>go.onclick=function(){location='https://evil.example/'}</script>";
+    assert_eq!(proofs(&Case { attempts: &attempts, status: 200, headers: &[html], body: asks }), []);
     for (headers, body, sign) in [
         (vec![("refresh", "0; url=https://evil.example/")], "", "Refresh names the injected host"),
         (
