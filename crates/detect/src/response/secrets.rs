@@ -20,6 +20,10 @@ use forms::{
 const AROUND: usize = 8 << 10;
 /// Bytes before and behind a setting in which others are looked for.
 const LINES: usize = 1024;
+/// Bytes of a secret below which it is known again with its name only.
+const SHORT: usize = 8;
+/// Bytes behind a needle by which a secret without a form is known again.
+const UNKNOWN: usize = 16;
 /// Different letters of a value that a machine chose.
 const DISTINCT: usize = 10;
 /// What stands for a secret in an excerpt.
@@ -130,6 +134,29 @@ pub(super) fn is_token(body: &[u8], span: &Range<usize>) -> bool {
 /// The two parts of a key pair near each other, or the secret one by its name.
 pub(super) fn is_key(body: &[u8], span: &Range<usize>) -> bool {
     holds(body, span, |value| (32..=64).contains(&value.len()) && is_random(value))
+}
+
+/// Whether a secret is handed over for a session: it comes with a token that ends with it.
+pub(super) fn is_lent(body: &[u8], span: &Range<usize>) -> bool {
+    let near = body.get(span.start.saturating_sub(LINES)..(span.end + LINES).min(body.len()));
+    let near = near.unwrap_or_default().to_ascii_lowercase();
+    [&b"sessiontoken"[..], b"session_token"].iter().any(|name| memmem::find(&near, name).is_some())
+}
+
+/// The part of a secret by which it is known again.
+pub(super) fn known_part(body: &[u8], span: &Range<usize>) -> Range<usize> {
+    match extent(body, span) {
+        Some(range) if range.len() >= SHORT => range,
+        // Short ones stand elsewhere by chance.
+        Some(range) => span.start.min(range.start)..range.end.max(span.end),
+        None => span.start..(span.end + UNKNOWN).min(body.len()),
+    }
+}
+
+/// A text in which every secret is masked.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    String::from_utf8_lossy(&masked_excerpt(text.as_bytes(), 0..text.len())).into_owned()
 }
 
 /// A private key, not only its first line.

@@ -17,7 +17,7 @@ fn proofs(case: &Case<'_>) -> Vec<Proof> {
         .iter()
         .map(|(attack_type, value)| Attempt { attack_type: *attack_type, parameter: "", value })
         .collect();
-    let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
+    let asked = Asked { host: "shop.test", method: "GET", path: "/", credentials: &[], attempts: &attempts };
     let body = case.body.as_bytes();
     let response = ResponseParts { status: case.status, headers: &headers, body, parse_html: true };
     ResponseEngine::new().inspect(&asked, &response)
@@ -225,7 +225,7 @@ fn proven(attempts: &[(AttackType, &str, &str)], body: &str) -> Vec<(&'static st
         .iter()
         .map(|(attack_type, parameter, value)| Attempt { attack_type: *attack_type, parameter, value })
         .collect();
-    let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
+    let asked = Asked { host: "shop.test", method: "GET", path: "/", credentials: &[], attempts: &attempts };
     let response = ResponseParts { status: 200, headers: &[], body: body.as_bytes(), parse_html: true };
     let proofs = ResponseEngine::new().inspect(&asked, &response);
     proofs.iter().map(|proof| (proof.vuln_type, proof.attempt)).collect()

@@ -277,7 +277,8 @@ fn row_of(tenant: TenantId, proof: &VulnEvidence, now: i64) -> Model {
     row.additional = text(&proof.sign, MAX_TEXT);
     row.sign_class = Some(text(&proof.sign_class, 64)).filter(|class| !class.is_empty());
     row.exploit_example = text(&example(proof), MAX_TEXT);
-    row.evidence = Some(text(&proof.evidence, MAX_TEXT));
+    // Nodes of an older version send secrets as they are.
+    row.evidence = Some(text(&bartizan_detect::masked(&proof.evidence), MAX_TEXT));
     "passive".clone_into(&mut row.detection_method);
     row.validate_time = proof.ts_ms.div_euclid(1000).clamp(now - 86_400 * 180, now);
     row.last_seen = Some(row.validate_time);

@@ -117,9 +117,20 @@ pub(super) fn key_pair(body: &[u8], span: &Range<usize>) -> Option<Range<usize>>
     let is_id = id.len() == 16
         && !is_inside(body, span.start)
         && !body.get(id.end).is_some_and(|byte| is_text(*byte));
-    if !is_id || is_made_up(body.get(id.clone())?) {
+    // In addresses that are signed the id names who signed them, and words of paths stand around it.
+    let before = body.get(..span.start).unwrap_or_default();
+    let signs = [&b"X-Amz-Credential="[..], b"AWSAccessKeyId="].iter().any(|name| before.ends_with(name))
+        || matches!(body.get(id.end), Some(b'%' | b'/' | b'&'));
+    if !is_id || signs || is_made_up(body.get(id.clone())?) {
         return None;
     }
+    // Parts of names of hosts and of paths do not stand alone.
+    let is_alone = |found: &Range<usize>| {
+        let before = found.start.checked_sub(1);
+        let is_part = before.and_then(|at| body.get(at)).is_some_and(|byte| b"%./:".contains(byte));
+        (!is_part || before == Some(id.end))
+            && !body.get(found.end).is_some_and(|byte| b"%.=:?&".contains(byte))
+    };
     let secret = |range: Range<usize>| {
         let mut at = range.start;
         while at < range.end {
@@ -128,7 +139,7 @@ pub(super) fn key_pair(body: &[u8], span: &Range<usize>) -> Option<Range<usize>>
             let has = |is: fn(&u8) -> bool| text.iter().any(is);
             let is_mixed =
                 has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
-            if found.len() == 40 && is_mixed && body.get(found.end) != Some(&b'=') {
+            if found.len() == 40 && is_mixed && is_alone(&found) {
                 return Some(found);
             }
             at = found.end + 1;
