@@ -318,3 +318,20 @@ fn attacked_fields(proof: &VulnEvidence) -> impl Iterator<Item = (&str, &str)> {
     let fields = proof.raw.headers.iter().filter(move |(name, _)| is_place(name.as_str()));
     fields.flat_map(|(name, values)| values.iter().map(move |value| (name.as_str(), value.as_str())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_stored_without_secrets() {
+        let proof = json!({
+            "event_id": "e1", "request_id": "r1", "ts_ms": 1_700_000_000_000_i64, "vuln_type": "infoleak",
+            "domain": "shop.test", "path": "/", "method": "GET",
+            "evidence": "url: postgres://shop:t9kLm2vQ@db/shop",
+        });
+        let proof: VulnEvidence = serde_json::from_value(proof).unwrap();
+        let row = row_of(TenantId(1), &proof, 1_700_000_000);
+        assert_eq!(row.evidence.as_deref(), Some("url: postgres://shop:****@db/shop"));
+    }
+}

@@ -11,7 +11,7 @@ const ADDRESS_MAX: usize = 512;
 /// Longest value that is read.
 const VALUE_MAX: usize = 1024;
 /// Longest private key that is read: one of RSA with 16,384 bits.
-const KEY_MAX: usize = 16 << 10;
+pub(super) const KEY_MAX: usize = 16 << 10;
 /// Bytes between the two parts of a key pair.
 const PAIR: usize = 256;
 

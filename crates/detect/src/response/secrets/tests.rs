@@ -99,6 +99,10 @@ fn what_only_looks_like_a_token_is_none() {
         "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
         "pk_live_51HqLyjWDarjtT1zdp7dcX92",
         "glpat-is-the-prefix-of-tokens",
+        // Of the manuals of GitHub, SendGrid and Slack.
+        concat!("gho", "_16C7e42F292c6912E7710c838347Ae178B4a"),
+        concat!("SG", ".ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr"),
+        concat!("xoxb", "-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqygy"),
     ] {
         assert_eq!(leaks(text), [""; 0], "{text}");
     }
@@ -304,6 +308,8 @@ fn files_of_variables_are_told_from_pages_about_them() {
         "<pre>\nAPP_ENV=local\nMAIL_PASSWORD=t9kLm2vQx\n</pre>",
         "{\"a\":\"\nAPP_ENV=local\nMAIL_PASSWORD=t9kLm2vQx\n\"}",
         "DB_PASSWORD=secret\n",
+        "DB_PASSWORD=&lt;secret&gt;\nA_B=1\n",
+        "DB_PASSWORD=&quot;s3cr3tWord&quot;\nA_B=1\n",
         "DB_PASSWORD=your_password\n",
         "GET /?PASSWORD=t9kLm2vQx\nHost: a\n",
     ] {
@@ -330,6 +336,11 @@ fn an_excerpt_hides_what_reaches_into_it() {
         "-----BEGIN PRIVATE KEY-----****-----END PRIVATE KEY-----\nTraceback (most recent call last)\n\
          postgres://a:****@db ghp_**** tail"
     );
+    for (kind, letters) in [("RSA PRIVATE KEY", 12_700), ("PGP PRIVATE KEY BLOCK", 3000)] {
+        let key = block(kind, letters, "\n");
+        let shown = masked_excerpt(key.as_bytes(), letters - 500..key.len());
+        assert!(shown.starts_with(b"****-----END"), "{}", String::from_utf8_lossy(&shown));
+    }
     let shadow = b"root:$6$Kz1x$9QmR7vT2bN8cYp3HsJ6gDf1KqA5eUo:19000:0:99999:7:::\nbin:*:19000";
     assert_eq!(masked_excerpt(shadow, 0..99), b"root:$6$****:19000:0:99999:7:::\nbin:*:19000");
     let metadata = b"\"AccessKeyId\" : \"ASIAX\",\n\"SecretAccessKey\" : \"q9Zt3Lx/V7bN\",";
