@@ -62,8 +62,8 @@ pub use explain::{Explanation, PointView, explain};
 pub use inspect::{Detection, Inspection, NoPolicy, Policy, inspect};
 pub use place::Place;
 pub use response::{
-    Asked, Attempt, Proof, QueryParameter, RESPONSE_MAX, ResponseEngine, ResponseParts, masked_excerpt,
-    token_claims,
+    Asked, Attempt, Proof, QueryParameter, RESPONSE_MAX, ResponseEngine, ResponseParts, masked,
+    masked_excerpt, token_claims,
 };
 
 /// Every detector, in the order in which signs are reported.

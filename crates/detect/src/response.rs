@@ -23,14 +23,12 @@ use std::ops::Range;
 
 use bartizan_api::attack_type::AttackType;
 
-pub use secrets::masked_excerpt;
+pub use secrets::{masked, masked_excerpt};
 use signs::{Family, SignSet};
 pub use token::token_claims;
 
 /// Bytes of an answer that are looked at.
 pub const RESPONSE_MAX: usize = 256 << 10;
-/// Bytes of a secret by which it is known again.
-const SHOWN: usize = 16;
 /// Most proofs of one answer.
 const MAX_PROOFS: usize = 8;
 
@@ -88,6 +86,10 @@ impl Attempt<'_> {
 pub struct Asked<'a> {
     /// Host, lower case, as the client named it.
     pub host: &'a str,
+    /// Method.
+    pub method: &'a str,
+    /// Path, without the query.
+    pub path: &'a str,
     /// Values of `Authorization` and `Cookie`.
     pub credentials: &'a [&'a [u8]],
     /// What was found.
@@ -148,11 +150,15 @@ impl ResponseEngine {
     #[must_use]
     pub fn inspect(&self, asked: &Asked<'_>, response: &ResponseParts<'_>) -> Vec<Proof> {
         let mut proofs: Vec<Proof> = Vec::new();
-        for found in self.signs.find(response.body) {
+        let counts = |found: &signs::Found| !is_owned(found, asked, response);
+        for found in self.signs.find(response.body, counts) {
             add(&mut proofs, asked, by_sign(&found, asked, response));
         }
+        // Once for all of them: to find them is to read the page.
+        let leads = asked.attempts.iter().any(|attempt| attempt.attack_type == AttackType::Redir);
+        let destinations = if leads { navigation::destinations(response) } else { Vec::new() };
         for (index, attempt) in asked.attempts.iter().enumerate() {
-            add(&mut proofs, asked, by_attempt(index, attempt, asked, response));
+            add(&mut proofs, asked, by_attempt(index, attempt, asked, response, &destinations));
         }
         add(&mut proofs, asked, token::weak(asked, response));
         add(&mut proofs, asked, headers::vulnerable_component(response));
@@ -233,8 +239,7 @@ fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>
     let failing = response.status >= 400;
     let leaks = match sign.family {
         Family::Crash | Family::Listing | Family::Settings | Family::Source => true,
-        // Whoever shows a key gets it back now and then.
-        Family::Connection | Family::Secret | Family::Token => !is_shown(&found.span, asked, response),
+        Family::Connection | Family::Secret | Family::Token => true,
         // On pages that work they may be text about errors.
         Family::Trace | Family::SqlError | Family::NosqlError | Family::LdapError => failing,
         Family::UnixFile | Family::WindowsFile | Family::Metadata | Family::Command => false,
@@ -242,10 +247,31 @@ fn by_sign(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>
     leaks.then(|| proof("infoleak", None, false))
 }
 
+/// Whether what stands here is a secret that is the client's own.
+fn is_owned(found: &signs::Found, asked: &Asked<'_>, response: &ResponseParts<'_>) -> bool {
+    if !found.sign.family.is_secret() {
+        return false;
+    }
+    let is_aimed = || aimed(found.sign, asked.attempts).is_some();
+    // Whoever shows a key gets it back now and then.
+    is_shown(&found.span, asked, response)
+        || (is_handed(asked, response) || secrets::is_lent(response.body, &found.span)) && !is_aimed()
+}
+
 /// Whether the client itself named what stands here, as a credential.
 fn is_shown(span: &Range<usize>, asked: &Asked<'_>, response: &ResponseParts<'_>) -> bool {
-    let text = response.body.get(span.start..(span.end + SHOWN).min(response.body.len())).unwrap_or_default();
+    let text = response.body.get(secrets::known_part(response.body, span)).unwrap_or_default();
     asked.credentials.iter().any(|credential| memchr::memmem::find(credential, text).is_some())
+}
+
+/// Whether the request made what the answer shows, or asked for a key of its own.
+fn is_handed(asked: &Asked<'_>, response: &ResponseParts<'_>) -> bool {
+    const WORDS: [&str; 4] = ["token", "key", "credential", "secret"];
+    let path = asked.path.to_ascii_lowercase();
+    let mut words = path.split(|c: char| !c.is_ascii_alphanumeric()).map(|word| word.trim_end_matches('s'));
+    matches!(asked.method, "POST" | "PUT")
+        && !asked.credentials.is_empty()
+        && (response.status == 201 || words.any(|word| WORDS.iter().any(|end| word.ends_with(end))))
 }
 
 /// The attempt that explains a sign. An external entity names a file, and what stands for the entity elsewhere in the
@@ -270,6 +296,7 @@ fn by_attempt(
     attempt: &Attempt<'_>,
     asked: &Asked<'_>,
     response: &ResponseParts<'_>,
+    destinations: &[navigation::Destination],
 ) -> Option<Proof> {
     let (sign, meaning, span, text) = match attempt.attack_type {
         AttackType::Xss => {
@@ -277,7 +304,7 @@ fn by_attempt(
             ("The payload stands unescaped in the page", reflection::MEANING, Some(span), String::new())
         }
         AttackType::Redir => {
-            let (via, text) = headers::redirected(attempt.value, asked.host, response)?;
+            let (via, text) = headers::redirected(attempt.value, asked.host, destinations)?;
             (via.injected(), headers::REDIRECT_MEANING, None, text)
         }
         AttackType::Crlf => {

@@ -187,7 +187,13 @@ fn look(state: &State, watched: &Watched, answer: &Answer) {
         .collect();
     let credentials: Vec<&[u8]> =
         watched.credentials.iter().chain(&watched.tokens).map(Vec::as_slice).collect();
-    let asked = Asked { host: watched.host(), credentials: &credentials, attempts: &attempts };
+    let asked = Asked {
+        host: watched.host(),
+        method: &watched.base.method,
+        path: &watched.base.path,
+        credentials: &credentials,
+        attempts: &attempts,
+    };
     let mut proofs = state.response.engine.inspect(&asked, &response);
     proofs.extend(unprotected(state, watched, &response));
     proofs.extend(disowned(state, watched, &response));
@@ -312,7 +318,7 @@ fn event(
 
 /// The sign with what surrounds it, without the secrets in it.
 fn excerpt(proof: &Proof, body: &[u8]) -> String {
-    let Some(span) = &proof.span else { return proof.text.clone() };
+    let Some(span) = &proof.span else { return bartizan_detect::masked(&proof.text) };
     let start = span.start.saturating_sub(LEAD);
     printable(&bartizan_detect::masked_excerpt(body, start..start + EVIDENCE / 2), EVIDENCE / 2)
 }

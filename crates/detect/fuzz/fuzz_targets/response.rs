@@ -31,7 +31,7 @@ fuzz_target!(|input: (u8, u16, &str, &[u8], &[u8], &[u8])| {
         parameter: "GET_q_value",
         value,
     };
-    let asked = Asked { host: "shop.test", credentials: &[credential], attempts: &[attempt] };
+    let asked = Asked { host: "shop.test", method: "GET", path: "/", credentials: &[credential], attempts: &[attempt] };
     let headers: [(&[u8], &[u8]); 5] = [
         (b"content-type", if selector & 0x80 == 0 { b"text/html" } else { b"application/json" }),
         (b"location", header),

@@ -188,7 +188,13 @@ mod tests {
         let mut all: Vec<(&[u8], &[u8])> = vec![(b"content-type", b"text/html; charset=utf-8")];
         all.extend(headers);
         let response = ResponseParts { status: 200, headers: &all, body: page.as_bytes(), parse_html: true };
-        let asked = Asked { host: "shop.test", credentials: &[cookie.as_bytes()], attempts: &[] };
+        let asked = Asked {
+            host: "shop.test",
+            method: "GET",
+            path: "/",
+            credentials: &[cookie.as_bytes()],
+            attempts: &[],
+        };
         without_token(&asked, &response).map(|proof| proof.text)
     }
 

@@ -2,21 +2,21 @@
 
 use super::{
     Proof, ResponseParts,
-    navigation::{self, Via},
+    navigation::{Destination, Via},
 };
 
 pub(super) const REDIRECT_MEANING: &str = "The application sends visitors to an address of the request.";
 pub(super) const CRLF_MEANING: &str = "A line break of the request begins a header of the answer.";
 
 /// Where the answer leads, when that is a host of the payload that is not the one asked.
-pub(super) fn redirected(payload: &str, host: &str, response: &ResponseParts<'_>) -> Option<(Via, String)> {
+pub(super) fn redirected(payload: &str, host: &str, destinations: &[Destination]) -> Option<(Via, String)> {
     let own = host.split(':').next().unwrap_or_default();
     let payload = payload.to_ascii_lowercase();
-    navigation::destinations(response).into_iter().find_map(|found| {
+    destinations.iter().find_map(|found| {
         let target = host_of(&found.address)?;
         let is_foreign = !target.eq_ignore_ascii_case(own) && !target.is_empty();
         let is_injected = payload.contains(&target.to_ascii_lowercase());
-        (is_foreign && is_injected).then(|| (found.via, format!("{}{}", found.via.label(), found.address)))
+        (is_foreign && is_injected).then(|| (found.via, found.shown(&target)))
     })
 }
 
@@ -92,6 +92,7 @@ pub(super) fn vulnerable_component(response: &ResponseParts<'_>) -> Option<Proof
 
 #[cfg(test)]
 mod tests {
+    use super::super::navigation::destinations;
     use super::*;
 
     fn with<'a>(status: u16, headers: &'a [(&'a [u8], &'a [u8])]) -> ResponseParts<'a> {
@@ -101,14 +102,23 @@ mod tests {
     #[test]
     fn a_redirect_to_the_injected_host_counts() {
         let location: [(&[u8], &[u8]); 1] = [(b"location", b"https://evil.example/x")];
-        let found = |payload: &str, host: &str| redirected(payload, host, &with(302, &location)).is_some();
+        let found = |payload: &str, host: &str| {
+            redirected(payload, host, &destinations(&with(302, &location))).is_some()
+        };
         assert!(found("https://evil.example/x", "shop.test"));
         assert!(found("//EVIL.example", "shop.test:8080"));
         assert!(!found("https://other.example", "shop.test"));
         assert!(!found("https://evil.example/x", "evil.example"));
-        assert!(redirected("https://evil.example/x", "shop.test", &with(200, &location)).is_none());
+        assert!(
+            redirected("https://evil.example/x", "shop.test", &destinations(&with(200, &location))).is_none()
+        );
         let relative: [(&[u8], &[u8]); 1] = [(b"location", b"/login?next=https://evil.example")];
-        assert!(redirected("https://evil.example", "shop.test", &with(302, &relative)).is_none());
+        assert!(
+            redirected("https://evil.example", "shop.test", &destinations(&with(302, &relative))).is_none()
+        );
+        let secret: [(&[u8], &[u8]); 1] = [(b"location", b"https://evil.example/?access_token=SECRET")];
+        let shown = redirected("https://evil.example/", "shop.test", &destinations(&with(302, &secret)));
+        assert_eq!(shown, Some((Via::Location, "Location: https://evil.example".to_owned())));
     }
 
     #[test]

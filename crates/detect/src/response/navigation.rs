@@ -65,6 +65,14 @@ pub(super) struct Destination {
     pub(super) address: String,
 }
 
+impl Destination {
+    /// The evidence, no further than its host: what follows may be a secret of the request, or one that the application adds.
+    pub(super) fn shown(&self, host: &str) -> String {
+        let scheme = self.address.split("//").next().unwrap_or_default();
+        format!("{}{scheme}//{host}", self.via.label())
+    }
+}
+
 /// All addresses that an answer sends the browser to.
 pub(super) fn destinations(response: &ResponseParts<'_>) -> Vec<Destination> {
     let text = |name: &str| std::str::from_utf8(response.header(name)?).ok();
@@ -158,9 +166,14 @@ fn set_by(code: &[u8]) -> impl Iterator<Item = String> {
             return None;
         }
         let rest = rest.trim_ascii_start();
-        let rest = rest.strip_prefix(b".href").map_or(rest, <[u8]>::trim_ascii_start);
+        let (rest, is_text) = match rest.strip_prefix(b".href") {
+            Some(rest) => (rest.trim_ascii_start(), true),
+            None => (rest, false),
+        };
         let value = match rest {
             [b'=', after @ ..] if after.first() != Some(&b'=') => after,
+            // What has these names there belongs to texts.
+            _ if is_text => return None,
             _ => [&b".assign"[..], b".replace"]
                 .iter()
                 .find_map(|call| rest.strip_prefix(*call)?.trim_ascii_start().strip_prefix(b"("))?,

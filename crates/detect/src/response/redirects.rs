@@ -8,8 +8,9 @@ use super::headers::host_of;
 use super::navigation::{self, Via};
 use super::{QueryParameter, ResponseParts};
 
-/// Parameters of protocols whose addresses are registered (OAuth 2.0, OpenID Connect, SAML, CAS), in lower case.
-const REGISTERED: [&str; 9] = [
+/// Parameters of protocols whose addresses are registered (OAuth 2.0, OpenID Connect, SAML, CAS, WS-Federation), in lower
+/// case.
+const REGISTERED: [&str; 15] = [
     "client_id",
     "response_type",
     "post_logout_redirect_uri",
@@ -18,10 +19,21 @@ const REGISTERED: [&str; 9] = [
     "samlresponse",
     "relaystate",
     "wtrealm",
+    "wreply",
+    "wa",
+    "entityid",
+    "service",
     "ticket",
+    "returnto",
+    "sso",
 ];
+/// Parameters that such a protocol adds to the address that it sends the user back to, in lower case.
+const ANSWERS: [&str; 8] =
+    ["ticket", "code", "samlresponse", "state", "id_token", "access_token", "wresult", "sso"];
 /// Parts of names of parameters that keep others from being changed, in lower case.
-const SIGNED: [&str; 5] = ["sig", "hmac", "token", "hash", "nonce"];
+const SIGNED: [&str; 5] = ["signature", "hmac", "token", "hash", "nonce"];
+/// Words in such names: within a word they are part of `signup` and `design`.
+const SIGNED_WORDS: [&str; 2] = ["sig", "sign"];
 
 /// Labels under which names are registered below a country.
 const SECOND_LEVEL: [&str; 14] =
@@ -47,10 +59,11 @@ pub(super) fn asked_for(
             return None;
         }
         let target = web_host(&found.address).filter(|target| is_foreign(target, host))?;
+        if is_answer_of_protocol(&found.address) {
+            return None;
+        }
         let index = named.iter().position(|name| name.as_ref() == Some(&target))?;
-        // No more of it: what follows the host may be a secret of the request, or one that the application adds.
-        let scheme = found.address.split("//").next().unwrap_or_default();
-        Some((index, found.via, format!("{}{scheme}//{target}", found.via.label())))
+        Some((index, found.via, found.shown(&target)))
     })
 }
 
@@ -63,7 +76,19 @@ fn web_host(address: &str) -> Option<String> {
 
 fn is_guarded(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    REGISTERED.contains(&name.as_str()) || SIGNED.iter().any(|part| name.contains(part))
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    REGISTERED.contains(&name.as_str())
+        || SIGNED.iter().any(|part| name.contains(part))
+        || words.any(|word| SIGNED_WORDS.contains(&word))
+}
+
+/// Whether an address brings the user back from signing in or out.
+fn is_answer_of_protocol(address: &str) -> bool {
+    let mut parts = address.split(['?', '&', '#', ';']).skip(1);
+    parts.any(|part| {
+        let name = part.split('=').next().unwrap_or_default().to_ascii_lowercase();
+        ANSWERS.contains(&name.as_str())
+    })
 }
 
 /// Whether a host belongs to somebody else than the one that was asked, as far as names tell.
@@ -166,11 +191,32 @@ mod tests {
 
     #[test]
     fn registered_and_signed_addresses_do_not() {
-        let back = "https://app.example/back?code=1";
-        for guard in
-            ["client_id", "response_type", "sig", "X-Signature", "csrf_token", "SAMLRequest", "ticket"]
-        {
-            assert_eq!(found("id.test", &[("redirect_uri", back), (guard, "x")], 302, back), None, "{guard}");
+        let plain = "https://app.example/back";
+        for guard in [
+            "client_id",
+            "response_type",
+            "sig",
+            "sign",
+            "url_sig",
+            "X-Signature",
+            "csrf_token",
+            "SAMLRequest",
+            "ticket",
+            "wa",
+            "entityID",
+            "sso",
+        ] {
+            assert_eq!(found("id.test", &[("u", plain), (guard, "x")], 302, plain), None, "{guard}");
+        }
+        for name in ["service", "wreply", "returnTo"] {
+            assert_eq!(found("id.test", &[(name, plain)], 302, plain), None, "{name}");
+        }
+        for query in ["?code=1", "?ticket=ST-1", "?a=1&state=x", "#id_token=x", "?SAMLResponse=x"] {
+            let back = format!("{plain}{query}");
+            assert_eq!(found("id.test", &[("u", plain)], 302, &back), None, "{query}");
+        }
+        for name in ["signin", "signup", "design", "assigned_to"] {
+            assert_eq!(found("id.test", &[("u", plain), (name, "1")], 302, plain), Some(0), "{name}");
         }
     }
 }

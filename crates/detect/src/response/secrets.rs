@@ -10,16 +10,21 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 mod forms;
+mod named;
 
 use forms::{
-    defined, github_fine, google, hash, hex_64, jdbc, key_block, key_pair, named_key, sendgrid, setting,
-    slack, slack_hook, text_20, text_28, text_40, user_info, word_24, word_36,
+    KEY_MAX, defined, github_fine, google, hash, hex_64, jdbc, key_block, key_pair, named_key, sendgrid,
+    setting, slack, slack_hook, text_20, text_28, text_40, user_info, word_24, word_36,
 };
 
 /// Bytes before and behind an excerpt in which what reaches into it may begin or end.
-const AROUND: usize = 8 << 10;
+const AROUND: usize = KEY_MAX + 64;
 /// Bytes before and behind a setting in which others are looked for.
 const LINES: usize = 1024;
+/// Bytes of a secret below which it is known again with its name only.
+const SHORT: usize = 8;
+/// Bytes behind a needle by which a secret without a form is known again.
+const UNKNOWN: usize = 16;
 /// Different letters of a value that a machine chose.
 const DISTINCT: usize = 10;
 /// What stands for a secret in an excerpt.
@@ -38,6 +43,7 @@ static HIDDEN: &[(&[&[u8]], Extent)] = &[
             b"-----BEGIN OPENSSH PRIVATE KEY-----",
             b"-----BEGIN DSA PRIVATE KEY-----",
             b"-----BEGIN ENCRYPTED PRIVATE KEY-----",
+            b"-----BEGIN PGP PRIVATE KEY BLOCK-----",
         ],
         key_block,
     ),
@@ -107,6 +113,7 @@ pub fn masked_excerpt(text: &[u8], part: Range<usize>) -> Vec<u8> {
             Some(range.start + from..range.end + from)
         })
         .collect();
+    ranges.extend(named::ranges(window).into_iter().map(|range| range.start + from..range.end + from));
     ranges.sort_by_key(|range| (range.start, range.end));
     let (mut shown, mut at) = (Vec::with_capacity(part.len()), part.start);
     for range in ranges.into_iter().filter(|range| range.end > part.start && range.start < part.end) {
@@ -132,11 +139,34 @@ pub(super) fn is_key(body: &[u8], span: &Range<usize>) -> bool {
     holds(body, span, |value| (32..=64).contains(&value.len()) && is_random(value))
 }
 
+/// Whether a secret is handed over for a session: it comes with a token that ends with it.
+pub(super) fn is_lent(body: &[u8], span: &Range<usize>) -> bool {
+    let near = body.get(span.start.saturating_sub(LINES)..(span.end + LINES).min(body.len()));
+    let near = near.unwrap_or_default().to_ascii_lowercase();
+    [&b"sessiontoken"[..], b"session_token"].iter().any(|name| memmem::find(&near, name).is_some())
+}
+
+/// The part of a secret by which it is known again.
+pub(super) fn known_part(body: &[u8], span: &Range<usize>) -> Range<usize> {
+    match extent(body, span) {
+        Some(range) if range.len() >= SHORT => range,
+        // Short ones stand elsewhere by chance.
+        Some(range) => span.start.min(range.start)..range.end.max(span.end),
+        None => span.start..(span.end + UNKNOWN).min(body.len()),
+    }
+}
+
+/// A text in which every secret is masked.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    String::from_utf8_lossy(&masked_excerpt(text.as_bytes(), 0..text.len())).into_owned()
+}
+
 /// A private key, not only its first line.
 pub(super) fn is_key_block(body: &[u8], span: &Range<usize>) -> bool {
     let Some(range) = extent(body, span) else { return false };
     let key = body.get(range).unwrap_or_default();
-    if memmem::find(key, b"...").is_some() || memmem::find(key, "…".as_bytes()).is_some() {
+    if is_known(key) || memmem::find(key, b"...").is_some() || memmem::find(key, "…".as_bytes()).is_some() {
         return false;
     }
     let letters = key.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte));
@@ -206,6 +236,19 @@ fn is_introduced(body: &[u8], span: &Range<usize>) -> bool {
         .any(|word| memmem::find(&before, word).is_some())
 }
 
+/// Parts of keys that stand in the manuals of services and of JSON Web Tokens.
+const KNOWN: [&[u8]; 5] = [
+    b"16C7e42F292c6912E7710c838347Ae178B4a",
+    b"ngeVfQFYQlKU0ufo8x5d1A",
+    b"pdFZKVeTuE8sk7oOcHrzqygy",
+    b"C7VJTUt9Us8cKjMzEf",
+    b"nzyis1ZjfNB0bBgKFMSvvkTtwlvBsaJq7S5wA",
+];
+
+fn is_known(value: &[u8]) -> bool {
+    KNOWN.iter().any(|part| memmem::find(value, part).is_some())
+}
+
 /// Parts of values that people make up, in lower case.
 const MADE_UP: [&[u8]; 18] = [
     b"example",
@@ -230,7 +273,7 @@ const MADE_UP: [&[u8]; 18] = [
 
 fn is_made_up(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
-    MADE_UP.iter().any(|part| memmem::find(&lower, part).is_some())
+    is_known(value) || MADE_UP.iter().any(|part| memmem::find(&lower, part).is_some())
 }
 
 fn distinct(value: &[u8]) -> usize {
@@ -269,7 +312,7 @@ const STAND_INS: [&[u8]; 14] = [
 /// Whether a password is none that stands for one: a variable, a mask, a word of manuals.
 fn is_no_stand_in(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
-    let begins = lower.first().is_some_and(|first| b"$%{<[(*".contains(first));
+    let begins = lower.first().is_some_and(|first| b"$%{<[(*&".contains(first));
     value.len() >= 4
         && !begins
         && distinct(value) >= 3

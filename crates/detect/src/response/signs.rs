@@ -47,6 +47,11 @@ impl Family {
         wanted.contains(&attempt.attack_type)
     }
 
+    /// Whether it is something that its owner may be shown.
+    pub(super) fn is_secret(self) -> bool {
+        matches!(self, Family::Connection | Family::Secret | Family::Token)
+    }
+
     /// Whether the application shows the same to anybody when it is in trouble.
     pub(super) fn is_error(self) -> bool {
         matches!(self, Family::SqlError | Family::NosqlError | Family::LdapError)
@@ -310,7 +315,7 @@ signs! {
     Token "A secret key of Stripe" is_token [b"sk_live_", b"rk_live_"];
     Token "A token of Slack" is_token [b"xoxb-", b"xoxp-", b"xoxa-", b"xoxr-", b"xoxs-", b"hooks.slack.com/services/"];
     Token "A key of SendGrid" is_token [b"SG."];
-    Token "A key of Google" is_token [b"AIza", b"GOCSPX-"];
+    Token "A secret of Google" is_token [b"GOCSPX-"];
     Token "A token of DigitalOcean" is_token [b"dop_v1_"];
     Token "A key of a language model" is_token [b"sk-proj-", b"sk-svcacct-", b"sk-ant-"];
     Connection "An address with a password" is_password [b"jdbc:", b"postgres://", b"postgresql://", b"mysql://",
@@ -336,15 +341,15 @@ impl SignSet {
         SignSet { automaton }
     }
 
-    /// The first place of each family.
-    pub(super) fn find(&self, body: &[u8]) -> Vec<Found> {
+    /// The first place of each family that counts.
+    pub(super) fn find(&self, body: &[u8], counts: impl Fn(&Found) -> bool) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         let Some(automaton) = &self.automaton else { return found };
         for matched in automaton.find_overlapping_iter(body) {
             let Some(sign) = SIGNS.get(matched.pattern().as_usize()) else { continue };
             let span = matched.start()..matched.end();
             if found.iter().all(|known| known.sign.family != sign.family) && (sign.check)(body, &span) {
-                found.push(Found { sign, span });
+                found.extend(Some(Found { sign, span }).filter(&counts));
             }
         }
         found

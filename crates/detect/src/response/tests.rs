@@ -17,7 +17,7 @@ fn proofs(case: &Case<'_>) -> Vec<Proof> {
         .iter()
         .map(|(attack_type, value)| Attempt { attack_type: *attack_type, parameter: "", value })
         .collect();
-    let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
+    let asked = Asked { host: "shop.test", method: "GET", path: "/", credentials: &[], attempts: &attempts };
     let body = case.body.as_bytes();
     let response = ResponseParts { status: case.status, headers: &headers, body, parse_html: true };
     ResponseEngine::new().inspect(&asked, &response)
@@ -225,7 +225,7 @@ fn proven(attempts: &[(AttackType, &str, &str)], body: &str) -> Vec<(&'static st
         .iter()
         .map(|(attack_type, parameter, value)| Attempt { attack_type: *attack_type, parameter, value })
         .collect();
-    let asked = Asked { host: "shop.test", credentials: &[], attempts: &attempts };
+    let asked = Asked { host: "shop.test", method: "GET", path: "/", credentials: &[], attempts: &attempts };
     let response = ResponseParts { status: 200, headers: &[], body: body.as_bytes(), parse_html: true };
     let proofs = ResponseEngine::new().inspect(&asked, &response);
     proofs.iter().map(|proof| (proof.vuln_type, proof.attempt)).collect()
@@ -276,6 +276,9 @@ fn an_attempt_that_sends_the_sign_itself_leaves_it_to_the_others() {
 fn pages_that_go_on_to_the_injected_host_are_redirects() {
     let attempts = [(AttackType::Redir, "https://evil.example/")];
     let html = ("content-type", "text/html");
+    let asks =
+        "<button id=go></button><script>go.onclick=function(){location='https://evil.example/'}</script>";
+    assert_eq!(proofs(&Case { attempts: &attempts, status: 200, headers: &[html], body: asks }), []);
     for (headers, body, sign) in [
         (vec![("refresh", "0; url=https://evil.example/")], "", "Refresh names the injected host"),
         (

@@ -150,7 +150,7 @@ mod tests {
     fn found(request: &str, status: u16, cookie: &str) -> bool {
         let credentials: [&[u8]; 1] = [request.as_bytes()];
         let headers: [(&[u8], &[u8]); 1] = [(b"set-cookie", cookie.as_bytes())];
-        let asked = Asked { host: "", credentials: &credentials, attempts: &[] };
+        let asked = Asked { host: "", method: "GET", path: "/", credentials: &credentials, attempts: &[] };
         weak(&asked, &ResponseParts { status, headers: &headers, body: b"", parse_html: true }).is_some()
     }
 

@@ -29,27 +29,31 @@ const SECRETS: &[&str] = &[
     "auth",
     "session",
     "sess_id",
-    "sid",
     "credential",
     "signature",
     "jwt",
     "cookie",
     "csrf",
     "xsrf",
-    "otp",
-    "pin",
 ];
+/// Ends of words in names that speak of a secret: within a word they are part of `shipping` and `inside`.
+const SECRET_ENDS: &[&str] = &["sid", "otp", "pin", "otpcode", "pincode"];
 
 /// Names by which frameworks take another method than that of the request: a `GET` would change something after all.
+/// Whole ones: `payment_method` is what a shop asks for.
 const OVERRIDES: &[&str] = &[
     "_method",
     "_http_method",
     "_httpmethod",
     "http-method",
     "http_method",
-    "method-override",
-    "method_override",
+    "httpmethod",
+    "x-http-method",
+    "x_http_method",
+    "x-method",
 ];
+/// Parts of such names.
+const OVERRIDE_PARTS: &[&str] = &["method-override", "method_override", "methodoverride"];
 
 /// Where the payload stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -291,14 +295,18 @@ fn root_of(text: &str) -> Option<String> {
 /// Whether a name speaks of a secret.
 fn is_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
     SECRETS.iter().any(|part| lower.contains(part))
+        || words.any(|word| SECRET_ENDS.iter().any(|end| word.ends_with(end)))
         || ["key", "code", "sig", "hash"].contains(&lower.as_str())
 }
 
 /// Whether what has this name is not sent again.
 fn is_left_out(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    is_secret(name) || OVERRIDES.iter().any(|part| lower.contains(part))
+    is_secret(name)
+        || OVERRIDES.contains(&lower.as_str())
+        || OVERRIDE_PARTS.iter().any(|part| lower.contains(part))
 }
 
 /// A value as it may be sent again.
@@ -442,6 +450,22 @@ mod tests {
             assert!(filled(&raw("GET", "/items", ""), &json!(["header", name]), "2").is_none(), "{name}");
         }
         assert!(filled(&raw("GET", "/items", ""), &json!(["header", "REFERER"]), "2").is_some());
+    }
+
+    #[test]
+    fn names_that_only_hold_that_of_a_method_stay() {
+        let names = ["payment_method", "shipping_method", "delivery-method", "request_method", "inside"];
+        let query: String = names.iter().map(|name| format!("&{name}=card")).collect();
+        let sent = |raw: &RawRequest, point: Value| filled(raw, &point, "2").unwrap();
+        let get = sent(&raw("GET", &format!("/checkout?id=1'{query}&_method=PUT"), ""), json!(["get", "id"]));
+        assert_eq!(get.path_and_query, format!("/checkout?id=2{query}"));
+        let mut form = raw("POST", "/checkout", &format!("id=1'{query}&_METHOD=PUT&user_pin=1234"));
+        form.headers.insert("CONTENT-TYPE".to_owned(), vec!["application/x-www-form-urlencoded".to_owned()]);
+        assert_eq!(sent(&form, json!(["post", "form_urlencoded", "id"])).body, format!("id=2{query}"));
+        let body = json!({"id": "1'", "payment_method": "card", "_method": "PUT"}).to_string();
+        let json = sent(&raw("POST", "/checkout", &body), json!(["post", "json_doc", "hash", "id"]));
+        let json: Value = serde_json::from_str(&json.body).unwrap();
+        assert_eq!(json, json!({"id": "2", "payment_method": "card", "_method": "1"}));
     }
 
     #[test]

@@ -186,7 +186,10 @@ pub(super) fn judge(
             answer.headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect();
         let body = answer.body.get(..RESPONSE_MAX).unwrap_or(&answer.body);
         let response = ResponseParts { status: answer.status, headers: &headers, body, parse_html: true };
-        ENGINE.inspect(&Asked { host, credentials: &[], attempts: &attempts }, &response)
+        ENGINE.inspect(
+            &Asked { host, method: "GET", path: "/", credentials: &[], attempts: &attempts },
+            &response,
+        )
     };
     let found = inspect(answer).into_iter().find(|proof| proof.attempt.is_some())?;
     let anyway = inspect(baseline).iter().any(|proof| proof.attempt.is_some() && proof.sign == found.sign);

@@ -277,7 +277,8 @@ fn row_of(tenant: TenantId, proof: &VulnEvidence, now: i64) -> Model {
     row.additional = text(&proof.sign, MAX_TEXT);
     row.sign_class = Some(text(&proof.sign_class, 64)).filter(|class| !class.is_empty());
     row.exploit_example = text(&example(proof), MAX_TEXT);
-    row.evidence = Some(text(&proof.evidence, MAX_TEXT));
+    // Nodes of an older version send secrets as they are.
+    row.evidence = Some(text(&bartizan_detect::masked(&proof.evidence), MAX_TEXT));
     "passive".clone_into(&mut row.detection_method);
     row.validate_time = proof.ts_ms.div_euclid(1000).clamp(now - 86_400 * 180, now);
     row.last_seen = Some(row.validate_time);
@@ -316,4 +317,21 @@ fn attacked_fields(proof: &VulnEvidence) -> impl Iterator<Item = (&str, &str)> {
     };
     let fields = proof.raw.headers.iter().filter(move |(name, _)| is_place(name.as_str()));
     fields.flat_map(|(name, values)| values.iter().map(move |value| (name.as_str(), value.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_stored_without_secrets() {
+        let proof = json!({
+            "event_id": "e1", "request_id": "r1", "ts_ms": 1_700_000_000_000_i64, "vuln_type": "infoleak",
+            "domain": "shop.test", "path": "/", "method": "GET",
+            "evidence": "url: postgres://shop:t9kLm2vQ@db/shop",
+        });
+        let proof: VulnEvidence = serde_json::from_value(proof).unwrap();
+        let row = row_of(TenantId(1), &proof, 1_700_000_000);
+        assert_eq!(row.evidence.as_deref(), Some("url: postgres://shop:****@db/shop"));
+    }
 }

@@ -86,6 +86,52 @@ fn what_only_speaks_of_addresses_leads_nowhere() {
 }
 
 #[test]
+fn code_that_waits_for_somebody_leads_nowhere() {
+    for code in [
+        format!("document.getElementById(\"go\").onclick=function(){{window.location.href=\"{EVIL}\"}}"),
+        format!("go.onclick = () => location.href = \"{EVIL}\""),
+        format!("go.addEventListener('click', () => {{ location.assign('{EVIL}') }})"),
+        format!("go.addEventListener('click', e => (location = '{EVIL}'))"),
+        format!("(function(){{ go.onclick = function(){{ location = '{EVIL}' }} }})()"),
+        format!("function leave() {{ setTimeout(function(){{ location = '{EVIL}' }}, 9) }}"),
+        format!("go.onclick = () => setTimeout(() => {{ location = '{EVIL}' }}, 9)"),
+        format!("if (confirm('Leave?')) location = '{EVIL}'"),
+        format!("if (agreed) {{ location = '{EVIL}' }}"),
+        format!("class A {{ leave() {{ location = '{EVIL}' }} }}"),
+        "location.href.replace(\"https://a.example\",\"\")".to_owned(),
+        "location.href.assign(\"https://a.example\")".to_owned(),
+    ] {
+        assert_eq!(page(&format!("<button id=go>Go on</button><script>{code}</script>")), [], "{code}");
+    }
+    for code in [
+        format!("function a() {{ return {{}} }} location = '{EVIL}'"),
+        format!("(function(){{ var a = {{b: 1}}; location = '{EVIL}' }})()"),
+        format!("(() => {{ location = '{EVIL}' }})()"),
+        format!("var t = setTimeout(() => {{ location = '{EVIL}' }}, 9)"),
+        format!("setTimeout(() => location.replace('{EVIL}'), 9)"),
+        format!("window.onload = function() {{ try {{ location = '{EVIL}' }} catch (e) {{}} }}"),
+        format!("document.addEventListener('DOMContentLoaded', () => {{ location = '{EVIL}' }})"),
+        format!("}} }} location = '{EVIL}'"),
+    ] {
+        let found = page(&format!("<script>{code}</script>"));
+        assert_eq!(found, [(Via::Script, EVIL.to_owned())], "{code}");
+    }
+}
+
+#[test]
+fn comments_end_where_browsers_end_them() {
+    let meta = format!("<meta http-equiv=refresh content='0;url={EVIL}'>");
+    for comment in
+        ["<!--a-->", "<!--a--!>", "<!----->", "<!---->", "<!-->", "<!--->", "<!-- > -> --->", "<!--->-->"]
+    {
+        assert_eq!(page(&format!("{comment}{meta}")).len(), 1, "{comment}");
+    }
+    for comment in ["<!--a", "<!--a->", "<!--a--", "<!--a-- >"] {
+        assert_eq!(page(&format!("{comment}{meta}")), [], "{comment}");
+    }
+}
+
+#[test]
 fn of_a_redirect_only_its_location_counts() {
     let headers: [(&[u8], &[u8]); 2] = [(b"location", b"/here"), (b"refresh", b"0;url=https://evil.example")];
     let response = ResponseParts { status: 302, headers: &headers, body: b"", parse_html: true };
@@ -102,7 +148,11 @@ fn work_is_bounded() {
         "<",
         "<a ",
         "<!--",
+        "<!--a-->",
+        "<!-- > ",
         "location",
+        "{location=>",
+        "}{",
         "&#x",
         "\\u",
     ] {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::MAX_PLACES;
 
 /// What a place in a script is part of.
@@ -25,12 +27,18 @@ pub(super) fn left(script: &[u8], from: usize, spans: &[Range<usize>]) -> Option
     walk(script, from, spans, false)
 }
 
-/// Where a word begins in the code of a script, not in its strings and comments; the first places of many.
+/// Where a word begins in the code of a script that runs by itself as the page is shown, not in strings, comments and
+/// functions that wait for a click; the first places of many.
 pub(in crate::response) fn places(script: &[u8], word: &[u8]) -> Vec<usize> {
     let (mut state, mut at, mut before, mut found) = (State::Code, 0, b';', Vec::new());
-    while let Some(byte) = script.get(at).copied().filter(|_| found.len() < MAX_PLACES) {
-        if state == State::Code && script.get(at..).is_some_and(|rest| rest.starts_with(word)) {
-            found.push(at);
+    let (mut blocks, mut seen) = (Blocks::default(), 0);
+    while let Some(byte) = script.get(at).copied().filter(|_| seen < MAX_PLACES) {
+        if state == State::Code {
+            if script.get(at..).is_some_and(|rest| rest.starts_with(word)) {
+                seen += 1;
+                found.extend(Some(at).filter(|at| blocks.runs(script, *at)));
+            }
+            blocks.pass(script, byte, at);
         }
         let (now, length) = step(state, byte, script.get(at + 1).copied(), before);
         if state == State::Code && !byte.is_ascii_whitespace() {
@@ -39,6 +47,75 @@ pub(in crate::response) fn places(script: &[u8], word: &[u8]) -> Vec<usize> {
         (state, at) = (now, at + length.max(1));
     }
     found
+}
+
+/// The braces around a place in a script.
+#[derive(Default)]
+struct Blocks {
+    /// Of each whether it runs as it is read.
+    open: Vec<bool>,
+    /// How many of them do not.
+    waiting: usize,
+    /// Where the statement began.
+    begun: usize,
+}
+
+impl Blocks {
+    fn pass(&mut self, script: &[u8], byte: u8, at: usize) {
+        match byte {
+            b'{' => {
+                let header = script.get(self.begun..at).unwrap_or_default();
+                let runs = header.trim_ascii() == b"try" || holds_function(header) && runs_at_once(header);
+                self.waiting += usize::from(!runs);
+                self.open.push(runs);
+            }
+            b'}' => self.waiting -= usize::from(self.open.pop() == Some(false)),
+            b';' => {}
+            _ => return,
+        }
+        self.begun = at + 1;
+    }
+
+    fn runs(&self, script: &[u8], at: usize) -> bool {
+        self.waiting == 0 && script.get(self.begun..at).is_some_and(runs_at_once)
+    }
+}
+
+/// How functions begin.
+const FUNCTIONS: [&[u8]; 2] = [b"function", b"=>"];
+
+fn holds_function(code: &[u8]) -> bool {
+    FUNCTIONS.iter().any(|word| memmem::find(code, word).is_some())
+}
+
+/// Whether what a statement ends with runs without anybody's doing: nothing in it asks, and a function in it is called at
+/// once, by a clock or when the page is there.
+fn runs_at_once(statement: &[u8]) -> bool {
+    const ASKS: [&[u8]; 4] = [b"confirm(", b"prompt(", b"click", b"submit"];
+    const CALLS: [&[u8]; 8] = [
+        b"setTimeout(",
+        b"onload",
+        b"\"load\"",
+        b"'load'",
+        b"DOMContentLoaded",
+        b"$(function",
+        b"jQuery(function",
+        b".ready(",
+    ];
+    const WRAPPED: [&[u8]; 6] =
+        [b"(function", b"(()", b"(async", b"!function", b"+function", b"void function"];
+    let holds = |word: &&[u8]| memmem::find(statement, word).is_some();
+    if ASKS.iter().any(holds) {
+        return false;
+    }
+    let functions: usize = FUNCTIONS.iter().map(|word| memmem::find_iter(statement, word).count()).sum();
+    let calls = || {
+        let first = CALLS.iter().filter_map(|call| memmem::find(statement, call)).min();
+        let before = first.and_then(|at| statement.get(..at));
+        before.is_some_and(|before| !holds_function(before))
+    };
+    let is_wrapped = || WRAPPED.iter().any(|start| statement.trim_ascii_start().starts_with(start));
+    functions == 0 || functions == 1 && (calls() || is_wrapped())
 }
 
 fn walk(script: &[u8], from: usize, spans: &[Range<usize>], counts_code: bool) -> Option<Range<usize>> {

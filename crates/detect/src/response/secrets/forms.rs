@@ -11,7 +11,7 @@ const ADDRESS_MAX: usize = 512;
 /// Longest value that is read.
 const VALUE_MAX: usize = 1024;
 /// Longest private key that is read: one of RSA with 16,384 bits.
-const KEY_MAX: usize = 16 << 10;
+pub(super) const KEY_MAX: usize = 16 << 10;
 /// Bytes between the two parts of a key pair.
 const PAIR: usize = 256;
 
@@ -106,15 +106,9 @@ pub(super) fn sendgrid(body: &[u8], span: &Range<usize>) -> Option<Range<usize>>
     (is_whole && !is_inside(body, span.start)).then_some(first.start..second.end)
 }
 
-/// A key of Google, but for those that pages show to everybody: in the address of a script, or beside the settings of
-/// an application for browsers.
+/// A key of Google: hidden, and never a leak, for pages show those of maps, videos and sign-in to everybody.
 pub(super) fn google(body: &[u8], span: &Range<usize>) -> Option<Range<usize>> {
-    let found = value(body, span, is_text, 35..=35)?;
-    let near =
-        body.get(span.start.saturating_sub(PAIR)..(found.end + PAIR).min(body.len())).unwrap_or_default();
-    let is_public = body.get(..span.start).is_some_and(|before| before.ends_with(b"key="))
-        || memmem::find(near, b"authDomain").is_some();
-    (!is_public).then_some(found)
+    value(body, span, is_text, 35..=35)
 }
 
 /// The secret part of a pair: it stands near the one with a name.
@@ -123,9 +117,20 @@ pub(super) fn key_pair(body: &[u8], span: &Range<usize>) -> Option<Range<usize>>
     let is_id = id.len() == 16
         && !is_inside(body, span.start)
         && !body.get(id.end).is_some_and(|byte| is_text(*byte));
-    if !is_id || is_made_up(body.get(id.clone())?) {
+    // In addresses that are signed the id names who signed them, and words of paths stand around it.
+    let before = body.get(..span.start).unwrap_or_default();
+    let signs = [&b"X-Amz-Credential="[..], b"AWSAccessKeyId="].iter().any(|name| before.ends_with(name))
+        || matches!(body.get(id.end), Some(b'%' | b'/' | b'&'));
+    if !is_id || signs || is_made_up(body.get(id.clone())?) {
         return None;
     }
+    // Parts of names of hosts and of paths do not stand alone.
+    let is_alone = |found: &Range<usize>| {
+        let before = found.start.checked_sub(1);
+        let is_part = before.and_then(|at| body.get(at)).is_some_and(|byte| b"%./:".contains(byte));
+        (!is_part || before == Some(id.end))
+            && !body.get(found.end).is_some_and(|byte| b"%.=:?&".contains(byte))
+    };
     let secret = |range: Range<usize>| {
         let mut at = range.start;
         while at < range.end {
@@ -134,7 +139,7 @@ pub(super) fn key_pair(body: &[u8], span: &Range<usize>) -> Option<Range<usize>>
             let has = |is: fn(&u8) -> bool| text.iter().any(is);
             let is_mixed =
                 has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
-            if found.len() == 40 && is_mixed && body.get(found.end) != Some(&b'=') {
+            if found.len() == 40 && is_mixed && is_alone(&found) {
                 return Some(found);
             }
             at = found.end + 1;

@@ -8,7 +8,7 @@ const RANDOM: &str = "k9Xw2QvR7mTz4LbN8cYp3HsJ6gDf1KqA5eUo";
 
 fn proofs(kind: &str, credentials: &[&[u8]], body: &str) -> Vec<Proof> {
     let headers: [(&[u8], &[u8]); 1] = [(b"content-type", kind.as_bytes())];
-    let asked = Asked { host: "shop.test", credentials, attempts: &[] };
+    let asked = Asked { host: "shop.test", method: "GET", path: "/", credentials, attempts: &[] };
     let response = ResponseParts { status: 200, headers: &headers, body: body.as_bytes(), parse_html: true };
     ResponseEngine::new().inspect(&asked, &response)
 }
@@ -42,7 +42,6 @@ fn tokens() -> Vec<(&'static str, String)> {
         ("glpat-", random(20)),
         ("npm_", random(36)),
         ("SG.", format!("{}.{}", random(22), random(43))),
-        ("AIza", random(35)),
         ("GOCSPX-", random(28)),
         ("dop_v1_", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f03a08".to_owned()),
         ("sk-proj-", random(48)),
@@ -100,19 +99,32 @@ fn what_only_looks_like_a_token_is_none() {
         "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
         "pk_live_51HqLyjWDarjtT1zdp7dcX92",
         "glpat-is-the-prefix-of-tokens",
-        "AIza is how they begin",
+        // Of the manuals of GitHub, SendGrid and Slack.
+        concat!("gho", "_16C7e42F292c6912E7710c838347Ae178B4a"),
+        concat!("SG", ".ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr"),
+        concat!("xoxb", "-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqygy"),
     ] {
         assert_eq!(leaks(text), [""; 0], "{text}");
     }
-    // Pages show these to everybody.
+}
+
+#[test]
+fn keys_of_google_that_pages_show_to_everybody_are_none() {
     let key = format!("AIza{}", random(35));
     for page in [
         format!(
             "<script src=\"https://maps.googleapis.com/maps/api/js?key={key}&libraries=places\"></script>"
         ),
         format!("const firebaseConfig = {{apiKey: \"{key}\", authDomain: \"shop.firebaseapp.com\"}};"),
+        format!("<script>new Loader({{apiKey:\"{key}\",version:\"weekly\"}})</script>"),
+        format!("{{\"googleMapsApiKey\":\"{key}\"}}"),
+        format!("{{\"INNERTUBE_API_KEY\":\"{key}\"}}"),
+        format!("e.exports={{REACT_APP_GOOGLE_MAPS_KEY:\"{key}\"}}"),
+        format!("<meta name=\"maps-key\" content=\"{key}\">"),
+        format!("<script>var a = \"{key}\", client_secret = null</script>"),
     ] {
         assert_eq!(leaks(&page), [""; 0], "{page}");
+        assert!(!shown(&page).contains(RANDOM.get(..8).unwrap()), "{}", shown(&page));
     }
 }
 
@@ -122,6 +134,45 @@ fn a_key_that_the_client_shows_is_no_leak_to_it() {
     let (body, credential) = (format!("{{\"token\":\"{token}\"}}"), format!("Bearer {token}"));
     assert_eq!(proofs("application/json", &[credential.as_bytes()], &body), []);
     assert_eq!(proofs("application/json", &[b"Bearer other"], &body).len(), 1);
+    // That of somebody else beside it is one.
+    let other: String = RANDOM.chars().rev().collect();
+    let both = format!("{{\"me\":\"{token}\",\"bob\":\"ghp_{other}\"}}");
+    let found = proofs("application/json", &[credential.as_bytes()], &both);
+    let place = both.find(&other).unwrap() - 4;
+    assert_eq!(found.iter().map(|proof| proof.span.clone().unwrap().start).collect::<Vec<_>>(), [place]);
+    // A workspace has many tokens and addresses.
+    for prefix in
+        ["xoxb-123456789012-1234567890123-", "https://hooks.slack.com/services/T02AB3CD4/B05EF6GH7/"]
+    {
+        let (own, others) = (format!("{prefix}{}", random(24)), format!("{prefix}{}", &other[..24]));
+        let found = |body: &str| proofs("application/json", &[own.as_bytes()], body).len();
+        assert_eq!((found(&own), found(&others)), (0, 1), "{prefix}");
+    }
+}
+
+#[test]
+fn keys_that_are_handed_to_their_owner_are_no_leaks() {
+    let token = format!("{{\"token\":\"glpat-{}\"}}", random(20));
+    let found = |method, path, credentials: &[&[u8]], status| {
+        let asked = Asked { host: "shop.test", method, path, credentials, attempts: &[] };
+        let response = ResponseParts { status, headers: &[], body: token.as_bytes(), parse_html: true };
+        ResponseEngine::new().inspect(&asked, &response).len()
+    };
+    let session: &[&[u8]] = &[b"sid=1"];
+    assert_eq!(found("POST", "/things", session, 201), 0);
+    for path in ["/-/user_settings/personal_access_tokens", "/api-keys", "/v1/credentials/new", "/apikeys"] {
+        assert_eq!(found("POST", path, session, 200), 0, "{path}");
+        assert_eq!(found("PUT", path, session, 200), 0, "{path}");
+        assert_eq!(found("GET", path, session, 200), 1, "{path}");
+        assert_eq!(found("POST", path, &[], 201), 1, "{path}");
+    }
+    assert_eq!(found("POST", "/things", session, 200), 1);
+    let (id, secret) = ("ASIAQYLPMN5HHHFPZAM2", "q9Zt3LxV7bN2mK5cR8wY1uE4sD6fG0hJpAoIi/zX");
+    let lent = format!("{{\"accessKeyId\":\"{id}\",\"secretAccessKey\":\"{secret}\"");
+    for name in ["sessionToken", "SessionToken", "aws_session_token"] {
+        assert_eq!(leaks(&format!("{lent},\"{name}\":\"IQoJ\"}}")), [""; 0], "{name}");
+    }
+    assert_eq!(leaks(&format!("{lent}}}")), ["secret"]);
 }
 
 #[test]
@@ -132,6 +183,7 @@ fn pairs_of_keys_stand_together() {
         format!("{{\"a\":\"{id}\",\"b\":\"{secret}\"}}"),
         format!("{{\"b\":\"{secret}\",\"a\":\"{id}\"}}"),
         format!("new Client('{id}', '{secret}')"),
+        format!("{id}:{secret}\n"),
     ] {
         assert_eq!(leaks(&body), ["secret"], "{body}");
         assert!(!shown(&body).contains(secret), "{body}");
@@ -140,8 +192,15 @@ fn pairs_of_keys_stand_together() {
         "https://b.s3.amazonaws.com/f?X-Amz-Credential={id}%2F20240101%2Feu&X-Amz-Signature={}",
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     );
+    let path = "https://b.s3.amazonaws.com/Photos/2026/Summer/holiday/IMG120042.jpg?X-Amz-Credential=";
+    let token = format!("X-Amz-Security-Token=IQoJ%2F{secret}%2B");
     for body in [
         signed,
+        format!("{path}{id}%2F20260101%2Feu"),
+        format!("{path}{id}/20260101/eu&{token}"),
+        format!("https://b.s3.amazonaws.com/f?AWSAccessKeyId={id}&{token}"),
+        format!("{id} https://b.test.com/Photos/2026/Summer/holiday/IMG120042.jpg"),
+        format!("{id} {token}"),
         format!("the id {id} alone"),
         format!("{id} at revision da39a3ee5e6b4b0d3255bfef95601890afd80709"),
         format!("{id}{}{secret}", " ".repeat(400)),
@@ -249,6 +308,8 @@ fn files_of_variables_are_told_from_pages_about_them() {
         "<pre>\nAPP_ENV=local\nMAIL_PASSWORD=t9kLm2vQx\n</pre>",
         "{\"a\":\"\nAPP_ENV=local\nMAIL_PASSWORD=t9kLm2vQx\n\"}",
         "DB_PASSWORD=secret\n",
+        "DB_PASSWORD=&lt;secret&gt;\nA_B=1\n",
+        "DB_PASSWORD=&quot;s3cr3tWord&quot;\nA_B=1\n",
         "DB_PASSWORD=your_password\n",
         "GET /?PASSWORD=t9kLm2vQx\nHost: a\n",
     ] {
@@ -275,6 +336,11 @@ fn an_excerpt_hides_what_reaches_into_it() {
         "-----BEGIN PRIVATE KEY-----****-----END PRIVATE KEY-----\nTraceback (most recent call last)\n\
          postgres://a:****@db ghp_**** tail"
     );
+    for (kind, letters) in [("RSA PRIVATE KEY", 12_700), ("PGP PRIVATE KEY BLOCK", 3000)] {
+        let key = block(kind, letters, "\n");
+        let shown = masked_excerpt(key.as_bytes(), letters - 500..key.len());
+        assert!(shown.starts_with(b"****-----END"), "{}", String::from_utf8_lossy(&shown));
+    }
     let shadow = b"root:$6$Kz1x$9QmR7vT2bN8cYp3HsJ6gDf1KqA5eUo:19000:0:99999:7:::\nbin:*:19000";
     assert_eq!(masked_excerpt(shadow, 0..99), b"root:$6$****:19000:0:99999:7:::\nbin:*:19000");
     let metadata = b"\"AccessKeyId\" : \"ASIAX\",\n\"SecretAccessKey\" : \"q9Zt3Lx/V7bN\",";
