@@ -160,7 +160,8 @@ impl Report {
     fn push(&mut self, point: &Point, mut hit: HitEvent) {
         let is_secret = holds_credentials(point)
             || passwords::holds_password(point)
-            || self.secrets.body && passwords::may_contain_password(point)
+            || self.secrets.body
+                && (passwords::may_contain_password(point) || passwords::is_named_in(&hit.value))
             || self.secrets.query && matches!(place(point), Place::Query(_));
         if self.state.config.masking.defaults && is_secret {
             clear_value(&mut hit);

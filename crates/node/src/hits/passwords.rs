@@ -29,6 +29,13 @@ pub(super) fn may_contain_password(point: &Point) -> bool {
     is_in_body(point) && !point.steps().iter().any(is_field)
 }
 
+/// Whether a payload names a field of its own that holds a password: where servers end a field at `;`, the walk does not.
+pub(super) fn is_named_in(payload: &str) -> bool {
+    payload
+        .split([';', '&', '\n'])
+        .any(|piece| piece.split_once('=').is_some_and(|(name, _)| is_password(name.trim())))
+}
+
 fn is_in_body(point: &Point) -> bool {
     matches!(point.steps().first(), Some(Step::Simple(Element::Post)))
 }
@@ -135,6 +142,16 @@ mod tests {
         }
         for name in ["passenger", "compass", "passport", "word", "bypass"] {
             assert!(!is_password(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_payload_may_name_a_field_of_its_own() {
+        for payload in ["1;password=hunter2' or 1=1--", "1; user[pass] =x", "x' or 1=1\n&pwd=1"] {
+            assert!(is_named_in(payload), "{payload}");
+        }
+        for payload in ["1' or password like 'a%'", "1;passenger=2", "password", "1;drop table users"] {
+            assert!(!is_named_in(payload), "{payload}");
         }
     }
 
