@@ -17,7 +17,9 @@ test('an attack on a real service is blocked and appears by itself', async ({ co
   await expect(details.getByLabel('Payload', { exact: true })).toContainText('UNION SELECT')
   await expect(details.getByRole('region', { name: 'Request' })).toContainText(`GET ${path}?q=`)
   // The sign is marked where it stands, decoded and as it travelled.
-  await expect(details.getByLabel('Payload', { exact: true }).locator('mark')).toContainText('UNION SELECT')
+  const marked = details.getByLabel('Payload', { exact: true }).locator('mark')
+  await expect(marked).toContainText('UNION SELECT')
+  await expect(marked).not.toHaveCSS('background-color', 'rgba(0, 0, 0, 0)')
   await expect(details.getByRole('region', { name: 'Request' }).locator('mark')).toHaveText(/^[^ ]*UNION(%20|\+)SELECT/)
   await details.getByRole('button', { name: 'Explain this hit' }).click()
   const explanation = details.getByRole('region', { name: 'Explanation' })
