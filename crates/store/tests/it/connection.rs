@@ -1,6 +1,6 @@
 use bartizan_store::{
     Store,
-    sea_orm::{ConnectionTrait, DbBackend, Statement},
+    sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait},
 };
 use bartizan_testkit::store::TestStore;
 
